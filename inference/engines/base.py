@@ -1,0 +1,31 @@
+"""The seam: what every engine is, and what it promises.
+
+The first event is a Stage; Step.done never falls within a window; a Window's file is a playable
+mp4 of what is finished; exactly one final event comes last; after a cancel, what is finished is
+kept and playable; an error is a Failed with a sentence for the person, never an exception.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from inference.events import Event
+from inference.task import Task
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Whether an engine can work here and now; `reason` is one sentence when it can't."""
+
+    ready: bool
+    reason: str = ""
+
+
+class Engine(Protocol):
+    """Carries tasks out. `cancelled` is asked between frames or steps."""
+
+    name: str
+
+    def availability(self) -> Availability: ...
+
+    def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]: ...

@@ -1,0 +1,73 @@
+"""Every error that reaches a person, and whose it is to mend.
+
+    PortraitError            one sentence for the person, a code for programs, details for the log
+    ├── InputError           what the person gave (exit status 2); its codes are `InputCode`
+    └── Fault                ours or the machine's (exit status 1); its codes are `FaultCode`
+
+A message says what was found, what is wanted, and what to do.
+"""
+
+from enum import StrEnum
+
+
+class InputCode(StrEnum):
+    """What can be wrong with what the person gave."""
+
+    NOT_FOUND = "not_found"
+    EMPTY_FILE = "empty_file"
+    NOT_A_PICTURE = "not_a_picture"
+    PICTURE_TOO_LARGE = "picture_too_large"
+    PICTURE_MOVES = "picture_moves"
+    NOT_A_RECORDING = "not_a_recording"
+    RECORDING_TOO_LARGE = "recording_too_large"
+    NO_SOUND = "no_sound"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    SILENT = "silent"
+    NO_FACE = "no_face"
+    TOO_FEW_FACES = "too_few_faces"
+    BAD_OPTION = "bad_option"
+
+
+class FaultCode(StrEnum):
+    """What can be wrong on our side or with the machine."""
+
+    ENGINE_UNAVAILABLE = "engine_unavailable"
+    OUTPUT_NOT_WRITABLE = "output_not_writable"
+    DISK_FULL = "disk_full"
+    INTERNAL = "internal"
+
+
+class PortraitError(Exception):
+    """A failure that a person can be told of in one sentence.
+
+    `message` is that sentence (or two: what was found; what to do). `details` is for the log.
+    """
+
+    def __init__(self, code: InputCode | FaultCode, message: str, details: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.details = details
+
+
+class InputError(PortraitError):
+    """The person can mend it by giving something else."""
+
+    def __init__(self, code: InputCode, message: str, details: str = "") -> None:
+        super().__init__(code, message, details)
+
+
+class Fault(PortraitError):
+    """Nothing the person gave is wrong: the product or the machine is."""
+
+    def __init__(self, code: FaultCode, message: str, details: str = "") -> None:
+        super().__init__(code, message, details)
+
+
+def from_code(code: str, message: str, details: str = "") -> PortraitError:
+    """The error that a code names; an unknown code is a `Fault` of code `internal`."""
+    if code in set(InputCode):
+        return InputError(InputCode(code), message, details)
+    known = FaultCode(code) if code in set(FaultCode) else FaultCode.INTERNAL
+    return Fault(known, message, details)

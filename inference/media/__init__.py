@@ -1,0 +1,1 @@
+"""Files to arrays and back: pictures, faces, sound, video. No torch, no page."""

@@ -1,0 +1,175 @@
+"""From a request to what will be run: crop, speakers, length, windows, estimate.
+
+Pure arithmetic on what was measured of the files; nothing here opens one.
+"""
+
+from dataclasses import dataclass
+
+from inference.errors import InputCode, InputError
+from inference.framing import Crop, PictureSize, box_in_frame, fit_crop
+from inference.request import SAMPLE_RATE_HZ, Face, Recording, Request, Shape
+from inference.timing import (
+    FPS,
+    MAX_WINDOW_FRAMES,
+    PlannedWindow,
+    frame_count,
+    used_samples,
+    windows,
+)
+from presets.quality import GPU_DOLLARS_PER_HOUR, PRESETS
+from presets.schema import EngineFamily, Preset
+
+SMALL_FACE_PX = 60  # narrower in the finished frame, lips are too coarse to read
+NOTABLE_FACE = 0.5  # a silent face this tall beside the smallest speaker's is kept in the frame
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Who speaks: `box` (left, top, right, bottom) in the finished frame; `audio` counts from 0."""
+
+    box: tuple[int, int, int, int]
+    audio: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    seconds: float
+    dollars: float
+    basis: str
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something the person should know before the work starts."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be run, exactly; its JSON is `dataclasses.asdict` of it."""
+
+    shape: Shape
+    width: int
+    height: int
+    fps: int
+    picture: PictureSize
+    crop: Crop
+    speakers: tuple[Speaker, ...]
+    recording_s: float
+    frames: int
+    duration_s: float
+    padding_s: float
+    windows: tuple[PlannedWindow, ...]
+    quality: str
+    seed: int
+    estimate: Estimate
+    warnings: tuple[Notice, ...]
+
+    def new_frames(self, index: int) -> range:
+        """The frames that window `index` adds: all of its own but those that overlap."""
+        before = self.windows[index - 1] if index else PlannedWindow(0, 0)
+        window = self.windows[index]
+        return range(before.start + before.frames, window.start + window.frames)
+
+
+def make_plan(request: Request, max_seconds: float) -> Plan:
+    """What will be run for `request`; recordings longer than `max_seconds` are refused.
+
+    Raises InputError: too long, too short after trimming, more recordings than faces, bad crop.
+    """
+    preset, shape, picture = PRESETS[request.quality], request.shape, request.picture
+    samples = used_samples(request, max_seconds)
+    frames = frame_count(samples)
+    speaking, warnings = _choose_speakers(picture.faces, request.recordings)
+    kept = _faces_to_keep(picture.faces, speaking)
+    crop = fit_crop(picture, kept, shape, request.crop)
+    speakers = tuple(
+        Speaker(box_in_frame(face.box, crop, shape), audio) for audio, face in enumerate(speaking)
+    )
+    warnings += _frame_warnings(request, crop, kept, speakers)
+    planned = windows(frames, preset.overlap)
+    return Plan(
+        shape=shape,
+        width=shape.width,
+        height=shape.height,
+        fps=FPS,
+        picture=PictureSize(picture.width, picture.height),
+        crop=crop,
+        speakers=speakers,
+        recording_s=round(samples / SAMPLE_RATE_HZ, 2),
+        frames=frames,
+        duration_s=round(frames / FPS, 2),
+        padding_s=round(frames / FPS - samples / SAMPLE_RATE_HZ, 2),
+        windows=planned,
+        quality=request.quality,
+        seed=request.seed,
+        estimate=_estimate(preset, request.steps, planned, len(speakers)),
+        warnings=warnings,
+    )
+
+
+def _choose_speakers(
+    faces: tuple[Face, ...], recordings: tuple[Recording, ...]
+) -> tuple[tuple[Face, ...], tuple[Notice, ...]]:
+    """The faces that speak, left to right: the largest, as many as there are recordings."""
+    if not faces:
+        return (), (Notice("no_face", "No face was found. The middle of the picture is used."),)
+    if len(recordings) > len(faces):
+        raise InputError(
+            InputCode.TOO_FEW_FACES,
+            f"{len(recordings)} recordings were given, but only {len(faces)} face was found. "
+            "Give one recording, or a picture in which both faces can be seen.",
+        )
+    largest = sorted(faces, key=lambda face: face.box.width * face.box.height, reverse=True)
+    speaking = sorted(largest[: len(recordings)], key=lambda face: face.box.left + face.box.right)
+    if len(faces) == len(recordings):
+        return tuple(speaking), ()
+    who = "the largest one speaks" if len(recordings) == 1 else "the two largest speak"
+    message = f"{len(faces)} faces found; {who}."
+    return tuple(speaking), (Notice("more_faces", message),)
+
+
+def _faces_to_keep(faces: tuple[Face, ...], speaking: tuple[Face, ...]) -> tuple[Face, ...]:
+    """The speakers and everyone about as near to the camera: nobody's head is cut in half."""
+    if not speaking:
+        return ()
+    least = NOTABLE_FACE * min(face.box.height for face in speaking)
+    return tuple(face for face in faces if face in speaking or face.box.height >= least)
+
+
+def _frame_warnings(
+    request: Request, crop: Crop, kept: tuple[Face, ...], speakers: tuple[Speaker, ...]
+) -> tuple[Notice, ...]:
+    out = []
+    faces = [face.box for face in kept]
+    if any(
+        box.left < crop.left
+        or box.top < crop.top
+        or box.right > crop.left + crop.width
+        or box.bottom > crop.top + crop.height
+        for box in faces
+    ):
+        out.append(Notice("face_cut", "A face is cut by the crop. Move the crop or zoom out."))
+    if any(speaker.box[2] - speaker.box[0] < SMALL_FACE_PX for speaker in speakers):
+        message = "The face is small in the frame. Zoom in or use a closer picture."
+        out.append(Notice("small_face", message))
+    if crop.extended and request.shape is not Shape.PORTRAIT and request.crop is None:
+        portrait = fit_crop(request.picture, kept, Shape.PORTRAIT)
+        if not portrait.extended:
+            out.append(Notice("portrait_suits", "Portrait suits this picture better."))
+    return tuple(out)
+
+
+def _estimate(
+    preset: Preset, steps: int | None, planned: tuple[PlannedWindow, ...], speakers: int
+) -> Estimate:
+    """Planning figures: for MultiTalk passes over full windows, for a draft frames and faces."""
+    frames = sum(window.frames for window in planned)
+    if preset.engine is EngineFamily.DRAFT:
+        work = preset.step_s * max(1, speakers) * frames / MAX_WINDOW_FRAMES
+        return Estimate(round(preset.start_s + work, 1), 0.0, "table")
+    passes = (steps or preset.steps) * preset.passes
+    seconds = preset.start_s + preset.step_s * passes * frames / MAX_WINDOW_FRAMES
+    return Estimate(round(seconds, 1), round(seconds / 3600 * GPU_DOLLARS_PER_HOUR, 2), "table")

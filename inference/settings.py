@@ -1,0 +1,54 @@
+"""The product's settings, read from the environment here and nowhere else."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.errors import InputCode, InputError
+from presets.schema import EngineFamily
+
+ROOT = Path(__file__).resolve().parents[1]  # the project's folder; workers start in it
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting with its default; see the README's table."""
+
+    data: Path = Path("data")
+    max_seconds: float = 40.0
+    max_draft_seconds: float = 120.0
+
+    def longest_s(self, family: EngineFamily) -> float:
+        """The longest recording, in seconds, that an engine family takes."""
+        return self.max_draft_seconds if family is EngineFamily.DRAFT else self.max_seconds
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from `environment` (the process's own by default).
+
+    Raises InputError naming the variable when a value is not what it should be.
+    """
+    values = os.environ if environment is None else environment
+    return Settings(
+        data=Path(values.get("PORTRAIT_DATA") or ROOT / "data").absolute(),
+        max_seconds=_seconds(values, "PORTRAIT_MAX_SECONDS", Settings.max_seconds),
+        max_draft_seconds=_seconds(
+            values, "PORTRAIT_MAX_DRAFT_SECONDS", Settings.max_draft_seconds
+        ),
+    )
+
+
+def _seconds(values: Mapping[str, str], name: str, default: float) -> float:
+    text = values.get(name)
+    if not text:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.4 <= seconds <= 600:
+        raise InputError(
+            InputCode.BAD_OPTION, f"{name} is {text!r}. Set it to seconds from 0.4 to 600."
+        )
+    return seconds

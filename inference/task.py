@@ -1,0 +1,54 @@
+"""What an engine is given: a request, its plan and a folder with fixed file names."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from inference.plan import Plan
+from inference.request import Request
+
+PICTURE = "picture.png"
+REQUEST = "request.json"
+PLAN = "plan.json"
+SOUND = "sound.wav"
+RESULT = "result.mp4"
+PREVIEW = "frames/latest.jpg"
+
+
+def voice_name(index: int) -> str:
+    """File name of the clean recording `index`, from 0."""
+    return f"voice-{index + 1}.wav"
+
+
+def segment_name(index: int) -> str:
+    """File name of the finished segment of window `index`, from 0."""
+    return f"windows/{index:03d}.mp4"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One piece of work. `folder` holds the clean picture and recordings and takes the results."""
+
+    request: Request
+    plan: Plan
+    folder: Path
+
+    def path(self, name: str) -> Path:
+        """The file of that name in the folder; its parent folders are made."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def save(self) -> None:
+        """Write request and plan into the folder."""
+        self.path(REQUEST).write_text(json.dumps(asdict(self.request), indent=1))
+        self.path(PLAN).write_text(json.dumps(asdict(self.plan), indent=1))
+
+
+def load_task(folder: Path) -> Task:
+    """The task that `Task.save` wrote into `folder`."""
+    request = TypeAdapter(Request).validate_json((folder / REQUEST).read_bytes())
+    plan = TypeAdapter(Plan).validate_json((folder / PLAN).read_bytes())
+    return Task(request, plan, folder)

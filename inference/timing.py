@@ -1,0 +1,114 @@
+"""How long the video is and in which windows it is made: from sound samples to frames.
+
+Frames lie on the model's 4k+1 grid (its VAE packs 4 frames into one latent), one pass holds at
+most 81 of them, and 25 of them make a second.
+"""
+
+import math
+from dataclasses import dataclass
+
+from inference.errors import InputCode, InputError
+from inference.request import (
+    SAMPLE_RATE_HZ,
+    Recording,
+    Request,
+    Speaking,
+    require_long_enough,
+)
+
+FPS = 25  # video frames per second
+SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // FPS  # 1920 sound samples
+MAX_WINDOW_FRAMES = 81  # what one pass of the model holds
+MIN_FRAMES = 21  # the shortest video, 0.84 s
+
+
+@dataclass(frozen=True)
+class PlannedWindow:
+    """One pass of the model: `frames` frames from `start`, which counts the overlap."""
+
+    start: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where a recording sounds: `samples` from `source_start` on, laid at `start` of the video."""
+
+    source_start: int
+    start: int
+    samples: int
+
+
+def joined_samples(recordings: tuple[Recording, ...], speaking: Speaking) -> int:
+    """Length of all recordings joined, in samples."""
+    lengths = [recording.samples for recording in recordings]
+    return sum(lengths) if speaking is Speaking.IN_TURN else max(lengths)
+
+
+def _trim_range(request: Request) -> tuple[int, int]:
+    """First and last (exclusive) sample of the joined recordings that are used."""
+    total = joined_samples(request.recordings, request.speaking)
+    if request.trim is None:
+        return 0, total
+    start = round(request.trim.start_s * SAMPLE_RATE_HZ)
+    if start >= total:
+        raise InputError(
+            InputCode.BAD_OPTION,
+            f"The part starts at {request.trim.start_s:g} s, but the recording is only "
+            f"{total / SAMPLE_RATE_HZ:.1f} s long. Choose an earlier start.",
+        )
+    return start, min(total, round(request.trim.end_s * SAMPLE_RATE_HZ))
+
+
+def used_samples(request: Request, max_seconds: float) -> int:
+    """Length in samples of what is used of the joined recordings.
+
+    Raises InputError when that is under `MIN_RECORDING_S` or over `max_seconds`.
+    """
+    start, end = _trim_range(request)
+    duration_s = (end - start) / SAMPLE_RATE_HZ
+    require_long_enough(duration_s)
+    if duration_s > max_seconds:
+        raise InputError(
+            InputCode.TOO_LONG,
+            f"This recording is {duration_s:.0f} s long; {max_seconds:g} s is the most. "
+            f"Choose the part to use (--trim 0-{max_seconds:g}).",
+        )
+    return end - start
+
+
+def spans(request: Request) -> tuple[Span, ...]:
+    """Where each recording sounds in the video; one that is trimmed away has 0 samples."""
+    first, last = _trim_range(request)
+    out, offset = [], 0
+    for recording in request.recordings:
+        start = max(offset, first)
+        end = max(start, min(offset + recording.samples, last))
+        out.append(Span(start - offset, start - first, end - start))
+        if request.speaking is Speaking.IN_TURN:
+            offset += recording.samples
+    return tuple(out)
+
+
+def frame_count(samples: int) -> int:
+    """The fewest frames, 4k+1 and at least 21, that hold `samples` sound samples at 48 kHz."""
+    needed = math.ceil(samples / SAMPLES_PER_FRAME)
+    return max(MIN_FRAMES, 4 * math.ceil((needed - 1) / 4) + 1)
+
+
+def windows(frames: int, overlap: int) -> tuple[PlannedWindow, ...]:
+    """The fewest windows that cover `frames` (4k+1), each overlapping the one before by `overlap`.
+
+    Lengths are 4k+1, at most 81, as equal as that grid allows, the longer ones first.
+    """
+    if frames <= MAX_WINDOW_FRAMES:
+        return (PlannedWindow(0, frames),)
+    count = 1 + math.ceil((frames - MAX_WINDOW_FRAMES) / (MAX_WINDOW_FRAMES - overlap))
+    # 4u+1 frames each: with frames = 4a+1 and overlap = 4j+1, all u add up to a + (count-1) j
+    units, longer = divmod((frames - 1) // 4 + (count - 1) * ((overlap - 1) // 4), count)
+    out, start = [], 0
+    for index in range(count):
+        length = 4 * (units + (index < longer)) + 1
+        out.append(PlannedWindow(start, length))
+        start += length - overlap
+    return tuple(out)

@@ -1,0 +1,1 @@
+"""Named qualities and examples: pure data on the standard library alone."""

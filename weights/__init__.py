@@ -1,0 +1,1 @@
+"""Model files and what is known of each: name, bytes, hash, licence."""
