@@ -7,6 +7,7 @@
 A message says what was found, what is wanted, and what to do.
 """
 
+import errno
 from enum import StrEnum
 
 
@@ -71,3 +72,14 @@ def from_code(code: str, message: str, details: str = "") -> PortraitError:
         return InputError(InputCode(code), message, details)
     known = FaultCode(code) if code in set(FaultCode) else FaultCode.INTERNAL
     return Fault(known, message, details)
+
+
+def disk_fault(error: OSError) -> Fault:
+    """The `Fault` that tells a person of a failed read or write."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        message = "The disk is full. Free some space and try again."
+        return Fault(FaultCode.DISK_FULL, message, str(error))
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        message = "This folder can't be written to. Choose another place for the video."
+        return Fault(FaultCode.OUTPUT_NOT_WRITABLE, message, str(error))
+    return Fault(FaultCode.INTERNAL, "A file could not be read or written. Try again.", str(error))

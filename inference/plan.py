@@ -79,15 +79,14 @@ def make_plan(request: Request, max_seconds: float) -> Plan:
 
     Raises InputError: too long, too short after trimming, more recordings than faces, bad crop.
     """
-    preset, shape, picture = PRESETS[request.quality], request.shape, request.picture
+    preset, shape, picture = find_preset(request.quality), request.shape, request.picture
     samples = used_samples(request, max_seconds)
     frames = frame_count(samples)
     speaking, warnings = _choose_speakers(picture.faces, request.recordings)
     kept = _faces_to_keep(picture.faces, speaking)
     crop = fit_crop(picture, kept, shape, request.crop)
-    speakers = tuple(
-        Speaker(box_in_frame(face.box, crop, shape), audio) for audio, face in enumerate(speaking)
-    )
+    boxes = [_box_of_speaker(face, crop, shape) for face in speaking]
+    speakers = tuple(Speaker(box, audio) for audio, box in enumerate(boxes))
     warnings += _frame_warnings(request, crop, kept, speakers)
     planned = windows(frames, preset.overlap)
     return Plan(
@@ -108,6 +107,22 @@ def make_plan(request: Request, max_seconds: float) -> Plan:
         estimate=_estimate(preset, request.steps, planned, len(speakers)),
         warnings=warnings,
     )
+
+
+def find_preset(quality: str) -> Preset:
+    """The preset of that name. Raises InputError naming those there are."""
+    if quality not in PRESETS:
+        message = f"There is no quality {quality!r}. Use one of {', '.join(PRESETS)}."
+        raise InputError(InputCode.BAD_OPTION, message)
+    return PRESETS[quality]
+
+
+def _box_of_speaker(face: Face, crop: Crop, shape: Shape) -> tuple[int, int, int, int]:
+    left, top, right, bottom = box_in_frame(face.box, crop, shape)
+    if right <= left or bottom <= top:
+        message = "The face that speaks lies outside the crop. Move the crop onto it."
+        raise InputError(InputCode.BAD_OPTION, message)
+    return left, top, right, bottom
 
 
 def _choose_speakers(

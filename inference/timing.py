@@ -82,7 +82,7 @@ def spans(request: Request) -> tuple[Span, ...]:
     first, last = _trim_range(request)
     out, offset = [], 0
     for recording in request.recordings:
-        start = max(offset, first)
+        start = min(max(offset, first), offset + recording.samples)
         end = max(start, min(offset + recording.samples, last))
         out.append(Span(start - offset, start - first, end - start))
         if request.speaking is Speaking.IN_TURN:

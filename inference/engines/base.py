@@ -5,12 +5,17 @@ mp4 of what is finished; exactly one final event comes last; after a cancel, wha
 kept and playable; an error is a Failed with a sentence for the person, never an exception.
 """
 
+import logging
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from inference.events import Event
+from inference.errors import FaultCode, PortraitError, disk_fault
+from inference.events import Event, Failed
 from inference.task import Task
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -29,3 +34,17 @@ class Engine(Protocol):
     def availability(self) -> Availability: ...
 
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]: ...
+
+
+def guarded(events: Iterator[Event]) -> Iterator[Event]:
+    """`events`, with an exception on the way turned into the Failed that ends them."""
+    try:
+        yield from events
+    except PortraitError as error:
+        yield Failed(error.code, error.message, error.details)
+    except OSError as error:
+        fault = disk_fault(error)
+        yield Failed(fault.code, fault.message, traceback.format_exc())
+    except Exception:
+        logger.exception("an engine broke")
+        yield Failed(FaultCode.INTERNAL, "Something broke on our side.", traceback.format_exc())

@@ -1,0 +1,53 @@
+# Two commands do all the set-up: `make run` and `make test`. Needs Python 3.11 to 3.13 and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+HOST ?= 127.0.0.1
+PORT ?= 7860
+# torch is a step of its own, so that a machine can choose its build
+TORCH ?= torch==2.13.0
+TORCH_INDEX ?=
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: run test check bench gpu clean
+
+run: $(VENV)/run.done
+	$(BIN)/python app.py serve --host $(HOST) --port $(PORT)
+
+test: $(VENV)/test.done
+	$(BIN)/python -m pytest
+
+check: $(VENV)/test.done
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/test.done
+	$(BIN)/python -m tests.bench
+
+gpu: $(VENV)/run.done
+	$(PIP) $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+	$(PIP) -r requirements-model.txt
+
+clean:
+	rm -rf $(VENV)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "Python's venv module is missing: install the package python3-venv."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.done: $(BIN)/python requirements.txt
+	@echo "Installing what the page needs (a minute or two, once) ..."
+	$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/test.done: $(VENV)/run.done requirements-model.txt requirements-test.txt
+	@echo "Installing what the tests need (torch among it, some minutes, once) ..."
+	$(PIP) $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+	$(PIP) -r requirements-test.txt
+	@tests/install-chromium
+	@touch $@

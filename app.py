@@ -1,0 +1,236 @@
+"""The command line, and the place where settings, engines and the page are put together.
+
+Exit status: 0 done, 2 the person's input, 1 ours, 130 interrupted.
+"""
+
+import importlib
+import logging
+import math
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import click
+import typer
+from inference.intake import take_in
+
+from inference import output
+from inference.engines.select import select_engine
+from inference.errors import InputCode, InputError, PortraitError, disk_fault, from_code
+from inference.events import Cancelled, Event, Failed, Finished
+from inference.plan import find_preset, make_plan
+from inference.request import CropChoice, Request, Shape, Speaking, Trim
+from inference.settings import load_settings
+from inference.task import Task
+from inference.timing import FPS
+from presets.quality import PRESETS
+from ui import terminal
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+AUTO = "auto"
+
+cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+class Interrupted(Exception):
+    """The person pressed Ctrl-C; the message says what is kept."""
+
+
+Image = Annotated[Path, typer.Option(help="A picture of one or two faces.")]
+Audio = Annotated[Path, typer.Option(help="A recording of the voice; of the left person of two.")]
+Audio2 = Annotated[Path | None, typer.Option(help="A recording of the right person's voice.")]
+Together = Annotated[Speaking, typer.Option(help="Two voices at the same time, or in turn.")]
+Format = Annotated[Shape, typer.Option(help="The shape of the video.")]
+Part = Annotated[str | None, typer.Option(metavar="A-B", help="Seconds to use, as 0-40.")]
+Window = Annotated[str | None, typer.Option(metavar="LEFT,TOP,WIDTH", help="Crop, in its pixels.")]
+Quality = Annotated[str, typer.Option(help=f"One of {', '.join(PRESETS)}.")]
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same video.")]
+
+
+@cli.callback(invoke_without_command=True)
+def start(context: typer.Context) -> None:
+    """Turn a picture of a face and a voice recording into a video of that face speaking."""
+    if context.invoked_subcommand is None:
+        serve()
+
+
+@cli.command()
+def serve(host: str = "127.0.0.1", port: int = 7860) -> None:
+    """Serve the page in the browser."""
+    server = importlib.import_module("ui.server")
+    server.serve(load_settings(), host, port)
+
+
+@cli.command()
+def plan(
+    image: Image,
+    audio: Audio,
+    audio2: Audio2 = None,
+    speaking: Together = Speaking.TOGETHER,
+    shape: Format = Shape.LANDSCAPE,
+    trim: Part = None,
+    crop: Window = None,
+    quality: Quality = "draft",
+    as_json: Json = False,
+) -> None:
+    """Show what would be made: crop, length, windows, speakers, time."""
+    with tempfile.TemporaryDirectory(prefix="talking-portrait-") as folder:
+        choices = _choices(speaking, shape, trim, crop, quality)
+        planned = _prepare(Path(folder), image, [audio, audio2], choices).plan
+    if as_json:
+        terminal.print_json(asdict(planned))
+    else:
+        terminal.print_plan(planned)
+
+
+@cli.command()
+def generate(
+    image: Image,
+    audio: Audio,
+    out: Annotated[Path, typer.Option("-o", "--output", help="The mp4 to write.")],
+    audio2: Audio2 = None,
+    speaking: Together = Speaking.TOGETHER,
+    shape: Format = Shape.LANDSCAPE,
+    trim: Part = None,
+    crop: Window = None,
+    quality: Quality = "draft",
+    prompt: Annotated[str, typer.Option(help="What the scene is like, for MultiTalk.")] = "",
+    seed: Seed = 42,
+    steps: Annotated[int | None, typer.Option(help="Sampling steps, for MultiTalk.")] = None,
+    engine: Annotated[str, typer.Option(help="auto takes the one the quality is for.")] = AUTO,
+    debug: Annotated[bool, typer.Option(help="Log what happens inside.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make the video."""
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING)
+    output.require_writable(out)
+    choices = _choices(speaking, shape, trim, crop, quality)
+    choices |= {"prompt": prompt, "seed": seed, "steps": steps}
+    family = find_preset(quality).engine.value if engine == AUTO else engine
+    maker = select_engine(family)
+    with tempfile.TemporaryDirectory(prefix="talking-portrait-") as folder:
+        task = _prepare(Path(folder), image, [audio, audio2], choices)
+        if not as_json:
+            terminal.say_warnings(task.plan)
+        with _cancel_on_interrupt() as cancelled:
+            last = terminal.with_progress(maker.generate(task, cancelled), visible=not as_json)
+        _deliver(task, last, out, as_json)
+
+
+@cli.command()
+def doctor(as_json: Json = False) -> None:
+    """Check whether this machine has what is needed."""
+    checks = importlib.import_module("inference.doctor").examine(load_settings())
+    if as_json:
+        terminal.print_json({"checks": [asdict(check) for check in checks]})
+    else:
+        terminal.print_checks(checks)
+    if any(check.needed and not check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+def _choices(
+    speaking: Speaking, shape: Shape, trim: str | None, crop: str | None, quality: str
+) -> dict[str, Any]:
+    """The fields of a Request that the options give."""
+    return {
+        "speaking": speaking,
+        "shape": shape,
+        "trim": Trim(*_numbers(trim, "--trim", "-", "0-40", 2)) if trim else None,
+        "crop": CropChoice(*map(round, _numbers(crop, "--crop", ",", "0,0,896", 3)))
+        if crop
+        else None,
+        "quality": quality,
+    }
+
+
+def _numbers(text: str, option: str, separator: str, example: str, count: int) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(separator)]
+    except ValueError:
+        numbers = []
+    if len(numbers) != count or not all(map(math.isfinite, numbers)):
+        message = f"{option} {text!r} is not understood. Write it like {option} {example}."
+        raise InputError(InputCode.BAD_OPTION, message)
+    return numbers
+
+
+def _prepare(
+    folder: Path, image: Path, recordings: list[Path | None], choices: dict[str, Any]
+) -> Task:
+    """The task in `folder`, with the person's files taken in."""
+    given = [recording for recording in recordings if recording is not None]
+    picture, measured = take_in(folder, image, given)
+    request = Request(picture=picture, recordings=measured, **choices)
+    longest_s = load_settings().longest_s(find_preset(request.quality).engine)
+    return Task(request, make_plan(request, longest_s), folder)
+
+
+@contextmanager
+def _cancel_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """A `cancelled` that turns true at the first Ctrl-C; the second one ends at once."""
+    asked = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _deliver(task: Task, last: Event, out: Path, as_json: bool) -> None:
+    """Put the result where the person wants it, or raise what kept it from being made."""
+    if isinstance(last, Finished):
+        output.deliver(task.folder / last.result.path, out)
+        if as_json:
+            terminal.print_json(asdict(replace(last.result, path=str(out))))
+        else:
+            terminal.say(f"{out}: {last.result.duration_s:.2f} s, made in {last.result.seconds} s")
+    elif isinstance(last, Failed):
+        raise from_code(last.code, last.message, last.details)
+    elif isinstance(last, Cancelled) and last.path:
+        output.deliver(task.folder / last.path, out)
+        raise Interrupted(f"Stopped. The first {last.frames / FPS:.1f} s are kept in {out}.")
+    else:
+        raise Interrupted("Stopped. Nothing was finished yet.")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command line; returns the exit status."""
+    as_json = "--json" in arguments
+    try:
+        status = cli(arguments, standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except (KeyboardInterrupt, Interrupted, click.Abort) as error:
+        terminal.print_error("interrupted", str(error) or "Stopped.", as_json)
+        return INTERRUPTED
+    except click.ClickException as error:
+        hint = "" if as_json else " See --help."
+        terminal.print_error(InputCode.BAD_OPTION, error.format_message() + hint, as_json)
+        return 2
+    except OSError as error:
+        return _report(disk_fault(error), as_json)
+    except PortraitError as error:
+        return _report(error, as_json)
+
+
+def _report(error: PortraitError, as_json: bool) -> int:
+    logging.getLogger(__name__).debug("%s: %s", error.code, error.details)
+    terminal.print_error(error.code, error.message, as_json)
+    return 2 if isinstance(error, InputError) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

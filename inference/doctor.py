@@ -1,0 +1,60 @@
+"""Whether this machine has what the product needs: one short check after the other."""
+
+import os
+import platform
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import av
+import pi_heif
+
+from inference.engines.select import select_engine
+from inference.errors import PortraitError
+from inference.settings import Settings
+from presets.schema import EngineFamily
+
+_PACKAGES = ("gradio", "av", "opencv-python-headless", "numpy", "pillow", "pydub")
+_CODECS = ("libx264", "aac")  # of the finished video
+_SUPPORTED = ((3, 11), (3, 13))  # first and last Python version that is tested
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding; `needed` is false for what the product can do without."""
+
+    name: str
+    ok: bool
+    found: str
+    needed: bool = True
+
+
+def examine(settings: Settings) -> list[Check]:
+    """Every check, in the order a person would want to read them."""
+    python = sys.version_info[:2]
+    codecs = [codec for codec in _CODECS if codec not in av.codecs_available]
+    return [
+        Check("system", True, f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"),
+        Check("python", _SUPPORTED[0] <= python <= _SUPPORTED[1], platform.python_version()),
+        Check("packages", True, ", ".join(f"{name} {version(name)}" for name in _PACKAGES)),
+        Check("codecs", not codecs, f"{', '.join(codecs)} missing" if codecs else "H.264, AAC"),
+        Check("heic pictures", True, f"libheif {pi_heif.libheif_version()}", needed=False),
+        _data_folder(settings.data),
+        *(_engine(family) for family in EngineFamily),
+    ]
+
+
+def _data_folder(folder: Path) -> Check:
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    writable = os.access(existing, os.W_OK)
+    return Check("data folder", writable, f"{folder}{'' if writable else ' is not writable'}")
+
+
+def _engine(family: EngineFamily) -> Check:
+    needed = family is EngineFamily.DRAFT
+    try:
+        select_engine(family.value)
+    except PortraitError as error:
+        return Check(f"{family} engine", False, error.message, needed)
+    return Check(f"{family} engine", True, "ready", needed)

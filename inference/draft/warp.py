@@ -1,0 +1,65 @@
+"""Motion as displacement fields: smooth steps, and the inverse maps that `cv2.remap` wants."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
+
+
+def smoothstep(values: Floats, start: float | Floats, end: float | Floats) -> Floats:
+    """0 up to `start`, 1 from `end` on, and a cubic S between, float32 of the shape of `values`."""
+    t = np.clip((values - start) / (end - start), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def pixel_grid(left: int, top: int, right: int, bottom: int) -> tuple[Floats, Floats]:
+    """x and y of every pixel of that area, each float32 (h, w)."""
+    x, y = np.meshgrid(np.arange(left, right), np.arange(top, bottom))
+    return x.astype(np.float32), y.astype(np.float32)
+
+
+def border_fade(width: int, height: int, fade_px: float, open_sides: Sequence[bool]) -> Floats:
+    """Weights float32 (h, w), 0 at the area's border and 1 from `fade_px` inwards.
+
+    `open_sides` (left, top, right, bottom) do not fade: there the frame itself ends.
+    """
+    x, y = pixel_grid(0, 0, width, height)
+    fade = np.ones((height, width), np.float32)
+    for distance, is_open in zip((x, y, width - 1 - x, height - 1 - y), open_sides, strict=True):
+        if not is_open:
+            fade *= np.clip(distance / fade_px, 0, 1)
+    return fade
+
+
+class Warp:
+    """Moves the pixels of one area by a weighted sum of displacement fields.
+
+    Every field says for each pixel where it goes; `source_map` says for each pixel where it comes
+    from. That inverse is found by fixed-point iteration on a grid `step_px` coarser, which is
+    exact enough because the fields are smooth.
+    """
+
+    def __init__(self, fields: Floats, step_px: int = 1) -> None:
+        """`fields` is float32 (k, h, w, 2): dx, dy in pixels for a weight of 1."""
+        count, self._height, self._width = fields.shape[:3]
+        rows, columns = -(-self._height // step_px), -(-self._width // step_px)
+        self._scale = np.asarray([self._width / columns, self._height / rows], np.float32)
+        small = [cv2.resize(f, (columns, rows), interpolation=cv2.INTER_AREA) for f in fields]
+        self._fields = (np.stack(small) / self._scale).astype(np.float32).reshape(count, -1)
+        self._grid = np.stack(pixel_grid(0, 0, columns, rows), -1)
+        self._pixels = np.stack(pixel_grid(0, 0, self._width, self._height), -1)
+
+    def source_map(self, weights: Sequence[float], passes: int = 5, damping: float = 0.9) -> Floats:
+        """Where each pixel comes from, float32 (h, w, 2): x, y in pixels of the area."""
+        moved = (np.asarray(weights, np.float32) @ self._fields).reshape(self._grid.shape)
+        source = self._grid - moved
+        for _ in range(passes):
+            there = cv2.remap(moved, source, None, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
+            source += damping * (self._grid - there - source)
+        offset = (source - self._grid) * self._scale
+        offset = cv2.resize(offset, (self._width, self._height), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(self._pixels + offset, np.float32)

@@ -1,0 +1,290 @@
+"""Faces in pictures: a detector for boxes and a mesh of 468 points, on two small nets.
+
+The nets are MediaPipe's BlazeFace (full range) and face mesh, run by OpenCV's TFLite importer.
+Positions are in pixels of the array that was given, x to the right and y down.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.errors import InputCode, InputError
+from inference.request import Box, Face
+from weights.manifest import FACE_DETECTOR, FACE_MESH
+
+Floats = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
+
+MIN_DETECTOR_SCORE = 0.5
+MIN_MESH_SCORE = 0.7
+NO_FACE_MESSAGE = (
+    "A draft needs a face. It should look roughly at the camera, "
+    "be at least 60 pixels wide and show the mouth."
+)
+
+# Indices into the 468 points (MediaPipe's canonical face). Rows run from the picture's left of an
+# unmirrored frontal face to its right; upper and lower rows share their end points.
+LIPS_OUTER_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
+LIPS_OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
+LIPS_MIDDLE_UPPER = (62, 183, 42, 41, 38, 12, 268, 271, 272, 407, 292)
+LIPS_MIDDLE_LOWER = (62, 96, 89, 179, 86, 15, 316, 403, 319, 325, 292)
+LIPS_INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
+LIPS_INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
+LEFT_EYE_UPPER = (33, 246, 161, 160, 159, 158, 157, 173, 133)
+LEFT_EYE_LOWER = (33, 7, 163, 144, 145, 153, 154, 155, 133)
+RIGHT_EYE_UPPER = (362, 398, 384, 385, 386, 387, 388, 466, 263)
+RIGHT_EYE_LOWER = (362, 382, 381, 380, 374, 373, 390, 249, 263)
+LEFT_BROW_LOWER = (46, 53, 52, 65, 55)
+LEFT_BROW_UPPER = (70, 63, 105, 66, 107)
+RIGHT_BROW_LOWER = (285, 295, 282, 283, 276)
+RIGHT_BROW_UPPER = (336, 296, 334, 293, 300)
+# fmt: off
+FACE_OVAL = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)
+# fmt: on
+LEFT_EYE_OUTER, RIGHT_EYE_OUTER = 33, 263
+FOREHEAD, CHIN, NOSE_TIP, NOSE_BRIDGE = 10, 152, 4, 6
+LEFT_CHEEK, RIGHT_CHEEK = 50, 280
+
+_DETECTOR_SIDE_PX = 192
+_DETECTOR_GRID = 48  # one anchor in the middle of each 4 px cell
+_MESH_SIDE_PX = 192
+_MESH_ROOM = 1.5  # side of the square that the mesh net sees, in face sizes
+_SAME_FACE_OVERLAP = 0.3  # candidates that overlap more are one face
+_CONTAINED = 0.75  # as are those of which this part lies in the other
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A face as the detector sees it.
+
+    `box` is (4,) left, top, right, bottom; `keys` (6, 2) x, y of the two eyes (left one first),
+    nose, mouth and two ears. Both float32, in pixels.
+    """
+
+    score: float
+    box: Floats
+    keys: Floats
+
+    @property
+    def roll_rad(self) -> float:
+        """Angle of the line from the left eye to the right one; 0 is level, positive clockwise."""
+        across = self.keys[1] - self.keys[0]
+        return float(np.arctan2(across[1], across[0]))
+
+
+def find_faces(picture: Pixels) -> tuple[Face, ...]:
+    """The faces of an RGB uint8 (h, w, 3) picture, left to right; boxes in its pixels.
+
+    A face counts when both the detector and the mesh are sure of it.
+    """
+    mesh = FaceMesh()
+    faces = []
+    for found in FaceDetector().find(picture):
+        _, mesh_score = mesh.fit(picture, found.box, found.roll_rad)
+        if mesh_score >= MIN_MESH_SCORE:
+            left, top, right, bottom = (float(edge) for edge in found.box)
+            faces.append(Face(Box(left, top, right, bottom), found.score))
+    return tuple(sorted(faces, key=lambda face: face.box.left))
+
+
+def landmarks(frame: Pixels, box: tuple[float, float, float, float]) -> Floats:
+    """The 468 points, float32 (468, 3), of the face in `box` (left, top, right, bottom) of `frame`.
+
+    x and y are in pixels of the RGB uint8 (h, w, 3) frame, z (away from the camera) in the same
+    unit. Raises `InputError` when the box holds no face.
+    """
+    wanted = np.asarray(box, np.float32)
+    height, width = frame.shape[:2]
+    if not (
+        np.isfinite(wanted).all()
+        and _overlap(wanted, np.asarray([0, 0, width, height], np.float32)) > 0
+    ):
+        raise InputError(InputCode.NO_FACE, NO_FACE_MESSAGE, f"box {box} outside the frame")
+    mesh = FaceMesh()
+    fits = []
+    seen = _candidate_at(frame, wanted)
+    if seen is not None:
+        fits.append(mesh.fit(frame, seen.box, seen.roll_rad))
+    if not fits or fits[0][1] < MIN_MESH_SCORE:
+        fits.append(mesh.fit(frame, wanted, 0.0, passes=3))
+    points, score = max(fits, key=lambda fit: fit[1])
+    if score < MIN_MESH_SCORE:
+        raise InputError(InputCode.NO_FACE, NO_FACE_MESSAGE, f"mesh score {score:.2f} in {box}")
+    return points
+
+
+def _candidate_at(frame: Pixels, box: Floats) -> Candidate | None:
+    """The detector's face that overlaps `box` most, looked for around it."""
+    centre = (box[:2] + box[2:]) / 2
+    side = float(max(box[2:] - box[:2]))
+    detector = FaceDetector()
+    found: list[Candidate] = []
+    for room in (2.0, 3.5):
+        left, top = np.rint(centre - side * room / 2).astype(int).tolist()
+        found += detector.find_in_square(frame, left, top, max(1, round(side * room)))
+    merged = _merge(found)
+    best = max(merged, key=lambda each: _overlap(each.box, box), default=None)
+    return best if best is not None and _overlap(best.box, box) > _SAME_FACE_OVERLAP else None
+
+
+class FaceDetector:
+    """BlazeFace for faces from close up to about 5 m."""
+
+    _OUTPUTS = ("reshaped_regressor_face_4", "reshaped_classifier_face_4")
+
+    def __init__(self) -> None:
+        self._net = _read_net(FACE_DETECTOR.path)
+        cells = (np.arange(_DETECTOR_GRID, dtype=np.float32) + 0.5) / _DETECTOR_GRID
+        self._anchors = np.stack(np.meshgrid(cells, cells), -1).reshape(-1, 2)
+
+    def find(self, picture: Pixels) -> list[Candidate]:
+        """Faces of an RGB uint8 (h, w, 3) picture, surest first.
+
+        Looks at the whole, then at squares of the short side that overlap by half.
+        """
+        height, width = picture.shape[:2]
+        longest, shortest = max(height, width), min(height, width)
+        middle_x, middle_y = (width - longest) // 2, (height - longest) // 2
+        found = self.find_in_square(picture, middle_x, middle_y, longest)
+        squares = int(np.ceil((longest - shortest) / (0.5 * shortest))) + 1
+        for offset in np.linspace(0, longest - shortest, squares, dtype=int).tolist():
+            left, top = (offset, 0) if width > height else (0, offset)
+            found += self.find_in_square(picture, left, top, shortest)
+        return _merge(found)
+
+    def find_in_square(self, picture: Pixels, left: int, top: int, side: int) -> list[Candidate]:
+        """Candidates, not merged, in one square, which may reach over the picture's edges."""
+        blob = cv2.dnn.blobFromImage(
+            _square(picture, left, top, side), 1 / 127.5, mean=(127.5, 127.5, 127.5)
+        )
+        self._net.setInput(blob)
+        offsets, logits = self._net.forward(list(self._OUTPUTS))
+        scores = 1 / (1 + np.exp(-np.clip(logits.reshape(-1), -60, 60)))
+        origin = np.asarray([left, top], np.float32)
+        found = []
+        for cell in np.flatnonzero(scores >= MIN_DETECTOR_SCORE):
+            values = offsets.reshape(-1, 16)[cell] / _DETECTOR_SIDE_PX
+            centre, half = values[:2] + self._anchors[cell], values[2:4] / 2
+            corners = np.stack([centre - half, centre + half]) * side + origin
+            keys = (values[4:].reshape(6, 2) + self._anchors[cell]) * side + origin
+            box, keys = corners.reshape(4).astype(np.float32), keys.astype(np.float32)
+            found.append(Candidate(float(scores[cell]), box, keys))
+        return found
+
+
+class FaceMesh:
+    """MediaPipe's face mesh: 468 points in three dimensions."""
+
+    _OUTPUTS = ("conv2d_21", "conv2d_31")
+
+    def __init__(self) -> None:
+        self._net = _read_net(FACE_MESH.path)
+
+    def fit(
+        self, picture: Pixels, box: Floats, roll_rad: float, passes: int = 2
+    ) -> tuple[Floats, float]:
+        """Points, float32 (468, 3) in pixels, and the net's certainty (0 to 1) that it is a face.
+
+        Every pass after the first turns and frames the face by the points of the one before.
+        """
+        centre, side = (box[:2] + box[2:]) / 2, float(max(box[2:] - box[:2])) * _MESH_ROOM
+        points, score = self._look(picture, centre, side, roll_rad)
+        for _ in range(passes - 1):
+            across = points[RIGHT_EYE_OUTER, :2] - points[LEFT_EYE_OUTER, :2]
+            roll_rad = float(np.arctan2(across[1], across[0]))
+            upright = points[:, :2] @ _rotation(roll_rad).T
+            low, high = upright.min(0), upright.max(0)
+            centre = _rotation(roll_rad).T @ ((low + high) / 2)
+            points, score = self._look(
+                picture, centre, float(max(high - low)) * _MESH_ROOM, roll_rad
+            )
+        return points, score
+
+    def _look(
+        self, picture: Pixels, centre: NDArray[np.floating], side: float, roll_rad: float
+    ) -> tuple[Floats, float]:
+        scale = _MESH_SIDE_PX / side
+        turn = _rotation(roll_rad) * scale
+        source, shrink = picture, 1.0
+        if scale < 0.5:  # warpAffine does not average: shrink first or it aliases
+            shrink = scale * 1.5
+            source = np.asarray(
+                cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA),
+                np.uint8,
+            )
+        shift = _MESH_SIDE_PX / 2 - turn @ centre
+        matrix = np.concatenate([turn / shrink, shift[:, None]], 1).astype(np.float32)
+        view = cv2.warpAffine(
+            source, matrix, (_MESH_SIDE_PX, _MESH_SIDE_PX), borderMode=cv2.BORDER_REPLICATE
+        )
+        self._net.setInput(cv2.dnn.blobFromImage(view, 1 / 255))
+        raw, logit = self._net.forward(list(self._OUTPUTS))
+        points = raw.reshape(468, 3)
+        flat = (points[:, :2] - _MESH_SIDE_PX / 2) @ np.linalg.inv(turn).T + centre
+        score = 1 / (1 + np.exp(-float(logit.reshape(-1)[0])))
+        return np.concatenate([flat, points[:, 2:] / scale], 1).astype(np.float32), score
+
+
+def _read_net(path: Path) -> cv2.dnn.Net:
+    # OpenCV 5's new engine drops all outputs but the first; OpenCV 4 knows no engines.
+    classic = getattr(cv2.dnn, "ENGINE_CLASSIC", None)
+    if classic is None:
+        return cv2.dnn.readNetFromTFLite(str(path))
+    return cv2.dnn.readNetFromTFLite(str(path), classic)
+
+
+def _square(picture: Pixels, left: int, top: int, side: int) -> Pixels:
+    """That square of the picture, scaled to the detector's side, black where it reaches over."""
+    height, width = picture.shape[:2]
+    from_x, from_y = max(0, left), max(0, top)
+    to_x, to_y = min(width, left + side), min(height, top + side)
+    view = np.zeros((_DETECTOR_SIDE_PX, _DETECTOR_SIDE_PX, 3), np.uint8)
+    if to_x <= from_x or to_y <= from_y:
+        return view
+    part = picture[from_y:to_y, from_x:to_x]
+    scale = _DETECTOR_SIDE_PX / side
+    columns, rows = (max(1, round(length * scale)) for length in part.shape[1::-1])
+    smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    small = cv2.resize(part, (columns, rows), interpolation=smooth)
+    x, y = round((from_x - left) * scale), round((from_y - top) * scale)
+    small = small[: _DETECTOR_SIDE_PX - y, : _DETECTOR_SIDE_PX - x]
+    view[y : y + small.shape[0], x : x + small.shape[1]] = small
+    return view
+
+
+def _rotation(angle_rad: float) -> Floats:
+    """The (2, 2) matrix that turns a face of that roll upright."""
+    cos, sin = np.cos(angle_rad), np.sin(angle_rad)
+    return np.asarray([[cos, sin], [-sin, cos]], np.float32)
+
+
+def _overlap(one: Floats, other: Floats) -> float:
+    """Intersection over union of two boxes; near 1 also when one mostly lies in the other."""
+    corner = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
+    shared = float(np.prod(np.maximum(corner, 0)))
+    areas = float(np.prod(one[2:] - one[:2])), float(np.prod(other[2:] - other[:2]))
+    inside = shared / (min(areas) + 1e-9)
+    return max(shared / (sum(areas) - shared + 1e-9), 0.9 * inside if inside > _CONTAINED else 0.0)
+
+
+def _merge(candidates: list[Candidate]) -> list[Candidate]:
+    """One candidate a face, surest first: the mean of all that overlap, weighted by score."""
+    rest = sorted(candidates, key=lambda each: -each.score)
+    merged = []
+    while rest:
+        best = rest[0]
+        same = [each for each in rest if _overlap(best.box, each.box) > _SAME_FACE_OVERLAP]
+        same = same or [best]
+        rest = [each for each in rest if not any(each is one for one in same)]
+        weights = np.asarray([each.score for each in same], np.float32)
+        weights /= weights.sum()
+        box = np.tensordot(weights, np.stack([each.box for each in same]), 1)
+        keys = np.tensordot(weights, np.stack([each.keys for each in same]), 1)
+        merged.append(Candidate(best.score, box, keys))
+    return merged

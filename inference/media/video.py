@@ -1,0 +1,160 @@
+"""The finished video: frames into closed segments, segments and sound into one mp4.
+
+Frames go to the encoder as they come and are never held; joining copies the encoded packets, so
+nothing is encoded twice.
+"""
+
+import wave
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeAlias
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from inference.request import SAMPLE_RATE_HZ
+from inference.timing import FPS, SAMPLES_PER_FRAME
+
+VideoPacket: TypeAlias = "av.Packet[VideoStream]"
+AudioPacket: TypeAlias = "av.Packet[AudioStream]"
+
+_BT709 = 1  # ITU-T H.273 code of BT.709, for primaries, transfer and matrix alike
+_X264 = {"preset": "veryfast", "crf": "19", "profile": "high"}
+_THREADS = 2  # fixed, so that a video does not depend on the machine's core count
+_INDEX_FIRST = {"movflags": "+faststart"}
+_AAC_BITS_PER_SECOND = 160_000
+_AAC_FRAME = 1024  # samples an AAC frame holds
+
+
+class SegmentWriter:
+    """Encodes frames to one silent mp4 at `FPS`: H.264 High, yuv420p, BT.709, closed GOPs.
+
+    A context manager; the file is playable once it is left, and gone if that was by an error.
+    """
+
+    def __init__(self, path: Path, width: int, height: int) -> None:
+        self._path = path
+        self._reformatter = VideoReformatter()
+        self._container = av.open(str(path), "w", format="mp4")
+        stream = self._container.add_stream("libx264", rate=FPS, options=_X264)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        context = stream.codec_context
+        context.thread_count = _THREADS
+        context.color_primaries = context.color_trc = context.colorspace = _BT709
+        context.color_range = ColorRange.MPEG.value
+        self._stream: VideoStream = stream
+        self._frames = 0
+
+    def write(self, frame: NDArray[np.uint8]) -> None:
+        """Add one frame, RGB uint8 (height, width, 3)."""
+        picture = self._reformatter.reformat(
+            av.VideoFrame.from_ndarray(frame, format="rgb24"),
+            format="yuv420p",
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.MPEG,
+        )
+        picture.pts, picture.time_base = self._frames, Fraction(1, FPS)
+        self._frames += 1
+        self._container.mux(self._stream.encode(picture))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self._container.mux(self._stream.encode(None))
+            self._container.close()
+        except BaseException:
+            self._path.unlink(missing_ok=True)
+            raise
+        if kind is not None:
+            self._path.unlink(missing_ok=True)
+
+
+def join(
+    segments: Sequence[Path], sound: Path, frames: int, target: Path, metadata: dict[str, str]
+) -> None:
+    """Write `target`: all segments, `frames` frames in all, and just as much of `sound`.
+
+    `sound` is a 48 kHz 16-bit WAV. The mp4 starts with its index (+faststart) and carries
+    `metadata` under the standard names (title, comment, description). Nothing is left on an error.
+    """
+    try:
+        with (
+            av.open(str(target), "w", format="mp4", options=_INDEX_FIRST) as container,
+            wave.open(str(sound), "rb") as voice,
+        ):
+            container.metadata.update(metadata)
+            with av.open(str(segments[0])) as first:
+                video = container.add_stream_from_template(first.streams.video[0])
+            layout = "stereo" if voice.getnchannels() == 2 else "mono"
+            audio = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout=layout)
+            audio.bit_rate = _AAC_BITS_PER_SECOND
+            _interleave(container, _copied(segments, video), _encoded(voice, frames, audio))
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def _interleave(
+    container: av.container.OutputContainer,
+    pictures: Iterator[VideoPacket],
+    sounds: Iterator[AudioPacket],
+) -> None:
+    """Mux both in time order, so that neither piles up in memory waiting for the other."""
+    waiting = next(sounds, None)
+    for picture in pictures:
+        while waiting is not None and _seconds(waiting) <= _seconds(picture):
+            container.mux(waiting)
+            waiting = next(sounds, None)
+        container.mux(picture)
+    while waiting is not None:
+        container.mux(waiting)
+        waiting = next(sounds, None)
+
+
+def _seconds(packet: "VideoPacket | AudioPacket") -> float:
+    return float((packet.dts or 0) * packet.time_base)
+
+
+def _copied(segments: Sequence[Path], stream: VideoStream) -> Iterator[VideoPacket]:
+    """The segments' packets, each segment laid after the one before."""
+    start = 0
+    for path in segments:
+        with av.open(str(path)) as source:
+            frames = 0
+            for packet in source.demux(source.streams.video[0]):
+                if packet.dts is None or packet.pts is None:
+                    continue  # the demuxer's last, empty packet
+                offset = round(start / FPS / packet.time_base)
+                packet.pts, packet.dts = packet.pts + offset, packet.dts + offset
+                packet.stream = stream
+                frames += 1
+                yield packet
+        start += frames
+
+
+def _encoded(voice: wave.Wave_read, frames: int, stream: AudioStream) -> Iterator[AudioPacket]:
+    """AAC packets of the first `frames` video frames' worth of `voice`."""
+    samples = frames * SAMPLES_PER_FRAME
+    starts = [*range(0, samples, _AAC_FRAME), samples]
+    for start, end in pairwise(starts):
+        data = np.frombuffer(voice.readframes(end - start), np.int16).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(data, format="s16", layout=stream.layout.name)
+        frame.sample_rate, frame.pts = SAMPLE_RATE_HZ, start
+        frame.time_base = Fraction(1, SAMPLE_RATE_HZ)
+        yield from stream.encode(frame)
+    yield from stream.encode(None)

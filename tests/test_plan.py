@@ -1,0 +1,121 @@
+"""What will be run: who speaks, what the person is told, and the JSON others read."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from inference.errors import InputCode, InputError
+from inference.plan import Plan, make_plan
+from inference.request import Box, CropChoice, Face, Picture, Recording, Request, Shape
+
+LOUD = Recording(512_714, channels=2, peak_dbfs=-1.0, level_dbfs=-20.0)
+SILENT = Recording(512_714, channels=2, peak_dbfs=-90.0, level_dbfs=-99.0)
+
+
+def face(left: float, top: float, width: float) -> Face:
+    return Face(Box(left, top, left + width, top + width), 0.9)
+
+
+LEFT, RIGHT, SMALL = face(300, 300, 200), face(1200, 320, 260), face(800, 400, 120)
+
+
+def plan(*faces: Face, recordings: tuple[Recording, ...] = (LOUD,), **choices: object) -> Plan:
+    picture = Picture(2000, 1100, faces)
+    return make_plan(Request(picture, recordings, **choices), 120)  # type: ignore[arg-type]
+
+
+def codes(made: Plan) -> list[str]:
+    return [warning.code for warning in made.warnings]
+
+
+def test_its_json_is_what_others_were_built_against() -> None:
+    made = json.loads(json.dumps(asdict(plan(LEFT))))
+    assert made["shape"] == "landscape"
+    assert (made["width"], made["height"], made["fps"]) == (896, 448, 25)
+    assert made["picture"] == {"width": 2000, "height": 1100}
+    assert set(made["crop"]) == {"left", "top", "width", "height", "extended"}
+    assert made["speakers"] == [{"box": [134, 112, 224, 202], "audio": 0}]
+    assert made["recording_s"] == 10.68
+    assert (made["frames"], made["duration_s"], made["padding_s"]) == (269, 10.76, 0.08)
+    assert made["windows"][:2] == [{"start": 0, "frames": 77}, {"start": 52, "frames": 73}]
+    assert (made["quality"], made["seed"]) == ("draft", 42)
+    assert set(made["estimate"]) == {"seconds", "dollars", "basis"}
+    assert made["warnings"] == []
+
+
+def test_every_frame_is_new_in_exactly_one_window() -> None:
+    made = plan(LEFT)
+    new = [n for index in range(len(made.windows)) for n in made.new_frames(index)]
+    assert new == list(range(made.frames))
+
+
+def test_one_voice_and_several_faces_the_largest_speaks_and_the_person_is_told() -> None:
+    made = plan(LEFT, RIGHT, SMALL)
+    assert len(made.speakers) == 1
+    assert made.speakers[0].box[0] > 448  # the right one is larger
+    assert codes(made) == ["more_faces"]
+
+
+def test_two_voices_go_to_the_two_largest_left_to_right() -> None:
+    made = plan(LEFT, SMALL, RIGHT, recordings=(LOUD, LOUD))
+    assert [speaker.audio for speaker in made.speakers] == [0, 1]
+    assert made.speakers[0].box[0] < made.speakers[1].box[0]
+    assert "more_faces" in codes(made)
+
+
+def test_a_listener_beside_the_speaker_is_kept_in_the_frame() -> None:
+    tall = Picture(1000, 2000, (face(100, 100, 300), face(600, 1300, 280)))
+    made = make_plan(Request(tall, (LOUD,)), 120)
+    assert made.crop.top <= 100 and made.crop.top + made.crop.height >= 1580
+
+
+def test_of_two_voices_one_may_be_silent_but_not_both() -> None:
+    assert len(plan(LEFT, RIGHT, recordings=(LOUD, SILENT)).speakers) == 2
+    with pytest.raises(InputError) as caught:
+        plan(LEFT, RIGHT, recordings=(SILENT, SILENT))
+    assert caught.value.code == InputCode.SILENT
+
+
+def test_more_voices_than_faces_are_refused() -> None:
+    with pytest.raises(InputError, match="only 1 face was found") as caught:
+        plan(LEFT, recordings=(LOUD, LOUD))
+    assert caught.value.code == InputCode.TOO_FEW_FACES
+
+
+def test_no_face_is_a_warning_and_the_middle() -> None:
+    made = plan()
+    assert codes(made) == ["no_face"] and made.speakers == ()
+    assert (made.crop.left, made.crop.top, made.crop.width) == (0, 50, 2000)
+
+
+def test_a_small_face_is_told() -> None:
+    assert "small_face" in codes(plan(face(900, 500, 100)))
+
+
+def test_a_selfie_is_offered_portrait_which_it_suits() -> None:
+    selfie = Picture(1200, 1600, (face(280, 420, 640),))
+    made = make_plan(Request(selfie, (LOUD,)), 120)
+    assert made.crop.extended and "portrait_suits" in codes(made)
+    portrait = make_plan(Request(selfie, (LOUD,), shape=Shape.PORTRAIT), 120)
+    assert not portrait.crop.extended and portrait.warnings == ()
+
+
+def test_a_chosen_crop_through_a_face_is_told() -> None:
+    assert "face_cut" in codes(plan(LEFT, crop=CropChoice(400, 300, 800)))
+
+
+def test_a_chosen_crop_without_the_speaker_is_refused() -> None:
+    with pytest.raises(InputError, match="outside the crop"):
+        plan(LEFT, crop=CropChoice(1000, 300, 800))
+
+
+def test_only_gpu_qualities_cost_money_and_longer_ones_cost_more() -> None:
+    assert plan(LEFT).estimate.dollars == 0
+    fast, best = plan(LEFT, quality="fast").estimate, plan(LEFT, quality="best").estimate
+    assert 0 < fast.dollars < best.dollars and fast.seconds < best.seconds
+
+
+def test_an_unknown_quality_is_refused() -> None:
+    with pytest.raises(InputError, match="draft, fast, balanced, best"):
+        plan(LEFT, quality="superb")

@@ -1,0 +1,41 @@
+"""A task comes back from its folder as it was."""
+
+from pathlib import Path
+
+from inference.plan import make_plan
+from inference.request import (
+    Box,
+    CropChoice,
+    Face,
+    Picture,
+    Recording,
+    Request,
+    Shape,
+    Speaking,
+    Trim,
+)
+from inference.task import Task, load_task, segment_name, voice_name
+
+
+def test_a_task_survives_the_disk(tmp_path: Path) -> None:
+    faces = (Face(Box(100.5, 50, 200, 150), 0.9), Face(Box(300, 50, 420, 170), 0.8))
+    voice = Recording(480_000, 1, -1.0, -20.0)
+    request = Request(
+        Picture(600, 400, faces),
+        (voice, voice),
+        Speaking.IN_TURN,
+        Shape.SQUARE,
+        Trim(1.0, 9.5),
+        CropChoice(-10, 0, 400),
+        quality="balanced",
+        prompt="Café at night",
+        seed=7,
+        steps=6,
+    )
+    task = Task(request, make_plan(request, 40), tmp_path)
+    task.save()
+    assert load_task(tmp_path) == task
+
+
+def test_files_have_the_names_the_folder_is_read_by() -> None:
+    assert (voice_name(0), segment_name(12)) == ("voice-1.wav", "windows/012.mp4")

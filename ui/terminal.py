@@ -1,0 +1,87 @@
+"""What the command line shows: a plan in words, a progress bar, one sentence for an error."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from inference.events import Event, Stage, Step
+from inference.plan import Plan
+
+if TYPE_CHECKING:  # it looks into heavy packages, which a terminal line needs none of
+    from inference.doctor import Check
+
+_screen = Console(stderr=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on standard output."""
+    print(json.dumps(value))
+
+
+def print_error(code: str, message: str, as_json: bool) -> None:
+    """One sentence on standard error, or one JSON object on standard output."""
+    if as_json:
+        print_json({"error": {"code": code, "message": message}})
+    else:
+        _screen.print(message, style="red", markup=False)
+
+
+def say(message: str) -> None:
+    """One line for the person, beside the output proper."""
+    _screen.print(message, markup=False, soft_wrap=True)
+
+
+def print_plan(plan: Plan) -> None:
+    """The plan in a few lines of words."""
+    crop = plan.crop
+    extended = ", continued softly past its edges" if crop.extended else ""
+    lines = [
+        f"{plan.recording_s:.2f} s of speech -> {plan.frames} frames, {plan.duration_s:.2f} s "
+        f"({len(plan.windows)} window{'s' * (len(plan.windows) > 1)})",
+        f"Frame {plan.width}x{plan.height} from {crop.width}x{crop.height} of the picture "
+        f"at {crop.left},{crop.top}{extended}",
+        *(f"Speaker {s.audio + 1}: face at {','.join(map(str, s.box))}" for s in plan.speakers),
+        f"Quality {plan.quality}, seed {plan.seed}: about {plan.estimate.seconds:.0f} s"
+        + (f", about ${plan.estimate.dollars:.2f}" if plan.estimate.dollars else ""),
+    ]
+    for line in lines:
+        print(line)
+    say_warnings(plan)
+
+
+def say_warnings(plan: Plan) -> None:
+    """The plan's warnings, a line each."""
+    for warning in plan.warnings:
+        say(f"Note: {warning.message}")
+
+
+def print_checks(checks: "list[Check]") -> None:
+    """A line for each check: good or bad, its name, what was found."""
+    for check in checks:
+        print(f"{'ok  ' if check.ok else 'BAD '} {check.name:<16} {check.found}")
+
+
+def with_progress(events: Iterator[Event], visible: bool) -> Event:
+    """Follow `events` with a bar, the stage and the time left; returns the last event."""
+    columns = (
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    last: Event | None = None
+    with Progress(*columns, console=_screen, transient=True, disable=not visible) as progress:
+        bar = progress.add_task("", total=1.0, left="")
+        for event in events:
+            if isinstance(event, Stage):
+                progress.update(bar, description=event.message)
+            elif isinstance(event, Step):
+                share = (event.window + event.done / event.total) / event.windows
+                left = "" if event.eta_s is None else f"{event.eta_s:.0f} s left"
+                progress.update(bar, completed=share, left=left)
+            last = event
+    assert last is not None, "an engine always ends with a final event"
+    return last
