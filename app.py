@@ -17,14 +17,21 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
-import click
 import typer
-from inference.intake import take_in
 
 from inference import output
 from inference.engines.select import select_engine
-from inference.errors import InputCode, InputError, PortraitError, disk_fault, from_code
+from inference.errors import (
+    Fault,
+    FaultCode,
+    InputCode,
+    InputError,
+    PortraitError,
+    disk_fault,
+    from_code,
+)
 from inference.events import Cancelled, Event, Failed, Finished
+from inference.intake import take_in
 from inference.plan import find_preset, make_plan
 from inference.request import CropChoice, Request, Shape, Speaking, Trim
 from inference.settings import load_settings
@@ -36,6 +43,7 @@ from ui import terminal
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 AUTO = "auto"
 
+logger = logging.getLogger(__name__)
 cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -213,10 +221,10 @@ def main(arguments: list[str]) -> int:
     try:
         status = cli(arguments, standalone_mode=False)
         return status if isinstance(status, int) else 0
-    except (KeyboardInterrupt, Interrupted, click.Abort) as error:
+    except (KeyboardInterrupt, Interrupted, typer.Abort) as error:
         terminal.print_error("interrupted", str(error) or "Stopped.", as_json)
         return INTERRUPTED
-    except click.ClickException as error:
+    except typer.TyperException as error:
         hint = "" if as_json else " See --help."
         terminal.print_error(InputCode.BAD_OPTION, error.format_message() + hint, as_json)
         return 2
@@ -224,10 +232,14 @@ def main(arguments: list[str]) -> int:
         return _report(disk_fault(error), as_json)
     except PortraitError as error:
         return _report(error, as_json)
+    except Exception as error:
+        logger.debug("this was not foreseen", exc_info=error)
+        message = "Something broke on our side. Run it again with --debug to see what."
+        return _report(Fault(FaultCode.INTERNAL, message, repr(error)), as_json)
 
 
 def _report(error: PortraitError, as_json: bool) -> int:
-    logging.getLogger(__name__).debug("%s: %s", error.code, error.details)
+    logger.debug("%s: %s", error.code, error.details)
     terminal.print_error(error.code, error.message, as_json)
     return 2 if isinstance(error, InputError) else 1
 

@@ -4,14 +4,12 @@ The folder's history (`events.jsonl`) has one writer: the worker, and after its 
 started it. A file named `cancel` asks the worker to stop.
 """
 
-import json
 import logging
 import re
 import secrets
 import subprocess
 import sys
 import threading
-from datetime import UTC, datetime
 from pathlib import Path
 
 from inference.errors import FaultCode
@@ -32,7 +30,7 @@ _ENDED_EARLY = "The work ended before the video was finished. Try again."
 
 
 def new_job(data: Path) -> Path:
-    """A new folder under `data`, readable by its owner only; its unguessable name is the job's id."""
+    """A new folder under `data`, for its owner only; its unguessable name is the job's id."""
     folder = data / JOBS / secrets.token_hex(_ID_BYTES)
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700)
@@ -58,7 +56,7 @@ def start(task: Task) -> None:
     watcher.start()
 
 
-def _watch(process: "subprocess.Popen[bytes]", folder: Path) -> None:
+def _watch(process: subprocess.Popen[bytes], folder: Path) -> None:
     """Wait for the worker, and end the history for it when it could not do so itself."""
     status = process.wait()
     if not folder.is_dir() or is_final(events(folder)):
@@ -98,7 +96,7 @@ def events(folder: Path, after: int = -1) -> list[Record]:
 def _parsed(line: bytes) -> Record | None:
     try:
         return from_json(line.decode())
-    except (ValueError, KeyError, json.JSONDecodeError):
+    except ValueError:
         return None
 
 
@@ -113,7 +111,7 @@ class History:
 
     def append(self, event: Event) -> None:
         """Write one line, complete on disk when this returns. Raises OSError."""
-        line = Record(self._next, event, datetime.now(UTC)).to_json() + "\n"
+        line = Record(self._next, event).to_json() + "\n"
         with self._path.open("a", encoding="utf-8") as file:
             file.write("\n" + line if self._torn else line)
         self._next, self._torn = self._next + 1, False

@@ -135,12 +135,7 @@ class Request:
     steps: int | None = None
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.recordings) <= 2:
-            raise InputError(
-                InputCode.BAD_OPTION,
-                f"{len(self.recordings)} recordings were given; one or two can speak. "
-                "Give one recording for each of at most two people.",
-            )
+        require_one_or_two(len(self.recordings))
         if not 0 <= self.seed < 2**32:
             raise InputError(
                 InputCode.BAD_OPTION,
@@ -156,6 +151,16 @@ class Request:
             raise InputError(
                 InputCode.SILENT, "No voice is heard in this recording. Choose another recording."
             )
+
+
+def require_one_or_two(recordings: int) -> None:
+    """Refuse, as an `InputError`, any other number of recordings."""
+    if not 1 <= recordings <= 2:
+        raise InputError(
+            InputCode.BAD_OPTION,
+            f"{recordings} recordings were given; one or two can speak. "
+            "Give one recording for each of at most two people.",
+        )
 
 
 def require_long_enough(duration_s: float) -> None:

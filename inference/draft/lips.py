@@ -6,16 +6,20 @@ the head is turned; `down` is in pixels below the line through the corners.
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from inference.draft.warp import Floats, Pixels
+from inference.draft.warp import Floats, Pixels, remap
 from inference.media import faces
 
 _SAMPLES = 129  # of each curve, from corner to corner
-_SEARCH = 0.035  # how far a lip edge may lie from the mesh's, in face heights
-_MAX_SKEW = 0.8  # of the halves of a turned mouth; at 1 `across` would fold
+# Of a lip's inner edge in the picture around the mesh's, in face heights:
+_SEARCH_IN, _SEARCH_OUT, _STEP = 0.06, 0.045, 0.0025
+_LIKELY = 0.025  # the mesh's usual error
+_EDGE_WINDOW = 0.0125  # colours are averaged over this much on both sides of an edge
+_SAME_COLOUR = 40.0  # levels, as a distance in RGB
+_MAX_SKEW = 0.5  # of the halves of a turned mouth; at 1 `across` would fold
+_INSET = 0.010  # an open mouth's edges are taken so far inside the lips: no tooth sticks to them
 
 
 @dataclass(frozen=True)
@@ -52,27 +56,46 @@ class Lips:
     (129,) over `positions`; `gap_px` is what the mouth is open in the picture, in its middle.
     """
 
-    def __init__(self, frame: Pixels, points: Floats, axes: FaceAxes) -> None:
+    def __init__(self, frame: Pixels, points: Floats, axes: FaceAxes, drawn: bool) -> None:
         self.height_px = axes.height_px
         self.positions = np.linspace(-1, 1, _SAMPLES, dtype=np.float32)
         flat = points[:, :2]
-        left, right = flat[faces.LIPS_INNER_UPPER[0]], flat[faces.LIPS_INNER_UPPER[-1]]
-        self.origin = (left + right) / 2
-        self.right = _unit(right - left)
         self.down = _unit(axes.down[:2])
-        self._to_own = np.linalg.inv(np.stack([self.right, self.down], 1)).astype(np.float32)
-        half = float(np.linalg.norm(right - left)) / 2
+        left, right = flat[faces.LIPS_INNER_UPPER[0]], flat[faces.LIPS_INNER_UPPER[-1]]
         middle = (flat[faces.LIPS_INNER_UPPER[5]] + flat[faces.LIPS_INNER_LOWER[5]]) / 2
-        skew = float((self._to_own @ (middle - self.origin))[0]) / max(half, 1e-3)
-        # along(across) = middle + half across - middle across^2, so that the corners stay at +-half
-        self.middle_px = float(np.clip(skew, -_MAX_SKEW / 2, _MAX_SKEW / 2)) * half
-        self.half_px = half
+        self._place(left, right)
+        self._bend(middle)
+        if drawn:
+            self._place(*self._drawn_corners(frame, flat))
+            self._bend(middle)
         self.upper = self._curve(flat, faces.LIPS_INNER_UPPER)
         self.lower = np.maximum(self._curve(flat, faces.LIPS_INNER_LOWER), self.upper)
         self.outer_upper = np.minimum(self._curve(flat, faces.LIPS_OUTER_UPPER), self.upper)
         self.outer_lower = np.maximum(self._curve(flat, faces.LIPS_OUTER_LOWER), self.lower)
         self._snap_to_picture(frame)
         self.gap_px = float((self.lower - self.upper)[_SAMPLES // 2])
+
+    def _place(self, left: Floats, right: Floats) -> None:
+        """Take those corners, x and y in the frame, as ends of the mouth."""
+        self.origin = (left + right) / 2
+        self.right = _unit(right - left)
+        self.half_px = max(1.0, float(np.linalg.norm(right - left)) / 2)
+        self._to_own = np.linalg.inv(np.stack([self.right, self.down], 1)).astype(np.float32)
+
+    def _bend(self, middle: Floats) -> None:
+        """Let `across` be 0 at the lips' middle, which is off the corners' when the head is turned.
+
+        along(across) = middle_px (1 - across^2) + half_px across, so the corners stay in place.
+        """
+        skew = float((self._to_own @ (middle - self.origin))[0]) / self.half_px
+        self.middle_px = float(np.clip(skew, -_MAX_SKEW / 2, _MAX_SKEW / 2)) * self.half_px
+
+    def along(self, across: Floats) -> Floats:
+        """Pixels along the mouth's line from the point midway between the corners."""
+        inside = np.clip(across, -1, 1)
+        slope = np.where(across < 0, 1, -1) * 2 * self.middle_px + self.half_px
+        along = self.middle_px * (1 - inside**2) + self.half_px * inside
+        return np.asarray(along + (across - inside) * slope, np.float32)
 
     def coordinates(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """`across` and `down` of frame positions x, y (float32, same shape each)."""
@@ -83,10 +106,7 @@ class Lips:
 
     def frame_positions(self, across: Floats, down: Floats) -> Floats:
         """x, y in the frame of mouth coordinates: float32 of their shape and a last axis of 2."""
-        inside = np.clip(across, -1, 1)
-        along = self.middle_px * (1 - inside**2) + self.half_px * inside
-        slope = np.where(across < 0, 1, -1) * 2 * self.middle_px + self.half_px
-        along = along + (across - inside) * slope
+        along = self.along(across)
         place = self.origin + along[..., None] * self.right + down[..., None] * self.down
         return np.asarray(place, np.float32)
 
@@ -107,10 +127,30 @@ class Lips:
 
     def _curve(self, flat: Floats, indices: tuple[int, ...]) -> Floats:
         own = (flat[list(indices)] - self.origin) @ self._to_own.T
+        if indices[0] == faces.LIPS_INNER_UPPER[0]:
+            own[[0, -1]] = [[-self.half_px, 0], [self.half_px, 0]]
         across = np.maximum.accumulate(self._across(own[:, 0].astype(np.float32)))
         across += np.arange(len(across), dtype=np.float32) * 1e-4
         curve = np.interp(self.positions, across, own[:, 1])
-        return gaussian_filter1d(curve, _SAMPLES / 40, mode="nearest").astype(np.float32)
+        smooth = gaussian_filter1d(curve, _SAMPLES / 40, mode="nearest")
+        return np.asarray(smooth, np.float32)
+
+    def _drawn_corners(self, frame: Pixels, flat: Floats) -> tuple[Floats, Floats]:
+        """Where a drawn mouth's colour ends, left and right, x and y in the frame."""
+        line = (flat[list(faces.LIPS_INNER_UPPER)] + flat[list(faces.LIPS_INNER_LOWER)]) / 2
+        picture = frame.astype(np.float32)
+        colour = np.median(remap(picture, line[None, 2:-2].astype(np.float32)), axis=(0, 1))
+        spread = np.linspace(-0.03, 0.03, 7)[:, None] * self.height_px * self.down
+        ends = []
+        for end, inner in ((line[0], line[2]), (line[-1], line[-3])):
+            out = _unit(end - inner) * self.height_px
+            tried = end + np.linspace(0, 0.08, 17)[:, None, None] * out + spread
+            seen = remap(picture, tried.astype(np.float32))
+            like = (np.linalg.norm(seen - colour, axis=-1) < _SAME_COLOUR).any(1)
+            reach = int(like.argmin()) if not like.all() else 0
+            rows = (np.linalg.norm(seen - colour, axis=-1) < _SAME_COLOUR)[max(0, reach - 2)]
+            ends.append(tried[max(0, reach - 1)][rows].mean(0) if reach else end)
+        return np.asarray(ends[0], np.float32), np.asarray(ends[1], np.float32)
 
     def _snap_to_picture(self, frame: Pixels) -> None:
         """Move the inner edges to where the picture's colour changes from mouth to lip.
@@ -118,33 +158,44 @@ class Lips:
         The mesh is a pixel or two off, more on drawings, and what is left of teeth or dark inside
         a lip's edge would show as a line when the mouth closes.
         """
-        middle = (self.upper + self.lower) / 2
+        middle: Floats = ((self.upper + self.lower) / 2).astype(np.float32)
+        gap = self.lower - self.upper
+        inset = np.minimum(_INSET * self.height_px, 0.2 * gap) * (1 - self.positions**8)
         for name, outwards in (("upper", -1.0), ("lower", 1.0)):
             edge: Floats = getattr(self, name)
             shift = self._edge_shift(frame, edge, middle, outwards)
-            setattr(self, name, edge + outwards * shift)
+            setattr(self, name, edge + outwards * (shift + inset))
         self.lower = np.maximum(self.lower, self.upper)
+        self.outer_upper = np.minimum(self.outer_upper, self.upper)
+        self.outer_lower = np.maximum(self.outer_lower, self.lower)
 
     def _edge_shift(self, frame: Pixels, edge: Floats, middle: Floats, outwards: float) -> Floats:
-        reach = _SEARCH * self.height_px
-        steps = np.linspace(-reach, 2 * reach, 49, dtype=np.float32)
-        down = edge[None] + outwards * steps[:, None]
-        inside_of_middle = outwards * (down - middle[None]) < 0
+        """How far outwards the picture has the edge, in pixels, float32 (129,).
+
+        A lip is redder than teeth and than the dark, and of another colour in a drawing: the edge
+        is where the step in redness and colour is largest, the mesh's own place being likeliest.
+        """
+        step_px = _STEP * self.height_px
+        count = round((_SEARCH_IN + _SEARCH_OUT) / _STEP)
+        steps = np.arange(count, dtype=np.float32) * step_px - _SEARCH_IN * self.height_px
+        half = round(_EDGE_WINDOW / _STEP)
+        reach = np.arange(-half, len(steps) + half) * step_px + steps[0]
+        down = np.asarray(edge + outwards * reach[:, None], np.float32)
         place = self.frame_positions(np.broadcast_to(self.positions, down.shape), down)
-        colours = cv2.remap(
-            frame.astype(np.float32), place, None, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE
-        )
-        lip = np.median(colours[(steps > reach) & (steps < 1.6 * reach)], axis=0)
-        unlike = np.linalg.norm(colours - lip, axis=-1)
-        unlike[inside_of_middle] = 0
-        tried = steps <= reach
-        contrast = unlike[tried].max(0)
-        # the outermost place that still looks more like the mouth's inside than like the lip
-        mouth_like = (unlike > 0.5 * contrast) & tried[:, None]
-        outermost = np.where(
-            mouth_like.any(0), steps[len(steps) - 1 - mouth_like[::-1].argmax(0)], 0
-        )
-        sure = np.clip((contrast - 20) / 40, 0, 1) * (1 - self.positions**6)
-        fit = np.polynomial.Polynomial.fit(self.positions, outermost * sure, 4, w=0.05 + sure)
-        shift = np.clip(fit(self.positions), -reach, reach) * (1 - self.positions**8)
-        return np.asarray(shift, np.float32)
+        colours = remap(frame.astype(np.float32), place)
+        total = np.concatenate([np.zeros_like(colours[:1]), np.cumsum(colours, axis=0)])
+        inner = (total[half:-half] - total[: -2 * half])[: len(steps)] / half
+        outer = (total[2 * half :] - total[half:-half])[: len(steps)] / half
+        redder = np.maximum((outer - inner)[..., 0] - (outer - inner)[..., 1], 0)
+        score = 2 * redder + 0.4 * np.linalg.norm(outer - inner, axis=-1)
+        score *= np.exp(-0.5 * (steps / (_LIKELY * self.height_px)) ** 2)[:, None]
+        score[outwards * (down[half:-half] - middle) < 0.1 * (edge - middle) * outwards] = 0
+        found, best = steps[score.argmax(0)], score.max(0)
+        sure = np.clip((best - 4) / 25, 0.0, 1) * (1 - self.positions**6) + 0.01
+        weights = sure
+        for _ in range(4):  # a few columns are wrong: weigh down those far from the curve
+            fit = np.polynomial.Polynomial.fit(self.positions, found, 3, w=weights)
+            off = (fit(self.positions) - found) / (0.008 * self.height_px)
+            weights = sure / (1 + off**2)
+        trust = np.clip(sure.mean() * 5, 0, 1) * (1 - self.positions**8)
+        return np.asarray(np.clip(fit(self.positions), steps[0], steps[-1]) * trust, np.float32)

@@ -25,7 +25,7 @@ from inference.events import (
     Window,
 )
 from inference.media.audio import read_mono, write_sound
-from inference.media.faces import landmarks
+from inference.media.faces import NO_FACE_MESSAGE, landmarks
 from inference.media.image import render_crop
 from inference.media.video import SegmentWriter, join
 from inference.task import PICTURE, PREVIEW, RESULT, SOUND, Task, segment_name, voice_name

@@ -1,6 +1,7 @@
 """Motion as displacement fields: smooth steps, and the inverse maps that `cv2.remap` wants."""
 
 from collections.abc import Sequence
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
+AnyPixels = TypeVar("AnyPixels", Floats, Pixels)
 
 
 def smoothstep(values: Floats, start: float | Floats, end: float | Floats) -> Floats:
@@ -35,6 +37,17 @@ def border_fade(width: int, height: int, fade_px: float, open_sides: Sequence[bo
     return fade
 
 
+def remap(image: AnyPixels, source: Floats, smooth: bool = False) -> AnyPixels:
+    """`image` (h, w) or (h, w, c) read at the positions `source`, float32 (rows, columns, 2).
+
+    Bilinear, or bicubic when `smooth`; outside, the border pixels go on.
+    """
+    how = cv2.INTER_CUBIC if smooth else cv2.INTER_LINEAR
+    no_second_map: Any = None  # what OpenCV takes when the first holds x and y; its stubs forget it
+    moved = cv2.remap(image, source, no_second_map, how, borderMode=cv2.BORDER_REPLICATE)
+    return cast(AnyPixels, moved)
+
+
 class Warp:
     """Moves the pixels of one area by a weighted sum of displacement fields.
 
@@ -55,11 +68,11 @@ class Warp:
 
     def source_map(self, weights: Sequence[float], passes: int = 5, damping: float = 0.9) -> Floats:
         """Where each pixel comes from, float32 (h, w, 2): x, y in pixels of the area."""
-        moved = (np.asarray(weights, np.float32) @ self._fields).reshape(self._grid.shape)
+        moved: Floats = (np.asarray(weights, np.float32) @ self._fields).reshape(self._grid.shape)
         source = self._grid - moved
         for _ in range(passes):
-            there = cv2.remap(moved, source, None, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
+            there = remap(moved, source)
             source += damping * (self._grid - there - source)
         offset = (source - self._grid) * self._scale
-        offset = cv2.resize(offset, (self._width, self._height), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(self._pixels + offset, np.float32)
+        offset = cv2.resize(offset, (self._width, self._height)).astype(np.float32, copy=False)
+        return self._pixels + offset

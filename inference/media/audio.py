@@ -1,0 +1,175 @@
+"""Clean recordings onto the video's time axis: the finished sound, and a speaker's own track.
+
+Everything goes in blocks of ten seconds, so that memory does not grow with length.
+"""
+
+import math
+import warnings
+import wave
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.request import SAMPLE_RATE_HZ, SILENCE_DBFS
+from inference.timing import Span
+
+with warnings.catch_warnings():
+    # pydub looks for an ffmpeg program, which is not used here, and is older than Python 3.12.
+    warnings.filterwarnings("ignore", "Couldn't find ff", RuntimeWarning)
+    warnings.filterwarnings("ignore", "'audioop' is deprecated", DeprecationWarning)
+    warnings.filterwarnings("ignore", '("\\S+" is an )?invalid escape sequence', SyntaxWarning)
+    from pydub import AudioSegment
+
+Floats = NDArray[np.float32]
+
+LOW_DBFS = -23.0  # a voice whose RMS is lower is raised to this
+MOST_GAIN_DB = 20.0
+HEADROOM_DBFS = -1.0  # neither a raised voice nor a mix peaks higher
+
+_BLOCK = 10 * SAMPLE_RATE_HZ
+_SAMPLES_PER_MS = SAMPLE_RATE_HZ // 1000
+_FULL_SCALE = 32_768
+# Resampling: a windowed sinc, as long and as soft as scipy.signal.resample_poly's by default.
+_TAPS_PER_SIDE = 10  # times the factor
+_KAISER_BETA = 5.0
+
+
+class _Track:
+    """A clean recording, 16-bit WAV, laid on the video's time axis; silent outside its span."""
+
+    def __init__(self, sound: wave.Wave_read, span: Span) -> None:
+        self._sound, self.span = sound, span
+        self.channels = sound.getnchannels()
+        self.end = span.start + span.samples
+
+    def read(self, start: int, samples: int) -> AudioSegment:
+        """Exactly `samples` samples from `start` on, which may lie before 0.
+
+        Cut and padded here, because AudioSegment does so by whole milliseconds.
+        """
+        begin, end = max(start, self.span.start), min(start + samples, self.end)
+        before, data = samples, b""
+        if begin < end:
+            self._sound.setpos(self.span.source_start + begin - self.span.start)
+            before, data = begin - start, self._sound.readframes(end - begin)
+        width = 2 * self.channels
+        data = (bytes(before * width) + data).ljust(samples * width, b"\0")
+        return AudioSegment(data, sample_width=2, frame_rate=SAMPLE_RATE_HZ, channels=self.channels)
+
+
+def write_sound(voices: Sequence[Path], spans: Sequence[Span], samples: int, target: Path) -> None:
+    """Write the finished sound: `samples` samples of 48 kHz 16-bit WAV, stereo if any voice is.
+
+    `voices` are clean recordings, each sounding in its span. A low voice is raised; two at a time
+    are lowered where they would clip; else nothing is changed. Nothing is left on an error.
+    """
+    with ExitStack() as stack:
+        tracks = [_open(stack, path, span) for path, span in zip(voices, spans, strict=True)]
+        channels = max(track.channels for track in tracks)
+        gains_db = _gains_db(tracks, samples)
+        try:
+            with wave.open(str(target), "wb") as sound:
+                sound.setnchannels(channels)
+                sound.setsampwidth(2)
+                sound.setframerate(SAMPLE_RATE_HZ)
+                for start, length in _blocks(0, samples):
+                    mixed = _mixed(tracks, gains_db, channels, start, length)
+                    sound.writeframesraw(mixed[: length * channels * 2])
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+
+
+def read_mono(path: Path, span: Span, samples: int, sample_rate_hz: int = 16_000) -> Floats:
+    """A speaker's own track on the video's time axis: float32 mono, -1 to 1, at `sample_rate_hz`.
+
+    `samples` is the video's length at 48 kHz; the rate divides that. Silent outside `span`.
+    """
+    factor = SAMPLE_RATE_HZ // sample_rate_hz
+    assert factor * sample_rate_hz == SAMPLE_RATE_HZ
+    taps = _low_pass(factor)
+    margin = len(taps) // 2
+    out = np.empty(samples // factor, np.float32)
+    with ExitStack() as stack:
+        track = _open(stack, path, span)
+        for start, length in _blocks(0, len(out) * factor):
+            heard = _floats(track.read(start - margin, length + 2 * margin)).mean(1)
+            kept = np.convolve(heard, taps, "valid")[::factor]
+            out[start // factor : (start + length) // factor] = kept
+    return out
+
+
+def _open(stack: ExitStack, path: Path, span: Span) -> _Track:
+    return _Track(stack.enter_context(wave.open(str(path), "rb")), span)
+
+
+def _blocks(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Start and length of the blocks from `start` to `end`."""
+    for at in range(start, end, _BLOCK):
+        yield at, min(_BLOCK, end - at)
+
+
+def _floats(segment: AudioSegment) -> Floats:
+    """The segment's samples, float32 (n, c), -1 to 1."""
+    values: NDArray[np.int16] = np.frombuffer(segment.raw_data, np.int16)
+    return values.reshape(-1, segment.channels).astype(np.float32) / np.float32(_FULL_SCALE)
+
+
+def _mixed(
+    tracks: Sequence[_Track], gains_db: Sequence[float], channels: int, start: int, length: int
+) -> bytes:
+    """All tracks at once, int16 (n, c) as bytes; at least `length` samples."""
+    whole = math.ceil(length / _SAMPLES_PER_MS) * _SAMPLES_PER_MS  # or overlay() would cut
+    parts = []
+    for track, gain_db in zip(tracks, gains_db, strict=True):
+        part = track.read(start, whole).set_channels(channels)
+        parts.append(part.apply_gain(gain_db) if gain_db else part)
+    data: bytes = reduce(AudioSegment.overlay, parts).raw_data
+    return data
+
+
+def _gains_db(tracks: Sequence[_Track], samples: int) -> list[float]:
+    """How much each track is raised or lowered, once for its whole length."""
+    gains_db = [_raise_db(track) for track in tracks]
+    start, end = max(track.span.start for track in tracks), min(track.end for track in tracks)
+    if len(tracks) < 2 or start >= end:
+        return gains_db
+    peak = 0.0
+    for at, length in _blocks(start, min(end, samples)):
+        total = np.zeros((length, 1), np.float32)
+        for track, gain_db in zip(tracks, gains_db, strict=True):
+            # mono is added to both sides of a stereo track
+            total = total + _floats(track.read(at, length)) * np.float32(10 ** (gain_db / 20))
+        peak = max(peak, float(np.abs(total).max()))
+    lower_db = max(0.0, _dbfs(peak) - HEADROOM_DBFS)
+    return [gain_db - lower_db for gain_db in gains_db]
+
+
+def _raise_db(track: _Track) -> float:
+    """How much a low voice is raised; 0 for any other and for a listener's silence."""
+    peak, squares, count = 0, 0.0, 0
+    for start, length in _blocks(track.span.start, track.end):
+        segment = track.read(start, length)
+        peak = max(peak, segment.max)
+        squares += float(segment.rms) ** 2 * length
+        count += length
+    peak_dbfs = _dbfs(peak / _FULL_SCALE)
+    if peak_dbfs <= SILENCE_DBFS:
+        return 0.0
+    level_dbfs = _dbfs(math.sqrt(squares / count) / _FULL_SCALE)
+    return max(0.0, min(LOW_DBFS - level_dbfs, MOST_GAIN_DB, HEADROOM_DBFS - peak_dbfs))
+
+
+def _dbfs(amplitude: float) -> float:
+    return 20 * math.log10(amplitude) if amplitude > 0 else -math.inf
+
+
+def _low_pass(factor: int) -> Floats:
+    """Taps of the filter that keeps what `1 / factor` of the rate can hold; they add up to 1."""
+    reach = _TAPS_PER_SIDE * factor
+    taps = np.sinc(np.arange(-reach, reach + 1) / factor) * np.kaiser(2 * reach + 1, _KAISER_BETA)
+    return np.asarray(taps / taps.sum(), np.float32)

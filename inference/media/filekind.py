@@ -1,0 +1,186 @@
+"""What a file is by its first bytes, and whether it ends before its own headers say.
+
+Decoders play a cut file up to the cut as if all were well; the byte counts in its headers tell.
+"""
+
+import mmap
+from enum import StrEnum
+
+Bytes = bytes | mmap.mmap
+
+HEAD_BYTES = 64  # how much of a file `kind_of` looks at
+
+_BOXES_AT_START = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # ISO, QuickTime
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_AVIF_BRANDS = (b"avif", b"avis")
+
+_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # Matroska's first two elements
+_WAV_UNKNOWN_BYTES = 0x7FFF_F000  # programs that write to a pipe put this much or more
+_OGG_HEADER_BYTES = 27
+
+_MPEG1 = 3  # the version bits of an MP3 header; 2 is MPEG 2, 0 is MPEG 2.5
+_MP3_RATES_HZ = (44_100, 48_000, 32_000)  # of MPEG 1
+_MP3_KBPS = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_MP3_KBPS_LOW = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)  # of MPEG 2, 2.5
+
+
+class FileKind(StrEnum):
+    """The pictures and recordings that are known by their first bytes."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
+    GIF = "gif"
+    HEIF = "heif"
+    AVIF = "avif"
+    WAV = "wav"
+    MP3 = "mp3"
+    AAC = "aac"
+    FLAC = "flac"
+    OGG = "ogg"
+    MATROSKA = "matroska"
+    MP4 = "mp4"
+
+    @property
+    def picture(self) -> bool:
+        """A picture and not a recording or video."""
+        return self in _PICTURES
+
+
+_PICTURES = frozenset(FileKind(name) for name in ("jpeg", "png", "webp", "gif", "heif", "avif"))
+
+
+def kind_of(head: bytes) -> FileKind | None:
+    """The kind of the file that starts with `head`, or None when it is none of ours."""
+    for start, kind in (
+        (b"\xff\xd8\xff", FileKind.JPEG),
+        (b"\x89PNG\r\n\x1a\n", FileKind.PNG),
+        (b"GIF8", FileKind.GIF),
+        (b"fLaC", FileKind.FLAC),
+        (b"OggS", FileKind.OGG),
+        (b"ID3", FileKind.MP3),
+        (_EBML, FileKind.MATROSKA),
+    ):
+        if head.startswith(start):
+            return kind
+    if head[:4] in (b"RIFF", b"RF64"):
+        return {b"WEBP": FileKind.WEBP, b"WAVE": FileKind.WAV}.get(head[8:12])
+    if head[4:8] in _BOXES_AT_START:
+        brand = head[8:12] if head[4:8] == b"ftyp" else b""
+        if brand in _AVIF_BRANDS:
+            return FileKind.AVIF
+        return FileKind.HEIF if brand in _HEIF_BRANDS else FileKind.MP4
+    if _mp3_frame_bytes(head[:4]):
+        return FileKind.MP3
+    return (
+        FileKind.AAC if head[:2] in (b"\xff\xf0", b"\xff\xf1", b"\xff\xf8", b"\xff\xf9") else None
+    )
+
+
+def ends_early(data: Bytes, kind: FileKind | None) -> bool:
+    """Whether a whole file of that kind, `data`, is shorter than its own headers say.
+
+    False also where they don't say: FLAC and AAC, whose decoders notice, and live recordings.
+    """
+    match kind:
+        case FileKind.WAV:
+            return _wav_ends_early(data)
+        case FileKind.MP3:
+            return _mp3_ends_early(data)
+        case FileKind.OGG:
+            return _ogg_ends_early(data)
+        case FileKind.MATROSKA:
+            return _matroska_ends_early(data)
+        case FileKind.MP4 | FileKind.HEIF:
+            return _boxes_end_early(data)
+        case _:
+            return False
+
+
+def _wav_ends_early(data: Bytes) -> bool:
+    at = 12
+    while at + 8 <= len(data):
+        name, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        at += 8
+        if name == b"data":
+            slack = 64 + length // 100  # careless programs count their own header in
+            return 0 < length < _WAV_UNKNOWN_BYTES and at + length > len(data) + slack
+        at += length + length % 2
+    return False
+
+
+def _mp3_ends_early(data: Bytes) -> bool:
+    """By walking the frames: the last one is incomplete, or some of the announced are missing."""
+    at = 0
+    while data[at : at + 3] == b"ID3":
+        a, b, c, d = data[at + 6 : at + 10].ljust(4, b"\0")
+        at += 10 + (a << 21 | b << 14 | c << 7 | d)
+    announced = _mp3_announced_frames(data[at : at + 200])
+    frames = 0
+    while length := _mp3_frame_bytes(data[at : at + 4]):
+        at += length
+        frames += 1
+    if at + 4 <= len(data):
+        return False  # something else follows, such as a tag: the frames were all there
+    return frames > 0 and (at != len(data) or frames < announced - 2 - announced // 100)
+
+
+def _mp3_announced_frames(first: bytes) -> int:
+    """How many frames the encoder's Xing or Info header, in the `first` frame, tells of; else 0."""
+    at = max(first.find(b"Xing"), first.find(b"Info"))
+    if at < 0 or len(first) < at + 12 or not first[at + 7] & 1:
+        return 0
+    return int.from_bytes(first[at + 8 : at + 12], "big")
+
+
+def _mp3_frame_bytes(header: bytes) -> int:
+    """Length of the MPEG Layer III frame with that four-byte header; 0 if it is none."""
+    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2:
+        return 0
+    version, bitrate, rate = header[1] >> 3 & 3, header[2] >> 4, header[2] >> 2 & 3
+    if version == 1 or bitrate in (0, 15) or rate == 3:
+        return 0
+    padding = header[2] >> 1 & 1
+    if version == _MPEG1:
+        return 144_000 * _MP3_KBPS[bitrate] // _MP3_RATES_HZ[rate] + padding
+    divisor = 2 if version == 2 else 4
+    return 72_000 * _MP3_KBPS_LOW[bitrate] // (_MP3_RATES_HZ[rate] // divisor) + padding
+
+
+def _ogg_ends_early(data: Bytes) -> bool:
+    at = data.rfind(b"OggS")
+    header = data[at : at + _OGG_HEADER_BYTES]
+    if len(header) < _OGG_HEADER_BYTES:
+        return True
+    segments = data[at + _OGG_HEADER_BYTES : at + _OGG_HEADER_BYTES + header[26]]
+    body = at + _OGG_HEADER_BYTES + header[26]
+    return body + sum(segments) > len(data)
+
+
+def _matroska_ends_early(data: Bytes) -> bool:
+    length, at = _ebml_length(data, len(_EBML))
+    at += length or 0
+    if data[at : at + 4] != _SEGMENT:
+        return False
+    length, at = _ebml_length(data, at + 4)
+    return length is not None and at + length > len(data)
+
+
+def _ebml_length(data: Bytes, at: int) -> tuple[int | None, int]:
+    """An element's length (None: unknown, as in a live recording) and where its content starts."""
+    first = data[at] if at < len(data) else 0
+    width = 9 - first.bit_length()
+    value = int.from_bytes(data[at : at + width], "big") & ((1 << 7 * width) - 1)
+    return None if value == (1 << 7 * width) - 1 else value, at + width
+
+
+def _boxes_end_early(data: Bytes) -> bool:
+    at = 0
+    while at + 8 <= len(data):
+        length, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if length == 1:  # it stands behind the name, in 64 bits
+            length = int.from_bytes(data[at + 8 : at + 16], "big")
+        if length < 8 or not name.isalnum():
+            return False  # 0: up to the end of the file; else no box: padding
+        at += length
+    return at > len(data)

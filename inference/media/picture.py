@@ -1,0 +1,185 @@
+"""A person's picture, which nobody trusts, into a clean one; runs in the sandbox's process.
+
+The clean picture is an upright RGB PNG of at most `LONGEST_SIDE_PX`, colours in sRGB.
+"""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pi_heif
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageCms
+
+from inference.errors import InputCode, InputError
+from inference.framing import PictureSize
+from inference.media.faces import find_faces
+from inference.media.filekind import HEAD_BYTES, FileKind, ends_early, kind_of
+from inference.request import Box, Face, Picture
+
+Pixels = NDArray[np.uint8]
+
+LONGEST_SIDE_PX = 2048  # of the clean picture
+MAX_FILE_MIB = 20
+MAX_MEGAPIXELS = 40
+
+_MIN_SIDE_FOR_FACES_PX = 24  # in less, in a picture of any shape, nobody can be made out
+_FORMATS = {
+    FileKind.JPEG: "JPEG",
+    FileKind.PNG: "PNG",
+    FileKind.WEBP: "WEBP",
+    FileKind.GIF: "GIF",  # only to tell a moving one
+    FileKind.HEIF: "HEIF",
+}
+_MAY_MOVE = (FileKind.PNG, FileKind.WEBP, FileKind.GIF)  # several frames in a JPEG or HEIC are not
+_TURN = {  # by the EXIF orientation
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_FIRST_SIDEWAYS = 5  # from this orientation on, width and height change places
+_USE = "Use JPEG, PNG, WebP or HEIC."
+
+
+def clean_picture(source: Path, target: Path) -> Picture:
+    """Size and faces of the picture `source`, whose clean copy is written to `target`.
+
+    Raises InputError, as `decode_picture` does.
+    """
+    pixels, upright = decode_picture(source)
+    Image.fromarray(pixels).save(target, format="PNG", compress_level=1)
+    height, width = pixels.shape[:2]
+    found = find_faces(pixels) if min(width, height) >= _MIN_SIDE_FOR_FACES_PX else ()
+    faces = tuple(_scaled(face, upright.width / width, upright.height / height) for face in found)
+    return Picture(upright.width, upright.height, faces)
+
+
+def _scaled(face: Face, across: float, down: float) -> Face:
+    box = face.box
+    scaled = Box(box.left * across, box.top * down, box.right * across, box.bottom * down)
+    return replace(face, box=scaled)
+
+
+def decode_picture(source: Path) -> tuple[Pixels, PictureSize]:
+    """The picture, RGB uint8 (h, w, 3) of at most `LONGEST_SIDE_PX`, and its upright full size.
+
+    Transparent parts are white. Raises InputError: not a picture, too large, moving, damaged.
+    """
+    kind = _require_picture(source)
+    unlimited, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # the limit is checked here
+    try:
+        return _decode(source, kind)
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # decoders raise anything on a file made to break them
+        raise InputError(
+            InputCode.NOT_A_PICTURE,
+            "This picture is damaged or cut short. Choose another copy of it.",
+            repr(error),
+        ) from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = unlimited
+
+
+def _require_picture(source: Path) -> FileKind:
+    """The kind of picture that the file is; refused when it is none of ours or too large."""
+    with source.open("rb") as file:
+        kind = kind_of(file.read(HEAD_BYTES))
+    if kind is not None and not kind.picture:
+        raise InputError(
+            InputCode.NOT_A_PICTURE, f"This is a recording or a video, not a picture. {_USE}"
+        )
+    if kind not in _FORMATS:
+        raise _no_picture()
+    size_mib = source.stat().st_size / 2**20
+    if size_mib > MAX_FILE_MIB:
+        raise InputError(
+            InputCode.PICTURE_TOO_LARGE,
+            f"This picture is {np.ceil(size_mib):.0f} MB; {MAX_FILE_MIB} MB is the most. "
+            "Save it smaller.",
+        )
+    return kind
+
+
+def _no_picture() -> InputError:
+    return InputError(InputCode.NOT_A_PICTURE, f"This file is not a picture we can open. {_USE}")
+
+
+def _decode(source: Path, kind: FileKind) -> tuple[Pixels, PictureSize]:
+    if kind is FileKind.HEIF:
+        if ends_early(source.read_bytes(), kind):
+            raise EOFError("a box reaches over the end of the file")
+        pi_heif.register_heif_opener(thumbnails=False)
+    with Image.open(source, formats=[_FORMATS[kind]]) as opened:
+        if kind in _MAY_MOVE and getattr(opened, "is_animated", False):
+            raise InputError(InputCode.PICTURE_MOVES, "This picture moves. Use a still one.")
+        if kind is FileKind.GIF:
+            raise _no_picture()
+        megapixels = opened.width * opened.height / 1e6
+        if megapixels > MAX_MEGAPIXELS:
+            raise InputError(
+                InputCode.PICTURE_TOO_LARGE,
+                f"This picture has {np.ceil(megapixels):.0f} megapixels; "
+                f"{MAX_MEGAPIXELS} is the most. Save it smaller.",
+            )
+        if kind is FileKind.HEIF:
+            opened.load()  # its size is certain only now
+        size, orientation = PictureSize(opened.width, opened.height), _orientation(opened)
+        # First make it small, then the rest: a full-size copy of 40 megapixels is 160 MB.
+        small = _averageable(opened)
+        small.thumbnail((LONGEST_SIDE_PX, LONGEST_SIDE_PX), Image.Resampling.LANCZOS)
+        small.load()  # which thumbnail() leaves undone for one that is small already
+    if orientation in _TURN:
+        small = small.transpose(_TURN[orientation])
+    if orientation >= _FIRST_SIDEWAYS:
+        size = PictureSize(size.height, size.width)
+    return np.asarray(_on_white(_in_srgb(small))), size
+
+
+def _orientation(opened: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 (upright) when there is none."""
+    try:
+        orientation = opened.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # broken EXIF data makes no broken picture
+        return 1
+    return orientation if orientation in _TURN else 1
+
+
+def _averageable(opened: Image.Image) -> Image.Image:
+    """The picture with 8-bit channels that can be averaged: no palette, no 16 bits, no tRNS."""
+    if opened.mode.startswith("I"):  # 16 bits of grey; convert() would clip them
+        grey = Image.fromarray((np.asarray(opened, np.uint16) >> 8).astype(np.uint8))
+        grey.info = opened.info
+        return grey
+    if opened.has_transparency_data:
+        return opened if opened.mode in ("RGBA", "LA") else opened.convert("RGBA")
+    return opened if opened.mode in ("L", "RGB", "CMYK") else opened.convert("RGB")
+
+
+def _in_srgb(picture: Image.Image) -> Image.Image:
+    """RGB or RGBA in the sRGB colour space; a colour profile that does not fit is passed over."""
+    mode = "RGBA" if picture.has_transparency_data else "RGB"
+    profile = picture.info.get("icc_profile")
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            srgb = ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(picture, source, srgb, outputMode=mode)
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            converted = None
+        if converted is not None:
+            return converted
+    return picture.convert(mode)
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if picture.mode != "RGBA":
+        return picture
+    white = Image.new("RGB", picture.size, "white")
+    white.paste(picture, mask=picture.getchannel("A"))
+    return white

@@ -1,0 +1,193 @@
+"""A person's recording, which nobody trusts, into a clean one; runs in the sandbox's process.
+
+The clean recording is a 48 kHz 16-bit WAV with one or two channels. It streams through: memory
+does not grow with its length. Its length is counted in decoded samples; what containers say of
+durations is not used.
+"""
+
+import math
+import mmap
+import wave
+from collections.abc import Iterator
+from itertools import chain, groupby
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Discard, Disposition
+from numpy.typing import NDArray
+
+from inference.errors import InputCode, InputError
+from inference.media.filekind import HEAD_BYTES, ends_early, kind_of
+from inference.request import SAMPLE_RATE_HZ, Recording
+
+Samples = NDArray[np.int16]
+
+MAX_FILE_MIB = 100
+MAX_MINUTES = 10
+FLOOR_DBFS = -120.0  # said of digital silence, whose level has no logarithm
+
+_MAX_SAMPLES = MAX_MINUTES * 60 * SAMPLE_RATE_HZ
+_RATES_HZ = range(2_000, 768_001)  # outside, one decoded frame could fill the memory
+_FULL_SCALE = 32_768
+# Demuxers by FFmpeg's names. None of them opens further files, as playlists would.
+_DEMUXERS = "wav,mp3,aac,flac,ogg,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2"
+_SKIPS_JUNK = ("mp3", "mp3float")  # decoders' names
+_USE = "Use WAV, MP3, M4A, FLAC, OGG, WebM, MP4 or MOV."
+
+
+class _Meter:
+    """Length and level of samples as they pass."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+        self._peak = 0
+        self._squares = 0.0
+
+    def add(self, block: Samples) -> None:
+        """Count a block, int16 (n, c)."""
+        self.samples += len(block)
+        wide = block.astype(np.float64)
+        self._peak = max(self._peak, int(np.abs(wide).max(initial=0)))
+        self._squares += float(np.vdot(wide, wide))
+
+    def result(self, channels: int) -> Recording:
+        mean = self._squares / max(1, self.samples * channels)
+        return Recording(self.samples, channels, _dbfs(self._peak), _dbfs(math.sqrt(mean)))
+
+
+def _dbfs(amplitude: float) -> float:
+    if amplitude <= 0:
+        return FLOOR_DBFS
+    return max(FLOOR_DBFS, 20 * math.log10(min(amplitude, _FULL_SCALE) / _FULL_SCALE))
+
+
+def clean_recording(source: Path, target: Path) -> Recording:
+    """Length and level of the recording `source`, whose clean copy is written to `target`.
+
+    Raises InputError: not a recording, too large or long, damaged, a video without sound.
+    """
+    _require_recording(source)
+    meter = _Meter()
+    # A file object, not a name: FFmpeg takes names apart in search of protocols.
+    with source.open("rb") as file, _open(file) as container:
+        stream = _sound(container)
+        channels = 2 if stream.codec_context.channels >= 2 else 1
+        with wave.open(str(target), "wb") as clean:
+            clean.setnchannels(channels)
+            clean.setsampwidth(2)
+            clean.setframerate(SAMPLE_RATE_HZ)
+            for block in _resampled(container, stream, channels):
+                meter.add(block)
+                if meter.samples > _MAX_SAMPLES:
+                    raise InputError(
+                        InputCode.TOO_LONG,
+                        f"This recording is longer than {MAX_MINUTES} minutes, which is the most. "
+                        "Choose a shorter one.",
+                    )
+                clean.writeframesraw(block.tobytes())
+    return meter.result(channels)
+
+
+def _require_recording(source: Path) -> None:
+    """Refuse a picture, a file that is too large, and one that was cut short."""
+    size_mib = source.stat().st_size / 2**20
+    with source.open("rb") as file:
+        kind = kind_of(file.read(HEAD_BYTES))
+        if kind is not None and kind.picture:
+            raise InputError(
+                InputCode.NOT_A_RECORDING, f"This is a picture, not a recording. {_USE}"
+            )
+        if size_mib > MAX_FILE_MIB:
+            raise InputError(
+                InputCode.RECORDING_TOO_LARGE,
+                f"This recording is {math.ceil(size_mib)} MB; {MAX_FILE_MIB} MB is the most. "
+                "Choose a shorter one.",
+            )
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            if ends_early(data, kind):
+                raise _damaged(f"{kind} ends before its headers say")
+
+
+def _no_recording(details: str) -> InputError:
+    message = f"This file is not a recording we can open. {_USE}"
+    return InputError(InputCode.NOT_A_RECORDING, message, details)
+
+
+def _damaged(details: str) -> InputError:
+    message = "This recording is damaged or cut short. Choose another copy of it."
+    return InputError(InputCode.NOT_A_RECORDING, message, details)
+
+
+def _open(file: BinaryIO) -> InputContainer:
+    try:
+        return av.open(
+            file,
+            "r",
+            options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "none"},
+            metadata_errors="replace",
+        )
+    except (av.FFmpegError, ValueError) as error:
+        if isinstance(error, MemoryError):
+            raise
+        raise _no_recording(repr(error)) from error
+
+
+def _sound(container: InputContainer) -> AudioStream:
+    """The first sound track that can be decoded; the other tracks are not even read."""
+    playable = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    if not playable:
+        moving = (
+            stream
+            for stream in container.streams.video
+            if not stream.disposition & Disposition.attached_pic
+        )
+        if not container.streams.audio and any(moving):
+            raise InputError(InputCode.NO_SOUND, "This video has no sound.")
+        raise _no_recording("no sound track that can be decoded")
+    for stream in container.streams:
+        if stream is not playable[0]:
+            stream.discard = Discard.all
+    return playable[0]
+
+
+def _resampled(container: InputContainer, stream: AudioStream, channels: int) -> Iterator[Samples]:
+    """Blocks of the clean sound, int16 (n, c)."""
+    layout = "mono" if channels == 1 else "stereo"
+    try:
+        for _, alike in groupby(_decoded(container, stream), key=_format):
+            resampler = av.AudioResampler("s16", layout, SAMPLE_RATE_HZ)
+            for frame in chain(alike, (None,)):
+                for part in resampler.resample(frame):
+                    yield np.asarray(part.to_ndarray(), np.int16).reshape(-1, channels)
+    except (av.FFmpegError, ValueError) as error:
+        if isinstance(error, MemoryError):
+            raise
+        raise _damaged(repr(error)) from error
+
+
+def _format(frame: av.AudioFrame) -> tuple[str, str, int]:
+    return frame.format.name, frame.layout.name, frame.sample_rate
+
+
+def _decoded(container: InputContainer, stream: AudioStream) -> Iterator[av.AudioFrame]:
+    """The frames of the sound track. What can't be decoded is an error, but not between MP3 frames:
+    tags may stand there.
+    """
+    good = bad = 0
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError as error:
+            bad += 1
+            if stream.codec_context.name not in _SKIPS_JUNK or bad > 2 + good // 50:
+                raise _damaged(repr(error)) from error
+            continue
+        for frame in frames:
+            if frame.sample_rate not in _RATES_HZ:
+                raise _no_recording(f"{frame.sample_rate} Hz")
+            good += 1
+            yield frame

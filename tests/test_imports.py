@@ -1,0 +1,107 @@
+"""Imports run one way, and what must start fast stays light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Each room, in the order of the design: a module may import its own room and those before it.
+LAYERS: list[set[str]] = [
+    {"presets", "weights"},
+    {
+        "inference",
+        "inference.errors",
+        "inference.request",
+        "inference.timing",
+        "inference.framing",
+        "inference.plan",
+        "inference.events",
+        "inference.task",
+        "inference.settings",
+        "inference.output",
+    },
+    {"inference.media", "inference.intake"},
+    {"inference.draft"},
+    {"inference.engines", "inference.doctor"},
+    {"inference.jobs", "inference.worker"},
+    {"ui"},
+    {"app"},
+]
+SOURCES = sorted(
+    path.relative_to(ROOT)
+    for room in ("presets", "weights", "inference", "ui")
+    for path in (ROOT / room).rglob("*.py")
+    if "files" not in path.parts
+) + [Path("app.py")]
+
+
+def module_name(path: Path) -> str:
+    parts = path.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def layer(module: str) -> int:
+    """The layer of the longest listed prefix of `module`."""
+    while module:
+        for number, names in enumerate(LAYERS):
+            if module in names:
+                return number
+        module = module.rpartition(".")[0]
+    raise AssertionError("a module in no layer: add it to LAYERS")
+
+
+def imports(path: Path) -> set[str]:
+    """Every project module that the file imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    known = {module_name(source) for source in SOURCES}
+    return found & known
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=str)
+def test_imports_run_one_way(path: Path) -> None:
+    module = module_name(path)
+    backwards = {name for name in imports(path) if layer(name) > layer(module)}
+    assert not backwards
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("presets.quality", {"numpy", "pydantic", "gradio", "inference"}),
+        ("inference.plan", {"numpy", "PIL", "av", "cv2", "scipy", "gradio"}),
+        ("inference.engines.select", {"av", "cv2", "scipy", "torch", "gradio", "modal"}),
+        ("inference.worker", {"av", "cv2", "scipy", "torch", "gradio", "modal"}),
+        ("ui.server", {"torch", "cv2", "scipy", "av", "modal", "diffusers", "transformers"}),
+        ("app", {"torch", "cv2", "scipy", "av", "modal", "gradio", "diffusers", "transformers"}),
+    ],
+)
+def test_what_must_start_fast_stays_light(module: str, heavy: set[str]) -> None:
+    code = f"import sys, {module}; print(*(name.partition('.')[0] for name in sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not heavy & set(done.stdout.split())
+
+
+def test_importing_everything_writes_nothing_and_says_nothing(tmp_path: Path) -> None:
+    names = ", ".join(module_name(path) for path in SOURCES)
+    done = subprocess.run(
+        [sys.executable, "-W", "error::ImportWarning", "-c", f"import {names}"],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "PORTRAIT_DATA": str(tmp_path / "d")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "" and done.stderr == ""
+    assert not (tmp_path / "d").exists()
