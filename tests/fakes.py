@@ -101,5 +101,4 @@ def write_video(path: Path, frames: int) -> None:
 
 
 if __name__ == "__main__":
-    worker.select_engine = lambda name: ScriptedEngine(pause_s=0.1)
-    sys.exit(worker.main(sys.argv[1:]))
+    sys.exit(worker.main(sys.argv[1:], lambda name: ScriptedEngine(pause_s=0.1)))

@@ -7,6 +7,8 @@ from typing import Any
 
 import av
 import numpy as np
+from av.container import OutputContainer
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 Samples = NDArray[np.int16]
@@ -64,12 +66,13 @@ def encode(
     layout = {1: "mono", 2: "stereo"}[sound.shape[1]]
     form = {".aac": "adts", ".oga": "ogg"}.get(path.suffix)
     with av.open(str(path), "w", format=form, options=muxer or {}) as container:
-        if path.suffix in WITH_PICTURE:
-            _draw(container, len(sound) / rate_hz)
+        pictures = _picture_stream(container) if path.suffix in WITH_PICTURE else None
         stream: Any = container.add_stream(
             encoder or FORMATS[path.name], rate=rate_hz, layout=layout
         )
         stream.bit_rate = 128_000
+        if pictures:
+            _draw(container, pictures, len(sound) / rate_hz)
         frame = av.AudioFrame.from_ndarray(sound.reshape(1, -1), "s16", layout)
         frame.sample_rate, frame.time_base, frame.pts = rate_hz, Fraction(1, rate_hz), 0
         container.mux(stream.encode(frame))
@@ -80,13 +83,17 @@ def encode(
 def write_mute_video(path: Path, seconds: float = 1.0) -> Path:
     """A video without a sound track."""
     with av.open(str(path), "w") as container:
-        _draw(container, seconds)
+        _draw(container, _picture_stream(container), seconds)
     return path
 
 
-def _draw(container: Any, seconds: float) -> None:
-    stream = container.add_stream("libx264", rate=25)
+def _picture_stream(container: OutputContainer) -> VideoStream:
+    stream: VideoStream = container.add_stream("libx264", rate=25)
     stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+    return stream
+
+
+def _draw(container: OutputContainer, stream: VideoStream, seconds: float) -> None:
     for grey in range(round(25 * seconds)):
         pixels = np.full((64, 64, 3), grey % 256, np.uint8)
         container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))

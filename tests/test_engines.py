@@ -7,7 +7,6 @@ from pathlib import Path
 
 import av
 import pytest
-from inference.intake import take_in
 
 from inference.engines.base import Engine, guarded
 from inference.engines.select import select_engine
@@ -24,6 +23,7 @@ from inference.events import (
     Step,
     Window,
 )
+from inference.intake import take_in
 from inference.plan import make_plan
 from inference.request import Request, Trim
 from inference.task import Task

@@ -98,7 +98,12 @@ def test_importing_everything_writes_nothing_and_says_nothing(tmp_path: Path) ->
     done = subprocess.run(
         [sys.executable, "-W", "error::ImportWarning", "-c", f"import {names}"],
         cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "PORTRAIT_DATA": str(tmp_path / "d")},
+        env={
+            "PATH": "",
+            "PYTHONPATH": str(ROOT),
+            "HOME": str(tmp_path),
+            "PORTRAIT_DATA": str(tmp_path / "d"),
+        },
         capture_output=True,
         text=True,
         check=True,

@@ -17,6 +17,8 @@ from inference.events import (
 )
 from inference.plan import Plan
 
+_DOUBTFUL = 0.3  # part of a plan's time
+
 
 @dataclass(frozen=True)
 class StageShown:
@@ -95,18 +97,18 @@ def _left_s(
     started: datetime,
     now: datetime,
 ) -> float | None:
-    """The last step's own estimate, or the plan's before there is one, less the time since."""
+    """The last step's own estimate, or the plan's before there is one, less the time since.
+
+    A plan whose time is nearly over before the first step was wrong, so it tells nothing.
+    """
     last = stages[-1].event if stages else None
     if isinstance(last, Stage) and last.name is StageName.QUEUED:
         return None
-    since, estimate = started, plan.estimate.seconds
-    if steps:
-        step = steps[-1].event
-        assert isinstance(step, Step)
-        if step.eta_s is None:
-            return None
-        since, estimate = steps[-1].time, step.eta_s
-    left = estimate - (now - since).total_seconds()
-    if left > 0:
-        return left
-    return 0.0 if steps else None
+    if not steps:
+        left = plan.estimate.seconds - (now - started).total_seconds()
+        return left if left > _DOUBTFUL * plan.estimate.seconds else None
+    step = steps[-1].event
+    assert isinstance(step, Step)
+    if step.eta_s is None:
+        return None
+    return max(0.0, step.eta_s - (now - steps[-1].time).total_seconds())

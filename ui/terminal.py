@@ -26,7 +26,7 @@ def print_error(code: str, message: str, as_json: bool) -> None:
     if as_json:
         print_json({"error": {"code": code, "message": message}})
     else:
-        _screen.print(message, style="red", markup=False)
+        _screen.print(message, style="red", markup=False, soft_wrap=True)
 
 
 def say(message: str) -> None:
@@ -61,7 +61,8 @@ def say_warnings(plan: Plan) -> None:
 def print_checks(checks: "list[Check]") -> None:
     """A line for each check: good or bad, its name, what was found."""
     for check in checks:
-        print(f"{'ok  ' if check.ok else 'BAD '} {check.name:<16} {check.found}")
+        mark = "ok" if check.ok else "BAD" if check.needed else "-"
+        print(f"{mark:<4} {check.name:<16} {check.found}")
 
 
 def with_progress(events: Iterator[Event], visible: bool) -> Event:

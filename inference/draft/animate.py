@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from inference.draft.axes import face_axes
 from inference.draft.eyes import Eyes
 from inference.draft.head import Head
-from inference.draft.lips import face_axes
+from inference.draft.light import measure_light
 from inference.draft.motion import head_motion
 from inference.draft.mouth import Mouth, Pose
 from inference.draft.speech import MouthCurves
-from inference.draft.teeth import measure_light
 from inference.draft.warp import Floats, Pixels
 
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from inference.draft.lips import FaceAxes
-from inference.draft.teeth import Light
+from inference.draft.axes import FaceAxes
+from inference.draft.light import Light
 from inference.draft.warp import Floats, Pixels, pixel_grid, remap, smoothstep
 from inference.media import faces
 

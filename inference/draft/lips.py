@@ -4,11 +4,11 @@
 the head is turned; `down` is in pixels below the line through the corners.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from inference.draft.axes import FaceAxes, unit
+from inference.draft.light import Light
 from inference.draft.warp import Floats, Pixels, remap
 from inference.media import faces
 
@@ -17,36 +17,17 @@ _SAMPLES = 129  # of each curve, from corner to corner
 _SEARCH_IN, _SEARCH_OUT, _STEP = 0.06, 0.045, 0.0025
 _LIKELY = 0.025  # the mesh's usual error
 _EDGE_WINDOW = 0.0125  # colours are averaged over this much on both sides of an edge
+_MAX_BEYOND = 0.20  # of the half mouth: how far the corners may lie beyond the mesh's
+_HIDDEN = 0.14  # of the half mouth: the mesh's error where the face's outline hides a corner
+_NOT_SKIN, _STILL_MOUTH = 75.0, 32.0  # levels, as distances in RGB
+_STILL_LINE = 22.0  # levels that the line between the lips is darker than the cheek
 _SAME_COLOUR = 40.0  # levels, as a distance in RGB
+# A gap of less is a closed mouth, of more an open one; between, colour tells. In face heights.
+_CLOSED_GAP, _OPEN_GAP = 0.012, 0.045
+_LESS_RED = 0.65  # of the lips' redness is what teeth and the dark have at most
+_LIP = 0.015  # so far outside its inner edge there is surely lip, in face heights
 _MAX_SKEW = 0.5  # of the halves of a turned mouth; at 1 `across` would fold
 _INSET = 0.010  # an open mouth's edges are taken so far inside the lips: no tooth sticks to them
-
-
-@dataclass(frozen=True)
-class FaceAxes:
-    """Directions of the face. `right`, `down`, `away` are 3-D unit vectors, float32 (3,).
-
-    `height_px` is forehead to chin as seen in the frame, `size_px` the same with depth.
-    """
-
-    right: Floats
-    down: Floats
-    away: Floats
-    height_px: float
-    size_px: float
-
-
-def face_axes(points: Floats) -> FaceAxes:
-    """The axes of a face from its 468 points, float32 (468, 3)."""
-    right = _unit(points[faces.RIGHT_EYE_OUTER] - points[faces.LEFT_EYE_OUTER])
-    tall = points[faces.CHIN] - points[faces.FOREHEAD]
-    down = _unit(tall - right * (tall @ right))
-    height_px, size_px = float(np.hypot(*tall[:2])), float(np.linalg.norm(tall))
-    return FaceAxes(right, down, np.cross(right, down), height_px, size_px)
-
-
-def _unit(vector: Floats) -> Floats:
-    return np.asarray(vector / (np.linalg.norm(vector) + 1e-9), np.float32)
 
 
 class Lips:
@@ -56,29 +37,32 @@ class Lips:
     (129,) over `positions`; `gap_px` is what the mouth is open in the picture, in its middle.
     """
 
-    def __init__(self, frame: Pixels, points: Floats, axes: FaceAxes, drawn: bool) -> None:
+    def __init__(self, frame: Pixels, points: Floats, axes: FaceAxes, light: Light) -> None:
         self.height_px = axes.height_px
         self.positions = np.linspace(-1, 1, _SAMPLES, dtype=np.float32)
         flat = points[:, :2]
-        self.down = _unit(axes.down[:2])
+        self.down = unit(axes.down[:2])
         left, right = flat[faces.LIPS_INNER_UPPER[0]], flat[faces.LIPS_INNER_UPPER[-1]]
         middle = (flat[faces.LIPS_INNER_UPPER[5]] + flat[faces.LIPS_INNER_LOWER[5]]) / 2
         self._place(left, right)
         self._bend(middle)
-        if drawn:
-            self._place(*self._drawn_corners(frame, flat))
-            self._bend(middle)
+        fit = self._drawn_corners(frame, flat) if light.flat else self._corners(frame, light)
+        self._place(*fit)
+        self._bend(middle)
         self.upper = self._curve(flat, faces.LIPS_INNER_UPPER)
         self.lower = np.maximum(self._curve(flat, faces.LIPS_INNER_LOWER), self.upper)
         self.outer_upper = np.minimum(self._curve(flat, faces.LIPS_OUTER_UPPER), self.upper)
         self.outer_lower = np.maximum(self._curve(flat, faces.LIPS_OUTER_LOWER), self.lower)
         self._snap_to_picture(frame)
+        self.shows_inside = self._shows_inside(frame, light.flat)
+        if not self.shows_inside:
+            self._join(frame)
         self.gap_px = float((self.lower - self.upper)[_SAMPLES // 2])
 
     def _place(self, left: Floats, right: Floats) -> None:
         """Take those corners, x and y in the frame, as ends of the mouth."""
         self.origin = (left + right) / 2
-        self.right = _unit(right - left)
+        self.right = unit(right - left)
         self.half_px = max(1.0, float(np.linalg.norm(right - left)) / 2)
         self._to_own = np.linalg.inv(np.stack([self.right, self.down], 1)).astype(np.float32)
 
@@ -135,6 +119,60 @@ class Lips:
         smooth = gaussian_filter1d(curve, _SAMPLES / 40, mode="nearest")
         return np.asarray(smooth, np.float32)
 
+    def _shows_inside(self, frame: Pixels, drawn: bool) -> bool:
+        """Whether the mouth is open in the picture: what lies between its edges is no lip."""
+        gap = float((self.lower - self.upper)[_SAMPLES // 2]) / self.height_px
+        if drawn or not _CLOSED_GAP < gap < _OPEN_GAP:
+            return gap > _CLOSED_GAP
+        inner = slice(_SAMPLES // 4, -_SAMPLES // 4)
+        share = np.linspace(0.25, 0.75, 7, dtype=np.float32)[:, None]
+        lip = _LIP * self.height_px
+        rows = [self.upper + share * (self.lower - self.upper), self.upper - lip, self.lower + lip]
+        down: Floats = np.concatenate([np.atleast_2d(r)[:, inner] for r in rows], dtype=np.float32)
+        across: Floats = np.broadcast_to(self.positions[inner], down.shape)
+        colours = remap(frame.astype(np.float32), self.frame_positions(across, down))
+        red = np.median(colours[..., 0] - colours[..., 1], axis=1)
+        return bool(red[:7].mean() < _LESS_RED * red[7:].mean())
+
+    def _join(self, frame: Pixels) -> None:
+        """Lay both edges of a closed mouth on the darkest line between them."""
+        low = np.minimum(self.upper, self.lower) - 0.5 * _LIP * self.height_px
+        high = np.maximum(self.upper, self.lower) + 0.5 * _LIP * self.height_px
+        share = np.linspace(0, 1, 25, dtype=np.float32)[:, None]
+        down = np.asarray(low + share * (high - low), np.float32)
+        place = self.frame_positions(np.broadcast_to(self.positions, down.shape), down)
+        light = remap(frame.astype(np.float32), place).mean(-1)
+        darker = np.maximum(np.median(light, axis=0) - light, 0) ** 2 + 1e-3
+        seam = (down * darker).sum(0) / darker.sum(0)
+        weight = (1.02 - self.positions**6) * (1 + darker.max(0))
+        fit = np.polynomial.Polynomial.fit(self.positions, seam, 5, w=np.sqrt(weight))
+        self.upper = np.asarray(fit(self.positions), np.float32)
+        self.lower = self.upper.copy()
+
+    def _corners(self, frame: Pixels, light: Light) -> tuple[Floats, Floats]:
+        """Where a photographed mouth ends, left and right, x and y in the frame.
+
+        Further out while it is still darker or brighter than the cheek; further in where no cheek
+        follows: there the mesh guesses a corner behind the face's outline.
+        """
+        picture = frame.astype(np.float32)
+        beyond = np.linspace(0, 0.4, 33, dtype=np.float32)
+        spread = np.linspace(-0.012, 0.012, 7)[:, None] * self.height_px * self.down
+        ends = []
+        for side in (-1.0, 1.0):
+            end = self.origin + side * self.half_px * self.right
+            tried = end + side * self.half_px * beyond[:, None, None] * self.right + spread
+            places = remap(picture, tried.astype(np.float32))
+            seen, darkest = places.mean(1), places.mean(-1).min(1)
+            cheek = np.median(seen[beyond > 0.25], axis=0)
+            move = -_HIDDEN
+            if np.linalg.norm(cheek - light.skin) < _NOT_SKIN:
+                still_mouth = np.linalg.norm(seen - cheek, axis=-1) > _STILL_MOUTH
+                still_mouth |= cheek.mean() - darkest > _STILL_LINE
+                move = float(min(beyond[still_mouth.argmin()], _MAX_BEYOND))
+            ends.append(end + side * self.half_px * move * self.right)
+        return np.asarray(ends[0], np.float32), np.asarray(ends[1], np.float32)
+
     def _drawn_corners(self, frame: Pixels, flat: Floats) -> tuple[Floats, Floats]:
         """Where a drawn mouth's colour ends, left and right, x and y in the frame."""
         line = (flat[list(faces.LIPS_INNER_UPPER)] + flat[list(faces.LIPS_INNER_LOWER)]) / 2
@@ -143,7 +181,7 @@ class Lips:
         spread = np.linspace(-0.03, 0.03, 7)[:, None] * self.height_px * self.down
         ends = []
         for end, inner in ((line[0], line[2]), (line[-1], line[-3])):
-            out = _unit(end - inner) * self.height_px
+            out = unit(end - inner) * self.height_px
             tried = end + np.linspace(0, 0.08, 17)[:, None, None] * out + spread
             seen = remap(picture, tried.astype(np.float32))
             like = (np.linalg.norm(seen - colour, axis=-1) < _SAME_COLOUR).any(1)
@@ -160,11 +198,11 @@ class Lips:
         """
         middle: Floats = ((self.upper + self.lower) / 2).astype(np.float32)
         gap = self.lower - self.upper
-        inset = np.minimum(_INSET * self.height_px, 0.2 * gap) * (1 - self.positions**8)
+        self.inset = np.minimum(_INSET * self.height_px, 0.2 * gap) * (1 - self.positions**8)
         for name, outwards in (("upper", -1.0), ("lower", 1.0)):
             edge: Floats = getattr(self, name)
             shift = self._edge_shift(frame, edge, middle, outwards)
-            setattr(self, name, edge + outwards * (shift + inset))
+            setattr(self, name, edge + outwards * (shift + self.inset))
         self.lower = np.maximum(self.lower, self.upper)
         self.outer_upper = np.minimum(self.outer_upper, self.upper)
         self.outer_lower = np.maximum(self.outer_lower, self.lower)

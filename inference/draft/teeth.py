@@ -9,29 +9,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from inference.draft.lips import FaceAxes, Lips
+from inference.draft.light import Light
+from inference.draft.lips import Lips
 from inference.draft.warp import Floats, Pixels, pixel_grid, smoothstep
-from inference.media import faces
 
-_OPEN_GAP = 0.022  # of the face's height: the picture shows its own teeth from here on
-_TOOTH_EDGE = 0.016  # how far the middle teeth reach below the closed lips' line
+_TOOTH_EDGE = 0.021  # how far the middle teeth reach below the closed lips' line
 _TONGUE_HEIGHT = 0.075  # above the lower lip
-_FLAT_NOISE = 0.6  # levels; skin in a photograph varies more, a drawing's does not
 # Half widths of upper teeth as seen from the front, in half mouth widths (central incisor to
 # first premolar), from the usual 8.5 : 6.5 : 7.5 : 7 mm seen on an arch.
 _TOOTH_BORDERS = (0.0, 0.21, 0.37, 0.51, 0.62, 0.71)
-
-
-@dataclass(frozen=True)
-class Light:
-    """The picture's light on the face: colours float32 (3,) RGB 0 to 255."""
-
-    tooth: Floats
-    cavity: Floats
-    tongue: Floats
-    blur_px: float
-    noise: float
-    flat: bool
 
 
 @dataclass(frozen=True)
@@ -70,54 +56,18 @@ def build_interior(
     left, top, right, bottom = area
     across, down = lips.coordinates(*pixel_grid(left, top, right, bottom))
     source = frame[top:bottom, left:right].astype(np.float32)
-    shows_inside = lips.gap_px > _OPEN_GAP * lips.height_px
     cavity = light.cavity
-    if shows_inside:
+    if lips.shows_inside:
         skull, cover, cavity = _own_inside(source, lips, across, down, light)
     else:
         skull, cover = _drawn_teeth(lips, across, down, light)
     tongue, tongue_cover = _tongue(lips, across, down, light)
     if light.flat:
         tongue_cover *= 0
-    strength = 0.9 if light.flat else (0.35 if shows_inside else 0.1)
+    strength = 0.9 if light.flat else (0.35 if lips.shows_inside else 0.1)
     line = cavity if light.flat else np.asarray(0.5 * cavity + 0.25 * light.tongue, np.float32)
-    shade = 0.1 if light.flat else 0.55
+    shade = 0.1 if light.flat else 0.45
     return Interior(skull, cover, tongue, tongue_cover, cavity, line, strength, shade)
-
-
-def measure_light(frame: Pixels, points: Floats, axes: FaceAxes) -> Light:
-    """Colours, sharpness and noise for what is drawn into the mouth, from the face around it."""
-    height, width = frame.shape[:2]
-    low = np.clip(points[:, :2].min(0).astype(int), 0, [width - 2, height - 2])
-    high = np.clip(points[:, :2].max(0).astype(int) + 1, low + 2, [width, height])
-    skin = _patches(frame, points, axes)
-    bright = np.percentile(skin, 92, axis=0).astype(np.float32)
-    typical = np.median(skin, axis=0).astype(np.float32)
-    grey = float(bright.mean())
-    tooth = 0.45 * bright + 0.55 * grey * np.asarray([1.0, 0.96, 0.88], np.float32)
-    part = frame[low[1] : high[1], low[0] : high[0], 1].astype(np.float32)
-    edges = np.abs(cv2.Laplacian(part, cv2.CV_32F))
-    noise = float(np.median(edges)) / 4
-    flat = noise * 4 < _FLAT_NOISE
-    crisp = float(np.percentile(edges, 98)) / max(float(part.std()), 1.0)
-    blur_px = 0.5 if flat else float(np.clip(1.6 - 0.7 * crisp, 0.6, 1.6))
-    brightness = np.float32(np.clip(float(typical.mean()) / 170, 0.3, 1.1))
-    cavity = np.asarray([44, 18, 20], np.float32) * brightness
-    tongue = np.asarray([140, 72, 76], np.float32) * brightness
-    if flat:
-        tooth = np.asarray(np.minimum(bright * 0.3 + 0.7 * 250, 250), np.float32)
-    return Light(tooth.astype(np.float32), cavity, tongue, blur_px, noise, flat)
-
-
-def _patches(frame: Pixels, points: Floats, axes: FaceAxes) -> Floats:
-    """Skin pixels of cheeks, chin and nose, (n, 3)."""
-    size = max(1, int(0.03 * axes.size_px))
-    height, width = frame.shape[:2]
-    found = []
-    for index in (faces.LEFT_CHEEK, faces.RIGHT_CHEEK, 199, 5):
-        x, y = np.clip(points[index, :2].astype(int), size, [width - size - 1, height - size - 1])
-        found.append(frame[y - size : y + size + 1, x - size : x + size + 1].reshape(-1, 3))
-    return np.concatenate(found).astype(np.float32)
 
 
 def _drawn_teeth(lips: Lips, across: Floats, down: Floats, light: Light) -> tuple[Floats, Floats]:
@@ -134,11 +84,11 @@ def _drawn_teeth(lips: Lips, across: Floats, down: Floats, light: Light) -> tupl
     borders = np.asarray(_TOOTH_BORDERS, np.float32)
     nearest = np.min(np.abs(away[..., None] - borders), axis=-1)
     rounded = np.clip(1 - nearest / 0.035, 0, 1)  # each tooth's corners are rounded
-    bottom = np.asarray(bottom - 0.006 * height * rounded * (arch > 0.3), np.float32)
+    bottom = np.asarray(bottom - 0.0035 * height * rounded * (arch > 0.3), np.float32)
     soft = max(light.blur_px, 0.004 * height)
     cover = (1 - smoothstep(down, bottom - soft, bottom + soft)) * side
     tone = 0.92 - 0.45 * smoothstep(away, 0.15, 0.75)
-    tone = tone * (1 - 0.10 * np.clip(1 - nearest / 0.025, 0, 1))
+    tone = tone * (1 - 0.08 * np.clip(1 - nearest / 0.025, 0, 1))
     tone = tone * (0.80 + 0.20 * smoothstep(down, seam - 0.02 * height, bottom))
     grain = _grain(tone.shape, light.noise)
     teeth = light.tooth * tone[..., None] + grain[..., None]
@@ -155,7 +105,8 @@ def _own_inside(
     above = down - lips.at(lips.upper, across)
     below = lips.at(lips.lower, across) - down
     side = 1 - smoothstep(np.abs(across), 0.9, 1.0)
-    inner = np.clip(np.minimum(above, below) / margin - 0.7, 0, 1) * side
+    inset = lips.at(lips.inset, across)  # that much of the lips lies within their edges
+    inner = np.clip((np.minimum(above, below) - inset) / margin - 0.7, 0, 1) * side
     seen = source[inner > 0.8]
     cavity = light.cavity
     if len(seen):
@@ -166,7 +117,7 @@ def _own_inside(
     grown = cv2.GaussianBlur(source * inner[..., None].astype(np.float32), (0, 0), spread)
     grown = grown / np.maximum(weight, 1e-3)[..., None]
     skull = grown + (source - grown) * inner[..., None]
-    cover = smoothstep(weight, 0.03, 0.2) * (1 - smoothstep(-below, 0.0, 2 * margin))
+    cover = smoothstep(weight, 0.03, 0.2) * (1 - smoothstep(-below, -inset, 2 * margin - inset))
     return skull.astype(np.float32), cover.astype(np.float32), cavity.astype(np.float32)
 
 

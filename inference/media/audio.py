@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from functools import reduce
 from pathlib import Path
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,16 +27,14 @@ with warnings.catch_warnings():
 
 Floats = NDArray[np.float32]
 
-LOW_DBFS = -23.0  # a voice whose RMS is lower is raised to this
+LOW_DBFS = -30.0  # a voice whose RMS is lower is hard to hear; it is raised
+RAISED_DBFS = -23.0  # to this
 MOST_GAIN_DB = 20.0
 HEADROOM_DBFS = -1.0  # neither a raised voice nor a mix peaks higher
 
 _BLOCK = 10 * SAMPLE_RATE_HZ
 _SAMPLES_PER_MS = SAMPLE_RATE_HZ // 1000
 _FULL_SCALE = 32_768
-# Resampling: a windowed sinc, as long and as soft as scipy.signal.resample_poly's by default.
-_TAPS_PER_SIDE = 10  # times the factor
-_KAISER_BETA = 5.0
 
 
 class _Track:
@@ -89,18 +88,26 @@ def read_mono(path: Path, span: Span, samples: int, sample_rate_hz: int = 16_000
 
     `samples` is the video's length at 48 kHz; the rate divides that. Silent outside `span`.
     """
-    factor = SAMPLE_RATE_HZ // sample_rate_hz
-    assert factor * sample_rate_hz == SAMPLE_RATE_HZ
-    taps = _low_pass(factor)
-    margin = len(taps) // 2
-    out = np.empty(samples // factor, np.float32)
+    out = np.zeros(samples * sample_rate_hz // SAMPLE_RATE_HZ, np.float32)
     with ExitStack() as stack:
         track = _open(stack, path, span)
-        for start, length in _blocks(0, len(out) * factor):
-            heard = _floats(track.read(start - margin, length + 2 * margin)).mean(1)
-            kept = np.convolve(heard, taps, "valid")[::factor]
-            out[start // factor : (start + length) // factor] = kept
+        resampler = av.AudioResampler("flt", "mono", sample_rate_hz)
+        filled = 0
+        for part in _resampled(track, samples, resampler):
+            kept = part[: len(out) - filled]
+            out[filled : filled + len(kept)] = kept
+            filled += len(kept)
     return out
+
+
+def _resampled(track: _Track, samples: int, resampler: av.AudioResampler) -> Iterator[Floats]:
+    """What the resampler makes of the track, float32 (n,) a time."""
+    for start, length in _blocks(0, samples):
+        mono = _floats(track.read(start, length)).mean(1)
+        frame = av.AudioFrame.from_ndarray(mono[None], "flt", "mono")
+        frame.sample_rate, frame.pts = SAMPLE_RATE_HZ, start
+        yield from (np.asarray(out.to_ndarray()[0]) for out in resampler.resample(frame))
+    yield from (np.asarray(out.to_ndarray()[0]) for out in resampler.resample(None))
 
 
 def _open(stack: ExitStack, path: Path, span: Span) -> _Track:
@@ -161,15 +168,10 @@ def _raise_db(track: _Track) -> float:
     if peak_dbfs <= SILENCE_DBFS:
         return 0.0
     level_dbfs = _dbfs(math.sqrt(squares / count) / _FULL_SCALE)
-    return max(0.0, min(LOW_DBFS - level_dbfs, MOST_GAIN_DB, HEADROOM_DBFS - peak_dbfs))
+    if level_dbfs >= LOW_DBFS:
+        return 0.0
+    return max(0.0, min(RAISED_DBFS - level_dbfs, MOST_GAIN_DB, HEADROOM_DBFS - peak_dbfs))
 
 
 def _dbfs(amplitude: float) -> float:
     return 20 * math.log10(amplitude) if amplitude > 0 else -math.inf
-
-
-def _low_pass(factor: int) -> Floats:
-    """Taps of the filter that keeps what `1 / factor` of the rate can hold; they add up to 1."""
-    reach = _TAPS_PER_SIDE * factor
-    taps = np.sinc(np.arange(-reach, reach + 1) / factor) * np.kaiser(2 * reach + 1, _KAISER_BETA)
-    return np.asarray(taps / taps.sum(), np.float32)

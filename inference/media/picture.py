@@ -4,6 +4,7 @@ The clean picture is an upright RGB PNG of at most `LONGEST_SIDE_PX`, colours in
 """
 
 import io
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,9 +72,11 @@ def decode_picture(source: Path) -> tuple[Pixels, PictureSize]:
     Transparent parts are white. Raises InputError: not a picture, too large, moving, damaged.
     """
     kind = _require_picture(source)
-    unlimited, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # the limit is checked here
+    pillows, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # our own limit is lower
     try:
-        return _decode(source, kind)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of oddities that do not matter
+            return _decode(source, kind)
     except (InputError, MemoryError):
         raise
     except Exception as error:  # decoders raise anything on a file made to break them
@@ -83,7 +86,7 @@ def decode_picture(source: Path) -> tuple[Pixels, PictureSize]:
             repr(error),
         ) from error
     finally:
-        Image.MAX_IMAGE_PIXELS = unlimited
+        Image.MAX_IMAGE_PIXELS = pillows
 
 
 def _require_picture(source: Path) -> FileKind:

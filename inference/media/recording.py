@@ -30,12 +30,14 @@ MAX_FILE_MIB = 100
 MAX_MINUTES = 10
 FLOOR_DBFS = -120.0  # said of digital silence, whose level has no logarithm
 
-_MAX_SAMPLES = MAX_MINUTES * 60 * SAMPLE_RATE_HZ
+# Half a second more, because encoders pad what they are given.
+_MAX_SAMPLES = MAX_MINUTES * 60 * SAMPLE_RATE_HZ + SAMPLE_RATE_HZ // 2
 _RATES_HZ = range(2_000, 768_001)  # outside, one decoded frame could fill the memory
 _FULL_SCALE = 32_768
 # Demuxers by FFmpeg's names. None of them opens further files, as playlists would.
 _DEMUXERS = "wav,mp3,aac,flac,ogg,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2"
 _SKIPS_JUNK = ("mp3", "mp3float")  # decoders' names
+_LEAST_HEARD = 0.99  # of a FLAC's announced length, as its demuxer skips over holes
 _USE = "Use WAV, MP3, M4A, FLAC, OGG, WebM, MP4 or MOV."
 
 
@@ -130,9 +132,9 @@ def _open(file: BinaryIO) -> InputContainer:
             options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "none"},
             metadata_errors="replace",
         )
-    except (av.FFmpegError, ValueError) as error:
-        if isinstance(error, MemoryError):
-            raise
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders raise anything on a file made to break them
         raise _no_recording(repr(error)) from error
 
 
@@ -163,9 +165,9 @@ def _resampled(container: InputContainer, stream: AudioStream, channels: int) ->
             for frame in chain(alike, (None,)):
                 for part in resampler.resample(frame):
                     yield np.asarray(part.to_ndarray(), np.int16).reshape(-1, channels)
-    except (av.FFmpegError, ValueError) as error:
-        if isinstance(error, MemoryError):
-            raise
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:
         raise _damaged(repr(error)) from error
 
 
@@ -174,20 +176,28 @@ def _format(frame: av.AudioFrame) -> tuple[str, str, int]:
 
 
 def _decoded(container: InputContainer, stream: AudioStream) -> Iterator[av.AudioFrame]:
-    """The frames of the sound track. What can't be decoded is an error, but not between MP3 frames:
-    tags may stand there.
+    """The frames of the sound track. What can't be decoded is an error, but not between MP3 frames,
+    where tags may stand.
     """
-    good = bad = 0
+    decoder, heard_s, good, bad = stream.codec_context.name, 0.0, 0, 0
     for packet in container.demux(stream):
         try:
             frames = packet.decode()
         except av.error.InvalidDataError as error:
             bad += 1
-            if stream.codec_context.name not in _SKIPS_JUNK or bad > 2 + good // 50:
+            if decoder not in _SKIPS_JUNK or bad > 2 + good // 50:
                 raise _damaged(repr(error)) from error
             continue
         for frame in frames:
             if frame.sample_rate not in _RATES_HZ:
                 raise _no_recording(f"{frame.sample_rate} Hz")
+            heard_s += frame.samples / frame.sample_rate
             good += 1
             yield frame
+    if decoder == "flac" and heard_s < _LEAST_HEARD * _announced_s(stream):
+        raise _damaged(f"{heard_s:.2f} s of FLAC are fewer than its header says")
+
+
+def _announced_s(stream: AudioStream) -> float:
+    """The length that the stream's header tells of, in seconds; 0 when it doesn't."""
+    return float((stream.duration or 0) * (stream.time_base or 0))

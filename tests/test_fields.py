@@ -1,0 +1,36 @@
+"""Displacement fields of the two layers agree where they must."""
+
+import numpy as np
+
+from inference.draft.fields import MouthFields
+from inference.draft.lips import Lips
+from inference.draft.warp import pixel_grid
+from tests.portraits import Portrait, astronaut, drawing
+
+
+def layers(portrait: Portrait) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Upper and lower fields over the whole frame, and `across`, `down` of every pixel."""
+    lips = Lips(portrait.frame, portrait.points, portrait.axes, portrait.light)
+    across, down = lips.coordinates(*pixel_grid(0, 0, 896, 448))
+    fields = MouthFields(lips, portrait.light, portrait.points, portrait.axes, across, down, (0, 0))
+    return fields.upper_layer(), fields.lower_layer(), across, down
+
+
+def test_layers_agree_beyond_the_corners_so_that_no_seam_shows() -> None:
+    for portrait in (astronaut(), drawing()):
+        upper, lower, across, down = layers(portrait)
+        beyond = (np.abs(across) > 1.05) & (np.abs(down) < 4)
+        assert np.abs(upper - lower)[:, beyond].max() < 0.8
+
+
+def test_far_places_do_not_move() -> None:
+    upper, lower, across, down = layers(drawing())
+    far = (np.abs(across) > 4) | (down < -100)
+    assert np.abs(upper[:, far]).max() < 1e-3 and np.abs(lower[:, far]).max() < 1e-3
+
+
+def test_the_jaw_opens_downwards_and_no_place_folds() -> None:
+    _, lower, across, down = layers(astronaut())
+    opening = lower[0]
+    assert opening[..., 1].max() > 0.08 * astronaut().axes.height_px
+    assert np.gradient(opening[..., 1], axis=0).min() > -0.9
