@@ -20,17 +20,18 @@ def test_layers_agree_beyond_the_corners_so_that_no_seam_shows() -> None:
     for portrait in (astronaut(), drawing()):
         upper, lower, across, down = layers(portrait)
         beyond = (np.abs(across) > 1.05) & (np.abs(down) < 4)
-        assert np.abs(upper - lower)[:, beyond].max() < 0.8
+        assert np.abs(upper - lower)[:, beyond].max() < 0.7
 
 
 def test_far_places_do_not_move() -> None:
     upper, lower, across, down = layers(drawing())
-    far = (np.abs(across) > 4) | (down < -100)
-    assert np.abs(upper[:, far]).max() < 1e-3 and np.abs(lower[:, far]).max() < 1e-3
+    aside, height = np.abs(across) > 4, drawing().axes.height_px
+    assert np.abs(upper[:, aside | (down < -0.25 * height)]).max() < 1e-3
+    assert np.abs(lower[:, aside | (down > 0.6 * height)]).max() < 1e-3
 
 
 def test_the_jaw_opens_downwards_and_no_place_folds() -> None:
     _, lower, across, down = layers(astronaut())
     opening = lower[0]
     assert opening[..., 1].max() > 0.08 * astronaut().axes.height_px
-    assert np.gradient(opening[..., 1], axis=0).min() > -0.9
+    assert np.gradient(opening[..., 1], axis=0)[down > 0].min() > -0.85

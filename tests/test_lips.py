@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from inference.draft.lips import Lips
+from inference.draft.mouth import Mouth, Pose
+from inference.media.faces import landmarks
 from tests.portraits import Portrait, astronaut, drawing
 
 
@@ -47,11 +49,9 @@ def test_teeth_lie_between_the_edges_and_not_beyond() -> None:
 def test_a_shut_mouth_is_one_line() -> None:
     portrait = astronaut()
     frame = portrait.frame.copy()
-    lips = lips_of(portrait)
-    x, y = np.meshgrid(np.arange(896, dtype=np.float32), np.arange(448, dtype=np.float32))
-    across, down = lips.coordinates(x, y)
-    inside = (np.abs(across) < 1) & (down > lips.at(lips.upper, across) - 2)
-    frame[inside & (down < lips.at(lips.lower, across) + 2)] = (196, 140, 136)  # lip colour
-    shut = Lips(frame, portrait.points, portrait.axes, portrait.light)
+    Mouth(frame, portrait.points, portrait.axes, portrait.light).draw(frame, Pose(0))
+    points = landmarks(frame, portrait.box)
+    shut = Lips(frame, points, portrait.axes, portrait.light)
     assert not shut.shows_inside
     assert np.array_equal(shut.upper, shut.lower)
+    assert shut.gap_px == 0

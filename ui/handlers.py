@@ -91,20 +91,16 @@ class Handlers:
         """What is there by now: nothing, one of the two, or a plan."""
         if picture is None or voice is None:
             return views.waiting(picture, voice)
-        return views.planned(picture.job, self._plan(picture, voice)[1])
+        try:
+            return views.planned(picture.job, self._plan(picture, voice)[1])
+        except Exception as error:
+            return views.waiting(picture, voice, _sentence(error))
 
     def make(self, picture: GivenPicture, voice: GivenVoice) -> tuple[Job | None, StageView]:
         """Start the job; it has its own copy of the inputs and no longer needs the page."""
         request, plan = self._plan(picture, voice)
         try:
-            folder = jobs.new_job(self._data)
-            for given, name in (
-                (picture.job, PICTURE),
-                (picture.job, media.CROP),
-                (voice.job, voice_name(0)),
-            ):
-                _link(self._folder(given) / name, folder / name)
-            jobs.start(Task(request, plan, folder))
+            folder = self._start(request, plan, picture, voice)
         except Exception as error:
             return None, views.planned(picture.job, plan, _sentence(error))
         job = Job(folder.name, plan, datetime.now(UTC))
@@ -130,6 +126,21 @@ class Handlers:
 
     def _folder(self, job: str) -> Path:
         return self._data / jobs.JOBS / job
+
+    def _start(
+        self, request: Request, plan: Plan, picture: GivenPicture, voice: GivenVoice
+    ) -> Path:
+        """The folder of a new job at work. Raises OSError; nothing is left then."""
+        folder = jobs.new_job(self._data)
+        try:
+            for name in (PICTURE, media.CROP):
+                _link(self._folder(picture.job) / name, folder / name)
+            _link(self._folder(voice.job) / voice_name(0), folder / voice_name(0))
+            jobs.start(Task(request, plan, folder))
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return folder
 
     def _plan(self, picture: GivenPicture, voice: GivenVoice) -> tuple[Request, Plan]:
         request = Request(picture.picture, (voice.recording,), quality=QUALITY)

@@ -121,6 +121,7 @@ class Page:
                 take,
                 [button, state],
                 [state, *_parts(card)],
+                trigger_mode="always_last",
                 concurrency_limit=_SANDBOXES,
                 concurrency_id="sandbox",
                 **_QUIET,
@@ -144,15 +145,21 @@ class Page:
         view = self._handlers.arrange(picture, voice)
         return None, *Stage.fill(view), *_choose_buttons(picture, voice)
 
-    def _make(self, picture: GivenPicture, voice: GivenVoice) -> Updates:
+    def _make(self, picture: GivenPicture | None, voice: GivenVoice | None) -> Updates:
+        if picture is None or voice is None:
+            return self._lost()
         job, view = self._handlers.make(picture, voice)
         return job, *Stage.fill(view)
 
-    def _follow(self, job: Job) -> Updates:
-        return job, *Stage.fill(self._handlers.follow(job))
+    def _follow(self, job: Job | None) -> Updates:
+        return (job, *Stage.fill(self._handlers.follow(job))) if job else self._lost()
 
-    def _stop(self, job: Job) -> Updates:
-        return job, *Stage.fill(self._handlers.stop(job))
+    def _stop(self, job: Job | None) -> Updates:
+        return (job, *Stage.fill(self._handlers.stop(job))) if job else self._lost()
+
+    def _lost(self) -> Updates:
+        """The server was started anew and no longer knows what this page had: back to the start."""
+        return None, *Stage.fill(views.waiting(None, None, text.LOST))
 
     def _again(self, picture: GivenPicture | None, voice: GivenVoice | None) -> Updates:
         self._handlers.forget(picture)

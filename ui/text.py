@@ -60,9 +60,9 @@ STOPPING = "Stopping"
 DOWNLOAD = "Download video"
 DOWNLOAD_NAME = "talking-portrait.mp4"
 AGAIN = "Make another"
-RESULT_NOTE = "The file says that it is AI-generated."
 RETRY = "Try again"
 
+LOST = "This page was restarted and no longer has your files. Load it and choose them again."
 BROKE = "Something broke on our side. Try again."
 
 NO_FACE = (

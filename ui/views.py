@@ -94,15 +94,15 @@ def voice_card(
     return CardView(head, above, below, parts.alert(message))
 
 
-def waiting(picture: GivenPicture | None, voice: GivenVoice | None) -> StageView:
+def waiting(picture: GivenPicture | None, voice: GivenVoice | None, problem: str = "") -> StageView:
     """Before both inputs are there."""
     lead = text.START_LEAD
-    if picture is not None:
+    if picture is not None and voice is None:
         lead = text.NEEDS_VOICE_LEAD
-    elif voice is not None:
+    elif voice is not None and picture is None:
         lead = text.NEEDS_PICTURE_LEAD
     frame = _crop(picture.job) if picture else parts.empty_frame()
-    return StageView(parts.headline("start", text.START, lead), frame, "")
+    return StageView(parts.headline("start", text.START, lead), frame, parts.alert(problem))
 
 
 def planned(job: str, plan: Plan, problem: str = "") -> StageView:

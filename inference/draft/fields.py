@@ -151,13 +151,14 @@ class MouthFields:
         half = lips.along(held.astype(np.float32)) - lips.middle_px
         rise = -_SPREAD_RISE * height * np.clip(np.abs(across), 0, 1) ** 2
         level = lips.at(self._level, across) * soft
+        fuller = fuller * soft * (1 - smoothstep(np.abs(across), 0.75, 1.02))
         nothing = np.zeros_like(across)
         own = (
             (nothing, opening),
             (-_SMILE_NARROWER * half * soft * self._smile, shut + 0.4 * level * self._smile),
             (nothing, touch),
-            (-_ROUND_NARROWER * half * soft, fuller * soft + level),
-            (_SPREAD_WIDER * half * soft, rise * soft - 0.4 * fuller * soft),
+            (-_ROUND_NARROWER * half * soft, fuller + level),
+            (_SPREAD_WIDER * half * soft, rise * soft - 0.4 * fuller),
             (nothing, press),
             (nothing, teeth),
         )
@@ -181,9 +182,9 @@ def _face_fade(
     outside = np.full((rows, columns), 255, np.uint8)
     cv2.fillPoly(outside, [np.round(hull).astype(np.int32)], 0)
     distance = cv2.distanceTransform(outside, cv2.DIST_L2, 5).astype(np.float32)
-    face = 1 - smoothstep(distance, 0, 0.075 * axes.size_px)
+    face = 1 - smoothstep(distance, 0, 0.085 * axes.size_px)
     neck = 1 - smoothstep(down, chin, chin + 0.26 * height)
-    neck *= 1 - smoothstep(np.abs(across * lips.half_px), 0.12 * height, 0.28 * height)
+    neck *= 1 - smoothstep(np.abs(across * lips.half_px), 0.17 * height, 0.34 * height)
     neck *= smoothstep(down, 0.3 * chin, 0.9 * chin)
     fade = np.maximum(face, neck)
     return np.asarray(cv2.GaussianBlur(fade, (0, 0), 0.012 * axes.size_px), np.float32)

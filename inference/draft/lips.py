@@ -51,12 +51,14 @@ class Lips:
         self._bend(middle)
         self.upper = self._curve(flat, faces.LIPS_INNER_UPPER)
         self.lower = np.maximum(self._curve(flat, faces.LIPS_INNER_LOWER), self.upper)
-        self.outer_upper = np.minimum(self._curve(flat, faces.LIPS_OUTER_UPPER), self.upper)
-        self.outer_lower = np.maximum(self._curve(flat, faces.LIPS_OUTER_LOWER), self.lower)
+        self.outer_upper = self._curve(flat, faces.LIPS_OUTER_UPPER)
+        self.outer_lower = self._curve(flat, faces.LIPS_OUTER_LOWER)
         self._snap_to_picture(frame)
         self.shows_inside = self._shows_inside(frame, light.flat)
         if not self.shows_inside:
             self._join(frame)
+        self.outer_upper = np.minimum(self.outer_upper, self.upper)
+        self.outer_lower = np.maximum(self.outer_lower, self.lower)
         self.gap_px = float((self.lower - self.upper)[_SAMPLES // 2])
 
     def _place(self, left: Floats, right: Floats) -> None:
@@ -204,8 +206,6 @@ class Lips:
             shift = self._edge_shift(frame, edge, middle, outwards)
             setattr(self, name, edge + outwards * (shift + self.inset))
         self.lower = np.maximum(self.lower, self.upper)
-        self.outer_upper = np.minimum(self.outer_upper, self.upper)
-        self.outer_lower = np.maximum(self.outer_lower, self.lower)
 
     def _edge_shift(self, frame: Pixels, edge: Floats, middle: Floats, outwards: float) -> Floats:
         """How far outwards the picture has the edge, in pixels, float32 (129,).

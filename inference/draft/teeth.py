@@ -83,12 +83,12 @@ def _drawn_teeth(lips: Lips, across: Floats, down: Floats, light: Light) -> tupl
         return _filled(light.tooth, across), np.asarray(cover, np.float32)
     borders = np.asarray(_TOOTH_BORDERS, np.float32)
     nearest = np.min(np.abs(away[..., None] - borders), axis=-1)
-    rounded = np.clip(1 - nearest / 0.035, 0, 1)  # each tooth's corners are rounded
-    bottom = np.asarray(bottom - 0.0035 * height * rounded * (arch > 0.3), np.float32)
+    rounded = np.clip(1 - nearest / 0.07, 0, 1)  # each tooth's corners are rounded
+    bottom = np.asarray(bottom - 0.005 * height * rounded**2 * (arch > 0.3), np.float32)
     soft = max(light.blur_px, 0.004 * height)
     cover = (1 - smoothstep(down, bottom - soft, bottom + soft)) * side
     tone = 0.92 - 0.45 * smoothstep(away, 0.15, 0.75)
-    tone = tone * (1 - 0.08 * np.clip(1 - nearest / 0.025, 0, 1))
+    tone = tone * (1 - 0.16 * np.clip(1 - nearest / 0.035, 0, 1))
     tone = tone * (0.80 + 0.20 * smoothstep(down, seam - 0.02 * height, bottom))
     grain = _grain(tone.shape, light.noise)
     teeth = light.tooth * tone[..., None] + grain[..., None]

@@ -4,6 +4,7 @@
 "use strict";
 
 const MIB = 2 ** 20;
+const BUTTONS_GO_MS = 100; // after the headline, the buttons of the state before are gone
 const PHONE = matchMedia("(max-width: 820px)");
 
 const inputIn = (card) => card.querySelector("input[type=file]");
@@ -91,9 +92,10 @@ function follow() {
   if (state === head.dataset.state) return;
   state = head.dataset.state;
   if (PHONE.matches) scrollTo({ top: 0 });
-  if (document.activeElement === document.body) {
-    head.querySelector("h1").focus({ preventScroll: true });
-  }
+  setTimeout(() => {
+    if (document.activeElement !== document.body) return;
+    document.querySelector(".tp-head h1")?.focus({ preventScroll: true });
+  }, BUTTONS_GO_MS);
 }
 
 new MutationObserver(() => {

@@ -1,0 +1,35 @@
+"""The draft mark."""
+
+import numpy as np
+import pytest
+
+from inference.draft.mark import DraftMark
+
+FACE = (100.0, 80.0, 400.0, 447.0)
+
+
+@pytest.mark.parametrize("width, height", [(896, 448), (448, 896), (640, 640)])
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_it_is_legible_on_dark_and_light_and_small(width: int, height: int, level: int) -> None:
+    canvas = np.full((height, width, 3), level, np.uint8)
+    mark = DraftMark(width, height)
+    mark.draw(canvas)
+    left, top, right, bottom = mark.box
+    part = canvas[top:bottom, left:right].astype(int)
+    assert part.max() - part[part.shape[0] // 2, 5:9].mean() > 90  # the word against its ground
+    assert (right - left) * (bottom - top) < 0.006 * width * height
+    canvas[top:bottom, left:right] = level
+    assert (canvas == level).all()
+
+
+def test_it_avoids_faces() -> None:
+    right_face = (500.0, 100.0, 896.0, 448.0)
+    left, top, right, bottom = DraftMark(896, 448, [right_face]).box
+    assert right <= 500 and bottom > 400
+    left, top, right, bottom = DraftMark(896, 448, [right_face, (0.0, 200.0, 300.0, 448.0)]).box
+    assert bottom < 100
+
+
+def test_it_finds_the_least_covered_corner_when_none_is_free() -> None:
+    mark = DraftMark(896, 448, [(0.0, 0.0, 896.0, 448.0)])
+    assert 0 <= mark.box[0] < mark.box[2] <= 896 and 0 <= mark.box[1] < mark.box[3] <= 448
