@@ -23,11 +23,11 @@ def test_it_is_legible_on_dark_and_light_and_small(width: int, height: int, leve
 
 
 def test_it_avoids_faces() -> None:
-    right_face = (500.0, 100.0, 896.0, 448.0)
-    left, top, right, bottom = DraftMark(896, 448, [right_face]).box
-    assert right <= 500 and bottom > 400
-    left, top, right, bottom = DraftMark(896, 448, [right_face, (0.0, 200.0, 300.0, 448.0)]).box
-    assert bottom < 100
+    left_face, right_face = (0.0, 0.0, 300.0, 300.0), (500.0, 0.0, 896.0, 300.0)
+    left, _, _, bottom = DraftMark(896, 448, [left_face]).box
+    assert left > 500 and bottom < 100
+    _, top, _, _ = DraftMark(896, 448, [left_face, right_face]).box
+    assert top > 400
 
 
 def test_it_finds_the_least_covered_corner_when_none_is_free() -> None:

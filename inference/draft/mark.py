@@ -63,9 +63,9 @@ def _pill() -> tuple[Floats, Floats]:
 def _corner(
     width: int, height: int, columns: int, rows: int, faces: Sequence[Edges]
 ) -> tuple[int, int]:
-    """Left and top of the mark: the corner it covers the least face in, bottom right first."""
+    """Left and top of the mark: the corner it covers the least face in; a player's bar is below."""
     right, bottom = width - columns - _MARGIN_PX, height - rows - _MARGIN_PX
-    corners = ((right, bottom), (_MARGIN_PX, bottom), (right, _MARGIN_PX), (_MARGIN_PX, _MARGIN_PX))
+    corners = ((_MARGIN_PX, _MARGIN_PX), (right, _MARGIN_PX), (_MARGIN_PX, bottom), (right, bottom))
 
     def covered(corner: tuple[int, int]) -> float:
         left, top = corner

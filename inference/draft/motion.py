@@ -13,6 +13,7 @@ _BLINK = (0.35, 0.90, 1.0, 0.75, 0.40, 0.12)
 _FIRST_BLINK_S = (0.6, 1.8)
 _BLINK_EVERY_S = (2.0, 4.6)
 _TWICE = 0.12  # chance of a second blink right after
+_AGAIN_S = 0.36
 _BREATH_S = 4.2  # one breath
 
 # Typical sizes (standard deviations); shifts in face heights, turns in radians.
@@ -57,12 +58,12 @@ def head_motion(opening: Floats, energy: Floats, seed: int) -> HeadMotion:
 
 def _blinks(frames: int, rng: np.random.Generator) -> Floats:
     lids = np.zeros(frames + len(_BLINK), np.float32)
-    time_s = rng.uniform(*_FIRST_BLINK_S)
+    time_s, again = rng.uniform(*_FIRST_BLINK_S), False
     while time_s * FPS < frames:
         first = int(time_s * FPS)
         lids[first : first + len(_BLINK)] = np.maximum(lids[first : first + len(_BLINK)], _BLINK)
-        pause = 0.36 if rng.random() < _TWICE else rng.uniform(*_BLINK_EVERY_S)
-        time_s += float(pause)
+        again = not again and rng.random() < _TWICE
+        time_s += _AGAIN_S if again else rng.uniform(*_BLINK_EVERY_S)
     return lids[:frames]
 
 
