@@ -47,7 +47,7 @@ def examine(settings: Settings) -> list[Check]:
 
 def _data_folder(folder: Path) -> Check:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
-    writable = os.access(existing, os.W_OK)
+    writable = existing.is_dir() and os.access(existing, os.W_OK)
     return Check("data folder", writable, f"{folder}{'' if writable else ' is not writable'}")
 
 

@@ -1,10 +1,10 @@
 """The server gives out the few files the page shows, and nothing else of a job."""
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
@@ -43,7 +43,9 @@ def client(data: Path) -> Iterator[TestClient]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", "put back after these tests")
-        with TestClient(asyncio.run(build())) as client:
+        with start_blocking_portal() as portal:
+            app = portal.call(build)
+        with TestClient(app) as client:
             yield client
 
 

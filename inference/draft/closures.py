@@ -18,28 +18,32 @@ import numpy as np
 from scipy.ndimage import find_objects, gaussian_filter1d, label
 from scipy.signal import find_peaks, peak_widths
 
-from inference.draft.spectrum import Floats, Spectrum, ramp, total
+from inference.draft.spectrum import Floats, Spectrum, background_level, ramp, total
 
 # Hops are of 5 ms. Pairs are what counts as 0 and what as 1.
-_SILENCE_DB = -40.0  # relative to loud speech, as are all levels but differences
-_SMOOTH_HOPS = 1.2
+_RANGE_DB = (20.0, 40.0)  # from loud speech down to the background
 
+_SMOOTH_HOPS = 1.2
 _GAP_SPAN_HOPS = 60  # a gap and its neighbours; a longer gap is a pause
 _LONGEST_GAP_HOPS = 36
-_GAP_DEPTH_DB = (4.0, 14.0)
+_SHALLOWEST_GAP_DB = 8.0
+_GAP_EDGE = 0.4  # share of its depth, from the bottom, at which a gap begins and ends
 _BESIDE_HOPS = 10
-_BESIDE_DB = -25.0  # a gap lies between parts at least that loud
-_HISS_DB = (-24.0, -34.5)  # mean hiss in and around a gap, relative to the louder neighbour
-_TILT_WEIGHT = 0.55  # dB of hiss for each dB by which the upper resonances rise before a gap
+_BESIDE_DB = -25.0  # relative to loud speech; a gap lies between parts at least that loud
+# What speaks for the lips, in dB: little hiss, resonances that are dark and grow darker as the
+# gap begins, a deep gap.
+_DARKENING, _DARKNESS, _FULL_DEPTH_DB = 0.55, 0.5, 25.0
+_GAP_DB = (46.0, 60.0)
 
 _HUM_OVER_FIRST_DB = (3.0, 11.0)
 _HUM_OVER_BRIGHT_DB = (8.0, 20.0)
-_HUM_DB = (-24.0, -16.0)
+_HUM_DB = (-24.0, -16.0)  # relative to loud speech
 _LEAST_MURMUR = 0.35
 _SHORTEST_MURMUR_HOPS = 5
 _EDGE_HOPS = 4  # over which the change at an edge is taken
-_EDGES_DB = (7.0, 15.0)  # change at both ends together
-_BUMP_DB = (-6.0, 0.0)  # 1.1-1.8 kHz over the mean of the bands below and above
+# What speaks for the lips: 1.1 to 1.8 kHz over the bands on both sides, edges, a strong hum.
+_EDGE_WEIGHT, _MOST_EDGE_DB, _HUM_WEIGHT = 0.27, 20.0, 0.65
+_MURMUR_DB = (-3.0, 3.0)
 
 
 @dataclass(frozen=True)
@@ -61,14 +65,18 @@ def find_closures(spectrum: Spectrum, loud_db: float) -> list[Closure]:
 
 def _gaps(spectrum: Spectrum, loud_db: float) -> Iterator[Closure]:
     """Closures between two louder parts."""
-    quietest = loud_db + _SILENCE_DB
-    voice, hiss = spectrum.voice, np.maximum(spectrum.hiss, quietest)
-    low = np.maximum(total(spectrum.first, spectrum.back), quietest)
-    tilt = np.maximum(spectrum.front, quietest) - low
-    dark = -gaussian_filter1d(np.maximum(_bright(spectrum), quietest), _SMOOTH_HOPS)
-    middles, found = find_peaks(dark, prominence=_GAP_DEPTH_DB[0], wlen=_GAP_SPAN_HOPS)
-    widths, _, starts, ends = peak_widths(dark, middles, 0.5, wlen=_GAP_SPAN_HOPS)
-    for depth_db, width, start, end in zip(found["prominences"], widths, starts, ends, strict=True):
+    voice = spectrum.voice
+    range_db = float(np.clip(loud_db - background_level(voice, loud_db), *_RANGE_DB))
+    hiss, front, low = (
+        np.maximum(level, loud_db - range_db)
+        for level in (spectrum.hiss, spectrum.front, total(spectrum.first, spectrum.back))
+    )
+    tilt = front - low
+    quiet = -gaussian_filter1d(np.maximum(voice, loud_db - range_db), _SMOOTH_HOPS)
+    middles, found = find_peaks(quiet, prominence=_SHALLOWEST_GAP_DB, wlen=_GAP_SPAN_HOPS)
+    measured = (quiet, middles, found["prominences"], found["left_bases"], found["right_bases"])
+    widths, _, starts, ends = peak_widths(quiet, middles, _GAP_EDGE, measured[2:])
+    for depth_db, width, start, end in zip(measured[2], widths, starts, ends, strict=True):
         first, last = int(start), int(np.ceil(end))
         lead_in = max(0, first - _BESIDE_HOPS)
         before_db = voice[lead_in : first + 1].max()
@@ -76,24 +84,25 @@ def _gaps(spectrum: Spectrum, loud_db: float) -> Iterator[Closure]:
         if width > _LONGEST_GAP_HOPS or min(before_db, after_db) < loud_db + _BESIDE_DB:
             continue
         closing = slice(max(0, first - 2), first + 1)
-        rise_db = tilt[closing].mean() - tilt[lead_in : lead_in + 6].mean()
         hiss_db = hiss[closing.start : last + 4].mean() - max(before_db, after_db)
-        lips = ramp(hiss_db + _TILT_WEIGHT * rise_db, *_HISS_DB)
-        certainty = float(lips * ramp(depth_db, *_GAP_DEPTH_DB))
+        tilt_db = tilt[closing].mean()
+        rise_db = tilt_db - tilt[lead_in : lead_in + 6].mean()
+        lips_db = _FULL_DEPTH_DB * depth_db / range_db - hiss_db
+        lips_db -= _DARKENING * rise_db + _DARKNESS * tilt_db
+        certainty = float(ramp(lips_db, *_GAP_DB))
         if certainty > 0:
             yield Closure(float(start), float(end), certainty)
 
 
 def _murmurs(spectrum: Spectrum, loud_db: float) -> Iterator[Closure]:
     """Closures with the voice going on behind."""
-    quietest = loud_db + _SILENCE_DB
     bands = (spectrum.first, spectrum.back, spectrum.middle, spectrum.front)
-    first, back, middle, front = (np.maximum(band, quietest) for band in bands)
-    bright = total(back, middle, front)
+    first, back, middle, front = (np.maximum(band, loud_db - _RANGE_DB[1]) for band in bands)
+    bright, hum = total(back, middle, front), spectrum.hum
     murmur = gaussian_filter1d(
-        ramp(spectrum.hum - first, *_HUM_OVER_FIRST_DB)
-        * ramp(spectrum.hum - bright, *_HUM_OVER_BRIGHT_DB)
-        * ramp(spectrum.hum - loud_db, *_HUM_DB),
+        ramp(hum - first, *_HUM_OVER_FIRST_DB)
+        * ramp(hum - bright, *_HUM_OVER_BRIGHT_DB)
+        * ramp(hum - loud_db, *_HUM_DB),
         1.0,
     )
     change_db = _change(gaussian_filter1d(bright, 1.0))
@@ -101,17 +110,14 @@ def _murmurs(spectrum: Spectrum, loud_db: float) -> Iterator[Closure]:
         start, end = span.start, span.stop
         if end - start < _SHORTEST_MURMUR_HOPS:
             continue
-        fall_db = -change_db[max(0, start - _EDGE_HOPS) : start + _EDGE_HOPS].min()
-        rise_db = change_db[end - _EDGE_HOPS : end + _EDGE_HOPS].max()
-        bump_db = (middle[span] - (back[span] + front[span]) / 2).mean()
-        certainty = float(ramp(fall_db + rise_db, *_EDGES_DB) * ramp(bump_db, *_BUMP_DB))
+        edges_db = change_db[end - _EDGE_HOPS : end + _EDGE_HOPS].max()
+        edges_db -= change_db[max(0, start - _EDGE_HOPS) : start + _EDGE_HOPS].min()
+        lips_db = (middle[span] - (back[span] + front[span]) / 2).mean()
+        lips_db += _EDGE_WEIGHT * np.clip(edges_db, 0, _MOST_EDGE_DB)
+        lips_db += _HUM_WEIGHT * (hum[span].mean() - loud_db)
+        certainty = float(ramp(lips_db, *_MURMUR_DB))
         if certainty > 0:
             yield Closure(start, end - 1, certainty)
-
-
-def _bright(spectrum: Spectrum) -> Floats:
-    """Level from 700 to 3300 Hz, that no hum reaches."""
-    return total(spectrum.back, spectrum.middle, spectrum.front)
 
 
 def _change(level: Floats) -> Floats:

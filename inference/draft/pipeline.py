@@ -45,8 +45,6 @@ class Scene:
 
     def __init__(self, task: Task, curves: list[MouthCurves]) -> None:
         plan = task.plan
-        if not plan.speakers:
-            raise InputError(InputCode.NO_FACE, NO_FACE_MESSAGE)
         self._still = render_crop(
             task.path(PICTURE), plan.picture, plan.crop, plan.width, plan.height
         )
@@ -79,6 +77,8 @@ def draw(task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
     """
     started = time.monotonic()
     yield Stage(StageName.LISTENING, "Listening to the voice")
+    if not task.plan.speakers:
+        raise InputError(InputCode.NO_FACE, NO_FACE_MESSAGE)
     curves = _listen(task)
     yield Stage(StageName.LOOKING, "Looking at the picture")
     scene = Scene(task, curves)

@@ -24,6 +24,11 @@ _BLOCK_HOPS = 4 * HOPS_PER_S
 _QUIETEST = 1e-12  # power added everywhere, -120 dB: digital silence has a level, too
 _BAND_EDGES_HZ = ((80, 350), (350, 700), (700, 1100), (1100, 1800), (1800, 3300), (3700, 7600))
 
+_LEAST_LOUD_DB = -70.0  # loud parts are taken to be no lower: below, all is silence
+_LOUD_HOPS = 50  # the loudest 0.25 s set the scale, so that no click does
+_ACTIVE_DB, _LOUD_PERCENTILE = 35.0, 92  # speech lies in that range below; its loud parts
+_BACKGROUND_DB, _BACKGROUND_PERCENTILE = 55.0, 6
+
 
 @dataclass(frozen=True)
 class Spectrum:
@@ -56,6 +61,19 @@ def total(*levels: Floats) -> Floats:
 def ramp(values: Floats, start: float, end: float) -> Floats:
     """0 up to `start`, 1 from `end` on, straight between; `end` may be the lower one."""
     return np.asarray(np.clip((values - start) / (end - start), 0, 1), np.float32)
+
+
+def loud_level(voice: Floats) -> float:
+    """Level of the loud parts of speech in dB, however much silence there is around them."""
+    loudest = np.partition(voice, -_LOUD_HOPS)[-_LOUD_HOPS]
+    active = voice[voice > loudest - _ACTIVE_DB]
+    return max(_LEAST_LOUD_DB, float(np.percentile(active, _LOUD_PERCENTILE)))
+
+
+def background_level(voice: Floats, loud_db: float) -> float:
+    """Level of what is left between words in dB; digital silence does not count."""
+    heard = voice[voice > loud_db - _BACKGROUND_DB]
+    return float(np.percentile(heard, _BACKGROUND_PERCENTILE)) if len(heard) else loud_db
 
 
 def measure(sound: Floats, hops: int) -> Spectrum:

@@ -1,22 +1,57 @@
 """From a voice to what a mouth does with it, frame by frame: no words, no language, no learning.
 
-The opening follows the loudness of the voice and its first resonance; the second one tells lips
-that are rounded from lips that are spread; hiss shows the teeth; gaps and murmurs close the lips.
+The opening follows how loud the voice is and its first resonance; both resonances tell lips that
+are rounded from lips that are spread; hiss shows the teeth; gaps and murmurs press the lips shut.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, median_filter, percentile_filter
+from scipy.ndimage import gaussian_filter1d, percentile_filter
 
 from inference.draft.closures import Closure, find_closures
-from inference.draft.spectrum import HOPS_PER_S, Floats, Spectrum, measure, ramp, total
+from inference.draft.spectrum import (
+    HOPS_PER_S,
+    Floats,
+    Spectrum,
+    background_level,
+    loud_level,
+    measure,
+    ramp,
+    total,
+)
 from inference.timing import FPS
 
-LEAD_S = 0.045  # the mouth leads the sound: lips are in place before they are heard
+LEAD_S = 0.045  # the mouth leads the sound: it is in place before it is heard
 
+# Hops are of 5 ms, 8 to a frame. Pairs are what counts as 0 and what as 1.
 _HOPS_PER_FRAME = HOPS_PER_S // FPS
-_LEAD_HOPS = round((0.5 / FPS + LEAD_S) * HOPS_PER_S)  # to the middle of frame 0, and the lead
+_FIRST_HOP = round((0.5 / FPS + LEAD_S) * HOPS_PER_S)  # that the middle of frame 0 shows
+
+_BACKGROUND_MARGIN_DB = 4.0  # above the background the mouth begins to open
+_RANGE_DB = (16.0, 34.0)  # from a shut mouth to a wide one
+_PASSAGE_FRAMES, _PASSAGE_PERCENTILE, _PASSAGE_SMOOTH_FRAMES = 38, 90, 10.0
+_PASSAGE_DB = 12.0  # passages so much quieter still open the mouth as wide
+_COMPRESSION = 0.5  # exponent from amplitude to opening
+
+_USUAL_F1_HZ, _USUAL_F2_HZ = 560.0, 1780.0  # medians over speech of women and men
+_USUAL_SLOPE_DB = -14.0  # 1.8-3.3 kHz against 350-1100 Hz, likewise
+_TRACT_TRUST = 0.5  # half of what a recording differs from the usual is put down to the speaker
+_VOICED_DB = (-2.0, 10.0)  # hum or first band over hiss
+_HEARD_DB = (-25.0, -5.0)  # levels at which resonances can be told
+_F1_SHARE = 0.3  # of the opening that the first resonance decides
+_F1_OPEN = (-0.45, 0.40)  # logarithm of F1 over the usual
+_ROUND = (-0.05, -0.40)  # log F2 + 0.55 log F1 + 0.015 slope, each against the usual
+_ROUND_F1, _ROUND_SLOPE = 0.55, 0.015
+_SPREAD = (0.10, 0.36)  # logarithm of F2 over the usual
+
+_HISS_DB = (-4.0, 10.0)  # over the voice
+_HISS_LOUD_DB = (-34.0, -20.0)
+_HISS_SHUTS, _HISS_OPENS = 0.75, 0.14  # teeth close the mouth, but not the lips
+_OPENING_SMOOTH_HOPS, _SHAPE_SMOOTH_HOPS, _ENERGY_SMOOTH_HOPS = 4.0, 5.0, 24.0
+
+_SURE = (0.0, 0.8)  # certainty of a closure that presses the lips
+_TRANSITION_FRAMES = 0.5  # lips take that long to come together
 
 
 @dataclass(frozen=True)
@@ -28,16 +63,103 @@ class MouthCurves:
     spreading: Floats  # 0 to 1, corners out (E, I)
     closure: Floats  # 0 to 1, lips pressed together (B, P, M); where it is 1, opening is 0
     teeth: Floats  # 0 to 1, teeth close together behind open lips (S, Z, F)
-    energy: Floats  # 0 to 1, slow loudness, moves the head
+    energy: Floats  # 0 to 1, slow loudness, drives the head
 
 
 def analyse(sound: Floats, frames: int) -> MouthCurves:
     """Mouth curves of `frames` frames for `sound`, float32 (samples,) mono 16 kHz in [-1, 1].
 
-    A sound shorter than frames / 25 s goes on in silence, of a longer one the rest is not heard.
+    A sound shorter than frames / 25 s goes on in silence; of a longer one the rest is not heard.
     """
-    hops = frames * _HOPS_PER_FRAME + 2 * _LEAD_HOPS
+    hops = frames * _HOPS_PER_FRAME + 2 * _FIRST_HOP
     spectrum = measure(sound, hops)
-    loudness = _loudness(spectrum)
-    closure = _pressed(find_closures(spectrum, loudness.loud_db), frames)
-    ...
+    voice = spectrum.voice
+    loud_db = loud_level(voice)
+    level = _relative_level(voice, loud_db)
+    openness, rounding, spreading = _shape(spectrum, loud_db)
+    teeth = ramp(spectrum.hiss - voice, *_HISS_DB)
+    teeth *= ramp(total(spectrum.hiss, voice) - loud_db, *_HISS_LOUD_DB)
+    opening = level * (1 - _F1_SHARE + 1.15 * _F1_SHARE * openness) * (1 - _HISS_SHUTS * teeth)
+    opening = np.maximum(np.minimum(opening, 1), _HISS_OPENS * teeth)
+    speaking = gaussian_filter1d(ramp(level, 0, 0.15), 8)
+    closure = _pressed(find_closures(spectrum, loud_db), frames)
+
+    def on_frames(curve: Floats, smooth_hops: float) -> Floats:
+        smooth = gaussian_filter1d(curve, smooth_hops)
+        return smooth[_FIRST_HOP::_HOPS_PER_FRAME][:frames].astype(np.float32)
+
+    return MouthCurves(
+        on_frames(opening, _OPENING_SMOOTH_HOPS) * (1 - closure),
+        on_frames(rounding * speaking, _SHAPE_SMOOTH_HOPS),
+        on_frames(spreading * speaking, _SHAPE_SMOOTH_HOPS),
+        closure,
+        on_frames(teeth, _OPENING_SMOOTH_HOPS),
+        on_frames(np.minimum(level, 1), _ENERGY_SMOOTH_HOPS),
+    )
+
+
+def _relative_level(voice: Floats, loud_db: float) -> Floats:
+    """Loudness against the passage around: 0 silence, 1 loud (0 to 1.1), float32 (hops,)."""
+    above_db = loud_db - background_level(voice, loud_db) - _BACKGROUND_MARGIN_DB
+    range_db = np.clip(above_db, *_RANGE_DB)
+    frames = len(voice) // _HOPS_PER_FRAME
+    peaks = voice[: frames * _HOPS_PER_FRAME].reshape(frames, _HOPS_PER_FRAME).max(1)
+    passage = percentile_filter(peaks, _PASSAGE_PERCENTILE, _PASSAGE_FRAMES)
+    passage = np.maximum(gaussian_filter1d(passage, _PASSAGE_SMOOTH_FRAMES), loud_db - _PASSAGE_DB)
+    middles = (np.arange(frames) + 0.5) * _HOPS_PER_FRAME - 0.5
+    around = np.interp(np.arange(len(voice)), middles, passage)
+    shut = 10 ** (-range_db * _COMPRESSION / 20)
+    amplitude = 10 ** ((voice - around) * _COMPRESSION / 20)
+    return np.asarray(np.clip((amplitude - shut) / (1 - shut), 0, 1.1), np.float32)
+
+
+def _shape(spectrum: Spectrum, loud_db: float) -> tuple[Floats, Floats, Floats]:
+    """Openness of the jaw, rounding and spreading of the lips, 0 to 1, float32 (hops,) each.
+
+    Taken where there is a voice that is no murmur, and carried on between.
+    """
+    low = total(spectrum.first, spectrum.back)
+    weight = ramp(spectrum.voice - loud_db, *_HEARD_DB)
+    weight *= ramp(np.maximum(spectrum.hum, spectrum.first) - spectrum.hiss, *_VOICED_DB)
+    weight *= 1 - 0.8 * ramp(spectrum.hum - low, 3, 14)
+    f1 = _deviation(np.log(spectrum.f1_hz / _USUAL_F1_HZ), weight)
+    f2 = _deviation(np.log(spectrum.f2_hz / _USUAL_F2_HZ), weight)
+    slope = _deviation(spectrum.front - low - _USUAL_SLOPE_DB, weight)
+    tract = _TRACT_TRUST * (_weighted_median(f1, weight) + _weighted_median(f2, weight)) / 2
+    f1, f2 = f1 - tract, f2 - tract
+    slope -= _TRACT_TRUST * _weighted_median(slope, weight)
+    roundness = f2 + _ROUND_F1 * f1 + _ROUND_SLOPE * slope
+    return ramp(f1, *_F1_OPEN), ramp(roundness, *_ROUND), ramp(f2, *_SPREAD)
+
+
+def _deviation(values: Floats, weight: Floats) -> Floats:
+    """`values` smoothed and carried over where they are NaN or have no weight; 0 far from any."""
+    known = np.isfinite(values)
+    trust = np.where(known, weight, 0).astype(np.float32)
+    total_trust = gaussian_filter1d(trust, 3.0) + 1e-3
+    smooth = gaussian_filter1d(np.where(known, values, 0) * trust, 3.0) / total_trust
+    return np.asarray(smooth, np.float32)
+
+
+def _weighted_median(values: Floats, weight: Floats) -> float:
+    order = np.argsort(values)
+    below = np.cumsum(weight[order])
+    return float(values[order][np.searchsorted(below, below[-1] / 2)])
+
+
+def _pressed(closures: list[Closure], frames: int) -> Floats:
+    """How far the lips are pressed together, float32 (frames,) 0 to 1.
+
+    Each closure holds at least one frame, be it shorter than that.
+    """
+    pressed = np.zeros(frames, np.float32)
+    for closure in closures:
+        start, end = ((hop - _FIRST_HOP) / _HOPS_PER_FRAME for hop in (closure.start, closure.end))
+        middle = round((start + end) / 2)
+        first, last = int(np.ceil(start - 1)), int(np.floor(end + 1))
+        force = float(ramp(np.float32(closure.certainty), *_SURE))
+        for frame in range(max(0, first), min(frames, last + 1)):
+            away = max(0.0, start - frame, frame - end) if frame != middle else 0.0
+            held = force * max(0.0, 1 - away / _TRANSITION_FRAMES)
+            pressed[frame] = max(pressed[frame], held)
+    return pressed

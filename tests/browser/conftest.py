@@ -23,7 +23,7 @@ _ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright keeps an event loop running as long as it lives
 def browser() -> Iterator[Browser]:
     """Headless Chromium: that of $CHROMIUM or the machine's own."""
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
@@ -38,13 +38,13 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The server's folder of data."""
     return tmp_path_factory.mktemp("data")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address(data: Path) -> Iterator[str]:
     """Where the server listens."""
     with serve(data) as address:

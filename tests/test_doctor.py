@@ -1,0 +1,39 @@
+"""What is wrong with a machine is found and named."""
+
+from pathlib import Path
+
+import pytest
+
+from inference.doctor import Check, examine
+from inference.settings import Settings
+from weights import manifest
+
+
+def found(settings: Settings) -> dict[str, Check]:
+    return {check.name: check for check in examine(settings)}
+
+
+def test_this_machine_can_make_drafts(tmp_path: Path) -> None:
+    checks = found(Settings(data=tmp_path / "not" / "there" / "yet"))
+    assert all(check.ok for check in checks.values() if check.needed)
+
+
+def test_the_gpu_engine_is_said_to_be_missing_but_not_needed(tmp_path: Path) -> None:
+    check = found(Settings(data=tmp_path))["multitalk engine"]
+    assert not check.ok and not check.needed
+
+
+def test_a_data_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    check = found(Settings(data=tmp_path / "file" / "data"))["data folder"]
+    assert not check.ok and "file" in check.found
+
+
+def test_a_damaged_face_net_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "net.tflite"
+    broken.write_bytes(b"cut")
+    monkeypatch.setattr(
+        "inference.engines.draft.FACE_MESH", manifest.WeightFile(broken, 1_242_398, "0")
+    )
+    check = found(Settings(data=tmp_path))["draft engine"]
+    assert not check.ok and "net.tflite is damaged" in check.found
