@@ -104,7 +104,7 @@ def make_plan(request: Request, max_seconds: float) -> Plan:
         windows=planned,
         quality=request.quality,
         seed=request.seed,
-        estimate=_estimate(preset, request.steps, planned, len(speakers)),
+        estimate=_estimate(request, frames, planned, len(speakers)),
         warnings=warnings,
     )
 
@@ -178,13 +178,16 @@ def _frame_warnings(
 
 
 def _estimate(
-    preset: Preset, steps: int | None, planned: tuple[PlannedWindow, ...], speakers: int
+    request: Request, frames: int, planned: tuple[PlannedWindow, ...], speakers: int
 ) -> Estimate:
-    """Planning figures: for MultiTalk passes over full windows, for a draft frames and faces."""
-    frames = sum(window.frames for window in planned)
+    """Planning figures: a draft draws each frame once, MultiTalk makes whole windows."""
+    preset = find_preset(request.quality)
     if preset.engine is EngineFamily.DRAFT:
-        work = preset.step_s * max(1, speakers) * frames / MAX_WINDOW_FRAMES
-        return Estimate(round(preset.start_s + work, 1), 0.0, "table")
-    passes = (steps or preset.steps) * preset.passes
-    seconds = preset.start_s + preset.step_s * passes * frames / MAX_WINDOW_FRAMES
-    return Estimate(round(seconds, 1), round(seconds / 3600 * GPU_DOLLARS_PER_HOUR, 2), "table")
+        work = max(1, speakers) * frames
+    else:
+        passes = (request.steps or preset.steps) * preset.passes
+        work = passes * sum(window.frames for window in planned)
+    seconds = preset.start_s + preset.step_s * work / MAX_WINDOW_FRAMES
+    paid = preset.engine is not EngineFamily.DRAFT
+    dollars = round(seconds / 3600 * GPU_DOLLARS_PER_HOUR, 2) if paid else 0.0
+    return Estimate(round(seconds, 1), dollars, "table")

@@ -35,7 +35,9 @@ def until(task: Task, events: int | None = None) -> list[Record]:
 
 def worker_of(task: Task) -> psutil.Process:
     (worker,) = (
-        child for child in psutil.Process().children() if str(task.folder) in child.cmdline()
+        child
+        for child in psutil.Process().children()
+        if child.status() != psutil.STATUS_ZOMBIE and str(task.folder) in child.cmdline()
     )
     return worker
 

@@ -1,7 +1,11 @@
 """The server gives out the few files the page shows, and nothing else of a job."""
 
+import http.client
+import socket
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlparse
 
 import pytest
 from anyio.from_thread import start_blocking_portal
@@ -9,10 +13,12 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from inference import jobs
+from inference.errors import InputError
 from inference.media import picture, recording
 from inference.settings import Settings
+from tests import media
 from ui import views
-from ui.server import create_app
+from ui.server import create_app, serve
 
 FILM = bytes(range(256)) * 40
 SHOWN = ["crop.jpg", "result.mp4", "frames/latest.jpg", "windows/000.mp4", "windows/012.mp4"]
@@ -134,3 +140,19 @@ def test_the_browser_refuses_the_sizes_that_the_decoders_refuse() -> None:
     assert views.VOICE_ACCEPTED.limit_mib == recording.MAX_FILE_MIB
     for accepted in (views.PICTURE_ACCEPTED, views.VOICE_ACCEPTED):
         assert f" {accepted.limit_mib} MB" in accepted.too_big
+
+
+def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"Port {port} .* --port"):
+            serve(Settings(data=tmp_path), "127.0.0.1", port)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_server_stops_although_a_page_is_open(tmp_path: Path) -> None:
+    with media.serve(tmp_path) as address, urllib.request.urlopen(f"{address}/healthz"):
+        held = http.client.HTTPConnection(urlparse(address).netloc)
+        held.request("GET", "/gradio_api/heartbeat/some-page")
+        assert held.getresponse().status == 200
+    held.close()

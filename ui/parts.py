@@ -200,7 +200,7 @@ def stage_list(stages: Sequence[StageShown], elapsed: str) -> str:
 def _stage(shown: StageShown) -> str:
     done = shown.seconds is not None
     mark = _icon("done") if done else '<i class="tp-ring"></i>'
-    lasted = "" if shown.seconds is None else f"{shown.seconds:.1f} s"
+    lasted = "" if shown.seconds is None else f"{max(shown.seconds, 0.1):.1f} s"
     return (
         f"<li{'' if done else ' class=tp-now'}>{mark}"
         f"<span>{escape(text.stage(shown.name, done))}</span><small>{lasted}</small></li>"

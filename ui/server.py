@@ -4,6 +4,7 @@ Whoever runs it (the command line, a cloud function) takes `create_app`.
 """
 
 import os
+import socket
 from pathlib import Path
 
 import gradio as gr
@@ -12,8 +13,9 @@ from fastapi import FastAPI, HTTPException
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
+from inference.errors import InputCode, InputError
 from inference.settings import Settings
-from ui import media
+from ui import media, terminal, text
 from ui.page import Page
 from ui.theme import Studio
 
@@ -67,6 +69,31 @@ def create_app(settings: Settings) -> FastAPI:
     return mounted
 
 
+class _Server(uvicorn.Server):
+    """Says where the page is, and ends although pages are open."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            terminal.say(text.serving(self.config.host, self.config.port))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Every open page holds a connection that it would be waited for without end."""
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.close()
+        await super().shutdown(sockets)
+
+
 def serve(settings: Settings, host: str, port: int) -> None:
-    """Serve the page until the process is told to stop."""
-    uvicorn.run(create_app(settings), host=host, port=port, log_level="warning")
+    """Serve the page until the process is told to stop; jobs at work go on without it.
+
+    Raises InputError when nothing can listen there.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise InputError(InputCode.BAD_OPTION, text.taken(host, port), str(error)) from error
+    config = uvicorn.Config(create_app(settings), host=host, port=port, log_level="warning")
+    _Server(config).run(sockets=[listener])

@@ -192,3 +192,13 @@ def job_number(job: str) -> str:
 def tab_title(state: str | None) -> str:
     """The browser tab's title."""
     return f"{state} · {TITLE}" if state else TITLE
+
+
+def serving(host: str, port: int) -> str:
+    """What the terminal says once the page can be opened."""
+    return f"{TITLE} is at http://{host}:{port} (Ctrl-C ends it)."
+
+
+def taken(host: str, port: int) -> str:
+    """Why the server can't start."""
+    return f"Port {port} of {host} can't be used; another program may have it. Try another --port."

@@ -33,7 +33,7 @@ _BESIDE_DB = -25.0  # relative to loud speech; a gap lies between parts at least
 # What speaks for the lips, in dB: little hiss, resonances that are dark and grow darker as the
 # gap begins, a deep gap.
 _DARKENING, _DARKNESS, _FULL_DEPTH_DB = 0.55, 0.5, 25.0
-_GAP_DB = (46.0, 60.0)
+_GAP_DB = (46.0, 62.0)
 
 _HUM_OVER_FIRST_DB = (3.0, 11.0)
 _HUM_OVER_BRIGHT_DB = (8.0, 20.0)
@@ -43,7 +43,7 @@ _SHORTEST_MURMUR_HOPS = 5
 _EDGE_HOPS = 4  # over which the change at an edge is taken
 # What speaks for the lips: 1.1 to 1.8 kHz over the bands on both sides, edges, a strong hum.
 _EDGE_WEIGHT, _MOST_EDGE_DB, _HUM_WEIGHT = 0.27, 20.0, 0.65
-_MURMUR_DB = (-3.0, 3.0)
+_MURMUR_DB = (-1.5, 4.0)
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,12 @@ def _gaps(spectrum: Spectrum, loud_db: float) -> Iterator[Closure]:
     )
     tilt = front - low
     quiet = -gaussian_filter1d(np.maximum(voice, loud_db - range_db), _SMOOTH_HOPS)
-    middles, found = find_peaks(quiet, prominence=_SHALLOWEST_GAP_DB, wlen=_GAP_SPAN_HOPS)
+    middles, found = find_peaks(
+        quiet,
+        plateau_size=(None, _LONGEST_GAP_HOPS),
+        prominence=_SHALLOWEST_GAP_DB,
+        wlen=_GAP_SPAN_HOPS,
+    )
     measured = (quiet, middles, found["prominences"], found["left_bases"], found["right_bases"])
     widths, _, starts, ends = peak_widths(quiet, middles, _GAP_EDGE, measured[2:])
     for depth_db, width, start, end in zip(measured[2], widths, starts, ends, strict=True):

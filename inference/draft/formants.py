@@ -1,6 +1,6 @@
 """Resonances of the mouth, F1 and F2, from power spectra: linear prediction without root finding.
 
-The sound below 5 kHz is modelled as an all-pole filter (Makhoul, "Spectral linear prediction",
+The sound below 5.5 kHz is modelled as an all-pole filter (Makhoul, "Spectral linear prediction",
 1975: its polynomial follows from a part of the power spectrum alone). The resonances are read off
 as peaks of the model's spectrum, taken on a circle inside the unit circle so that neighbours stand
 apart (McCandless, "An algorithm for automatic formant extraction", 1974).
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 _Doubles = NDArray[np.float64]
 
-_TOP_HZ = 5000.0  # five resonances of an adult's vocal tract lie below
-_ORDER = 11  # two poles a resonance, one for the slope of the voice
+_TOP_HZ = 5500.0  # five resonances of a vocal tract lie below
+_ORDER = 10  # two poles a resonance
 _PRE_EMPHASIS = 0.94
-_LAG_WINDOW_HZ = 40.0  # blurs the harmonics of the voice, lest one is taken for a resonance
-_RADIUS = 0.94  # of McCandless' circle
-_GRID = 512  # points around the circle, 19.5 Hz apart
+_LAG_WINDOW_HZ = 100.0  # blurs the harmonics of the voice, lest one is taken for a resonance
+_RADIUS = 0.96  # of McCandless' circle
+_GRID = 512  # points around the circle, 21.5 Hz apart
 _LOWEST_HZ, _HIGHEST_HZ = 180.0, 3600.0
 # F1 and F2 of open back vowels often melt into one peak: above this, with none below that.
 _MELTED_F1_HZ, _MELTED_F2_HZ = 880.0, 2300.0
@@ -28,7 +28,7 @@ _MELTED_APART = 1.2  # F1 and F2 lie by this factor below and above the common p
 def formants(power: Floats, bin_hz: float) -> Floats:
     """F1 and F2 in Hz, float32 (2, hops), of power spectra, float32 (hops, bins); NaN where none.
 
-    The first bin of `power` is 0 Hz, the next ones lie `bin_hz` apart, past 5 kHz.
+    The first bin of `power` is 0 Hz, the next ones lie `bin_hz` apart, past 5.5 kHz.
     """
     first, second = _two_peaks(_inverse_filters(_autocorrelations(power, bin_hz)))
     melted = (first > _MELTED_F1_HZ) & ~(second < _MELTED_F2_HZ)
@@ -38,7 +38,7 @@ def formants(power: Floats, bin_hz: float) -> Floats:
 
 
 def _autocorrelations(power: Floats, bin_hz: float) -> _Doubles:
-    """Of the pre-emphasised sound below 5 kHz, (order + 1, hops)."""
+    """Of the pre-emphasised sound below 5.5 kHz, (order + 1, hops)."""
     bins = round(_TOP_HZ / bin_hz) + 1
     angle = np.linspace(0, np.pi, bins, dtype=np.float32)
     emphasis = 1 + _PRE_EMPHASIS**2 - 2 * _PRE_EMPHASIS * np.cos(angle)

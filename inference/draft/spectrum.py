@@ -24,7 +24,7 @@ _BLOCK_HOPS = 4 * HOPS_PER_S
 _QUIETEST = 1e-12  # power added everywhere, -120 dB: digital silence has a level, too
 _BAND_EDGES_HZ = ((80, 350), (350, 700), (700, 1100), (1100, 1800), (1800, 3300), (3700, 7600))
 
-_LEAST_LOUD_DB = -70.0  # loud parts are taken to be no lower: below, all is silence
+_LEAST_LOUD_DB = -80.0  # loud parts are taken to be no lower: below, all is silence
 _LOUD_HOPS = 50  # the loudest 0.25 s set the scale, so that no click does
 _ACTIVE_DB, _LOUD_PERCENTILE = 35.0, 92  # speech lies in that range below; its loud parts
 _BACKGROUND_DB, _BACKGROUND_PERCENTILE = 55.0, 6
@@ -65,7 +65,7 @@ def ramp(values: Floats, start: float, end: float) -> Floats:
 
 def loud_level(voice: Floats) -> float:
     """Level of the loud parts of speech in dB, however much silence there is around them."""
-    loudest = np.partition(voice, -_LOUD_HOPS)[-_LOUD_HOPS]
+    loudest = np.sort(voice)[-_LOUD_HOPS:][0]
     active = voice[voice > loudest - _ACTIVE_DB]
     return max(_LEAST_LOUD_DB, float(np.percentile(active, _LOUD_PERCENTILE)))
 

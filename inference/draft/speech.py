@@ -29,29 +29,30 @@ _HOPS_PER_FRAME = HOPS_PER_S // FPS
 _FIRST_HOP = round((0.5 / FPS + LEAD_S) * HOPS_PER_S)  # that the middle of frame 0 shows
 
 _BACKGROUND_MARGIN_DB = 4.0  # above the background the mouth begins to open
-_RANGE_DB = (16.0, 34.0)  # from a shut mouth to a wide one
+_RANGE_DB = (16.0, 34.0)  # from a shut mouth to a wide one, at least and at most
 _PASSAGE_FRAMES, _PASSAGE_PERCENTILE, _PASSAGE_SMOOTH_FRAMES = 38, 90, 10.0
-_PASSAGE_DB = 12.0  # passages so much quieter still open the mouth as wide
+_PASSAGE_DB = 16.0  # passages so much quieter still open the mouth as wide
 _COMPRESSION = 0.5  # exponent from amplitude to opening
 
 _USUAL_F1_HZ, _USUAL_F2_HZ = 560.0, 1780.0  # medians over speech of women and men
-_USUAL_SLOPE_DB = -14.0  # 1.8-3.3 kHz against 350-1100 Hz, likewise
-_TRACT_TRUST = 0.5  # half of what a recording differs from the usual is put down to the speaker
+_USUAL_S = 4.0  # of speech, in which a speaker's own medians weigh as much as these
+_HEARD_DB = (-25.0, -5.0)  # relative to loud speech: where resonances can be told
 _VOICED_DB = (-2.0, 10.0)  # hum or first band over hiss
-_HEARD_DB = (-25.0, -5.0)  # levels at which resonances can be told
-_F1_SHARE = 0.3  # of the opening that the first resonance decides
-_F1_OPEN = (-0.45, 0.40)  # logarithm of F1 over the usual
-_ROUND = (-0.05, -0.40)  # log F2 + 0.55 log F1 + 0.015 slope, each against the usual
-_ROUND_F1, _ROUND_SLOPE = 0.55, 0.015
-_SPREAD = (0.10, 0.36)  # logarithm of F2 over the usual
+_MURMUR_DB, _MURMUR_HIDES = (3.0, 14.0), 0.8  # hum over the voice
+_CARRY_HOPS = 4.0
+_OPEN_F1 = (-0.45, 0.40)  # logarithm of F1 over the speaker's median
+_SPREAD_F2 = (0.10, 0.36)  # likewise of F2
+_ROUND, _ROUND_F1_WEIGHT = (0.02, -0.14), 0.55  # logarithms of F2 and, weighted, F1 together
+_ROUND_F1 = (0.50, 0.20)  # a wide jaw leaves no round lips
+_F1_SHARE = 0.25  # of the opening that the first resonance decides
 
 _HISS_DB = (-4.0, 10.0)  # over the voice
-_HISS_LOUD_DB = (-34.0, -20.0)
+_HISS_LEAST_DB, _HISS_FULL_DB = -34.0, 14.0  # below loud speech, and above that
 _HISS_SHUTS, _HISS_OPENS = 0.75, 0.14  # teeth close the mouth, but not the lips
-_OPENING_SMOOTH_HOPS, _SHAPE_SMOOTH_HOPS, _ENERGY_SMOOTH_HOPS = 4.0, 5.0, 24.0
+_OPENING_SMOOTH_HOPS, _SHAPE_SMOOTH_HOPS, _ENERGY_SMOOTH_HOPS = 4.0, 4.0, 24.0
 
-_SURE = (0.0, 0.8)  # certainty of a closure that presses the lips
-_TRANSITION_FRAMES = 0.5  # lips take that long to come together
+_SURE = 0.8  # certainty from which on the lips touch
+_TRANSITION_FRAMES = 0.4  # lips take that long to come together
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,7 @@ def analyse(sound: Floats, frames: int) -> MouthCurves:
     loud_db = loud_level(voice)
     level = _relative_level(voice, loud_db)
     openness, rounding, spreading = _shape(spectrum, loud_db)
-    teeth = ramp(spectrum.hiss - voice, *_HISS_DB)
-    teeth *= ramp(total(spectrum.hiss, voice) - loud_db, *_HISS_LOUD_DB)
+    teeth = _hissing(spectrum, loud_db)
     opening = level * (1 - _F1_SHARE + 1.15 * _F1_SHARE * openness) * (1 - _HISS_SHUTS * teeth)
     opening = np.maximum(np.minimum(opening, 1), _HISS_OPENS * teeth)
     speaking = gaussian_filter1d(ramp(level, 0, 0.15), 8)
@@ -100,16 +100,19 @@ def analyse(sound: Floats, frames: int) -> MouthCurves:
 
 def _relative_level(voice: Floats, loud_db: float) -> Floats:
     """Loudness against the passage around: 0 silence, 1 loud (0 to 1.1), float32 (hops,)."""
-    above_db = loud_db - background_level(voice, loud_db) - _BACKGROUND_MARGIN_DB
-    range_db = np.clip(above_db, *_RANGE_DB)
+    least_db, most_db = _RANGE_DB
+    floor_db = background_level(voice, loud_db) + _BACKGROUND_MARGIN_DB
     frames = len(voice) // _HOPS_PER_FRAME
     peaks = voice[: frames * _HOPS_PER_FRAME].reshape(frames, _HOPS_PER_FRAME).max(1)
     passage = percentile_filter(peaks, _PASSAGE_PERCENTILE, _PASSAGE_FRAMES)
-    passage = np.maximum(gaussian_filter1d(passage, _PASSAGE_SMOOTH_FRAMES), loud_db - _PASSAGE_DB)
+    passage = gaussian_filter1d(passage, _PASSAGE_SMOOTH_FRAMES)
     middles = (np.arange(frames) + 0.5) * _HOPS_PER_FRAME - 0.5
-    around = np.interp(np.arange(len(voice)), middles, passage)
-    shut = 10 ** (-range_db * _COMPRESSION / 20)
-    amplitude = 10 ** ((voice - around) * _COMPRESSION / 20)
+    wide_db = np.interp(np.arange(len(voice)), middles, passage)
+    wide_db = np.maximum(wide_db, max(loud_db - _PASSAGE_DB, floor_db + least_db))
+    shut_db = np.maximum(wide_db - most_db, min(floor_db, loud_db - least_db))
+    shut, amplitude = (
+        10 ** ((level_db - wide_db) * _COMPRESSION / 20) for level_db in (shut_db, voice)
+    )
     return np.asarray(np.clip((amplitude - shut) / (1 - shut), 0, 1.1), np.float32)
 
 
@@ -118,27 +121,36 @@ def _shape(spectrum: Spectrum, loud_db: float) -> tuple[Floats, Floats, Floats]:
 
     Taken where there is a voice that is no murmur, and carried on between.
     """
-    low = total(spectrum.first, spectrum.back)
     weight = ramp(spectrum.voice - loud_db, *_HEARD_DB)
     weight *= ramp(np.maximum(spectrum.hum, spectrum.first) - spectrum.hiss, *_VOICED_DB)
-    weight *= 1 - 0.8 * ramp(spectrum.hum - low, 3, 14)
-    f1 = _deviation(np.log(spectrum.f1_hz / _USUAL_F1_HZ), weight)
-    f2 = _deviation(np.log(spectrum.f2_hz / _USUAL_F2_HZ), weight)
-    slope = _deviation(spectrum.front - low - _USUAL_SLOPE_DB, weight)
-    tract = _TRACT_TRUST * (_weighted_median(f1, weight) + _weighted_median(f2, weight)) / 2
+    low = total(spectrum.first, spectrum.back)
+    weight *= 1 - _MURMUR_HIDES * ramp(spectrum.hum - low, *_MURMUR_DB)
+    f1 = _carried(np.log(spectrum.f1_hz / _USUAL_F1_HZ), weight)
+    f2 = _carried(np.log(spectrum.f2_hz / _USUAL_F2_HZ), weight)
+    # A longer vocal tract lowers both alike.
+    tract = (_weighted_median(f1, weight) + _weighted_median(f2, weight)) / 2
+    voiced_s = float(weight.sum()) / HOPS_PER_S
+    tract *= voiced_s / (voiced_s + _USUAL_S)
     f1, f2 = f1 - tract, f2 - tract
-    slope -= _TRACT_TRUST * _weighted_median(slope, weight)
-    roundness = f2 + _ROUND_F1 * f1 + _ROUND_SLOPE * slope
-    return ramp(f1, *_F1_OPEN), ramp(roundness, *_ROUND), ramp(f2, *_SPREAD)
+    rounding = ramp(f2 + _ROUND_F1_WEIGHT * f1, *_ROUND) * ramp(f1, *_ROUND_F1)
+    return ramp(f1, *_OPEN_F1), rounding, ramp(f2, *_SPREAD_F2)
 
 
-def _deviation(values: Floats, weight: Floats) -> Floats:
-    """`values` smoothed and carried over where they are NaN or have no weight; 0 far from any."""
+def _hissing(spectrum: Spectrum, loud_db: float) -> Floats:
+    """How much the teeth hiss, 0 to 1, float32 (hops,); the hiss of the background does not count."""
+    heard = total(spectrum.hiss, spectrum.voice)
+    floor_db = background_level(heard, loud_db) + _BACKGROUND_MARGIN_DB
+    above_db = heard - max(floor_db, loud_db + _HISS_LEAST_DB)
+    return ramp(spectrum.hiss - spectrum.voice, *_HISS_DB) * ramp(above_db, 0, _HISS_FULL_DB)
+
+
+def _carried(values: Floats, weight: Floats) -> Floats:
+    """`values` smoothed, and carried on to where they have no weight or are NaN; 0 far from any."""
     known = np.isfinite(values)
     trust = np.where(known, weight, 0).astype(np.float32)
-    total_trust = gaussian_filter1d(trust, 3.0) + 1e-3
-    smooth = gaussian_filter1d(np.where(known, values, 0) * trust, 3.0) / total_trust
-    return np.asarray(smooth, np.float32)
+    weighted = np.where(known, values, 0) * trust
+    around = gaussian_filter1d(trust, _CARRY_HOPS) + np.float32(1e-3)
+    return np.asarray(gaussian_filter1d(weighted, _CARRY_HOPS) / around, np.float32)
 
 
 def _weighted_median(values: Floats, weight: Floats) -> float:
@@ -157,7 +169,7 @@ def _pressed(closures: list[Closure], frames: int) -> Floats:
         start, end = ((hop - _FIRST_HOP) / _HOPS_PER_FRAME for hop in (closure.start, closure.end))
         middle = round((start + end) / 2)
         first, last = int(np.ceil(start - 1)), int(np.floor(end + 1))
-        force = float(ramp(np.float32(closure.certainty), *_SURE))
+        force = min(1.0, closure.certainty / _SURE)
         for frame in range(max(0, first), min(frames, last + 1)):
             away = max(0.0, start - frame, frame - end) if frame != middle else 0.0
             held = force * max(0.0, 1 - away / _TRANSITION_FRAMES)
