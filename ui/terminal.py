@@ -74,7 +74,9 @@ def with_progress(events: Iterator[Event], visible: bool) -> Event:
         TextColumn("{task.fields[left]}"),
     )
     last: Event | None = None
-    with Progress(*columns, console=_screen, transient=True, disable=not visible) as progress:
+    with Progress(
+        *columns, console=_screen, transient=True, disable=not (visible and _screen.is_terminal)
+    ) as progress:
         bar = progress.add_task("", total=1.0, left="")
         for event in events:
             if isinstance(event, Stage):

@@ -40,10 +40,12 @@ _HUM_OVER_BRIGHT_DB = (8.0, 20.0)
 _HUM_DB = (-24.0, -16.0)  # relative to loud speech
 _LEAST_MURMUR = 0.35
 _SHORTEST_MURMUR_HOPS = 5
+_STEADY_DB = 7.0  # a greater change is an edge: what hums behind it is another sound
 _EDGE_HOPS = 4  # over which the change at an edge is taken
+_ABRUPT_DB = (4.0, 8.5)  # change at the sharper edge: closed vowels (I, U) have none
 # What speaks for the lips: 1.1 to 1.8 kHz over the bands on both sides, edges, a strong hum.
-_EDGE_WEIGHT, _MOST_EDGE_DB, _HUM_WEIGHT = 0.27, 20.0, 0.65
-_MURMUR_DB = (-1.5, 4.0)
+_EDGE_WEIGHT, _MOST_EDGES_DB, _HUM_WEIGHT = 0.27, 20.0, 0.65
+_MURMUR_DB = (-2.5, 3.0)
 
 
 @dataclass(frozen=True)
@@ -111,16 +113,18 @@ def _murmurs(spectrum: Spectrum, loud_db: float) -> Iterator[Closure]:
         1.0,
     )
     change_db = _change(gaussian_filter1d(bright, 1.0))
-    for (span,) in find_objects(label(murmur > _LEAST_MURMUR)[0]):
+    steady = (murmur > _LEAST_MURMUR) & (np.abs(change_db) < _STEADY_DB)
+    for (span,) in find_objects(label(steady)[0]):
         start, end = span.start, span.stop
         if end - start < _SHORTEST_MURMUR_HOPS:
             continue
-        edges_db = change_db[end - _EDGE_HOPS : end + _EDGE_HOPS].max()
-        edges_db -= change_db[max(0, start - _EDGE_HOPS) : start + _EDGE_HOPS].min()
+        rise_db = change_db[end - _EDGE_HOPS : end + _EDGE_HOPS].max()
+        fall_db = -change_db[max(0, start - _EDGE_HOPS) : start + _EDGE_HOPS].min()
         lips_db = (middle[span] - (back[span] + front[span]) / 2).mean()
-        lips_db += _EDGE_WEIGHT * np.clip(edges_db, 0, _MOST_EDGE_DB)
+        lips_db += _EDGE_WEIGHT * np.clip(rise_db + fall_db, 0, _MOST_EDGES_DB)
         lips_db += _HUM_WEIGHT * (hum[span].mean() - loud_db)
-        certainty = float(ramp(lips_db, *_MURMUR_DB))
+        abrupt = ramp(max(rise_db, fall_db), *_ABRUPT_DB)
+        certainty = float(ramp(lips_db, *_MURMUR_DB) * abrupt)
         if certainty > 0:
             yield Closure(start, end - 1, certainty)
 

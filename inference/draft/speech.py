@@ -28,6 +28,7 @@ LEAD_S = 0.045  # the mouth leads the sound: it is in place before it is heard
 _HOPS_PER_FRAME = HOPS_PER_S // FPS
 _FIRST_HOP = round((0.5 / FPS + LEAD_S) * HOPS_PER_S)  # that the middle of frame 0 shows
 
+_HUM_DB = -6.0  # the hum's share in loudness: it takes no open mouth, but O and U are mostly hum
 _BACKGROUND_MARGIN_DB = 4.0  # above the background the mouth begins to open
 _RANGE_DB = (16.0, 34.0)  # from a shut mouth to a wide one, at least and at most
 _PASSAGE_FRAMES, _PASSAGE_PERCENTILE, _PASSAGE_SMOOTH_FRAMES = 38, 90, 10.0
@@ -35,15 +36,17 @@ _PASSAGE_DB = 16.0  # passages so much quieter still open the mouth as wide
 _COMPRESSION = 0.5  # exponent from amplitude to opening
 
 _USUAL_F1_HZ, _USUAL_F2_HZ = 560.0, 1780.0  # medians over speech of women and men
-_USUAL_S = 4.0  # of speech, in which a speaker's own medians weigh as much as these
+_USUAL_S = 1.0  # of speech, in which a speaker's own medians weigh as much as these
+_TRACT = 0.2  # logarithm of how much a vocal tract is longer or shorter than usual, at most
 _HEARD_DB = (-25.0, -5.0)  # relative to loud speech: where resonances can be told
 _VOICED_DB = (-2.0, 10.0)  # hum or first band over hiss
 _MURMUR_DB, _MURMUR_HIDES = (3.0, 14.0), 0.8  # hum over the voice
 _CARRY_HOPS = 4.0
 _OPEN_F1 = (-0.45, 0.40)  # logarithm of F1 over the speaker's median
 _SPREAD_F2 = (0.10, 0.36)  # likewise of F2
-_ROUND, _ROUND_F1_WEIGHT = (0.02, -0.14), 0.55  # logarithms of F2 and, weighted, F1 together
-_ROUND_F1 = (0.50, 0.20)  # a wide jaw leaves no round lips
+# Lips are round where F2, and F1 in part, are low, less so the wider the jaw.
+_ROUND = (0.02, -0.14)
+_ROUND_F1_WEIGHT, _LOWEST_F1, _WIDE_F1, _WIDE_F1_WEIGHT = 0.55, -0.35, 0.1, 0.9
 _F1_SHARE = 0.25  # of the opening that the first resonance decides
 
 _HISS_DB = (-4.0, 10.0)  # over the voice
@@ -74,9 +77,8 @@ def analyse(sound: Floats, frames: int) -> MouthCurves:
     """
     hops = frames * _HOPS_PER_FRAME + 2 * _FIRST_HOP
     spectrum = measure(sound, hops)
-    voice = spectrum.voice
-    loud_db = loud_level(voice)
-    level = _relative_level(voice, loud_db)
+    loud_db = loud_level(spectrum.voice)
+    level = _relative_level(total(spectrum.voice, spectrum.hum + _HUM_DB))
     openness, rounding, spreading = _shape(spectrum, loud_db)
     teeth = _hissing(spectrum, loud_db)
     opening = level * (1 - _F1_SHARE + 1.15 * _F1_SHARE * openness) * (1 - _HISS_SHUTS * teeth)
@@ -98,9 +100,10 @@ def analyse(sound: Floats, frames: int) -> MouthCurves:
     )
 
 
-def _relative_level(voice: Floats, loud_db: float) -> Floats:
+def _relative_level(voice: Floats) -> Floats:
     """Loudness against the passage around: 0 silence, 1 loud (0 to 1.1), float32 (hops,)."""
     least_db, most_db = _RANGE_DB
+    loud_db = loud_level(voice)
     floor_db = background_level(voice, loud_db) + _BACKGROUND_MARGIN_DB
     frames = len(voice) // _HOPS_PER_FRAME
     peaks = voice[: frames * _HOPS_PER_FRAME].reshape(frames, _HOPS_PER_FRAME).max(1)
@@ -130,14 +133,15 @@ def _shape(spectrum: Spectrum, loud_db: float) -> tuple[Floats, Floats, Floats]:
     # A longer vocal tract lowers both alike.
     tract = (_weighted_median(f1, weight) + _weighted_median(f2, weight)) / 2
     voiced_s = float(weight.sum()) / HOPS_PER_S
-    tract *= voiced_s / (voiced_s + _USUAL_S)
+    tract = np.clip(tract, -_TRACT, _TRACT) * voiced_s / (voiced_s + _USUAL_S)
     f1, f2 = f1 - tract, f2 - tract
-    rounding = ramp(f2 + _ROUND_F1_WEIGHT * f1, *_ROUND) * ramp(f1, *_ROUND_F1)
-    return ramp(f1, *_OPEN_F1), rounding, ramp(f2, *_SPREAD_F2)
+    frontness = f2 + _ROUND_F1_WEIGHT * np.maximum(f1, _LOWEST_F1)
+    frontness += _WIDE_F1_WEIGHT * np.maximum(f1 - _WIDE_F1, 0)
+    return ramp(f1, *_OPEN_F1), ramp(frontness, *_ROUND), ramp(f2, *_SPREAD_F2)
 
 
 def _hissing(spectrum: Spectrum, loud_db: float) -> Floats:
-    """How much the teeth hiss, 0 to 1, float32 (hops,); the hiss of the background does not count."""
+    """How much the teeth hiss, 0 to 1, float32 (hops,); a hissing background does not count."""
     heard = total(spectrum.hiss, spectrum.voice)
     floor_db = background_level(heard, loud_db) + _BACKGROUND_MARGIN_DB
     above_db = heard - max(floor_db, loud_db + _HISS_LEAST_DB)
