@@ -14,14 +14,15 @@ from PIL import Image
 from tests.media import ASTRONAUT, VOICE_A
 
 
-def write_wav(path: Path, seconds: float, level: float) -> Path:
-    """White noise of RMS `level` (1 is full scale) at 48 kHz."""
+def write_wav(path: Path, seconds: float, level: float, silence_s: float = 0) -> Path:
+    """White noise of RMS `level` (1 is full scale), then silence, at 48 kHz."""
     noise = np.random.default_rng(1).normal(0, level * 32767, round(48_000 * seconds))
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(48_000)
         file.writeframes(noise.clip(-32768, 32767).astype("<i2").tobytes())
+        file.writeframes(bytes(2 * round(48_000 * silence_s)))
     return path
 
 

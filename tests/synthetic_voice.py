@@ -1,7 +1,7 @@
 """A voice made of pulses and resonances, so that every sound's time and shape is known exactly.
 
-All sounds are float32 (samples,) mono 16 kHz. Resonances are those of an adult man (Peterson and
-Barney, "Control methods used in a study of the vowels", 1952).
+All sounds are float32 (samples,) mono 16 kHz. Resonances are those of an adult man: EE and OO as in
+Peterson and Barney, "Control methods used in a study of the vowels", 1952; AH between their two.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from scipy.signal import lfilter
 Floats = NDArray[np.float32]
 
 RATE_HZ = 16_000
-AH, EE, OO = (730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240)
+AH, EE, OO = (730, 1300, 2440), (270, 2290, 3010), (300, 870, 2240)
 _FADE = RATE_HZ // 200  # samples over which a sound sets in and ends
 
 

@@ -41,8 +41,10 @@ _HUM_DB = (-24.0, -16.0)  # relative to loud speech
 _LEAST_MURMUR = 0.35
 _SHORTEST_MURMUR_HOPS = 5
 _STEADY_DB = 7.0  # a greater change is an edge: what hums behind it is another sound
+_SOFT_HOPS = 1  # that an edge takes off each end
 _EDGE_HOPS = 4  # over which the change at an edge is taken
 _ABRUPT_DB = (4.0, 8.5)  # change at the sharper edge: closed vowels (I, U) have none
+_DARKER_DB = (7.0, 13.0)  # than what is beside it
 # What speaks for the lips: 1.1 to 1.8 kHz over the bands on both sides, edges, a strong hum.
 _EDGE_WEIGHT, _MOST_EDGES_DB, _HUM_WEIGHT = 0.27, 20.0, 0.65
 _MURMUR_DB = (-2.5, 3.0)
@@ -123,10 +125,12 @@ def _murmurs(spectrum: Spectrum, loud_db: float) -> Iterator[Closure]:
         lips_db = (middle[span] - (back[span] + front[span]) / 2).mean()
         lips_db += _EDGE_WEIGHT * np.clip(rise_db + fall_db, 0, _MOST_EDGES_DB)
         lips_db += _HUM_WEIGHT * (hum[span].mean() - loud_db)
-        abrupt = ramp(max(rise_db, fall_db), *_ABRUPT_DB)
-        certainty = float(ramp(lips_db, *_MURMUR_DB) * abrupt)
+        beside_db = bright[max(0, start - _BESIDE_HOPS) : end + _BESIDE_HOPS].max()
+        is_murmur = ramp(max(rise_db, fall_db), *_ABRUPT_DB)
+        is_murmur *= ramp(beside_db - bright[span].mean(), *_DARKER_DB)
+        certainty = float(ramp(lips_db, *_MURMUR_DB) * is_murmur)
         if certainty > 0:
-            yield Closure(start, end - 1, certainty)
+            yield Closure(start - _SOFT_HOPS, end - 1 + _SOFT_HOPS, certainty)
 
 
 def _change(level: Floats) -> Floats:

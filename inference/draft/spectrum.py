@@ -27,7 +27,7 @@ _BAND_EDGES_HZ = ((80, 350), (350, 700), (700, 1100), (1100, 1800), (1800, 3300)
 _LEAST_LOUD_DB = -80.0  # loud parts are taken to be no lower: below, all is silence
 _LOUD_HOPS = 50  # the loudest 0.25 s set the scale, so that no click does
 _ACTIVE_DB, _LOUD_PERCENTILE = 35.0, 92  # speech lies in that range below; its loud parts
-_BACKGROUND_DB, _BACKGROUND_PERCENTILE = 55.0, 6
+_BACKGROUND_DB, _BACKGROUND_PERCENTILE = 55.0, 2  # at most so far below loud parts; of all hops
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,11 @@ class Spectrum:
         """Level from 350 to 3300 Hz, where an open mouth sounds."""
         return total(self.first, self.back, self.middle, self.front)
 
+    @property
+    def bright(self) -> Floats:
+        """Level from 700 to 3300 Hz, where closed lips leave little."""
+        return total(self.back, self.middle, self.front)
+
 
 def total(*levels: Floats) -> Floats:
     """Level of bands together: their powers added, in dB like they are."""
@@ -71,9 +76,13 @@ def loud_level(voice: Floats) -> float:
 
 
 def background_level(voice: Floats, loud_db: float) -> float:
-    """Level of what is left between words in dB; digital silence does not count."""
-    heard = voice[voice > loud_db - _BACKGROUND_DB]
-    return float(np.percentile(heard, _BACKGROUND_PERCENTILE)) if len(heard) else loud_db
+    """Level of what is left between words in dB; what is before and after them does not count."""
+    lowest_db = loud_db - _BACKGROUND_DB
+    heard = np.flatnonzero(voice > lowest_db)
+    if not len(heard):
+        return lowest_db
+    between = np.maximum(voice[heard[0] : heard[-1] + 1], lowest_db)
+    return float(np.percentile(between, _BACKGROUND_PERCENTILE))
 
 
 def measure(sound: Floats, hops: int) -> Spectrum:

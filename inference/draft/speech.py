@@ -28,26 +28,27 @@ LEAD_S = 0.045  # the mouth leads the sound: it is in place before it is heard
 _HOPS_PER_FRAME = HOPS_PER_S // FPS
 _FIRST_HOP = round((0.5 / FPS + LEAD_S) * HOPS_PER_S)  # that the middle of frame 0 shows
 
-_HUM_DB = -6.0  # the hum's share in loudness: it takes no open mouth, but O and U are mostly hum
+_HUM_LOSS_DB, _MURMUR_LOSS_DB = 4.0, 14.0  # what hum counts less, and what a murmur's loses
+_MURMUR_OVER_FIRST_DB, _MURMUR_OVER_BRIGHT_DB = (8.0, 14.0), (16.0, 26.0)
 _BACKGROUND_MARGIN_DB = 4.0  # above the background the mouth begins to open
-_RANGE_DB = (16.0, 34.0)  # from a shut mouth to a wide one, at least and at most
+_RANGE_DB = (12.0, 34.0)  # from a shut mouth to a wide one, at least and at most
 _PASSAGE_FRAMES, _PASSAGE_PERCENTILE, _PASSAGE_SMOOTH_FRAMES = 38, 90, 10.0
 _PASSAGE_DB = 16.0  # passages so much quieter still open the mouth as wide
 _COMPRESSION = 0.5  # exponent from amplitude to opening
 
-_USUAL_F1_HZ, _USUAL_F2_HZ = 560.0, 1780.0  # medians over speech of women and men
-_USUAL_S = 1.0  # of speech, in which a speaker's own medians weigh as much as these
+_USUAL_F1_HZ, _USUAL_F2_HZ = 560.0, 1780.0  # means over speech of women and men
+_USUAL_S = 1.0  # of speech, in which a speaker's own means weigh as much as these
 _TRACT = 0.2  # logarithm of how much a vocal tract is longer or shorter than usual, at most
 _HEARD_DB = (-25.0, -5.0)  # relative to loud speech: where resonances can be told
 _VOICED_DB = (-2.0, 10.0)  # hum or first band over hiss
 _MURMUR_DB, _MURMUR_HIDES = (3.0, 14.0), 0.8  # hum over the voice
 _CARRY_HOPS = 4.0
-_OPEN_F1 = (-0.45, 0.40)  # logarithm of F1 over the speaker's median
+_OPEN_F1 = (-0.45, 0.40)  # logarithm of F1 over the speaker's mean
 _SPREAD_F2 = (0.10, 0.36)  # likewise of F2
 # Lips are round where F2, and F1 in part, are low, less so the wider the jaw.
-_ROUND = (0.02, -0.14)
+_ROUND = (0.03, -0.12)
 _ROUND_F1_WEIGHT, _LOWEST_F1, _WIDE_F1, _WIDE_F1_WEIGHT = 0.55, -0.35, 0.1, 0.9
-_F1_SHARE = 0.25  # of the opening that the first resonance decides
+_F1_SHARE = 0.2  # of the opening that the first resonance decides
 
 _HISS_DB = (-4.0, 10.0)  # over the voice
 _HISS_LEAST_DB, _HISS_FULL_DB = -34.0, 14.0  # below loud speech, and above that
@@ -78,7 +79,7 @@ def analyse(sound: Floats, frames: int) -> MouthCurves:
     hops = frames * _HOPS_PER_FRAME + 2 * _FIRST_HOP
     spectrum = measure(sound, hops)
     loud_db = loud_level(spectrum.voice)
-    level = _relative_level(total(spectrum.voice, spectrum.hum + _HUM_DB))
+    level = _relative_level(_loudness(spectrum))
     openness, rounding, spreading = _shape(spectrum, loud_db)
     teeth = _hissing(spectrum, loud_db)
     opening = level * (1 - _F1_SHARE + 1.15 * _F1_SHARE * openness) * (1 - _HISS_SHUTS * teeth)
@@ -87,8 +88,8 @@ def analyse(sound: Floats, frames: int) -> MouthCurves:
     closure = _pressed(find_closures(spectrum, loud_db), frames)
 
     def on_frames(curve: Floats, smooth_hops: float) -> Floats:
-        smooth = gaussian_filter1d(curve, smooth_hops)
-        return smooth[_FIRST_HOP::_HOPS_PER_FRAME][:frames].astype(np.float32)
+        smooth = gaussian_filter1d(curve, smooth_hops)[_FIRST_HOP::_HOPS_PER_FRAME]
+        return np.asarray(smooth[:frames], np.float32)
 
     return MouthCurves(
         on_frames(opening, _OPENING_SMOOTH_HOPS) * (1 - closure),
@@ -100,23 +101,36 @@ def analyse(sound: Floats, frames: int) -> MouthCurves:
     )
 
 
-def _relative_level(voice: Floats) -> Floats:
+def _loudness(spectrum: Spectrum) -> Floats:
+    """Level in dB of what comes out of a mouth: hum counts less, since closed lips let it through."""
+    murmur = ramp(spectrum.hum - spectrum.first, *_MURMUR_OVER_FIRST_DB)
+    murmur *= ramp(spectrum.hum - spectrum.bright, *_MURMUR_OVER_BRIGHT_DB)
+    return total(spectrum.voice, spectrum.hum - _HUM_LOSS_DB - _MURMUR_LOSS_DB * murmur)
+
+
+def _relative_level(loudness: Floats) -> Floats:
     """Loudness against the passage around: 0 silence, 1 loud (0 to 1.1), float32 (hops,)."""
     least_db, most_db = _RANGE_DB
-    loud_db = loud_level(voice)
-    floor_db = background_level(voice, loud_db) + _BACKGROUND_MARGIN_DB
-    frames = len(voice) // _HOPS_PER_FRAME
-    peaks = voice[: frames * _HOPS_PER_FRAME].reshape(frames, _HOPS_PER_FRAME).max(1)
+    loud_db = loud_level(loudness)
+    floor_db = _floor(loudness, loud_db)
+    frames = len(loudness) // _HOPS_PER_FRAME
+    peaks = loudness[: frames * _HOPS_PER_FRAME].reshape(frames, _HOPS_PER_FRAME).max(1)
     passage = percentile_filter(peaks, _PASSAGE_PERCENTILE, _PASSAGE_FRAMES)
     passage = gaussian_filter1d(passage, _PASSAGE_SMOOTH_FRAMES)
     middles = (np.arange(frames) + 0.5) * _HOPS_PER_FRAME - 0.5
-    wide_db = np.interp(np.arange(len(voice)), middles, passage)
+    wide_db = np.interp(np.arange(len(loudness)), middles, passage)
     wide_db = np.maximum(wide_db, max(loud_db - _PASSAGE_DB, floor_db + least_db))
-    shut_db = np.maximum(wide_db - most_db, min(floor_db, loud_db - least_db))
+    shut_db = np.maximum(wide_db - most_db, floor_db)
     shut, amplitude = (
-        10 ** ((level_db - wide_db) * _COMPRESSION / 20) for level_db in (shut_db, voice)
+        10 ** ((level_db - wide_db) * _COMPRESSION / 20) for level_db in (shut_db, loudness)
     )
     return np.asarray(np.clip((amplitude - shut) / (1 - shut), 0, 1.1), np.float32)
+
+
+def _floor(level: Floats, loud_db: float) -> float:
+    """Level in dB under which all is background; in a sound without pauses none may be known."""
+    background_db = background_level(level, loud_db) + _BACKGROUND_MARGIN_DB
+    return min(background_db, loud_db - _RANGE_DB[0])
 
 
 def _shape(spectrum: Spectrum, loud_db: float) -> tuple[Floats, Floats, Floats]:
@@ -131,10 +145,10 @@ def _shape(spectrum: Spectrum, loud_db: float) -> tuple[Floats, Floats, Floats]:
     f1 = _carried(np.log(spectrum.f1_hz / _USUAL_F1_HZ), weight)
     f2 = _carried(np.log(spectrum.f2_hz / _USUAL_F2_HZ), weight)
     # A longer vocal tract lowers both alike.
-    tract = (_weighted_median(f1, weight) + _weighted_median(f2, weight)) / 2
-    voiced_s = float(weight.sum()) / HOPS_PER_S
-    tract = np.clip(tract, -_TRACT, _TRACT) * voiced_s / (voiced_s + _USUAL_S)
-    f1, f2 = f1 - tract, f2 - tract
+    voiced = float(weight.sum())
+    tract = float(((f1 + f2) * weight).sum()) / 2 / (voiced + _USUAL_S * HOPS_PER_S)
+    tract = min(max(tract, -_TRACT), _TRACT)
+    f1, f2 = f1 - np.float32(tract), f2 - np.float32(tract)
     frontness = f2 + _ROUND_F1_WEIGHT * np.maximum(f1, _LOWEST_F1)
     frontness += _WIDE_F1_WEIGHT * np.maximum(f1 - _WIDE_F1, 0)
     return ramp(f1, *_OPEN_F1), ramp(frontness, *_ROUND), ramp(f2, *_SPREAD_F2)
@@ -143,9 +157,9 @@ def _shape(spectrum: Spectrum, loud_db: float) -> tuple[Floats, Floats, Floats]:
 def _hissing(spectrum: Spectrum, loud_db: float) -> Floats:
     """How much the teeth hiss, 0 to 1, float32 (hops,); a hissing background does not count."""
     heard = total(spectrum.hiss, spectrum.voice)
-    floor_db = background_level(heard, loud_db) + _BACKGROUND_MARGIN_DB
-    above_db = heard - max(floor_db, loud_db + _HISS_LEAST_DB)
-    return ramp(spectrum.hiss - spectrum.voice, *_HISS_DB) * ramp(above_db, 0, _HISS_FULL_DB)
+    floor_db = max(_floor(heard, loud_db), loud_db + _HISS_LEAST_DB)
+    loud_enough = ramp(heard, floor_db, floor_db + _HISS_FULL_DB)
+    return loud_enough * ramp(spectrum.hiss - spectrum.voice, *_HISS_DB)
 
 
 def _carried(values: Floats, weight: Floats) -> Floats:
@@ -155,12 +169,6 @@ def _carried(values: Floats, weight: Floats) -> Floats:
     weighted = np.where(known, values, 0) * trust
     around = gaussian_filter1d(trust, _CARRY_HOPS) + np.float32(1e-3)
     return np.asarray(gaussian_filter1d(weighted, _CARRY_HOPS) / around, np.float32)
-
-
-def _weighted_median(values: Floats, weight: Floats) -> float:
-    order = np.argsort(values)
-    below = np.cumsum(weight[order])
-    return float(values[order][np.searchsorted(below, below[-1] / 2)])
 
 
 def _pressed(closures: list[Closure], frames: int) -> Floats:
