@@ -83,9 +83,10 @@ def _gaps(spectrum: Spectrum, loud_db: float) -> Iterator[Closure]:
         prominence=_SHALLOWEST_GAP_DB,
         wlen=_GAP_SPAN_HOPS,
     )
-    measured = (quiet, middles, found["prominences"], found["left_bases"], found["right_bases"])
-    widths, _, starts, ends = peak_widths(quiet, middles, _GAP_EDGE, measured[2:])
-    for depth_db, width, start, end in zip(measured[2], widths, starts, ends, strict=True):
+    depths_db = found["prominences"]
+    bases = (depths_db, found["left_bases"], found["right_bases"])
+    widths, _, starts, ends = peak_widths(quiet, middles, _GAP_EDGE, bases)
+    for depth_db, width, start, end in zip(depths_db, widths, starts, ends, strict=True):
         first, last = int(start), int(np.ceil(end))
         lead_in = max(0, first - _BESIDE_HOPS)
         before_db = voice[lead_in : first + 1].max()

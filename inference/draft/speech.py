@@ -102,7 +102,7 @@ def analyse(sound: Floats, frames: int) -> MouthCurves:
 
 
 def _loudness(spectrum: Spectrum) -> Floats:
-    """Level in dB of what comes out of a mouth: hum counts less, since closed lips let it through."""
+    """Level in dB of what only an open mouth lets out: hum counts less, float32 (hops,)."""
     murmur = ramp(spectrum.hum - spectrum.first, *_MURMUR_OVER_FIRST_DB)
     murmur *= ramp(spectrum.hum - spectrum.bright, *_MURMUR_OVER_BRIGHT_DB)
     return total(spectrum.voice, spectrum.hum - _HUM_LOSS_DB - _MURMUR_LOSS_DB * murmur)
@@ -145,11 +145,11 @@ def _shape(spectrum: Spectrum, loud_db: float) -> tuple[Floats, Floats, Floats]:
     f1 = _carried(np.log(spectrum.f1_hz / _USUAL_F1_HZ), weight)
     f2 = _carried(np.log(spectrum.f2_hz / _USUAL_F2_HZ), weight)
     # A longer vocal tract lowers both alike.
-    voiced = float(weight.sum())
-    tract = float(((f1 + f2) * weight).sum()) / 2 / (voiced + _USUAL_S * HOPS_PER_S)
+    both = float(((f1 + f2) * weight).sum()) / 2
+    tract = both / (float(weight.sum()) + _USUAL_S * HOPS_PER_S)
     tract = min(max(tract, -_TRACT), _TRACT)
-    f1, f2 = f1 - np.float32(tract), f2 - np.float32(tract)
-    frontness = f2 + _ROUND_F1_WEIGHT * np.maximum(f1, _LOWEST_F1)
+    f1, f2 = f1 - tract, f2 - tract
+    frontness = np.asarray(f2 + _ROUND_F1_WEIGHT * np.maximum(f1, _LOWEST_F1), np.float32)
     frontness += _WIDE_F1_WEIGHT * np.maximum(f1 - _WIDE_F1, 0)
     return ramp(f1, *_OPEN_F1), ramp(frontness, *_ROUND), ramp(f2, *_SPREAD_F2)
 
