@@ -44,7 +44,7 @@ _STEADY_DB = 7.0  # a greater change is an edge: what hums behind it is another 
 _SOFT_HOPS = 1  # that an edge takes off each end
 _EDGE_HOPS = 4  # over which the change at an edge is taken
 _ABRUPT_DB = (4.0, 8.5)  # change at the sharper edge: closed vowels (I, U) have none
-_DARKER_DB = (7.0, 13.0)  # than what is beside it
+_DARKER_DB = (8.0, 14.0)  # than what is beside it
 # What speaks for the lips: 1.1 to 1.8 kHz over the bands on both sides, edges, a strong hum.
 _EDGE_WEIGHT, _MOST_EDGES_DB, _HUM_WEIGHT = 0.27, 20.0, 0.65
 _MURMUR_DB = (-2.5, 3.0)
