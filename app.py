@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -29,6 +30,7 @@ from inference.errors import (
     PortraitError,
     disk_fault,
     from_code,
+    no_face,
 )
 from inference.events import Cancelled, Event, Failed, Finished
 from inference.intake import take_in
@@ -38,13 +40,22 @@ from inference.settings import load_settings
 from inference.task import Task
 from inference.timing import FPS
 from presets.quality import PRESETS
+from presets.schema import EngineFamily
 from ui import terminal
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
-AUTO = "auto"
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)  # other ways to be told to stop; all clean up
 
-logger = logging.getLogger(__name__)
 cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+class EngineChoice(StrEnum):
+    """Who makes the video; auto is the engine that the quality is for."""
+
+    AUTO = "auto"
+    DRAFT = "draft"
+    MULTITALK = "multitalk"
+    MODAL = "modal"
 
 
 class Interrupted(Exception):
@@ -57,7 +68,9 @@ Audio2 = Annotated[Path | None, typer.Option(help="A recording of the right pers
 Together = Annotated[Speaking, typer.Option(help="Two voices at the same time, or in turn.")]
 Format = Annotated[Shape, typer.Option(help="The shape of the video.")]
 Part = Annotated[str | None, typer.Option(metavar="A-B", help="Seconds to use, as 0-40.")]
-Window = Annotated[str | None, typer.Option(metavar="LEFT,TOP,WIDTH", help="Crop, in its pixels.")]
+Window = Annotated[
+    str | None, typer.Option(metavar="LEFT,TOP,WIDTH", help="Crop, in pixels of the picture.")
+]
 Quality = Annotated[str, typer.Option(help=f"One of {', '.join(PRESETS)}.")]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same video.")]
@@ -71,7 +84,9 @@ def start(context: typer.Context) -> None:
 
 
 @cli.command()
-def serve(host: str = "127.0.0.1", port: int = 7860) -> None:
+def serve(
+    host: str = "127.0.0.1", port: Annotated[int, typer.Option(min=0, max=65535)] = 7860
+) -> None:
     """Serve the page in the browser."""
     server = importlib.import_module("ui.server")
     server.serve(load_settings(), host, port)
@@ -113,19 +128,21 @@ def generate(
     prompt: Annotated[str, typer.Option(help="What the scene is like, for MultiTalk.")] = "",
     seed: Seed = 42,
     steps: Annotated[int | None, typer.Option(help="Sampling steps, for MultiTalk.")] = None,
-    engine: Annotated[str, typer.Option(help="auto takes the one the quality is for.")] = AUTO,
+    engine: Annotated[EngineChoice, typer.Option(help="Who makes it.")] = EngineChoice.AUTO,
     debug: Annotated[bool, typer.Option(help="Log what happens inside.")] = False,
     as_json: Json = False,
 ) -> None:
     """Make the video."""
-    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING)
+    if debug:
+        logging.getLogger("inference").setLevel(logging.DEBUG)
     output.require_writable(out)
     choices = _choices(speaking, shape, trim, crop, quality)
     choices |= {"prompt": prompt, "seed": seed, "steps": steps}
-    family = find_preset(quality).engine.value if engine == AUTO else engine
-    maker = select_engine(family)
+    maker = select_engine(_engine_name(engine, quality))
     with tempfile.TemporaryDirectory(prefix="talking-portrait-") as folder:
         task = _prepare(Path(folder), image, [audio, audio2], choices)
+        if maker.name == EngineChoice.DRAFT and not task.plan.speakers:
+            raise no_face()
         if not as_json:
             terminal.say_warnings(task.plan)
         with _cancel_on_interrupt() as cancelled:
@@ -160,6 +177,17 @@ def _choices(
     }
 
 
+def _engine_name(choice: EngineChoice, quality: str) -> str:
+    """The engine to use. Raises InputError when the one chosen does not make that quality."""
+    family = find_preset(quality).engine
+    if choice is EngineChoice.AUTO:
+        return family.value
+    if (choice is EngineChoice.DRAFT) != (family is EngineFamily.DRAFT):
+        message = f"The {choice} engine does not make quality {quality}. Leave out --engine."
+        raise InputError(InputCode.BAD_OPTION, message)
+    return choice.value
+
+
 def _numbers(text: str, option: str, separator: str, example: str, count: int) -> list[float]:
     try:
         numbers = [float(part) for part in text.split(separator)]
@@ -189,13 +217,14 @@ def _cancel_on_interrupt() -> Iterator[Callable[[], bool]]:
 
     def ask(number: int, frame: FrameType | None) -> None:
         asked.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(number, signal.default_int_handler)
 
-    before = signal.signal(signal.SIGINT, ask)
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, *ENDINGS)}
     try:
         yield asked.is_set
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _deliver(task: Task, last: Event, out: Path, as_json: bool) -> None:
@@ -218,28 +247,33 @@ def _deliver(task: Task, last: Event, out: Path, as_json: bool) -> None:
 def main(arguments: list[str]) -> int:
     """Run the command line; returns the exit status."""
     as_json = "--json" in arguments
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    for ending in ENDINGS:
+        signal.signal(ending, signal.default_int_handler)
     try:
         status = cli(arguments, standalone_mode=False)
+        if status == INTERRUPTED:  # what is made of a Ctrl-C on the way
+            raise Interrupted("Stopped. Nothing was finished yet.")
         return status if isinstance(status, int) else 0
     except (KeyboardInterrupt, Interrupted, typer.Abort) as error:
         terminal.print_error("interrupted", str(error) or "Stopped.", as_json)
         return INTERRUPTED
     except typer.TyperException as error:
-        hint = "" if as_json else " See --help."
-        terminal.print_error(InputCode.BAD_OPTION, error.format_message() + hint, as_json)
+        message = error.format_message().removesuffix(".").replace("Value error, ", "")
+        terminal.print_error(InputCode.BAD_OPTION, f"{message}. See --help.", as_json)
         return 2
     except OSError as error:
         return _report(disk_fault(error), as_json)
     except PortraitError as error:
         return _report(error, as_json)
     except Exception as error:
-        logger.debug("this was not foreseen", exc_info=error)
-        message = "Something broke on our side. Run it again with --debug to see what."
+        logging.getLogger("inference").debug("not foreseen", exc_info=error)
+        message = f"Something broke on our side ({type(error).__name__}). Try again."
         return _report(Fault(FaultCode.INTERNAL, message, repr(error)), as_json)
 
 
 def _report(error: PortraitError, as_json: bool) -> int:
-    logger.debug("%s: %s", error.code, error.details)
+    logging.getLogger("inference").debug("%s: %s", error.code, error.details)
     terminal.print_error(error.code, error.message, as_json)
     return 2 if isinstance(error, InputError) else 1
 

@@ -66,6 +66,15 @@ class Fault(PortraitError):
         super().__init__(code, message, details)
 
 
+def no_face(details: str = "") -> InputError:
+    """The refusal of a picture, or of a part of one, that shows no face."""
+    message = (
+        "No face was found in this picture. A draft needs one that looks roughly at the camera, "
+        "is at least 60 pixels wide and shows the mouth."
+    )
+    return InputError(InputCode.NO_FACE, message, details)
+
+
 def from_code(code: str, message: str, details: str = "") -> PortraitError:
     """The error that a code names; an unknown code is a `Fault` of code `internal`."""
     if code in set(InputCode):

@@ -21,6 +21,7 @@ class Room:
 
 IDEAL_ROOM = Room(0.45, 0.35, 0.2)
 TIGHT_ROOM = Room(0.30, 0.12, 0.1)
+EXTENDED_ROOM = Room(0.45, 0.12, 0.1)  # hair included: extending, there is no need to cut it
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def fit_crop(
     if not _fits(union, unit * across, unit * down):
         union = _union(picture, faces, TIGHT_ROOM)
     if not _fits(union, unit * across, unit * down):
+        union = _union(picture, faces, EXTENDED_ROOM)
         unit = max(math.ceil(union.width / across), math.ceil(union.height / down))
     width, height = unit * across, unit * down
     left = _slide(picture.width, width, union.left, union.right)

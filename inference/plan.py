@@ -19,7 +19,7 @@ from inference.timing import (
 from presets.quality import GPU_DOLLARS_PER_HOUR, PRESETS
 from presets.schema import EngineFamily, Preset
 
-SMALL_FACE_PX = 60  # narrower in the finished frame, lips are too coarse to read
+SMALL_FACE_PX = 60  # narrower in the picture or the frame, lips are too coarse to read
 NOTABLE_FACE = 0.5  # a silent face this tall beside the smallest speaker's is kept in the frame
 
 
@@ -167,7 +167,8 @@ def _frame_warnings(
         for box in faces
     ):
         out.append(Notice("face_cut", "A face is cut by the crop. Move the crop or zoom out."))
-    if any(speaker.box[2] - speaker.box[0] < SMALL_FACE_PX for speaker in speakers):
+    enlarged = max(1.0, request.shape.width / crop.width)  # enlarging adds no detail
+    if any((s.box[2] - s.box[0]) / enlarged < SMALL_FACE_PX for s in speakers):
         message = "The face is small in the frame. Zoom in or use a closer picture."
         out.append(Notice("small_face", message))
     if crop.extended and request.shape is not Shape.PORTRAIT and request.crop is None:

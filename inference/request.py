@@ -7,7 +7,10 @@ from inference.errors import InputCode, InputError
 
 SAMPLE_RATE_HZ = 48_000  # of every clean recording and of the finished sound
 MIN_RECORDING_S = 0.4  # a shorter one has no measurable loudness (ITU-R BS.1770 block length)
+MAX_PICTURE_MIB, MAX_RECORDING_MIB = 20, 100  # of an untrusted file
 SILENCE_DBFS = -60.0  # a recording whose peak is at or below this holds no voice
+
+LOW_DBFS = -30.0  # a voice whose RMS is lower is hard to hear; it is raised
 
 
 class Shape(StrEnum):
@@ -85,6 +88,10 @@ class Recording:
     @property
     def duration_s(self) -> float:
         return self.samples / SAMPLE_RATE_HZ
+
+    @property
+    def low(self) -> bool:
+        return self.level_dbfs < LOW_DBFS
 
     @property
     def silent(self) -> bool:

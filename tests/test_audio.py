@@ -10,12 +10,12 @@ import pytest
 
 from inference.media.audio import (
     HEADROOM_DBFS,
-    LOW_DBFS,
     MOST_GAIN_DB,
     RAISED_DBFS,
     read_mono,
     write_sound,
 )
+from inference.request import LOW_DBFS
 from inference.timing import Span
 from tests.media import ROOT
 from tests.sounds import Samples, chirps, read_wav, write_wav

@@ -14,7 +14,7 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.bad_files import BAD_PICTURES, BAD_RECORDINGS, write_wav
+from tests.bad_files import BAD_PICTURES, BAD_RECORDINGS, write_plain, write_wav
 from tests.media import ASTRONAUT, DRAWN_PAIR, ROOT, VOICE_A, VOICE_B
 
 APP = [sys.executable, str(ROOT / "app.py")]
@@ -87,6 +87,9 @@ def test_a_bad_recording_is_one_sentence(what: str, folder: Path) -> None:
         (["--quality", "superb"], "bad_option"),
         (["--shape", "round"], "bad_option"),
         (["--seed", "-1"], "bad_option"),
+        (["--engine", "magic"], "bad_option"),
+        (["--engine", "draft", "--quality", "best"], "bad_option"),
+        (["--engine", "modal", "--quality", "draft"], "bad_option"),
     ],
 )
 def test_a_bad_option_is_one_sentence(options: list[str | Path], code: str, folder: Path) -> None:
@@ -180,6 +183,37 @@ def test_an_interrupted_run_keeps_what_is_finished(folder: Path) -> None:
         assert 81 <= frames < 2501
         assert sum(frame.samples for frame in file.decode(audio=0)) >= frames * 1920
     assert not list((folder / "temporary").iterdir())
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_end_before_anything_is_drawn_is_one_sentence(
+    ending: signal.Signals, folder: Path
+) -> None:
+    out = folder / "out" / "out.mp4"
+    command = ["generate", "--image", ASTRONAUT, "--audio", VOICE_A, "-o", out, "--json"]
+    process = subprocess.Popen(
+        [*APP, *map(str, command)],
+        env={"PATH": "", "TMPDIR": str(folder / "temporary")},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    while not list((folder / "temporary").iterdir()):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(ending)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert json.loads(said)["error"]["code"] == "interrupted"
+    assert not list((folder / "temporary").iterdir()) and not list((folder / "out").iterdir())
+
+
+def test_without_a_face_there_is_one_sentence_and_no_note(folder: Path) -> None:
+    picture = write_plain(folder / "in" / "a.png")
+    out = folder / "out" / "out.mp4"
+    done = run("generate", "--image", picture, "--audio", VOICE_A, "-o", out,
+               temporary=folder / "temporary")  # fmt: skip
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("No face was found") and len(done.stderr.splitlines()) == 1
 
 
 def test_doctor_finds_what_the_draft_needs(folder: Path) -> None:

@@ -69,6 +69,6 @@ def test_landmarks_do_not_need_an_exact_box() -> None:
 
 @pytest.mark.parametrize("box", [(100, 100, 220, 220), (-500, -500, -300, -300)])
 def test_no_face_in_the_box_is_said(box: tuple[float, float, float, float]) -> None:
-    with pytest.raises(InputError, match="A draft needs a face") as caught:
+    with pytest.raises(InputError, match="A draft needs one") as caught:
         faces.landmarks(np.full((448, 896, 3), 128, np.uint8), box)
     assert caught.value.code is InputCode.NO_FACE

@@ -15,6 +15,15 @@ def test_it_replaces_what_was_there(tmp_path: Path) -> None:
     assert (tmp_path / "out.mp4").read_bytes() == b"new"
 
 
+def test_a_link_leads_to_the_new_video(tmp_path: Path) -> None:
+    (tmp_path / "made.mp4").write_bytes(b"new")
+    (tmp_path / "real.mp4").write_bytes(b"old")
+    (tmp_path / "link.mp4").symlink_to(tmp_path / "real.mp4")
+    deliver(tmp_path / "made.mp4", tmp_path / "link.mp4")
+    assert (tmp_path / "link.mp4").is_symlink()
+    assert (tmp_path / "real.mp4").read_bytes() == b"new"
+
+
 def test_a_failed_copy_leaves_the_old_one(tmp_path: Path) -> None:
     (tmp_path / "out.mp4").write_bytes(b"old")
     with pytest.raises(OSError):
@@ -25,7 +34,12 @@ def test_a_failed_copy_leaves_the_old_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "sentence"),
-    [("", "is a folder"), ("out.avi", "does not end in .mp4"), ("no/out.mp4", "no folder")],
+    [
+        ("", "is a folder"),
+        ("out.avi", "does not end in .mp4"),
+        ("no/out.mp4", "no folder"),
+        ("x" * 241 + ".mp4", "too long"),
+    ],
 )
 def test_a_place_that_can_not_work_is_refused_early(
     tmp_path: Path, name: str, sentence: str

@@ -176,4 +176,4 @@ def test_without_a_face_it_refuses_kindly(tmp_path: Path) -> None:
     task = Task(request, make_plan(request, 120), tmp_path / "made")
     last = list(DraftEngine().generate(task, lambda: False))[-1]
     assert isinstance(last, Failed) and last.code == InputCode.NO_FACE
-    assert "needs a face" in last.message
+    assert "No face was found" in last.message

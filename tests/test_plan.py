@@ -93,6 +93,11 @@ def test_a_small_face_is_told() -> None:
     assert "small_face" in codes(plan(face(900, 500, 100)))
 
 
+def test_enlarging_a_small_face_does_not_hide_that_it_is_small() -> None:
+    tiny = Picture(100, 60, (face(40, 20, 20),))
+    assert "small_face" in codes(make_plan(Request(tiny, (LOUD,)), 120))
+
+
 def test_a_selfie_is_offered_portrait_which_it_suits() -> None:
     selfie = Picture(1200, 1600, (face(280, 420, 640),))
     made = make_plan(Request(selfie, (LOUD,)), 120)

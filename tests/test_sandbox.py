@@ -204,7 +204,8 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     cases = {
         tmp_path / "none.png": (InputCode.NOT_FOUND, "There is no file at"),
         tmp_path / "nul\0.png": (InputCode.NOT_FOUND, "There is no file at"),
-        tmp_path / "pipe": (InputCode.NOT_FOUND, "There is no file at"),
+        tmp_path / ("n" * 300): (InputCode.NOT_FOUND, "There is no file at"),
+        tmp_path / "pipe": (InputCode.NOT_A_PICTURE, "is no ordinary file"),
         tmp_path / "empty": (InputCode.EMPTY_FILE, "This file is empty."),
         tmp_path: (InputCode.NOT_A_PICTURE, "is a folder"),
     }

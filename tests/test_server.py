@@ -14,10 +14,8 @@ from starlette.testclient import TestClient
 
 from inference import jobs
 from inference.errors import InputError
-from inference.media import picture, recording
 from inference.settings import Settings
 from tests import media
-from ui import views
 from ui.server import create_app, serve
 
 FILM = bytes(range(256)) * 40
@@ -133,13 +131,6 @@ def test_the_page_and_its_style_come_from_here_alone(client: TestClient) -> None
         assert "https:" not in style.text
     for font in ("bricolage-grotesque-latin.woff2", "hanken-grotesk-latin.woff2"):
         assert client.get(f"/style/fonts/{font}").content[:4] == b"wOF2"
-
-
-def test_the_browser_refuses_the_sizes_that_the_decoders_refuse() -> None:
-    assert views.PICTURE_ACCEPTED.limit_mib == picture.MAX_FILE_MIB
-    assert views.VOICE_ACCEPTED.limit_mib == recording.MAX_FILE_MIB
-    for accepted in (views.PICTURE_ACCEPTED, views.VOICE_ACCEPTED):
-        assert f" {accepted.limit_mib} MB" in accepted.too_big
 
 
 def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:

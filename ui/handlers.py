@@ -23,6 +23,7 @@ from inference.errors import (
     InputError,
     PortraitError,
     disk_fault,
+    no_face,
 )
 from inference.framing import PictureSize
 from inference.media.image import render_crop
@@ -155,7 +156,7 @@ class Handlers:
     def _frame(self, folder: Path, picture: Picture) -> GivenPicture:
         """Writes the crop; which part it shows does not depend on the recording."""
         if not picture.faces:
-            raise InputError(InputCode.NO_FACE, text.NO_FACE)
+            raise no_face()
         plan = make_plan(Request(picture, (_ANY_VOICE,), quality=QUALITY), self.longest_s)
         size = PictureSize(plan.width, plan.height)
         pixels = render_crop(folder / PICTURE, plan.picture, plan.crop, plan.width, plan.height)

@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
 from inference.errors import InputCode, InputError
+from inference.request import MAX_RECORDING_MIB
 from inference.settings import Settings
 from ui import media, terminal, text
 from ui.page import Page
@@ -21,7 +22,6 @@ from ui.theme import Studio
 
 STATIC = Path(__file__).parent / "static"
 _UPLOADS = "uploads"  # where Gradio puts a file until it is taken in
-_MAX_UPLOAD = "100mb"  # the largest of what people give; smaller limits are told in words
 _HEAD = """
 <link rel="stylesheet" href="/style/studio.css">
 <link rel="stylesheet" href="/style/gradio.css">
@@ -64,7 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
         run_history=False,
         show_error=False,
         ssr_mode=False,
-        max_file_size=_MAX_UPLOAD,
+        max_file_size=f"{MAX_RECORDING_MIB}mb",  # smaller limits are told in words,
     )
     return mounted
 

@@ -7,7 +7,7 @@ import math
 
 from inference.events import StageName
 from inference.plan import Plan
-from inference.request import Recording
+from inference.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB, Recording
 from inference.timing import FPS
 
 TITLE = "Talking Portrait"
@@ -35,7 +35,9 @@ PICTURE_HINT = "one person"
 PICTURE_DROP = "or drop it here: JPEG, PNG, WebP or HEIC"
 PICTURE_CHOOSE = "Choose a picture"
 PICTURE_CHANGE = "Change picture"
-PICTURE_TOO_BIG = "This picture is {size} MB; 20 MB is the most. Choose a smaller one."
+PICTURE_TOO_BIG = (
+    f"This picture is {{size}} MB; {MAX_PICTURE_MIB} MB is the most. Choose a smaller one."
+)
 PICTURE_SENDING = "Sending the picture"
 PICTURE_READING = "Looking for the face"
 PICTURE_ALT = "The part of the picture that will be used"
@@ -44,7 +46,9 @@ VOICE = "Voice"
 VOICE_DROP = "or drop it here: WAV, MP3, M4A, OGG or a video"
 VOICE_CHOOSE = "Choose a recording"
 VOICE_CHANGE = "Change recording"
-VOICE_TOO_BIG = "This recording is {size} MB; 100 MB is the most. Choose a smaller one."
+VOICE_TOO_BIG = (
+    f"This recording is {{size}} MB; {MAX_RECORDING_MIB} MB is the most. Choose a smaller one."
+)
 VOICE_SENDING = "Sending the recording"
 VOICE_READING = "Listening to the recording"
 
@@ -65,10 +69,6 @@ RETRY = "Try again"
 LOST = "This page was restarted and no longer has your files. Load it and choose them again."
 BROKE = "Something broke on our side. Try again."
 
-NO_FACE = (
-    "No face was found in this picture. Choose one in which the face looks roughly at the camera, "
-    "is at least 60 pixels wide and shows the mouth."
-)
 _STAGES = {
     StageName.QUEUED: ("Waiting in the queue", "Waited in the queue"),
     StageName.STARTING: ("Starting", "Started"),
@@ -86,7 +86,6 @@ _WARNINGS = {
     "small_face": "The face is small in the frame. A closer picture gives clearer lips.",
     "portrait_suits": "The picture is narrower than the frame, so its sides are continued softly.",
 }
-_LOW_LEVEL_DBFS = -35.0  # RMS of a recording below which people turn the volume up
 
 
 def voice_hint(longest_s: float) -> str:
@@ -101,8 +100,8 @@ def faces_found(count: int) -> str:
 
 def recording_heard(recording: Recording) -> str:
     """Length and level of a recording."""
-    level = "low" if recording.level_dbfs < _LOW_LEVEL_DBFS else "good"
-    return f"{recording.duration_s:.2f} s, level is {level}"
+    level = "level is low: it will be raised" if recording.low else "level is good"
+    return f"{recording.duration_s:.2f} s, {level}"
 
 
 def frame_size(width: int, height: int) -> str:

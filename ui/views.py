@@ -1,11 +1,11 @@
 """What every part of the page shows in each state. Pure: from state to HTML and labels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inference.events import Cancelled, Failed, Finished
 from inference.framing import PictureSize
 from inference.plan import Plan
-from inference.request import Picture, Recording
+from inference.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB, Picture, Recording
 from inference.task import PREVIEW
 from ui import media, parts, text
 from ui.progress import Progress, window_shares
@@ -32,9 +32,11 @@ class GivenVoice:
 
 
 PICTURE_ACCEPTED = parts.Accepted(
-    "image/*,.heic,.heif", 20, text.PICTURE_TOO_BIG, text.PICTURE_SENDING
+    "image/*,.heic,.heif", MAX_PICTURE_MIB, text.PICTURE_TOO_BIG, text.PICTURE_SENDING
 )
-VOICE_ACCEPTED = parts.Accepted("audio/*,video/*", 100, text.VOICE_TOO_BIG, text.VOICE_SENDING)
+VOICE_ACCEPTED = parts.Accepted(
+    "audio/*,video/*", MAX_RECORDING_MIB, text.VOICE_TOO_BIG, text.VOICE_SENDING
+)
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def ended(job: str, plan: Plan, progress: Progress) -> StageView:
     if isinstance(final, Cancelled):
         head = parts.headline("ended", text.STOPPED, text.stopped_lead(final.frames), text.STOPPED)
         if final.path:
-            return _with_video(job, plan, head, final.path, text.AGAIN)
+            return replace(_with_video(job, plan, head, final.path, text.AGAIN), under="")
         return StageView(head, _crop(job), _plan(plan), go=text.RETRY, again=text.AGAIN)
     assert isinstance(final, Failed)
     head = parts.headline("ended", text.FAILED, text.FAILED_LEAD, text.FAILED_TAB)

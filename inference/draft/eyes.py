@@ -8,14 +8,13 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from inference.draft.axes import FaceAxes
+from inference.draft.axes import FaceAxes, unit
 from inference.draft.light import Light
 from inference.draft.warp import Floats, Pixels, pixel_grid, remap, smoothstep
 from inference.media import faces
 
 _MIN_OPENING = 0.014  # of the face's height; an eye less open is taken as shut
 _MIN_WIDTH = 0.07  # of the face's height; a narrower one is turned out of sight
-_SHUT_AT = 1.0  # of the way from the upper lid to the lower one the lids meet
 _SAMPLES = 65
 _DRAWN_REACH = 0.13  # half the side of the area in which a drawn eye lies, in face heights
 _DRAWN_CONTRAST = 40.0  # levels, as a distance in RGB, between a drawn eye and the skin
@@ -69,8 +68,8 @@ class _Lid:
         noise: float,
     ) -> None:
         self._size = axes.size_px
-        self._axis = _unit(upper[-1] - upper[0])
-        self._down = _unit(axes.down[:2])
+        self._axis = unit(upper[-1] - upper[0])
+        self._down = unit(axes.down[:2])
         self._origin, self._length = upper[0], float(np.linalg.norm(upper[-1] - upper[0]))
         self._own = np.linalg.inv(np.stack([self._axis, self._down], 1)).astype(np.float32)
         margin = 0.05 * self._size
@@ -95,7 +94,7 @@ class _Lid:
         left, top, right, bottom = self._area
         along, depth, soft = self._along, self._depth, self._soft_px
         upper, lower = self._at(self._top), self._at(self._bottom)
-        edge = np.asarray(upper + _SHUT_AT * shut * (lower - upper), np.float32)
+        edge = np.asarray(upper + shut * (lower - upper), np.float32)
         inside: Floats = smoothstep(along, -0.04, 0.04) - smoothstep(along, 0.96, 1.04)
         # skin from the crease down to the edge
         crease = smoothstep(depth, upper - 3.4 * self._lash_px, upper - 1.4 * self._lash_px)
@@ -198,7 +197,3 @@ class _DrawnEye:
         cover = remap(self._cover, source)[..., None]
         drawn += (remap(self._source, source) - drawn) * cover
         canvas[top:bottom, left:right] = np.clip(drawn + 0.5, 0, 255).astype(np.uint8)
-
-
-def _unit(vector: Floats) -> Floats:
-    return np.asarray(vector / (np.linalg.norm(vector) + 1e-9), np.float32)

@@ -1,6 +1,7 @@
 """From a task to a draft: listen, look, draw frame by frame, join. Yields the engine's events."""
 
 import json
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from PIL import Image
 from inference.draft.animate import Performer
 from inference.draft.mark import DraftMark
 from inference.draft.speech import MouthCurves, analyse
-from inference.errors import InputCode, InputError
+from inference.errors import no_face
 from inference.events import (
     Cancelled,
     Event,
@@ -25,11 +26,13 @@ from inference.events import (
     Window,
 )
 from inference.media.audio import read_mono, write_sound
-from inference.media.faces import NO_FACE_MESSAGE, landmarks
+from inference.media.faces import landmarks
 from inference.media.image import render_crop
 from inference.media.video import SegmentWriter, join
 from inference.task import PICTURE, PREVIEW, RESULT, SOUND, Task, segment_name, voice_name
 from inference.timing import FPS, SAMPLES_PER_FRAME, spans
+
+logger = logging.getLogger(__name__)
 
 ENGINE_NAME = "draft"
 _STEP_FRAMES = 5  # frames between two Step events
@@ -48,6 +51,7 @@ class Scene:
         self._still = render_crop(
             task.path(PICTURE), plan.picture, plan.crop, plan.width, plan.height
         )
+        logger.debug("frame: uint8 %s from %s", self._still.shape, plan.crop)
         self._performers = [
             Performer(
                 self._still,
@@ -78,8 +82,9 @@ def draw(task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
     started = time.monotonic()
     yield Stage(StageName.LISTENING, "Listening to the voice")
     if not task.plan.speakers:
-        raise InputError(InputCode.NO_FACE, NO_FACE_MESSAGE)
+        raise no_face()
     curves = _listen(task)
+    logger.debug("curves: %d speakers, %d frames", len(curves), task.plan.frames)
     yield Stage(StageName.LOOKING, "Looking at the picture")
     scene = Scene(task, curves)
     yield Stage(StageName.DRAWING, "Drawing the draft")

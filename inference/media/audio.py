@@ -15,7 +15,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.request import SAMPLE_RATE_HZ, SILENCE_DBFS
+from inference.request import LOW_DBFS, SAMPLE_RATE_HZ, SILENCE_DBFS
 from inference.timing import Span
 
 with warnings.catch_warnings():
@@ -27,8 +27,7 @@ with warnings.catch_warnings():
 
 Floats = NDArray[np.float32]
 
-LOW_DBFS = -30.0  # a voice whose RMS is lower is hard to hear; it is raised
-RAISED_DBFS = -23.0  # to this
+RAISED_DBFS = -23.0  # RMS to which a low voice is raised
 MOST_GAIN_DB = 20.0
 HEADROOM_DBFS = -1.0  # neither a raised voice nor a mix peaks higher
 

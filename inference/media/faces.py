@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.errors import InputCode, InputError
+from inference.errors import no_face
 from inference.request import Box, Face
 from weights.manifest import FACE_DETECTOR, FACE_MESH
 
@@ -20,17 +20,11 @@ Pixels = NDArray[np.uint8]
 
 MIN_DETECTOR_SCORE = 0.5
 MIN_MESH_SCORE = 0.7
-NO_FACE_MESSAGE = (
-    "A draft needs a face. It should look roughly at the camera, "
-    "be at least 60 pixels wide and show the mouth."
-)
 
 # Indices into the 468 points (MediaPipe's canonical face). Rows run from the picture's left of an
 # unmirrored frontal face to its right; upper and lower rows share their end points.
 LIPS_OUTER_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
 LIPS_OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
-LIPS_MIDDLE_UPPER = (62, 183, 42, 41, 38, 12, 268, 271, 272, 407, 292)
-LIPS_MIDDLE_LOWER = (62, 96, 89, 179, 86, 15, 316, 403, 319, 325, 292)
 LIPS_INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 LIPS_INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 LEFT_EYE_UPPER = (33, 246, 161, 160, 159, 158, 157, 173, 133)
@@ -40,7 +34,6 @@ RIGHT_EYE_LOWER = (362, 382, 381, 380, 374, 373, 390, 249, 263)
 LEFT_BROW_LOWER = (46, 53, 52, 65, 55)
 LEFT_BROW_UPPER = (70, 63, 105, 66, 107)
 RIGHT_BROW_LOWER = (285, 295, 282, 283, 276)
-RIGHT_BROW_UPPER = (336, 296, 334, 293, 300)
 # fmt: off
 FACE_OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
@@ -105,7 +98,7 @@ def landmarks(frame: Pixels, box: tuple[float, float, float, float]) -> Floats:
         np.isfinite(wanted).all()
         and _overlap(wanted, np.asarray([0, 0, width, height], np.float32)) > 0
     ):
-        raise InputError(InputCode.NO_FACE, NO_FACE_MESSAGE, f"box {box} outside the frame")
+        raise no_face(f"box {box} outside the frame")
     mesh = FaceMesh()
     fits = []
     seen = _candidate_at(frame, wanted)
@@ -115,7 +108,7 @@ def landmarks(frame: Pixels, box: tuple[float, float, float, float]) -> Floats:
         fits.append(mesh.fit(frame, wanted, 0.0, passes=3))
     points, score = max(fits, key=lambda fit: fit[1])
     if score < MIN_MESH_SCORE:
-        raise InputError(InputCode.NO_FACE, NO_FACE_MESSAGE, f"mesh score {score:.2f} in {box}")
+        raise no_face(f"mesh score {score:.2f} in {box}")
     return points
 
 

@@ -17,12 +17,11 @@ from inference.errors import InputCode, InputError
 from inference.framing import PictureSize
 from inference.media.faces import find_faces
 from inference.media.filekind import HEAD_BYTES, FileKind, ends_early, kind_of
-from inference.request import Box, Face, Picture
+from inference.request import MAX_PICTURE_MIB, Box, Face, Picture
 
 Pixels = NDArray[np.uint8]
 
 LONGEST_SIDE_PX = 2048  # of the clean picture
-MAX_FILE_MIB = 20
 MAX_MEGAPIXELS = 40
 
 _MIN_SIDE_FOR_FACES_PX = 24  # in less, in a picture of any shape, nobody can be made out
@@ -100,10 +99,10 @@ def _require_picture(source: Path) -> FileKind:
     if kind not in _FORMATS:
         raise _no_picture()
     size_mib = source.stat().st_size / 2**20
-    if size_mib > MAX_FILE_MIB:
+    if size_mib > MAX_PICTURE_MIB:
         raise InputError(
             InputCode.PICTURE_TOO_LARGE,
-            f"This picture is {np.ceil(size_mib):.0f} MB; {MAX_FILE_MIB} MB is the most. "
+            f"This picture is {np.ceil(size_mib):.0f} MB; {MAX_PICTURE_MIB} MB is the most. "
             "Save it smaller.",
         )
     return kind

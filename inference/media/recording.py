@@ -22,11 +22,10 @@ from numpy.typing import NDArray
 
 from inference.errors import InputCode, InputError
 from inference.media.filekind import HEAD_BYTES, ends_early, kind_of
-from inference.request import SAMPLE_RATE_HZ, Recording
+from inference.request import MAX_RECORDING_MIB, SAMPLE_RATE_HZ, Recording
 
 Samples = NDArray[np.int16]
 
-MAX_FILE_MIB = 100
 MAX_MINUTES = 10
 FLOOR_DBFS = -120.0  # said of digital silence, whose level has no logarithm
 
@@ -103,10 +102,10 @@ def _require_recording(source: Path) -> None:
             raise InputError(
                 InputCode.NOT_A_RECORDING, f"This is a picture, not a recording. {_USE}"
             )
-        if size_mib > MAX_FILE_MIB:
+        if size_mib > MAX_RECORDING_MIB:
             raise InputError(
                 InputCode.RECORDING_TOO_LARGE,
-                f"This recording is {math.ceil(size_mib)} MB; {MAX_FILE_MIB} MB is the most. "
+                f"This recording is {math.ceil(size_mib)} MB; {MAX_RECORDING_MIB} MB is the most. "
                 "Choose a shorter one.",
             )
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -148,7 +147,10 @@ def _sound(container: InputContainer) -> AudioStream:
             if not stream.disposition & Disposition.attached_pic
         )
         if not container.streams.audio and any(moving):
-            raise InputError(InputCode.NO_SOUND, "This video has no sound.")
+            raise InputError(
+                InputCode.NO_SOUND,
+                "This video has no sound. Choose one with a voice, or a recording.",
+            )
         raise _no_recording("no sound track that can be decoded")
     for stream in container.streams:
         if stream is not playable[0]:

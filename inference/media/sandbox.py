@@ -106,11 +106,18 @@ def run(operation: Operation, source: Path, target: Path) -> dict[str, Any]:
 def _require_file(operation: Operation, source: Path) -> None:
     """Refuse what is no file that can be read: missing, a folder, empty, forbidden."""
     name = str(source).encode(errors="replace").decode()  # a name need not be text
+    try:
+        source.stat()
+    except (OSError, ValueError) as error:  # no such file, or no name that one could have
+        raise InputError(
+            InputCode.NOT_FOUND, f"There is no file at {name}. Check the path.", str(error)
+        ) from error
     if source.is_dir():
         message = f"{name} is a folder. Give a {operation.noun} file."
         raise InputError(operation.unreadable, message)
     if not source.is_file():
-        raise InputError(InputCode.NOT_FOUND, f"There is no file at {name}. Check the path.")
+        message = f"{name} is no ordinary file. Give a {operation.noun} file."
+        raise InputError(operation.unreadable, message)
     try:
         with source.open("rb") as file:
             empty = not file.read(1)
