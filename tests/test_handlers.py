@@ -1,6 +1,7 @@
 """Files given to the page are taken in or refused in a sentence; jobs are made of them."""
 
 import errno
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -75,6 +76,18 @@ def test_a_picture_is_taken_in_and_its_crop_is_shown(handlers: Handlers, tmp_pat
         assert crop.size == (896, 448)
     assert f"/media/{given.job}/crop.jpg" in view.above
     assert files(tmp_path / "data" / "uploads") == set()
+
+
+def test_another_upload_that_has_just_begun_is_left_alone(
+    handlers: Handlers, tmp_path: Path
+) -> None:
+    source = upload(tmp_path, ASTRONAUT)
+    begun, lost = (tmp_path / "data" / "uploads" / name for name in ("tmp_new", "tmp_old"))
+    for path in (begun, lost):
+        path.touch()
+    os.utime(lost, (0, 0))
+    last(handlers.give_picture(source, None))
+    assert begun.exists() and not lost.exists()
 
 
 def test_a_new_picture_takes_the_place_of_the_one_before(

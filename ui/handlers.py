@@ -7,6 +7,7 @@ Gradio.
 import logging
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ logger = logging.getLogger(__name__)
 
 QUALITY = "draft"
 _UPLOAD = "upload"  # an upload's name until it is read; the person's own name reaches no path
+_UPLOAD_LASTS_S = 600  # at most
 _CROP_QUALITY = 92  # of the JPEG that shows the crop
 _BARS = 84  # that draw a recording in its card
 _ANY_PICTURE = Picture(1, 1)
@@ -190,12 +192,17 @@ class Handlers:
 
 
 def _tidy(upload: Path) -> None:
-    """Remove what Gradio leaves of a moved upload: its own folder and an empty file beside it."""
+    """Remove what Gradio leaves of a moved upload: its own folder and an empty file beside it.
+
+    Such a file may also be another upload that has just begun, so only old ones go.
+    """
+    old = time.time() - _UPLOAD_LASTS_S
     with suppress(OSError):
         upload.parent.rmdir()
-    for left in upload.parent.parent.glob("tmp*"):
-        if left.is_file() and not left.stat().st_size:
-            left.unlink(missing_ok=True)
+        for left in upload.parent.parent.glob("tmp*"):
+            found = left.stat()
+            if not found.st_size and found.st_mtime < old:
+                left.unlink()
 
 
 def _link(source: Path, target: Path) -> None:
