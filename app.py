@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
@@ -89,7 +89,8 @@ def serve(
 ) -> None:
     """Serve the page in the browser."""
     server = importlib.import_module("ui.server")
-    server.serve(load_settings(), host, port)
+    with suppress(KeyboardInterrupt):  # the usual way to end it
+        server.serve(load_settings(), host, port)
 
 
 @cli.command()

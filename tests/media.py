@@ -1,6 +1,7 @@
 """The media that ships with the project, and the real command line and server to try it on."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -57,5 +58,5 @@ def serve(data: Path) -> Iterator[str]:
                 time.sleep(0.05)
         yield address
     finally:
-        process.terminate()
-        process.wait(timeout=20)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0, "Ctrl-C is the usual way to end it"
