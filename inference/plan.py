@@ -171,10 +171,9 @@ def _frame_warnings(
     if any((s.box[2] - s.box[0]) / enlarged < SMALL_FACE_PX for s in speakers):
         message = "The face is small in the frame. Zoom in or use a closer picture."
         out.append(Notice("small_face", message))
-    if crop.extended and request.shape is not Shape.PORTRAIT and request.crop is None:
-        portrait = fit_crop(request.picture, kept, Shape.PORTRAIT)
-        if not portrait.extended:
-            out.append(Notice("portrait_suits", "Portrait suits this picture better."))
+    sides_continued = crop.width > request.picture.width and request.crop is None
+    if sides_continued and request.shape is not Shape.PORTRAIT:
+        out.append(Notice("portrait_suits", "Portrait suits this picture better."))
     return tuple(out)
 
 

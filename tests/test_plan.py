@@ -93,6 +93,14 @@ def test_a_small_face_is_told() -> None:
     assert "small_face" in codes(plan(face(900, 500, 100)))
 
 
+def test_a_close_selfie_is_offered_portrait_and_a_panorama_of_two_is_not() -> None:
+    close = Picture(1200, 1600, (face(240, 400, 720),))
+    assert "portrait_suits" in codes(make_plan(Request(close, (LOUD,)), 120))
+    wide = Picture(3000, 1000, (face(100, 300, 250), face(2500, 350, 250)))
+    made = make_plan(Request(wide, (LOUD, LOUD)), 120)
+    assert made.crop.extended and "portrait_suits" not in codes(made)
+
+
 def test_enlarging_a_small_face_does_not_hide_that_it_is_small() -> None:
     tiny = Picture(100, 60, (face(40, 20, 20),))
     assert "small_face" in codes(make_plan(Request(tiny, (LOUD,)), 120))
