@@ -31,5 +31,6 @@ def test_it_avoids_faces() -> None:
 
 
 def test_it_finds_the_least_covered_corner_when_none_is_free() -> None:
-    mark = DraftMark(896, 448, [(0.0, 0.0, 896.0, 448.0)])
-    assert 0 <= mark.box[0] < mark.box[2] <= 896 and 0 <= mark.box[1] < mark.box[3] <= 448
+    faces = [(0.0, 0.0, 870.0, 448.0), (500.0, 0.0, 896.0, 100.0)]
+    left, top, right, bottom = DraftMark(896, 448, faces).box
+    assert 800 < left < right <= 896 and 400 < top < bottom <= 448
