@@ -6,6 +6,8 @@ Exit status: 0 done, 2 the person's input, 1 ours, 130 interrupted.
 import importlib
 import logging
 import math
+import secrets
+import shutil
 import signal
 import sys
 import tempfile
@@ -106,9 +108,9 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Show what would be made: crop, length, windows, speakers, time."""
-    with tempfile.TemporaryDirectory(prefix="talking-portrait-") as folder:
+    with _scratch_folder() as folder:
         choices = _choices(speaking, shape, trim, crop, quality)
-        planned = _prepare(Path(folder), image, [audio, audio2], choices).plan
+        planned = _prepare(folder, image, [audio, audio2], choices).plan
     if as_json:
         terminal.print_json(asdict(planned))
     else:
@@ -140,8 +142,8 @@ def generate(
     choices = _choices(speaking, shape, trim, crop, quality)
     choices |= {"prompt": prompt, "seed": seed, "steps": steps}
     maker = select_engine(_engine_name(engine, quality))
-    with tempfile.TemporaryDirectory(prefix="talking-portrait-") as folder:
-        task = _prepare(Path(folder), image, [audio, audio2], choices)
+    with _scratch_folder() as folder:
+        task = _prepare(folder, image, [audio, audio2], choices)
         if maker.name == EngineChoice.DRAFT and not task.plan.speakers:
             raise no_face()
         if not as_json:
@@ -161,6 +163,18 @@ def doctor(as_json: Json = False) -> None:
         terminal.print_checks(checks)
     if any(check.needed and not check.ok for check in checks):
         raise typer.Exit(1)
+
+
+@contextmanager
+def _scratch_folder() -> Iterator[Path]:
+    """A new private folder, gone afterwards whatever ends the work, and at whichever moment."""
+    # its name comes first: an interrupt while tempfile makes one would leave it behind
+    folder = Path(tempfile.gettempdir()) / f"talking-portrait-{secrets.token_hex(8)}"
+    try:
+        folder.mkdir(mode=0o700)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _choices(
