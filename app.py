@@ -46,6 +46,7 @@ from presets.schema import EngineFamily
 from ui import terminal
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
+NOTHING_FINISHED = "Stopped. Nothing was finished yet."
 ENDINGS = (signal.SIGTERM, signal.SIGHUP)  # other ways to be told to stop; all clean up
 
 cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -256,7 +257,7 @@ def _deliver(task: Task, last: Event, out: Path, as_json: bool) -> None:
         output.deliver(task.folder / last.path, out)
         raise Interrupted(f"Stopped. The first {last.frames / FPS:.1f} s are kept in {out}.")
     else:
-        raise Interrupted("Stopped. Nothing was finished yet.")
+        raise Interrupted(NOTHING_FINISHED)
 
 
 def main(arguments: list[str]) -> int:
@@ -268,7 +269,7 @@ def main(arguments: list[str]) -> int:
     try:
         status = cli(arguments, standalone_mode=False)
         if status == INTERRUPTED:  # what is made of a Ctrl-C on the way
-            raise Interrupted("Stopped. Nothing was finished yet.")
+            raise Interrupted(NOTHING_FINISHED)
         return status if isinstance(status, int) else 0
     except (KeyboardInterrupt, Interrupted, typer.Abort) as error:
         terminal.print_error("interrupted", str(error) or "Stopped.", as_json)
