@@ -1,117 +1,238 @@
-"""Jobs: one folder each, run by a process of its own, so that no page has to stay open for it.
+"""All jobs of one folder of data, and what may be done with each; see `inference.jobfolder`.
 
-The folder's history (`events.jsonl`) has one writer: the worker, and after its end whoever
-started it. A file named `cancel` asks the worker to stop.
+Several servers may share the folder: `queue.lock` in it is held while a job changes its state.
 """
 
-import logging
-import re
 import secrets
-import subprocess
-import sys
+import shutil
 import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 
-from inference.errors import FaultCode
-from inference.events import FINAL, Event, Failed, Record, from_json
-from inference.settings import ROOT
-from inference.task import Task
+from inference import history, jobfolder, lock
+from inference.errors import Fault, FaultCode
+from inference.events import Stage, StageName
+from inference.fairness import Served, Waiting, order
+from inference.jobfolder import CANCEL, ID, LOCK, OWNER, STARTED, SUBMITTED, WAITING, State
+from inference.settings import Settings
+from inference.task import OUTPUTS, Task
+from presets.schema import EngineFamily
 
-logger = logging.getLogger(__name__)
+__all__ = ["ID", "JOBS", "Jobs", "State"]
 
 JOBS = "jobs"
-EVENTS = "events.jsonl"
-CANCEL = "cancel"
-LOG = "worker.log"
-WORKER = "inference.worker"  # the module that runs a job; its one argument is the folder
-ID = re.compile(r"[0-9a-f]{32}")
+_QUEUE_LOCK = "queue.lock"
+_GONE = ".deleted"  # what the name of a folder ends in while its files are being deleted
 _ID_BYTES = 16
-_ENDED_EARLY = "The work ended before the video was finished. Try again."
+_DAY_S = 24 * 60 * 60
+_CONTINUABLE = (State.FAILED, State.CANCELLED, State.INTERRUPTED)
+_NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
 
 
-def new_job(data: Path) -> Path:
-    """A new folder under `data`, for its owner only; its unguessable name is the job's id."""
-    folder = data / JOBS / secrets.token_hex(_ID_BYTES)
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700)
-    return folder
+class Jobs:
+    """The jobs under `settings.data`. `due` is set when one may start; `end` ends a worker."""
+
+    def __init__(
+        self, settings: Settings, end: Callable[[int], None] = jobfolder.end_process
+    ) -> None:
+        self.due = threading.Event()
+        self._settings, self._end = settings, end
+        self._root = settings.data / JOBS
+
+    def new(self, owner: str) -> Path:
+        """A new folder, for its owner only; its unguessable name is the job's id."""
+        folder = self._root / secrets.token_hex(_ID_BYTES)
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700)
+        (folder / OWNER).write_text(owner)
+        return folder
+
+    def folder(self, job_id: str) -> Path | None:
+        """The folder of that job; None unless it is a valid id of a job that is there."""
+        folder = self._root / job_id
+        return folder if ID.fullmatch(job_id) and folder.is_dir() else None
+
+    def owner(self, folder: Path) -> str:
+        """Whose job it is; empty, which is nobody, when it is gone."""
+        return jobfolder.text(folder / OWNER)
+
+    def owned(self, owner: str) -> list[Path]:
+        """The jobs that `owner` put in the queue, the newest first."""
+        times = {
+            folder: jobfolder.time_ns(folder / SUBMITTED)
+            for folder in self._all()
+            if self.owner(folder) == owner
+        }
+        submitted = [folder for folder in times if times[folder]]
+        return sorted(submitted, key=lambda folder: times[folder], reverse=True)
+
+    def submit(self, task: Task) -> None:
+        """Save `task` and put its job in the queue; one that was there before is left alone.
+
+        Raises Fault (code queue_full) when there is no room, with the folder as it was, and
+        OSError; the job is not in the queue then.
+        """
+        with self._alone():
+            if not (task.folder / SUBMITTED).exists():
+                self._require_room(self.owner(task.folder))
+                task.save()
+                self._enqueue(task.folder)
+
+    def state(self, folder: Path) -> State:
+        """Where the job stands now."""
+        return jobfolder.state(folder)
+
+    def is_cancelled(self, folder: Path) -> bool:
+        """Whether someone asked its worker to stop."""
+        return jobfolder.is_cancelled(folder)
+
+    def place(self, folder: Path) -> int | None:
+        """The job's place among those that wait for the same engine family, 1 being next."""
+        line = self._line(jobfolder.family(folder))
+        return line.index(folder) + 1 if folder in line else None
+
+    def cancel(self, folder: Path) -> None:
+        """Stop the job: one that waits ends at once, one at work soon; others are left alone."""
+        with self._alone():
+            state = self.state(folder)
+            if state is State.RUNNING:
+                (folder / CANCEL).touch()
+            elif state is State.QUEUED:
+                (folder / WAITING).unlink()
+                history.History(folder).append(jobfolder.kept(folder))
+
+    def resume(self, folder: Path) -> None:
+        """Continue the job from its last finished window, in the queue again.
+
+        Only one that failed, was cancelled or interrupted; others are left alone. Raises Fault
+        (code queue_full) when there is no room, and OSError.
+        """
+        self._again(folder, _CONTINUABLE, outdated=())
+
+    def restart(self, folder: Path) -> None:
+        """Start the job again with the same inputs; what it made and its history are deleted.
+
+        One that waits or is at work is left alone. Raises Fault (code queue_full) when there is
+        no room, and OSError.
+        """
+        outdated = (*OUTPUTS, history.EVENTS)
+        self._again(folder, (*_CONTINUABLE, State.FINISHED), outdated)
+
+    def delete(self, folder: Path) -> None:
+        """Delete the job in whatever state it is; its worker is ended first.
+
+        When this returns the folder is gone, and nothing can bring it back. One that is gone
+        already is left alone. Raises Fault when its worker can't be ended.
+        """
+        with self._alone():
+            gone = self._set_aside(folder) if folder.is_dir() else None
+        if gone:
+            shutil.rmtree(gone, ignore_errors=True)
+
+    def sweep(self, now: datetime) -> None:
+        """Delete the jobs that were put in the queue more than `keep_days` ago, or made then and
+        never put there, but none that waits or is at work; and what deletions left behind."""
+        before_ns = int((now.timestamp() - self._settings.keep_days * _DAY_S) * 1e9)
+        with self._alone():
+            for folder in self._all():
+                if _made_ns(folder) < before_ns and self._rests(folder):
+                    self._set_aside(folder)
+        for gone in self._root.glob(f"*{_GONE}"):
+            shutil.rmtree(gone, ignore_errors=True)
+
+    def start_due(self, launch: jobfolder.Launch) -> list[jobfolder.Process]:
+        """The workers of the jobs that may start now, each started by `launch`."""
+        started = []
+        with self._alone():
+            for family in EngineFamily:
+                free = self._settings.running - len(self._running(family))
+                for folder in self._line(family)[: max(0, free)]:
+                    worker = jobfolder.start(folder, launch)
+                    started += [worker] if worker else []
+        return started
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Nobody else, here or in another process, changes the state of a job."""
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return lock.alone(self._settings.data / _QUEUE_LOCK)
+
+    def _all(self) -> list[Path]:
+        try:
+            return [path for path in self._root.iterdir() if ID.fullmatch(path.name)]
+        except FileNotFoundError:
+            return []
+
+    def _waiting(self) -> list[Path]:
+        """Those that wait; one whose earlier worker is just ending does not count yet."""
+        return [f for f in self._all() if (f / WAITING).exists() and not lock.is_held(f / LOCK)]
+
+    def _running(self, family: EngineFamily) -> list[Path]:
+        locked = [folder for folder in self._all() if lock.is_held(folder / LOCK)]
+        return [folder for folder in locked if jobfolder.family(folder) is family]
+
+    def _line(self, family: EngineFamily) -> list[Path]:
+        """Those that wait for that family, the next one first."""
+        waiting = [
+            Waiting(folder.name, self.owner(folder), jobfolder.time_ns(folder / SUBMITTED))
+            for folder in self._waiting()
+            if jobfolder.family(folder) is family
+        ]
+        served = self._served({job.owner for job in waiting}, family)
+        return [self._root / job.job for job in order(waiting, served)]
+
+    def _served(self, owners: set[str], family: EngineFamily) -> dict[str, Served]:
+        """What each of `owners` has had of that family, as far as their jobs are still there."""
+        running = [self.owner(folder) for folder in self._running(family)]
+        last = dict.fromkeys(owners, 0)
+        for folder in self._all():
+            owner = self.owner(folder)
+            if owner in owners and jobfolder.family(folder) is family:
+                last[owner] = max(last[owner], jobfolder.time_ns(folder / STARTED))
+        return {owner: Served(running.count(owner), last[owner]) for owner in owners}
+
+    def _require_room(self, owner: str) -> None:
+        """Raises Fault when the queue is full, for `owner` or for everyone."""
+        waiting = self._waiting()
+        own = sum(self.owner(folder) == owner for folder in waiting)
+        if own >= self._settings.queue_per_person:
+            number = _NUMBERS[own] if own < len(_NUMBERS) else str(own)
+            message = f"{number} of your videos are waiting already. Wait for one, or stop one."
+            if own == 1:
+                message = "One of your videos is waiting already. Wait for it, or stop it."
+            raise Fault(FaultCode.QUEUE_FULL, message)
+        if len(waiting) >= self._settings.queue:
+            message = f"The queue is full ({len(waiting)} waiting). Try again in a few minutes."
+            raise Fault(FaultCode.QUEUE_FULL, message)
+
+    def _enqueue(self, folder: Path) -> None:
+        """Waiting comes last, so that an error on the way leaves the job out of the queue."""
+        history.History(folder).append(Stage(StageName.QUEUED, "Waiting for its turn"))
+        (folder / SUBMITTED).write_text(str(time.time_ns()))
+        (folder / WAITING).touch()
+        self.due.set()
+
+    def _again(self, folder: Path, states: tuple[State, ...], outdated: tuple[str, ...]) -> None:
+        """Put a job that is in one of `states` in the queue again, without what is `outdated`."""
+        with self._alone():
+            if not (folder / SUBMITTED).exists() or self.state(folder) not in states:
+                return
+            self._require_room(self.owner(folder))
+            with jobfolder.held(folder):  # its last worker may still be on its way out
+                for name in (CANCEL, *outdated):
+                    jobfolder.remove(folder / name)
+                self._enqueue(folder)
+
+    def _rests(self, folder: Path) -> bool:
+        return self.state(folder) not in (State.QUEUED, State.RUNNING)
+
+    def _set_aside(self, folder: Path) -> Path:
+        """The folder, on which nobody works any longer, under a name that no job has."""
+        with jobfolder.held(folder, self._end):
+            return folder.rename(folder.with_suffix(_GONE))
 
 
-def start(task: Task) -> None:
-    """Save `task` and have a process of its own carry it out; returns at once.
-
-    The process outlives this one. If it ends without a final event, a Failed is added.
-    """
-    task.save()
-    with (task.folder / LOG).open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", WORKER, str(task.folder)],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    watcher = threading.Thread(target=_watch, args=(process, task.folder), daemon=True)
-    watcher.start()
-
-
-def _watch(process: subprocess.Popen[bytes], folder: Path) -> None:
-    """Wait for the worker, and end the history for it when it could not do so itself."""
-    status = process.wait()
-    if not folder.is_dir() or is_final(events(folder)):
-        return
-    logger.error("the worker of %s ended early with status %s", folder.name[:8], status)
-    try:
-        History(folder).append(Failed(FaultCode.INTERNAL, _ENDED_EARLY, f"status {status}"))
-    except OSError:
-        logger.exception("the history of %s can't be written", folder.name[:8])
-
-
-def cancel(folder: Path) -> None:
-    """Ask the worker to stop; it ends with a Cancelled event soon after."""
-    (folder / CANCEL).touch()
-
-
-def is_cancelled(folder: Path) -> bool:
-    """Whether someone asked the worker to stop."""
-    return (folder / CANCEL).exists()
-
-
-def is_final(records: list[Record]) -> bool:
-    """Whether the last of `records` ends its job."""
-    return bool(records) and isinstance(records[-1].event, FINAL)
-
-
-def events(folder: Path, after: int = -1) -> list[Record]:
-    """The job's records numbered above `after`, oldest first; a half-written line is left out."""
-    try:
-        lines = (folder / EVENTS).read_bytes().splitlines()
-    except FileNotFoundError:
-        return []
-    records = filter(None, map(_parsed, lines[after + 1 :]))
-    return [record for record in records if record.seq > after]
-
-
-def _parsed(line: bytes) -> Record | None:
-    try:
-        return from_json(line.decode())
-    except ValueError:
-        return None
-
-
-class History:
-    """Appends events to a job's history, numbered on from the last one there."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / EVENTS
-        records = events(folder)
-        self._next = records[-1].seq + 1 if records else 0
-        self._torn = self._path.exists() and not self._path.read_bytes().endswith(b"\n")
-
-    def append(self, event: Event) -> None:
-        """Write one line, complete on disk when this returns. Raises OSError."""
-        line = Record(self._next, event).to_json() + "\n"
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write("\n" + line if self._torn else line)
-        self._next, self._torn = self._next + 1, False
+def _made_ns(folder: Path) -> int:
+    return jobfolder.time_ns(folder / SUBMITTED) or folder.stat().st_mtime_ns

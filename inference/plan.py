@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from inference.errors import InputCode, InputError
 from inference.framing import Crop, PictureSize, box_in_frame, fit_crop
-from inference.request import SAMPLE_RATE_HZ, Face, Recording, Request, Shape
+from inference.request import SAMPLE_RATE_HZ, Face, Request, Shape
 from inference.timing import (
     FPS,
     MAX_WINDOW_FRAMES,
@@ -82,7 +82,7 @@ def make_plan(request: Request, max_seconds: float) -> Plan:
     preset, shape, picture = find_preset(request.quality), request.shape, request.picture
     samples = used_samples(request, max_seconds)
     frames = frame_count(samples)
-    speaking, warnings = _choose_speakers(picture.faces, request.recordings)
+    speaking, warnings = _choose_speakers(request)
     kept = _faces_to_keep(picture.faces, speaking)
     crop = fit_crop(picture, kept, shape, request.crop)
     boxes = [_box_of_speaker(face, crop, shape) for face in speaking]
@@ -125,10 +125,11 @@ def _box_of_speaker(face: Face, crop: Crop, shape: Shape) -> tuple[int, int, int
     return left, top, right, bottom
 
 
-def _choose_speakers(
-    faces: tuple[Face, ...], recordings: tuple[Recording, ...]
-) -> tuple[tuple[Face, ...], tuple[Notice, ...]]:
-    """The faces that speak, left to right: the largest, as many as there are recordings."""
+def _choose_speakers(request: Request) -> tuple[tuple[Face, ...], tuple[Notice, ...]]:
+    """The faces that speak: those chosen, else the largest, left to right, one a recording."""
+    faces, recordings = request.picture.faces, request.recordings
+    if request.speakers:
+        return tuple(Face(box, score=1.0) for box in request.speakers), ()
     if not faces:
         return (), (Notice("no_face", "No face was found. The middle of the picture is used."),)
     if len(recordings) > len(faces):
@@ -151,7 +152,9 @@ def _faces_to_keep(faces: tuple[Face, ...], speaking: tuple[Face, ...]) -> tuple
     if not speaking:
         return ()
     least = NOTABLE_FACE * min(face.box.height for face in speaking)
-    return tuple(face for face in faces if face in speaking or face.box.height >= least)
+    boxes = [face.box for face in speaking]
+    near = (face for face in faces if face.box.height >= least and face.box not in boxes)
+    return *speaking, *near
 
 
 def _frame_warnings(

@@ -127,6 +127,7 @@ class CropChoice:
 class Request:
     """What the person asked for. `recordings` holds one or two, left speaker first.
 
+    `speakers`: the face of each recording's speaker, when someone chose them; empty: the largest.
     `quality` names a preset; `steps` overrides its sampling steps; `seed` is 0 to 2**32 - 1.
     """
 
@@ -136,6 +137,7 @@ class Request:
     shape: Shape = Shape.LANDSCAPE
     trim: Trim | None = None
     crop: CropChoice | None = None
+    speakers: tuple[Box, ...] = ()
     quality: str = "draft"
     prompt: str = ""
     seed: int = 42
@@ -143,6 +145,12 @@ class Request:
 
     def __post_init__(self) -> None:
         require_one_or_two(len(self.recordings))
+        if self.speakers and len(self.speakers) != len(self.recordings):
+            raise InputError(
+                InputCode.BAD_OPTION,
+                f"Speakers chosen: {len(self.speakers)}, recordings: {len(self.recordings)}. "
+                "Give each speaker a recording.",
+            )
         if not 0 <= self.seed < 2**32:
             raise InputError(
                 InputCode.BAD_OPTION,

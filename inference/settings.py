@@ -18,6 +18,10 @@ class Settings:
     data: Path = Path("data")
     max_seconds: float = 40.0
     max_draft_seconds: float = 120.0
+    running: int = 1  # jobs at work at a time, of each engine family
+    queue: int = 50  # jobs waiting, of everyone
+    queue_per_person: int = 5
+    keep_days: int = 7
 
     def longest_s(self, family: EngineFamily) -> float:
         """The longest recording, in seconds, that an engine family takes."""
@@ -36,6 +40,10 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         max_draft_seconds=_seconds(
             values, "PORTRAIT_MAX_DRAFT_SECONDS", Settings.max_draft_seconds
         ),
+        running=_count(values, "PORTRAIT_RUNNING", Settings.running),
+        queue=_count(values, "PORTRAIT_QUEUE", Settings.queue),
+        queue_per_person=_count(values, "PORTRAIT_QUEUE_PER_PERSON", Settings.queue_per_person),
+        keep_days=_count(values, "PORTRAIT_KEEP_DAYS", Settings.keep_days),
     )
 
 
@@ -52,3 +60,14 @@ def _seconds(values: Mapping[str, str], name: str, default: float) -> float:
             InputCode.BAD_OPTION, f"{name} is {text!r}. Set it to seconds from 0.4 to 600."
         )
     return seconds
+
+
+def _count(values: Mapping[str, str], name: str, default: int) -> int:
+    text = values.get(name)
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1000):
+        raise InputError(
+            InputCode.BAD_OPTION, f"{name} is {text!r}. Set it to a whole number from 1 to 1000."
+        )
+    return int(text)

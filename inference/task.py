@@ -15,6 +15,7 @@ PLAN = "plan.json"
 SOUND = "sound.wav"
 RESULT = "result.mp4"
 PREVIEW = "frames/latest.jpg"
+OUTPUTS = ("frames", "windows", "growing", SOUND, RESULT)  # what carrying it out leaves
 
 
 def voice_name(index: int) -> str:
@@ -27,6 +28,11 @@ def segment_name(index: int) -> str:
     return f"windows/{index:03d}.mp4"
 
 
+def growing_name(index: int) -> str:
+    """File name of the film, with its sound, up to and with window `index`, from 0."""
+    return f"growing/{index:03d}.mp4"
+
+
 @dataclass(frozen=True)
 class Task:
     """One piece of work. `folder` holds the clean picture and recordings and takes the results."""
@@ -36,9 +42,11 @@ class Task:
     folder: Path
 
     def path(self, name: str) -> Path:
-        """The file of that name in the folder; its parent folders are made."""
+        """The file of that name in the folder; a folder inside it is made, itself it is not:
+        one that was deleted stays so."""
         path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.parent != self.folder:
+            path.parent.mkdir(exist_ok=True)
         return path
 
     def save(self) -> None:

@@ -1,50 +1,71 @@
 """Carries out one job and writes down what happens: `python -m inference.worker FOLDER`.
 
-Exit status: 0 when the job finished or was cancelled, 1 when it failed.
+Exit status: 0 when the job finished or was cancelled, 1 when it failed or another worker has it.
 """
 
+import importlib
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
-from inference import jobs
+from inference import history, jobfolder, lock
 from inference.engines.base import Engine
 from inference.engines.select import select_engine
 from inference.errors import FaultCode, PortraitError
-from inference.events import FINAL, Event, Failed
-from inference.task import load_task
+from inference.events import FINAL, Event, Failed, Stage, StageName, Window
+from inference.task import Task, load_task
 from presets.quality import PRESETS
 
 logger = logging.getLogger(__name__)
 
 Selector = Callable[[str], Engine]
+STARTING = Stage(StageName.STARTING, "Starting")
 _BROKE = "Something broke on our side. Try again."
+
+
+class Film(Protocol):
+    """What of the video can be played already; see `inference.media.growing`."""
+
+    def add(self, window: Window) -> None: ...
+
+    def end(self) -> None: ...
 
 
 def run(folder: Path, select: Selector = select_engine) -> Event:
     """The final event of the job in `folder`, after every event was written to its history.
 
-    `select` gives the engine for the name of the quality's engine family.
+    `select` gives the engine for the name of the quality's engine family. Windows that the
+    history has from an earlier start are not told again.
     """
-    history = jobs.History(folder)
-    for event in _carry_out(folder, select):
-        history.append(event)
+    known = {r.event.index for r in history.events(folder) if isinstance(r.event, Window)}
+    written = history.History(folder)
+    written.append(STARTING)
+    for event in _carry_out(folder, select, known):
+        written.append(event)
         if isinstance(event, Failed):
             logger.error("%s: %s %s", event.code, event.message, event.details)
     return event
 
 
-def _carry_out(folder: Path, select: Selector) -> Iterator[Event]:
-    """The engine's events, the last of them final whatever the engine does."""
+def _carry_out(folder: Path, select: Selector, known: set[int]) -> Iterator[Event]:
+    """The engine's events but `known` windows, the last of them final whatever the engine does."""
     try:
         task = load_task(folder)
         engine = select(PRESETS[task.plan.quality].engine)
-        for event in engine.generate(task, partial(jobs.is_cancelled, folder)):
+        film = _film(task)
+        for event in engine.generate(task, partial(jobfolder.is_cancelled, folder)):
+            if isinstance(event, Window):
+                if event.index in known:
+                    continue
+                _attempt(partial(film.add, event))
             yield event
             if isinstance(event, FINAL):
+                _attempt(film.end)
                 return
         yield Failed(FaultCode.INTERNAL, _BROKE, f"{engine.name} ended without a final event")
     except PortraitError as error:
@@ -53,10 +74,35 @@ def _carry_out(folder: Path, select: Selector) -> Iterator[Event]:
         yield Failed(FaultCode.INTERNAL, _BROKE, traceback.format_exc())
 
 
-def main(arguments: list[str], select: Selector = select_engine) -> int:
-    """Run the job in the folder named by the one argument; returns the exit status."""
+def _film(task: Task) -> Film:
+    # by name, so that a worker says that it starts before it loads what reads and writes media
+    film: Film = importlib.import_module("inference.media.growing").GrowingFilm(task)
+    return film
+
+
+def _attempt(step: Callable[[], None]) -> None:
+    """Without a growing film a job is as good."""
+    try:
+        step()
+    except Exception:
+        logger.exception("the growing film was left out")
+
+
+def main(arguments: list[str], select: Selector = select_engine) -> int | str:
+    """Run the job in the folder named by the one argument; returns the exit status, or what to
+    say with status 1."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    return int(isinstance(run(Path(arguments[0]), select), Failed))
+    folder = Path(arguments[0])
+    if not folder.is_dir():
+        return f"There is no job in {folder}."
+    descriptor = lock.inherited(folder / jobfolder.LOCK)
+    if descriptor is None:
+        descriptor = lock.take(folder / jobfolder.LOCK)
+        if descriptor is None:
+            return "Another worker has this job already."
+        lock.write_holder(descriptor, os.getpid())
+        (folder / jobfolder.WAITING).unlink(missing_ok=True)  # it is at work now
+    return int(isinstance(run(folder, select), Failed))
 
 
 if __name__ == "__main__":

@@ -17,4 +17,5 @@ PRESETS: dict[str, Preset] = {
         Preset("best", "Best", _MULTITALK, 40, 3, overlap=25, start_s=20.0, step_s=2.0),
     )
 }
+DRAFT_QUALITY, DEFAULT_QUALITY = "draft", "balanced"  # of a draft; of a final video unless chosen
 GPU_DOLLARS_PER_HOUR = 3.95  # H100, Modal's price list of July 2026

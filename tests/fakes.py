@@ -1,8 +1,10 @@
 """A scripted engine: says what it is told to say and leaves the files that it speaks of.
 
-`python -m tests.fakes FOLDER` is `inference.worker` with this engine, a little slowed down.
+`python -m tests.fakes FOLDER` is `inference.worker` with this engine for every family, slowed down
+by SCRIPTED_PAUSE_S seconds an event.
 """
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -60,7 +62,8 @@ def result(plan: Plan) -> Result:
 class ScriptedEngine:
     """Yields `events` (those of `script` when there are none), `pause_s` apart, and their files.
 
-    After a cancel it keeps the windows it has, as the contract asks.
+    After a cancel it keeps the windows it has, as the contract asks; windows that an earlier start
+    has finished are told of again, but not made again.
     """
 
     events: Sequence[Event] | None = None
@@ -71,24 +74,32 @@ class ScriptedEngine:
         return Availability(True)
 
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
-        kept = 0
+        kept = window = 0
         for number, event in enumerate(script(task.plan) if self.events is None else self.events):
             if number and cancelled():
                 if kept:
                     write_video(task.path(RESULT), kept)
                 yield Cancelled(kept, RESULT if kept else None)
                 return
-            time.sleep(self.pause_s)
+            if (task.folder / segment_name(window)).exists():
+                if isinstance(event, Frame | Step):
+                    continue
+            else:
+                time.sleep(self.pause_s)
             self._leave_files(task, event, kept, number)
-            kept = event.frames_done if isinstance(event, Window) else kept
+            if isinstance(event, Window):
+                kept, window = event.frames_done, event.index + 1
             yield event
 
     def _leave_files(self, task: Task, event: Event, kept: int, number: int) -> None:
         if isinstance(event, Frame):
             shade = np.full((32, 64, 3), 8 * number % 256, np.uint8)
-            Image.fromarray(shade).save(task.path(event.path), "JPEG")
+            part = task.path(f"{event.path}.part")
+            Image.fromarray(shade).save(part, "JPEG")
+            part.replace(task.folder / event.path)
         elif isinstance(event, Window):
-            write_video(task.path(event.path), event.frames_done - kept)
+            if not task.path(event.path).exists():
+                write_video(task.path(event.path), event.frames_done - kept)
         elif isinstance(event, Finished):
             write_video(task.path(event.result.path), event.result.frames)
 
@@ -101,4 +112,5 @@ def write_video(path: Path, frames: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(worker.main(sys.argv[1:], lambda name: ScriptedEngine(pause_s=0.1)))
+    pause_s = float(os.environ.get("SCRIPTED_PAUSE_S", "0.1"))
+    sys.exit(worker.main(sys.argv[1:], lambda name: ScriptedEngine(pause_s=pause_s)))

@@ -1,207 +1,348 @@
-"""Files given to the page are taken in or refused in a sentence; jobs are made of them."""
+"""What a person does on the page ends on their desk, whatever becomes of browser and server."""
 
 import errno
-import os
+import secrets
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from PIL import Image
 
-from inference import jobs
+from inference import queue
+from inference.jobs import Jobs, State
+from inference.queue import Dispatcher
+from inference.request import CropChoice
 from inference.settings import Settings
 from tests.bad_files import write_wav
-from tests.media import ASTRONAUT, DRAWN_ONE, VOICE_A
-from ui.handlers import Handlers, Job
-from ui.views import CardView, GivenPicture, GivenVoice, StageView
+from tests.media import ASTRONAUT, DRAWN_ONE, VOICE_A, VOICE_B
+from ui import inputs
+from ui.handlers import Handlers
+from ui.state import Phase, Shown
+from ui.uploads import Uploads
 
+ME, YOU = "a" * 64, "b" * 64
 PATIENCE_S = 60
-T = TypeVar("T")
 
 
 @pytest.fixture
-def handlers(tmp_path: Path) -> Handlers:
-    return Handlers(Settings(data=tmp_path / "data", max_draft_seconds=10))
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data=tmp_path / "data", max_draft_seconds=20)
+
+
+class Person:
+    """Someone at the page of a server that starts jobs."""
+
+    def __init__(self, settings: Settings, owner: str = ME) -> None:
+        self.data, self.owner = settings.data, owner
+        self.jobs = Jobs(settings)
+        self._handlers = Handlers(settings, self.jobs, Uploads(settings.data))
+
+    def do(self, name: str, /, **values: object) -> Shown:
+        return self._handlers.act(self.owner, {"do": name, **values})
+
+    def give(self, kind: str, file: Path, **values: object) -> Shown:
+        """Upload `file` and say what it is."""
+        upload = secrets.token_hex(16)
+        target = self.data / "uploads" / self.owner / upload
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, target)
+        return self.do(kind, upload=upload, name=file.name, **values)
+
+    def until(self, *phases: Phase) -> Shown:
+        """The page once it has come that far."""
+        end = time.monotonic() + PATIENCE_S
+        while (shown := self.do("refresh")).phase not in phases:
+            assert time.monotonic() < end, shown.phase
+            time.sleep(0.05)
+        return shown
+
+    def history(self) -> list[str]:
+        shown = self.do("refresh", view="history")
+        assert shown.history is not None and len(shown.history) == shown.count
+        return [job.id for job in shown.history]
 
 
 @pytest.fixture
-def given(handlers: Handlers, tmp_path: Path) -> tuple[GivenPicture, GivenVoice]:
-    picture, _ = last(handlers.give_picture(upload(tmp_path, ASTRONAUT), None))
-    voice, _ = last(handlers.give_voice(upload(tmp_path, VOICE_A), None))
-    assert picture and voice
-    return picture, voice
+def me(settings: Settings) -> Iterator[Person]:
+    person = Person(settings)
+    dispatcher = Dispatcher(person.jobs)
+    dispatcher.start()
+    yield person
+    for folder in person.jobs.owned(ME):
+        person.jobs.delete(folder)
+    dispatcher.close()
 
 
-def upload(tmp_path: Path, source: Path) -> str:
-    """A copy of `source` where Gradio would put it."""
-    target = tmp_path / "data" / "uploads" / "0123" / source.name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(source, target)
-    return str(target)
+@pytest.fixture
+def alone(settings: Settings) -> Person:
+    """Someone whose jobs wait, because nothing starts them."""
+    return Person(settings)
 
 
-def last(answers: Iterator[tuple[T, CardView]]) -> tuple[T, CardView]:
-    *_, answer = answers
-    return answer
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs are carried out by the scripted engine, which is quick."""
+    monkeypatch.setattr(queue, "WORKER", "tests.fakes")
 
 
 def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-def folders(tmp_path: Path) -> set[str]:
-    return {path.name for path in (tmp_path / "data" / "jobs").glob("*")}
+def drafted(person: Person) -> Shown:
+    person.do("example", name="astronaut")
+    return person.until(Phase.DRAFT)
 
 
-def until_ended(handlers: Handlers, job: Job) -> StageView:
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        view = handlers.follow(job)
-        if not view.polling:
-            return view
-        time.sleep(0.05)
-    raise AssertionError("the job did not end")
+def test_an_example_is_drafted_by_itself_and_still_there_for_a_new_server(
+    me: Person, settings: Settings
+) -> None:
+    shown = me.do("example", name="astronaut")
+    assert shown.problem is None
+    assert shown.phase is Phase.DRAFTING
+    assert shown.plan and shown.plan.frames == 197
+    assert shown.framed and len(shown.framed.faces) == 1
+    assert me.until(Phase.DRAFT).job
+
+    again = Person(settings).do("refresh")
+    assert again.phase is Phase.DRAFT
+    assert again.desk == me.do("refresh").desk
+    assert again.job and again.job.name == "Astronaut" and again.count == 1
+    job = settings.data / "jobs" / again.job.id
+    assert {"picture.png", "voice-1.wav", "crop.jpg", "result.mp4"} <= files(job)
+    assert Person(settings, YOU).do("refresh").phase is Phase.START
+    assert files(settings.data / "uploads") == set()
 
 
-def test_a_picture_is_taken_in_and_its_crop_is_shown(handlers: Handlers, tmp_path: Path) -> None:
-    first, (given, view) = handlers.give_picture(upload(tmp_path, ASTRONAUT), None)
-    assert "Looking for the face" in first[1].below
-    assert given is not None and len(given.picture.faces) == 1
-    folder = tmp_path / "data" / "jobs" / given.job
-    assert files(folder) == {"picture.png", "crop.jpg"}
-    with Image.open(folder / "crop.jpg") as crop:
+def test_two_people_in_turn(alone: Person) -> None:
+    shown = alone.do("example", name="pair")
+    assert shown.plan and [speaker.audio for speaker in shown.plan.speakers] == [0, 1]
+    assert shown.plan.recording_s == 13.55
+    together = alone.do("set", field="speaking", value="together")
+    assert together.phase is Phase.DRAFTING
+    assert together.plan and together.plan.recording_s == 7.75
+    swapped = alone.do("swap")
+    assert swapped.desk.voices == together.desk.voices[::-1]
+    assert swapped.job and together.job and swapped.job.id != together.job.id
+
+
+def test_the_crop_is_the_exact_frame(alone: Person) -> None:
+    shown = alone.give("picture", ASTRONAUT)
+    assert shown.phase is Phase.START and shown.framed
+    desk = alone.data / "desks" / ME
+    with Image.open(desk / shown.framed.picture) as crop:
         assert crop.size == (896, 448)
-    assert f"/media/{given.job}/crop.jpg" in view.above
-    assert files(tmp_path / "data" / "uploads") == set()
+    square = alone.do("set", field="shape", value="square")
+    assert square.framed and square.framed.picture != shown.framed.picture
+    with Image.open(desk / square.framed.picture) as crop:
+        assert crop.size == (640, 640)
+    assert len(files(desk)) == 4  # desk.json, picture, its preview, the crop
 
 
-def test_another_upload_that_has_just_begun_is_left_alone(
-    handlers: Handlers, tmp_path: Path
-) -> None:
-    source = upload(tmp_path, ASTRONAUT)
-    begun, lost = (tmp_path / "data" / "uploads" / name for name in ("tmp_new", "tmp_old"))
-    for path in (begun, lost):
-        path.touch()
-    os.utime(lost, (0, 0))
-    last(handlers.give_picture(source, None))
-    assert begun.exists() and not lost.exists()
+def test_another_version_replaces_the_draft_when_it_is_there(me: Person, scripted: None) -> None:
+    first = drafted(me).job
+    shown = me.do("set", field="shape", value="square")
+    assert shown.phase is Phase.DRAFTING
+    assert first and shown.before and shown.before.id == first.id
+    second = me.until(Phase.DRAFT)
+    assert second.before is None and second.job
+    assert me.history() == [second.job.id]
 
 
-def test_a_new_picture_takes_the_place_of_the_one_before(
-    handlers: Handlers, tmp_path: Path
-) -> None:
-    before, _ = last(handlers.give_picture(upload(tmp_path, ASTRONAUT), None))
-    after, _ = last(handlers.give_picture(upload(tmp_path, DRAWN_ONE), before))
-    assert after is not None
-    assert folders(tmp_path) == {after.job}
+def test_a_kept_draft_and_one_of_other_files_are_not_replaced(me: Person, scripted: None) -> None:
+    first = drafted(me).job
+    assert me.do("keep").phase is Phase.KEPT
+    me.do("set", field="shape", value="square")
+    second = me.until(Phase.DRAFT).job
+    me.give("voice", VOICE_B, slot=0)
+    third = me.until(Phase.DRAFT).job
+    assert first and second and third
+    assert me.history() == [third.id, second.id, first.id]
 
 
-def test_a_picture_that_can_not_be_used_leaves_everything_as_it_was(
-    handlers: Handlers, tmp_path: Path
-) -> None:
-    before, _ = last(handlers.give_picture(upload(tmp_path, ASTRONAUT), None))
-    blank = tmp_path / "blank.png"
-    Image.new("RGB", (400, 300), "grey").save(blank)
-    for bad, sentence in ((VOICE_A, "picture"), (blank, "No face was found in this picture.")):
-        after, view = last(handlers.give_picture(upload(tmp_path, bad), before))
-        assert after == before is not None
-        assert 'role="alert"' in view.message and sentence in view.message
-        assert folders(tmp_path) == {before.job}
-        assert files(tmp_path / "data" / "uploads") == set()
+def test_what_was_not_finished_makes_room_for_the_next_draft(alone: Person) -> None:
+    first = alone.do("example", name="astronaut").job
+    second = alone.do("set", field="shape", value="portrait").job
+    assert first and second and alone.history() == [second.id]
+    assert alone.jobs.folder(first.id) is None
+
+
+def test_nothing_is_drafted_while_an_editor_is_open(alone: Person) -> None:
+    first = alone.do("example", name="astronaut").job
+    alone.do("edit", what="framing")
+    moved = alone.do("crop", left=20, top=10, width=400)
+    assert first and moved.job and moved.job.id == first.id
+    assert moved.framed and moved.framed.crop.left == 20
+    closed = alone.do("edit", what="")
+    assert closed.job and closed.job.id != first.id
+    assert closed.job.plan.crop == moved.framed.crop
+    assert closed.desk.choices.crop == CropChoice(20, 10, 400)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "level", "sentence"),
+    ("kind", "content", "code", "place"),
     [
-        (12, 0.1, "This recording is 12 s long; 10 s is the most. Choose a shorter one."),
-        (0.2, 0.1, "This recording is 0.2 s long"),
-        (2, 0, "No voice is heard"),
+        ("picture", b"This is no picture.", "not_a_picture", "picture"),
+        ("voice", b"This is no recording.", "not_a_recording", "voice-1"),
     ],
 )
-def test_a_recording_that_can_not_be_used_is_refused_in_a_sentence(
-    handlers: Handlers, tmp_path: Path, seconds: float, level: float, sentence: str
+def test_a_file_that_can_not_be_used_leaves_what_is_there(
+    alone: Person, tmp_path: Path, kind: str, content: bytes, code: str, place: str
 ) -> None:
-    bad = write_wav(tmp_path / "bad.wav", seconds, level)
-    after, view = last(handlers.give_voice(upload(tmp_path, bad), None))
-    assert after is None
-    assert sentence in view.message
-    assert folders(tmp_path) == set()
+    before = alone.do("example", name="astronaut")
+    (tmp_path / "bad").write_bytes(content)
+    values = {"slot": 1} if kind == "voice" else {}
+    shown = alone.give(kind, tmp_path / "bad", **values)
+    assert shown.problem and (shown.problem.code, shown.problem.place) == (code, place)
+    assert shown.desk == before.desk
+    assert files(alone.data / "uploads") == set()
+    assert len(files(alone.data / "desks")) == 5
 
 
-def test_what_is_missing_is_asked_for(
-    handlers: Handlers, given: tuple[GivenPicture, GivenVoice]
+def test_short_silent_and_long_recordings(alone: Person, tmp_path: Path) -> None:
+    alone.give("picture", ASTRONAUT)
+    for name, seconds, amplitude, code in (
+        ("short", 0.2, 0.5, "too_short"),
+        ("silent", 2.0, 0.0, "silent"),
+    ):
+        path = tmp_path / f"{name}.wav"
+        write_wav(path, seconds, amplitude)
+        shown = alone.give("voice", path, slot=0)
+        assert shown.problem and shown.problem.code == code
+        assert shown.desk.voices == (None, None)
+    write_wav(tmp_path / "long.wav", 22.0, 0.5)
+    shown = alone.give("voice", tmp_path / "long.wav", slot=0)
+    assert shown.problem and shown.problem.code == "too_long"
+    assert "--trim" not in shown.problem.message
+    assert shown.job is None and shown.desk.voices[0]  # it is kept, to be trimmed
+    trimmed = alone.do("trim", start="2", end="9.5")
+    assert trimmed.problem is None and trimmed.phase is Phase.DRAFTING
+    assert trimmed.plan and trimmed.plan.recording_s == 7.5
+
+
+def test_a_picture_without_a_face_says_so_until_there_is_another(
+    alone: Person, tmp_path: Path
 ) -> None:
-    picture, voice = given
-    assert "Add a portrait and a recording" in handlers.arrange(None, None).head
-    assert "Add the recording" in handlers.arrange(picture, None).head
-    assert "Add the portrait" in handlers.arrange(None, voice).head
-    ready = handlers.arrange(picture, voice)
-    assert ready.go.startswith("Make the draft · about ")
-    assert "197 frames, 7.88 s (4 windows)" in ready.under
+    Image.new("RGB", (640, 480), "teal").save(tmp_path / "wall.png")
+    alone.give("voice", VOICE_A, slot=0)
+    alone.give("picture", tmp_path / "wall.png")
+    shown = alone.do("refresh")
+    assert shown.phase is Phase.START and shown.count == 0
+    assert shown.problem and (shown.problem.code, shown.problem.place) == ("no_face", "picture")
+    middle = alone.do("middle")
+    assert middle.phase is Phase.UNDRAFTED and middle.count == 0
+    assert alone.give("picture", DRAWN_ONE).phase is Phase.DRAFTING
 
 
-def test_a_job_has_its_own_inputs_and_shows_its_video(
-    handlers: Handlers,
-    given: tuple[GivenPicture, GivenVoice],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_an_upload_that_is_gone_is_a_sentence(alone: Person) -> None:
+    shown = alone.do("picture", upload="0" * 32, name="a.png")
+    assert shown.problem and shown.problem.place == "picture"
+    assert shown.problem.message.endswith(".")
+
+
+def test_one_who_waits_long_enough_is_told_and_keeps_the_inputs(settings: Settings) -> None:
+    person = Person(replace(settings, queue=0))
+    shown = person.do("example", name="astronaut")
+    assert shown.problem and (shown.problem.code, shown.problem.place) == ("queue_full", "stage")
+    assert shown.desk.picture and shown.framed and shown.count == 0
+    assert files(settings.data / "jobs") == set()
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(errno.ENOSPC, "full"), "The disk is full"),
+        (ZeroDivisionError("secret"), "Something broke on our side"),
+    ],
+)
+def test_a_fault_of_ours_is_a_sentence_too(
+    alone: Person, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
 ) -> None:
-    monkeypatch.setattr(jobs, "WORKER", "tests.fakes")
-    job, view = handlers.make(*given)
-    assert job is not None and view.polling and view.stop and not view.inputs
-    for one in given:
-        handlers.forget(one)
-    assert folders(tmp_path) == {job.id}
-    done = until_ended(handlers, job)
-    assert f'<video src="/media/{job.id}/result.mp4"' in done.frame
-    assert f'href="/media/{job.id}/result.mp4"' in done.beside
-    folder = tmp_path / "data" / "jobs" / job.id
-    assert {"picture.png", "crop.jpg", "voice-1.wav", "plan.json"} <= files(folder)
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(inputs, "read_picture", fail)
+    shown = alone.give("picture", ASTRONAUT)
+    assert shown.problem and message in shown.problem.message
+    assert "secret" not in shown.problem.message
 
 
-def test_a_stopped_job_shows_what_it_has(
-    handlers: Handlers,
-    given: tuple[GivenPicture, GivenVoice],
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_draft_is_stopped_and_started_again(me: Person, scripted: None) -> None:
+    me.do("example", name="astronaut")
+    me.do("stop")
+    shown = me.until(Phase.STOPPED, Phase.DRAFT)
+    if shown.phase is Phase.STOPPED:
+        me.do("restart")
+        assert me.until(Phase.DRAFT).count == 1
+
+
+def test_history_opens_uses_and_deletes_ones_own(me: Person, scripted: None) -> None:
+    first = drafted(me)
+    assert first.job
+    me.do("again")
+    assert me.do("refresh").phase is Phase.START
+    me.do("example", name="portrait")
+    second = me.until(Phase.DRAFT).job
+    assert second and me.history() == [second.id, first.job.id]
+
+    opened = me.do("open", job=first.job.id)
+    assert opened.phase is Phase.KEPT and opened.job and opened.job.id == first.job.id
+    assert opened.desk.picture == first.desk.picture
+    assert (me.data / "desks" / ME / first.desk.voices[0].file).exists()  # type: ignore[union-attr]
+
+    me.do("use", job=second.id)
+    used = me.until(Phase.DRAFT)
+    assert used.job and used.job.id not in (first.job.id, second.id)
+    assert used.desk.picture and used.desk.picture.name == "Drawn portrait"
+
+    asked = me.do("delete", job=used.job.id)
+    assert asked.desk.deleting and asked.desk.selected == used.job.id
+    assert not me.do("delete-not").desk.deleting
+    gone = me.do("delete-sure", job=used.job.id)
+    assert gone.phase is Phase.START and gone.desk.picture is None
+    assert me.history() == [second.id, first.job.id]
+    assert files(me.data / "desks") == {f"{ME}/desk.json"}
+    assert not (me.data / "jobs" / used.job.id).exists()
+
+
+@pytest.mark.parametrize("name", ["select", "open", "use", "delete", "delete-sure"])
+def test_nobody_reaches_the_job_of_another(
+    me: Person, settings: Settings, scripted: None, name: str
 ) -> None:
-    monkeypatch.setattr(jobs, "WORKER", "tests.fakes")
-    job, _ = handlers.make(*given)
-    assert job is not None
-    stopping = handlers.stop(job)
-    assert "Stopping" in stopping.beside and not stopping.stop
-    ended = until_ended(handlers, job)
-    assert "Stopped" in ended.head and ended.go == "Try again"
+    job = drafted(me).job
+    assert job
+    you = Person(settings, YOU)
+    shown = you.do(name, job=job.id)
+    assert shown.problem and shown.problem.place == "history"
+    assert shown.desk.selected is None and shown.desk.picture is None and shown.count == 0
+    assert me.history() == [job.id]
 
 
-def test_a_failed_job_says_so_and_can_be_tried_again(
-    handlers: Handlers,
-    given: tuple[GivenPicture, GivenVoice],
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_final_video_is_made_once_of_the_draft(
+    me: Person, scripted: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "WORKER", "no.such.module")
-    job, _ = handlers.make(*given)
-    assert job is not None
-    ended = until_ended(handlers, job)
-    assert 'role="alert"' in ended.under and "Traceback" not in ended.under
-    assert f"Job {job.id[:4]}-{job.id[4:8]}" in ended.under
-    assert ended.go == "Try again" and ended.inputs
+    drafted(me)
+    me.do("set", field="quality", value="fast")
+    made = me.do("make")
+    assert made.phase in (Phase.WAITING, Phase.MAKING) and made.job
+    assert made.job.plan.quality == "fast" and not made.job.is_draft
+    assert me.do("make").count == 2
+    shown = me.until(Phase.RESULT)
+    assert shown.job and shown.job.state is State.FINISHED and shown.job.id == made.job.id
+    assert me.do("version").phase is Phase.DRAFT
+    assert me.do("open", job=made.job.id).phase is Phase.RESULT
 
 
-def test_a_full_disk_is_said_and_the_plan_stays(
-    handlers: Handlers,
-    given: tuple[GivenPicture, GivenVoice],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def fill(task: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(jobs, "start", fill)
-    job, view = handlers.make(*given)
-    assert job is None
-    assert "The disk is full." in view.under
-    assert view.go.startswith("Make the draft")
-    assert folders(tmp_path) == {one.job for one in given}
+def test_the_pulse_beats_when_the_page_changes(me: Person, scripted: None) -> None:
+    look = me._handlers.look
+    seen = {look.pulse(ME)}
+    me.do("example", name="astronaut")
+    before = look.pulse(ME)
+    assert before not in seen
+    me.until(Phase.DRAFT)
+    after = look.pulse(ME)
+    assert after != before and look.pulse(ME) == after
+    assert look.pulse(YOU) == look.pulse("c" * 64)

@@ -57,6 +57,26 @@ def test_one_voice_and_several_faces_the_largest_speaks_and_the_person_is_told()
     assert codes(made) == ["more_faces"]
 
 
+def test_whoever_was_chosen_speaks_and_needs_no_warning() -> None:
+    made = plan(LEFT, RIGHT, SMALL, speakers=(SMALL.box,))
+    (speaker,) = made.speakers
+    assert made.crop.left < 800 < 920 < made.crop.left + made.crop.width
+    assert speaker.box[2] - speaker.box[0] == round(120 * 896 / made.crop.width)
+    assert "more_faces" not in codes(made)
+
+
+def test_a_box_drawn_by_hand_speaks_where_no_face_was_found() -> None:
+    drawn = Box(100, 100, 300, 340)
+    made = plan(speakers=(drawn,))
+    assert len(made.speakers) == 1
+    assert made.warnings == ()
+
+
+def test_every_chosen_speaker_needs_a_recording() -> None:
+    with pytest.raises(InputError, match="Speakers chosen: 2, recordings: 1"):
+        plan(LEFT, RIGHT, speakers=(LEFT.box, RIGHT.box))
+
+
 def test_two_voices_go_to_the_two_largest_left_to_right() -> None:
     made = plan(LEFT, SMALL, RIGHT, recordings=(LOUD, LOUD))
     assert [speaker.audio for speaker in made.speakers] == [0, 1]

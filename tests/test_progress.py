@@ -1,11 +1,13 @@
 """What the page shows of a job follows from its history alone."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from inference.events import Event, Failed, Frame, Record, Stage, StageName, Step
-from inference.plan import Plan
+from inference.events import Window as WindowDone
+from inference.plan import Plan, make_plan
 from inference.task import Task
 from tests.fakes import script
 from ui import progress
@@ -20,7 +22,7 @@ def at(seconds: float) -> datetime:
 
 def read(plan: Plan, events: list[tuple[float, Event]], now: float) -> Progress:
     records = [Record(seq, event, at(time)) for seq, (time, event) in enumerate(events)]
-    return progress.read(records, plan, START, at(now))
+    return progress.read(records, plan, at(now))
 
 
 def stage(name: StageName) -> Stage:
@@ -31,16 +33,16 @@ def step(done: int, window: int, eta_s: float | None = None) -> Step:
     return Step(done, 4, window, 2, eta_s)
 
 
-def test_before_the_first_event_the_plan_tells_the_time(task: Task) -> None:
-    shown = read(task.plan, [], now=1)
+def test_before_the_first_step_the_plan_tells_the_time(task: Task) -> None:
+    shown = read(task.plan, [(2, stage(StageName.STARTING))], now=3)
     assert shown.left_s == pytest.approx(task.plan.estimate.seconds - 1)
-    assert (shown.share, shown.stages, shown.preview, shown.final) == (0, (), None, None)
+    assert (shown.share, shown.preview, shown.final) == (0, None, None)
 
 
 def test_a_plan_that_was_too_hopeful_claims_no_time(task: Task) -> None:
     seconds = task.plan.estimate.seconds
     for now in (0.9 * seconds, seconds, 1000):
-        assert read(task.plan, [], now).left_s is None
+        assert read(task.plan, [(0, stage(StageName.STARTING))], now).left_s is None
 
 
 def test_stages_last_until_the_next_one_begins(task: Task) -> None:
@@ -69,14 +71,14 @@ def test_no_stage_goes_on_after_the_end(task: Task) -> None:
     ]
     shown = read(task.plan, events, now=60)
     assert shown.stages == (StageShown(StageName.DRAWING, 3),)
-    assert shown.elapsed_s == 4
+    assert shown.elapsed_s == 3
     assert shown.final == Failed("internal", "It broke.")
 
 
 def test_the_share_counts_frames_and_never_falls(task: Task) -> None:
     records = [Record(seq, event, at(seq)) for seq, event in enumerate(script(task.plan))]
     shares = [
-        progress.read(records[:count], task.plan, START, at(count)).share
+        progress.read(records[:count], task.plan, at(count)).share
         for count in range(len(records) + 1)
     ]
     assert shares == sorted(shares)
@@ -86,14 +88,72 @@ def test_the_share_counts_frames_and_never_falls(task: Task) -> None:
     assert half == pytest.approx(first / task.plan.frames)
 
 
-def test_the_time_left_runs_down_between_steps(task: Task) -> None:
-    events: list[tuple[float, Event]] = [(1, step(1, 0, eta_s=10)), (3, step(2, 0, eta_s=8))]
-    assert read(task.plan, events, now=5).left_s == pytest.approx(6)
+def test_the_time_left_is_as_fast_as_it_went_and_runs_down_between_steps(task: Task) -> None:
+    events: list[tuple[float, Event]] = [
+        (1, stage(StageName.DRAWING)),
+        (2, step(1, 0)),
+        (3, step(2, 0)),
+    ]
+    shown = read(task.plan, events, now=3)
+    assert shown.left_s == pytest.approx(2 * (1 - shown.share) / shown.share)
+    assert read(task.plan, events, now=3.5).left_s == pytest.approx((shown.left_s or 0) - 0.5)
     assert read(task.plan, events, now=60).left_s == 0
 
 
-def test_waiting_in_the_queue_has_no_time_left(task: Task) -> None:
-    assert read(task.plan, [(0, stage(StageName.QUEUED))], now=1).left_s is None
+def test_waiting_in_the_queue_has_no_time_left_and_takes_none(task: Task) -> None:
+    waiting = read(task.plan, [(0, stage(StageName.QUEUED))], now=9)
+    assert (waiting.left_s, waiting.elapsed_s) == (None, 0)
+    events: list[tuple[float, Event]] = [
+        (0, stage(StageName.QUEUED)),
+        (9, stage(StageName.STARTING)),
+    ]
+    assert read(task.plan, events, now=11).elapsed_s == 2
+
+
+def course(plan: Plan, steps: int, start_s: float, step_s: float) -> list[tuple[float, Event]]:
+    """A run that takes `start_s` until the first window, `step_s` for a step of a full one (of a
+    draft: of 81 new frames), and then some for each film and for the sound, which ends it."""
+    now, events = 4.0, [(0.0, stage(StageName.QUEUED)), (4.0, stage(StageName.STARTING))]
+    out: list[tuple[float, Event]] = [*events]
+    now += start_s
+    for index, window in enumerate(plan.windows):
+        frames = len(plan.new_frames(index)) if plan.quality == "draft" else window.frames
+        out.append((now, stage(StageName.WINDOW)))
+        for done in range(1, steps + 1):
+            now += step_s * frames / 81
+            out.append((now, Step(done, steps, index, len(plan.windows))))
+        now += 0.4 * step_s
+        out.append((now, WindowDone(index, "", plan.new_frames(index).stop)))
+    out.append((now, stage(StageName.FINISHING)))
+    return [*out, (now + 0.3 * step_s, Failed("end", "The end."))]
+
+
+@pytest.mark.parametrize("seconds", [2.0, 7.4, 39.9])
+@pytest.mark.parametrize(
+    ("quality", "steps", "start_s", "step_s"),
+    [
+        ("fast", 4, 9, 8.0),
+        ("balanced", 8, 15, 3.2),
+        ("balanced", 8, 45, 9.0),  # a cold start, a slow card
+        ("best", 40, 15, 6.0),
+        ("draft", 12, 0.6, 0.1),
+    ],
+)
+def test_after_the_first_fifth_and_step_the_time_left_is_within_a_third_of_the_truth(
+    task: Task, seconds: float, quality: str, steps: int, start_s: float, step_s: float
+) -> None:
+    recording = replace(task.request.recordings[0], samples=round(48_000 * seconds))
+    request = replace(task.request, recordings=(recording,), quality=quality)
+    plan = make_plan(request, 120)
+    events = course(plan, steps, start_s, step_s)
+    began, end = events[1][0], events[-1][0]
+    looks = 400
+    for look in range(looks // 5, looks):
+        now = began + (end - began) * look / looks
+        so_far = [(time, event) for time, event in events if time <= now]
+        shown, truth = read(plan, so_far, now), end - now
+        if shown.step and truth > max(0.05 * (end - began), 3 * step_s):
+            assert shown.left_s == pytest.approx(truth, rel=1 / 3), (look, so_far[-1])
 
 
 def test_the_newest_preview_is_shown(task: Task) -> None:

@@ -1,223 +1,193 @@
-"""What happens on each event of the page: files are taken in, jobs are made and followed.
+"""What an action on the page does: files are taken in, choices made, jobs started and followed.
 
-Every method answers with a view; what goes wrong becomes a sentence on it. Nothing here knows
-Gradio.
+One door, `act`: the action is carried out on the owner's desk, the desk is saved, and the whole
+page is looked at again. What goes wrong becomes a sentence on it. Nothing here knows Gradio.
 """
 
 import logging
-import os
-import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import singledispatchmethod
 from pathlib import Path
 
-from PIL import Image
-
-from inference import jobs
-from inference.errors import (
-    Fault,
-    FaultCode,
-    InputCode,
-    InputError,
-    PortraitError,
-    disk_fault,
-    no_face,
-)
-from inference.framing import PictureSize
-from inference.media.image import render_crop
-from inference.media.sandbox import read_picture, read_recording
-from inference.plan import Plan, make_plan
-from inference.request import SAMPLE_RATE_HZ, Picture, Recording, Request
+from inference.errors import Fault, FaultCode, InputCode, InputError, PortraitError, disk_fault
+from inference.jobs import Jobs
 from inference.settings import Settings
-from inference.task import PICTURE, Task, voice_name
-from presets.quality import PRESETS
-from ui import media, progress, text, views, voice
-from ui.views import CardView, GivenPicture, GivenVoice, StageView
+from ui import text
+from ui.actions import (
+    Action,
+    ForDesk,
+    GivePicture,
+    GiveVoice,
+    InHistory,
+    Refresh,
+    TakeExample,
+    parse,
+)
+from ui.choices import change
+from ui.desk import Desk, Desks
+from ui.drafts import Drafts
+from ui.inputs import Change, Inputs
+from ui.look import DESK_COPY, Look
+from ui.state import Place, Problem, Shown
+from ui.uploads import Uploads
 
 logger = logging.getLogger(__name__)
 
-QUALITY = "draft"
-_UPLOAD = "upload"  # an upload's name until it is read; the person's own name reaches no path
-_UPLOAD_LASTS_S = 600  # at most
-_CROP_QUALITY = 92  # of the JPEG that shows the crop
-_BARS = 84  # that draw a recording in its card
-_ANY_PICTURE = Picture(1, 1)
-_ANY_VOICE = Recording(SAMPLE_RATE_HZ, 1, peak_dbfs=-1.0, level_dbfs=-20.0)
-
-
-@dataclass(frozen=True)
-class Job:
-    """A job that the page follows."""
-
-    id: str
-    plan: Plan
-    started: datetime
+_SWEEP = timedelta(hours=1)  # at most so often
 
 
 class Handlers:
-    """The page's events, for one folder of data."""
+    """The page's actions, for one folder of data."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._data = settings.data
-        self.longest_s = settings.longest_s(PRESETS[QUALITY].engine)
+    def __init__(self, settings: Settings, jobs: Jobs, uploads: Uploads) -> None:
+        self._jobs, self._desks = jobs, Desks(settings.data)
+        self.look = Look(settings, jobs, self._desks)
+        self._inputs = Inputs(self._desks, uploads)
+        self._drafts = Drafts(settings, jobs, self._desks, self.look)
+        self._kept = timedelta(days=settings.keep_days)
+        self._swept = datetime.now(UTC) - _SWEEP
 
-    def give_picture(
-        self, upload: str, before: GivenPicture | None
-    ) -> Iterator[tuple[GivenPicture | None, CardView]]:
-        """Take a picture in; one that can't be used leaves the one before in its place."""
-        yield before, views.picture_card(before, busy=text.PICTURE_READING)
-        try:
-            given = self._take_picture(Path(upload))
-        except Exception as error:
-            yield before, views.picture_card(before, _sentence(error))
-        else:
-            self.forget(before)
-            yield given, views.picture_card(given)
+    def act(self, owner: str, values: Mapping[str, object]) -> Shown:
+        """The page after what a browser sent was done."""
+        self._sweep()
+        done = _attempt(lambda: self._do(parse(values), owner), _place(values))
+        drafted = _attempt(lambda: self._draft(owner), "stage")
+        return self.look.at(owner, done or drafted, values.get("view") == "history")
 
-    def give_voice(
-        self, upload: str, before: GivenVoice | None
-    ) -> Iterator[tuple[GivenVoice | None, CardView]]:
-        """Take a recording in, likewise."""
-        yield before, views.voice_card(before, self.longest_s, busy=text.VOICE_READING)
-        try:
-            given = self._take_voice(Path(upload))
-        except Exception as error:
-            yield before, views.voice_card(before, self.longest_s, _sentence(error))
-        else:
-            self.forget(before)
-            yield given, views.voice_card(given, self.longest_s)
+    def _sweep(self) -> None:
+        """Desks that nobody uses go when their jobs do."""
+        now = datetime.now(UTC)
+        if now - self._swept >= _SWEEP:
+            self._swept = now
+            self._desks.sweep(now - self._kept)
 
-    def arrange(self, picture: GivenPicture | None, voice: GivenVoice | None) -> StageView:
-        """What is there by now: nothing, one of the two, or a plan."""
-        if picture is None or voice is None:
-            return views.waiting(picture, voice)
-        try:
-            return views.planned(picture.job, self._plan(picture, voice)[1])
-        except Exception as error:
-            return views.waiting(picture, voice, _sentence(error))
+    def _draft(self, owner: str) -> None:
+        """What was not drafted yet is, by itself."""
+        with self._desks.lock(owner):
+            desk = self._desks.load(owner)
+            drafted = self._drafts.drafted(owner, desk)
+            if drafted != desk:
+                self._desks.save(owner, drafted)
 
-    def make(self, picture: GivenPicture, voice: GivenVoice) -> tuple[Job | None, StageView]:
-        """Start the job; it has its own copy of the inputs and no longer needs the page."""
-        request, plan = self._plan(picture, voice)
-        try:
-            folder = self._start(request, plan, picture, voice)
-        except Exception as error:
-            return None, views.planned(picture.job, plan, _sentence(error))
-        job = Job(folder.name, plan, datetime.now(UTC))
-        return job, self.follow(job)
+    def _change(self, owner: str, how: Change) -> None:
+        with self._desks.lock(owner):
+            desk = self._drafts.cropped(owner, how(self._desks.load(owner)))
+            self._desks.save(owner, desk)
 
-    def follow(self, job: Job) -> StageView:
-        """Where the job stands now."""
-        folder = self._folder(job.id)
-        shown = progress.read(jobs.events(folder), job.plan, job.started, datetime.now(UTC))
-        if shown.final is not None:
-            return views.ended(job.id, job.plan, shown)
-        return views.running(job.id, job.plan, shown, jobs.is_cancelled(folder))
+    @singledispatchmethod
+    def _do(self, action: Action, owner: str) -> None:
+        """A choice: the desk changes."""
+        self._change(owner, lambda desk: change(action, desk))
 
-    def stop(self, job: Job) -> StageView:
-        """Ask the job to stop; it shows when it has."""
-        jobs.cancel(self._folder(job.id))
-        return self.follow(job)
+    @_do.register
+    def _refresh(self, action: Refresh, owner: str) -> None:
+        """Nothing but looking again."""
 
-    def forget(self, given: GivenPicture | GivenVoice | None) -> None:
-        """Delete what was given; jobs that were made of it keep theirs."""
-        if given is not None:
-            shutil.rmtree(self._folder(given.job), ignore_errors=True)
+    @_do.register
+    def _give_picture(self, action: GivePicture, owner: str) -> None:
+        with self._inputs.picture(owner, action) as lay:
+            self._change(owner, lay)
 
-    def _folder(self, job: str) -> Path:
-        return self._data / jobs.JOBS / job
+    @_do.register
+    def _give_voice(self, action: GiveVoice, owner: str) -> None:
+        with self._inputs.voice(owner, action) as lay:
+            self._change(owner, lay)
 
-    def _start(
-        self, request: Request, plan: Plan, picture: GivenPicture, voice: GivenVoice
-    ) -> Path:
-        """The folder of a new job at work. Raises OSError; nothing is left then."""
-        folder = jobs.new_job(self._data)
-        try:
-            for name in (PICTURE, media.CROP):
-                _link(self._folder(picture.job) / name, folder / name)
-            _link(self._folder(voice.job) / voice_name(0), folder / voice_name(0))
-            jobs.start(Task(request, plan, folder))
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        return folder
+    @_do.register
+    def _take_example(self, action: TakeExample, owner: str) -> None:
+        with self._inputs.example(owner, action) as lay:
+            self._change(owner, lay)
 
-    def _plan(self, picture: GivenPicture, voice: GivenVoice) -> tuple[Request, Plan]:
-        request = Request(picture.picture, (voice.recording,), quality=QUALITY)
-        return request, make_plan(request, self.longest_s)
+    @_do.register
+    def _for_desk(self, action: ForDesk, owner: str) -> None:
+        desk = self._desks.load(owner)
+        job = self.look.own(owner, desk.final or desk.draft)
+        match action.do:
+            case "make":
+                self._change(owner, lambda desk: self._with_final(owner, desk))
+            case "keep":
+                self._change(owner, lambda desk: replace(desk, kept=True))
+            case "middle":
+                self._change(owner, lambda desk: replace(desk, middle=True))
+            case "version":
+                self._change(owner, lambda desk: replace(desk, final=None))
+            case "again":
+                self._change(owner, lambda desk: Desk())
+            case "stop" if job:
+                self._jobs.cancel(job)
+            case "resume" if job:
+                self._jobs.resume(job)
+            case "restart" if job:
+                self._jobs.restart(job)
 
-    def _take_picture(self, upload: Path) -> GivenPicture:
-        """Raises PortraitError: not a picture, too large, no face; OSError: the disk."""
-        with self._received(upload) as folder:
-            picture = read_picture(folder / _UPLOAD, folder / PICTURE)
-            return self._frame(folder, picture)
+    def _with_final(self, owner: str, desk: Desk) -> Desk:
+        """Once only, however often the button was pressed."""
+        if desk.final or self.look.plan(desk)[0] is None:
+            return desk
+        return replace(desk, final=self._drafts.start(owner, desk, desk.choices.quality))
 
-    def _frame(self, folder: Path, picture: Picture) -> GivenPicture:
-        """Writes the crop; which part it shows does not depend on the recording."""
-        if not picture.faces:
-            raise no_face()
-        plan = make_plan(Request(picture, (_ANY_VOICE,), quality=QUALITY), self.longest_s)
-        size = PictureSize(plan.width, plan.height)
-        pixels = render_crop(folder / PICTURE, plan.picture, plan.crop, plan.width, plan.height)
-        Image.fromarray(pixels).save(folder / media.CROP, "JPEG", quality=_CROP_QUALITY)
-        return GivenPicture(folder.name, picture, size, plan.speakers[0].box)
+    @_do.register
+    def _in_history(self, action: InHistory, owner: str) -> None:
+        job = self.look.own(owner, action.job)
+        if job is None:
+            raise InputError(InputCode.NOT_FOUND, text.NOT_THERE)
+        self._change(owner, lambda desk: self._revisited(owner, desk, action, job))
 
-    def _take_voice(self, upload: Path) -> GivenVoice:
-        """Raises PortraitError: no sound, too short, too long, silent; OSError: the disk."""
-        with self._received(upload) as folder:
-            recording = read_recording(folder / _UPLOAD, folder / voice_name(0))
-            if recording.duration_s > self.longest_s:
-                message = text.too_long(recording.duration_s, self.longest_s)
-                raise InputError(InputCode.TOO_LONG, message)
-            Request(_ANY_PICTURE, (recording,))  # refuses what is too short or silent
-            bars = voice.bars(folder / voice_name(0), _BARS)
-            return GivenVoice(folder.name, recording, upload.name, bars)
+    def _revisited(self, owner: str, desk: Desk, action: InHistory, job: Path) -> Desk:
+        """The desk after something was done with one of its owner's jobs."""
+        match action.do:
+            case "select":
+                return replace(desk, selected=job.name, deleting=False)
+            case "delete":
+                return replace(desk, selected=job.name, deleting=True)
+            case "delete-sure":
+                self._jobs.delete(job)
+                on_desk = job.name in (desk.draft, desk.final)
+                return Desk() if on_desk else replace(desk, selected=None, deleting=False)
+        before = self._desks.lay_out(owner, job / DESK_COPY)
+        if action.do == "use":
+            return replace(before, draft=None, drafted="", final=None)
+        return self._opened(owner, before, job)
 
-    @contextmanager
-    def _received(self, upload: Path) -> Iterator[Path]:
-        """A new folder that the uploaded file was moved into. The upload goes when it is read;
-        after an error so does the folder."""
-        folder = jobs.new_job(self._data)
-        try:
-            shutil.move(upload, folder / _UPLOAD)
-            _tidy(upload)
-            yield folder
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        (folder / _UPLOAD).unlink()
+    def _opened(self, owner: str, before: Desk, job: Path) -> Desk:
+        """The desk with that job on show."""
+        if self.look.is_draft(job):
+            drafted = self._drafts.made_of(before)
+            return replace(before, draft=job.name, drafted=drafted, kept=True)
+        return replace(before, final=job.name)
 
 
-def _tidy(upload: Path) -> None:
-    """Remove what Gradio leaves of a moved upload: its own folder and an empty file beside it.
-
-    Such a file may also be another upload that has just begun, so only old ones go.
-    """
-    old = time.time() - _UPLOAD_LASTS_S
-    with suppress(OSError):
-        upload.parent.rmdir()
-        for left in upload.parent.parent.glob("tmp*"):
-            found = left.stat()
-            if not found.st_size and found.st_mtime < old:
-                left.unlink()
-
-
-def _link(source: Path, target: Path) -> None:
-    """Have `target` be the same file; a copy where the file system knows no links."""
+def _attempt(step: Callable[[], None], place: Place) -> Problem | None:
+    """Take a step; what goes wrong becomes a sentence at `place`."""
     try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
+        step()
+    except Exception as error:
+        told = _told(error)
+        return Problem(place, told.code, told.message)
+    return None
 
 
-def _sentence(error: Exception) -> str:
-    """What the page says of an error; one that is ours is logged."""
+def _told(error: Exception) -> PortraitError:
+    """What a person is told of an error; one that is ours is logged."""
+    if isinstance(error, PortraitError):
+        return error
     if isinstance(error, OSError):
-        error = disk_fault(error)
-    elif not isinstance(error, PortraitError):
-        logger.error("the page broke", exc_info=error)
-        error = Fault(FaultCode.INTERNAL, text.BROKE)
-    return error.message
+        return disk_fault(error)
+    logger.error("the page broke", exc_info=error)
+    return Fault(FaultCode.INTERNAL, text.BROKE)
+
+
+def _place(values: Mapping[str, object]) -> Place:
+    """Beside what an action's trouble is told."""
+    match values.get("do"):
+        case "picture":
+            return "picture"
+        case "voice":
+            return "voice-1" if str(values.get("slot")) == "1" else "voice-0"
+        case "trim":
+            return "voice-0"
+        case "select" | "open" | "use" | "delete" | "delete-sure":
+            return "history"
+    return "stage"

@@ -1,14 +1,30 @@
-"""Which files of a job the page may show, and where it finds them."""
+"""The media a page shows: which files there are, where they lie, and the routes that give them out.
 
+Each goes to its owner alone. Anyone else, and anything else, gets one and the same answer, which
+tells nothing of what there is.
+"""
+
+import hmac
 import re
 from pathlib import Path
 
-from inference.jobs import ID, JOBS
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, PlainTextResponse, Response
+from starlette.staticfiles import NotModifiedResponse
+
+from inference.jobs import Jobs
 from inference.task import PREVIEW, RESULT
+from ui.desk import DESKS
+from ui.owner import Owners
 
 CROP = "crop.jpg"  # the picture exactly as it will be used
-_SEGMENT = re.compile(r"windows/\d{3}\.mp4")
-_TYPES = {".jpg": "image/jpeg", ".mp4": "video/mp4"}
+SAVED_AS = "talking-portrait.mp4"  # what a film is called when it is downloaded
+_FILM = re.compile(r"(windows|growing)/[0-9]{3}\.mp4")
+_ON_DESK = re.compile(r"(picture|crop)-[0-9a-f]{32}\.jpg|voice-[0-9a-f]{32}\.wav")
+_TYPES = {".jpg": "image/jpeg", ".mp4": "video/mp4", ".wav": "audio/wav"}
+# A browser may keep the parts of a film that it plays, or each seek would fetch them again; it
+# asks first whether they are still the same, and still its own.
+_HEADERS = {"Cache-Control": "private, no-cache"}
 
 
 def url(job: str, name: str) -> str:
@@ -16,15 +32,69 @@ def url(job: str, name: str) -> str:
     return f"/media/{job}/{name}"
 
 
-def find(data: Path, job: str, name: str) -> Path | None:
-    """The file that an address names, None when it is not one that is given out."""
-    known = name in (CROP, RESULT, PREVIEW) or _SEGMENT.fullmatch(name)
-    if not ID.fullmatch(job) or not known:
+def download_url(job: str) -> str:
+    """The address that saves a job's finished video."""
+    return f"{url(job, RESULT)}?download=1"
+
+
+def desk_url(name: str) -> str:
+    """The address of a file on the desk of whoever asks."""
+    return f"/media/desk/{name}"
+
+
+def routes(data: Path, jobs: Jobs, owners: Owners) -> APIRouter:
+    """The routes to the media in one folder of data."""
+    router = APIRouter()
+
+    @router.api_route("/media/desk/{name}", methods=["GET", "HEAD"])
+    def show_desk(request: Request, name: str) -> Response:
+        return _answer(request, _on_desk(data, owners.owner_of(request.cookies), name))
+
+    @router.api_route("/media/{job}/{name:path}", methods=["GET", "HEAD"])
+    def show_job(request: Request, job: str, name: str) -> Response:
+        return _answer(request, _in_job(jobs, owners.owner_of(request.cookies), job, name))
+
+    return router
+
+
+def not_found() -> Response:
+    """The answer to whoever asks for what is not there, or not theirs."""
+    return PlainTextResponse("There is no such file.", 404)
+
+
+def _on_desk(data: Path, owner: str | None, name: str) -> Path | None:
+    """The file of that name on the owner's desk; None for one that is not given out."""
+    if owner is None or not _ON_DESK.fullmatch(name):
         return None
-    path = data / JOBS / job / name
-    return path if path.is_file() else None
+    return data / DESKS / owner / name
 
 
-def content_type(path: Path) -> str:
-    """What the file is, by its name; the names are ours."""
-    return _TYPES[path.suffix]
+def _in_job(jobs: Jobs, owner: str | None, job: str, name: str) -> Path | None:
+    """The file of that name of the owner's job; None for one that is not given out."""
+    if owner is None or not (name in (CROP, PREVIEW, RESULT) or _FILM.fullmatch(name)):
+        return None
+    folder = jobs.folder(job)
+    if folder is None or not hmac.compare_digest(jobs.owner(folder), owner):
+        return None
+    return folder / name
+
+
+def _answer(request: Request, path: Path | None) -> Response:
+    """The file, or the part of it that was asked for; to be saved, if the address says so."""
+    try:
+        found = path.stat() if path else None
+    except FileNotFoundError:
+        found = None
+    if path is None or found is None:
+        return not_found()
+    saved = path.suffix == ".mp4" and "download" in request.query_params
+    file = FileResponse(
+        path,
+        headers=_HEADERS,
+        media_type=_TYPES[path.suffix],
+        filename=SAVED_AS if saved else None,
+        stat_result=found,
+    )
+    if request.headers.get("if-none-match") == file.headers["etag"]:
+        return NotModifiedResponse(file.headers)
+    return file

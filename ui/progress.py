@@ -1,8 +1,9 @@
 """From a job's history to what its progress shows. Pure: the clock is an argument."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from inference.events import (
     FINAL,
@@ -14,10 +15,14 @@ from inference.events import (
     Stage,
     StageName,
     Step,
+    Window,
 )
 from inference.plan import Plan
+from presets.quality import PRESETS
+from presets.schema import EngineFamily
 
 _DOUBTFUL = 0.3  # part of a plan's time
+_E = TypeVar("_E", Step, Window)
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ class StageShown:
 class Progress:
     """`share` of the frames done, 0 to 1; `left_s` None when nothing tells.
 
-    `preview` numbers the newest preview frame, None before the first.
+    `preview` numbers the newest preview frame, None before the first; `step` and `film` are the
+    newest step and the newest finished window; `windows_s` is how long each of these took.
     """
 
     stages: tuple[StageShown, ...]
@@ -41,23 +47,31 @@ class Progress:
     elapsed_s: float
     preview: int | None
     final: Finished | Failed | Cancelled | None
+    step: Step | None
+    film: Window | None
+    windows_s: tuple[float, ...]
 
 
-def read(records: Sequence[Record], plan: Plan, started: datetime, now: datetime) -> Progress:
-    """What to show at `now` of a job started at `started`; both are aware of their zone."""
+def read(records: Sequence[Record], plan: Plan, now: datetime) -> Progress:
+    """What to show at `now`, which is aware of its zone."""
     stages = [record for record in records if isinstance(record.event, Stage)]
     steps = [record for record in records if isinstance(record.event, Step)]
+    films = [record for record in records if isinstance(record.event, Window)]
     frames = [record.seq for record in records if isinstance(record.event, Frame)]
     last = records[-1].event if records else None
     final = last if isinstance(last, FINAL) else None
     ended = records[-1].time if final else None
+    shown = _stages(stages, ended)
     return Progress(
-        stages=_stages(stages, ended),
+        stages=shown,
         share=1.0 if isinstance(final, Finished) else _share(steps, plan),
-        left_s=_left_s(stages, steps, plan, started, now),
-        elapsed_s=((ended or now) - started).total_seconds(),
+        left_s=_left_s(_this_run(records), plan, now),
+        elapsed_s=_elapsed_s(stages, ended or now),
         preview=frames[-1] if frames else None,
         final=final,
+        step=_newest(steps, Step),
+        film=_newest(films, Window),
+        windows_s=_windows_s(records),
     )
 
 
@@ -68,6 +82,23 @@ def window_shares(plan: Plan, share: float) -> list[tuple[int, float]]:
         new = plan.new_frames(index)
         out.append((len(new), min(max((done - new.start) / len(new), 0.0), 1.0)))
     return out
+
+
+def _newest(records: Sequence[Record], kind: type[_E]) -> _E | None:
+    event = records[-1].event if records else None
+    return event if isinstance(event, kind) else None
+
+
+def _windows_s(records: Sequence[Record]) -> tuple[float, ...]:
+    """How long each finished window took: since the one before, or since the last other stage."""
+    lasted: dict[int, float] = {}
+    since: datetime | None = None
+    for record in records:
+        if isinstance(record.event, Window):
+            lasted[record.event.index] = (record.time - since).total_seconds() if since else 0.0
+        if isinstance(record.event, (Window, Stage)):
+            since = record.time
+    return tuple(lasted[index] for index in sorted(lasted))
 
 
 def _stages(stages: Sequence[Record], ended: datetime | None) -> tuple[StageShown, ...]:
@@ -90,25 +121,57 @@ def _share(steps: Sequence[Record], plan: Plan) -> float:
     return (new.start + len(new) * step.done / max(step.total, 1)) / plan.frames
 
 
-def _left_s(
-    stages: Sequence[Record],
-    steps: Sequence[Record],
-    plan: Plan,
-    started: datetime,
-    now: datetime,
-) -> float | None:
-    """The last step's own estimate, or the plan's before there is one, less the time since.
+def _elapsed_s(stages: Sequence[Record], end: datetime) -> float:
+    """How long it was worked on until `end`: all stages but the waits in the queue."""
+    ends = [*(record.time for record in stages[1:]), end]
+    return sum(
+        (end - record.time).total_seconds()
+        for record, end in zip(stages, ends, strict=False)
+        if not _is_queued(record)
+    )
 
-    A plan whose time is nearly over before the first step was wrong, so it tells nothing.
+
+def _is_queued(record: Record) -> bool:
+    return isinstance(record.event, Stage) and record.event.name is StageName.QUEUED
+
+
+def _this_run(records: Sequence[Record]) -> Sequence[Record]:
+    """What happened since the job last left the queue."""
+    queued = [index for index, record in enumerate(records) if _is_queued(record)]
+    return records[queued[-1] + 1 :] if queued else records
+
+
+def _left_s(run: Sequence[Record], plan: Plan, now: datetime) -> float | None:
+    """As fast as it went in this run, less the time since the last step; before the first step
+    what the plan says.
+
+    A plan whose time is nearly over by then was wrong, so it tells nothing; nor does a queue.
     """
-    last = stages[-1].event if stages else None
-    if isinstance(last, Stage) and last.name is StageName.QUEUED:
+    steps = [index for index, record in enumerate(run) if isinstance(record.event, Step)]
+    if not run:
         return None
     if not steps:
-        left = plan.estimate.seconds - (now - started).total_seconds()
+        left = plan.estimate.seconds - (now - run[0].time).total_seconds()
         return left if left > _DOUBTFUL * plan.estimate.seconds else None
-    step = steps[-1].event
-    assert isinstance(step, Step)
-    if step.eta_s is None:
-        return None
-    return max(0.0, step.eta_s - (now - steps[-1].time).total_seconds())
+    first, newest = run[steps[0]].event, run[steps[-1]]
+    assert isinstance(first, Step) and isinstance(newest.event, Step)
+    began = next((r.time for r in reversed(run[: steps[0]]) if isinstance(r.event, Stage)), None)
+    done = _work(newest.event, plan)
+    before = _work(replace(first, done=0), plan) if began else _work(first, plan)
+    took = (newest.time - (began or run[steps[0]].time)).total_seconds()
+    if done <= before:
+        return newest.event.eta_s
+    return max(0.0, took / (done - before) * (1 - done) - (now - newest.time).total_seconds())
+
+
+def _work(step: Step, plan: Plan) -> float:
+    """The part of all work, 0 to 1, that is done after `step`.
+
+    A draft draws each frame once; MultiTalk makes whole windows, also what they overlap.
+    """
+    lengths = [float(window.frames) for window in plan.windows]
+    if PRESETS[plan.quality].engine is EngineFamily.DRAFT:
+        lengths = [float(len(plan.new_frames(index))) for index in range(len(plan.windows))]
+    window = min(step.window, len(lengths) - 1)
+    made = sum(lengths[:window]) + lengths[window] * step.done / max(step.total, 1)
+    return made / sum(lengths)

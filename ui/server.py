@@ -1,27 +1,35 @@
-"""The web application: the page, the media it shows, its style, a health check.
+"""The web application: the page, what it shows and receives, its style, a health check.
 
 Whoever runs it (the command line, a cloud function) takes `create_app`.
 """
 
+import json
 import os
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import gradio as gr
 import uvicorn
-from fastapi import FastAPI, HTTPException
-from fastapi.responses import FileResponse
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.middleware.cors import CORSMiddleware
 
 from inference.errors import InputCode, InputError
-from inference.request import MAX_RECORDING_MIB
+from inference.jobs import Jobs
+from inference.queue import Dispatcher
 from inference.settings import Settings
-from ui import media, terminal, text
+from ui import media, terminal, text, uploads
+from ui.guard import Guard
+from ui.owner import Owners, SecretKept
 from ui.page import Page
 from ui.theme import Studio
+from ui.uploads import Uploads
 
 STATIC = Path(__file__).parent / "static"
-_UPLOADS = "uploads"  # where Gradio puts a file until it is taken in
+_GRADIO = "gradio"  # Gradio's own folder in ours; nothing of a person goes there
 _HEAD = """
 <link rel="stylesheet" href="/style/studio.css">
 <link rel="stylesheet" href="/style/gradio.css">
@@ -30,43 +38,64 @@ _HEAD = """
 <link rel="preload" as="font" type="font/woff2" crossorigin
   href="/style/fonts/hanken-grotesk-latin.woff2">
 <link rel="icon" type="image/svg+xml" href="/style/icon.svg">
-<script src="/style/page.js" defer></script>
+<script type="application/json" id="tp-text">{sentences}</script>
+<script type="module" src="/style/page.js"></script>
 """
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application for one folder of data."""
-    uploads = settings.data / _UPLOADS
-    uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.environ["GRADIO_TEMP_DIR"] = str(uploads)
-    app = FastAPI(title="Talking Portrait", docs_url=None, redoc_url=None, openapi_url=None)
+    """The application for one folder of data. While it runs, jobs are started.
+
+    Raises OSError when nothing can be written there.
+    """
+    owners = Owners(settings.data)
+    jobs, received = Jobs(settings), Uploads(settings.data)
+    os.environ["GRADIO_TEMP_DIR"] = str(settings.data / _GRADIO)
+    page = Page(settings, jobs, received, owners)
+
+    @asynccontextmanager
+    async def starting_jobs(app: FastAPI) -> AsyncIterator[None]:
+        dispatcher = Dispatcher(jobs)
+        dispatcher.start()
+        yield
+        dispatcher.close()
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=starting_jobs)
+    app.add_middleware(SecretKept)
+    app.add_middleware(CORSMiddleware)  # no other site is let in; Gradio on its own lets many
+    app.add_middleware(Guard)
+    app.include_router(media.routes(settings.data, jobs, owners))
+    app.include_router(uploads.routes(received, owners))
+    app.mount("/style", StaticFiles(directory=STATIC))
 
     @app.get("/healthz")
     def health() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.api_route("/media/{job}/{name:path}", methods=["GET", "HEAD"])
-    def show(job: str, name: str) -> FileResponse:
-        path = media.find(settings.data, job, name)
-        if path is None:
-            raise HTTPException(404, "There is no such file.")
-        headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-        return FileResponse(path, media_type=media.content_type(path), headers=headers)
+    @app.get("/pulse")
+    def pulse(request: Request) -> JSONResponse:
+        owner = owners.owner_of(request.cookies)
+        version = page.pulse(owner) if owner else ""
+        return JSONResponse({"version": version}, headers={"Cache-Control": "no-store"})
 
-    app.mount("/style", StaticFiles(directory=STATIC))
     mounted: FastAPI = gr.mount_gradio_app(
         app,
-        Page(settings).blocks,
+        page.blocks,
         path="/",
         theme=Studio(),
-        head=_HEAD,
+        head=_head(),
         footer_links=[],
         run_history=False,
         show_error=False,
         ssr_mode=False,
-        max_file_size=f"{MAX_RECORDING_MIB}mb",  # smaller limits are told in words,
     )
     return mounted
+
+
+def _head() -> str:
+    """What the page's head holds, with the sentences that the browser says by itself."""
+    sentences = json.dumps(text.for_browser()).replace("<", "\\u003c")  # no tag can end it
+    return _HEAD.format(sentences=sentences)
 
 
 class _Server(uvicorn.Server):
@@ -95,5 +124,11 @@ def serve(settings: Settings, host: str, port: int) -> None:
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise InputError(InputCode.BAD_OPTION, text.taken(host, port), str(error)) from error
-    config = uvicorn.Config(create_app(settings), host=host, port=port, log_level="warning")
+    config = uvicorn.Config(
+        create_app(settings),
+        host=host,
+        port=port,
+        log_level="warning",
+        forwarded_allow_ips="*",  # a proxy's word decides no more than whether a cookie is Secure
+    )
     _Server(config).run(sockets=[listener])

@@ -1,75 +1,164 @@
-"""Every sentence the page says. Nothing here knows HTML.
+"""Every sentence the page says. Those with numbers in them are in `ui.wording`, those of the
+browser itself in `ui.text_browser`.
 
-A message = what was found; what to do. Numbers come with their unit; "about" until measured.
+Nothing here knows HTML. A message = what was found; what to do.
 """
 
-import math
-
+from inference.errors import InputCode, InputError
 from inference.events import StageName
-from inference.plan import Plan
-from inference.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB, Recording
-from inference.timing import FPS
+from inference.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB, Shape
+from inference.timing import FPS, MAX_WINDOW_FRAMES
+from ui.text_browser import for_browser as for_browser
 
 TITLE = "Talking Portrait"
 FOOTER = (
     "Use only faces and voices you have permission for. Every video says that it is AI-generated."
 )
+PAGES, MAKE, HISTORY = "Pages", "Make", "History"
+GPU_READY, GPU_WORKING, GPU_NONE = "GPU ready", "GPU working for you", "GPU not connected"
+NO_GPU = "MultiTalk needs a Modal account; the draft works without."
 
+# Headlines, each with the line under it.
 START = "Give a picture a voice"
-START_LEAD = "Add a portrait and a recording. A free draft is made on this machine."
+START_LEAD = "Add a portrait and a recording. A free draft appears in seconds."
 NEEDS_VOICE_LEAD = "The picture is ready. Add the recording that it should speak."
 NEEDS_PICTURE_LEAD = "The recording is ready. Add the portrait that should speak it."
-READY = "Ready to make the draft"
-READY_LEAD = "The frame shows exactly the part of the picture that will be used."
-MAKING = "Making a draft"
-DONE = "Your draft is ready"
-DONE_TAB = "Ready"
+PROBLEM_LEAD = "One thing has to be mended first. Everything you gave is kept."
+NO_FACE = "No face in this picture"
+NO_FACE_LEAD = "Choose another picture, one with a face that looks at the camera."
+NO_FACE_VOICE_LEAD = "The recording is kept. Choose another picture."
+NO_FACE_GPU_LEAD = "The recording is kept. Choose another picture, or go on with this one."
+UNDRAFTED = "Ready without a draft"
+UNDRAFTED_LEAD = "No face was found. MultiTalk can still try, with the middle of the picture."
+CHOOSING_LEAD = "Choose the one or two who speak."
+DRAFTING, DRAFTING_TAB = "Making a draft", "Making a draft"
+DRAFT = "Your draft is ready"
+DRAFT_LEAD = "It shows the timing and the framing. MultiTalk makes the same shot look real."
+DRAFT_ALONE_LEAD = "It shows the timing and the framing, lips only. Keep it, or change something."
+IN_TURN_LEAD = "Two people found. The left one speaks first, then the right one."
+TOGETHER_LEAD = "Two people found. Both speak at the same time."
+KEPT, KEPT_LEAD = "Your draft is kept", "It is in History until {day}, then deleted by itself."
+WAITING = "Waiting for a GPU"
+MAKING = "Making your video"
+MAKING_LEAD = "You can close this page. The work goes on, and the video will be in History."
+STOPPING = "Stopping"
+RESULT, RESULT_LEAD = "Your video is ready", "{made} It is kept here until {day}, then deleted."
+READY_TAB = "Ready"
 STOPPED = "Stopped"
 NOTHING_KEPT = "Nothing was finished yet. Your picture and recording are still here."
-FAILED = "The draft could not be made"
-FAILED_TAB = "Not made"
-FAILED_LEAD = "Your picture and recording are still here."
+FAILED_DRAFT, FAILED_FINAL = "The draft could not be made", "The video could not be made"
+FAILED_DRAFT_LEAD = "Your picture and recording are still here."
+FAILED_FINAL_LEAD = "Nothing is lost: your picture, recording and draft are kept."
+INTERRUPTED = "Interrupted"
 
-PICTURE = "Picture"
-PICTURE_HINT = "one person"
+# The picture's card.
+PICTURE, PICTURE_HINT = "Picture", "one person or two"
+PICTURE_CHOOSE, PICTURE_ANOTHER = "Choose a picture", "Choose another picture"
 PICTURE_DROP = "or drop it here: JPEG, PNG, WebP or HEIC"
-PICTURE_CHOOSE = "Choose a picture"
-PICTURE_CHANGE = "Change picture"
+PICTURE_ALT = "Your picture as it will be used"
+CAMERA, PASTE, ADJUST, CHANGE = "Camera", "Paste", "Adjust", "Change"
+NEEDS_FACE = "A draft needs a face"
+NEEDS_FACE_HOW = (
+    "It should look roughly at the camera, be at least 60 pixels wide and show the mouth."
+)
+NO_DRAFT = "No draft for this picture"
+NO_DRAFT_GPU = (
+    "MultiTalk can still try: it also works on some drawings and animals. "
+    "It would use the middle of the picture."
+)
+SHOW_MIDDLE = "Show the middle crop"
+SIDES = ("Left", "Right")
 PICTURE_TOO_BIG = (
     f"This picture is {{size}} MB; {MAX_PICTURE_MIB} MB is the most. Choose a smaller one."
 )
-PICTURE_SENDING = "Sending the picture"
-PICTURE_READING = "Looking for the face"
-PICTURE_ALT = "The part of the picture that will be used"
 
-VOICE = "Voice"
+# The voice's card.
+VOICE, VOICES, VOICES_HINT = "Voice", "Voices", "one recording each"
+VOICE_CHOOSE, VOICE_ANOTHER = "Choose a recording", "Choose another recording"
 VOICE_DROP = "or drop it here: WAV, MP3, M4A, OGG or a video"
-VOICE_CHOOSE = "Choose a recording"
-VOICE_CHANGE = "Change recording"
+VOICE_NONE = "no voice yet"
 VOICE_TOO_BIG = (
     f"This recording is {{size}} MB; {MAX_RECORDING_MIB} MB is the most. Choose a smaller one."
 )
-VOICE_SENDING = "Sending the recording"
-VOICE_READING = "Listening to the recording"
+RECORD, TRIM, SWAP, REMOVE = "Record", "Trim", "Swap voices", "Remove"
+SPEAKING, IN_TURN, TOGETHER = "How they speak", "In turn", "Together"
+SILENT = "No voice is heard in this recording. Choose another recording."
+TRIM_PART, TRIM_START, TRIM_END = "The part to use", "Start", "End"
+PLAY, PAUSE = "Play", "Pause"
 
+# The framing.
+FRAMING_ALT = "Your picture: drag it to move it, turn the wheel to come closer"
+FRAMING_SLIDERS = (("x", "Left and right"), ("y", "Up and down"), ("zoom", "Zoom"))
+BOXES = "Who speaks: adjust the boxes"
+BOX_SLIDERS = (("x", "left and right"), ("y", "up and down"), ("size", "size"))
+DONE, RESET = "Done", "Reset"
+BOX_OUTSIDE = "The box of a face has to lie on the picture. Move it back."
+
+# Scene and quality.
+SCENE_AND_QUALITY = "Scene and quality"
+SHAPE, QUALITY, SCENE, SEED = "Shape", "Quality", "Scene", "Seed"
+SHAPES = {Shape.LANDSCAPE: "Landscape", Shape.PORTRAIT: "Portrait", Shape.SQUARE: "Square"}
+SCENE_HINT = "What is seen and how it moves, in a few words. Empty: just as in the picture."
+SEED_HINT = "The same number makes the same video again."
+BAD_SEED = "The seed is a whole number from 0 to 4294967295."
+WINDOW_HINT = (
+    f"A window is one pass of the model, up to {MAX_WINDOW_FRAMES / FPS:.2f} s. "
+    "A longer recording is made in several, one after the other."
+)
+SETTINGS_USED = "Settings used"
+
+# The frame and the line under it.
 FRAME_TITLE = "Your video appears in this frame"
-FRAME_LEAD = "First the exact crop, then the draft while it is made, then the finished video."
-FRAME_VIDEO = "The finished draft"
-FRAME_PREVIEW = "The newest frame"
-
-STAGES = "Stages"
+FRAME_LEAD = "First the exact crop, then the draft, then the finished video."
+FILM_DRAFT, FILM_FINAL = "Draft video", "Finished video"
+FILM_SO_FAR, FILM_CROP = "The finished part of the video", PICTURE_ALT
+CHIP_DRAFT, CHIP_KEPT = "Draft", "Draft, still here"
+CHIP_UPDATING, CHIP_DRAWING, CHIP_FINAL = "Updating draft", "Draft, being drawn", "MultiTalk"
 PROGRESS = "Progress"
-STOP = "Stop, keep what is finished"
-STOPPING = "Stopping"
-DOWNLOAD = "Download video"
-DOWNLOAD_NAME = "talking-portrait.mp4"
-AGAIN = "Make another"
-RETRY = "Try again"
 
-LOST = "This page was restarted and no longer has your files. Load it and choose them again."
+# The stages.
+STAGES, LIVE = "Stages", "Live frame"
+LIVE_ALT, LIVE_LATER = "Rough preview of the frame being made", "The first frame appears here."
+NOT_MADE = "not made"
+
+# Actions.
+STOP_WAITING, NEXT = "Stop waiting", "Next in line"
+FREE, NOT_PAID = "free, made here", "nothing is paid while you wait"
+STOP, DOWNLOAD = "Stop, keep what is finished", "Download video"
+MAKE_IT, KEEP = "Make it with MultiTalk", "Keep this draft"
+PAY_HINT = "You pay only when you press this. Stop any time; what is finished is kept."
+CHOOSE_PART = "Choose the part to use"
+AGAIN, VERSION, RETRY, GO_ON = "Make another", "Make another version", "Try again", "Go on"
+START_AGAIN = "Start again"
+NOTHING_SPENT = "Nothing has been spent."
+SAYS_AI = "The file says that it is AI-generated."
+USE_PORTRAIT = "Use portrait"
 BROKE = "Something broke on our side. Try again."
+UPLOAD_GONE = "This file did not arrive whole. Choose it again."
+NO_COOKIE = (
+    "This page needs a cookie to keep your work yours. Allow cookies for it and load it again."
+)
+NOT_THERE = "This one is no longer there."
 
-_STAGES = {
+# Examples, the comparison, the history.
+EXAMPLES, EXAMPLES_HINT = "Or start with an example", "one click, nothing to pay"
+BOTH, PLAY_BOTH = "Draft and final", "Play both"
+DRAFT_IS, FINAL_IS = "free, lips only", "{made}, whole face and body"
+HISTORY_EMPTY = "Nothing here yet. Your drafts and videos will appear here."
+HISTORY_LIST, HISTORY_SELECTED = "Your videos", "Selected video"
+OPEN, USE, DELETE = "Open", "Use these settings", "Delete"
+DELETE_SURE, DELETE_NOT = "Delete for good", "Keep"
+WHEN, FREE_WORD = "{moment}, deleted on {day}", "free"
+LENGTH, MADE_WITH, TOOK = "Length", "Made with", "Took"
+STATES = {
+    "queued": "Waiting",
+    "finished": "Finished",
+    "cancelled": "Stopped",
+    "failed": "Failed",
+    "interrupted": "Interrupted",
+}
+
+DRAFT_STAGES = {
     StageName.QUEUED: ("Waiting in the queue", "Waited in the queue"),
     StageName.STARTING: ("Starting", "Started"),
     StageName.LOADING: ("Loading the model", "Loaded the model"),
@@ -79,113 +168,28 @@ _STAGES = {
     StageName.WINDOW: ("Drawing the frames", "Drew the frames"),
     StageName.FINISHING: ("Adding the sound", "Added the sound"),
 }
-# What the page says of a plan's warnings where the plan's own words name what is not offered here.
-_WARNINGS = {
-    "face_cut": "A face is cut by the edge of the frame. "
-    "A picture with more room around it looks better.",
+# What the page says of a plan's warnings; a code that is not here says the plan's own words.
+WARNINGS = {
+    "face_cut": "A face is cut by the edge of the frame. Adjust the framing to show all of it.",
     "small_face": "The face is small in the frame. A closer picture gives clearer lips.",
-    "portrait_suits": "The picture is narrower than the frame, so its sides are continued softly.",
+    "portrait_suits": "The picture is narrower than the frame, so its sides are continued softly. "
+    "Portrait suits it better.",
 }
 
 
-def voice_hint(longest_s: float) -> str:
-    """How long a recording may be."""
-    return f"up to {longest_s:g} seconds"
+FINAL_STAGES = {
+    StageName.STARTING: "GPU started",
+    StageName.LOADING: "MultiTalk loaded",
+    StageName.LISTENING: "Listened to the voice",
+    StageName.FINISHING: "Checks and sound",
+}
 
 
-def faces_found(count: int) -> str:
-    """How many faces the picture shows."""
-    return "1 face found" if count == 1 else f"{count} faces found"
-
-
-def recording_heard(recording: Recording) -> str:
-    """Length and level of a recording."""
-    level = "level is low: it will be raised" if recording.low else "level is good"
-    return f"{recording.duration_s:.2f} s, {level}"
-
-
-def frame_size(width: int, height: int) -> str:
-    """The finished frame in pixels."""
-    return f"{width} × {height}, exactly as used"
-
-
-def plan_line(plan: Plan) -> tuple[str, str]:
-    """The plan in one line, as what goes in and what comes out."""
-    count = len(plan.windows)
-    windows = "1 window" if count == 1 else f"{count} windows"
-    return (
-        f"{plan.recording_s:.2f} s of speech",
-        f"{plan.frames} frames, {plan.duration_s:.2f} s ({windows})",
-    )
-
-
-def warnings(plan: Plan) -> list[str]:
-    """The plan's warnings as the page says them."""
-    return [_WARNINGS.get(warning.code, warning.message) for warning in plan.warnings]
-
-
-def make_button(seconds: float) -> str:
-    """The button that starts the work, with what it costs."""
-    return f"Make the draft · {about(seconds)} · free"
-
-
-def about(seconds: float) -> str:
-    """A time that is not known exactly, in words."""
-    return f"about {duration(max(1.0, seconds))}"
-
-
-def duration(seconds: float) -> str:
-    """Whole seconds, or minutes and seconds from one minute on."""
-    whole = math.ceil(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-
-
-def time_left(seconds: float | None) -> str:
-    """How long it still takes; None when nothing tells."""
-    if seconds is None:
-        return "Working"
-    return "Almost done" if seconds < 1 else f"About {duration(seconds)} left"
-
-
-def stage(name: StageName, done: bool) -> str:
-    """What is being done, or was."""
-    return _STAGES[name][done]
-
-
-def making_lead(seconds: float) -> str:
-    """Under the headline while the draft is made."""
-    return f"It takes {about(seconds)} on this machine."
-
-
-def so_far(seconds: float) -> str:
-    """How long the work has gone on."""
-    return f"{duration(seconds)} so far"
-
-
-def done_lead(seconds: float) -> str:
-    """Under the headline of a finished draft."""
-    return f"Made here in {seconds:.1f} s, free. It shows the timing and the framing."
-
-
-def stopped_lead(frames: int) -> str:
-    """Under the headline of a stopped job: what is kept."""
-    return f"{frames / FPS:.2f} s are finished and kept." if frames else NOTHING_KEPT
-
-
-def too_long(duration_s: float, longest_s: float) -> str:
-    """A recording over the limit."""
-    return (
-        f"This recording is {duration_s:.0f} s long; {longest_s:g} s is the most. "
-        "Choose a shorter one."
-    )
-
-
-def job_number(job: str) -> str:
-    """What a person gives to whoever looks after the page."""
-    return f"Job {job[:4]}-{job[4:8]}. Give this number to whoever looks after this page."
+def refusal(error: InputError) -> str:
+    """Why the inputs can't be used, in the page's words."""
+    if error.code is InputCode.TOO_LONG:
+        return f"{error.message.split(' Choose')[0]} Choose the part to use."
+    return error.message
 
 
 def tab_title(state: str | None) -> str:

@@ -43,6 +43,19 @@ class _Stopped(Exception):
     """The person cancelled in the middle of a window."""
 
 
+class _Pace:
+    """How fast drawing goes, from which follows how long it takes yet."""
+
+    def __init__(self, frames: int) -> None:
+        self._frames, self._since, self._drawn = frames, time.monotonic(), 0
+
+    def left_s(self, number: int) -> float:
+        """Seconds till the last frame, now that frame `number` is drawn as one more."""
+        self._drawn += 1
+        per_frame_s = (time.monotonic() - self._since) / self._drawn
+        return round(per_frame_s * (self._frames - number - 1), 1)
+
+
 class Scene:
     """The picture with everyone who speaks in it; draws any frame, RGB uint8 (height, width, 3)."""
 
@@ -77,6 +90,7 @@ class Scene:
 def draw(task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
     """The events of making `task`'s draft; after a cancel, finished windows stay as a video.
 
+    A window that an earlier start has finished is told of again, but not drawn again.
     Raises PortraitError (no face where the plan says one is) and OSError (disk).
     """
     started = time.monotonic()
@@ -88,10 +102,11 @@ def draw(task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
     yield Stage(StageName.LOOKING, "Looking at the picture")
     scene = Scene(task, curves)
     yield Stage(StageName.DRAWING, "Drawing the draft")
-    drawing_since, kept = time.monotonic(), 0
+    pace, kept = _Pace(task.plan.frames), 0
     for index in range(len(task.plan.windows)):
         try:
-            yield from _draw_window(task, scene, index, drawing_since, cancelled)
+            if not (task.folder / segment_name(index)).exists():
+                yield from _draw_window(task, scene, index, pace, cancelled)
         except _Stopped:
             if kept:
                 _join(task, index, kept)
@@ -118,7 +133,7 @@ def _listen(task: Task) -> list[MouthCurves]:
 
 
 def _draw_window(
-    task: Task, scene: Scene, index: int, since: float, cancelled: Callable[[], bool]
+    task: Task, scene: Scene, index: int, pace: _Pace, cancelled: Callable[[], bool]
 ) -> Iterator[Event]:
     """Draws the window's new frames into its segment. Raises _Stopped when cancelled."""
     frames, plan = task.plan.new_frames(index), task.plan
@@ -129,12 +144,11 @@ def _draw_window(
                 raise _Stopped
             frame = scene.frame(number)
             writer.write(frame)
+            left_s = pace.left_s(number)
             if number % _PREVIEW_FRAMES == 0:
                 yield _preview(task, frame)
             if done % _STEP_FRAMES == 0 or done == len(frames):
-                per_frame_s = (time.monotonic() - since) / (number + 1)
-                eta_s = round(per_frame_s * (plan.frames - number - 1), 1)
-                yield Step(done, len(frames), index, len(plan.windows), eta_s)
+                yield Step(done, len(frames), index, len(plan.windows), left_s)
 
 
 def _preview(task: Task, frame: NDArray[np.uint8]) -> Frame:

@@ -1,11 +1,14 @@
 """The finished video: frames into closed segments, segments and sound into one mp4.
 
 Frames go to the encoder as they come and are never held; joining copies the encoded packets, so
-nothing is encoded twice.
+nothing is encoded twice. A file appears under its name when it is complete, even if the process
+is killed: until then it has another one beside it.
 """
 
+import os
 import wave
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -40,9 +43,9 @@ class SegmentWriter:
     """
 
     def __init__(self, path: Path, width: int, height: int) -> None:
-        self._path = path
+        self._path, self._part = path, _part(path)
         self._reformatter = VideoReformatter()
-        self._container = av.open(str(path), "w", format="mp4")
+        self._container = av.open(str(self._part), "w", format="mp4")
         stream = self._container.add_stream("libx264", rate=FPS, options=_X264)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         context = stream.codec_context
@@ -77,11 +80,10 @@ class SegmentWriter:
             if kind is None:
                 self._container.mux(self._stream.encode(None))
             self._container.close()
-        except BaseException:
-            self._path.unlink(missing_ok=True)
-            raise
-        if kind is not None:
-            self._path.unlink(missing_ok=True)
+            if kind is None:
+                os.replace(self._part, self._path)
+        finally:
+            self._part.unlink(missing_ok=True)
 
 
 def join(
@@ -92,21 +94,59 @@ def join(
     `sound` is a 48 kHz 16-bit WAV. The mp4 starts with its index (+faststart) and carries
     `metadata` under the standard names (title, comment, description). Nothing is left on an error.
     """
+    with _new_mp4(target) as container, wave.open(str(sound), "rb") as voice:
+        container.metadata.update(metadata)
+        pictures = _copied(segments, _like_first(container, segments))
+        audio = _aac(container, voice)
+        _interleave(container, pictures, _encoded(voice, frames, audio))
+
+
+def encode_sound(sound: Path, frames: int, target: Path) -> None:
+    """Write `target`, an mp4 of `frames` frames' worth of the WAV `sound`, for `join_encoded`."""
+    with _new_mp4(target) as container, wave.open(str(sound), "rb") as voice:
+        for packet in _encoded(voice, frames, _aac(container, voice)):
+            container.mux(packet)
+
+
+def join_encoded(segments: Sequence[Path], sound: Path, frames: int, target: Path) -> None:
+    """Write `target` as `join` does, without encoding: `sound` is what `encode_sound` wrote.
+
+    The sound ends with the AAC frame that the last picture falls into. Nothing is left on an
+    error.
+    """
+    with _new_mp4(target) as container, av.open(str(sound)) as source:
+        pictures = _copied(segments, _like_first(container, segments))
+        audio = container.add_stream_from_template(source.streams.audio[0])
+        _interleave(container, pictures, _copied_sound(source, frames, audio))
+
+
+@contextmanager
+def _new_mp4(target: Path) -> Iterator[av.container.OutputContainer]:
+    """An mp4 to fill, its index first; it is at `target` once this is left without an error."""
+    part = _part(target)
     try:
-        with (
-            av.open(str(target), "w", format="mp4", options=_INDEX_FIRST) as container,
-            wave.open(str(sound), "rb") as voice,
-        ):
-            container.metadata.update(metadata)
-            with av.open(str(segments[0])) as first:
-                video = container.add_stream_from_template(first.streams.video[0])
-            layout = "stereo" if voice.getnchannels() == 2 else "mono"
-            audio = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout=layout)
-            audio.bit_rate = _AAC_BITS_PER_SECOND
-            _interleave(container, _copied(segments, video), _encoded(voice, frames, audio))
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
+        with av.open(str(part), "w", format="mp4", options=_INDEX_FIRST) as container:
+            yield container
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
+
+
+def _like_first(container: av.container.OutputContainer, segments: Sequence[Path]) -> VideoStream:
+    """A stream for the packets of `segments`, which are all alike."""
+    with av.open(str(segments[0])) as first:
+        return container.add_stream_from_template(first.streams.video[0])
+
+
+def _aac(container: av.container.OutputContainer, voice: wave.Wave_read) -> AudioStream:
+    layout = "stereo" if voice.getnchannels() == 2 else "mono"
+    audio = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout=layout)
+    audio.bit_rate = _AAC_BITS_PER_SECOND
+    return audio
 
 
 def _interleave(
@@ -145,6 +185,17 @@ def _copied(segments: Sequence[Path], stream: VideoStream) -> Iterator[VideoPack
                 frames += 1
                 yield packet
         start += frames
+
+
+def _copied_sound(
+    source: av.container.InputContainer, frames: int, stream: AudioStream
+) -> Iterator[AudioPacket]:
+    """The packets of the first `frames` video frames' worth of `source`."""
+    for packet in source.demux(source.streams.audio[0]):
+        if packet.pts is None or packet.pts * packet.time_base >= frames / FPS:
+            return  # the demuxer's last, empty packet, or enough
+        packet.stream = stream
+        yield packet
 
 
 def _encoded(voice: wave.Wave_read, frames: int, stream: AudioStream) -> Iterator[AudioPacket]:

@@ -1,0 +1,63 @@
+"""What is finished of a video, with its sound, as a film that can be played while the rest is made.
+
+Each time one more window is there a new film is written, under the window's number: whoever plays
+the one before is not disturbed. The sound is encoded once, and copied into each of them.
+"""
+
+from pathlib import Path
+
+from inference.events import Window
+from inference.media.audio import write_sound
+from inference.media.video import encode_sound, join_encoded
+from inference.task import SOUND, Task, growing_name, segment_name, voice_name
+from inference.timing import SAMPLES_PER_FRAME, spans
+
+_FOLDER = "growing"
+_SOUND, _MIXED = f"{_FOLDER}/sound.mp4", f"{_FOLDER}/sound.wav"
+_KEPT = 2  # films: the newest, and the one that a page may still be playing
+
+
+class GrowingFilm:
+    """The films of one task; a video of a single window has none."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+
+    def add(self, window: Window) -> None:
+        """Write the film up to and with `window`, whose segment is there. Raises OSError and
+        what PyAV raises; the earlier films are still there then."""
+        task = self._task
+        if len(task.plan.windows) == 1:
+            return
+        segments = [task.folder / segment_name(index) for index in range(window.index + 1)]
+        target = task.path(growing_name(window.index))
+        join_encoded(segments, self._sound(), window.frames_done, target)
+        self._keep(_KEPT)
+
+    def end(self) -> None:
+        """Delete all but the newest film, which a page may not have left yet. Raises OSError."""
+        self._keep(1)
+        for name in (_SOUND, _MIXED):
+            (self._task.folder / name).unlink(missing_ok=True)
+
+    def _keep(self, count: int) -> None:
+        films = sorted((self._task.folder / _FOLDER).glob("[0-9]*.mp4"))
+        for film in films[:-count]:
+            film.unlink()
+
+    def _sound(self) -> Path:
+        """The whole sound, encoded; also by an earlier worker of the same job."""
+        task, target = self._task, self._task.path(_SOUND)
+        if not target.exists():
+            encode_sound(self._whole_sound(), task.plan.frames, target)
+        return target
+
+    def _whole_sound(self) -> Path:
+        """The finished sound, made of the voices where the engine has not left it."""
+        task, finished = self._task, self._task.folder / SOUND
+        if finished.exists():
+            return finished
+        placed, mixed = spans(task.request), task.path(_MIXED)
+        voices = [task.folder / voice_name(index) for index in range(len(placed))]
+        write_sound(voices, placed, task.plan.frames * SAMPLES_PER_FRAME, mixed)
+        return mixed

@@ -1,0 +1,158 @@
+"""What a choice on the page changes on the desk. Pure: a desk and an action in, a desk out."""
+
+from dataclasses import replace
+from functools import singledispatch
+
+from inference.errors import InputCode, InputError
+from inference.framing import fit_crop
+from inference.request import Box, CropChoice, Shape, Speaking, Trim
+from presets.quality import PRESETS
+from presets.schema import EngineFamily
+from ui import text
+from ui.actions import (
+    ChooseCrop,
+    ChooseTrim,
+    DeleteNot,
+    Edit,
+    MoveBox,
+    Remove,
+    ResetFraming,
+    ResetTrim,
+    Set,
+    Speaks,
+    Swap,
+)
+from ui.desk import Choices, Desk, Voices
+from ui.requests import MOST_SPEAKERS, speakers
+
+SMALLEST_BOX_PX = 16.0
+_MOST_SEED = 2**32 - 1
+
+
+def with_voices(desk: Desk, voices: Voices) -> Desk:
+    """`desk` with other recordings, of which all is used."""
+    return replace(_choose(desk, trim=None), voices=voices)
+
+
+@singledispatch
+def change(action: object, desk: Desk) -> Desk:
+    """`desk` after `action`. Raises InputError when that can't be, TypeError for no choice."""
+    raise TypeError(f"{action} is no choice")
+
+
+@change.register
+def _edit(action: Edit, desk: Desk) -> Desk:
+    return replace(desk, editing=action.what)
+
+
+@change.register
+def _delete_not(action: DeleteNot, desk: Desk) -> Desk:
+    return replace(desk, deleting=False)
+
+
+@change.register
+def _swap(action: Swap, desk: Desk) -> Desk:
+    left, right = desk.voices
+    return with_voices(desk, (right, left))
+
+
+@change.register
+def _remove(action: Remove, desk: Desk) -> Desk:
+    left, right = desk.voices
+    return with_voices(desk, (None, right) if action.slot == 0 else (left, None))
+
+
+@change.register
+def _crop(action: ChooseCrop, desk: Desk) -> Desk:
+    if desk.picture is None:
+        return desk
+    crop = CropChoice(round(action.left), round(action.top), round(action.width))
+    fit_crop(desk.picture.picture, (), desk.choices.shape, crop)  # refuses what shows nothing
+    return _choose(desk, crop=crop)
+
+
+@change.register
+def _reset_framing(action: ResetFraming, desk: Desk) -> Desk:
+    return _choose(desk, crop=None, speakers=())
+
+
+@change.register
+def _box(action: MoveBox, desk: Desk) -> Desk:
+    boxes = list(speakers(desk))
+    if desk.picture is None or action.index >= len(boxes):
+        return desk
+    box = Box(
+        max(action.left, 0),
+        max(action.top, 0),
+        min(action.right, desk.picture.picture.width),
+        min(action.bottom, desk.picture.picture.height),
+    )
+    if min(box.width, box.height) < SMALLEST_BOX_PX:
+        raise InputError(InputCode.BAD_OPTION, text.BOX_OUTSIDE)
+    boxes[action.index] = box
+    return _choose(desk, speakers=_left_to_right(boxes))
+
+
+@change.register
+def _speaks(action: Speaks, desk: Desk) -> Desk:
+    """A third one takes the place of the nearer of two."""
+    faces = desk.picture.picture.faces if desk.picture else ()
+    if action.face >= len(faces):
+        return desk
+    box, chosen = faces[action.face].box, list(desk.choices.speakers)
+    if box in chosen:
+        chosen.remove(box)
+    else:
+        if len(chosen) == MOST_SPEAKERS:
+            chosen.remove(min(chosen, key=lambda other: abs(_centre(other) - _centre(box))))
+        chosen.append(box)
+    return _choose(desk, speakers=_left_to_right(chosen))
+
+
+@change.register
+def _trim(action: ChooseTrim, desk: Desk) -> Desk:
+    return _choose(desk, trim=Trim(action.start, action.end))
+
+
+@change.register
+def _reset_trim(action: ResetTrim, desk: Desk) -> Desk:
+    return _choose(desk, trim=None)
+
+
+@change.register
+def _set(action: Set, desk: Desk) -> Desk:
+    value = str(action.value)
+    match action.field:
+        case "fold-advanced":
+            return replace(desk, advanced=action.value is True)
+        case "speaking" if value in set(Speaking):
+            return _choose(desk, speaking=Speaking(value), trim=None)
+        case "shape" if value in set(Shape):
+            return _choose(desk, shape=Shape(value), crop=None)
+        case "quality" if value in PRESETS and PRESETS[value].engine is EngineFamily.MULTITALK:
+            return _choose(desk, quality=value)
+        case "prompt":
+            return _choose(desk, prompt=value.strip())
+        case "seed":
+            return _choose(desk, seed=_seed(value))
+    raise InputError(InputCode.BAD_OPTION, text.BROKE, f"{action.field}: {value}")
+
+
+def _seed(value: str) -> int:
+    if not value.isdecimal() or int(value) > _MOST_SEED:
+        raise InputError(InputCode.BAD_OPTION, text.BAD_SEED)
+    return int(value)
+
+
+def _choose(desk: Desk, **chosen: object) -> Desk:
+    """`desk` with other choices, by the names of `Choices`."""
+    choices: Choices = replace(desk.choices, **chosen)  # type: ignore[arg-type]
+    return replace(desk, choices=choices)
+
+
+def _centre(box: Box) -> float:
+    return (box.left + box.right) / 2
+
+
+def _left_to_right(boxes: list[Box]) -> tuple[Box, ...]:
+    return tuple(sorted(boxes, key=_centre))

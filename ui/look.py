@@ -1,0 +1,176 @@
+"""What a browser sees now: its desk, the jobs it looks at, and what could be done next.
+
+Only reads. The pulse is a cheap stand-in for the whole: it changes when the page does.
+"""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from inference import history
+from inference.engines.base import Availability
+from inference.engines.select import select_engine
+from inference.errors import InputCode, InputError, PortraitError, no_face
+from inference.jobs import Jobs, State
+from inference.plan import Estimate, Plan, make_plan
+from inference.settings import Settings
+from inference.task import PLAN
+from presets.quality import DRAFT_QUALITY, PRESETS
+from presets.schema import EngineFamily
+from ui import progress, text
+from ui.desk import Desk, Desks
+from ui.requests import framing, must_choose, request_of, speakers
+from ui.state import Framed, JobShown, Phase, Place, Problem, Shown
+
+NAME = "name.txt"  # in a job's folder: what its picture was called
+DESK_COPY = "desk"  # ... and the desk as it was when the job was started
+_PLAN = TypeAdapter(Plan)
+_FINAL_PHASES = {
+    State.QUEUED: Phase.WAITING,
+    State.RUNNING: Phase.MAKING,
+    State.FINISHED: Phase.RESULT,
+    State.CANCELLED: Phase.STOPPED,
+    State.FAILED: Phase.FAILED,
+    State.INTERRUPTED: Phase.INTERRUPTED,
+}
+_DRAFT_PHASES = _FINAL_PHASES | {
+    State.QUEUED: Phase.DRAFTING,
+    State.RUNNING: Phase.DRAFTING,
+    State.FINISHED: Phase.DRAFT,
+}
+
+
+class Look:
+    """Looks into one folder of data."""
+
+    def __init__(self, settings: Settings, jobs: Jobs, desks: Desks) -> None:
+        self._settings, self._jobs, self._desks = settings, jobs, desks
+
+    def at(self, owner: str, problem: Problem | None = None, with_history: bool = False) -> Shown:
+        """The page of `owner`; `problem` is what the last action ran into."""
+        now, desk = datetime.now(UTC), self._desks.load(owner)
+        plan, standing = self.plan(desk)
+        final = self._shown(owner, desk.final, now)
+        job = final or self._shown(owner, desk.draft, now)
+        owned = self._jobs.owned(owner)
+        shown = [self._job(folder, now) for folder in owned] if with_history else None
+        return Shown(
+            phase=_phase(desk, job, final is not None, plan),
+            desk=desk if self.own(owner, desk.draft) else replace(desk, draft=None),
+            framed=_framed(desk),
+            plan=plan,
+            finals=_finals(desk) if plan else {},
+            job=job,
+            before=self._shown(owner, desk.before, now),
+            problem=problem or standing,
+            gpu=gpu(),
+            longest_s=self.longest_s,
+            keep_days=self._settings.keep_days,
+            count=len(owned),
+            history=None if shown is None else tuple(shown),
+            now=now,
+        )
+
+    @property
+    def longest_s(self) -> tuple[float, float]:
+        """The longest recording in seconds, for a draft and for a final video."""
+        longest = self._settings.longest_s
+        return longest(EngineFamily.DRAFT), longest(EngineFamily.MULTITALK)
+
+    def pulse(self, owner: str) -> str:
+        """Changes whenever the page of `owner` does."""
+        desk = self._desks.load(owner)
+        marks: list[object] = [self._desks.changed(owner), len(self._jobs.owned(owner))]
+        for job in (desk.draft, desk.before, desk.final):
+            folder = self._jobs.folder(job) if job else None
+            if folder:
+                state = self._jobs.state(folder)
+                marks += [state, self._jobs.place(folder), history.size(folder)]
+        return json.dumps(marks)
+
+    def plan(self, desk: Desk) -> tuple[Plan | None, Problem | None]:
+        """What would be made of the desk: a draft, or a final video where no draft can be; or what
+        stands in the way of it."""
+        faces = desk.picture.picture.faces if desk.picture else ()
+        if desk.picture and not faces and not desk.choices.speakers and not desk.middle:
+            refusal = no_face()
+            return None, Problem("picture", refusal.code, refusal.message)
+        try:
+            request = request_of(desk, DRAFT_QUALITY)
+            return make_plan(request, self.longest_s[0]) if request else None, None
+        except InputError as error:
+            place: Place = "stage" if error.code is InputCode.BAD_OPTION else "voice-0"
+            return None, Problem(place, error.code, text.refusal(error))
+
+    def own(self, owner: str, job: str | None) -> Path | None:
+        """The folder of a job that belongs to `owner`; None when it is gone or another's."""
+        folder = self._jobs.folder(job) if job else None
+        return folder if folder and self._jobs.owner(folder) == owner else None
+
+    def is_draft(self, folder: Path) -> bool:
+        """Whether that job makes a draft."""
+        return PRESETS[_plan_of(folder).quality].engine is EngineFamily.DRAFT
+
+    def _shown(self, owner: str, job: str | None, now: datetime) -> JobShown | None:
+        folder = self.own(owner, job)
+        return self._job(folder, now) if folder else None
+
+    def _job(self, folder: Path, now: datetime) -> JobShown:
+        plan = _plan_of(folder)
+        records, state = history.events(folder), self._jobs.state(folder)
+        made = datetime.fromtimestamp((folder / PLAN).stat().st_mtime, UTC)
+        return JobShown(
+            id=folder.name,
+            name=(folder / NAME).read_text(),
+            state=state,
+            plan=plan,
+            progress=progress.read(records, plan, now),
+            place=self._jobs.place(folder),
+            stopping=self._jobs.is_cancelled(folder) and state is State.RUNNING,
+            made=made,
+            until=made + timedelta(days=self._settings.keep_days),
+        )
+
+
+def _plan_of(folder: Path) -> Plan:
+    return _PLAN.validate_json((folder / PLAN).read_bytes())
+
+
+def _framed(desk: Desk) -> Framed | None:
+    found = framing(desk)
+    if found is None or desk.crop is None:
+        return None
+    shape = desk.choices.shape
+    return Framed(desk.crop, shape.width, shape.height, found.crop, found.faces)
+
+
+def _finals(desk: Desk) -> dict[str, Estimate]:
+    """What a final video takes and costs in each quality that the recording is short enough for."""
+    estimates = {}
+    for name, preset in PRESETS.items():
+        request = request_of(desk, name)
+        if preset.engine is not EngineFamily.DRAFT and request:
+            estimates[name] = make_plan(request, float("inf")).estimate
+    return estimates
+
+
+def gpu() -> Availability:
+    """Whether final videos can be made here."""
+    try:
+        return select_engine(EngineFamily.MULTITALK).availability()
+    except PortraitError:
+        return Availability(False, text.NO_GPU)
+
+
+def _phase(desk: Desk, job: JobShown | None, is_final: bool, plan: Plan | None) -> Phase:
+    if job is None and must_choose(desk):
+        return Phase.CHOOSING
+    if job is None:
+        return Phase.UNDRAFTED if plan and not speakers(desk) else Phase.START
+    if is_final:
+        return _FINAL_PHASES[job.state]
+    phase = _DRAFT_PHASES[job.state]
+    return Phase.KEPT if phase is Phase.DRAFT and desk.kept else phase

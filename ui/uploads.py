@@ -1,0 +1,148 @@
+"""Files on their way from a browser to its desk: received here, then taken by one action.
+
+A file is named by random digits; the person's own name for it reaches no path. It is written as it
+comes, never held in memory, and is not opened here.
+"""
+
+import math
+import secrets
+import time
+from collections.abc import AsyncIterable
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+
+import anyio
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+
+from inference.errors import FaultCode, InputCode, InputError, PortraitError, disk_fault
+from inference.jobs import ID
+from inference.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB
+from ui import text
+from ui.owner import Owners
+
+UPLOADS = "uploads"
+PENDING = 5  # uploads of one person that no action took yet; the oldest makes room
+LASTS_S = 3600  # until an upload that nobody took goes
+HEADER = "X-Portrait"  # other sites' forms can't send it
+_PART, _TAKEN = ".part", ".taken"
+_ID_BYTES = 16
+_MIB = 2**20
+_STATUS = {
+    InputCode.PICTURE_TOO_LARGE: 413,
+    InputCode.RECORDING_TOO_LARGE: 413,
+    FaultCode.DISK_FULL: 507,
+}
+
+
+class Kind(StrEnum):
+    """What an upload is said to be; what it is shows when it is decoded."""
+
+    PICTURE = "picture"
+    VOICE = "voice"
+
+    def check(self, length: int) -> None:
+        """Refuse, as an InputError, a file of more bytes than this kind may have."""
+        size = math.ceil(length / _MIB)
+        if self is Kind.PICTURE and length > MAX_PICTURE_MIB * _MIB:
+            raise InputError(InputCode.PICTURE_TOO_LARGE, text.PICTURE_TOO_BIG.format(size=size))
+        if self is Kind.VOICE and length > MAX_RECORDING_MIB * _MIB:
+            raise InputError(InputCode.RECORDING_TOO_LARGE, text.VOICE_TOO_BIG.format(size=size))
+
+
+class Uploads:
+    """The uploads in one folder of data; each belongs to its owner."""
+
+    def __init__(self, data: Path) -> None:
+        self._root = data / UPLOADS
+
+    async def receive(self, owner: str, kind: Kind, chunks: AsyncIterable[bytes]) -> str:
+        """The id of a new upload that holds `chunks`, complete on disk.
+
+        Raises InputError when it is too large, OSError; nothing is left then.
+        """
+        self._sweep()
+        part = self._room(owner) / f"{secrets.token_hex(_ID_BYTES)}{_PART}"
+        length = 0
+        try:
+            async with await anyio.open_file(part, "xb") as file:
+                async for chunk in chunks:
+                    length += len(chunk)
+                    kind.check(length)
+                    await file.write(chunk)
+            part.rename(part.with_suffix(""))
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        return part.stem
+
+    def take(self, owner: str, upload: str) -> Path | None:
+        """The file of an upload, for whoever asks first: they move or delete it, soon.
+
+        None when there is none of that id, or it is not the owner's.
+        """
+        if not ID.fullmatch(upload):
+            return None
+        path = self._root / owner / upload
+        try:
+            taken = path.rename(path.with_suffix(_TAKEN))
+        except FileNotFoundError:
+            return None
+        taken.touch()  # its hour begins anew
+        return taken
+
+    def _room(self, owner: str) -> Path:
+        """The owner's folder, with room for one more upload: the oldest of too many goes."""
+        folder = self._root / owner
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        pending = [path for path in folder.iterdir() if path.suffix in ("", _PART)]
+        for path in sorted(pending, key=_written_at, reverse=True)[PENDING - 1 :]:
+            path.unlink(missing_ok=True)
+        return folder
+
+    def _sweep(self) -> None:
+        """Remove what anyone left behind: files, and folders that are empty by then."""
+        then = time.time() - LASTS_S
+        everything = [*self._root.glob("*/*"), *self._root.glob("*")]
+        for path in [path for path in everything if _written_at(path) < then]:
+            with suppress(OSError):  # somebody else was faster, or a newer file is in there
+                path.rmdir() if path.is_dir() else path.unlink()
+
+
+def routes(uploads: Uploads, owners: Owners) -> APIRouter:
+    """The route that receives a file as the body of a request; `?kind=` says what it is."""
+    router = APIRouter()
+
+    @router.post("/upload")
+    async def receive(request: Request, kind: str = "") -> JSONResponse:
+        owner = owners.owner_of(request.cookies)
+        if owner is None:
+            return _refusal(403, text.NO_COOKIE)
+        if HEADER not in request.headers or kind not in set(Kind):
+            return _refusal(400, text.BROKE)
+        try:
+            Kind(kind).check(int(request.headers.get("content-length", 0)))
+            upload = await uploads.receive(owner, Kind(kind), request.stream())
+        except (ClientDisconnect, FileNotFoundError):  # nobody listens, or newer ones took its room
+            return _refusal(409, text.UPLOAD_GONE)
+        except (PortraitError, OSError) as error:
+            told = disk_fault(error) if isinstance(error, OSError) else error
+            return _refusal(_STATUS.get(told.code, 500), told.message)
+        return JSONResponse({"upload": upload})
+
+    return router
+
+
+def _refusal(status: int, sentence: str) -> JSONResponse:
+    return JSONResponse({"message": sentence}, status)
+
+
+def _written_at(path: Path) -> float:
+    """When the file was last written, in seconds; a file that just went counts as new."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf

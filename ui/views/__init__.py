@@ -1,0 +1,41 @@
+"""The page as HTML: from what is shown at one moment to the text of each of its regions.
+
+Pure: no clock, no disk. The browser keeps elements of the same kind at the same place when a
+region changes, so every region has the same outline in all its states.
+"""
+
+from dataclasses import dataclass
+
+from ui.state import Shown
+from ui.views.bar import foot, top
+from ui.views.below import below
+from ui.views.head import headline
+from ui.views.history import history
+from ui.views.side import side
+from ui.views.stage import stage
+
+
+@dataclass(frozen=True)
+class Regions:
+    """The regions of the page, from top to bottom, each as HTML."""
+
+    top: str
+    head: str
+    side: str
+    stage: str
+    below: str
+    history: str
+    foot: str
+
+
+def render(shown: Shown) -> Regions:
+    """The whole page at one moment."""
+    return Regions(
+        top=top(shown),
+        head=headline(shown),
+        side=side(shown),
+        stage=stage(shown),
+        below=below(shown),
+        history=history(shown),
+        foot=foot(),
+    )

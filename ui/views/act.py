@@ -1,0 +1,152 @@
+"""What can be done next: the row right under the voice line, always at the same place."""
+
+from html import escape
+
+from inference.events import Cancelled, Failed, Finished
+from inference.plan import Estimate, Plan
+from ui import media, text, wording
+from ui.state import JobShown, Phase, Shown
+from ui.views.elements import attributes, button, link_button, message, quiet, small
+from ui.views.money import dollars_left, dollars_spent
+
+
+def act(shown: Shown) -> str:
+    """The row as HTML; empty where the way on is in a card."""
+    job = shown.job
+    if shown.phase is Phase.UNDRAFTED and shown.plan:
+        return _make(shown, shown.plan)
+    if job is None:
+        waits = shown.plan is not None and shown.problem is not None
+        return _row(button(text.RETRY, look="tp-go", data_do="refresh")) if waits else ""
+    match shown.phase:
+        case Phase.DRAFTING | Phase.WAITING | Phase.MAKING:
+            return _working(shown, job)
+        case Phase.DRAFT:
+            return _draft(shown, job)
+        case Phase.KEPT:
+            return _row(_download(job, "tp-go"), _again())
+        case Phase.RESULT:
+            return _row(_download(job, "tp-go"), _version(), _again()) + _line(text.SAYS_AI)
+        case Phase.STOPPED:
+            return _stopped(job)
+        case Phase.INTERRUPTED:
+            return _interrupted(job)
+        case Phase.FAILED:
+            return _failed(job)
+    return ""
+
+
+def priced(label: str, parts: tuple[str, ...], look: str, **values: object) -> str:
+    """A button that says what it takes and costs."""
+    notes = "".join(f"<span>{escape(part)}</span>" for part in parts)
+    return (
+        f'<button type="button" class="tp-btn {look}"{attributes(**values)}>'
+        f"<b>{escape(label)}</b>{notes}</button>"
+    )
+
+
+def _row(*ways: str) -> str:
+    return f'<div class="tp-act">{"".join(ways)}</div>'
+
+
+def _line(words: str) -> str:
+    return f'<p class="tp-small tp-soft">{escape(words)}</p>'
+
+
+def _price(estimate: Estimate) -> tuple[str, str]:
+    return wording.about(estimate.seconds), wording.about_dollars(estimate.dollars)
+
+
+def _download(job: JobShown, look: str) -> str:
+    return link_button(
+        text.DOWNLOAD,
+        media.download_url(job.id),
+        look=look,
+        mark="download",
+        download=media.SAVED_AS,
+    )
+
+
+def _again() -> str:
+    return quiet(text.AGAIN, data_do="again")
+
+
+def _version() -> str:
+    return quiet(text.VERSION, mark="again", data_do="version")
+
+
+def _working(shown: Shown, job: JobShown) -> str:
+    """The time left, and the way to stop."""
+    label = text.STOP
+    if shown.phase is Phase.WAITING:
+        left, note, label = wording.number_in_line(job.place), text.NOT_PAID, text.STOP_WAITING
+    elif job.is_draft:
+        left = (
+            wording.number_in_line(job.place)
+            if job.place
+            else wording.time_left(job.progress.left_s)
+        )
+        note = text.FREE
+    else:
+        left = wording.time_left(job.progress.left_s)
+        note = wording.spent(dollars_spent(job), job.plan.estimate.dollars)
+    stop = "" if job.stopping else button(label, data_do="stop")
+    left = text.STOPPING if job.stopping else left
+    return (
+        f'<div class="tp-act tp-left"><div><b class="tp-big">{escape(left)}</b>{small(note)}</div>'
+        f"{stop}</div>"
+    )
+
+
+def _draft(shown: Shown, job: JobShown) -> str:
+    if not shown.gpu.ready:
+        keep = button(text.KEEP, look="tp-go", data_do="keep")
+        return _row(keep, _download(job, "tp-tall")) + _line(shown.gpu.reason)
+    return _make(shown, job.plan)
+
+
+def _make(shown: Shown, plan: Plan) -> str:
+    """The way to the final video, with its price; or to the part that it can be made of."""
+    if plan.recording_s > shown.longest_s[1]:
+        part = button(text.CHOOSE_PART, look="tp-go", data_do="edit", data_what="trim")
+        return _row(part, small(wording.too_long_for_final(plan, shown.longest_s[1])))
+    estimate = shown.finals.get(shown.desk.choices.quality)
+    price = _price(estimate) if estimate else ()
+    return _row(priced(text.MAKE_IT, price, "tp-go", data_do="make"), small(text.PAY_HINT))
+
+
+def _stopped(job: JobShown) -> str:
+    final = job.progress.final
+    kept = isinstance(final, Cancelled) and final.path
+    retry = _restart(job, text.RETRY, "tp-tall" if kept else "tp-go")
+    return _row(_download(job, "tp-go") if kept else "", retry, _way_back(job))
+
+
+def _interrupted(job: JobShown) -> str:
+    price = () if job.is_draft else (wording.about_dollars(dollars_left(job)),)
+    go_on = priced(text.GO_ON, price, "tp-go", data_do="resume")
+    return _row(go_on, _restart(job, text.START_AGAIN, "tp-tall"), _way_back(job))
+
+
+def _failed(job: JobShown) -> str:
+    final = job.progress.final
+    said = final.message if isinstance(final, Failed) else text.BROKE
+    ways = _restart(job, text.RETRY, "tp-go") + _way_back(job)
+    return message(said, below=ways) + _line(wording.job_number(job.id))
+
+
+def _restart(job: JobShown, label: str, look: str) -> str:
+    price = () if job.is_draft else _price(job.plan.estimate)
+    return priced(label, price, look, data_do="restart")
+
+
+def _way_back(job: JobShown) -> str:
+    """From a final video to the draft, from a draft to nothing."""
+    return _again() if job.is_draft else _version()
+
+
+def download_of(job: JobShown, look: str) -> str:
+    """The link that saves what there is of a job's video; empty when there is nothing."""
+    final = job.progress.final
+    there = isinstance(final, Finished) or (isinstance(final, Cancelled) and final.path)
+    return _download(job, look) if there else ""

@@ -1,0 +1,37 @@
+"""The bar at the top and the line under everything."""
+
+from html import escape
+
+from ui import text
+from ui.state import Phase, Shown
+
+_MARK = (
+    '<svg viewBox="0 0 40 20" fill="none" stroke="currentColor" stroke-width="2" '
+    'aria-hidden="true"><path d="M1 6V1h5M34 1h5v5M39 14v5h-5M6 19H1v-5"/>'
+    '<path stroke-width="2.6" stroke-linecap="round" '
+    'd="M11 9v2M15.5 7v6M20 4.5v11M24.5 7v6M29 9v2"/></svg>'
+)
+
+
+def top(shown: Shown) -> str:
+    """The product's name, the two pages, and whether a GPU is there."""
+    count = f" <small>{shown.count}</small>" if shown.count else ""
+    kind = "" if shown.gpu.ready else " tp-off"
+    return (
+        f'<header class="tp-top"><div class="tp-mark">{_MARK}{escape(text.TITLE)}</div>'
+        f'<nav class="tp-tabs" aria-label="{escape(text.PAGES)}">'
+        f'<a href="#make" data-view>{escape(text.MAKE)}</a>'
+        f'<a href="#history" data-view>{escape(text.HISTORY)}{count}</a></nav>'
+        f'<span class="tp-gpu{kind} tp-small tp-soft">{escape(_gpu(shown))}</span></header>'
+    )
+
+
+def _gpu(shown: Shown) -> str:
+    if not shown.gpu.ready:
+        return text.GPU_NONE
+    return text.GPU_WORKING if shown.phase is Phase.MAKING else text.GPU_READY
+
+
+def foot() -> str:
+    """The one line under everything."""
+    return f'<footer class="tp-end">{escape(text.FOOTER)}</footer>'

@@ -1,0 +1,41 @@
+"""Under the two columns: the draft beside the final video that was made of it."""
+
+from html import escape
+
+from inference.events import Finished
+from inference.task import RESULT
+from ui import media, text, wording
+from ui.state import JobShown, Phase, Shown
+from ui.views.elements import quiet, small
+from ui.views.frame import Film, player
+from ui.views.money import dollars_spent
+
+
+def below(shown: Shown) -> str:
+    """The comparison; empty unless both are there."""
+    job, draft = shown.job, shown.desk.draft
+    if shown.phase is not Phase.RESULT or job is None or draft is None:
+        return ""
+    both = quiet(text.PLAY_BOTH, data_play_both=True)
+    return (
+        f'<section class="tp-wide"><div class="tp-sec"><h2>{escape(text.BOTH)}</h2>{both}</div>'
+        f'<div class="tp-pair">'
+        f"{_figure(job, media.url(draft, RESULT), text.CHIP_DRAFT, text.DRAFT_IS)}"
+        f"{_figure(job, media.url(job.id, RESULT), text.CHIP_FINAL, _made(job))}"
+        f"</div></section>"
+    )
+
+
+def _figure(job: JobShown, film: str, name: str, note: str) -> str:
+    poster = media.url(job.id, media.CROP)
+    shown = player(Film(name, film, chip=name), poster, job)
+    return (
+        f'<figure><div class="tp-frame tp-plain">{shown}</div>'
+        f"<figcaption><span>{escape(name)}</span>{small(note)}</figcaption></figure>"
+    )
+
+
+def _made(job: JobShown) -> str:
+    final = job.progress.final
+    took = final.result.seconds if isinstance(final, Finished) else job.progress.elapsed_s
+    return text.FINAL_IS.format(made=wording.made_for(took, dollars_spent(job)))

@@ -1,0 +1,148 @@
+"""The frame: one place for the crop, the draft, the growing film and the result."""
+
+from dataclasses import dataclass
+from html import escape
+
+from inference.events import Cancelled, Finished
+from inference.task import PREVIEW, RESULT, growing_name
+from ui import media, text, wording
+from ui.state import JobShown, Phase, Shown
+from ui.views.elements import attributes, button
+from ui.views.framing import framing_editor
+from ui.views.head import no_face
+
+_SILHOUETTE = (
+    '<svg class="tp-silhouette" viewBox="0 0 896 448" aria-hidden="true">'
+    '<ellipse cx="640" cy="178" rx="74" ry="92"/>'
+    '<path d="M604 258v44c0 22-96 26-128 60-18 20-26 48-28 86'
+    'M676 258v44c0 22 96 26 128 60 18 20 26 48 28 86"/>'
+    '<path class="tp-mouth" d="M608 222v6M624 214v22M640 206v38M656 214v22M672 222v6"/></svg>'
+)
+
+
+@dataclass(frozen=True)
+class Film:
+    """What the frame shows: addresses, a chip at the left, a note at the right."""
+
+    label: str
+    film: str | None = None
+    live: str | None = None
+    chip: str | None = None
+    note: str | None = None
+    dim: bool = False
+
+
+def frame(shown: Shown) -> str:
+    """The frame with whatever there is to see."""
+    if shown.desk.editing == "framing" and shown.framed:
+        return f'<div class="tp-frame">{framing_editor(shown.desk, shown.framed)}</div>'
+    if no_face(shown) and shown.job is None:
+        return _no_draft(shown)
+    poster = _poster(shown)
+    if poster is None:
+        return (
+            f'<div class="tp-frame tp-empty tp-intro">{_SILHOUETTE}'
+            f"<b>{escape(text.FRAME_TITLE)}</b><span>{escape(text.FRAME_LEAD)}</span></div>"
+        )
+    return f'<div class="tp-frame">{_player(shown, poster, _film(shown))}</div>'
+
+
+def player(film: Film, poster: str, job: JobShown | None) -> str:
+    """The element that shows a film, or what there is of it."""
+    told = attributes(
+        film=film.film,
+        poster=poster,
+        label=film.label,
+        live=film.live,
+        chip=film.chip,
+        note=film.note,
+        dim=film.dim,
+        parts=len(job.plan.windows) if job else None,
+        duration=f"{job.plan.duration_s:g}" if job else None,
+        fps=job.plan.fps if job else None,
+    )
+    return f"<tp-player{told}></tp-player>"
+
+
+def made_by(job: JobShown) -> str | None:
+    """The note on a finished draft: what it cost."""
+    final = job.progress.final
+    return wording.made_here(final.result.seconds) if isinstance(final, Finished) else None
+
+
+def _player(shown: Shown, poster: str, film: Film) -> str:
+    shows_before = shown.before is not None and film.dim
+    return player(film, poster, shown.before if shows_before else shown.job)
+
+
+def _poster(shown: Shown) -> str | None:
+    if shown.framed:
+        return media.desk_url(shown.framed.picture)
+    return media.url(shown.job.id, media.CROP) if shown.job else None
+
+
+def _no_draft(shown: Shown) -> str:
+    words, way = "", ""
+    if shown.gpu.ready:
+        words = f"<span>{escape(text.NO_DRAFT_GPU)}</span>"
+        way = button(text.SHOW_MIDDLE, data_do="middle")
+    return f'<div class="tp-frame tp-empty"><b>{escape(text.NO_DRAFT)}</b>{words}{way}</div>'
+
+
+def _film(shown: Shown) -> Film:
+    job = shown.job
+    if job is None:
+        return Film(text.FILM_CROP)
+    final = job.progress.final
+    if isinstance(final, Finished):
+        film = media.url(job.id, final.result.path)
+        if job.is_draft:
+            return Film(text.FILM_DRAFT, film, chip=text.CHIP_DRAFT, note=made_by(job))
+        return Film(text.FILM_FINAL, film)
+    if isinstance(final, Cancelled) and final.path:
+        film = media.url(job.id, final.path)
+        return Film(text.FILM_SO_FAR, film, chip=_so_far(job, final.frames))
+    if job.is_draft:
+        return _unfinished_draft(shown, job)
+    return _growing(job) or _draft_of_final(shown)
+
+
+def _so_far(job: JobShown, frames: int) -> str:
+    return wording.draft_so_far(frames) if job.is_draft else wording.so_far(frames)
+
+
+def _unfinished_draft(shown: Shown, job: JobShown) -> Film:
+    """An earlier draft stays on show until the newest is there."""
+    if shown.before and isinstance(shown.before.progress.final, Finished):
+        film = media.url(shown.before.id, shown.before.progress.final.result.path)
+        updating = shown.phase is Phase.DRAFTING
+        chip = text.CHIP_UPDATING if updating else text.CHIP_KEPT
+        return Film(text.FILM_DRAFT, film, chip=chip, dim=updating)
+    growing = _growing(job)
+    if growing or job.progress.preview is None or shown.phase is not Phase.DRAFTING:
+        return growing or Film(text.FILM_CROP)
+    return Film(text.FILM_CROP, live=live_url(job), chip=text.CHIP_DRAWING)
+
+
+def _growing(job: JobShown) -> Film | None:
+    """The finished windows as one film; a single window is only shown when all is there."""
+    done = job.progress.film
+    if done is None or len(job.plan.windows) == 1:
+        return None
+    film = media.url(job.id, growing_name(done.index))
+    return Film(text.FILM_SO_FAR, film, chip=_so_far(job, done.frames_done))
+
+
+def _draft_of_final(shown: Shown) -> Film:
+    if shown.desk.draft is None:
+        return Film(text.FILM_CROP)
+    ended = shown.phase not in (Phase.WAITING, Phase.MAKING)
+    film = media.url(shown.desk.draft, RESULT)
+    return Film(text.FILM_DRAFT, film, chip=text.CHIP_KEPT if ended else text.CHIP_DRAFT)
+
+
+def live_url(job: JobShown) -> str | None:
+    """The address of the newest preview frame; a new one at each."""
+    if job.progress.preview is None:
+        return None
+    return f"{media.url(job.id, PREVIEW)}?{job.progress.preview}"

@@ -1,0 +1,119 @@
+"""The one headline of each state, the line under it, and the words in the browser's tab."""
+
+from dataclasses import dataclass
+from html import escape
+
+from inference.errors import InputCode
+from inference.events import Cancelled, Finished
+from inference.request import Speaking
+from ui import text, wording
+from ui.requests import speakers
+from ui.state import JobShown, Phase, Shown
+from ui.views.elements import day, sentence
+from ui.views.money import dollars_left, dollars_spent
+
+
+@dataclass(frozen=True)
+class Headline:
+    """`lead` is HTML; `tab` stands before the product's name in the tab."""
+
+    title: str
+    lead: str
+    tab: str | None = None
+
+
+def headline(shown: Shown) -> str:
+    """The headline as HTML. Its state tells the browser when to move the focus to it."""
+    head = _of(shown)
+    return (
+        f'<div class="tp-head" aria-live="polite" data-state="{_state(shown)}" '
+        f'data-tab="{escape(text.tab_title(head.tab))}">'
+        f'<h1 tabindex="-1">{escape(head.title)}</h1><p>{head.lead}</p></div>'
+    )
+
+
+def _state(shown: Shown) -> str:
+    if shown.phase is Phase.START and no_face(shown):
+        return "no-face"
+    return shown.phase.value
+
+
+def no_face(shown: Shown) -> bool:
+    """Whether the picture shows nobody, and nothing else is to be said of it."""
+    return shown.problem is not None and shown.problem.code == InputCode.NO_FACE
+
+
+def _of(shown: Shown) -> Headline:
+    if shown.job is not None:
+        return _of_job(shown, shown.job)
+    if shown.phase is Phase.CHOOSING and shown.desk.picture:
+        found = wording.faces_found(len(shown.desk.picture.picture.faces))
+        return Headline(found, escape(text.CHOOSING_LEAD))
+    if shown.phase is Phase.UNDRAFTED:
+        return Headline(text.UNDRAFTED, escape(text.UNDRAFTED_LEAD), text.READY_TAB)
+    if no_face(shown):
+        return Headline(text.NO_FACE, escape(_no_face_lead(shown)), text.NO_FACE)
+    return Headline(text.START, escape(_start_lead(shown)))
+
+
+def _no_face_lead(shown: Shown) -> str:
+    if not any(shown.desk.voices):
+        return text.NO_FACE_LEAD
+    return text.NO_FACE_GPU_LEAD if shown.gpu.ready else text.NO_FACE_VOICE_LEAD
+
+
+def _start_lead(shown: Shown) -> str:
+    picture, voice = shown.desk.picture, any(shown.desk.voices)
+    if picture and voice:
+        return text.PROBLEM_LEAD
+    if picture:
+        return text.NEEDS_VOICE_LEAD
+    return text.NEEDS_PICTURE_LEAD if voice else text.START_LEAD
+
+
+def _of_job(shown: Shown, job: JobShown) -> Headline:
+    left = text.STOPPING if job.stopping else wording.time_left(job.progress.left_s)
+    match shown.phase:
+        case Phase.WAITING:
+            return Headline(text.WAITING, escape(wording.waiting_lead(job.place)), text.WAITING)
+        case Phase.MAKING:
+            return Headline(text.MAKING, escape(text.MAKING_LEAD), left)
+        case Phase.RESULT:
+            return Headline(text.RESULT, _result_lead(job), text.READY_TAB)
+        case Phase.DRAFT:
+            return Headline(text.DRAFT, escape(_draft_lead(shown)), text.READY_TAB)
+        case Phase.KEPT:
+            until = sentence(text.KEPT_LEAD, day=day(job.until))
+            return Headline(text.KEPT, until, text.READY_TAB)
+        case Phase.STOPPED:
+            final = job.progress.final
+            kept = final.frames if isinstance(final, Cancelled) else 0
+            return Headline(text.STOPPED, escape(wording.stopped_lead(kept)), text.STOPPED)
+        case Phase.INTERRUPTED:
+            return Headline(text.INTERRUPTED, escape(_interrupted_lead(job)), text.INTERRUPTED)
+        case Phase.FAILED if job.is_draft:
+            return Headline(text.FAILED_DRAFT, escape(text.FAILED_DRAFT_LEAD), text.FAILED_DRAFT)
+        case Phase.FAILED:
+            return Headline(text.FAILED_FINAL, escape(text.FAILED_FINAL_LEAD), text.FAILED_FINAL)
+    queued = wording.needs_place(job.place) if job.place else ""
+    lead = queued or wording.drafting_lead(job.plan.estimate.seconds)
+    return Headline(text.DRAFTING, escape(lead), left if not queued else text.DRAFTING_TAB)
+
+
+def _result_lead(job: JobShown) -> str:
+    final = job.progress.final
+    took = final.result.seconds if isinstance(final, Finished) else job.progress.elapsed_s
+    made = escape(wording.made_in(took, dollars_spent(job)))
+    return sentence(text.RESULT_LEAD, made=made, day=day(job.until))
+
+
+def _draft_lead(shown: Shown) -> str:
+    if len(speakers(shown.desk)) > 1 and all(shown.desk.voices):
+        turn = shown.desk.choices.speaking is Speaking.IN_TURN
+        return text.IN_TURN_LEAD if turn else text.TOGETHER_LEAD
+    return text.DRAFT_LEAD if shown.gpu.ready else text.DRAFT_ALONE_LEAD
+
+
+def _interrupted_lead(job: JobShown) -> str:
+    finished = job.progress.film.index + 1 if job.progress.film else 0
+    return wording.interrupted_lead(finished, None if job.is_draft else dollars_left(job))

@@ -1,0 +1,134 @@
+"""The history: all jobs of this browser as cards, and one of them with what can be done with it."""
+
+from html import escape
+
+from inference.events import Cancelled, Finished
+from inference.jobs import State
+from presets.quality import PRESETS
+from ui import media, text, wording
+from ui.state import JobShown, Shown
+from ui.views.act import download_of
+from ui.views.elements import (
+    attributes,
+    button,
+    day,
+    icon,
+    message,
+    moment,
+    quiet,
+    ring,
+    sentence,
+)
+from ui.views.money import dollars_spent
+
+_MARKS = {
+    State.FINISHED: ("", "done"),
+    State.CANCELLED: ("tp-look", "bad"),
+    State.FAILED: ("tp-bad", "bad"),
+    State.INTERRUPTED: ("tp-bad", "bad"),
+}
+
+
+def history(shown: Shown) -> str:
+    """The page's second view; its headline is always there, its cards only when looked at."""
+    lead = wording.history_lead(shown.keep_days) if shown.count else text.HISTORY_EMPTY
+    head = (
+        f'<div class="tp-head tp-history-head"><h1 tabindex="-1">{escape(text.HISTORY)}</h1>'
+        f"<p>{escape(lead)}</p></div>"
+    )
+    if not shown.history:
+        return head + _problem(shown)
+    chosen = _selected(shown, shown.history)
+    cards = "".join(_card(job, job is chosen) for job in shown.history)
+    return (
+        f'{head}<div class="tp-halves">'
+        f'<section aria-label="{escape(text.HISTORY_SELECTED)}">{_problem(shown)}'
+        f"{_details(shown, chosen)}</section>"
+        f'<section aria-label="{escape(text.HISTORY_LIST)}"><div class="tp-gal">{cards}</div>'
+        f"</section></div>"
+    )
+
+
+def _problem(shown: Shown) -> str:
+    problem = shown.problem
+    return message(problem.message) if problem and problem.place == "history" else ""
+
+
+def _selected(shown: Shown, jobs: tuple[JobShown, ...]) -> JobShown:
+    return next((job for job in jobs if job.id == shown.desk.selected), jobs[0])
+
+
+def _picture(job: JobShown) -> str:
+    return (
+        f'<div class="tp-thumb"><img src="{media.url(job.id, media.CROP)}" alt="" '
+        f'width="{job.plan.width}" height="{job.plan.height}" loading="lazy"></div>'
+    )
+
+
+def _card(job: JobShown, chosen: bool) -> str:
+    told = attributes(data_do="select", data_job=job.id, aria_pressed="true" if chosen else "false")
+    return (
+        f'<button type="button" class="tp-card"{told}>{_picture(job)}'
+        f'<span class="tp-cap"><span class="tp-row"><b>{escape(job.name)}</b>{_state(job)}</span>'
+        f'<span class="tp-small tp-soft">{moment(job.made)}, {escape(_how_much(job))}</span>'
+        f"</span></button>"
+    )
+
+
+def _state(job: JobShown) -> str:
+    """The state in a word, with a mark."""
+    kind, mark = _MARKS.get(job.state, ("tp-run", ""))
+    words = text.STATES.get(job.state) or wording.left_short(job.progress.left_s)
+    return f'<span class="tp-tag {kind}">{icon(mark) if mark else ring()}{escape(words)}</span>'
+
+
+def _how_much(job: JobShown) -> str:
+    """The length, or how much of it is kept."""
+    final, film = job.progress.final, job.progress.film
+    if isinstance(final, Cancelled):
+        return wording.kept(final.frames)
+    if job.ended and not isinstance(final, Finished):
+        return wording.kept(film.frames_done if film else 0)
+    length = wording.seconds(job.plan.duration_s)
+    return f"{length}, {text.CHIP_DRAFT.lower()}" if job.is_draft else length
+
+
+def _details(shown: Shown, job: JobShown) -> str:
+    facts = "".join(
+        f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _facts(job)
+    )
+    when = sentence(text.WHEN, moment=moment(job.made), day=day(job.until))
+    open_ = button(text.OPEN, data_do="open", data_job=job.id)
+    return (
+        f'<div class="tp-card"><div class="tp-body tp-first">{_picture(job)}</div>'
+        f'<div class="tp-body"><h2>{escape(job.name)}</h2>'
+        f'<p class="tp-small tp-soft">{when}</p><dl>{facts}</dl></div>'
+        f'<div class="tp-body tp-stack">{download_of(job, "tp-go")}{open_}</div>'
+        f'<div class="tp-foot">{_ways(shown, job)}</div></div>'
+    )
+
+
+def _facts(job: JobShown) -> list[tuple[str, str]]:
+    final, quality = job.progress.final, PRESETS[job.plan.quality]
+    made_with = text.CHIP_DRAFT if job.is_draft else f"{text.CHIP_FINAL}, {quality.title}"
+    facts = [(text.LENGTH, wording.length(job.plan)), (text.MADE_WITH, made_with)]
+    if isinstance(final, Finished):
+        took = f"{final.result.seconds:.1f} s, {text.FREE_WORD}"
+        if not job.is_draft:
+            took = wording.made_for(final.result.seconds, dollars_spent(job))
+        facts.append((text.TOOK, took))
+    elif job.ended:
+        facts.append((text.TOOK, wording.duration(job.progress.elapsed_s)))
+    return facts
+
+
+def _ways(shown: Shown, job: JobShown) -> str:
+    """Use the settings again, or delete; deleting asks once."""
+    if shown.desk.deleting and shown.desk.selected == job.id:
+        sure = button(text.DELETE_SURE, look="tp-danger", data_do="delete-sure", data_job=job.id)
+        return sure + button(text.DELETE_NOT, data_do="delete-not")
+    use = quiet(text.USE, mark="again", data_do="use", data_job=job.id)
+    delete = button(
+        text.DELETE, look="tp-quiet tp-bad", mark="delete", data_do="delete", data_job=job.id
+    )
+    return f"{use}<span></span>{delete}"

@@ -1,0 +1,141 @@
+"""The voice line: the recording as wide as the frame, cut into windows; it plans, it counts, it
+scrubs."""
+
+from html import escape
+
+from inference.plan import Plan
+from ui import text, wording
+from ui.desk import Desk
+from ui.progress import window_shares
+from ui.views.elements import attributes
+from ui.views.timeline import Lane, Timeline, timeline
+
+WIDTH, ONE_HIGH, TWO_HIGH = 768, 56, 52  # of the drawing; it is stretched to the frame's width
+BARS = 150  # across the whole line
+_PITCH = WIDTH / BARS
+_LABEL_ROOM = 0.16  # part of the line that a speaker's name needs
+_RULER_ROOM = 0.11  # ... and a number of the ruler, on a phone
+
+
+def voice_line(desk: Desk, plan: Plan, share: float, running: bool) -> str:
+    """The line of `plan` with `share` of it done; `running`: the share is told as progress."""
+    drawn = timeline(desk, plan, BARS)
+    two = len(drawn.lanes) > 1
+    lanes = "".join(_lane(lane, drawn, share, two) for lane in drawn.lanes) or _silent_lane(drawn)
+    names = attributes(
+        data_line=True,
+        data_duration=f"{plan.duration_s:g}",
+        role="img",
+        aria_label=_sentence(plan, drawn),
+    )
+    return (
+        f'<div class="tp-line{" tp-two" if two else ""}"><div class="tp-lanes"{names}>{lanes}</div>'
+        f"{_windows(plan, share, running)}{_ruler(drawn)}</div>"
+    )
+
+
+def plan_line(plan: Plan) -> str:
+    """The plan in one line."""
+    goes_in, comes_out = wording.plan_line(plan)
+    return (
+        f'<p class="tp-plan"><span>{escape(goes_in)} <i>→</i></span> '
+        f"<span>{escape(comes_out)}</span></p>"
+    )
+
+
+def strokes(lane: Lane, duration_s: float, width: float, height: float) -> str:
+    """An SVG path of the lane's bars, one upright stroke each."""
+    left = width * lane.start_s / duration_s
+    pitch = width * lane.length_s / duration_s / max(len(lane.bars), 1)
+    middle = height / 2
+    out = []
+    for index, bar in enumerate(lane.bars):
+        half = max(1.0, (0.4 * height - 1.5) * bar)
+        x = left + pitch * (index + 0.5)
+        out.append(f"M{x:.1f} {middle - half:.1f}V{middle + half:.1f}")
+    return "".join(out)
+
+
+def _lane(lane: Lane, drawn: Timeline, share: float, two: bool) -> str:
+    high = TWO_HIGH if two else ONE_HIGH
+    path = f'<path d="{strokes(lane, drawn.duration_s, WIDTH, high)}"/>'
+    spoken, label = (_spoken(lane, drawn, high), _label(lane, drawn)) if two else ("", "")
+    gone = 100 * (1 - share)
+    return (
+        f'<div class="tp-lane tp-voice-{lane.voice + 1}">'
+        f"{_svg(high, spoken + _cut_marks(drawn, high), 'tp-back')}"
+        f"{_svg(high, path, 'tp-rest')}"
+        f"{_svg(high, path, 'tp-made', f'clip-path:inset(0 {gone:.1f}% 0 0)')}{label}</div>"
+    )
+
+
+def _silent_lane(drawn: Timeline) -> str:
+    return f'<div class="tp-lane">{_svg(ONE_HIGH, _cut_marks(drawn, ONE_HIGH), "tp-back")}</div>'
+
+
+def _svg(high: int, content: str, kind: str, style: str | None = None) -> str:
+    return (
+        f'<svg class="{kind}" viewBox="0 0 {WIDTH} {high}" preserveAspectRatio="none" '
+        f'aria-hidden="true"{attributes(style=style)}>{content}</svg>'
+    )
+
+
+def _cut_marks(drawn: Timeline, high: int) -> str:
+    path = "".join(f"M{WIDTH * cut / drawn.duration_s:.1f} 0V{high}" for cut in drawn.cuts)
+    return f'<path class="tp-cut" d="{path}"/>'
+
+
+def _spoken(lane: Lane, drawn: Timeline, high: int) -> str:
+    """The part in which this one of two speaks, and thin lines where they only listen."""
+    left = WIDTH * lane.start_s / drawn.duration_s
+    right = WIDTH * (lane.start_s + lane.length_s) / drawn.duration_s
+    before = f"M8 {high / 2:g}H{left - 8:.0f}" if left > 24 else ""
+    after = f"M{right + 8:.0f} {high / 2:g}H{WIDTH - 8}" if right < WIDTH - 24 else ""
+    return (
+        f'<rect x="{left:.1f}" y="0" width="{right - left:.1f}" height="{high}"/>'
+        f'<path class="tp-listens" d="{before}{after}"/>'
+    )
+
+
+def _label(lane: Lane, drawn: Timeline) -> str:
+    """The speaker's name, at the end where nothing is said."""
+    free_after = drawn.duration_s - lane.start_s - lane.length_s
+    at_end = lane.start_s < free_after and free_after > _LABEL_ROOM * drawn.duration_s
+    kind = ' class="tp-at-end"' if at_end else ""
+    return f"<b{kind}>{escape(wording.face_name(lane.voice, 2))}</b>"
+
+
+def _windows(plan: Plan, share: float, running: bool) -> str:
+    """The bar under the line, cut where the windows are."""
+    cells = "".join(
+        f'<span style="flex:{frames}"><i style="width:{100 * done:.1f}%"></i></span>'
+        for frames, done in window_shares(plan, share)
+    )
+    told = attributes(
+        role="progressbar",
+        aria_valuemin=0,
+        aria_valuemax=100,
+        aria_valuenow=round(100 * share),
+        aria_label=text.PROGRESS,
+    )
+    return f'<div class="tp-wins"{told if running else ""}>{cells}</div>'
+
+
+def _ruler(drawn: Timeline) -> str:
+    """The times of the cuts and of the second voice's start, as many as have room."""
+    marks = [lane.start_s for lane in drawn.lanes[1:] if lane.length_s] + list(drawn.cuts)
+    room, last = _RULER_ROOM * drawn.duration_s, 0.0
+    out = ['<span style="left:0">0 s</span>']
+    for mark in sorted(marks):
+        if mark - last >= room and drawn.duration_s - mark >= 1.3 * room:
+            out.append(f'<span style="left:{100 * mark / drawn.duration_s:.2f}%">{mark:.2f}</span>')
+            last = mark
+    out.append(f"<span>{escape(wording.seconds(drawn.duration_s))}</span>")
+    return f'<div class="tp-cuts" aria-hidden="true">{"".join(out)}</div>'
+
+
+def _sentence(plan: Plan, drawn: Timeline) -> str:
+    if len(drawn.lanes) < 2:
+        return wording.line_alone(plan, drawn.cuts)
+    first, second = ((lane.start_s, lane.start_s + lane.length_s) for lane in drawn.lanes)
+    return wording.line_of_two(first, second)

@@ -1,0 +1,155 @@
+"""The picture's card: where one is given, or the exact crop with everyone who was found."""
+
+from html import escape
+
+from inference.errors import InputCode
+from inference.framing import box_in_frame
+from inference.request import Picture
+from ui import media, text, wording
+from ui.desk import Desk
+from ui.requests import MOST_SPEAKERS, speakers
+from ui.state import Framed, Problem, Shown
+from ui.views.elements import attributes, button, icon, message, quiet, small
+
+_THUMB_WIDTH, _THUMB_HEIGHT = 344, 172  # as it is shown; marks are sized for it
+_MARK_SCALE = 896 / _THUMB_WIDTH
+_COLOURS = ("tp-face-1", "tp-face-2")
+
+
+def picture_card(shown: Shown, filled: bool) -> str:
+    """The card; `filled`: its way on is the page's one filled button."""
+    given, problem = shown.desk.picture, _problem(shown)
+    hint = text.PICTURE_HINT
+    if given and shown.framed:
+        hint = wording.frame_size(shown.framed.width, shown.framed.height)
+    if given and problem:
+        hint = given.name
+    body = _drop_zone(filled and not problem) if given is None else _given(shown, problem)
+    said = _said(problem, filled) if problem else ""
+    return (
+        f'<section class="tp-card"{attributes(data_drop="picture", data_empty=given is None)}>'
+        f"<header><h2>{escape(text.PICTURE)}</h2>{small(hint)}</header>{body}"
+        f'<div class="tp-said">{said}</div>'
+        f'<div class="tp-said" data-problems="picture"></div></section>'
+    )
+
+
+def _problem(shown: Shown) -> Problem | None:
+    return shown.problem if shown.problem and shown.problem.place == "picture" else None
+
+
+def _drop_zone(filled: bool) -> str:
+    go = button(text.PICTURE_CHOOSE, look="tp-go" if filled else "", data_choose="picture")
+    return (
+        f'<div class="tp-body"><div class="tp-drop tp-big">{icon("face")}{go}'
+        f"{small(text.PICTURE_DROP, data_status='picture', aria_live='polite')}</div>"
+        f'<div class="tp-either">{button(text.CAMERA, mark="camera", data_camera=True)}'
+        f"{button(text.PASTE, data_paste=True)}</div></div>"
+    )
+
+
+def _given(shown: Shown, problem: Problem | None) -> str:
+    assert shown.desk.picture is not None
+    count = len(shown.desk.picture.picture.faces)
+    note = wording.faces_found(count)
+    if count > MOST_SPEAKERS:
+        note = wording.choose_speakers(count)
+    adjust = ""
+    if shown.framed and (problem is None or problem.code != InputCode.NO_FACE):
+        adjust = quiet(text.ADJUST, data_do="edit", data_what="framing")
+    change = quiet(text.CHANGE, data_choose="picture")
+    return (
+        f'<div class="tp-body"><div class="tp-thumb">{_thumbnail(shown)}</div></div>'
+        f'<div class="tp-foot">{small(note, data_status="picture", aria_live="polite")}'
+        f"{adjust}{change}</div>"
+    )
+
+
+def _thumbnail(shown: Shown) -> str:
+    """The exact crop, with marks; without one the picture itself."""
+    desk, framed = shown.desk, shown.framed
+    assert desk.picture is not None
+    if framed is None:
+        return f'<img src="{media.desk_url(desk.picture.preview)}" alt="">'
+    many = len(desk.picture.picture.faces) > MOST_SPEAKERS
+    marks = _marks(framed) if speakers(desk) else ""
+    faces = _face_buttons(desk, framed) if many else ""
+    return (
+        f'<div class="tp-exact" style="aspect-ratio:{framed.width}/{framed.height}">'
+        f'<img src="{media.desk_url(framed.picture)}" alt="{escape(text.PICTURE_ALT)}" '
+        f'width="{framed.width}" height="{framed.height}">{marks}{faces}</div>'
+    )
+
+
+def _marks(framed: Framed) -> str:
+    """Corners around each face, with its name above, or below where there is no room."""
+    shrink = max(framed.width / _THUMB_WIDTH, framed.height / _THUMB_HEIGHT) / _MARK_SCALE
+    marks = "".join(
+        _mark(index, box, len(framed.faces), framed, shrink)
+        for index, box in enumerate(framed.faces[:MOST_SPEAKERS])
+    )
+    return (
+        f'<svg class="tp-marks" viewBox="0 0 {framed.width} {framed.height}" '
+        f'aria-hidden="true">{marks}</svg>'
+    )
+
+
+def _mark(
+    index: int, box: tuple[int, int, int, int], count: int, framed: Framed, unit: float
+) -> str:
+    left, top, right, bottom = box
+    arm = min(26 * unit, (right - left) / 3, (bottom - top) / 3)
+    corners = (
+        f"M{left} {top + arm:.0f}V{top}H{left + arm:.0f}"
+        f"M{right - arm:.0f} {top}H{right}V{top + arm:.0f}"
+        f"M{right} {bottom - arm:.0f}V{bottom}H{right - arm:.0f}"
+        f"M{left + arm:.0f} {bottom}H{left}V{bottom - arm:.0f}"
+    )
+    name = wording.face_name(index, count)
+    wide, high, gap = (24 + 19 * len(name)) * unit, 52 * unit, 10 * unit
+    y = top - gap - high
+    if y < -gap:
+        y = min(bottom + gap, framed.height - high)
+    x = min(max(left, 0), framed.width - wide)
+    return (
+        f'<g class="{_COLOURS[index]}"><path class="tp-shade" d="{corners}" '
+        f'stroke-width="{9 * unit:.1f}"/><path d="{corners}" stroke-width="{5 * unit:.1f}"/>'
+        f'<rect x="{x:.0f}" y="{y:.0f}" width="{wide:.0f}" height="{high:.0f}" '
+        f'rx="{6 * unit:.0f}"/><text x="{x + wide / 2:.0f}" y="{y + 38 * unit:.0f}" '
+        f'font-size="{36 * unit:.0f}">{escape(name)}</text></g>'
+    )
+
+
+def _face_buttons(desk: Desk, framed: Framed) -> str:
+    """A numbered button on each face that was found: whether it speaks."""
+    assert desk.picture is not None
+    chosen = speakers(desk)
+    return "".join(
+        f'<button type="button" class="tp-facebox"'
+        f"{attributes(data_do='speaks', data_face=index, aria_pressed=_yes(face.box in chosen))}"
+        f' style="{_place(desk.picture.picture, index, framed, desk)}" '
+        f'aria-label="{escape(wording.face_speaks(index))}"><span>{index + 1}</span></button>'
+        for index, face in enumerate(desk.picture.picture.faces)
+    )
+
+
+def _yes(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _place(picture: Picture, index: int, framed: Framed, desk: Desk) -> str:
+    box = box_in_frame(picture.faces[index].box, framed.crop, desk.choices.shape)
+    left, top, right, bottom = box
+    return (
+        f"left:{100 * left / framed.width:.2f}%;top:{100 * top / framed.height:.2f}%;"
+        f"width:{100 * (right - left) / framed.width:.2f}%;"
+        f"height:{100 * (bottom - top) / framed.height:.2f}%"
+    )
+
+
+def _said(problem: Problem, filled: bool) -> str:
+    look = "tp-go" if filled else ""
+    way = button(text.PICTURE_ANOTHER, look=look, data_choose="picture")
+    if problem.code == InputCode.NO_FACE:
+        return message(text.NEEDS_FACE, text.NEEDS_FACE_HOW, way)
+    return message(problem.message, below=way)

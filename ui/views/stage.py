@@ -1,0 +1,105 @@
+"""The right column: the frame, the voice line under it, what can be done next."""
+
+from html import escape
+
+from inference.events import Cancelled, Finished
+from inference.jobs import State
+from inference.plan import Notice, Plan
+from inference.request import Shape
+from presets.examples import EXAMPLES, Example
+from ui import text, wording
+from ui.state import JobShown, Phase, Shown
+from ui.views.act import act
+from ui.views.elements import attributes, button, message, small
+from ui.views.frame import frame
+from ui.views.framing import framing_panel
+from ui.views.line import plan_line, voice_line
+from ui.views.stages import stage_row
+from ui.views.timeline import plan_without_job
+
+_RUNNING = (Phase.DRAFTING, Phase.WAITING, Phase.MAKING)
+
+
+def stage(shown: Shown) -> str:
+    """The column as HTML: always frame, line and what is under it, in this order."""
+    busy = shown.phase in _RUNNING
+    adjusting = shown.desk.editing == "framing" and shown.framed is not None
+    line = "" if adjusting else _line(shown)
+    under = framing_panel(shown.desk) if adjusting else _under(shown)
+    return (
+        f'<div class="tp-stage"{attributes(data_busy=busy)}>{frame(shown)}'
+        f'<div class="tp-along">{line}</div><div class="tp-under">{under}</div></div>'
+    )
+
+
+def share_done(job: JobShown) -> float:
+    """How much of the video is there: what is drawn while it runs, what is kept afterwards."""
+    final = job.progress.final
+    if isinstance(final, Finished):
+        return 1.0
+    if isinstance(final, Cancelled):
+        return final.frames / job.plan.frames
+    if job.state in (State.QUEUED, State.RUNNING):
+        return job.progress.share
+    return job.progress.film.frames_done / job.plan.frames if job.progress.film else 0.0
+
+
+def _plan(shown: Shown) -> Plan | None:
+    return shown.job.plan if shown.job else shown.plan or plan_without_job(shown.desk)
+
+
+def _line(shown: Shown) -> str:
+    plan, job = _plan(shown), shown.job
+    if plan is None:
+        return ""
+    share = share_done(job) if job else 0.0
+    line = voice_line(shown.desk, plan, share, shown.phase in _RUNNING)
+    bare = shown.phase in (Phase.WAITING, Phase.MAKING, Phase.FAILED)
+    return line if bare else line + plan_line(plan)
+
+
+def _under(shown: Shown) -> str:
+    if shown.job is None and not any((shown.desk.picture, *shown.desk.voices)):
+        return _problem(shown) + _examples()
+    row = stage_row(shown.job) if shown.phase is Phase.DRAFTING and shown.job else ""
+    return act(shown) + row + _problem(shown) + _notes(shown)
+
+
+def _problem(shown: Shown) -> str:
+    if shown.problem is None or shown.problem.place != "stage":
+        return ""
+    return message(shown.problem.message)
+
+
+def _notes(shown: Shown) -> str:
+    """What is worth a look of the plan, as long as something can be done about it."""
+    if shown.plan is None or (shown.job is not None and not shown.job.is_draft):
+        return ""
+    lines = "".join(f"<li>{_note(notice)}</li>" for notice in shown.plan.warnings)
+    return f'<ul class="tp-notes">{lines}</ul>' if lines else ""
+
+
+def _note(notice: Notice) -> str:
+    way = ""
+    if notice.code == "portrait_suits":
+        way = button(
+            text.USE_PORTRAIT, data_do="set", data_field="shape", data_value=Shape.PORTRAIT
+        )
+    return message(wording.warning(notice), below=way, look=True)
+
+
+def _examples() -> str:
+    cards = "".join(_example(example) for example in EXAMPLES.values())
+    return (
+        f'<section class="tp-examples"><div class="tp-sec"><h2>{escape(text.EXAMPLES)}</h2>'
+        f'{small(text.EXAMPLES_HINT)}</div><div class="tp-ex">{cards}</div></section>'
+    )
+
+
+def _example(example: Example) -> str:
+    return (
+        f'<button type="button" class="tp-card"'
+        f"{attributes(data_do='example', data_name=example.name)}>"
+        f'<img src="/style/examples/{example.name}.jpg" alt="" width="480" height="240">'
+        f"<span><b>{escape(example.title)}</b>{small(wording.example_note(example))}</span></button>"
+    )

@@ -1,0 +1,115 @@
+"""What has been done and what comes: a row for a draft, a card for a final video."""
+
+from html import escape
+
+from inference.events import Failed, Finished, StageName
+from inference.jobs import State
+from ui import text, wording
+from ui.state import JobShown, Phase, Shown
+from ui.views.elements import icon, ring, small
+from ui.views.frame import live_url
+from ui.views.money import dollars_spent
+
+_BEFORE_WINDOWS = (StageName.STARTING, StageName.LOADING, StageName.LISTENING)
+
+
+def stage_row(job: JobShown) -> str:
+    """The stages of a draft so far, in one compact row; the last of them goes on."""
+    items, now = [], ""
+    for shown in job.progress.stages:
+        done = shown.seconds is not None
+        lasted = "" if shown.seconds is None else small(f"{max(shown.seconds, 0.1):.1f} s")
+        name = escape(wording.stage(shown.name, done))
+        kind = "" if done else ' class="tp-now" aria-current="step"'
+        items.append(
+            f"<li{kind}>{icon('done') if done else ring()}<span>{name}</span>{lasted}</li>"
+        )
+        now = now if done else wording.stage(shown.name, done=False)
+    return (
+        f'<ol class="tp-steps">{"".join(items)}</ol>'
+        f'<p class="tp-spoken" role="status">{escape(now)}</p>'
+    )
+
+
+def live_card(shown: Shown, job: JobShown) -> str:
+    """The newest rough frame of a final video."""
+    step, live = job.progress.step, live_url(job)
+    note = wording.live_note(step.window, step.done) if step else ""
+    seen = f'<span class="tp-later">{escape(text.LIVE_LATER)}</span>'
+    if live:
+        size = f'width="{job.plan.width}" height="{job.plan.height}"'
+        seen = f'<img src="{escape(live)}" alt="{escape(text.LIVE_ALT)}" {size}>'
+    return (
+        f'<section class="tp-card"><header><h2>{escape(text.LIVE)}</h2>{small(note)}</header>'
+        f'<div class="tp-body"><div class="tp-thumb">{seen}</div></div></section>'
+    )
+
+
+def stages_card(shown: Shown, job: JobShown) -> str:
+    """All stages of a final video from the start, with the windows and their steps."""
+    lasted = {stage.name: stage.seconds for stage in job.progress.stages}
+    lines = [_line(name, lasted, job) for name in _BEFORE_WINDOWS]
+    lines += [_window(index, job) for index in range(len(job.plan.windows))]
+    lines.append(_line(StageName.FINISHING, lasted, job))
+    note = wording.elapsed(job.progress.elapsed_s)
+    if shown.phase is Phase.WAITING:
+        note = ""
+    elif job.ended:
+        note = wording.made_for(job.progress.elapsed_s, dollars_spent(job))
+    return (
+        f'<section class="tp-card"><header><h2>{escape(text.STAGES)}</h2>{small(note)}</header>'
+        f'<ol class="tp-stages">{"".join(lines)}</ol>'
+        f'<p class="tp-spoken" role="status">{escape(_spoken(job))}</p></section>'
+    )
+
+
+def _line(name: StageName, lasted: dict[StageName, float | None], job: JobShown) -> str:
+    words = text.FINAL_STAGES[name]
+    finished = isinstance(job.progress.final, Finished)
+    if name not in lasted:
+        return _item("done" if finished else "todo", words, "")
+    seconds = lasted[name]
+    if seconds is None:
+        return _item("now" if not job.ended else "bad", words, "")
+    broke = isinstance(job.progress.final, Failed) and name == job.progress.stages[-1].name
+    return _item("bad" if broke else "done", words, wording.duration(seconds))
+
+
+def _window(index: int, job: JobShown) -> str:
+    progress, words = job.progress, wording.window_of(index, len(job.plan.windows))
+    finished = progress.film.index + 1 if progress.film else 0
+    if index < finished:
+        lasted = progress.windows_s[index] if index < len(progress.windows_s) else 0.0
+        return _item("done", words, wording.duration(lasted) if lasted else "")
+    step = progress.step
+    if step is None or step.window != index:
+        return _item("todo", words, text.NOT_MADE if job.ended else "")
+    if job.ended:
+        kind = "bad" if job.state is State.FAILED else "todo"
+        return _item(kind, words, text.NOT_MADE)
+    said = wording.step_of(step.done, step.total)
+    cells = '<i class="tp-on"></i>' * step.done + "<i></i>" * (step.total - step.done)
+    bar = (
+        f'<div class="tp-step" role="progressbar" aria-valuemin="0" aria-valuenow="{step.done}" '
+        f'aria-valuemax="{step.total}" aria-label="{escape(said)}">{cells}</div>'
+    )
+    return _item("now", words, said, bar)
+
+
+def _item(kind: str, words: str, note: str, below: str = "") -> str:
+    mark = {"done": icon("done"), "bad": icon("bad")}.get(kind) or ring()
+    current = ' aria-current="step"' if kind == "now" else ""
+    return (
+        f'<li class="tp-{kind}"{current}>{mark}<span>{escape(words)}</span>{small(note)}'
+        f"{below}</li>"
+    )
+
+
+def _spoken(job: JobShown) -> str:
+    """What is said aloud: each stage and window once, not each step."""
+    if job.ended or not job.progress.stages:
+        return ""
+    step, name = job.progress.step, job.progress.stages[-1].name
+    if name in (StageName.WINDOW, StageName.DRAWING) and step:
+        return wording.window_of(step.window, len(job.plan.windows))
+    return text.FINAL_STAGES.get(name, "")

@@ -1,0 +1,82 @@
+"""The voices laid out in time, as the video will have them: arithmetic for the voice line."""
+
+import math
+from dataclasses import dataclass
+
+from inference.errors import InputError
+from inference.plan import Plan, make_plan
+from inference.request import SAMPLE_RATE_HZ
+from inference.timing import spans
+from presets.quality import DRAFT_QUALITY
+from ui.desk import Desk, GivenVoice
+from ui.requests import request_of, speakers, speaking_voices
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One voice: `voice` is 0 or 1, `bars` (0 to 1 high) fill the time from `start_s` on for
+    `length_s`; one that is trimmed away has no length and no bars."""
+
+    voice: int
+    bars: tuple[float, ...]
+    start_s: float
+    length_s: float
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The lanes of those who speak, and where the windows meet, in seconds."""
+
+    lanes: tuple[Lane, ...]
+    cuts: tuple[float, ...]
+    duration_s: float
+
+
+def plan_without_job(desk: Desk) -> Plan | None:
+    """What the recordings alone tell of a video: None as long as nothing does."""
+    try:
+        request = request_of(desk, DRAFT_QUALITY)
+        return make_plan(request, math.inf) if request else None
+    except InputError:
+        return None
+
+
+def timeline(desk: Desk, plan: Plan, bars_in_all: int) -> Timeline:
+    """The desk's voices over the length of `plan`, drawn with about `bars_in_all` bars each."""
+    cuts = [plan.new_frames(index).start / plan.fps for index in range(1, len(plan.windows))]
+    lanes = _lanes(desk, plan.duration_s, bars_in_all)
+    return Timeline(lanes, tuple(cuts), plan.duration_s)
+
+
+def _lanes(desk: Desk, duration_s: float, bars_in_all: int) -> tuple[Lane, ...]:
+    try:
+        request = request_of(desk, DRAFT_QUALITY)
+        placed = spans(request) if request else ()
+    except InputError:
+        return ()
+    out = []
+    for voice, span in zip(speaking_voices(desk), placed, strict=True):
+        first, length = span.source_start, span.samples
+        count = round(bars_in_all * length / SAMPLE_RATE_HZ / duration_s)
+        heights = part_of(voice, first, first + length, count)
+        start_s, length_s = span.start / SAMPLE_RATE_HZ, length / SAMPLE_RATE_HZ
+        out.append(Lane(number_of(desk, voice), heights, start_s, length_s))
+    return tuple(out)
+
+
+def number_of(desk: Desk, voice: GivenVoice) -> int:
+    """Whose voice it is: 0 the left one's or the only one's, 1 the right one's."""
+    return int(len(speakers(desk)) > 1 and voice is desk.voices[1])
+
+
+def part_of(voice: GivenVoice, first: int, last: int, count: int) -> tuple[float, ...]:
+    """The part from sample `first` to `last` (exclusive) as `count` bars: the highest of those
+    that each stands for."""
+    per_bar = len(voice.bars) / voice.recording.samples
+    out = []
+    for index in range(count):
+        start = (first + (last - first) * index / count) * per_bar
+        end = (first + (last - first) * (index + 1) / count) * per_bar
+        low = min(int(start), len(voice.bars) - 1)
+        out.append(max(voice.bars[low : max(math.ceil(end), low + 1)]))
+    return tuple(out)

@@ -1,0 +1,158 @@
+"""The card of one voice, or of the voices of two people."""
+
+from html import escape
+
+from inference.request import Speaking
+from ui import media, text, wording
+from ui.desk import Desk, GivenVoice
+from ui.requests import speakers, speaking_voices
+from ui.state import Problem, Shown
+from ui.views.elements import attributes, button, message, play_button, quiet, small, switch
+from ui.views.line import strokes
+from ui.views.timeline import Lane, part_of
+from ui.views.trimmer import longest_s, trimmer
+
+_ALONE_WIDE, _ALONE_HIGH, _ALONE_BARS = 280, 48, 70  # of the drawing of one voice
+_ROW_WIDE, _ROW_HIGH, _ROW_BARS = 160, 32, 40
+
+
+def voice_card(shown: Shown, filled: bool) -> str:
+    """The card; `filled`: its way on is the page's one filled button."""
+    two = len(speakers(shown.desk)) > 1
+    body = _two(shown, filled) if two else _alone(shown, filled)
+    trim = trimmer(shown) if shown.desk.editing == "trim" and any(shown.desk.voices) else ""
+    return (
+        f'<section class="tp-card"{attributes(data_drop=None if two else _place(shown.desk))}'
+        f"{attributes(data_empty=not two and not any(shown.desk.voices))}>{body}"
+        f'<div class="tp-trim">{trim}</div></section>'
+    )
+
+
+def _place(desk: Desk) -> str:
+    return f"voice-{_slot(desk)}"
+
+
+def _slot(desk: Desk) -> int:
+    """Where the only speaker's recording lies."""
+    return int(desk.voices[0] is None and desk.voices[1] is not None)
+
+
+def _alone(shown: Shown, filled: bool) -> str:
+    voice, slot = shown.desk.voices[_slot(shown.desk)], _slot(shown.desk)
+    if voice is None:
+        head, body = wording.voice_hint(longest_s(shown)), _drop_zone(shown, filled)
+    else:
+        head, body = voice.name, _given(shown, voice, slot)
+    problem = _problem(shown, slot)
+    return (
+        f"<header><h2>{escape(text.VOICE)}</h2>{small(head)}</header>{body}"
+        f"{_problems(shown, slot, problem, filled)}"
+    )
+
+
+def _drop_zone(shown: Shown, filled: bool) -> str:
+    look = "tp-go" if filled and not _problem(shown, 0) else ""
+    go = button(text.VOICE_CHOOSE, look=look, data_choose="voice-0")
+    return (
+        f'<div class="tp-body"><div class="tp-drop">{go}'
+        f"{small(text.VOICE_DROP, data_status='voice-0', aria_live='polite')}</div>"
+        f'<div class="tp-either">'
+        f"{_record(shown, 0)}</div></div>"
+    )
+
+
+def _record(shown: Shown, slot: int) -> str:
+    longest = f"{longest_s(shown):g}"
+    return button(text.RECORD, mark="record", data_record=f"voice-{slot}", data_longest=longest)
+
+
+def _given(shown: Shown, voice: GivenVoice, slot: int) -> str:
+    note = wording.recording_heard(voice.recording)
+    play = _play(voice, wording.play(text.VOICE.lower()))
+    drawn = _wave(voice, 0, _ALONE_WIDE, _ALONE_HIGH, _ALONE_BARS)
+    return (
+        f'<div class="tp-body tp-voice">{play}{drawn}</div>'
+        f'<div class="tp-foot">{small(note, data_status=f"voice-{slot}", aria_live="polite")}'
+        f"{_trim(shown)}{quiet(text.CHANGE, data_choose=f'voice-{slot}')}</div>"
+    )
+
+
+def _two(shown: Shown, filled: bool) -> str:
+    rows = "".join(_row(shown, slot, filled) for slot in (0, 1))
+    speaking = switch(
+        "speaking",
+        text.SPEAKING,
+        {Speaking.IN_TURN: (text.IN_TURN, ""), Speaking.TOGETHER: (text.TOGETHER, "")},
+        shown.desk.choices.speaking,
+    )
+    foot = ""
+    if any(shown.desk.voices):
+        swap = quiet(text.SWAP, mark="swap", data_do="swap")
+        foot = f'<div class="tp-foot"><span></span>{swap}{_trim(shown)}</div>'
+    how = f'<div class="tp-body tp-how">{speaking}</div>' if all(shown.desk.voices) else ""
+    head = f"<header><h2>{escape(text.VOICES)}</h2>{small(text.VOICES_HINT)}</header>"
+    return f"{head}{rows}{foot}{how}"
+
+
+def _row(shown: Shown, slot: int, filled: bool) -> str:
+    voice, name = shown.desk.voices[slot], text.SIDES[slot]
+    problem = _problem(shown, slot)
+    if voice is None:
+        note, rest = text.VOICE_NONE, ""
+        first = filled and slot == 0 and not problem
+        below = button(
+            text.VOICE_CHOOSE, look="tp-go" if first else "", data_choose=f"voice-{slot}"
+        ) + _record(shown, slot)
+    else:
+        note = wording.seconds(voice.recording.duration_s)
+        wave = _wave(voice, slot, _ROW_WIDE, _ROW_HIGH, _ROW_BARS)
+        rest = wave + _play(voice, wording.play(name))
+        below = quiet(text.CHANGE, data_choose=f"voice-{slot}")
+        if slot == 1:
+            below += quiet(text.REMOVE, data_do="remove", data_slot=slot)
+    place = f"voice-{slot}"
+    return (
+        f'<div class="tp-who"{attributes(data_drop=place, data_empty=voice is None)}>'
+        f'<span class="tp-dot tp-dot-{slot + 1}">{slot + 1}</span>'
+        f'<span class="tp-name"><b>{escape(name)}</b>{small(note, data_status=place)}</span>{rest}'
+        f'<span class="tp-ways">{below}</span>'
+        f"{_problems(shown, slot, problem, filled)}</div>"
+    )
+
+
+def _problem(shown: Shown, slot: int) -> Problem | None:
+    found = shown.problem
+    return found if found and found.place == f"voice-{slot}" else None
+
+
+def _problems(shown: Shown, slot: int, problem: Problem | None, filled: bool) -> str:
+    """What the server and what the browser have to say of this recording."""
+    said = ""
+    if problem:
+        look = "tp-go" if filled else ""
+        way = button(text.VOICE_ANOTHER, look=look, data_choose=f"voice-{slot}")
+        said = message(problem.message, below="" if shown.desk.editing == "trim" else way)
+    return (
+        f'<div class="tp-said">{said}</div><div class="tp-said" data-problems="voice-{slot}"></div>'
+    )
+
+
+def _trim(shown: Shown) -> str:
+    """The way to the trimmer, when there is anything to trim."""
+    if shown.desk.editing == "trim" or not speaking_voices(shown.desk):
+        return ""
+    return quiet(text.TRIM, data_do="edit", data_what="trim")
+
+
+def _play(voice: GivenVoice, label: str) -> str:
+    return play_button(label, text.PAUSE, media.desk_url(voice.file))
+
+
+def _wave(voice: GivenVoice, number: int, wide: int, high: int, count: int) -> str:
+    """The whole recording as bars."""
+    bars = part_of(voice, 0, voice.recording.samples, count)
+    path = strokes(Lane(number, bars, 0.0, 1.0), 1.0, wide, high)
+    return (
+        f'<svg class="tp-wave tp-voice-{number + 1}" viewBox="0 0 {wide} {high}" '
+        f'preserveAspectRatio="none" aria-hidden="true"><path d="{path}"/></svg>'
+    )
