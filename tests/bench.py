@@ -17,9 +17,12 @@ import numpy as np
 import psutil
 
 from inference.media.video import SegmentWriter
-from tests.media import ASTRONAUT, DRAWN_PAIR, ROOT, VOICE_A, VOICE_B, serve
+from tests.crowd import Session, action_s, crowd
+from tests.media import ASTRONAUT, DRAWN_PAIR, ROOT, VOICE_A, VOICE_B
+from tests.servers import serving
 
 _SAMPLE_S = 0.02  # between two looks at memory
+_CROWD = 20  # people whose videos are being made
 
 
 @dataclass(frozen=True)
@@ -88,11 +91,21 @@ def still_encode_s(frames: int, folder: Path) -> float:
     return time.monotonic() - started
 
 
-def start_s(data: Path) -> float:
-    """Seconds from starting the server to its first answer."""
+def page(data: Path) -> None:
+    """Print how long the page takes to start, and an action on it alone and in a crowd."""
     started = time.monotonic()
-    with serve(data):
-        return time.monotonic() - started
+    with serving(data) as server:
+        print(f"The page answers {time.monotonic() - started:.1f} s after its start.")
+        session = Session(server.address)
+        session.act(do="example", name="astronaut")
+        while 'data-state="draft"' not in session.act(do="refresh"):
+            time.sleep(_SAMPLE_S)
+        alone = action_s(session)
+        with crowd(server.address, _CROWD):
+            times = action_s(session) / alone
+        print(
+            f"An action takes {1000 * alone:.0f} ms, {times:.1f} times that beside {_CROWD} others."
+        )
 
 
 def main() -> None:
@@ -117,7 +130,7 @@ def main() -> None:
                 peaks.append(done.peak_mb)
         print(f"\n120 s costs {peaks[2] - peaks[0]:.0f} MB more than 20 s (one face), ", end="")
         print(f"{peaks[3] - peaks[1]:.0f} MB more (two faces).")
-        print(f"The page answers {start_s(folder / 'data'):.1f} s after its start.")
+        page(folder / "data")
 
 
 if __name__ == "__main__":

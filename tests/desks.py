@@ -24,5 +24,6 @@ def picture(*faces: Face) -> GivenPicture:
 
 def desk(*faces: Face, voices: int = 1) -> Desk:
     """A desk with a picture of those faces and as many recordings, of 4 and of 5 s."""
-    given = (voice("one.wav", 4.0), voice("two.wav", 5.0))[:voices]
-    return replace(Desk(picture=picture(*faces)), voices=(*given, None, None)[:2])
+    first, second = voice("one.wav", 4.0), voice("two.wav", 5.0)
+    given = (first if voices else None, second if voices == 2 else None)
+    return replace(Desk(picture=picture(*faces)), voices=given)

@@ -15,6 +15,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from inference import queue
+
 ROOT = Path(__file__).resolve().parents[1]
 MEDIA = ROOT / "presets" / "media"
 ASTRONAUT = MEDIA / "astronaut.png"  # one smiling face, 512x512
@@ -38,11 +40,18 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(data: Path) -> Iterator[str]:
-    """The real server in a process of its own, with its data in `data`; yields its address."""
+def serve(data: Path, worker: str = queue.WORKER) -> Iterator[str]:
+    """The real server in a process of its own, with its data in `data`; yields its address.
+
+    `worker` is the module that runs its jobs.
+    """
     port = free_port()
+    code = (
+        f"import sys, app; from inference import queue; queue.WORKER = {worker!r};"
+        "sys.exit(app.main(sys.argv[1:]))"
+    )
     process = subprocess.Popen(
-        [sys.executable, "app.py", "serve", "--port", str(port)],
+        [sys.executable, "-c", code, "serve", "--port", str(port)],
         cwd=ROOT,
         env=os.environ | {"PORTRAIT_DATA": str(data)},
         stdout=subprocess.DEVNULL,

@@ -8,7 +8,7 @@ from inference.engines.base import Availability
 from inference.errors import no_face
 from inference.events import Cancelled, Event, Failed, Finished, Result, StageName, Step, Window
 from inference.jobs import State
-from inference.plan import make_plan
+from inference.plan import Plan, make_plan
 from inference.task import RESULT, segment_name
 from presets.quality import DEFAULT_QUALITY, DRAFT_QUALITY, PRESETS
 from presets.schema import EngineFamily
@@ -62,7 +62,9 @@ def no_face_page(gpu: bool) -> Shown:
 def shown_of(on_desk: Desk, phase: Phase, gpu: bool) -> Shown:
     """The page of a desk, without a job."""
     found, shape = framing(on_desk), on_desk.choices.shape
-    framed = found and Framed("crop.jpg", shape.width, shape.height, found.crop, found.faces)
+    framed = None
+    if found:
+        framed = Framed("crop.jpg", shape.width, shape.height, found.crop, found.faces)
     request = request_of(on_desk, DRAFT_QUALITY)
     plans = {
         name: make_plan(replace(request, quality=name), math.inf) for name in PRESETS if request
@@ -119,8 +121,10 @@ def job_of(on_desk: Desk, state: State, is_final: bool, name: str = "astronaut.p
         preview=41 if began else None,
         final=final if isinstance(final, (Finished, Failed, Cancelled)) else None,
         step=Step(5, 8, 1, len(plan.windows), 39.2) if began else None,
-        film=Window(0, segment_name(0), first) if began else None,
-        windows_s=(26.0,) * began,
+        film=_film(plan, len(plan.windows) - 1 if state is State.FINISHED else 0)
+        if began
+        else None,
+        windows_s=(26.0,) * (len(plan.windows) if state is State.FINISHED else began),
     )
     return JobShown(
         id=FINAL_ID if is_final else DRAFT_ID,
@@ -133,6 +137,10 @@ def job_of(on_desk: Desk, state: State, is_final: bool, name: str = "astronaut.p
         made=NOW - timedelta(minutes=8),
         until=NOW + timedelta(days=7),
     )
+
+
+def _film(plan: Plan, index: int) -> Window:
+    return Window(index, segment_name(index), plan.new_frames(index).stop)
 
 
 def _stages(state: State, is_final: bool) -> tuple[StageShown, ...]:

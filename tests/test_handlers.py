@@ -86,6 +86,7 @@ def alone(settings: Settings) -> Person:
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs are carried out by the scripted engine, which is quick."""
     monkeypatch.setattr(queue, "WORKER", "tests.fakes")
+    monkeypatch.setenv("SCRIPTED_PAUSE_S", "0.01")
 
 
 def files(folder: Path) -> set[str]:

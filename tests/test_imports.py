@@ -27,7 +27,15 @@ LAYERS: list[set[str]] = [
     {"inference.media", "inference.intake"},
     {"inference.draft"},
     {"inference.engines", "inference.doctor"},
-    {"inference.jobs", "inference.worker"},
+    {
+        "inference.lock",
+        "inference.history",
+        "inference.fairness",
+        "inference.jobfolder",
+        "inference.jobs",
+        "inference.worker",
+        "inference.queue",
+    },
     {"ui"},
     {"app"},
 ]

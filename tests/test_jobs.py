@@ -1,120 +1,462 @@
-"""Jobs run in processes of their own, outlive whoever started them, and always come to an end."""
+"""Jobs against a model of them: whatever is done in whatever order, the folder says what is true.
+
+Two `Jobs` share one folder of data, as two servers do. Workers are played by the test, at the
+seam where a process would be started; `tests.test_queue` has real ones.
+"""
 
 import os
-import signal
 import stat
-import subprocess
-import sys
-import time
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeAlias
+from unittest import mock
 
-import psutil
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
-from inference import jobs
-from inference.events import Cancelled, Failed, Finished, Record, Stage, StageName
-from inference.settings import ROOT
-from inference.task import Task
-from tests.fakes import script
+from inference import history, lock
+from inference.errors import Fault, FaultCode
+from inference.events import Cancelled, Event, Failed, Finished, Stage
+from inference.jobs import Jobs, State
+from inference.plan import make_plan
+from inference.request import Request
+from inference.settings import Settings
+from inference.task import OUTPUTS, Task
+from presets.quality import PRESETS
+from presets.schema import EngineFamily
+from tests.conftest import FOUR_SECONDS, ONE_PERSON
+from tests.fakes import result
 
-PATIENCE_S = 60
-STARTING = Stage(StageName.STARTING, "Starting")
-LOADING = Stage(StageName.LOADING, "Loading")
+OWNERS = ["ada", "bob", "cyd"]
+QUALITIES = ["draft", "fast"]  # one of each family
+REQUESTS = {name: Request(ONE_PERSON, (FOUR_SECONDS,), quality=name) for name in QUALITIES}
+PLANS = {name: make_plan(request, 40) for name, request in REQUESTS.items()}
+RESTING = (State.FINISHED, State.FAILED, State.CANCELLED, State.INTERRUPTED)
+WINDOW = "windows/000.mp4"
 
 
-def until(task: Task, events: int | None = None) -> list[Record]:
-    """The history once it is final, or once it has so many events."""
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        records = jobs.events(task.folder)
-        if jobs.is_final(records) or (events is not None and len(records) >= events):
-            return records
-        time.sleep(0.05)
-    raise AssertionError((task.folder / jobs.LOG).read_text())
+def new_task(jobs: Jobs, owner: str, quality: str = "draft") -> Task:
+    return Task(REQUESTS[quality], PLANS[quality], jobs.new(owner))
 
 
-def worker_of(task: Task) -> psutil.Process:
-    (worker,) = (
-        child
-        for child in psutil.Process().children()
-        if child.status() != psutil.STATUS_ZOMBIE and str(task.folder) in child.cmdline()
+@dataclass
+class Played:
+    """A worker that a test plays: alive as long as it holds the lock that it was given."""
+
+    folder: Path
+    descriptor: int
+    pid: int
+    alive: bool = True
+
+    def wait(self) -> int:
+        return 0
+
+    def end(self, event: Event | None = None) -> None:
+        """End, with `event` as the last word; without one it was killed."""
+        if event:
+            history.History(self.folder).append(event)
+        os.close(self.descriptor)
+        self.alive = False
+
+
+@dataclass
+class Workers:
+    """Starts workers to be played; never two of one job."""
+
+    played: list[Played] = field(default_factory=list)
+
+    def launch(self, folder: Path, descriptor: int) -> Played:
+        assert not any(worker.alive and worker.folder == folder for worker in self.played)
+        worker = Played(folder, os.dup(descriptor), pid=1 + len(self.played))
+        self.played.append(worker)
+        return worker
+
+    def of(self, folder: Path) -> Played:
+        (worker,) = (one for one in self.played if one.alive and one.folder == folder)
+        return worker
+
+    def end(self, pid: int) -> None:
+        """What the system does to a process that is ended."""
+        if self.played[pid - 1].alive:
+            self.played[pid - 1].end()
+
+
+@dataclass(eq=False)
+class Expected:
+    """A job as it should be. `submitted` and `started` count what happened, from 1."""
+
+    folder: Path
+    owner: str
+    family: EngineFamily
+    submitted: int
+    state: State | None = State.QUEUED  # None: deleted
+    started: int = 0
+    made: bool = False  # a window, since it was last started from the beginning
+    kept: int = 0  # frames that the last stop kept
+    asked: bool = False  # to stop
+
+
+Change: TypeAlias = Callable[[Jobs, Path], None]
+CHOICE = st.integers(0, 99)  # of a job: that of this number, counted round and round
+SERVER = st.integers(0, 1)
+
+
+def if_running(machine: "JobsMachine") -> bool:
+    return bool(machine.there(State.RUNNING))
+
+
+class JobsMachine(RuleBasedStateMachine):
+    """Everything that pages, servers and workers do, one after the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scratch = tempfile.TemporaryDirectory()
+        self.workers = Workers()
+        self.expected: list[Expected] = []
+        self.clock = 0
+        # nothing else looks at locks here, so nobody has to wait for another's look
+        self.no_wait = mock.patch.object(lock, "_GLANCE_S", 0.0)
+        self.no_wait.start()
+
+    @initialize(running=st.integers(1, 2), queue=st.integers(3, 6), person=st.integers(1, 4))
+    def begin(self, running: int, queue: int, person: int) -> None:
+        self.settings = Settings(Path(self.scratch.name), 40, 120, running, queue, person)
+        self.servers = [Jobs(self.settings, self.workers.end) for _ in range(2)]
+
+    def teardown(self) -> None:
+        self.no_wait.stop()
+        for worker in self.workers.played:
+            if worker.alive:
+                worker.end()
+        self.scratch.cleanup()
+
+    def now(self) -> int:
+        self.clock += 1
+        return self.clock
+
+    def there(self, *states: State) -> list[Expected]:
+        return [job for job in self.expected if job.state in states]
+
+    def chosen(self, number: int) -> Expected:
+        """Any job; the last one that was deleted among them."""
+        among = self.there(*State) + [job for job in self.expected if not job.state][-1:]
+        return among[number % len(among)]
+
+    def at_work(self, number: int) -> Expected:
+        running = self.there(State.RUNNING)
+        return running[number % len(running)]
+
+    def has_room(self, owner: str) -> bool:
+        waiting = [job.owner for job in self.there(State.QUEUED)]
+        everyone, own = self.settings.queue, self.settings.queue_per_person
+        return len(waiting) < everyone and waiting.count(owner) < own
+
+    @rule(
+        wanted=st.lists(
+            st.tuples(st.sampled_from(OWNERS), st.sampled_from(QUALITIES)), min_size=1, max_size=4
+        ),
+        server=SERVER,
     )
-    return worker
+    def submit(self, wanted: list[tuple[str, str]], server: int) -> None:
+        for owner, quality in wanted:
+            self.submit_one(self.servers[server], new_task(self.servers[server], owner, quality))
+
+    def submit_one(self, jobs: Jobs, task: Task) -> None:
+        owner, before = jobs.owner(task.folder), sorted(task.folder.rglob("*"))
+        if self.has_room(owner):
+            jobs.submit(task)
+            jobs.submit(task)  # a second click
+            family = PRESETS[task.plan.quality].engine
+            self.expected.append(Expected(task.folder, owner, family, self.now()))
+            return
+        with pytest.raises(Fault) as raised:
+            jobs.submit(task)
+        assert raised.value.code == FaultCode.QUEUE_FULL
+        assert sorted(task.folder.rglob("*")) == before
+        jobs.delete(task.folder)
+
+    @rule(server=SERVER)
+    def start(self, server: int) -> None:
+        before = len(self.workers.played)
+        started = self.servers[server].start_due(self.workers.launch)
+        assert started == self.workers.played[before:]
+        due = self.due()
+        assert [worker.folder for worker in self.workers.played[before:]] == [
+            job.folder for job in due
+        ]
+        for job in due:
+            window = job.folder / WINDOW
+            window.parent.mkdir(exist_ok=True)
+            window.write_text("made")
+            job.made = True
+
+    def due(self) -> list[Expected]:
+        """The jobs that are to start now, one at a time by the rule of turns; marks them so."""
+        started = []
+        for family in EngineFamily:
+            mine = [job for job in self.expected if job.state and job.family is family]
+            while True:
+                at_work = Counter(job.owner for job in mine if job.state is State.RUNNING)
+                waiting = [job for job in mine if job.state is State.QUEUED]
+                if not waiting or at_work.total() >= self.settings.running:
+                    break
+                last = {owner: 0 for owner in OWNERS}
+                for job in mine:
+                    last[job.owner] = max(last[job.owner], job.started)
+                first = {
+                    owner: min((j for j in waiting if j.owner == owner), key=lambda j: j.submitted)
+                    for owner in {job.owner for job in waiting}
+                }
+                owner = min(first, key=lambda o: (at_work[o], last[o], first[o].submitted))
+                first[owner].state, first[owner].started = State.RUNNING, self.now()
+                started.append(first[owner])
+        return started
+
+    @precondition(if_running)
+    @rule(number=CHOICE)
+    def finish(self, number: int) -> None:
+        self.end_worker(self.at_work(number), Finished(result(PLANS["draft"])), State.FINISHED)
+
+    @precondition(if_running)
+    @rule(number=CHOICE)
+    def fail(self, number: int) -> None:
+        self.end_worker(self.at_work(number), Failed("internal", "Broke."), State.FAILED)
+
+    @precondition(if_running)
+    @rule(number=CHOICE)
+    def kill(self, number: int) -> None:
+        self.end_worker(self.at_work(number), None, State.INTERRUPTED)
+
+    @precondition(if_running)
+    @rule(number=CHOICE, frames=st.sampled_from([0, 57]))
+    def heed(self, number: int, frames: int) -> None:
+        """A worker that was asked to stop does."""
+        job = self.at_work(number)
+        if job.asked:
+            job.kept = frames
+            self.end_worker(job, Cancelled(frames), State.CANCELLED)
+
+    def end_worker(self, job: Expected, event: Event | None, state: State) -> None:
+        self.workers.of(job.folder).end(event)
+        job.state = state
+
+    @precondition(lambda self: self.expected)
+    @rule(number=CHOICE, server=SERVER)
+    def cancel(self, number: int, server: int) -> None:
+        job = self.chosen(number)
+        self.servers[server].cancel(job.folder)
+        if job.state is State.RUNNING:
+            job.asked = True
+        elif job.state is State.QUEUED:
+            job.state = State.CANCELLED
+            newest = history.last(job.folder)
+            assert newest and newest.event == Cancelled(job.kept)
+
+    @precondition(lambda self: self.expected)
+    @rule(number=CHOICE, server=SERVER)
+    def resume(self, number: int, server: int) -> None:
+        job = self.chosen(number)
+        before = history.events(job.folder)
+        again = job.state in RESTING and job.state is not State.FINISHED
+        self.put_again(job, self.servers[server], Jobs.resume, again)
+        assert history.events(job.folder)[: len(before)] == before
+
+    @precondition(lambda self: self.expected)
+    @rule(number=CHOICE, server=SERVER)
+    def restart(self, number: int, server: int) -> None:
+        job = self.chosen(number)
+        if self.put_again(job, self.servers[server], Jobs.restart, job.state in RESTING):
+            job.kept, job.made = 0, False
+            assert not any((job.folder / name).exists() for name in OUTPUTS)
+            (record,) = history.events(job.folder)
+            assert isinstance(record.event, Stage)
+
+    def put_again(self, job: Expected, jobs: Jobs, change: Change, again: bool) -> bool:
+        """Whether `change` put the job in the queue, as it has to when `again` and there is
+        room."""
+        if again and not self.has_room(job.owner):
+            with pytest.raises(Fault):
+                change(jobs, job.folder)
+            return False
+        change(jobs, job.folder)
+        if again:
+            job.state, job.submitted, job.asked = State.QUEUED, self.now(), False
+        return again
+
+    @precondition(lambda self: self.expected)
+    @rule(number=CHOICE, server=SERVER)
+    def delete(self, number: int, server: int) -> None:
+        job = self.chosen(number)
+        self.servers[server].delete(job.folder)
+        job.state = None
+
+    @rule(server=SERVER, days=st.sampled_from([0, 6, 8]))
+    def sweep(self, server: int, days: int) -> None:
+        self.servers[server].sweep(datetime.now(UTC) + timedelta(days=days))
+        if days > self.settings.keep_days:
+            for job in self.there(*RESTING):
+                job.state = None
+
+    @invariant()
+    def every_server_says_what_is_true(self) -> None:
+        for jobs in self.servers:
+            for job in self.expected:
+                if job.state is None:
+                    assert jobs.folder(job.folder.name) is None
+                    assert not job.folder.exists()
+                    continue
+                assert jobs.folder(job.folder.name) == job.folder
+                assert jobs.owner(job.folder) == job.owner
+                assert jobs.state(job.folder) is job.state
+                assert jobs.is_cancelled(job.folder) == job.asked
+                assert (job.folder / WINDOW).exists() == job.made
+            for owner in OWNERS:
+                own = [job for job in self.expected if job.state and job.owner == owner]
+                newest_first = sorted(own, key=lambda job: -job.submitted)
+                assert jobs.owned(owner) == [job.folder for job in newest_first]
+
+    @invariant()
+    def places_are_counted_without_gaps_and_in_one_s_own_order(self) -> None:
+        for family in EngineFamily:
+            mine = [job for job in self.expected if job.state and job.family is family]
+            places = {job: self.servers[0].place(job.folder) for job in mine}
+            waiting = [job for job in mine if job.state is State.QUEUED]
+            assert all(places[job] is None for job in mine if job not in waiting)
+            assert {places[job] for job in waiting} == set(range(1, len(waiting) + 1))
+            for owner in OWNERS:
+                own = sorted((j for j in waiting if j.owner == owner), key=lambda j: j.submitted)
+                numbers = [places[job] or 0 for job in own]
+                assert numbers == sorted(numbers)
+
+    @invariant()
+    def nobody_works_but_on_running_jobs_and_not_too_many(self) -> None:
+        alive = Counter(worker.folder for worker in self.workers.played if worker.alive)
+        running = self.there(State.RUNNING)
+        assert alive == Counter(job.folder for job in running)
+        families = Counter(job.family for job in running)
+        assert all(count <= self.settings.running for count in families.values())
+
+    @invariant()
+    def nothing_else_lies_about(self) -> None:
+        root = self.settings.data / "jobs"
+        there = {path for path in root.iterdir()} if root.exists() else set()
+        assert there == {job.folder for job in self.expected if job.state}
+
+
+TestJobs = JobsMachine.TestCase
+TestJobs.settings = settings(
+    max_examples=150,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 
 
 @pytest.fixture
-def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers run the scripted engine, 0.1 s an event."""
-    monkeypatch.setattr(jobs, "WORKER", "tests.fakes")
+def jobs(tmp_path: Path) -> Jobs:
+    return Jobs(Settings(tmp_path / "data"))
 
 
-def test_a_new_job_is_private_and_unguessable(tmp_path: Path) -> None:
-    folders = [jobs.new_job(tmp_path / "data") for _ in range(20)]
+def test_a_new_job_is_private_and_unguessable(jobs: Jobs, tmp_path: Path) -> None:
+    folders = [jobs.new("ada") for _ in range(20)]
     assert len(set(folders)) == 20
     for folder in folders:
-        assert jobs.ID.fullmatch(folder.name)
+        assert jobs.folder(folder.name) == folder
         assert folder.parent == tmp_path / "data" / "jobs"
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert jobs.owner(folder) == "ada"
+    assert jobs.owned("ada") == []  # nothing was submitted
 
 
-@pytest.mark.usefixtures("scripted")
-def test_a_job_runs_to_its_end_in_a_session_of_its_own(task: Task) -> None:
-    jobs.start(task)
-    worker = worker_of(task)
-    assert os.getsid(worker.pid) == worker.pid != os.getsid(0)
-    assert [record.event for record in until(task)] == script(task.plan)
+@pytest.mark.parametrize("job", ["", ".", "..", "../jobs", "A" * 32, "0" * 31, "0" * 32, "0" * 33])
+def test_what_is_no_job_has_no_folder(jobs: Jobs, job: str) -> None:
+    jobs.new("ada")
+    assert jobs.folder(job) is None
 
 
-def test_a_job_outlives_the_process_that_started_it(task: Task) -> None:
-    task.save()
-    code = (
-        "import os, pathlib; from inference import jobs; from inference.task import load_task;"
-        "jobs.WORKER = 'tests.fakes';"
-        f"jobs.start(load_task(pathlib.Path({str(task.folder)!r}))); os._exit(0)"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-    assert not jobs.is_final(jobs.events(task.folder))
-    assert isinstance(until(task)[-1].event, Finished)
+@pytest.mark.parametrize(
+    ("own", "others", "message"),
+    [
+        (1, 0, "One of your videos is waiting already. Wait for it, or stop it."),
+        (5, 0, "Five of your videos are waiting already. Wait for one, or stop one."),
+        (12, 0, "12 of your videos are waiting already. Wait for one, or stop one."),
+        (0, 3, "The queue is full (3 waiting). Try again in a few minutes."),
+    ],
+)
+def test_a_full_queue_is_a_sentence(tmp_path: Path, own: int, others: int, message: str) -> None:
+    jobs = Jobs(Settings(tmp_path, queue=others or 50, queue_per_person=own or 5))
+    for owner in ["ada"] * own + ["bob"] * others:
+        jobs.submit(new_task(jobs, owner))
+    with pytest.raises(Fault) as raised:
+        jobs.submit(new_task(jobs, "ada"))
+    assert (raised.value.code, raised.value.message) == (FaultCode.QUEUE_FULL, message)
 
 
-@pytest.mark.usefixtures("scripted")
-def test_a_cancel_reaches_the_worker(task: Task) -> None:
-    jobs.start(task)
-    until(task, events=2)
-    jobs.cancel(task.folder)
-    assert isinstance(until(task)[-1].event, Cancelled)
+def test_many_at_once_do_not_get_more_room_than_there_is(tmp_path: Path) -> None:
+    servers = [Jobs(Settings(tmp_path, queue_per_person=3)) for _ in range(2)]
+    tasks = [new_task(servers[0], "ada") for _ in range(8)]
+    refused: list[Fault] = []
+
+    def submit(number: int) -> None:
+        try:
+            servers[number % 2].submit(tasks[number])
+        except Fault as fault:
+            refused.append(fault)
+
+    threads = [threading.Thread(target=submit, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 5
+    assert sorted(servers[0].place(f) or 0 for f in servers[0].owned("ada")) == [1, 2, 3]
 
 
-@pytest.mark.usefixtures("scripted")
-def test_a_worker_that_is_killed_leaves_a_failed_job(task: Task) -> None:
-    jobs.start(task)
-    before = until(task, events=2)
-    worker_of(task).send_signal(signal.SIGKILL)
-    after = until(task)
-    assert after[: len(before)] == before
-    assert isinstance(after[-1].event, Failed)
-    assert [record.seq for record in after] == list(range(len(after)))
+def test_a_job_that_can_t_be_saved_is_not_in_the_queue(jobs: Jobs) -> None:
+    task = new_task(jobs, "ada")
+    (task.folder / history.EVENTS).mkdir()  # stands for a disk that takes no more
+    with pytest.raises(OSError):
+        jobs.submit(task)
+    assert jobs.owned("ada") == []
+    assert jobs.start_due(Workers().launch) == []
 
 
-def test_a_job_without_a_history_has_no_events(tmp_path: Path) -> None:
-    assert jobs.events(tmp_path) == []
+def test_what_an_earlier_deletion_left_is_swept_away(jobs: Jobs) -> None:
+    task = new_task(jobs, "ada")
+    jobs.submit(task)
+    left = task.folder.rename(task.folder.with_suffix(".deleted"))
+    jobs.sweep(datetime.now(UTC))
+    assert not left.exists()
 
 
-def test_only_what_is_new_is_read(tmp_path: Path) -> None:
-    history = jobs.History(tmp_path)
-    for event in (STARTING, LOADING, STARTING):
-        history.append(event)
-    assert [record.seq for record in jobs.events(tmp_path, after=0)] == [1, 2]
-    assert jobs.events(tmp_path, after=2) == []
+def test_a_job_that_was_never_submitted_is_kept_as_long_as_others(jobs: Jobs) -> None:
+    folder = jobs.new("ada")
+    jobs.sweep(datetime.now(UTC) + timedelta(days=6))
+    assert folder.exists()
+    jobs.sweep(datetime.now(UTC) + timedelta(days=8))
+    assert not folder.exists()
 
 
-def test_a_half_written_line_is_not_read_and_does_no_harm(tmp_path: Path) -> None:
-    jobs.History(tmp_path).append(STARTING)
-    with (tmp_path / jobs.EVENTS).open("ab") as file:
-        file.write(b'{"seq": 1, "time": "2026-11')
-    assert [record.event for record in jobs.events(tmp_path)] == [STARTING]
-    jobs.History(tmp_path).append(LOADING)
-    assert [(record.seq, record.event) for record in jobs.events(tmp_path)] == [
-        (0, STARTING),
-        (1, LOADING),
-    ]
+def test_a_broken_job_does_not_stop_the_others(jobs: Jobs) -> None:
+    broken, sound = new_task(jobs, "ada"), new_task(jobs, "bob", "fast")
+    for task in (broken, sound):
+        jobs.submit(task)
+    (broken.folder / "plan.json").write_text("{")
+    workers = Workers()
+    jobs.start_due(workers.launch)
+    assert {worker.folder for worker in workers.played} == {broken.folder, sound.folder}
+    for worker in workers.played:
+        worker.end()

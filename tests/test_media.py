@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
-from httpx import Response
 from starlette.testclient import TestClient
 
 from inference.jobs import Jobs
@@ -83,10 +82,16 @@ def me(server: Server) -> TestClient:
     return server.browser(MINE)
 
 
-def is_nothing(answer: Response) -> bool:
-    """Whether it is the one answer to all that is not there, or not theirs."""
-    same = answer.headers["content-type"], answer.headers["content-length"]
-    return answer.status_code == 404 and same == ("text/plain; charset=utf-8", "22")
+def gets_nothing(browser: TestClient, address: str, headers: dict[str, str] | None = None) -> bool:
+    """Whether the answer is the one to all that is not there, or not theirs."""
+    answer = browser.get(address, headers=headers)
+    head = browser.head(address, headers=headers)
+    expected = 404, "text/plain; charset=utf-8", "22"
+    told = [
+        (a.status_code, a.headers["content-type"], a.headers["content-length"])
+        for a in (answer, head)
+    ]
+    return told == [expected, expected] and answer.text == "There is no such file."
 
 
 @pytest.mark.parametrize("name", SHOWN)
@@ -112,13 +117,13 @@ def test_what_lies_on_a_desk_goes_to_its_owner(server: Server, me: TestClient, n
 
 @pytest.mark.parametrize("name", KEPT_BACK)
 def test_the_rest_of_a_job_is_kept_back(server: Server, me: TestClient, name: str) -> None:
-    assert is_nothing(me.get(media.url(server.job(MINE), name)))
+    assert gets_nothing(me, media.url(server.job(MINE), name))
 
 
 @pytest.mark.parametrize("name", OFF_DESK)
 def test_the_rest_of_a_desk_is_kept_back(server: Server, me: TestClient, name: str) -> None:
     server.lay_on_desk(MINE)
-    assert is_nothing(me.get(media.desk_url(name)))
+    assert gets_nothing(me, media.desk_url(name))
 
 
 @pytest.mark.parametrize("cookies", [YOURS, {}, {COOKIE: "nonsense"}, {COOKIE: "A" * 64}])
@@ -130,8 +135,7 @@ def test_nobody_else_gets_any_of_it(
     server.lay_on_desk(MINE)
     addresses = [media.url(job, name) for name in SHOWN] + [media.download_url(job)]
     for address in addresses + [media.desk_url(name) for name in ON_DESK]:
-        assert is_nothing(other.get(address, headers=headers))
-        assert is_nothing(other.head(address, headers=headers))
+        assert gets_nothing(other, address, headers)
 
 
 @pytest.mark.parametrize(
@@ -166,13 +170,13 @@ def test_a_deleted_job_is_gone(server: Server, me: TestClient) -> None:
     folder = server.jobs.folder(job)
     assert folder
     server.jobs.delete(folder)
-    assert is_nothing(me.get(media.url(job, RESULT)))
+    assert gets_nothing(me, media.url(job, RESULT))
 
 
 def test_a_file_that_is_not_there_yet_is_not_found(server: Server, me: TestClient) -> None:
     job = server.jobs.new(server.owner(MINE)).name
-    assert is_nothing(me.get(media.url(job, RESULT)))
-    assert is_nothing(me.get(media.desk_url(ON_DESK[0])))
+    assert gets_nothing(me, media.url(job, RESULT))
+    assert gets_nothing(me, media.desk_url(ON_DESK[0]))
 
 
 @pytest.mark.parametrize(

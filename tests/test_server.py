@@ -1,38 +1,42 @@
-"""The server gives out the few files the page shows, and nothing else of a job."""
+"""The server keeps everyone's things apart, whichever way is tried, and jobs going."""
 
 import http.client
+import json
+import re
 import socket
-import urllib.request
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlparse
+from typing import Any
+from urllib.parse import quote, urlparse
 
+import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 from fastapi import FastAPI
+from starlette.routing import BaseRoute
 from starlette.testclient import TestClient
 
-from inference import jobs
 from inference.errors import InputError
+from inference.jobs import Jobs, State
 from inference.settings import Settings
+from inference.task import Task
 from tests import media
+from ui import server, text
+from ui.media import desk_url, url
+from ui.owner import COOKIE, KEY, Owners
 from ui.server import create_app, serve
+from ui.uploads import HEADER
 
-FILM = bytes(range(256)) * 40
-SHOWN = ["crop.jpg", "result.mp4", "frames/latest.jpg", "windows/000.mp4", "windows/012.mp4"]
-KEPT_BACK = [
-    "picture.png",
-    "voice-1.wav",
-    "request.json",
-    "plan.json",
-    "events.jsonl",
-    "worker.log",
-    "upload",
-    "windows/001.state.safetensors",
-    "windows/0000.mp4",
-    "frames/other.jpg",
-    "",
-]
+SECRETLY = b"nobody else may see this" * 500
+HOSTILE = {"hostile": "</script><!--"}
+MINE, YOURS = {COOKIE: "a" * 64}, {COOKIE: "b" * 64}
+HEX = "0123456789abcdef" * 2
+ON_DESK = [f"picture-{HEX}.jpg", f"picture-{HEX}.png", f"voice-{HEX}.wav", "desk.json"]
+IN_JOB = ["crop.jpg", "result.mp4", "frames/latest.jpg", "windows/000.mp4", "growing/000.mp4"]
+STREAMS = "/gradio_api/(heartbeat|queue/data)"  # never end, and show nothing but one's own events
+PATIENCE_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -41,96 +45,253 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def client(data: Path) -> Iterator[TestClient]:
+def app(data: Path) -> Iterator[FastAPI]:
     async def build() -> FastAPI:  # Gradio leaves an event loop open when it finds none running
         return create_app(Settings(data=data))
 
+    sentences = text.for_browser() | HOSTILE
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", "put back after these tests")
+        patch.setattr(text, "for_browser", lambda: sentences)
         with start_blocking_portal() as portal:
-            app = portal.call(build)
-        with TestClient(app) as client:
-            yield client
+            yield portal.call(build)
+
+
+@pytest.fixture(scope="module")
+def client(app: FastAPI) -> Iterator[TestClient]:
+    with TestClient(app, cookies=MINE) as client:
+        yield client
 
 
 @pytest.fixture
-def job(data: Path) -> str:
-    folder = jobs.new_job(data)
-    for name in filter(None, SHOWN + KEPT_BACK):
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_bytes(FILM)
-    return folder.name
+def stranger(app: FastAPI, client: TestClient) -> TestClient:
+    """Someone else's browser."""
+    return TestClient(app, cookies=YOURS)
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """A server in a process of its own: its address and its data."""
+    data = tmp_path_factory.mktemp("real")
+    with media.serve(data, worker="tests.fakes") as address:
+        yield address, data
+
+
+@pytest.fixture
+def files(data: Path, client: TestClient) -> list[Path]:
+    """Everything of mine that lies in the server's folder."""
+    owner = Owners(data).owner_of(MINE)
+    assert owner
+    folder = Jobs(Settings(data=data)).new(owner)
+    made = [folder / name for name in [*IN_JOB, "picture.png", "voice-1.wav", "events.jsonl"]]
+    made += [data / "desks" / owner / name for name in ON_DESK]
+    for path in made:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(SECRETLY)
+    answer = client.post("/upload?kind=voice", content=SECRETLY, headers={HEADER: "1"})
+    return [*made, data / "uploads" / owner / answer.json()["upload"]]
 
 
 def test_it_says_that_it_is_well(client: TestClient) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
 
 
-@pytest.mark.parametrize("name", SHOWN)
-def test_what_the_page_shows_is_given_out_and_not_stored(
-    client: TestClient, job: str, name: str
-) -> None:
-    answer = client.get(f"/media/{job}/{name}")
-    assert answer.status_code == 200
-    assert answer.content == FILM
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers["content-type"] == ("video/mp4" if "mp4" in name else "image/jpeg")
+def test_what_is_mine_reaches_me(client: TestClient, files: list[Path]) -> None:
+    job = files[0].parent.name
+    for address in [url(job, name) for name in IN_JOB] + [desk_url(ON_DESK[0])]:
+        assert client.get(address).content == SECRETLY
 
 
-def test_a_film_can_be_read_in_parts(client: TestClient, job: str) -> None:
-    answer = client.get(f"/media/{job}/result.mp4", headers={"Range": "bytes=100-199"})
-    assert answer.status_code == 206
-    assert answer.content == FILM[100:200]
-    assert answer.headers["content-range"] == f"bytes 100-199/{len(FILM)}"
-    assert client.head(f"/media/{job}/result.mp4").headers["accept-ranges"] == "bytes"
+def _patterns(routes: list[BaseRoute]) -> Iterator[str]:
+    """The addresses of all routes, those of mounted applications too."""
+    for route in routes:
+        yield getattr(route, "path", "")
+        inner = getattr(route, "original_router", route)  # of a router that was included
+        yield from _patterns(getattr(inner, "routes", None) or [])
 
 
-@pytest.mark.parametrize("name", KEPT_BACK)
-def test_the_rest_of_a_job_is_kept_back(client: TestClient, job: str, name: str) -> None:
-    answer = client.get(f"/media/{job}/{name}")
-    assert answer.status_code == 404
-    assert FILM not in answer.content
+def _ways(app: FastAPI, data: Path, path: Path) -> set[str]:
+    """Addresses that might lead to `path`, if a route were careless."""
+    inside = str(path.relative_to(data))
+    names = [str(path), inside, inside.partition("/")[2], path.name]
+    ways = {f"/media/{name}" for name in names} | {f"/media/desk/{name}" for name in names}
+    for name in names:
+        ways |= {f"/gradio_api/file={name}", f"/gradio_api/file/{name}", f"//{name}", f"/{name}"}
+        for up in ("../" * 8, "%2e%2e/" * 8, "..%2f" * 8):
+            ways |= {f"/style/{up}{name}", f"/assets/{up}{name}", f"/static/{up}{name}"}
+        for pattern in set(_patterns(app.routes)):
+            ways.add(re.sub(r"\{[^}]*\}", name, pattern))
+            ways.add(re.sub(r"\{[^}]*\}", quote(name, safe=""), pattern))
+    return {way for way in ways if not re.match(STREAMS, way)}
 
 
 @pytest.mark.parametrize(
-    "path",
-    [
-        "../{job}/crop.jpg",
-        "%2e%2e/{job}/crop.jpg",
-        "{job}/../{job}/picture.png",
-        "{job}/%2e%2e/{job}/picture.png",
-        "{job}/frames/..%2fpicture.png",
-        "{job}/frames%2f..%2fpicture.png",
-        "{job}%00/crop.jpg",
-        "{job}/crop.jpg%00",
-        "{upper}/crop.jpg",
-        "{short}/crop.jpg",
-        "./crop.jpg",
-        "../../../../../../../../etc/passwd",
-    ],
+    "number", [0, 1, 5, 8, -1], ids=["crop", "film", "clean", "desk", "upload"]
 )
-def test_no_way_around_leads_to_a_file(client: TestClient, job: str, path: str) -> None:
-    way = path.format(job=job, upper=job.upper(), short=job[:8])
-    answer = client.get(f"/media/{way}")
-    assert answer.status_code == 404
-    assert FILM not in answer.content
+def test_no_way_leads_a_stranger_to_what_is_mine(
+    app: FastAPI, stranger: TestClient, data: Path, files: list[Path], number: int
+) -> None:
+    ways = _ways(app, data, files[number])
+    assert "/gradio_api/upload_progress" in ways  # Gradio's own routes are among them
+    for way in ways:
+        for headers in ({}, {"Range": "bytes=0-99"}):
+            answer = stranger.get(f"http://testserver{way}", headers=headers)
+            assert b"nobody else" not in answer.content, way
+            length = answer.headers.get("content-range", answer.headers.get("content-length", ""))
+            assert str(len(SECRETLY)) not in length, way
 
 
-def test_a_job_that_is_not_there_is_not_found(client: TestClient) -> None:
-    assert client.get(f"/media/{'0' * 32}/result.mp4").status_code == 404
+def test_the_key_is_given_to_nobody(app: FastAPI, client: TestClient, data: Path) -> None:
+    key = (data / KEY).read_bytes()
+    for way in _ways(app, data, data / KEY):
+        assert key not in client.get(f"http://testserver{way}").content, way
+
+
+def test_gradio_takes_and_gives_no_files(client: TestClient, data: Path) -> None:
+    sent = client.post("/gradio_api/upload", files={"files": ("mine.txt", SECRETLY)})
+    assert sent.status_code == 404
+    for closed in ("info", "openapi.json", "file=README.md", "upload_progress", "runs"):
+        assert client.get(f"/gradio_api/{closed}").status_code == 404
+    for closed in ("docs", "redoc", "openapi.json", "monitoring/summary"):
+        assert client.get(f"/{closed}").status_code == 404
+    left = [path for path in (data / "gradio").rglob("*") if path.is_file()]
+    assert left == []
+
+
+def test_other_sites_are_not_let_in(client: TestClient) -> None:
+    origin = {"Origin": "https://elsewhere.test"}
+    for path in ("/", "/config", "/gradio_api/startup-events", "/pulse"):
+        assert "access-control-allow-origin" not in client.get(path, headers=origin).headers
+    asking = origin | {"Access-Control-Request-Method": "POST"}
+    answer = client.options("/gradio_api/queue/join", headers=asking)
+    assert answer.status_code == 400
+    assert "access-control-allow-origin" not in answer.headers
 
 
 def test_the_page_and_its_style_come_from_here_alone(client: TestClient) -> None:
     page = client.get("/")
     assert page.status_code == 200
-    assert "Give a picture a voice" in page.text
-    for name in ("studio.css", "gradio.css", "page.js", "icon.svg"):
-        style = client.get(f"/style/{name}")
-        assert style.status_code == 200
-        assert "http:" not in style.text.replace("http://www.w3.org/2000/svg", "")
-        assert "https:" not in style.text
-    for font in ("bricolage-grotesque-latin.woff2", "hanken-grotesk-latin.woff2"):
-        assert client.get(f"/style/fonts/{font}").content[:4] == b"wOF2"
+    assert text.START in page.text
+    head = client.get("/config").json()["head"]
+    linked = re.findall(r'(?:href|src)="([^"]*)"', head)
+    styles = {path for path in linked if path.endswith(".css")}
+    assert styles == {f"/style/{path.name}" for path in server.STATIC.glob("*.css")}
+    for path in linked:
+        answer = client.get(path)
+        assert answer.status_code == 200
+        if path.endswith("woff2"):
+            assert answer.content[:4] == b"wOF2"
+        else:
+            assert not re.search(r"https?:(?!//www\.w3\.org/2000/svg)", answer.text)
+
+
+def test_the_browsers_sentences_come_with_the_page(client: TestClient) -> None:
+    head = client.get("/config").json()["head"]
+    found = re.search(r'<script type="application/json" id="tp-text">(.*?)</script>', head)
+    assert found and json.loads(found[1]) == text.for_browser()
+    assert json.loads(found[1])["hostile"] == HOSTILE["hostile"]
+    assert "<" not in found[1]
+
+
+def test_nobody_has_no_pulse(app: FastAPI, client: TestClient) -> None:
+    mine = client.get("/pulse")
+    assert mine.json()["version"]
+    assert mine.headers["cache-control"] == "no-store"
+    assert TestClient(app).get("/pulse").json() == {"version": ""}
+
+
+class Visitor:
+    """A browser at the real server, without its screen."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self.http = client
+
+    def open(self) -> str:
+        """Load the page; the secret that the browser has then."""
+        assert self.http.get("/").status_code == 200
+        return self.http.cookies[COOKIE]
+
+    def send(self, trigger: str, values: dict[str, object] | None = None) -> str:
+        """What the page answers to an event of Gradio's."""
+        config = self.http.get("/config").json()
+        (event,) = (
+            one["id"]
+            for one in config["dependencies"]
+            if any(name == trigger for _, name in one["targets"])
+        )
+        asked = {"data": [], "event_data": values, "fn_index": event, "session_hash": "s"}
+        self.http.post("/gradio_api/queue/join", json=asked).raise_for_status()
+        with self.http.stream("GET", "/gradio_api/queue/data?session_hash=s") as answer:
+            for line in answer.iter_lines():
+                message: dict[str, Any] = json.loads(line.removeprefix("data:") or "{}")
+                if message.get("msg") == "process_completed":
+                    return json.dumps(message["output"]["data"], ensure_ascii=False)
+        raise AssertionError("no answer")
+
+
+@contextmanager
+def visiting(address: str) -> Iterator[Visitor]:
+    """A new visitor."""
+    with httpx.Client(base_url=address, timeout=PATIENCE_S) as client:
+        yield Visitor(client)
+
+
+def test_the_first_visit_and_all_that_follow_are_the_same_persons(real: tuple[str, Path]) -> None:
+    address, data = real
+    with visiting(address) as visitor, visiting(address) as other:
+        secret = visitor.open()
+        assert text.NO_COOKIE not in visitor.send("load")
+        before = visitor.http.get("/pulse").json()
+        visitor.send("click", {"do": "set", "field": "prompt", "value": "A quiet room"})
+        owner = Owners(data).owner_of({COOKIE: secret})
+        assert "A quiet room" in (data / "desks" / str(owner) / "desk.json").read_text()
+        assert visitor.http.get("/pulse").json() != before
+        assert visitor.open() == secret
+        assert other.open() != secret
+        assert "A quiet room" not in other.send("load")
+
+
+def test_who_keeps_no_cookie_is_told_so(real: tuple[str, Path]) -> None:
+    with visiting(real[0]) as visitor:
+        assert text.NO_COOKIE in visitor.send("load")
+        assert text.NO_COOKIE in visitor.send("click", {"do": "edit", "what": "framing"})
+
+
+def test_behind_a_proxy_with_https_the_secret_is_never_sent_in_the_open(
+    real: tuple[str, Path],
+) -> None:
+    proxied = httpx.get(real[0], headers={"X-Forwarded-Proto": "https"})
+    assert "; Secure" in proxied.headers["set-cookie"]
+    assert "; Secure" not in httpx.get(real[0]).headers["set-cookie"]
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(real: tuple[str, Path]) -> None:
+    address, data = real
+    owner = Owners(data).owner_of(MINE)
+    folder = data / "uploads" / str(owner)
+    place = urlparse(address)
+    asked = (
+        f"POST /upload?kind=voice HTTP/1.1\r\nHost: {place.netloc}\r\n{HEADER}: 1\r\n"
+        f"Cookie: {COOKIE}={MINE[COOKIE]}\r\nContent-Length: 50000000\r\n\r\n"
+    )
+    with socket.create_connection((place.hostname, place.port)) as connection:
+        connection.sendall(asked.encode() + bytes(1_000_000))
+        _until(lambda: folder.is_dir() and any(path.stat().st_size for path in folder.iterdir()))
+    _until(lambda: not list(folder.iterdir()))
+
+
+def test_jobs_are_started_as_long_as_the_server_runs(real: tuple[str, Path], task: Task) -> None:
+    jobs = Jobs(Settings(data=real[1]))
+    folder = jobs.new("somebody")
+    jobs.submit(Task(task.request, task.plan, folder))
+    _until(lambda: jobs.state(folder) is State.FINISHED)
+
+
+def _until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
@@ -142,7 +303,7 @@ def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_the_server_stops_although_a_page_is_open(tmp_path: Path) -> None:
-    with media.serve(tmp_path) as address, urllib.request.urlopen(f"{address}/healthz"):
+    with media.serve(tmp_path) as address:
         held = http.client.HTTPConnection(urlparse(address).netloc)
         held.request("GET", "/gradio_api/heartbeat/some-page")
         assert held.getresponse().status == 200

@@ -23,6 +23,11 @@ from ui.views import Regions
 _PLAIN: dict[str, Any] = {"padding": False, "apply_default_css": False}
 _BUS = "window.portraitBus = trigger; window.dispatchEvent(new Event('portrait-bus'));"
 _AT_ONCE = 30  # actions; each takes a thread of Gradio's forty
+_QUIET: dict[str, Any] = {
+    "show_progress": "hidden",
+    "api_visibility": "private",
+    "concurrency_limit": _AT_ONCE,
+}
 
 Updates = tuple[str, ...]
 
@@ -36,9 +41,8 @@ class Page:
         self.blocks = gr.Blocks(title=text.TITLE, analytics_enabled=False)
         with self.blocks:
             parts = [*self._lay_out(), self._bus()]
-            answer: dict[str, Any] = {"outputs": parts, "show_progress": "hidden", "api_visibility": "private"}
-            parts[-1].click(self._act, concurrency_limit=_AT_ONCE, **answer)
-            self.blocks.load(self._open, concurrency_limit=_AT_ONCE, **answer)
+            parts[-1].click(self._act, outputs=parts, **_QUIET)
+            self.blocks.load(self._open, outputs=parts, **_QUIET)
 
     def pulse(self, owner: str) -> str:
         """Changes whenever the page of `owner` does; cheap."""

@@ -30,9 +30,9 @@ from ui.uploads import Uploads
 
 STATIC = Path(__file__).parent / "static"
 _GRADIO = "gradio"  # Gradio's own folder in ours; nothing of a person goes there
+_STYLES = ("tokens", "page", "controls", "cards", "frame", "line", "lists", "gradio")  # in order
 _HEAD = """
-<link rel="stylesheet" href="/style/studio.css">
-<link rel="stylesheet" href="/style/gradio.css">
+{styles}
 <link rel="preload" as="font" type="font/woff2" crossorigin
   href="/style/fonts/bricolage-grotesque-latin.woff2">
 <link rel="preload" as="font" type="font/woff2" crossorigin
@@ -94,8 +94,9 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _head() -> str:
     """What the page's head holds, with the sentences that the browser says by itself."""
+    styles = "\n".join(f'<link rel="stylesheet" href="/style/{name}.css">' for name in _STYLES)
     sentences = json.dumps(text.for_browser()).replace("<", "\\u003c")  # no tag can end it
-    return _HEAD.format(sentences=sentences)
+    return _HEAD.format(styles=styles, sentences=sentences)
 
 
 class _Server(uvicorn.Server):

@@ -58,7 +58,7 @@ def waiting_lead(place: int | None) -> str:
 
 def drafting_lead(estimate_s: float) -> str:
     """Under the headline while a draft is made."""
-    return f"{about(estimate_s).capitalize()}, free, made here."
+    return f"{about(estimate_s).capitalize()}."
 
 
 def faces_found(count: int) -> str:
@@ -66,8 +66,10 @@ def faces_found(count: int) -> str:
     return "1 face found" if count == 1 else f"{count or 'No'} faces found"
 
 
-def choose_speakers(count: int) -> str:
+def choose_speakers(count: int, chosen: int) -> str:
     """What to do with more faces than can speak."""
+    if chosen:
+        return f"{faces_found(count)}, {chosen} of them speak{'s' * (chosen == 1)}."
     return f"{faces_found(count)}. {text.CHOOSING_LEAD}"
 
 

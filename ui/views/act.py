@@ -8,31 +8,32 @@ from ui import media, text, wording
 from ui.state import JobShown, Phase, Shown
 from ui.views.elements import attributes, button, link_button, message, quiet, small
 from ui.views.money import dollars_left, dollars_spent
+from ui.views.primary import primary
 
 
 def act(shown: Shown) -> str:
-    """The row as HTML; empty where the way on is in a card."""
-    job = shown.job
+    """The row as HTML; empty where the way on is in a card. Filled unless an editor is open."""
+    job, go = shown.job, "tp-go" if primary(shown) == "stage" else "tp-tall"
     if shown.phase is Phase.UNDRAFTED and shown.plan:
-        return _make(shown, shown.plan)
+        return _make(shown, shown.plan, go)
     if job is None:
         waits = shown.plan is not None and shown.problem is not None
-        return _row(button(text.RETRY, look="tp-go", data_do="refresh")) if waits else ""
+        return _row(button(text.RETRY, look=go, data_do="refresh")) if waits else ""
     match shown.phase:
         case Phase.DRAFTING | Phase.WAITING | Phase.MAKING:
             return _working(shown, job)
         case Phase.DRAFT:
-            return _draft(shown, job)
+            return _draft(shown, job, go)
         case Phase.KEPT:
-            return _row(_download(job, "tp-go"), _again())
+            return _row(_download(job, go), _again())
         case Phase.RESULT:
-            return _row(_download(job, "tp-go"), _version(), _again()) + _line(text.SAYS_AI)
+            return _row(_download(job, go), _version(), _again()) + _line(text.SAYS_AI)
         case Phase.STOPPED:
-            return _stopped(job)
+            return _stopped(job, go)
         case Phase.INTERRUPTED:
-            return _interrupted(job)
+            return _interrupted(job, go)
         case Phase.FAILED:
-            return _failed(job)
+            return _failed(job, go)
     return ""
 
 
@@ -98,40 +99,40 @@ def _working(shown: Shown, job: JobShown) -> str:
     )
 
 
-def _draft(shown: Shown, job: JobShown) -> str:
+def _draft(shown: Shown, job: JobShown, go: str) -> str:
     if not shown.gpu.ready:
-        keep = button(text.KEEP, look="tp-go", data_do="keep")
+        keep = button(text.KEEP, look=go, data_do="keep")
         return _row(keep, _download(job, "tp-tall")) + _line(shown.gpu.reason)
-    return _make(shown, job.plan)
+    return _make(shown, job.plan, go)
 
 
-def _make(shown: Shown, plan: Plan) -> str:
+def _make(shown: Shown, plan: Plan, go: str) -> str:
     """The way to the final video, with its price; or to the part that it can be made of."""
     if plan.recording_s > shown.longest_s[1]:
-        part = button(text.CHOOSE_PART, look="tp-go", data_do="edit", data_what="trim")
+        part = button(text.CHOOSE_PART, look=go, data_do="edit", data_what="trim")
         return _row(part, small(wording.too_long_for_final(plan, shown.longest_s[1])))
     estimate = shown.finals.get(shown.desk.choices.quality)
     price = _price(estimate) if estimate else ()
-    return _row(priced(text.MAKE_IT, price, "tp-go", data_do="make"), small(text.PAY_HINT))
+    return _row(priced(text.MAKE_IT, price, go, data_do="make"), small(text.PAY_HINT))
 
 
-def _stopped(job: JobShown) -> str:
+def _stopped(job: JobShown, go: str) -> str:
     final = job.progress.final
     kept = isinstance(final, Cancelled) and final.path
-    retry = _restart(job, text.RETRY, "tp-tall" if kept else "tp-go")
-    return _row(_download(job, "tp-go") if kept else "", retry, _way_back(job))
+    retry = _restart(job, text.RETRY, "tp-tall" if kept else go)
+    return _row(_download(job, go) if kept else "", retry, _way_back(job))
 
 
-def _interrupted(job: JobShown) -> str:
+def _interrupted(job: JobShown, go: str) -> str:
     price = () if job.is_draft else (wording.about_dollars(dollars_left(job)),)
-    go_on = priced(text.GO_ON, price, "tp-go", data_do="resume")
+    go_on = priced(text.GO_ON, price, go, data_do="resume")
     return _row(go_on, _restart(job, text.START_AGAIN, "tp-tall"), _way_back(job))
 
 
-def _failed(job: JobShown) -> str:
+def _failed(job: JobShown, go: str) -> str:
     final = job.progress.final
     said = final.message if isinstance(final, Failed) else text.BROKE
-    ways = _restart(job, text.RETRY, "tp-go") + _way_back(job)
+    ways = _restart(job, text.RETRY, go) + _way_back(job)
     return message(said, below=ways) + _line(wording.job_number(job.id))
 
 

@@ -41,7 +41,7 @@ def _problem(shown: Shown) -> Problem | None:
 def _drop_zone(filled: bool) -> str:
     go = button(text.PICTURE_CHOOSE, look="tp-go" if filled else "", data_choose="picture")
     return (
-        f'<div class="tp-body"><div class="tp-drop tp-big">{icon("face")}{go}'
+        f'<div class="tp-body"><div class="tp-drop tp-large">{icon("face")}{go}'
         f"{small(text.PICTURE_DROP, data_status='picture', aria_live='polite')}</div>"
         f'<div class="tp-either">{button(text.CAMERA, mark="camera", data_camera=True)}'
         f"{button(text.PASTE, data_paste=True)}</div></div>"
@@ -53,7 +53,7 @@ def _given(shown: Shown, problem: Problem | None) -> str:
     count = len(shown.desk.picture.picture.faces)
     note = wording.faces_found(count)
     if count > MOST_SPEAKERS:
-        note = wording.choose_speakers(count)
+        note = wording.choose_speakers(count, len(speakers(shown.desk)))
     adjust = ""
     if shown.framed and (problem is None or problem.code != InputCode.NO_FACE):
         adjust = quiet(text.ADJUST, data_do="edit", data_what="framing")

@@ -19,9 +19,10 @@ def side(shown: Shown) -> str:
     if job is not None and not job.is_draft:
         return f'<div class="tp-side">{_final(shown, job)}</div>'
     way = primary(shown)
+    scene = scene_card(shown) if shown.plan or job else ""
     return (
         f'<div class="tp-side">{picture_card(shown, way == "picture")}'
-        f"{voice_card(shown, way == 'voice')}{scene_card(shown)}</div>"
+        f"{voice_card(shown, way == 'voice')}{scene}</div>"
     )
 
 

@@ -78,7 +78,7 @@ def _line(name: StageName, lasted: dict[StageName, float | None], job: JobShown)
 def _window(index: int, job: JobShown) -> str:
     progress, words = job.progress, wording.window_of(index, len(job.plan.windows))
     finished = progress.film.index + 1 if progress.film else 0
-    if index < finished:
+    if index < finished or isinstance(progress.final, Finished):
         lasted = progress.windows_s[index] if index < len(progress.windows_s) else 0.0
         return _item("done", words, wording.duration(lasted) if lasted else "")
     step = progress.step

@@ -1,0 +1,168 @@
+"""The page is for everyone: by keyboard alone, read aloud, enlarged, in a crowd, and in private."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.visits import DESKTOP, LOOKS, Scheme, Size, Visit, visit
+from tests.media import DRAWN_PAIR
+from tests.servers import serving
+
+CROWD = 20
+WIDTHS = (320, 390, 819, 820, 1024, 1240, 1600)
+
+
+def serious(page: Page) -> list[str]:
+    """What axe finds that keeps somebody out."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:160]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize(("size", "scheme"), LOOKS)
+def test_axe_finds_nothing_serious(
+    browser: Browser, address: str, artifacts: Path, size: Size, scheme: Scheme
+) -> None:
+    with visit(browser, address, size, scheme, artifacts) as me:
+        page = me.page
+        assert serious(page) == []
+        me.give("picture", DRAWN_PAIR)
+        expect(page.locator("#tp-side")).to_contain_text("2 faces found")
+        assert serious(page) == []
+        me.press("Adjust")
+        page.locator("tp-framing").wait_for()
+        me.shoot("15-framing")
+        assert serious(page) == []
+        me.press("Done")
+        page.locator("summary").first.click()
+        me.shoot("16-advanced")
+        assert serious(page) == []
+        page.get_by_role("link", name="History").click()
+        me.shoot("17-history-empty")
+        assert serious(page) == []
+
+
+def test_the_history_is_usable(browser: Browser, address: str, artifacts: Path) -> None:
+    with visit(browser, address, DESKTOP, "light", artifacts) as me:
+        page = me.page
+        me.press("Astronaut")
+        me.see("Your draft is ready")
+        page.get_by_role("link", name="History").click()
+        cards = page.locator("[data-do=select]")
+        expect(cards).to_have_count(1)
+        cards.first.click()
+        expect(page.get_by_role("button", name="Use these settings")).to_be_visible()
+        me.shoot("18-history")
+        assert serious(page) == []
+        me.press("Delete")
+        me.press("Delete for good")
+        expect(cards).to_have_count(0)
+        page.get_by_role("link", name="Make").click()
+        me.see("Give a picture a voice")
+
+
+def test_a_draft_is_made_by_keyboard_alone(browser: Browser, address: str) -> None:
+    with visit(browser, address) as me:
+        page = me.page
+        reach(page, "Astronaut")
+        page.keyboard.press("Enter")
+        me.see("Your draft is ready")
+        reach(page, "Play")
+        page.keyboard.press("Enter")
+        page.wait_for_function(
+            "[...document.querySelector('tp-player').shadowRoot.querySelectorAll('video')]"
+            ".some(v => v.currentTime > 0.2)"
+        )
+        reach(page, "Adjust")
+        page.keyboard.press("Enter")
+        page.locator("input[data-framing=x]").focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Escape")
+        expect(page.locator("tp-framing")).to_have_count(0)
+
+
+FOCUSED = (
+    "(() => { let e = document.activeElement; while (e.shadowRoot?.activeElement)"
+    " e = e.shadowRoot.activeElement;"
+    " return e.getAttribute('aria-label') || e.innerText || '' })()"
+)
+
+
+def reach(page: Page, name: str) -> None:
+    """Press Tab until that button has the focus."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.evaluate(FOCUSED).strip().startswith(name):
+            return
+    raise AssertionError(f"Tab never reaches {name}")
+
+
+def test_nothing_lies_beside_the_window_at_any_width(browser: Browser, address: str) -> None:
+    with visit(browser, address) as me:
+        me.press("Drawn pair")
+        me.see("Your draft is ready")
+        for width in WIDTHS:
+            me.page.set_viewport_size({"width": width, "height": 900})
+            wide = me.page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, width
+
+
+def test_a_second_browser_reaches_nothing_of_the_first(
+    browser: Browser, address: str, data: Path
+) -> None:
+    with visit(browser, address) as me:
+        me.press("Astronaut")
+        me.see("Your draft is ready")
+        job = (me.film or "").split("/")[2]
+        seen = {image.get_attribute("src") or "" for image in me.page.locator("img").all()}
+        names = [path.name for path in (data / "desks").rglob("*") if path.is_file()]
+        routes = {f"/media/desk/{name}" for name in names}
+        routes |= {
+            f"/media/{job}/{path.relative_to(data / 'jobs' / job)}"
+            for path in (data / "jobs" / job).rglob("*")
+            if path.is_file()
+        }
+        routes |= {
+            f"{way}{data}/jobs/{job}/result.mp4"
+            for way in ("/gradio_api/file=", "/file=", "/gradio_api/stream/", "/media/..")
+        }
+        mine = {route for route in seen | routes if fetch(me, route) == 200}
+        assert len(mine) > 3
+        with visit(browser, address) as you:
+            expect(you.page.get_by_role("link", name="History")).to_contain_text("0")
+            private = {route for route in routes if fetch(you, route) == 200}
+            assert private == set()
+            you.complaints.clear()  # the browser minds every 404
+        me.complaints.clear()
+
+
+def fetch(visit: Visit, route: str) -> int:
+    status: int = visit.page.evaluate("route => fetch(route).then(answer => answer.status)", route)
+    return status
+
+
+def test_a_crowd_is_served_one_after_the_other_and_nobody_is_lost(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with serving(tmp_path, pause_s=0.02, PORTRAIT_QUEUE="50") as server:
+        contexts = [browser.new_context() for _ in range(CROWD)]
+        people = [Visit(context, server.address, None) for context in contexts]
+        for person in people:
+            person.press("Astronaut")
+        first = people[0]
+        first.page.get_by_role("link", name="History").click()  # the page goes on for everyone
+        expect(first.page.locator("[data-do=select]")).to_have_count(1)
+        for person in people:
+            person.see("Your draft is ready")
+            person.check()
+        films = [person.film for person in people]
+        assert all(a != b for a, b in itertools.combinations(films, 2))
+        for context in contexts:
+            context.close()

@@ -1,0 +1,135 @@
+"""Nothing a person does to the browser loses the work, nor does the end of the server."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserType, expect
+
+from inference import lock
+from inference.jobfolder import LOCK, State
+from inference.jobs import JOBS, Jobs
+from inference.settings import Settings
+from tests.browser.conftest import chromium_options
+from tests.browser.visits import DESKTOP, PHONE, Visit, visit
+from tests.media import ASTRONAUT, VOICE_A
+from tests.servers import Server, serving
+
+SLOWLY_S = 0.25  # an event of the scripted engine: a final video of four windows takes 10 s
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that can make final videos, slowly."""
+    with serving(tmp_path_factory.mktemp("data"), pause_s=SLOWLY_S) as server:
+        yield server
+
+
+def make_final(me: Visit) -> None:
+    me.give("picture", ASTRONAUT)
+    me.give("voice-0", VOICE_A)
+    me.see("Your draft is ready")
+    me.press("Make it with MultiTalk")
+    me.see("Making your video")
+
+
+def test_reload_second_tab_and_stop(browser: Browser, server: Server, artifacts: Path) -> None:
+    with visit(browser, server.address, DESKTOP, "light", artifacts) as me:
+        make_final(me)
+        me.page.reload()
+        me.ready()
+        me.see("Making your video")
+        other = Visit(me.page.context, server.address, None)
+        other.see("Making your video")
+        expect(me.page.locator("#tp-side")).to_contain_text("Window 2 of 4")
+        me.shoot("11-making")
+        me.press("Stop, keep what is finished")
+        me.see("Stopped")
+        other.see("Stopped")
+        expect(me.page.locator(".tp-head p")).to_contain_text("s are finished and kept")
+        me.page.wait_for_function(
+            "[...document.querySelector('tp-player').shadowRoot.querySelectorAll('video')]"
+            ".at(-1).readyState >= 3"
+        )
+        me.shoot("12-stopped")
+        other.check()
+
+
+def test_the_growing_film_keeps_its_place(browser: Browser, server: Server) -> None:
+    with visit(browser, server.address) as me:
+        make_final(me)
+        me.page.locator("tp-player[film*='/growing/']").wait_for()
+        first = me.film
+        me.page.locator("tp-player").get_by_role("button", name="Play").click()
+        time = (
+            "[...document.querySelector('tp-player').shadowRoot.querySelectorAll('video')]"
+            ".map(v => v.currentTime).reduce((a, b) => Math.max(a, b), 0)"
+        )
+        me.page.wait_for_function(f"{time} > 1")
+        seen = me.page.evaluate(time)
+        me.page.wait_for_function(
+            "first => document.querySelector('tp-player').getAttribute('film') !== first", arg=first
+        )
+        me.page.wait_for_function(f"{time} > {seen} + 0.5")
+        me.see("Your video is ready")
+
+
+def test_a_browser_that_was_closed_finds_its_work_again(
+    playwright_chromium: BrowserType, server: Server, tmp_path: Path
+) -> None:
+    def open_browser() -> tuple[object, Visit]:
+        context = playwright_chromium.launch_persistent_context(
+            tmp_path / "profile", viewport={"width": 390, "height": 844}, **chromium_options()
+        )
+        return context, Visit(context, server.address, None)
+
+    context, me = open_browser()
+    make_final(me)
+    context.close()  # type: ignore[attr-defined]
+    context, me = open_browser()
+    try:
+        me.see("Your video is ready")
+        me.check()
+    finally:
+        context.close()  # type: ignore[attr-defined]
+
+
+def test_the_server_is_killed_and_started_again_in_the_middle(
+    browser: Browser, server: Server, artifacts: Path
+) -> None:
+    context = browser.new_context(viewport={"width": PHONE[0], "height": PHONE[1]})
+    me = Visit(context, server.address, artifacts)
+    make_final(me)
+    server.kill()
+    expect(me.page.get_by_role("status").filter(has_text="Connection lost")).to_be_visible()
+    me.shoot("13-connection-lost")
+    server.start()
+    me.see("Your video is ready")  # the work went on, and nobody touched the page
+    expect(me.page.get_by_role("status").filter(has_text="Connection lost")).to_have_count(0)
+    context.close()
+
+
+def test_work_that_was_interrupted_goes_on_or_starts_again(
+    browser: Browser, server: Server, artifacts: Path
+) -> None:
+    with visit(browser, server.address, DESKTOP, "dark", artifacts) as me:
+        make_final(me)
+        me.page.locator("tp-player[film*='/growing/']").wait_for()
+        end_worker(server.data)
+        me.see("Interrupted")
+        me.shoot("14-interrupted")
+        me.press("Go on")
+        me.see("Your video is ready")
+
+
+def end_worker(data: Path) -> None:
+    """As when the machine goes down: the one worker is gone."""
+    jobs = Jobs(Settings(data=data))
+    (running,) = (
+        folder for folder in (data / JOBS).iterdir() if jobs.state(folder) is State.RUNNING
+    )
+    pid = lock.holder(running / LOCK)
+    assert pid is not None
+    os.killpg(pid, signal.SIGKILL)

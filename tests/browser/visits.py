@@ -1,0 +1,118 @@
+"""People at the page: a window of a size and scheme each, watched for anything a browser minds."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlparse
+
+from playwright.sync_api import Browser, BrowserContext, Locator, expect
+
+Box = dict[str, float]
+Scheme = Literal["light", "dark"]
+Size = tuple[int, int]
+DESKTOP, PHONE = (1280, 900), (390, 844)
+LOOKS: list[tuple[Size, Scheme]] = [
+    (DESKTOP, "light"),
+    (DESKTOP, "dark"),
+    (PHONE, "light"),
+    (PHONE, "dark"),
+]
+PATIENCE_MS = 60_000
+_COLOURS_CHANGE_MS = 400  # 120 ms, and the bar moves in 200 ms
+
+
+class Visit:
+    """One tab. `complaints` is what the browser minded, `hosts` whom it asked."""
+
+    def __init__(self, context: BrowserContext, address: str, artifacts: Path | None) -> None:
+        self.page, self.address, self._artifacts = context.new_page(), address, artifacts
+        self.complaints: list[str] = []
+        self.hosts: set[str] = set()
+        self.page.set_default_timeout(PATIENCE_MS)
+        self.page.on("console", lambda said: self._hear(said.type, said.text))
+        self.page.on("pageerror", lambda error: self._hear("error", str(error)))
+        self.page.on("request", lambda request: self.hosts.add(urlparse(request.url).netloc))
+        self.open()
+
+    def open(self) -> None:
+        """Go to the page; returns when it shows this browser's state."""
+        self.page.goto(self.address)
+        self.ready()
+
+    def ready(self) -> None:
+        """Wait until the page is there."""
+        self.page.locator("html.tp-ready").wait_for()
+
+    def press(self, name: str) -> None:
+        """Press the button of that name."""
+        self.page.get_by_role("button", name=name).first.click()
+
+    def give(self, place: str, file: Path) -> None:
+        """Choose a file for `picture`, `voice-0` or `voice-1`."""
+        with self.page.expect_file_chooser() as chooser:
+            self.page.locator(f"[data-choose={place}]").first.click()
+        chooser.value.set_files(file)
+
+    def see(self, headline: str) -> None:
+        """Wait for the headline."""
+        expect(self.page.locator(".tp-head h1")).to_have_text(headline)
+
+    @property
+    def head(self) -> str:
+        return self.page.locator(".tp-head h1").inner_text()
+
+    @property
+    def film(self) -> str | None:
+        """The address of the film on show."""
+        return self.page.locator("tp-player").first.get_attribute("film")
+
+    @property
+    def frame(self) -> Locator:
+        return self.page.locator(".tp-frame").first
+
+    def frame_box(self) -> Box:
+        """Where the frame lies on the page."""
+        box: Box = self.frame.evaluate(
+            "e => { const b = e.getBoundingClientRect();"
+            " return {x: b.x, y: b.y + scrollY, width: b.width, height: b.height} }"
+        )
+        return box
+
+    def shoot(self, state: str) -> None:
+        """Keep a screenshot of the whole page."""
+        if self._artifacts is None:
+            return
+        size = self.page.viewport_size
+        scheme = self.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+        self.page.wait_for_timeout(_COLOURS_CHANGE_MS)
+        name = f"{size and size['width']}-{'dark' if scheme else 'light'}-{state}.png"
+        self.page.screenshot(path=self._artifacts / name, full_page=True)
+
+    def check(self) -> None:
+        """Nothing was minded, nobody else was asked."""
+        assert self.complaints == []
+        assert self.hosts - {""} == {urlparse(self.address).netloc}
+
+    def _hear(self, kind: str, text: str) -> None:
+        if kind == "error":
+            self.complaints.append(text)
+
+
+@contextmanager
+def visit(
+    browser: Browser,
+    address: str,
+    size: Size = DESKTOP,
+    scheme: Scheme = "light",
+    artifacts: Path | None = None,
+) -> Iterator[Visit]:
+    """A browser of its own at the page; fails at the end if it complained or asked another host."""
+    width, height = size
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    try:
+        visit = Visit(context, address, artifacts)
+        yield visit
+        visit.check()
+    finally:
+        context.close()

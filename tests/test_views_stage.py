@@ -1,0 +1,212 @@
+"""The frame, what can be done under it, and the stages: for every phase of a job."""
+
+from dataclasses import replace
+
+import pytest
+
+from inference.events import Cancelled, StageName
+from inference.jobs import State
+from inference.plan import Notice
+from tests.desks import LEFT, desk
+from tests.markup import Node, tree
+from tests.pages import BEFORE_ID, DRAFT_ID, FINAL_ID, job_of, page, shown_of
+from ui.progress import StageShown
+from ui.state import Phase, Problem, Shown
+from ui.views import render
+
+
+def stage(shown: Shown) -> Node:
+    return tree(render(shown).stage)
+
+
+def player(shown: Shown) -> dict[str, str]:
+    return stage(shown).all("tp-player")[0].attributes
+
+
+def ways(shown: Shown) -> list[tuple[str, str]]:
+    """What can be done under the frame, as words and action."""
+    return [
+        (node.words, node.attributes.get("data-do") or node.attributes.get("href", ""))
+        for node in stage(shown).walk()
+        if node.tag in ("button", "a")
+    ]
+
+
+def changed(shown: Shown, **progress: object) -> Shown:
+    assert shown.job
+    made = replace(shown.job.progress, **progress)  # type: ignore[arg-type]
+    return replace(shown, job=replace(shown.job, progress=made))
+
+
+def test_a_draft_is_seen_from_the_crop_over_the_newest_frame_to_the_growing_film() -> None:
+    drafting = page(Phase.DRAFTING)
+    crop = player(changed(drafting, preview=None, film=None))
+    assert crop["poster"] == "/media/desk/crop.jpg"
+    assert not {"film", "live", "chip"} & crop.keys()
+    live = player(changed(drafting, film=None))
+    assert live["live"] == f"/media/{DRAFT_ID}/frames/latest.jpg?41"
+    assert "film" not in live
+    growing = player(drafting)
+    assert growing["film"] == f"/media/{DRAFT_ID}/growing/000.mp4"
+    assert growing["chip"] == "Draft so far, 2.60 s"
+
+
+def test_a_film_of_one_window_is_only_shown_when_it_is_finished() -> None:
+    short = job_of(desk(LEFT), State.RUNNING, is_final=False)
+    one = replace(short, plan=replace(short.plan, windows=short.plan.windows[:1]))
+    assert "film" not in player(replace(page(Phase.DRAFTING), job=one))
+
+
+def test_an_earlier_draft_stays_until_the_newest_is_there() -> None:
+    before = page(Phase.DRAFT).job
+    assert before
+    shown = replace(page(Phase.DRAFTING), before=replace(before, id=BEFORE_ID))
+    told = player(shown)
+    assert told["film"] == f"/media/{BEFORE_ID}/result.mp4"
+    assert told["chip"] == "Updating draft" and "dim" in told
+
+
+def test_a_finished_draft_says_that_it_is_one() -> None:
+    told = player(page(Phase.DRAFT))
+    assert told["film"] == f"/media/{DRAFT_ID}/result.mp4"
+    assert (told["chip"], told["note"]) == ("Draft", "free, made here in 96.0 s")
+    assert (told["duration"], told["fps"], told["parts"]) == ("4.04", "25", "2")
+
+
+def test_the_draft_stands_in_for_a_final_video_that_has_no_window_yet() -> None:
+    making = changed(page(Phase.MAKING), film=None)
+    assert player(making)["film"] == f"/media/{DRAFT_ID}/result.mp4"
+    assert player(making)["chip"] == "Draft"
+    assert player(page(Phase.MAKING))["film"] == f"/media/{FINAL_ID}/growing/000.mp4"
+    assert player(page(Phase.MAKING))["chip"] == "Finished so far, 2.60 s"
+    failed = changed(page(Phase.FAILED, final=True), film=None)
+    assert player(failed)["chip"] == "Draft, still here"
+
+
+def test_a_final_video_can_not_be_taken_for_a_draft() -> None:
+    assert not {"chip", "note"} & player(page(Phase.RESULT)).keys()
+
+
+@pytest.mark.parametrize(
+    ("phase", "gpu", "actions"),
+    [
+        (Phase.DRAFTING, True, ["stop"]),
+        (Phase.DRAFT, True, ["make"]),
+        (Phase.DRAFT, False, ["keep", f"/media/{DRAFT_ID}/result.mp4?download=1"]),
+        (Phase.UNDRAFTED, True, ["make"]),
+        (Phase.KEPT, False, [f"/media/{DRAFT_ID}/result.mp4?download=1", "again"]),
+        (Phase.WAITING, True, ["stop"]),
+        (Phase.MAKING, True, ["stop"]),
+        (Phase.RESULT, True, [f"/media/{FINAL_ID}/result.mp4?download=1", "version", "again"]),
+        (Phase.STOPPED, True, [f"/media/{DRAFT_ID}/result.mp4?download=1", "restart", "again"]),
+        (Phase.INTERRUPTED, True, ["resume", "restart", "again"]),
+        (Phase.FAILED, True, ["restart", "again"]),
+    ],
+)
+def test_each_phase_has_its_actions(phase: Phase, gpu: bool, actions: list[str]) -> None:
+    assert [action for _, action in ways(page(phase, gpu=gpu))] == actions
+
+
+def test_a_final_video_leads_back_to_its_draft_and_names_the_price_again() -> None:
+    said = ways(page(Phase.INTERRUPTED, final=True))
+    assert [action for _, action in said] == ["resume", "restart", "version"]
+    assert said[0][0].startswith("Go on about $")
+    assert said[1][0].startswith("Start again about 1 min") and "about $" in said[1][0]
+
+
+def test_making_it_says_time_and_money_before() -> None:
+    shown = page(Phase.DRAFT)
+    estimate = shown.finals["balanced"]
+    assert (estimate.seconds, estimate.dollars) == (69.8, 0.08)  # 16 passes of 126 frames
+    assert ways(shown) == [("Make it with MultiTalk about 1 min 10 s about $0.08", "make")]
+
+
+def test_a_draft_too_long_for_the_final_video_leads_to_the_part_to_use() -> None:
+    shown = replace(page(Phase.DRAFT), longest_s=(120.0, 3.0))
+    assert ways(shown) == [("Choose the part to use", "edit")]
+    assert "MultiTalk makes up to 3 s; this recording is 4 s long." in stage(shown).words
+
+
+def test_nothing_kept_means_nothing_to_download() -> None:
+    shown = changed(page(Phase.STOPPED), final=Cancelled(0), film=None)
+    assert [action for _, action in ways(shown)] == ["restart", "again"]
+    assert "Nothing was finished yet." in render(shown).head
+
+
+def test_stopping_is_said_at_once() -> None:
+    shown = page(Phase.DRAFTING)
+    assert shown.job
+    stopping = replace(shown, job=replace(shown.job, stopping=True))
+    assert ways(stopping) == []
+    assert "Stopping" in stage(stopping).words
+
+
+def test_a_failure_says_what_broke_and_its_number() -> None:
+    root = stage(page(Phase.FAILED))
+    assert root.all(role="alert")[0].words.startswith("Something broke on our side.")
+    assert "Job dddd-dddd." in root.words
+
+
+def test_portrait_is_offered_where_it_suits() -> None:
+    shown = page(Phase.DRAFT)
+    assert shown.plan
+    plan = replace(shown.plan, warnings=(Notice("portrait_suits", ""), Notice("new", "As is.")))
+    root = stage(replace(shown, plan=plan))
+    (offer,) = root.all("button", data_do="set")
+    assert (offer.attributes["data-field"], offer.attributes["data-value"]) == ("shape", "portrait")
+    assert "As is." in root.words
+
+
+def test_what_could_not_be_started_can_be_tried_again() -> None:
+    full = Problem("stage", "queue_full", "Five of your videos are waiting already.")
+    shown = replace(shown_of(desk(LEFT), Phase.START, gpu=False), problem=full)
+    assert ways(shown) == [("Try again", "refresh")]
+    assert full.message in stage(shown).words
+
+
+def test_all_stages_of_a_final_video_are_there_from_the_start() -> None:
+    names = ["GPU started", "MultiTalk loaded", "Listened to the voice"]
+    names += ["Window 1 of 2", "Window 2 of 2", "Checks and sound"]
+    for phase in (Phase.WAITING, Phase.MAKING, Phase.RESULT):
+        items = tree(render(page(phase)).side).all("li")
+        assert [item.all("span")[0].words for item in items] == names
+
+
+def test_the_stages_tell_what_is_done_what_goes_on_and_what_comes() -> None:
+    items = tree(render(page(Phase.MAKING)).side).all("li")
+    assert [min(item.classes) for item in items] == ["tp-done"] * 4 + ["tp-now", "tp-todo"]
+    assert [item.all("span")[1].words for item in items][3:5] == ["26 s", "step 5 of 8"]
+    (bar,) = items[4].all(role="progressbar")
+    assert (bar.attributes["aria-valuenow"], bar.attributes["aria-valuemax"]) == ("5", "8")
+    assert sum("tp-on" in cell.classes for cell in bar.all("i")) == 5
+
+
+def test_a_broken_window_is_marked_and_the_rest_not_made() -> None:
+    items = tree(render(page(Phase.FAILED, final=True)).side).all("li")
+    assert [min(item.classes) for item in items][3:5] == ["tp-done", "tp-bad"]
+    assert items[4].all("span")[1].words == "not made"
+
+
+def test_a_draft_s_steps_are_told_in_one_row() -> None:
+    shown = page(Phase.DRAFTING)
+    items = [node.words for node in stage(shown).all("li")]
+    assert items == [
+        "Listened to the voice 4.0 s",
+        "Looked at the face 4.0 s",
+        "Drawing the frames",
+    ]
+    assert stage(shown).all(role="status")[0].words == "Drawing the frames"
+
+
+def test_money_counts_the_time_on_the_gpu_only() -> None:
+    waited = (StageShown(StageName.QUEUED, 600.0), StageShown(StageName.WINDOW, None))
+    shown = changed(page(Phase.MAKING), stages=waited, elapsed_s=657.0)
+    assert "about $0.06 of $0.08 spent" in stage(shown).words  # 57 s at $3.95 an hour
+
+
+def test_draft_and_final_stand_side_by_side_when_both_are_there() -> None:
+    shown = page(Phase.RESULT)
+    films = [node.attributes["film"] for node in tree(render(shown).below).all("tp-player")]
+    assert films == [f"/media/{DRAFT_ID}/result.mp4", f"/media/{FINAL_ID}/result.mp4"]
+    alone = replace(shown, desk=replace(shown.desk, draft=None))
+    assert render(alone).below == "" and render(page(Phase.DRAFT)).below == ""

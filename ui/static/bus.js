@@ -1,0 +1,64 @@
+// The way to the server: an action goes out, the answer is the whole page. Actions go one after
+// the other, so that each meets the page that the person saw.
+
+import { notice } from "./notice.js";
+import { words } from "./words.js";
+
+const ANSWER_MS = 20_000;
+const FAILED = "send"; // the notice that an action got no answer
+
+/** The number of the newest answer; "0" until the first. */
+export const answered = () => document.querySelector("#tp-bus [data-answer]")?.dataset.answer ?? "0";
+
+/** Which of the two pages is looked at. */
+export const view = () => document.documentElement.dataset.view ?? "make";
+
+let last = Promise.resolve();
+const waiting = new Map(); // actions on their way, by their JSON
+
+/** Send an action; true when the page has its answer. One that is on its way is not sent twice. */
+export function send(action, patience = ANSWER_MS) {
+  const key = JSON.stringify(action);
+  if (waiting.has(key)) return waiting.get(key);
+  const asked = action.do !== "refresh"; // by the person
+  if (asked) notice(FAILED, "");
+  const sent = last
+    .then(bus)
+    .then(() => deliver(action, patience))
+    .finally(() => waiting.delete(key));
+  waiting.set(key, sent);
+  last = sent.then((done) => {
+    if (asked && !done) notice(FAILED, words("notDone"));
+  });
+  return sent;
+}
+
+/** Whether anything is on its way; its answer will be the newest page. */
+export const busy = () => waiting.size > 0;
+
+function deliver(action, patience) {
+  const before = answered();
+  return new Promise((resolve) => {
+    const end = (done) => {
+      watch.disconnect();
+      clearTimeout(timer);
+      resolve(done);
+    };
+    const watch = new MutationObserver(() => answered() !== before && end(true));
+    watch.observe(document.getElementById("tp-bus"), {
+      subtree: true,
+      childList: true,
+      attributes: true,
+    });
+    const timer = setTimeout(() => end(false), patience);
+    window.portraitBus("click", { ...action, view: view() });
+  });
+}
+
+// Gradio puts the bus on the page some time after this script runs.
+async function bus() {
+  if (window.portraitBus) return;
+  await new Promise((resolve) => window.addEventListener("portrait-bus", resolve, { once: true }));
+}
+
+window.portrait = { send };

@@ -1,0 +1,55 @@
+// A window over the page for the camera and the microphone.
+
+import { adopt, element } from "./shadow.js";
+import { words } from "./words.js";
+
+const STYLE = `
+  dialog {
+    width: min(560px, calc(100vw - 32px)); max-height: calc(100dvh - 32px); padding: 24px;
+    border: 1px solid var(--line); border-radius: var(--r-card);
+    background: var(--surface); color: var(--ink);
+  }
+  dialog::backdrop { background: rgb(10 15 13 / 0.6); }
+  h2 { margin: 0 0 16px; font: 600 24px/32px var(--display); letter-spacing: -0.012em; }
+  p { margin: 0; color: var(--ink-soft); }
+  video {
+    display: block; width: 100%; aspect-ratio: 4 / 3; object-fit: contain;
+    border-radius: var(--r-picture); background: var(--sunken);
+  }
+  video.mirror { transform: scaleX(-1); }
+  .time { font: 600 32px/36px var(--display); letter-spacing: -0.02em; color: var(--ink); }
+  .level { height: 8px; margin: 16px 0; border-radius: 4px; background: var(--sunken);
+    box-shadow: inset 0 0 0 1px var(--edge); overflow: hidden; }
+  .level i { display: block; width: 100%; height: 100%; background: var(--pine);
+    transform: scaleX(0); transform-origin: 0 0; }
+  footer { display: flex; flex-wrap: wrap; gap: 12px; margin-top: 24px; }
+  footer .cancel { margin-left: auto; border-color: transparent; background: none;
+    color: var(--pine); }
+  footer .cancel:hover { background: var(--pine-tint); }
+`;
+
+/** Open a window with a title, content and buttons; Cancel and Esc close it.
+ *
+ * Returns what closes it. `left` is called once it is closed, however that came.
+ */
+export function openDialog({ title, content, buttons, left }) {
+  const host = document.createElement("div");
+  const heading = element("h2", { id: "title", textContent: title });
+  const cancel = element("button", { className: "cancel", textContent: words("cancel") });
+  const dialog = element("dialog", {}, heading, ...content, element("footer", {}, ...buttons, cancel));
+  dialog.setAttribute("aria-labelledby", "title");
+  cancel.onclick = () => dialog.close();
+  dialog.onclose = () => {
+    host.remove();
+    left();
+  };
+  adopt(host, STYLE).append(dialog);
+  document.body.append(host);
+  dialog.showModal();
+  return () => dialog.close();
+}
+
+/** The sentence, by name, for a camera or microphone that can't be had. */
+export function refusal(error, refused, none) {
+  return words(error.name === "NotFoundError" ? none : refused);
+}

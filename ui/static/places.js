@@ -1,0 +1,57 @@
+// What the browser itself has to say beside an input: how far a file is sent, what went wrong.
+// A place is "picture", "voice-0" or "voice-1".
+
+import { follow } from "./follow.js";
+import { element } from "./shadow.js";
+
+const progress = new Map(); // place -> what is said instead of the page's own words
+const replaced = new WeakMap(); // element -> the page's own words
+const problems = new Map(); // place -> the message
+
+/** Say how far a file is sent; "" brings the page's own words back. */
+export function tell(place, sentence) {
+  sentence ? progress.set(place, sentence) : progress.delete(place);
+  draw();
+}
+
+/** Say what went wrong at a place, until `settle`. `way`: a button's label and what it does. */
+export function complain(place, sentence, way = null) {
+  const message = element("div", { className: "tp-msg" }, element("p", { textContent: sentence }));
+  message.setAttribute("role", "alert");
+  if (way) {
+    const button = element("button", { className: "tp-btn", type: "button", onclick: way.act });
+    button.append(element("b", { textContent: way.label }));
+    message.append(element("div", { className: "tp-row" }, button));
+  }
+  problems.set(place, message);
+  draw();
+}
+
+/** Take away what was said to be wrong. */
+export function settle(place) {
+  problems.delete(place);
+  draw();
+}
+
+function draw() {
+  for (const line of document.querySelectorAll("[data-status]")) drawStatus(line);
+  for (const room of document.querySelectorAll("[data-problems]")) {
+    const message = problems.get(room.dataset.problems);
+    if (room.firstChild !== (message ?? null)) room.replaceChildren(...(message ? [message] : []));
+  }
+}
+
+function drawStatus(line) {
+  const own = replaced.get(line);
+  const sentence = progress.get(line.dataset.status);
+  if (sentence === undefined) {
+    replaced.delete(line);
+    if (own && line.textContent === own.shown) line.textContent = own.before;
+  } else if (line.textContent !== sentence) {
+    const before = own && line.textContent === own.shown ? own.before : line.textContent;
+    replaced.set(line, { before, shown: sentence });
+    line.textContent = sentence;
+  }
+}
+
+follow(draw);

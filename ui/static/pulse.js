@@ -1,0 +1,65 @@
+// Asks now and then whether the page has changed, and says so when the server can't be reached.
+
+import { answered, busy, send } from "./bus.js";
+import { notice } from "./notice.js";
+import { words } from "./words.js";
+
+const AT_WORK_MS = 500;
+const AT_REST_MS = 3000;
+const HIDDEN_MS = 10_000;
+const PATIENCE_MS = 5000; // for an answer
+const LOST_AFTER = 2; // questions without an answer
+const LOST = "pulse"; // the notice of a lost connection
+
+let known; // the version that the page shows, as far as it was told
+let failures = 0;
+let timer;
+
+function pace() {
+  if (document.hidden) return HIDDEN_MS;
+  return failures || document.querySelector("[data-busy]") ? AT_WORK_MS : AT_REST_MS;
+}
+
+async function ask() {
+  const answer = await fetch("/pulse", {
+    cache: "no-store",
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  });
+  if (!answer.ok) throw new Error(String(answer.status));
+  return (await answer.json()).version;
+}
+
+async function beat() {
+  const early = answered() === "0"; // the page's first HTML is drawn after this version
+  try {
+    const version = await ask();
+    if (early) known = version;
+    await heard(version);
+  } catch {
+    failures += 1;
+    if (failures >= LOST_AFTER) notice(LOST, words("connectionLost"));
+  }
+  clearTimeout(timer);
+  timer = setTimeout(beat, pace());
+}
+
+async function heard(version) {
+  const lost = failures >= LOST_AFTER;
+  failures = 0;
+  if (!lost && (version === known || busy())) return; // the next beat asks again
+  if (await send({ do: "refresh" }, lost ? PATIENCE_MS : undefined)) {
+    known = version;
+    notice(LOST, "");
+    if (lost) document.dispatchEvent(new Event("portrait-back"));
+  } else {
+    location.reload(); // a server that was started anew doesn't know this page any more
+  }
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  clearTimeout(timer);
+  beat();
+});
+
+beat();
