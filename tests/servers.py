@@ -6,7 +6,6 @@ final videos too: a machine with a GPU, as far as the page can tell.
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,17 +17,11 @@ from pathlib import Path
 from inference import queue
 from inference.settings import ROOT, load_settings
 from tests.fakes import ScriptedEngine
+from tests.media import free_port
 from ui import look
 from ui.server import serve as serve_page
 
 _PATIENCE_S = 60
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:

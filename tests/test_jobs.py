@@ -358,7 +358,7 @@ class JobsMachine(RuleBasedStateMachine):
 
 TestJobs = JobsMachine.TestCase
 TestJobs.settings = settings(
-    max_examples=150,
+    max_examples=100,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -460,3 +460,20 @@ def test_a_broken_job_does_not_stop_the_others(jobs: Jobs) -> None:
     assert {worker.folder for worker in workers.played} == {broken.folder, sound.folder}
     for worker in workers.played:
         worker.end()
+
+
+def test_whoever_has_a_job_at_work_waits_behind_whoever_has_none(tmp_path: Path) -> None:
+    jobs, workers = Jobs(Settings(tmp_path, running=2)), Workers()
+    for owner in ("ada", "bob"):  # ada was served first, but hers lasts
+        jobs.submit(new_task(jobs, owner))
+        jobs.start_due(workers.launch)
+    workers.played[1].end(Finished(result(PLANS["draft"])))
+    hers, his = new_task(jobs, "ada"), new_task(jobs, "bob")
+    for task in (hers, his):
+        jobs.submit(task)
+    assert (jobs.place(his.folder), jobs.place(hers.folder)) == (1, 2)
+    jobs.start_due(workers.launch)
+    assert workers.played[-1].folder == his.folder
+    for worker in workers.played:
+        if worker.alive:
+            worker.end()

@@ -46,8 +46,12 @@ def until(true: Callable[[], object]) -> None:
 
 
 @pytest.fixture
-def jobs(tmp_path: Path) -> Jobs:
-    return Jobs(Settings(tmp_path))
+def jobs(tmp_path: Path) -> Iterator[Jobs]:
+    """The jobs of a folder of data of their own; no worker outlives the test."""
+    jobs = Jobs(Settings(tmp_path))
+    yield jobs
+    for folder in (tmp_path / "jobs").iterdir():
+        jobs.delete(folder)
 
 
 @pytest.fixture(autouse=True)
@@ -244,8 +248,7 @@ def test_a_queue_that_stumbles_goes_on(
     assert "the disk is full" in caplog.text
 
 
-def test_old_jobs_go_when_a_server_starts(tmp_path: Path) -> None:
-    jobs = Jobs(Settings(tmp_path))
+def test_old_jobs_go_when_a_server_starts(jobs: Jobs) -> None:
     old, new = submitted(jobs), submitted(jobs)
     for task in (old, new):
         jobs.cancel(task.folder)

@@ -11,6 +11,8 @@ from inference.request import Trim
 from tests.desks import LEFT, RIGHT, THIRD, desk
 from tests.markup import Node, tree
 from tests.pages import job_of, no_face_page, page, shown_of
+from ui.actions import Set, parse
+from ui.choices import change
 from ui.desk import Choices, Desk
 from ui.state import JobShown, Phase, Problem, Shown
 from ui.views import render
@@ -95,6 +97,29 @@ def test_everything_that_can_be_used_has_words_and_says_what_it_does(shown: Show
             assert id(node) in labelled, node
     for node in page.all("img"):
         assert "alt" in node.attributes
+
+
+@every_state
+def test_whatever_can_be_pressed_is_an_action_that_the_server_knows(shown: Shown) -> None:
+    for node in whole(shown).walk():
+        sent = {
+            name.removeprefix("data-"): value
+            for name, value in node.attributes.items()
+            if name.startswith("data-")
+        }
+        if "do" in sent:
+            parse(sent)
+
+
+def test_every_field_can_be_set_to_what_it_offers() -> None:
+    opened = replace(page(Phase.DRAFT, 2).desk, advanced=True)
+    root = tree(render(replace(page(Phase.DRAFT, 2), desk=opened)).side)
+    fields = [node for node in root.walk() if "data-set" in node.attributes]
+    for node in fields:
+        value = node.attributes.get("value", "A scene.")
+        change(Set("set", node.attributes["data-set"], value), opened)
+    names = {node.attributes["data-set"] for node in fields}
+    assert names == {"speaking", "shape", "quality", "prompt", "seed"}
 
 
 @every_state

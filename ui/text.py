@@ -84,10 +84,9 @@ RECORD, TRIM, SWAP, REMOVE = "Record", "Trim", "Swap voices", "Remove"
 SPEAKING, IN_TURN, TOGETHER = "How they speak", "In turn", "Together"
 SILENT = "No voice is heard in this recording. Choose another recording."
 TRIM_PART, TRIM_START, TRIM_END = "The part to use", "Start", "End"
-PLAY, PAUSE = "Play", "Pause"
+PAUSE = "Pause"
 
 # The framing.
-FRAMING_ALT = "Your picture: drag it to move it, turn the wheel to come closer"
 FRAMING_SLIDERS = (("x", "Left and right"), ("y", "Up and down"), ("zoom", "Zoom"))
 BOXES = "Who speaks: adjust the boxes"
 BOX_SLIDERS = (("x", "left and right"), ("y", "up and down"), ("size", "size"))
@@ -130,7 +129,6 @@ PAY_HINT = "You pay only when you press this. Stop any time; what is finished is
 CHOOSE_PART = "Choose the part to use"
 AGAIN, VERSION, RETRY, GO_ON = "Make another", "Make another version", "Try again", "Go on"
 START_AGAIN = "Start again"
-NOTHING_SPENT = "Nothing has been spent."
 SAYS_AI = "The file says that it is AI-generated."
 USE_PORTRAIT = "Use portrait"
 BROKE = "Something broke on our side. Try again."

@@ -1,7 +1,8 @@
 """The look's tokens as a Gradio theme.
 
-Every colour is a CSS variable of `static/studio.css`, which changes them in the dark; so light
-and dark need the same line here.
+Every colour is a CSS variable of `static/tokens.css`, which changes them in the dark; so light
+and dark need the same line here. What the page shows is its own HTML; this is for what Gradio
+itself paints around it.
 """
 
 import inspect
@@ -11,37 +12,13 @@ from gradio.themes.utils import fonts, sizes
 
 _COLOURS = {
     "page": ["background_fill_secondary"],
-    "surface": [
-        "background_fill_primary",
-        "block_background_fill",
-        "input_background_fill",
-        "button_secondary_background_fill",
-    ],
-    "sunken": ["button_secondary_background_fill_hover"],
-    "ink": [
-        "body_text_color",
-        "block_label_text_color",
-        "block_title_text_color",
-        "button_secondary_text_color",
-    ],
+    "surface": ["background_fill_primary", "block_background_fill", "input_background_fill"],
+    "ink": ["body_text_color", "block_label_text_color", "block_title_text_color"],
     "ink-soft": ["body_text_color_subdued", "block_info_text_color", "input_placeholder_color"],
     "line": ["border_color_primary", "border_color_accent_subdued", "block_border_color"],
-    "edge": [
-        "border_color_accent",
-        "input_border_color",
-        "button_secondary_border_color",
-        "button_secondary_border_color_hover",
-    ],
-    "pine": [
-        "color_accent",
-        "link_text_color",
-        "loader_color",
-        "input_border_color_focus",
-        "button_primary_background_fill",
-        "button_primary_border_color",
-    ],
-    "pine-hover": ["button_primary_background_fill_hover", "link_text_color_hover"],
-    "on-pine": ["button_primary_text_color", "button_primary_text_color_hover"],
+    "edge": ["border_color_accent", "input_border_color"],
+    "pine": ["color_accent", "link_text_color", "loader_color", "input_border_color_focus"],
+    "pine-hover": ["link_text_color_hover"],
     "pine-tint": ["color_accent_soft"],
     "bad": ["error_text_color", "error_border_color", "error_icon_color"],
     "bad-tint": ["error_background_fill"],
@@ -50,23 +27,12 @@ _COLOURS = {
 _GROUND = {"body_background_fill": "#f3f6f4", "body_background_fill_dark": "#0d1311"}
 _SHAPES = {
     "body_text_size": "16px",
-    "layout_gap": "24px",
+    "layout_gap": "0",
     "block_padding": "0",
     "block_radius": "12px",
     "container_radius": "12px",
-    "block_border_width": "1px",
+    "block_border_width": "0",
     "block_shadow": "none",
-    "button_large_radius": "8px",
-    "button_large_padding": "0 24px",
-    "button_large_text_size": "18px",
-    "button_large_text_weight": "600",
-    "button_medium_radius": "8px",
-    "button_medium_padding": "0 16px",
-    "button_medium_text_size": "16px",
-    "button_medium_text_weight": "600",
-    "button_border_width": "1px",
-    "button_primary_shadow": "none",
-    "button_secondary_shadow": "none",
 }
 
 

@@ -275,8 +275,3 @@ def left_short(left_s: float | None) -> str:
 def job_number(job: str) -> str:
     """What a person gives to whoever looks after the page."""
     return f"Job {job[:4]}-{job[4:8]}. Give this number to whoever looks after this page."
-
-
-def working_tab(left_s: float | None) -> str:
-    """In the tab's title while a job goes on."""
-    return time_left(left_s)

@@ -1,16 +1,23 @@
-"""A real Chromium and the real server."""
+"""A real Chromium with the real server, or with a page made by hand for the scripts alone."""
 
 import os
 import shutil
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+import uvicorn
+from playwright.sync_api import Browser, BrowserType, expect, sync_playwright
 
-from tests.media import ROOT, serve
+from tests.browser.bench import Bench
+from tests.media import ROOT, free_port
+from tests.servers import serving
 
 ARTIFACTS = ROOT / "tests" / "artifacts"
+_PATIENCE_MS = 60_000
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = [
     "--no-sandbox",
@@ -20,22 +27,35 @@ _ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",  # a camera and a microphone; asked for as usual
 ]
 
 
-@pytest.fixture(scope="module")  # Playwright keeps an event loop running as long as it lives
-def browser() -> Iterator[Browser]:
-    """Headless Chromium: that of $CHROMIUM or the machine's own."""
+def chromium_options() -> dict[str, Any]:
+    """How to launch headless Chromium: that of $CHROMIUM or the machine's own."""
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
     if path is None:
         message = "No Chromium is installed: install the package chromium, or set CHROMIUM."
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
+    return {"executable_path": path, "args": _ARGUMENTS}
+
+
+@pytest.fixture(scope="module")  # Playwright keeps an event loop running as long as it lives
+def chromium() -> Iterator[BrowserType]:
+    """Launches browsers; what is expected of their pages may take a while on a busy machine."""
+    expect.set_options(timeout=_PATIENCE_MS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
-        yield browser
-        browser.close()
+        yield playwright.chromium
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: BrowserType) -> Iterator[Browser]:
+    """A browser whose contexts are people of their own."""
+    browser = chromium.launch(**chromium_options())
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +67,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(data: Path) -> Iterator[str]:
     """Where the server listens."""
-    with serve(data) as address:
-        yield address
+    with serving(data) as server:
+        yield server.address
 
 
 @pytest.fixture(scope="session")
@@ -56,3 +76,26 @@ def artifacts() -> Path:
     """Where screenshots are kept."""
     ARTIFACTS.mkdir(exist_ok=True)
     return ARTIFACTS
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what `/media/<any job>/` shows."""
+    return tmp_path_factory.mktemp("films")
+
+
+@pytest.fixture
+def bench(films: Path) -> Iterator[Bench]:
+    """A server for the scripts alone."""
+    bench, port = Bench(films), free_port()
+    config = uvicorn.Config(bench.application(), port=port, log_level="error", lifespan="off")
+    bench.server = server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the server ended"
+        time.sleep(0.01)
+    bench.address = f"http://127.0.0.1:{port}"
+    yield bench
+    server.should_exit = server.force_exit = True
+    thread.join()

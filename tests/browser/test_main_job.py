@@ -97,7 +97,7 @@ def test_an_example_plays_after_two_clicks(
     with visit(browser, address, size, scheme, artifacts) as me:
         me.press("Drawn pair")
         me.see("Your draft is ready")
-        expect(me.page.locator(".tp-head p")).to_contain_text("The left one speaks first")
+        expect(me.page.locator("#tp-head p")).to_contain_text("The left one speaks first")
         me.shoot("6-two-people")
         me.page.locator("tp-player").get_by_role("button", name="Play").click()
         me.page.wait_for_function(FILM + ".currentTime > 0.3")
@@ -115,7 +115,7 @@ def test_two_people_with_a_recording_each_swapped_and_together(
         me.give("voice-1", VOICE_B)
         expect(page.locator(".tp-plan")).to_contain_text("13.55 s of speech")
         me.see("Your draft is ready")
-        page.get_by_text("Together", exact=True).click()
+        page.get_by_role("radio", name="Together").click()
         expect(page.locator(".tp-plan")).to_contain_text("7.75 s of speech")
         me.see("Your draft is ready")
         first = page.locator("#tp-side .tp-wave, #tp-side svg").first

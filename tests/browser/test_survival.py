@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserType, expect
+from playwright.sync_api import Browser, BrowserContext, BrowserType, expect
 
 from inference import lock
 from inference.jobfolder import LOCK, State
@@ -48,7 +48,7 @@ def test_reload_second_tab_and_stop(browser: Browser, server: Server, artifacts:
         me.press("Stop, keep what is finished")
         me.see("Stopped")
         other.see("Stopped")
-        expect(me.page.locator(".tp-head p")).to_contain_text("s are finished and kept")
+        expect(me.page.locator("#tp-head p")).to_contain_text("s are finished and kept")
         me.page.wait_for_function(
             "[...document.querySelector('tp-player').shadowRoot.querySelectorAll('video')]"
             ".at(-1).readyState >= 3"
@@ -77,23 +77,23 @@ def test_the_growing_film_keeps_its_place(browser: Browser, server: Server) -> N
 
 
 def test_a_browser_that_was_closed_finds_its_work_again(
-    playwright_chromium: BrowserType, server: Server, tmp_path: Path
+    chromium: BrowserType, server: Server, tmp_path: Path
 ) -> None:
-    def open_browser() -> tuple[object, Visit]:
-        context = playwright_chromium.launch_persistent_context(
+    def open_browser() -> tuple[BrowserContext, Visit]:
+        context = chromium.launch_persistent_context(
             tmp_path / "profile", viewport={"width": 390, "height": 844}, **chromium_options()
         )
         return context, Visit(context, server.address, None)
 
     context, me = open_browser()
     make_final(me)
-    context.close()  # type: ignore[attr-defined]
+    context.close()
     context, me = open_browser()
     try:
         me.see("Your video is ready")
         me.check()
     finally:
-        context.close()  # type: ignore[attr-defined]
+        context.close()
 
 
 def test_the_server_is_killed_and_started_again_in_the_middle(

@@ -56,11 +56,11 @@ class Visit:
 
     def see(self, headline: str) -> None:
         """Wait for the headline."""
-        expect(self.page.locator(".tp-head h1")).to_have_text(headline)
+        expect(self.page.locator("#tp-head h1")).to_have_text(headline)
 
     @property
     def head(self) -> str:
-        return self.page.locator(".tp-head h1").inner_text()
+        return self.page.locator("#tp-head h1").inner_text()
 
     @property
     def film(self) -> str | None:

@@ -8,7 +8,9 @@ const ANSWER_MS = 20_000;
 const FAILED = "send"; // the notice that an action got no answer
 
 /** The number of the newest answer; "0" until the first. */
-export const answered = () => document.querySelector("#tp-bus [data-answer]")?.dataset.answer ?? "0";
+export function answered() {
+  return document.querySelector("#tp-bus [data-answer]")?.dataset.answer ?? "0";
+}
 
 /** Which of the two pages is looked at. */
 export const view = () => document.documentElement.dataset.view ?? "make";

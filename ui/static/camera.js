@@ -18,7 +18,8 @@ function open() {
   const live = element("video", { className: "mirror", muted: true, playsInline: true });
   const status = element("p", { textContent: words("cameraStarting") });
   status.setAttribute("role", "status");
-  const take = element("button", { className: "go", textContent: words("cameraTake"), hidden: true });
+  const take = element("button", { className: "go", textContent: words("cameraTake") });
+  take.hidden = true;
   let open = true;
   let stream = null;
   const close = openDialog({

@@ -66,7 +66,8 @@ export function boxPulled([left, top, right, bottom], dx, dy, { width, height })
 export function boxScaled([left, top, right, bottom], wanted, picture) {
   const [wide, high] = [right - left, bottom - top];
   const least = LEAST_BOX * Math.max(picture.width, picture.height);
-  const scale = Math.min(Math.max(wanted, least) / wide, picture.width / wide, picture.height / high);
+  const fits = Math.min(picture.width / wide, picture.height / high);
+  const scale = Math.min(Math.max(wanted, least) / wide, fits);
   const [x, y] = [(left + right) / 2, (top + bottom) / 2];
   const [dx, dy] = [(wide * scale) / 2, (high * scale) / 2];
   return boxMoved([x - dx, y - dy, x + dx, y + dy], 0, 0, picture);

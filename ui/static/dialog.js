@@ -36,7 +36,8 @@ export function openDialog({ title, content, buttons, left }) {
   const host = document.createElement("div");
   const heading = element("h2", { id: "title", textContent: title });
   const cancel = element("button", { className: "cancel", textContent: words("cancel") });
-  const dialog = element("dialog", {}, heading, ...content, element("footer", {}, ...buttons, cancel));
+  const footer = element("footer", {}, ...buttons, cancel);
+  const dialog = element("dialog", {}, heading, ...content, footer);
   dialog.setAttribute("aria-labelledby", "title");
   cancel.onclick = () => dialog.close();
   dialog.onclose = () => {

@@ -6,6 +6,7 @@ import { nudged, settled, widths, zoomed } from "./crop.js";
 import { gestures } from "./framing_gestures.js";
 import { STYLE } from "./framing_style.js";
 import { adopt, element } from "./shadow.js";
+import { words } from "./words.js";
 
 const IDLE_MS = 300; // after the last key or turn of the wheel
 const NUDGE = 0.01;
@@ -16,6 +17,7 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 class Framing extends HTMLElement {
   static observedAttributes = ["picture", "width", "height", "left", "top", "crop", "speakers"];
 
+  #pane = element("div", { className: "pane", tabIndex: 0 });
   #image = element("img", { alt: "", draggable: false });
   #shape = element("div", { className: "shape" });
   #boxes = element("div");
@@ -30,12 +32,14 @@ class Framing extends HTMLElement {
   constructor() {
     super();
     this.attachInternals().role = "group";
-    adopt(this, STYLE).append(this.#image, this.#shape, this.#boxes);
+    this.#pane.setAttribute("role", "group");
+    this.#pane.setAttribute("aria-label", words("framingLabel"));
+    this.#pane.append(this.#image, this.#shape, this.#boxes);
+    adopt(this, STYLE).append(this.#pane);
     gestures(this, this.#shape);
   }
 
   connectedCallback() {
-    this.tabIndex = 0;
     this.#resized.observe(this);
     this.addEventListener("keydown", (event) => this.#key(event));
     document.addEventListener("keydown", this.#leave);
@@ -107,7 +111,8 @@ class Framing extends HTMLElement {
 
   /** Tell the server where the crop is, or the box of speaker `index`. */
   async send(index = null) {
-    if (this.#state() !== this.#before) await send(index === null ? this.#cropped() : this.#boxed(index));
+    const action = index === null ? this.#cropped() : this.#boxed(index);
+    if (this.#state() !== this.#before) await send(action);
     this.#mine -= 1;
     this.#read();
   }

@@ -51,6 +51,7 @@ const BOX = {
   }),
 };
 
+const SLIDERS = "[data-framing], [data-box]";
 const editor = () => document.querySelector("tp-framing");
 
 function meaning({ dataset }, framing) {
@@ -78,12 +79,12 @@ function draw(slider, framing) {
 function drawAll() {
   const framing = editor();
   if (!framing?.crop.width) return;
-  for (const slider of document.querySelectorAll("[data-framing], [data-box]")) draw(slider, framing);
+  for (const slider of document.querySelectorAll(SLIDERS)) draw(slider, framing);
 }
 
 document.addEventListener("input", ({ target }) => {
   const framing = editor();
-  if (!framing || !target.matches("[data-framing], [data-box]")) return;
+  if (!framing || !target.matches(SLIDERS)) return;
   const { moved } = meaning(target, framing);
   const value = target.valueAsNumber;
   if (target.dataset.framing) {

@@ -7,7 +7,11 @@ export const STYLE = `
     cursor: grab; touch-action: none; user-select: none;
   }
   :host(:active) { cursor: grabbing; }
-  :host(:focus-visible) { outline: 3px solid var(--pine); outline-offset: 3px; overflow: clip; }
+  .pane { position: absolute; inset: 0; }
+  .pane:focus-visible::after {
+    content: ""; position: absolute; inset: 0; border: 3px solid var(--pine);
+  }
+  .pane:focus-visible { outline: none; }
   img, .shape, .box { position: absolute; left: 0; top: 0; max-width: none; }
   img { pointer-events: none; }
   .shape {

@@ -17,7 +17,9 @@ const placeAt = (target) => target.closest?.("[data-drop]")?.dataset.drop;
 
 /** Give each file the place that fits it best; `target` is the one it was dropped on, if any. */
 export function spread(files, target) {
-  const free = new Map(places().map((room) => [room.dataset.drop, room.hasAttribute("data-empty")]));
+  const free = new Map(
+    places().map((room) => [room.dataset.drop, room.hasAttribute("data-empty")]), // place -> empty
+  );
   for (const file of files) {
     const place = fitting(file, target, free);
     if (!place) continue;
@@ -78,7 +80,8 @@ document.addEventListener("drop", (event) => {
 });
 
 document.addEventListener("paste", (event) => {
-  const known = [...event.clipboardData.files].filter((file) => isPicture(file) || isRecording(file));
+  const files = [...event.clipboardData.files];
+  const known = files.filter((file) => isPicture(file) || isRecording(file));
   if (!known.length || event.target.closest?.("input, textarea")) return;
   event.preventDefault();
   spread(known);

@@ -81,12 +81,21 @@ class Player extends HTMLElement {
     const film = this.getAttribute("film");
     this.#chip.textContent = this.getAttribute("chip") ?? "";
     this.#note.textContent = this.getAttribute("note") ?? "";
-    const drawn = this.#drawPicture((!film && this.getAttribute("live")) || this.getAttribute("poster"));
+    const live = film ? null : this.getAttribute("live");
+    const drawn = this.#drawPicture(live ?? this.getAttribute("poster"));
     this.#changed();
-    if (film === this.#film) return;
+    if (film !== this.#film) this.#follow(film, drawn);
+  }
+
+  // A film goes when there is a picture in its place.
+  async #follow(film, drawn) {
     this.#film = film;
-    if (film) this.#reel.show(film, startOf(film));
-    else drawn.then(() => this.#film ?? this.#reel.show(null));
+    if (film) {
+      this.#reel.show(film, startOf(film));
+    } else {
+      await drawn;
+      if (!this.#film) this.#reel.show(null);
+    }
   }
 
   // Resolves once the picture is on show; the one before stays until then, or if this one is bad.

@@ -7,7 +7,9 @@ const PLAY = "M6 4v16l14-8z";
 const PAUSE = "M6 4h4v16H6zm8 0h4v16h-4z";
 const SPEAKER = "M4 9v6h4l5 4V5L8 9z";
 const LOUD = `${SPEAKER}m12-1a5 5 0 0 1 0 8l1.2 1.4a7 7 0 0 0 0-10.8z`;
-const SILENT = `${SPEAKER}m11.7 .5 1.2-1.2 2.1 2.1 2.1-2.1 1.2 1.2-2.1 2.1 2.1 2.1-1.2 1.2-2.1-2.1-2.1 2.1-1.2-1.2 2.1-2.1z`;
+const SILENT =
+  `${SPEAKER}m11.7.5 1.2-1.2 2.1 2.1 2.1-2.1 1.2 1.2-2.1 2.1 2.1 2.1-1.2 1.2-2.1-2.1` +
+  "-2.1 2.1-1.2-1.2 2.1-2.1z";
 const LARGE = "M4 4h6v2H6v4H4zm10 0h6v6h-2V6h-4zM4 14h2v4h4v2H4zm14 0h2v6h-6v-2h4z";
 const SMALL = "M8 4h2v6H4V8h4zm6 0h2v4h4v2h-6zM4 14h6v6H8v-4H4zm10 0h6v2h-4v4h-2z";
 

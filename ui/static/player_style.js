@@ -44,7 +44,8 @@ export const STYLE = `
   }
   .seek::-webkit-slider-runnable-track {
     height: 4px; border-radius: 2px;
-    background: linear-gradient(to right, #fff calc(100% * var(--share)), rgb(255 255 255 / 0.38) 0);
+    background:
+      linear-gradient(to right, #fff calc(100% * var(--share)), rgb(255 255 255 / 0.38) 0);
   }
   .seek::-moz-range-track { height: 4px; border-radius: 2px; background: rgb(255 255 255 / 0.38); }
   .seek::-moz-range-progress { height: 4px; border-radius: 2px; background: #fff; }

@@ -28,7 +28,7 @@ def below(shown: Shown) -> str:
 
 def _figure(job: JobShown, film: str, name: str, note: str) -> str:
     poster = media.url(job.id, media.CROP)
-    shown = player(Film(name, film, chip=name), poster, job)
+    shown = player(Film(name, film, chip=name), poster)
     return (
         f'<figure><div class="tp-frame tp-plain">{shown}</div>'
         f"<figcaption><span>{escape(name)}</span>{small(note)}</figcaption></figure>"

@@ -44,10 +44,10 @@ def frame(shown: Shown) -> str:
             f'<div class="tp-frame tp-empty tp-intro">{_SILHOUETTE}'
             f"<b>{escape(text.FRAME_TITLE)}</b><span>{escape(text.FRAME_LEAD)}</span></div>"
         )
-    return f'<div class="tp-frame">{_player(shown, poster, _film(shown))}</div>'
+    return f'<div class="tp-frame">{player(_film(shown), poster)}</div>'
 
 
-def player(film: Film, poster: str, job: JobShown | None) -> str:
+def player(film: Film, poster: str) -> str:
     """The element that shows a film, or what there is of it."""
     told = attributes(
         film=film.film,
@@ -57,9 +57,6 @@ def player(film: Film, poster: str, job: JobShown | None) -> str:
         chip=film.chip,
         note=film.note,
         dim=film.dim,
-        parts=len(job.plan.windows) if job else None,
-        duration=f"{job.plan.duration_s:g}" if job else None,
-        fps=job.plan.fps if job else None,
     )
     return f"<tp-player{told}></tp-player>"
 
@@ -68,11 +65,6 @@ def made_by(job: JobShown) -> str | None:
     """The note on a finished draft: what it cost."""
     final = job.progress.final
     return wording.made_here(final.result.seconds) if isinstance(final, Finished) else None
-
-
-def _player(shown: Shown, poster: str, film: Film) -> str:
-    shows_before = shown.before is not None and film.dim
-    return player(film, poster, shown.before if shows_before else shown.job)
 
 
 def _poster(shown: Shown) -> str | None:

@@ -32,7 +32,6 @@ def framing_editor(desk: Desk, framed: Framed) -> str:
         top=framed.crop.top,
         crop=framed.crop.width,
         speakers=json.dumps(boxes),
-        aria_label=text.FRAMING_ALT,
     )
     return f"<tp-framing{told}></tp-framing>"
 

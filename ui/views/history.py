@@ -33,7 +33,7 @@ def history(shown: Shown) -> str:
     """The page's second view; its headline is always there, its cards only when looked at."""
     lead = wording.history_lead(shown.keep_days) if shown.count else text.HISTORY_EMPTY
     head = (
-        f'<div class="tp-head tp-history-head"><h1 tabindex="-1">{escape(text.HISTORY)}</h1>'
+        f'<div class="tp-head"><h1 tabindex="-1">{escape(text.HISTORY)}</h1>'
         f"<p>{escape(lead)}</p></div>"
     )
     if not shown.history:

@@ -14,7 +14,8 @@ WIDTH, ONE_HIGH, TWO_HIGH = 768, 56, 52  # of the drawing; it is stretched to th
 BARS = 150  # across the whole line
 _PITCH = WIDTH / BARS
 _LABEL_ROOM = 0.16  # part of the line that a speaker's name needs
-_RULER_ROOM = 0.11  # ... and a number of the ruler, on a phone
+_RULER_ROOM = 0.13  # ... and a number of the ruler, on a phone
+_RULER_END = 0.73  # from here on there is only room for the last number
 
 
 def voice_line(desk: Desk, plan: Plan, share: float, running: bool) -> str:
@@ -127,7 +128,7 @@ def _ruler(drawn: Timeline) -> str:
     room, last = _RULER_ROOM * drawn.duration_s, 0.0
     out = ['<span style="left:0">0 s</span>']
     for mark in sorted(marks):
-        if mark - last >= room and drawn.duration_s - mark >= 1.3 * room:
+        if mark - last >= room and mark <= _RULER_END * drawn.duration_s:
             out.append(f'<span style="left:{100 * mark / drawn.duration_s:.2f}%">{mark:.2f}</span>')
             last = mark
     out.append(f"<span>{escape(wording.seconds(drawn.duration_s))}</span>")

@@ -18,6 +18,8 @@ def stage_row(job: JobShown) -> str:
     items, now = [], ""
     for shown in job.progress.stages:
         done = shown.seconds is not None
+        if done and shown.name is StageName.QUEUED:
+            continue
         lasted = "" if shown.seconds is None else small(f"{max(shown.seconds, 0.1):.1f} s")
         name = escape(wording.stage(shown.name, done))
         kind = "" if done else ' class="tp-now" aria-current="step"'

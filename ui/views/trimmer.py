@@ -25,6 +25,8 @@ def trimmer(shown: Shown) -> str:
     start = trim.start_s if trim else 0.0
     end = min(trim.end_s if trim else longest, length_s)
     told = attributes(
+        role="group",
+        aria_label=text.TRIM_PART,
         data_trimmer=True,
         data_duration=f"{length_s:.2f}",
         data_longest=f"{longest:g}",
