@@ -99,8 +99,8 @@ class Cancelled:
 
 Event = Stage | Step | Frame | Window | Finished | Failed | Cancelled
 FINAL = (Finished, Failed, Cancelled)
-_TYPES: dict[str, type[Event]] = {
-    kind.__name__.lower(): kind for kind in (Stage, Step, Frame, Window, *FINAL)
+_ADAPTERS: dict[str, TypeAdapter[Event]] = {
+    kind.__name__.lower(): TypeAdapter(kind) for kind in (Stage, Step, Frame, Window, *FINAL)
 }
 
 
@@ -122,6 +122,6 @@ class Record:
 def from_json(line: str) -> Record:
     """The record that `Record.to_json` wrote."""
     values: dict[str, Any] = json.loads(line)
-    kind = _TYPES[values.pop("type")]
+    adapter = _ADAPTERS[values.pop("type")]
     seq, time = values.pop("seq"), datetime.fromisoformat(values.pop("time"))
-    return Record(seq, TypeAdapter(kind).validate_python(values), time)
+    return Record(seq, adapter.validate_python(values), time)

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from inference import queue
@@ -88,4 +88,5 @@ def serving(data: Path, pause_s: float | None = None, **settings: str) -> Iterat
 if __name__ == "__main__":
     queue.WORKER = "tests.fakes"
     look.select_engine = lambda name: ScriptedEngine()  # type: ignore[attr-defined]
-    serve_page(load_settings(), "127.0.0.1", int(sys.argv[1]))
+    with suppress(KeyboardInterrupt):
+        serve_page(load_settings(), "127.0.0.1", int(sys.argv[1]))

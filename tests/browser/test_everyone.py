@@ -99,7 +99,7 @@ def reach(page: Page, name: str) -> None:
     """Press Tab until that button has the focus."""
     for _ in range(80):
         page.keyboard.press("Tab")
-        if page.evaluate(FOCUSED).strip().startswith(name):
+        if page.evaluate(FOCUSED).strip().partition("\n")[0] == name:
             return
     raise AssertionError(f"Tab never reaches {name}")
 
@@ -136,7 +136,7 @@ def test_a_second_browser_reaches_nothing_of_the_first(
         mine = {route for route in seen | routes if fetch(me, route) == 200}
         assert len(mine) > 3
         with visit(browser, address) as you:
-            expect(you.page.get_by_role("link", name="History")).to_contain_text("0")
+            expect(you.page.get_by_role("link", name="History")).to_have_text("History")
             private = {route for route in routes if fetch(you, route) == 200}
             assert private == set()
             you.complaints.clear()  # the browser minds every 404
@@ -151,7 +151,7 @@ def fetch(visit: Visit, route: str) -> int:
 def test_a_crowd_is_served_one_after_the_other_and_nobody_is_lost(
     browser: Browser, tmp_path: Path
 ) -> None:
-    with serving(tmp_path, pause_s=0.02, PORTRAIT_QUEUE="50") as server:
+    with serving(tmp_path, pause_s=0.02, PORTRAIT_RUNNING="3") as server:
         contexts = [browser.new_context() for _ in range(CROWD)]
         people = [Visit(context, server.address, None) for context in contexts]
         for person in people:
@@ -161,7 +161,7 @@ def test_a_crowd_is_served_one_after_the_other_and_nobody_is_lost(
         expect(first.page.locator("[data-do=select]")).to_have_count(1)
         for person in people:
             person.see("Your draft is ready")
-            person.check()
+            assert person.complaints == []
         films = [person.film for person in people]
         assert all(a != b for a, b in itertools.combinations(films, 2))
         for context in contexts:

@@ -1,9 +1,10 @@
 """The framing editor moves the crop and the boxes by pointer, wheel, keys and sliders."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -51,11 +52,14 @@ def stage(**changes: object) -> str:
 
 @contextmanager
 def editing(
-    browser: Browser, bench: Bench, changes: dict[str, object] | None = None, **options: Any
+    browser: Browser,
+    bench: Bench,
+    changes: Mapping[str, object] = MappingProxyType({}),
+    **options: Any,
 ) -> Iterator[Page]:
     """The page while framing is adjusted; the mouse is at the frame's upper left corner."""
     head = '<div class="tp-head" data-state="draft" data-tab="Ready"><h1 tabindex="-1">R</h1></div>'
-    bench.regions = {"tp-head": head, "tp-stage": stage(**changes or {})}
+    bench.regions = {"tp-head": head, "tp-stage": stage(**changes)}
     with opened(browser, bench, **options) as page:
         page.locator("tp-framing .box").wait_for()
         yield page

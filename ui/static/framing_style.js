@@ -30,6 +30,7 @@ export const STYLE = `
     background: var(--voice); color: var(--on-voice);
     font-size: 13px; line-height: 22px; font-weight: 600; white-space: nowrap;
   }
+  .box.inside span { bottom: auto; top: -2px; }
   .corner {
     position: absolute; right: -22px; bottom: -22px; width: 44px; height: 44px;
     cursor: nwse-resize;

@@ -9,7 +9,7 @@ const STYLE = `
     font: 500 16px/24px var(--text);
     background: var(--ink); color: var(--page);
   }
-  p:empty { display: none; }
+  p:empty { padding: 0; } /* still there, so that what it says next is read out */
 `;
 
 const host = document.createElement("div");

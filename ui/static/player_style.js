@@ -58,6 +58,9 @@ export const STYLE = `
   }
   .seek:is(:hover, :focus-visible)::-webkit-slider-thumb { opacity: 1; }
   .seek:is(:hover, :focus-visible)::-moz-range-thumb { opacity: 1; }
+  .controls .seek:focus-visible { outline: none; } /* the ring is the thumb's */
+  .seek:focus-visible::-webkit-slider-thumb { outline: 3px solid #fff; outline-offset: 3px; }
+  .seek:focus-visible::-moz-range-thumb { outline: 3px solid #fff; outline-offset: 3px; }
 
   .lost {
     position: absolute; inset: auto 16px 80px; display: flex; align-items: center; gap: 16px;

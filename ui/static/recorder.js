@@ -48,10 +48,8 @@ function recorderParts() {
   status.setAttribute("role", "status");
   const bar = element("i");
   const level = element("div", { className: "level" }, bar);
-  level.setAttribute("role", "meter");
-  level.setAttribute("aria-label", words("recorderLevel"));
-  level.setAttribute("aria-valuemin", "0");
-  level.setAttribute("aria-valuemax", "100");
+  Object.assign(level, { role: "meter", ariaLabel: words("recorderLevel") });
+  Object.assign(level, { ariaValueMin: 0, ariaValueMax: 100, ariaValueNow: 0 });
   const buttons = {
     start: button("recorderStart", "go"),
     stop: button("recorderStop", "go"),
@@ -90,7 +88,7 @@ function goOn(parts, heard, longest, use) {
   status.setAttribute("role", "timer"); // not read out at each second
   heard.watch((loud) => {
     bar.style.transform = `scaleX(${loud})`;
-    level.setAttribute("aria-valuenow", Math.round(100 * loud));
+    level.ariaValueNow = Math.round(100 * loud);
     if (!recording) return;
     tell(recording.seconds());
     if (recording.seconds() >= longest) end();
