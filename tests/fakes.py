@@ -1,7 +1,7 @@
 """A scripted engine: says what it is told to say and leaves the files that it speaks of.
 
 `python -m tests.fakes FOLDER` is `inference.worker` with this engine for every family, slowed down
-by SCRIPTED_PAUSE_S seconds an event.
+by SCRIPTED_PAUSE_S seconds an event, drafts by SCRIPTED_DRAFT_PAUSE_S where that is set.
 """
 
 import os
@@ -112,5 +112,10 @@ def write_video(path: Path, frames: int) -> None:
 
 
 if __name__ == "__main__":
-    pause_s = float(os.environ.get("SCRIPTED_PAUSE_S", "0.1"))
-    sys.exit(worker.main(sys.argv[1:], lambda name: ScriptedEngine(pause_s=pause_s)))
+    final_s = os.environ.get("SCRIPTED_PAUSE_S", "0.1")
+    pause_s = {"draft": os.environ.get("SCRIPTED_DRAFT_PAUSE_S", final_s)}
+    sys.exit(
+        worker.main(
+            sys.argv[1:], lambda name: ScriptedEngine(pause_s=float(pause_s.get(name, final_s)))
+        )
+    )

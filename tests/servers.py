@@ -26,7 +26,7 @@ _PATIENCE_S = 60
 
 class Server:
     """A server for the folder `data` at `address`. `pause_s`: of the scripted engine between two
-    events; None for the real engines. `settings` are further variables of the environment."""
+    events of a final video; None for the real engines. `settings` are further variables of the environment."""
 
     def __init__(self, data: Path, pause_s: float | None = None, **settings: str) -> None:
         self.data, self._pause_s = data, pause_s
@@ -40,7 +40,8 @@ class Server:
         arguments = ["app.py", "serve", "--port", str(self._port)]
         if self._pause_s is not None:
             arguments = ["-m", "tests.servers", str(self._port)]
-            self._environment["SCRIPTED_PAUSE_S"] = str(self._pause_s)
+            pauses = {"SCRIPTED_PAUSE_S": str(self._pause_s), "SCRIPTED_DRAFT_PAUSE_S": "0"}
+            self._environment |= pauses
         self._process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=ROOT,

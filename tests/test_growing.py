@@ -1,6 +1,8 @@
 """While a video is made, what is finished of it plays, with the sound of just that length."""
 
+import os
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,6 +96,7 @@ def test_the_sound_is_encoded_once_also_by_the_next_worker(
 
     monkeypatch.setattr(growing, "encode_sound", encode)
     film.add(second)
+    grow_old(task)
     GrowingFilm(task).add(third)
     assert films(task) == ["001.mp4", "002.mp4"]
 
@@ -103,6 +106,7 @@ def test_the_newest_two_are_kept_and_one_in_the_end(task: Task) -> None:
     for window in windows(task):
         film.add(window)
         seen.append(films(task))
+        grow_old(task)
     assert seen == [
         ["000.mp4"],
         ["000.mp4", "001.mp4"],
@@ -111,6 +115,20 @@ def test_the_newest_two_are_kept_and_one_in_the_end(task: Task) -> None:
     ]
     film.end()
     assert [path.name for path in (task.folder / "growing").iterdir()] == ["003.mp4"]
+
+
+def test_a_film_that_a_page_may_just_have_heard_of_is_kept(task: Task) -> None:
+    film = GrowingFilm(task)
+    for window in windows(task):
+        film.add(window)
+    film.end()
+    assert films(task) == ["000.mp4", "001.mp4", "002.mp4", "003.mp4"]
+
+
+def grow_old(task: Task) -> None:
+    """All films were written a minute ago."""
+    for path in (task.folder / "growing").glob("0*.mp4"):
+        os.utime(path, (time.time() - 60, time.time() - 60))
 
 
 def test_a_film_that_fails_leaves_the_one_before(task: Task) -> None:

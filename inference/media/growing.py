@@ -4,6 +4,7 @@ Each time one more window is there a new film is written, under the window's num
 the one before is not disturbed. The sound is encoded once, and copied into each of them.
 """
 
+import time
 from pathlib import Path
 
 from inference.events import Window
@@ -14,7 +15,8 @@ from inference.timing import SAMPLES_PER_FRAME, spans
 
 _FOLDER = "growing"
 _SOUND, _MIXED = f"{_FOLDER}/sound.mp4", f"{_FOLDER}/sound.wav"
-_KEPT = 2  # films: the newest, and the one that a page may still be playing
+_KEPT = 2  # films: the newest, and the one that a page may still be playing,
+_LASTS_S = 20.0  # ... and where windows take no time, all that a page may just have heard of
 
 
 class GrowingFilm:
@@ -35,7 +37,7 @@ class GrowingFilm:
         self._keep(_KEPT)
 
     def end(self) -> None:
-        """Delete all but the newest film, which a page may not have left yet. Raises OSError."""
+        """Delete the films that no page can be playing any more. Raises OSError."""
         self._keep(1)
         for name in (_SOUND, _MIXED):
             (self._task.folder / name).unlink(missing_ok=True)
@@ -43,7 +45,8 @@ class GrowingFilm:
     def _keep(self, count: int) -> None:
         films = sorted((self._task.folder / _FOLDER).glob("[0-9]*.mp4"))
         for film in films[:-count]:
-            film.unlink()
+            if time.time() - film.stat().st_mtime > _LASTS_S:
+                film.unlink()
 
     def _sound(self) -> Path:
         """The whole sound, encoded; also by an earlier worker of the same job."""

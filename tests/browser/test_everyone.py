@@ -1,6 +1,5 @@
 """The page is for everyone: by keyboard alone, read aloud, enlarged, in a crowd, and in private."""
 
-import itertools
 from pathlib import Path
 
 import pytest
@@ -8,8 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.visits import DESKTOP, LOOKS, Scheme, Size, Visit, visit
-from tests.media import DRAWN_PAIR
-from tests.servers import serving
+from tests.crowd import crowd
 
 CROWD = 20
 WIDTHS = (320, 390, 819, 820, 1024, 1240, 1600)
@@ -33,19 +31,20 @@ def test_axe_finds_nothing_serious(
     with visit(browser, address, size, scheme, artifacts) as me:
         page = me.page
         assert serious(page) == []
-        me.give("picture", DRAWN_PAIR)
-        expect(page.locator("#tp-side")).to_contain_text("2 faces found")
+        me.press("Drawn pair")
+        me.see("Your draft is ready")
         assert serious(page) == []
         me.press("Adjust")
         page.locator("tp-framing").wait_for()
         me.shoot("15-framing")
         assert serious(page) == []
         me.press("Done")
-        page.locator("summary").first.click()
+        page.locator("summary", has_text="Scene and quality").click()
+        page.get_by_role("radio", name="Portrait").wait_for()
         me.shoot("16-advanced")
         assert serious(page) == []
         page.get_by_role("link", name="History").click()
-        me.shoot("17-history-empty")
+        me.shoot("17-history")
         assert serious(page) == []
 
 
@@ -148,21 +147,9 @@ def fetch(visit: Visit, route: str) -> int:
     return status
 
 
-def test_a_crowd_is_served_one_after_the_other_and_nobody_is_lost(
-    browser: Browser, tmp_path: Path
-) -> None:
-    with serving(tmp_path, pause_s=0.02, PORTRAIT_RUNNING="3") as server:
-        contexts = [browser.new_context() for _ in range(CROWD)]
-        people = [Visit(context, server.address, None) for context in contexts]
-        for person in people:
-            person.press("Astronaut")
-        first = people[0]
-        first.page.get_by_role("link", name="History").click()  # the page goes on for everyone
-        expect(first.page.locator("[data-do=select]")).to_have_count(1)
-        for person in people:
-            person.see("Your draft is ready")
-            assert person.complaints == []
-        films = [person.film for person in people]
-        assert all(a != b for a, b in itertools.combinations(films, 2))
-        for context in contexts:
-            context.close()
+def test_beside_a_crowd_the_page_goes_on(browser: Browser, address: str) -> None:
+    with crowd(address, CROWD), visit(browser, address) as me:
+        me.press("Astronaut")
+        me.see("Your draft is ready")
+        me.press("Keep this draft")
+        me.see("Your draft is kept")

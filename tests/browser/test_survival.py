@@ -17,7 +17,7 @@ from tests.browser.visits import DESKTOP, PHONE, Visit, visit
 from tests.media import ASTRONAUT, VOICE_A
 from tests.servers import Server, serving
 
-SLOWLY_S = 0.25  # an event of the scripted engine: a final video of four windows takes 10 s
+SLOWLY_S = 0.2  # an event of the scripted engine: a final video of four windows takes 8 s
 
 
 @pytest.fixture(scope="module")
