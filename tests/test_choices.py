@@ -44,7 +44,7 @@ def test_a_box_stays_on_the_picture_and_boxes_stay_left_to_right() -> None:
     assert moved.choices.speakers == (Box(0, 100, 90, 500), RIGHT.box)
     passed = do(two, "box", index=0, left=900, top=100, right=990, bottom=200)
     assert passed.choices.speakers == (RIGHT.box, Box(900, 100, 990, 200))
-    with pytest.raises(InputError, match="Move it onto the face"):
+    with pytest.raises(InputError, match="Move it back"):
         do(two, "box", index=1, left=-90, top=100, right=3, bottom=200)
     assert do(desk(LEFT), "box", index=1, left=0, top=0, right=50, bottom=50) == desk(LEFT)
 
