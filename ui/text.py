@@ -140,6 +140,7 @@ NOT_THERE = "This one is no longer there."
 
 # Examples, the comparison, the history.
 EXAMPLES, EXAMPLES_HINT = "Or start with an example", "one click, nothing to pay"
+EXAMPLE_WAIT = "Getting it ready"
 BOTH, PLAY_BOTH = "Draft and final", "Play both"
 DRAFT_IS, FINAL_IS = "free, lips only", "{made}, whole face and body"
 HISTORY_EMPTY = "Nothing here yet. Your drafts and videos will appear here."

@@ -10,8 +10,12 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   const action = { ...button.dataset };
   button.setAttribute("aria-busy", "true");
+  const note = button.querySelector("[data-wait]");
+  const before = note?.textContent;
+  if (note) note.textContent = note.dataset.wait;
   const done = await send(action);
   button.removeAttribute("aria-busy");
+  if (note && !done) note.textContent = before;
   if (done && LEADS_TO_MAKE.has(action.do)) show("make");
 });
 

@@ -20,13 +20,14 @@ const waiting = new Map(); // actions on their way, by their JSON
 
 /** Send an action; true when the page has its answer. One that is on its way is not sent twice. */
 export function send(action, patience = ANSWER_MS) {
-  const key = JSON.stringify(action);
+  const seen = { ...action, view: view() };
+  const key = JSON.stringify(seen);
   if (waiting.has(key)) return waiting.get(key);
   const asked = action.do !== "refresh"; // by the person
   if (asked) notice(FAILED, "");
   const sent = last
     .then(bus)
-    .then(() => deliver(action, patience))
+    .then(() => deliver(seen, patience))
     .finally(() => waiting.delete(key));
   waiting.set(key, sent);
   last = sent.then((done) => {
@@ -53,7 +54,7 @@ function deliver(action, patience) {
       attributes: true,
     });
     const timer = setTimeout(() => end(false), patience);
-    window.portraitBus("click", { ...action, view: view() });
+    window.portraitBus("click", action);
   });
 }
 

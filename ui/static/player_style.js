@@ -13,12 +13,12 @@ export const STYLE = `
   .coming { opacity: 0; }
   :host([dim]) video:not(.coming) { opacity: 0.6; }
   .chip {
-    position: absolute; top: 12px; left: 12px; padding: 3px 10px; border-radius: 6px;
+    position: absolute; top: 0.9cqw; left: 0.9cqw; padding: 3px 10px; border-radius: 6px;
     background: rgb(10 15 13 / 0.78); color: #fff;
     font-size: 13px; line-height: 20px; font-weight: 500; letter-spacing: 0.01em;
     pointer-events: none;
   }
-  .chip.note { left: auto; right: 12px; }
+  .chip.note { left: auto; right: 0.9cqw; }
   .chip:empty { display: none; }
 
   .controls {
@@ -72,8 +72,6 @@ export const STYLE = `
   @container (max-width: 480px) {
     .controls { padding: 16px 0 8px 12px; }
     .time { margin: 0 10px; }
-    .chip { top: 14px; left: 14px; }
-    .chip.note { left: auto; right: 14px; }
     .lost { inset: auto 8px 64px; }
   }
 `;

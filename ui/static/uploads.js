@@ -6,17 +6,21 @@ import { complain, settle, tell } from "./places.js";
 import { words } from "./words.js";
 
 const MIB = 2 ** 20;
+const NAME = 255; // characters of a file's name that are sent
+const READING_MS = 150_000; // more than the server takes to read the longest file
 const STALLED_MS = 30_000; // nothing went on for so long: the connection is lost
 const PICTURE = {
   kind: "picture",
   limitMib: Number(words("pictureLimitMib")),
   sending: "sendingPicture",
+  reading: "readingPicture",
   tooBig: "pictureTooBig",
 };
 const VOICE = {
   kind: "voice",
   limitMib: Number(words("recordingLimitMib")),
   sending: "sendingRecording",
+  reading: "readingRecording",
   tooBig: "recordingTooBig",
 };
 
@@ -40,7 +44,8 @@ export async function give(place, file) {
   if (answer === null) {
     complain(place, words("sendingLost"), again);
   } else if (answer.upload) {
-    await send(taken(place, answer.upload, file.name));
+    tell(place, words(kind.reading));
+    await send(taken(place, answer.upload, file.name.slice(-NAME)), READING_MS);
   } else {
     complain(place, answer.message ?? words("serverRefused"), answer.message ? null : again);
   }

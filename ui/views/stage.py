@@ -97,9 +97,11 @@ def _examples() -> str:
 
 
 def _example(example: Example) -> str:
+    length = wording.example_note(example)
+    note = small(length, data_wait=text.EXAMPLE_WAIT, aria_live="polite")
     return (
         f'<button type="button" class="tp-card"'
         f"{attributes(data_do='example', data_name=example.name)}>"
         f'<img src="/style/examples/{example.name}.jpg" alt="" width="480" height="240">'
-        f"<span><b>{escape(example.title)}</b>{small(wording.example_note(example))}</span></button>"
+        f"<span><b>{escape(example.title)}</b>{note}</span></button>"
     )
