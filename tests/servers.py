@@ -25,8 +25,11 @@ _PATIENCE_S = 60
 
 
 class Server:
-    """A server for the folder `data` at `address`. `pause_s`: of the scripted engine between two
-    events of a final video; None for the real engines. `settings` are further variables of the environment."""
+    """A server for the folder `data` at `address`.
+
+    `pause_s`: of the scripted engine between two events of a final video; None for the real
+    engines. `settings` are further variables of the environment.
+    """
 
     def __init__(self, data: Path, pause_s: float | None = None, **settings: str) -> None:
         self.data, self._pause_s = data, pause_s
