@@ -1,21 +1,11 @@
-"""The media that ships with the project, and the real command line and server to try it on."""
+"""The media that ships with the project, and what tests do with it."""
 
-import os
-import signal
 import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import av
 import numpy as np
 from numpy.typing import NDArray
-
-from inference import queue
 
 ROOT = Path(__file__).resolve().parents[1]
 MEDIA = ROOT / "presets" / "media"
@@ -37,35 +27,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-@contextmanager
-def serve(data: Path, worker: str = queue.WORKER) -> Iterator[str]:
-    """The real server in a process of its own, with its data in `data`; yields its address.
-
-    `worker` is the module that runs its jobs.
-    """
-    port = free_port()
-    code = (
-        f"import sys, app; from inference import queue; queue.WORKER = {worker!r};"
-        "sys.exit(app.main(sys.argv[1:]))"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "serve", "--port", str(port)],
-        cwd=ROOT,
-        env=os.environ | {"PORTRAIT_DATA": str(data)},
-        stdout=subprocess.DEVNULL,
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(600):
-            try:
-                with urllib.request.urlopen(f"{address}/healthz", timeout=1):
-                    break
-            except OSError:
-                assert process.poll() is None, "the server ended"
-                time.sleep(0.05)
-        yield address
-    finally:
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0, "Ctrl-C is the usual way to end it"

@@ -22,7 +22,7 @@ from inference.errors import InputError
 from inference.jobs import Jobs, State
 from inference.settings import Settings
 from inference.task import Task
-from tests import media
+from tests.servers import serving
 from ui import server, text
 from ui.media import desk_url, url
 from ui.owner import COOKIE, KEY, Owners
@@ -73,8 +73,8 @@ def stranger(app: FastAPI, client: TestClient) -> TestClient:
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """A server in a process of its own: its address and its data."""
     data = tmp_path_factory.mktemp("real")
-    with media.serve(data, worker="tests.fakes") as address:
-        yield address, data
+    with serving(data, pause_s=0) as server:
+        yield server.address, data
 
 
 @pytest.fixture
@@ -303,8 +303,8 @@ def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_the_server_stops_although_a_page_is_open(tmp_path: Path) -> None:
-    with media.serve(tmp_path) as address:
-        held = http.client.HTTPConnection(urlparse(address).netloc)
+    with serving(tmp_path) as running:
+        held = http.client.HTTPConnection(urlparse(running.address).netloc)
         held.request("GET", "/gradio_api/heartbeat/some-page")
         assert held.getresponse().status == 200
     held.close()
