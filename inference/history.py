@@ -47,7 +47,7 @@ def _lines(folder: Path) -> list[bytes]:
 def _parsed(line: bytes) -> Record | None:
     try:
         return from_json(line.decode())
-    except ValueError:
+    except (ValueError, KeyError, TypeError):  # half of a line, or of another version
         return None
 
 

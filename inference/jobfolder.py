@@ -4,7 +4,6 @@
         owner           whose it is
         submitted       when it was put in the queue, the first time or again, in nanoseconds
         waiting         there while it waits for its turn
-        started         when it was last started, in nanoseconds
         lock            held by the process that works on it, which says its id in it
         cancel          asks that process to stop
         events.jsonl    what happened, see `inference.history`
@@ -34,7 +33,7 @@ from presets.quality import PRESETS
 from presets.schema import EngineFamily
 
 ID = re.compile(r"[0-9a-f]{32}")
-OWNER, SUBMITTED, WAITING, STARTED = "owner", "submitted", "waiting", "started"
+OWNER, SUBMITTED, WAITING = "owner", "submitted", "waiting"
 LOCK, CANCEL, LOG = "lock", "cancel", "worker.log"
 _DEATH_S = 10.0  # more than the system needs to end a process
 
@@ -135,9 +134,9 @@ def start(folder: Path, launch: Launch) -> Process | None:
         return None
     try:
         (folder / WAITING).unlink()
-        (folder / STARTED).write_text(str(time.time_ns()))
         process = launch(folder, descriptor)
-        lock.write_holder(descriptor, process.pid)
+        with suppress(OSError):  # a full disk: it can be ended less well, but it is at work
+            lock.write_holder(descriptor, process.pid)
         return process
     except OSError as error:
         message = "The work could not be started. Try again."

@@ -16,7 +16,7 @@ from inference import history, jobfolder, lock
 from inference.errors import Fault, FaultCode
 from inference.events import Stage, StageName
 from inference.fairness import Served, Waiting, order
-from inference.jobfolder import CANCEL, ID, LOCK, OWNER, STARTED, SUBMITTED, WAITING, State
+from inference.jobfolder import CANCEL, ID, LOCK, OWNER, SUBMITTED, WAITING, State
 from inference.settings import Settings
 from inference.task import OUTPUTS, Task
 from presets.schema import EngineFamily
@@ -24,6 +24,7 @@ from presets.schema import EngineFamily
 __all__ = ["ID", "JOBS", "Jobs", "State"]
 
 JOBS = "jobs"
+_TURNS = "turns"
 _QUEUE_LOCK = "queue.lock"
 _GONE = ".deleted"  # what the name of a folder ends in while its files are being deleted
 _ID_BYTES = 16
@@ -91,6 +92,8 @@ class Jobs:
 
     def place(self, folder: Path) -> int | None:
         """The job's place among those that wait for the same engine family, 1 being next."""
+        if not (folder / WAITING).exists():
+            return None
         line = self._line(jobfolder.family(folder))
         return line.index(folder) + 1 if folder in line else None
 
@@ -115,11 +118,11 @@ class Jobs:
     def restart(self, folder: Path) -> None:
         """Start the job again with the same inputs; what it made and its history are deleted.
 
-        One that waits or is at work is left alone. Raises Fault (code queue_full) when there is
-        no room, and OSError.
+        Only one that failed, was cancelled or interrupted; others are left alone. Raises Fault
+        (code queue_full) when there is no room, and OSError.
         """
         outdated = (*OUTPUTS, history.EVENTS)
-        self._again(folder, (*_CONTINUABLE, State.FINISHED), outdated)
+        self._again(folder, _CONTINUABLE, outdated)
 
     def delete(self, folder: Path) -> None:
         """Delete the job in whatever state it is; its worker is ended first.
@@ -140,6 +143,9 @@ class Jobs:
             for folder in self._all():
                 if _made_ns(folder) < before_ns and self._rests(folder):
                     self._set_aside(folder)
+            for turn in (self._settings.data / _TURNS).glob("*"):
+                if jobfolder.time_ns(turn) < before_ns:
+                    turn.unlink()
         for gone in self._root.glob(f"*{_GONE}"):
             shutil.rmtree(gone, ignore_errors=True)
 
@@ -150,6 +156,7 @@ class Jobs:
             for family in EngineFamily:
                 free = self._settings.running - len(self._running(family))
                 for folder in self._line(family)[: max(0, free)]:
+                    self._note_served(self.owner(folder), family)
                     worker = jobfolder.start(folder, launch)
                     started += [worker] if worker else []
         return started
@@ -184,14 +191,20 @@ class Jobs:
         return [self._root / job.job for job in order(waiting, served)]
 
     def _served(self, owners: set[str], family: EngineFamily) -> dict[str, Served]:
-        """What each of `owners` has had of that family, as far as their jobs are still there."""
-        running = [self.owner(folder) for folder in self._running(family)]
-        last = dict.fromkeys(owners, 0)
-        for folder in self._all():
-            owner = self.owner(folder)
-            if owner in owners and jobfolder.family(folder) is family:
-                last[owner] = max(last[owner], jobfolder.time_ns(folder / STARTED))
+        """What each of `owners` has had of that family."""
+        running = [self.owner(folder) for folder in self._running(family)] if owners else []
+        last = {owner: jobfolder.time_ns(self._turn(owner, family)) for owner in owners}
         return {owner: Served(running.count(owner), last[owner]) for owner in owners}
+
+    def _turn(self, owner: str, family: EngineFamily) -> Path:
+        """The file that says when that person's last turn was; it outlives a job that is deleted,
+        or whoever deletes what was just started would be the next one again."""
+        return self._settings.data / _TURNS / f"{family}-{owner}"
+
+    def _note_served(self, owner: str, family: EngineFamily) -> None:
+        turn = self._turn(owner, family)
+        turn.parent.mkdir(mode=0o700, exist_ok=True)
+        turn.write_text(str(time.time_ns()))
 
     def _require_room(self, owner: str) -> None:
         """Raises Fault when the queue is full, for `owner` or for everyone."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from inference.settings import ROOT
 logger = logging.getLogger(__name__)
 
 WORKER = "inference.worker"  # the module that runs a job; its one argument is the folder
+Sweep = Callable[[datetime], None]
+
 _TICK_S = 2.0  # until an end of another server's worker is noticed
 _SWEEP_S = 60 * 60.0
 
@@ -37,10 +40,15 @@ def launch(folder: Path, lock: int) -> subprocess.Popen[bytes]:
 
 
 class Dispatcher:
-    """Starts what is due in `jobs`, from `start` to `close`; `launch` makes a job's process."""
+    """Starts what is due in `jobs`, from `start` to `close`; `launch` makes a job's process.
 
-    def __init__(self, jobs: Jobs, launch: Launch = launch) -> None:
-        self._jobs, self._launch = jobs, launch
+    Now and then the jobs are swept, and with them whatever `sweep` is for.
+    """
+
+    def __init__(
+        self, jobs: Jobs, launch: Launch = launch, sweep: Sweep = lambda now: None
+    ) -> None:
+        self._jobs, self._launch, self._sweep = jobs, launch, sweep
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
 
@@ -61,6 +69,7 @@ class Dispatcher:
                 self._start_due()
                 if time.monotonic() - swept >= _SWEEP_S:
                     swept = time.monotonic()
+                    self._sweep(datetime.now(UTC))
                     self._jobs.sweep(datetime.now(UTC))
             except Exception:  # one job's broken folder, a full disk: the others' turn comes too
                 logger.exception("the queue could not go on")

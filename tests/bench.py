@@ -96,13 +96,13 @@ def page(data: Path) -> None:
     started = time.monotonic()
     with serving(data) as server:
         print(f"The page answers {time.monotonic() - started:.1f} s after its start.")
-        session = Session(server.address)
-        session.act(do="example", name="astronaut")
-        while 'data-state="draft"' not in session.act(do="refresh"):
-            time.sleep(_SAMPLE_S)
-        alone = action_s(session)
-        with crowd(server.address, _CROWD):
-            times = action_s(session) / alone
+        with Session(server.address) as session:
+            session.act(do="example", name="astronaut")
+            while 'data-state="draft"' not in session.act(do="refresh"):
+                time.sleep(_SAMPLE_S)
+            alone = action_s(session)
+            with crowd(server.address, _CROWD):
+                times = action_s(session) / alone
         print(
             f"An action takes {1000 * alone:.0f} ms, {times:.1f} times that beside {_CROWD} others."
         )

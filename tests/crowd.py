@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Self
 
 import httpx
 
@@ -17,42 +18,40 @@ class Session:
     """One browser at `address`, with its cookie."""
 
     def __init__(self, address: str) -> None:
-        self._client = httpx.Client(base_url=address, timeout=60)
-        self._client.get("/").raise_for_status()
-        parts = self._client.get("/config").raise_for_status().json()
-        self._bus = next(
-            one for one in parts["dependencies"] if ["click"] == [t[1] for t in one["targets"]]
-        )
+        self.http = httpx.Client(base_url=address, timeout=60)
+        self.http.get("/").raise_for_status()
+        (self._bus,) = self.http.get("/config").raise_for_status().json()["dependencies"]
         self._hash = secrets.token_hex(8)
 
     def pulse(self) -> str:
         """What tells whether the page has changed."""
-        version: str = self._client.get("/pulse").raise_for_status().json()["version"]
+        version: str = self.http.get("/pulse").raise_for_status().json()["version"]
         return version
 
     def act(self, **values: object) -> str:
-        """Send an action over the bus; returns the head of the page that was answered."""
+        """Send an action over the bus; returns the page that was answered."""
         event = {
             "data": [],
             "event_data": values,
             "fn_index": self._bus["id"],
-            "trigger_id": self._bus["targets"][0][0],
             "session_hash": self._hash,
         }
-        self._client.post("/gradio_api/queue/join", json=event).raise_for_status()
-        with self._client.stream(
+        self.http.post("/gradio_api/queue/join", json=event).raise_for_status()
+        with self.http.stream(
             "GET", "/gradio_api/queue/data", params={"session_hash": self._hash}
         ) as stream:
             for line in stream.iter_lines():
-                message = json.loads(line.removeprefix("data: ")) if line else {}
+                message = json.loads(line.removeprefix("data:") or "{}")
                 if message.get("msg") == "process_completed":
                     assert message["success"], message
-                    head: str = message["output"]["data"][1]
-                    return head
+                    return "".join(message["output"]["data"])
         raise AssertionError("no answer came")
 
-    def close(self) -> None:
-        self._client.close()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
 
 
 @contextmanager
@@ -61,11 +60,10 @@ def crowd(address: str, size: int) -> Iterator[None]:
     done = threading.Event()
 
     def stay() -> None:
-        session = Session(address)
-        while not done.wait(_POLL_S):
-            session.pulse()
-            session.act(do="refresh")
-        session.close()
+        with Session(address) as session:
+            while not done.wait(_POLL_S):
+                session.pulse()
+                session.act(do="refresh")
 
     threads = [threading.Thread(target=stay) for _ in range(size)]
     for thread in threads:

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,42 @@ def test_a_kept_draft_and_one_of_other_files_are_not_replaced(me: Person, script
     assert me.history() == [third.id, second.id, first.id]
 
 
+def test_a_draft_of_other_files_is_not_taken_for_an_earlier_version(
+    me: Person, scripted: None
+) -> None:
+    first = drafted(me).job
+    me.do("set", field="seed", value="7")
+    me.give("picture", DRAWN_ONE)  # before the second is finished
+    third = me.until(Phase.DRAFT).job
+    assert first and third and first.id in me.history()
+
+    me.do("example", name="pair")
+    pair = me.until(Phase.DRAFT).job
+    me.do("remove", slot=1)
+    me.until(Phase.DRAFT)
+    assert pair and pair.id in me.history()
+
+
+def test_drafts_and_inputs_that_went_by_themselves_do_not_come_back(
+    me: Person, scripted: None
+) -> None:
+    drafted(me)
+    me.jobs.sweep(datetime.now(UTC) + timedelta(days=8))
+    shown = me.do("refresh")
+    assert shown.phase is Phase.START and shown.count == 0
+    assert files(me.data / "desks") == {f"{ME}/desk.json"}
+
+
+def test_a_job_that_can_not_be_read_leaves_the_page_as_it_is(me: Person, scripted: None) -> None:
+    job = drafted(me).job
+    assert job
+    (me.data / "jobs" / job.id / "plan.json").write_text("")
+    shown = me.do("refresh", view="history")
+    assert shown.job is None and shown.history == ()
+    me.do("again")
+    assert me.do("example", name="portrait").phase is Phase.DRAFTING
+
+
 def test_what_was_not_finished_makes_room_for_the_next_draft(alone: Person) -> None:
     first = alone.do("example", name="astronaut").job
     second = alone.do("set", field="shape", value="portrait").job
@@ -199,8 +236,11 @@ def test_a_file_that_can_not_be_used_leaves_what_is_there(
     shown = alone.give(kind, tmp_path / "bad", **values)
     assert shown.problem and (shown.problem.code, shown.problem.place) == (code, place)
     assert shown.desk == before.desk
+    assert alone.do("refresh").problem == shown.problem  # until something else is given there
+    assert alone.do("set", field="prompt", value="A wall.").problem == shown.problem
     assert files(alone.data / "uploads") == set()
     assert len(files(alone.data / "desks")) == 5
+    assert alone.do("example", name="portrait").problem is None
 
 
 def test_short_silent_and_long_recordings(alone: Person, tmp_path: Path) -> None:
@@ -294,17 +334,20 @@ def test_history_opens_uses_and_deletes_ones_own(me: Person, scripted: None) -> 
     assert opened.desk.picture == first.desk.picture
     assert (me.data / "desks" / ME / first.desk.voices[0].file).exists()  # type: ignore[union-attr]
 
-    me.do("use", job=second.id)
-    used = me.until(Phase.DRAFT)
-    assert used.job and used.job.id not in (first.job.id, second.id)
+    used = me.do("use", job=second.id)
+    assert used.phase is Phase.DRAFT and used.job and used.job.id == second.id
     assert used.desk.picture and used.desk.picture.name == "Drawn portrait"
+    changed = me.do("set", field="shape", value="square")
+    assert changed.before and changed.before.id == second.id
+    used = me.until(Phase.DRAFT)
+    assert used.job
 
     asked = me.do("delete", job=used.job.id)
     assert asked.desk.deleting and asked.desk.selected == used.job.id
     assert not me.do("delete-not").desk.deleting
     gone = me.do("delete-sure", job=used.job.id)
     assert gone.phase is Phase.START and gone.desk.picture is None
-    assert me.history() == [second.id, first.job.id]
+    assert me.history() == [first.job.id]
     assert files(me.data / "desks") == {f"{ME}/desk.json"}
     assert not (me.data / "jobs" / used.job.id).exists()
 
@@ -335,6 +378,7 @@ def test_a_final_video_is_made_once_of_the_draft(
     assert shown.job and shown.job.state is State.FINISHED and shown.job.id == made.job.id
     assert me.do("version").phase is Phase.DRAFT
     assert me.do("open", job=made.job.id).phase is Phase.RESULT
+    assert me.do("delete-sure", job=made.job.id).phase is Phase.DRAFT  # only the video goes
 
 
 def test_the_pulse_beats_when_the_page_changes(me: Person, scripted: None) -> None:

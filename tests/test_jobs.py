@@ -96,14 +96,13 @@ class Workers:
 
 @dataclass(eq=False)
 class Expected:
-    """A job as it should be. `submitted` and `started` count what happened, from 1."""
+    """A job as it should be. `submitted` counts what happened, from 1."""
 
     folder: Path
     owner: str
     family: EngineFamily
     submitted: int
     state: State | None = State.QUEUED  # None: deleted
-    started: int = 0
     made: bool = False  # a window, since it was last started from the beginning
     kept: int = 0  # frames that the last stop kept
     asked: bool = False  # to stop
@@ -126,6 +125,7 @@ class JobsMachine(RuleBasedStateMachine):
         self.scratch = tempfile.TemporaryDirectory()
         self.workers = Workers()
         self.expected: list[Expected] = []
+        self.turns: dict[tuple[str, EngineFamily], int] = {}  # when each person's last one was
         self.clock = 0
         # nothing else looks at locks here, so nobody has to wait for another's look
         self.no_wait = mock.patch.object(lock, "_GLANCE_S", 0.0)
@@ -213,15 +213,14 @@ class JobsMachine(RuleBasedStateMachine):
                 waiting = [job for job in mine if job.state is State.QUEUED]
                 if not waiting or at_work.total() >= self.settings.running:
                     break
-                last = {owner: 0 for owner in OWNERS}
-                for job in mine:
-                    last[job.owner] = max(last[job.owner], job.started)
                 first = {
                     owner: min((j for j in waiting if j.owner == owner), key=lambda j: j.submitted)
                     for owner in {job.owner for job in waiting}
                 }
+                last = {owner: self.turns.get((owner, family), 0) for owner in first}
                 owner = min(first, key=lambda o: (at_work[o], last[o], first[o].submitted))
-                first[owner].state, first[owner].started = State.RUNNING, self.now()
+                first[owner].state = State.RUNNING
+                self.turns[owner, family] = self.now()
                 started.append(first[owner])
         return started
 
@@ -278,7 +277,8 @@ class JobsMachine(RuleBasedStateMachine):
     @rule(number=CHOICE, server=SERVER)
     def restart(self, number: int, server: int) -> None:
         job = self.chosen(number)
-        if self.put_again(job, self.servers[server], Jobs.restart, job.state in RESTING):
+        again = job.state in RESTING and job.state is not State.FINISHED
+        if self.put_again(job, self.servers[server], Jobs.restart, again):
             job.kept, job.made = 0, False
             assert not any((job.folder / name).exists() for name in OUTPUTS)
             (record,) = history.events(job.folder)
@@ -307,6 +307,7 @@ class JobsMachine(RuleBasedStateMachine):
     def sweep(self, server: int, days: int) -> None:
         self.servers[server].sweep(datetime.now(UTC) + timedelta(days=days))
         if days > self.settings.keep_days:
+            self.turns.clear()
             for job in self.there(*RESTING):
                 job.state = None
 
@@ -477,3 +478,17 @@ def test_whoever_has_a_job_at_work_waits_behind_whoever_has_none(tmp_path: Path)
     for worker in workers.played:
         if worker.alive:
             worker.end()
+
+
+def test_whoever_deletes_what_was_started_is_not_the_next_one_again(tmp_path: Path) -> None:
+    workers = Workers()
+    jobs = Jobs(Settings(data=tmp_path), workers.end)
+    first = new_task(jobs, "restless")
+    jobs.submit(first)
+    jobs.start_due(workers.launch)
+    patient = new_task(jobs, "patient")
+    jobs.submit(patient)
+    jobs.delete(first.folder)
+    jobs.submit(new_task(jobs, "restless"))
+    jobs.start_due(workers.launch)
+    assert workers.played[-1].folder == patient.folder

@@ -218,13 +218,13 @@ def test_what_a_browser_has_is_not_sent_again_until_it_changes(
     server: Server, me: TestClient
 ) -> None:
     job = server.job(MINE)
-    film, folder = media.url(job, PREVIEW), server.jobs.folder(job)
+    film, folder = media.url(job, RESULT), server.jobs.folder(job)
     assert folder
     has = {"If-None-Match": me.get(film).headers["etag"]}
     same = me.get(film, headers=has)
     assert (same.status_code, same.content) == (304, b"")
     assert same.headers["cache-control"] == "private, no-cache"
-    os.utime(folder / PREVIEW, (1, 1))
+    os.utime(folder / RESULT, (1, 1))
     assert me.get(film, headers=has).content == FILM
 
 

@@ -171,3 +171,19 @@ def test_windows_fill_one_after_the_other(task: Task) -> None:
         (frames[1], pytest.approx(0.5)),
     ]
     assert progress.window_shares(task.plan, 1) == [(frames[0], 1), (frames[1], 1)]
+
+
+def test_the_time_that_nobody_worked_is_not_counted(task: Task) -> None:
+    interrupted: list[tuple[float, Event]] = [
+        (0, stage(StageName.QUEUED)),
+        (600, stage(StageName.STARTING)),
+        (602, stage(StageName.DRAWING)),
+        (610, step(1, 0)),  # the machine went down after this
+    ]
+    records = [Record(seq, event, at(time)) for seq, (time, event) in enumerate(interrupted)]
+    a_day_later = at(90_000)
+    rest = progress.read(records, task.plan, a_day_later, at_work=False)
+    assert rest.elapsed_s == 10
+    assert rest.stages[-1] == StageShown(StageName.DRAWING, 8)
+    again = [*interrupted, (90_000, stage(StageName.QUEUED)), (90_001, stage(StageName.STARTING))]
+    assert read(task.plan, again, now=90_004).elapsed_s == 10 + 3

@@ -190,7 +190,10 @@ def test_a_worker_that_is_killed_leaves_an_interrupted_job_that_goes_on(jobs: Jo
 @pytest.mark.usefixtures("dispatcher")
 def test_a_job_that_starts_again_forgets_what_it_was(jobs: Jobs) -> None:
     task = submitted(jobs)
-    until(is_in(jobs, task, State.FINISHED))
+    until(lambda: (task.folder / "windows" / "000.mp4").exists())
+    jobs.cancel(task.folder)
+    until(is_in(jobs, task, State.CANCELLED))
+    assert (task.folder / "result.mp4").exists()
     jobs.restart(task.folder)
     assert not (task.folder / "result.mp4").exists()
     until(is_in(jobs, task, State.FINISHED))

@@ -6,9 +6,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlparse
 
 import httpx
@@ -22,6 +20,7 @@ from inference.errors import InputError
 from inference.jobs import Jobs, State
 from inference.settings import Settings
 from inference.task import Task
+from tests.crowd import Session
 from tests.servers import serving
 from ui import server, text
 from ui.media import desk_url, url
@@ -200,61 +199,27 @@ def test_nobody_has_no_pulse(app: FastAPI, client: TestClient) -> None:
     assert TestClient(app).get("/pulse").json() == {"version": ""}
 
 
-class Visitor:
-    """A browser at the real server, without its screen."""
-
-    def __init__(self, client: httpx.Client) -> None:
-        self.http = client
-
-    def open(self) -> str:
-        """Load the page; the secret that the browser has then."""
-        assert self.http.get("/").status_code == 200
-        return self.http.cookies[COOKIE]
-
-    def send(self, trigger: str, values: dict[str, object] | None = None) -> str:
-        """What the page answers to an event of Gradio's."""
-        config = self.http.get("/config").json()
-        (event,) = (
-            one["id"]
-            for one in config["dependencies"]
-            if any(name == trigger for _, name in one["targets"])
-        )
-        asked = {"data": [], "event_data": values, "fn_index": event, "session_hash": "s"}
-        self.http.post("/gradio_api/queue/join", json=asked).raise_for_status()
-        with self.http.stream("GET", "/gradio_api/queue/data?session_hash=s") as answer:
-            for line in answer.iter_lines():
-                message: dict[str, Any] = json.loads(line.removeprefix("data:") or "{}")
-                if message.get("msg") == "process_completed":
-                    return json.dumps(message["output"]["data"], ensure_ascii=False)
-        raise AssertionError("no answer")
-
-
-@contextmanager
-def visiting(address: str) -> Iterator[Visitor]:
-    """A new visitor."""
-    with httpx.Client(base_url=address, timeout=PATIENCE_S) as client:
-        yield Visitor(client)
-
-
 def test_the_first_visit_and_all_that_follow_are_the_same_persons(real: tuple[str, Path]) -> None:
     address, data = real
-    with visiting(address) as visitor, visiting(address) as other:
-        secret = visitor.open()
-        assert text.NO_COOKIE not in visitor.send("load")
-        before = visitor.http.get("/pulse").json()
-        visitor.send("click", {"do": "set", "field": "prompt", "value": "A quiet room"})
+    with Session(address) as visitor, Session(address) as other:
+        secret = visitor.http.cookies[COOKIE]
+        assert text.NO_COOKIE not in visitor.act(do="refresh")
+        before = visitor.pulse()
+        visitor.act(do="set", field="prompt", value="A quiet room")
         owner = Owners(data).owner_of({COOKIE: secret})
         assert "A quiet room" in (data / "desks" / str(owner) / "desk.json").read_text()
-        assert visitor.http.get("/pulse").json() != before
-        assert visitor.open() == secret
-        assert other.open() != secret
-        assert "A quiet room" not in other.send("load")
+        assert visitor.pulse() != before
+        visitor.http.get("/")
+        assert visitor.http.cookies[COOKIE] == secret
+        assert other.http.cookies[COOKIE] != secret
+        assert "A quiet room" not in other.act(do="refresh")
 
 
 def test_who_keeps_no_cookie_is_told_so(real: tuple[str, Path]) -> None:
-    with visiting(real[0]) as visitor:
-        assert text.NO_COOKIE in visitor.send("load")
-        assert text.NO_COOKIE in visitor.send("click", {"do": "edit", "what": "framing"})
+    with Session(real[0]) as visitor:
+        visitor.http.cookies.clear()
+        assert text.NO_COOKIE in visitor.act(do="refresh")
+        assert text.NO_COOKIE in visitor.act(do="edit", what="framing")
 
 
 def test_behind_a_proxy_with_https_the_secret_is_never_sent_in_the_open(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from inference.errors import InputCode
-from inference.request import Speaking, Trim
+from inference.request import Box, Face, Speaking, Trim
 from tests.desks import LEFT, RIGHT, THIRD, desk
 from tests.markup import Node, tree
 from tests.pages import NONE, no_face_page, page, shown_of
@@ -202,5 +202,62 @@ def test_the_framing_editor_has_the_picture_the_crop_and_the_boxes() -> None:
 def test_faces_chosen_out_of_three_keep_their_buttons() -> None:
     chosen = replace(desk(LEFT, THIRD, RIGHT), choices=Choices(speakers=(LEFT.box, RIGHT.box)))
     root = side(shown_of(chosen, Phase.START, gpu=False))
-    assert [mark.words for mark in root.all("g")] == ["1 Left", "2 Right"]
-    assert len(root.all(data_do="speaks")) == 3
+    faces = root.all(data_do="speaks")
+    assert [face.words for face in faces] == ["1 Left", "2", "2 Right"]
+    assert [face.classes & {"tp-face-1", "tp-face-2"} for face in faces] == [
+        {"tp-face-1"},
+        set(),
+        {"tp-face-2"},
+    ]
+    assert not root.all("g")  # the buttons are their marks
+
+
+def test_one_chosen_out_of_three_keeps_their_number() -> None:
+    chosen = replace(desk(LEFT, THIRD, RIGHT), choices=Choices(speakers=(RIGHT.box,)))
+    faces = side(shown_of(chosen, Phase.START, gpu=False)).all(data_do="speaks")
+    assert [face.words for face in faces] == ["1", "2", "Face 3"]
+
+
+def test_the_words_of_a_face_at_the_top_edge_stand_below_it() -> None:
+    high = Face(Box(480, 4, 560, 84), 0.9)
+    faces = side(shown_of(desk(LEFT, high, RIGHT), Phase.CHOOSING, gpu=False)).all(data_do="speaks")
+    assert ["tp-below" in face.classes for face in faces] == [False, True, False]
+
+
+def test_a_moved_box_keeps_its_mark_beside_the_buttons() -> None:
+    moved = Box(190, 150, 320, 300)
+    chosen = replace(desk(LEFT, THIRD, RIGHT), choices=Choices(speakers=(moved, RIGHT.box)))
+    root = side(shown_of(chosen, Phase.START, gpu=False))
+    assert [mark.words for mark in root.all("g")] == ["1 Left"]
+
+
+def test_a_recording_over_the_limit_leads_to_the_part_to_use() -> None:
+    shown = at_start(desk(LEFT))
+    root = side(replace(shown, plan=None, problem=problem("voice-0", InputCode.TOO_LONG)))
+    assert filled(root) == ["Choose the part to use"]
+    (alert,) = root.all(role="alert")
+    ways = {way.name: way.attributes for way in alert.all("button")}
+    assert ways["Choose the part to use"]["data-what"] == "trim"
+    assert ways["Choose another recording"]["data-choose"] == "voice-0"
+
+
+def test_a_file_too_long_beside_a_good_recording_leads_to_another_file() -> None:
+    shown = replace(at_start(desk(LEFT)), problem=problem("voice-0", InputCode.TOO_LONG))
+    assert filled(side(shown)) == ["Choose another recording"]
+
+
+def test_a_trimmed_recording_says_how_much_of_it_is_used_and_dims_the_rest() -> None:
+    trimmed = side(at_start(replace(desk(LEFT), choices=Choices(trim=Trim(1.0, 3.0)))))
+    assert "2.00 of 4.00 s used, level is good" in trimmed.words
+    (wave,) = [node for node in trimmed.all("svg") if "tp-wave" in node.classes]
+    used, unused = (path.attributes["d"].count("M") for path in wave.all("path"))
+    assert (used, unused) == (34, 36)  # 18 to 52 of 70 bars
+    whole = side(at_start(desk(LEFT)))
+    assert "4.00 s, level is good" in whole.words
+
+
+def test_each_of_two_says_how_much_is_used() -> None:
+    # 4 s and 5 s in turn, used from 3 s to 6.5 s
+    trimmed = replace(desk(LEFT, RIGHT, voices=2), choices=Choices(trim=Trim(3.0, 6.5)))
+    words = side(at_start(trimmed)).words
+    assert "1.00 of 4.00 s used" in words and "2.50 of 5.00 s used" in words

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from inference.request import Recording, Speaking, Trim
-from tests.desks import LEFT, RIGHT, desk
+from tests.desks import LEFT, RIGHT, THIRD, desk
 from tests.markup import Node, tree
 from ui.desk import Choices, Desk, GivenVoice
 from ui.views.line import WIDTH, strokes, voice_line
@@ -109,17 +109,36 @@ def test_the_cuts_are_drawn_and_named_at_their_place() -> None:
     assert [node.words for node in root.all("span")][-3:] == ["0 s", "2.60", "4.04 s"]
 
 
-def test_numbers_of_the_ruler_never_touch() -> None:
-    long = replace(desk(LEFT), voices=(counted(40.0), None))  # 18 windows
-    html = line(long)
-    places = [
+def numbers(root: Node, narrow: bool) -> list[float]:
+    """The places of the ruler's numbers but the last, in per cent of the line."""
+    return [
         float(found.group(1))
-        for node in html.all("span")
+        for node in root.all("span")
         if (found := re.match(r"left:([\d.]+)%", node.attributes.get("style", "")))
+        and not (narrow and "tp-roomy" in node.classes)
     ]
+
+
+@pytest.mark.parametrize(("narrow", "count", "gap", "end"), [(True, 3, 13, 73), (False, 8, 6, 88)])
+def test_numbers_of_the_ruler_never_touch(narrow: bool, count: int, gap: int, end: int) -> None:
+    root = line(replace(desk(LEFT), voices=(counted(40.0), None)))  # 18 windows
+    places = numbers(root, narrow)
     gaps = [after - before for before, after in zip(places, places[1:], strict=False)]
-    assert len(html.all("i")) == 18
-    assert len(places) == 4 and min(gaps) >= 13 and places[-1] <= 73
+    assert len(root.all("i")) == 18
+    assert len(places) == count and min(gaps) >= gap and places[-1] <= end
+
+
+def test_late_cuts_are_named_where_they_have_room() -> None:
+    root = line(replace(desk(LEFT), voices=(counted(7.88), None)))
+    *_, ruler = [node for node in root.walk() if "tp-cuts" in node.classes]
+    assert ruler.words == "0 s 2.76 4.52 6.28 7.88 s"
+    assert numbers(root, narrow=True)[-1] < 73
+
+
+def test_the_line_is_there_before_somebody_said_who_speaks() -> None:
+    plan = plan_without_job(desk(LEFT, THIRD, RIGHT))
+    assert plan and plan.duration_s == 4.04
+    assert laid_out(desk(LEFT, THIRD, RIGHT)) == laid_out(desk(LEFT))
 
 
 def test_the_line_says_in_a_sentence_what_it_shows() -> None:

@@ -69,7 +69,7 @@ def test_an_earlier_draft_stays_until_the_newest_is_there() -> None:
 def test_a_finished_draft_says_that_it_is_one() -> None:
     told = player(page(Phase.DRAFT))
     assert told["film"] == f"/media/{DRAFT_ID}/result.mp4"
-    assert (told["chip"], told["note"]) == ("Draft", "free, made here in 96.0 s")
+    assert (told["chip"], told["note"]) == ("Draft", "free, made here in 57.0 s")
 
 
 def test_the_draft_stands_in_for_a_final_video_that_has_no_window_yet() -> None:
@@ -109,7 +109,7 @@ def test_each_phase_has_its_actions(phase: Phase, gpu: bool, actions: list[str])
 def test_a_final_video_leads_back_to_its_draft_and_names_the_price_again() -> None:
     said = ways(page(Phase.INTERRUPTED, final=True))
     assert [action for _, action in said] == ["resume", "restart", "version"]
-    assert said[0][0].startswith("Go on about $")
+    assert said[0][0].startswith("Go on about 25 s about $")
     assert said[1][0].startswith("Start again about 1 min") and "about $" in said[1][0]
 
 
@@ -120,10 +120,17 @@ def test_making_it_says_time_and_money_before() -> None:
     assert ways(shown) == [("Make it with MultiTalk about 1 min 10 s about $0.08", "make")]
 
 
-def test_a_draft_too_long_for_the_final_video_leads_to_the_part_to_use() -> None:
+def test_a_draft_too_long_for_the_final_video_can_be_kept_or_cut() -> None:
     shown = replace(page(Phase.DRAFT), longest_s=(120.0, 3.0))
-    assert ways(shown) == [("Choose the part to use", "edit")]
+    download = f"/media/{DRAFT_ID}/result.mp4?download=1"
+    assert [action for _, action in ways(shown)] == ["keep", download, "edit"]
     assert "MultiTalk makes up to 3 s; this recording is 4 s long." in stage(shown).words
+    assert "MultiTalk" not in render(shown).head
+
+
+def test_without_a_draft_a_long_recording_leads_to_the_part_to_use() -> None:
+    shown = replace(page(Phase.UNDRAFTED), longest_s=(120.0, 3.0))
+    assert ways(shown) == [("Choose the part to use", "edit")]
 
 
 def test_nothing_kept_means_nothing_to_download() -> None:
@@ -197,10 +204,68 @@ def test_a_draft_s_steps_are_told_in_one_row() -> None:
     assert stage(shown).all(role="status")[0].words == "Drawing the frames"
 
 
-def test_money_counts_the_time_on_the_gpu_only() -> None:
+def test_money_counts_the_time_that_was_worked() -> None:
     waited = (StageShown(StageName.QUEUED, 600.0), StageShown(StageName.WINDOW, None))
-    shown = changed(page(Phase.MAKING), stages=waited, elapsed_s=657.0)
+    shown = changed(page(Phase.MAKING), stages=waited, elapsed_s=57.0)
     assert "about $0.06 of $0.08 spent" in stage(shown).words  # 57 s at $3.95 an hour
+
+
+def test_every_part_of_the_page_tells_the_same_time_and_price_of_a_result() -> None:
+    shown = page(Phase.RESULT)
+    assert shown.job
+    made = render(replace(shown, history=(shown.job,)))
+    assert "Made in 57 s for about $0.06." in made.head
+    for region in (made.side, made.below, made.history):
+        assert "57 s, about $0.06" in region
+
+
+def placed(phase: Phase, place: int) -> Shown:
+    """The page whose job waits at that place of the queue."""
+    shown = changed(page(phase), stages=(StageShown(StageName.QUEUED, None),), left_s=None)
+    assert shown.job
+    return replace(shown, job=replace(shown.job, place=place))
+
+
+def test_only_a_draft_behind_others_is_told_of_a_queue() -> None:
+    first, second = (stage(placed(Phase.DRAFTING, place)) for place in (1, 2))
+    assert [node.words for node in first.all("li")] == ["Starting"]
+    assert "line" not in first.words
+    assert [node.words for node in second.all("li")] == ["Waiting in the queue"]
+    assert "Number 2 in line" in second.words
+
+
+def test_the_time_a_draft_takes_is_told_once() -> None:
+    made = render(page(Phase.DRAFTING))
+    assert "About 40 s left" in made.stage
+    assert tree(made.head).all("p")[0].words == (
+        "You can change anything; a new draft starts by itself."
+    )
+
+
+def test_whoever_waits_for_a_gpu_reads_once_that_nothing_is_paid() -> None:
+    made = render(placed(Phase.WAITING, 1))
+    assert (made.head + made.stage).count("nothing is paid") == 1
+    assert "GPU ready" not in made.top and "Waiting for a GPU" in made.top
+
+
+def test_the_plan_is_told_in_every_phase_that_has_one() -> None:
+    for phase in Phase:
+        words = stage(page(phase)).words
+        assert ("of speech → 101 frames, 4.04 s" in words) == (phase is not Phase.START), phase
+
+
+def test_a_stage_that_was_skipped_is_done_once_a_later_one_is_there() -> None:
+    stages = (StageShown(StageName.STARTING, 4.0), StageShown(StageName.LISTENING, None))
+    items = tree(render(changed(page(Phase.MAKING), stages=stages, film=None, step=None)).side)
+    kinds = [min(item.classes) for item in items.all("li")]
+    assert kinds == ["tp-done", "tp-done", "tp-now"] + ["tp-todo"] * 3
+
+
+def test_the_stage_in_which_the_machine_went_away_is_not_done() -> None:
+    stages = (StageShown(StageName.STARTING, 4.0), StageShown(StageName.LOADING, 9.0))
+    shown = changed(page(Phase.INTERRUPTED, final=True), stages=stages, film=None, step=None)
+    items = tree(render(shown).side).all("li")
+    assert [min(item.classes) for item in items][:3] == ["tp-done", "tp-bad", "tp-todo"]
 
 
 def test_draft_and_final_stand_side_by_side_when_both_are_there() -> None:

@@ -31,7 +31,8 @@ _MOST_SEED = 2**32 - 1
 
 def with_voices(desk: Desk, voices: Voices) -> Desk:
     """`desk` with other recordings, of which all is used."""
-    return replace(_choose(desk, trim=None), voices=voices)
+    editing = desk.editing if any(voices) else ""
+    return replace(_choose(desk, trim=None), voices=voices, editing=editing)
 
 
 @singledispatch
@@ -125,6 +126,8 @@ def _set(action: Set, desk: Desk) -> Desk:
     match action.field:
         case "fold-advanced":
             return replace(desk, advanced=action.value is True)
+        case "fold-boxes":
+            return replace(desk, boxes=action.value is True)
         case "speaking" if value in set(Speaking):
             return _choose(desk, speaking=Speaking(value), trim=None)
         case "shape" if value in set(Shape):

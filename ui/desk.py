@@ -75,9 +75,10 @@ class Desk:
 
     `crop` is the picture of the exact crop, drawn of what `cropped` stands for. `draft` is the
     newest draft, made of what `drafted` stands for; `before` the one on show until it is finished,
-    to be deleted then if `replaced`. `final` is the video made of the draft. `kept`: the
-    person wants the draft itself. `middle`: also without a face. `selected` is the job that is
-    open in the history, `deleting` whether it is to be deleted.
+    to be deleted then if it may be `replaced`. `final` is the video made of the draft. `kept`: the
+    person wants the draft itself. `middle`: also without a face. `advanced` and `boxes` are folds
+    that are open. `selected` is the job that is open in the history, `deleting` whether it is to
+    be deleted.
     """
 
     picture: GivenPicture | None = None
@@ -94,6 +95,7 @@ class Desk:
     middle: bool = False
     editing: Editing = ""
     advanced: bool = False
+    boxes: bool = False
     selected: str | None = None
     deleting: bool = False
 

@@ -15,7 +15,7 @@ from inference.settings import Settings
 from inference.task import PICTURE, Task, voice_name
 from presets.quality import DRAFT_QUALITY
 from ui import media
-from ui.desk import Desk, Desks, link
+from ui.desk import STATE, Desk, Desks, link
 from ui.inputs import draw_crop
 from ui.look import DESK_COPY, NAME, Look
 from ui.requests import framing, request_of, speakers, speaking_voices
@@ -49,7 +49,9 @@ class Drafts:
         if desk.editing or desk.final:
             return desk
         made_of = self.made_of(desk)
-        if made_of == desk.drafted and (not made_of or self._look.own(owner, desk.draft)):
+        if desk.draft and self._look.own(owner, desk.draft) is None:
+            return Desk()  # it went by itself, and so do the inputs that it was made of
+        if made_of == desk.drafted:
             return desk
         job = self.start(owner, desk, DRAFT_QUALITY) if made_of else None
         earlier = self._set_aside(owner, desk)
@@ -70,7 +72,7 @@ class Drafts:
         plan = make_plan(request, self._settings.longest_s(find_preset(quality).engine))
         folder = self._jobs.new(owner)
         try:
-            (folder / NAME).write_text(desk.picture.name)
+            (folder / NAME).write_text(desk.picture.name, encoding="utf-8")
             self._desks.keep_copy(owner, _as_given(desk, quality), folder / DESK_COPY)
             self._give(owner, desk, folder)
             self._jobs.submit(Task(request, plan, folder))
@@ -89,28 +91,39 @@ class Drafts:
             link(self._desks.folder(owner) / source, folder / target)
 
     def _without_replaced(self, owner: str, desk: Desk) -> Desk:
-        """An earlier draft leaves the page when the newest is there."""
+        """An earlier draft leaves the page when the newest is there.
+
+        One of the very same files is only an earlier version, and goes altogether.
+        """
         draft, before = self._look.own(owner, desk.draft), self._look.own(owner, desk.before)
         if before is None or draft is None or self._jobs.state(draft) is not State.FINISHED:
             return desk
-        if desk.replaced:
+        same = _given(before) == _given(draft)
+        if desk.replaced and same and not self._has_final(owner, before.name):
             self._jobs.delete(before)
         return replace(desk, before=None, replaced=False)
 
-    def _set_aside(self, owner: str, desk: Desk) -> Desk:
-        """The desk without its draft: a finished one stays on show, an unfinished one goes.
+    def _has_final(self, owner: str, draft: str) -> bool:
+        """Whether a final video was made of that draft."""
+        copies = (folder / DESK_COPY / STATE for folder in self._jobs.owned(owner))
+        return any(draft in copy.read_text(encoding="utf-8") for copy in copies)
 
-        A finished one of the very same files is only an earlier version: it is to be replaced.
-        """
+    def _set_aside(self, owner: str, desk: Desk) -> Desk:
+        """The desk without its draft: a finished one stays on show, an unfinished one goes."""
         draft = self._look.own(owner, desk.draft)
         if draft is None:
             return desk
         if self._jobs.state(draft) is State.FINISHED:
-            same = all((draft / DESK_COPY / name).exists() for name in _material(desk))
-            return replace(desk, before=desk.draft, replaced=same and not desk.kept)
+            return replace(desk, before=desk.draft, replaced=not desk.kept)
         if self._jobs.state(draft) is not State.CANCELLED:
             self._jobs.delete(draft)
         return desk
+
+
+def _given(job: Path) -> set[str]:
+    """The names of the picture and the recordings that lay on the desk of that job."""
+    kinds = ("picture-", "voice-")
+    return {path.name for path in (job / DESK_COPY).iterdir() if path.name.startswith(kinds)}
 
 
 def _as_given(desk: Desk, quality: str) -> Desk:

@@ -7,7 +7,7 @@ page is looked at again. What goes wrong becomes a sentence on it. Nothing here 
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import singledispatchmethod
 from pathlib import Path
 
@@ -35,33 +35,42 @@ from ui.uploads import Uploads
 
 logger = logging.getLogger(__name__)
 
-_SWEEP = timedelta(hours=1)  # at most so often
+_ANEW = ("example", "again", "open", "use")  # actions that replace all that is on the desk
 
 
 class Handlers:
     """The page's actions, for one folder of data."""
 
     def __init__(self, settings: Settings, jobs: Jobs, uploads: Uploads) -> None:
-        self._jobs, self._desks = jobs, Desks(settings.data)
+        self._jobs, self._uploads, self._desks = jobs, uploads, Desks(settings.data)
         self.look = Look(settings, jobs, self._desks)
         self._inputs = Inputs(self._desks, uploads)
+        self._problems: dict[str, Problem] = {}
         self._drafts = Drafts(settings, jobs, self._desks, self.look)
         self._kept = timedelta(days=settings.keep_days)
-        self._swept = datetime.now(UTC) - _SWEEP
 
     def act(self, owner: str, values: Mapping[str, object]) -> Shown:
         """The page after what a browser sent was done."""
-        self._sweep()
-        done = _attempt(lambda: self._do(parse(values), owner), _place(values))
+        place, in_history = _place(values), values.get("view") == "history"
+        self._forget(owner, values, place)
+        done = _attempt(lambda: self._do(parse(values), owner), place)
         drafted = _attempt(lambda: self._draft(owner), "stage")
-        return self.look.at(owner, done or drafted, values.get("view") == "history")
+        if done:
+            self._problems[owner] = done
+        return self.look.at(owner, self._problems.get(owner) or drafted, in_history)
 
-    def _sweep(self) -> None:
-        """Desks that nobody uses go when their jobs do."""
-        now = datetime.now(UTC)
-        if now - self._swept >= _SWEEP:
-            self._swept = now
-            self._desks.sweep(now - self._kept)
+    def _forget(self, owner: str, values: Mapping[str, object], place: Place) -> None:
+        """What went wrong is said until something else is done there, or all is new."""
+        problem = self._problems.get(owner)
+        if problem and values.get("do") != "refresh":
+            beside = problem.place in (place, "stage", "history")
+            if beside or values.get("do") in _ANEW:
+                del self._problems[owner]
+
+    def sweep(self, now: datetime) -> None:
+        """Desks that nobody used go when their jobs do, and uploads that nobody took."""
+        self._desks.sweep(now - self._kept)
+        self._uploads.sweep()
 
     def _draft(self, owner: str) -> None:
         """What was not drafted yet is, by itself."""
@@ -112,7 +121,7 @@ class Handlers:
             case "middle":
                 self._change(owner, lambda desk: replace(desk, middle=True))
             case "version":
-                self._change(owner, lambda desk: replace(desk, final=None))
+                self._change(owner, lambda desk: self._without_final(owner, desk))
             case "again":
                 self._change(owner, lambda desk: Desk())
             case "stop" if job:
@@ -144,19 +153,25 @@ class Handlers:
                 return replace(desk, selected=job.name, deleting=True)
             case "delete-sure":
                 self._jobs.delete(job)
-                on_desk = job.name in (desk.draft, desk.final)
-                return Desk() if on_desk else replace(desk, selected=None, deleting=False)
-        before = self._desks.lay_out(owner, job / DESK_COPY)
-        if action.do == "use":
-            return replace(before, draft=None, drafted="", final=None)
-        return self._opened(owner, before, job)
-
-    def _opened(self, owner: str, before: Desk, job: Path) -> Desk:
-        """The desk with that job on show."""
+                return self._without(owner, desk, job.name)
+        before, used = self._desks.lay_out(owner, job / DESK_COPY), action.do == "use"
         if self.look.is_draft(job):
             drafted = self._drafts.made_of(before)
-            return replace(before, draft=job.name, drafted=drafted, kept=True)
-        return replace(before, final=job.name)
+            return replace(before, draft=job.name, drafted=drafted, kept=not used)
+        return self._without_final(owner, before) if used else replace(before, final=job.name)
+
+    def _without(self, owner: str, desk: Desk, job: str) -> Desk:
+        """The desk after that job was deleted: with a draft go the inputs it was made of."""
+        if job == desk.draft:
+            return Desk()
+        left = self._without_final(owner, desk) if job == desk.final else desk
+        return replace(left, selected=None, deleting=False)
+
+    def _without_final(self, owner: str, desk: Desk) -> Desk:
+        """Back to the draft; one that is gone is made anew."""
+        if self.look.own(owner, desk.draft):
+            return replace(desk, final=None)
+        return replace(desk, final=None, draft=None, drafted="")
 
 
 def _attempt(step: Callable[[], None], place: Place) -> Problem | None:

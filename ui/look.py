@@ -4,6 +4,7 @@ Only reads. The pulse is a cheap stand-in for the whole: it changes when the pag
 """
 
 import json
+import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,8 @@ from ui import progress, text
 from ui.desk import Desk, Desks
 from ui.requests import framing, must_choose, request_of, speakers
 from ui.state import Framed, JobShown, Phase, Place, Problem, Shown
+
+logger = logging.getLogger(__name__)
 
 NAME = "name.txt"  # in a job's folder: what its picture was called
 DESK_COPY = "desk"  # ... and the desk as it was when the job was started
@@ -56,7 +59,7 @@ class Look:
         final = self._shown(owner, desk.final, now)
         job = final or self._shown(owner, desk.draft, now)
         owned = self._jobs.owned(owner)
-        shown = [self._job(folder, now) for folder in owned] if with_history else None
+        listed = [self._read(folder, now) for folder in owned] if with_history else None
         return Shown(
             phase=_phase(desk, job, final is not None, plan),
             desk=desk if self.own(owner, desk.draft) else replace(desk, draft=None),
@@ -70,7 +73,7 @@ class Look:
             longest_s=self.longest_s,
             keep_days=self._settings.keep_days,
             count=len(owned),
-            history=None if shown is None else tuple(shown),
+            history=None if listed is None else tuple(filter(None, listed)),
             now=now,
         )
 
@@ -83,12 +86,14 @@ class Look:
     def pulse(self, owner: str) -> str:
         """Changes whenever the page of `owner` does."""
         desk = self._desks.load(owner)
-        marks: list[object] = [self._desks.changed(owner), len(self._jobs.owned(owner))]
-        for job in (desk.draft, desk.before, desk.final):
-            folder = self._jobs.folder(job) if job else None
-            if folder:
-                state = self._jobs.state(folder)
-                marks += [state, self._jobs.place(folder), history.size(folder)]
+        marks: list[object] = [self._desks.changed(owner)]
+        for folder in self._jobs.owned(owner):
+            state = self._jobs.state(folder)
+            marks.append([folder.name, state])
+            if folder.name in (desk.draft, desk.final):
+                marks.append(history.size(folder))
+            if state is State.QUEUED:
+                marks.append(self._jobs.place(folder))
         return json.dumps(marks)
 
     def plan(self, desk: Desk) -> tuple[Plan | None, Problem | None]:
@@ -116,7 +121,15 @@ class Look:
 
     def _shown(self, owner: str, job: str | None, now: datetime) -> JobShown | None:
         folder = self.own(owner, job)
-        return self._job(folder, now) if folder else None
+        return self._read(folder, now) if folder else None
+
+    def _read(self, folder: Path, now: datetime) -> JobShown | None:
+        """The job; None for one that is just being deleted, or can't be read."""
+        try:
+            return self._job(folder, now)
+        except (OSError, ValueError):
+            logger.exception("job %s can't be shown", folder.name[:8])
+            return None
 
     def _job(self, folder: Path, now: datetime) -> JobShown:
         plan = _plan_of(folder)
@@ -124,11 +137,11 @@ class Look:
         made = datetime.fromtimestamp((folder / PLAN).stat().st_mtime, UTC)
         return JobShown(
             id=folder.name,
-            name=(folder / NAME).read_text(),
+            name=(folder / NAME).read_text(encoding="utf-8"),
             state=state,
             plan=plan,
-            progress=progress.read(records, plan, now),
-            place=self._jobs.place(folder),
+            progress=progress.read(records, plan, now, state in (State.QUEUED, State.RUNNING)),
+            place=self._jobs.place(folder) if state is State.QUEUED else None,
             stopping=self._jobs.is_cancelled(folder) and state is State.RUNNING,
             made=made,
             until=made + timedelta(days=self._settings.keep_days),

@@ -6,6 +6,7 @@ rendered anew of what lies in the folders. Nothing of a person is kept in Gradio
 
 from collections.abc import Mapping
 from dataclasses import fields
+from datetime import datetime
 from itertools import count
 from typing import Any
 
@@ -42,11 +43,14 @@ class Page:
         with self.blocks:
             parts = [*self._lay_out(), self._bus()]
             parts[-1].click(self._act, outputs=parts, **_QUIET)
-            self.blocks.load(self._open, outputs=parts, **_QUIET)
 
     def pulse(self, owner: str) -> str:
         """Changes whenever the page of `owner` does; cheap."""
         return self._handlers.look.pulse(owner)
+
+    def sweep(self, now: datetime) -> None:
+        """Delete what people left behind longer ago than it is kept."""
+        self._handlers.sweep(now)
 
     def _lay_out(self) -> list[gr.HTML]:
         """The regions, in the order of `Regions`."""
@@ -75,15 +79,12 @@ class Page:
     def _act(self, event: gr.EventData, request: gr.Request) -> Updates:
         return self._answer(request, event._data)
 
-    def _open(self, request: gr.Request) -> Updates:
-        return self._answer(request, {"do": "refresh"})
-
     def _answer(self, request: gr.Request, values: Mapping[str, object]) -> Updates:
         owner = self._owners.owner_of(request.cookies)
         if owner is None:
             shown = self._handlers.look.at("", Problem("stage", "no_cookie", text.NO_COOKIE))
         else:
-            shown = self._handlers.act(owner, values)
+            shown = self._handlers.act(owner, values if isinstance(values, Mapping) else {})
         regions = views.render(shown)
         values_ = [getattr(regions, field.name) for field in fields(Regions)]
         return *values_, _answer(next(self._answers))

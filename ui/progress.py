@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import TypeVar
 
 from inference.events import (
@@ -52,21 +53,19 @@ class Progress:
     windows_s: tuple[float, ...]
 
 
-def read(records: Sequence[Record], plan: Plan, now: datetime) -> Progress:
-    """What to show at `now`, which is aware of its zone."""
-    stages = [record for record in records if isinstance(record.event, Stage)]
+def read(records: Sequence[Record], plan: Plan, now: datetime, at_work: bool = True) -> Progress:
+    """What to show at `now`, which is aware of its zone. `at_work`: somebody carries it out."""
     steps = [record for record in records if isinstance(record.event, Step)]
     films = [record for record in records if isinstance(record.event, Window)]
     frames = [record.seq for record in records if isinstance(record.event, Frame)]
     last = records[-1].event if records else None
     final = last if isinstance(last, FINAL) else None
-    ended = records[-1].time if final else None
-    shown = _stages(stages, ended)
+    ends = _ends(records, at_work and final is None)
     return Progress(
-        stages=shown,
+        stages=_stages(ends),
         share=1.0 if isinstance(final, Finished) else _share(steps, plan),
         left_s=_left_s(_this_run(records), plan, now),
-        elapsed_s=_elapsed_s(stages, ended or now),
+        elapsed_s=_elapsed_s(ends, now),
         preview=frames[-1] if frames else None,
         final=final,
         step=_newest(steps, Step),
@@ -101,11 +100,26 @@ def _windows_s(records: Sequence[Record]) -> tuple[float, ...]:
     return tuple(lasted[index] for index in sorted(lasted))
 
 
-def _stages(stages: Sequence[Record], ended: datetime | None) -> tuple[StageShown, ...]:
+def _ends(records: Sequence[Record], at_work: bool) -> list[tuple[Record, datetime | None]]:
+    """Each stage with its end: the next stage, or the last that was heard before a new start in
+    the queue or the end of the work; None for the one that goes on."""
+    out: list[tuple[Record, datetime | None]] = []
+    for before, record in pairwise([None, *records]):
+        if record is None or not isinstance(record.event, Stage):
+            continue
+        if out:
+            heard = before.time if before and _is_queued(record) else record.time
+            out[-1] = out[-1][0], heard
+        out.append((record, None))
+    if out and not at_work:
+        out[-1] = out[-1][0], records[-1].time
+    return out
+
+
+def _stages(ends: Sequence[tuple[Record, datetime | None]]) -> tuple[StageShown, ...]:
     """Each stage once, in the order of its first start; a stage that comes again goes on."""
-    ends = [*(record.time for record in stages[1:]), ended]
     seconds: dict[StageName, float | None] = {}
-    for record, end in zip(stages, ends, strict=False):  # no stage yet: one end too many
+    for record, end in ends:
         assert isinstance(record.event, Stage)
         name, before = record.event.name, seconds.get(record.event.name) or 0.0
         seconds[name] = None if end is None else before + (end - record.time).total_seconds()
@@ -121,14 +135,10 @@ def _share(steps: Sequence[Record], plan: Plan) -> float:
     return (new.start + len(new) * step.done / max(step.total, 1)) / plan.frames
 
 
-def _elapsed_s(stages: Sequence[Record], end: datetime) -> float:
-    """How long it was worked on until `end`: all stages but the waits in the queue."""
-    ends = [*(record.time for record in stages[1:]), end]
-    return sum(
-        (end - record.time).total_seconds()
-        for record, end in zip(stages, ends, strict=False)
-        if not _is_queued(record)
-    )
+def _elapsed_s(ends: Sequence[tuple[Record, datetime | None]], now: datetime) -> float:
+    """How long it was worked on: all stages but the waits in the queue."""
+    worked = ((record, end or now) for record, end in ends if not _is_queued(record))
+    return sum((end - record.time).total_seconds() for record, end in worked)
 
 
 def _is_queued(record: Record) -> bool:

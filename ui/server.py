@@ -55,10 +55,12 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def starting_jobs(app: FastAPI) -> AsyncIterator[None]:
-        dispatcher = Dispatcher(jobs)
+        dispatcher = Dispatcher(jobs, sweep=page.sweep)
         dispatcher.start()
-        yield
-        dispatcher.close()
+        try:
+            yield
+        finally:
+            dispatcher.close()
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=starting_jobs)
     app.add_middleware(SecretKept)

@@ -30,8 +30,9 @@ NO_FACE_VOICE_LEAD = "The recording is kept. Choose another picture."
 NO_FACE_GPU_LEAD = "The recording is kept. Choose another picture, or go on with this one."
 UNDRAFTED = "Ready without a draft"
 UNDRAFTED_LEAD = "No face was found. MultiTalk can still try, with the middle of the picture."
-CHOOSING_LEAD = "Choose the one or two who speak."
-DRAFTING, DRAFTING_TAB = "Making a draft", "Making a draft"
+CHOOSING_LEAD = "Press the face of the one or two who speak."
+DRAFTING = "Making a draft"
+DRAFTING_LEAD = "You can change anything; a new draft starts by itself."
 DRAFT = "Your draft is ready"
 DRAFT_LEAD = "It shows the timing and the framing. MultiTalk makes the same shot look real."
 DRAFT_ALONE_LEAD = "It shows the timing and the framing, lips only. Keep it, or change something."
@@ -39,6 +40,7 @@ IN_TURN_LEAD = "Two people found. The left one speaks first, then the right one.
 TOGETHER_LEAD = "Two people found. Both speak at the same time."
 KEPT, KEPT_LEAD = "Your draft is kept", "It is in History until {day}, then deleted by itself."
 WAITING = "Waiting for a GPU"
+WAITING_LEAD = "You can close this page. It starts by itself, and the video will be in History."
 MAKING = "Making your video"
 MAKING_LEAD = "You can close this page. The work goes on, and the video will be in History."
 STOPPING = "Stopping"
@@ -121,7 +123,7 @@ LIVE_ALT, LIVE_LATER = "Rough preview of the frame being made", "The first frame
 NOT_MADE = "not made"
 
 # Actions.
-STOP_WAITING, NEXT = "Stop waiting", "Next in line"
+STOP_WAITING, NEXT, STARTING = "Stop waiting", "Next in line", "Starting"
 FREE, NOT_PAID = "free, made here", "nothing is paid while you wait"
 STOP, DOWNLOAD = "Stop, keep what is finished", "Download video"
 MAKE_IT, KEEP = "Make it with MultiTalk", "Keep this draft"
@@ -159,7 +161,7 @@ STATES = {
 
 DRAFT_STAGES = {
     StageName.QUEUED: ("Waiting in the queue", "Waited in the queue"),
-    StageName.STARTING: ("Starting", "Started"),
+    StageName.STARTING: (STARTING, "Started"),
     StageName.LOADING: ("Loading the model", "Loaded the model"),
     StageName.LISTENING: ("Listening to the voice", "Listened to the voice"),
     StageName.LOOKING: ("Looking at the face", "Looked at the face"),

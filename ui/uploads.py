@@ -63,7 +63,7 @@ class Uploads:
 
         Raises InputError when it is too large, OSError; nothing is left then.
         """
-        self._sweep()
+        self.sweep()
         part = self._room(owner) / f"{secrets.token_hex(_ID_BYTES)}{_PART}"
         length = 0
         try:
@@ -103,7 +103,7 @@ class Uploads:
             path.unlink(missing_ok=True)
         return folder
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
         """Remove what anyone left behind: files, and folders that are empty by then."""
         then = time.time() - LASTS_S
         everything = [*self._root.glob("*/*"), *self._root.glob("*")]

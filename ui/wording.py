@@ -45,37 +45,26 @@ def dollars(amount: float) -> str:
     return f"${max(amount, 0.01):.2f}" if amount else "$0.00"
 
 
-def needs_place(place: int | None) -> str:
-    """Under the headline of a draft that waits for its turn."""
-    return f"You are number {place}. It starts by itself." if place else "It starts by itself."
-
-
-def waiting_lead(place: int | None) -> str:
-    """Under the headline of a final video that waits for its turn."""
-    number = f"You are number {place}. " if place else ""
-    return f"{number}You can close this page; nothing is paid while you wait."
-
-
-def drafting_lead(estimate_s: float) -> str:
-    """Under the headline while a draft is made."""
-    return f"{about(estimate_s).capitalize()}."
-
-
 def faces_found(count: int) -> str:
     """How many faces the picture shows."""
     return "1 face found" if count == 1 else f"{count or 'No'} faces found"
 
 
 def choose_speakers(count: int, chosen: int) -> str:
-    """What to do with more faces than can speak."""
+    """How many of more faces than can speak do."""
     if chosen:
         return f"{faces_found(count)}, {chosen} of them speak{'s' * (chosen == 1)}."
-    return f"{faces_found(count)}. {text.CHOOSING_LEAD}"
+    return faces_found(count)
 
 
 def face_name(index: int, speakers: int) -> str:
     """What a speaker is called on the picture and on the line, from 0."""
     return f"{index + 1} {text.SIDES[index]}" if speakers > 1 else "Face 1"
+
+
+def face_number(index: int) -> str:
+    """What one of many faces is called that speaks alone, from 0."""
+    return f"Face {index + 1}"
 
 
 def face_speaks(index: int) -> str:
@@ -93,12 +82,17 @@ def voice_hint(longest_s: float) -> str:
     return f"up to {longest_s:g} seconds"
 
 
-def recording_heard(recording: Recording) -> str:
+def used(used_s: float | None, length_s: float) -> str:
+    """The length of a recording, or how much of it is used; None: all."""
+    return seconds(length_s) if used_s is None else f"{used_s:.2f} of {length_s:.2f} s used"
+
+
+def recording_heard(recording: Recording, used_s: float | None = None) -> str:
     """Length and level of a recording."""
     level = "level is low: it will be raised" if recording.low else "level is good"
     if recording.silent:
         level = "silent"
-    return f"{seconds(recording.duration_s)}, {level}"
+    return f"{used(used_s, recording.duration_s)}, {level}"
 
 
 def play(name: str) -> str:

@@ -6,8 +6,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.visits import DESKTOP, LOOKS, Scheme, Size, Visit, visit
+from tests.browser.visits import DESKTOP, LOOKS, PHONE, Scheme, Size, Visit, visit
 from tests.crowd import crowd
+from tests.media import ASTRONAUT, VOICE_A
+from tests.servers import serving
 
 CROWD = 20
 WIDTHS = (320, 390, 819, 820, 1024, 1240, 1600)
@@ -153,3 +155,22 @@ def test_beside_a_crowd_the_page_goes_on(browser: Browser, address: str) -> None
         me.see("Your draft is ready")
         me.press("Keep this draft")
         me.see("Your draft is kept")
+
+
+def test_the_part_that_is_proposed_of_a_long_recording_is_used(
+    browser: Browser, tmp_path: Path, artifacts: Path
+) -> None:
+    with (
+        serving(tmp_path, PORTRAIT_MAX_DRAFT_SECONDS="5") as server,
+        visit(browser, server.address, PHONE, "light", artifacts) as me,
+    ):
+        me.give("picture", ASTRONAUT)
+        me.give("voice-0", VOICE_A)
+        expect(me.page.get_by_role("alert")).to_contain_text("5 s is the most")
+        me.press("Choose the part to use")
+        expect(me.page.locator("[data-trim=start]")).to_be_focused()
+        expect(me.page.locator("[data-trimmer]")).to_be_in_viewport()
+        me.shoot("19-trim")
+        me.press("Done")
+        me.see("Your draft is ready")
+        expect(me.page.locator(".tp-plan")).to_contain_text("5.00 s of speech")

@@ -16,20 +16,22 @@ export function answered() {
 export const view = () => document.documentElement.dataset.view ?? "make";
 
 let last = Promise.resolve();
-const waiting = new Map(); // actions on their way, by their JSON
+let newest = { key: "", sent: null }; // of the actions on their way
+let waiting = 0;
 
-/** Send an action; true when the page has its answer. One that is on its way is not sent twice. */
+/** Send an action; true when the page has its answer. The same one again is not sent twice. */
 export function send(action, patience = ANSWER_MS) {
   const seen = { ...action, view: view() };
   const key = JSON.stringify(seen);
-  if (waiting.has(key)) return waiting.get(key);
+  if (waiting && newest.key === key) return newest.sent;
   const asked = action.do !== "refresh"; // by the person
   if (asked) notice(FAILED, "");
   const sent = last
     .then(bus)
     .then(() => deliver(seen, patience))
-    .finally(() => waiting.delete(key));
-  waiting.set(key, sent);
+    .finally(() => (waiting -= 1));
+  waiting += 1;
+  newest = { key, sent };
   last = sent.then((done) => {
     if (asked && !done) notice(FAILED, words("notDone"));
   });
@@ -37,7 +39,7 @@ export function send(action, patience = ANSWER_MS) {
 }
 
 /** Whether anything is on its way; its answer will be the newest page. */
-export const busy = () => waiting.size > 0;
+export const busy = () => waiting > 0;
 
 function deliver(action, patience) {
   const before = answered();

@@ -14,5 +14,6 @@ import "./voice_line.js";
 import "./framing.js";
 import "./framing_sliders.js";
 import "./trim.js";
+import "./editors.js";
 import "./sounds.js";
 import "./times.js";

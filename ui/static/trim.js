@@ -44,6 +44,18 @@ document.addEventListener("change", ({ target }) => {
   send({ do: "trim", start: start.valueAsNumber, end: end.valueAsNumber });
 });
 
+// What is shown is what is used, also when the sliders were left where they stood.
+document.addEventListener(
+  "click",
+  ({ target }) => {
+    const trimmer = target.closest('[data-do="edit"]') && target.closest("[data-trimmer]");
+    if (!trimmer) return;
+    const [start, end] = sliders(trimmer).map((slider) => slider.valueAsNumber);
+    if (start > 0 || end < limits(trimmer).duration) send({ do: "trim", start, end });
+  },
+  { capture: true },
+);
+
 function draw(trimmer) {
   const [start, end] = sliders(trimmer);
   const [from, to] = [start.valueAsNumber, end.valueAsNumber];

@@ -20,7 +20,7 @@ export function focusHeadline() {
 }
 
 root.dataset.view = named();
-if (root.dataset.view === "history") send({ do: "refresh" });
+send({ do: "refresh" }); // what the server has of this browser
 
 window.addEventListener("hashchange", () => {
   if (root.dataset.view === named()) return;

@@ -7,7 +7,7 @@ from inference.plan import Estimate, Plan
 from ui import media, text, wording
 from ui.state import JobShown, Phase, Shown
 from ui.views.elements import attributes, button, link_button, message, quiet, small
-from ui.views.money import dollars_left, dollars_spent
+from ui.views.money import dollars_spent, rest
 from ui.views.primary import primary
 
 
@@ -82,12 +82,7 @@ def _working(shown: Shown, job: JobShown) -> str:
     if shown.phase is Phase.WAITING:
         left, note, label = wording.number_in_line(job.place), text.NOT_PAID, text.STOP_WAITING
     elif job.is_draft:
-        left = (
-            wording.number_in_line(job.place)
-            if job.place
-            else wording.time_left(job.progress.left_s)
-        )
-        note = text.FREE
+        left, note = _draft_left(job), text.FREE
     else:
         left = wording.time_left(job.progress.left_s)
         note = wording.spent(dollars_spent(job), job.plan.estimate.dollars)
@@ -99,16 +94,32 @@ def _working(shown: Shown, job: JobShown) -> str:
     )
 
 
+def _draft_left(job: JobShown) -> str:
+    """The next in line starts at once, so only those behind it are told their place."""
+    if job.place is None:
+        return wording.time_left(job.progress.left_s)
+    return wording.number_in_line(job.place) if job.place > 1 else text.STARTING
+
+
+def too_long(shown: Shown, plan: Plan) -> bool:
+    """Whether a plan's recording is longer than a final video's may be."""
+    return plan.recording_s > shown.longest_s[1]
+
+
 def _draft(shown: Shown, job: JobShown, go: str) -> str:
-    if not shown.gpu.ready:
-        keep = button(text.KEEP, look=go, data_do="keep")
-        return _row(keep, _download(job, "tp-tall")) + _line(shown.gpu.reason)
-    return _make(shown, job.plan, go)
+    if shown.gpu.ready and not too_long(shown, job.plan):
+        return _make(shown, job.plan, go)
+    why, part = shown.gpu.reason, ""
+    if shown.gpu.ready:
+        why = wording.too_long_for_final(job.plan, shown.longest_s[1])
+        part = quiet(text.CHOOSE_PART, data_do="edit", data_what="trim")
+    keep = button(text.KEEP, look=go, data_do="keep")
+    return _row(keep, _download(job, "tp-tall"), part) + _line(why)
 
 
 def _make(shown: Shown, plan: Plan, go: str) -> str:
     """The way to the final video, with its price; or to the part that it can be made of."""
-    if plan.recording_s > shown.longest_s[1]:
+    if too_long(shown, plan):
         part = button(text.CHOOSE_PART, look=go, data_do="edit", data_what="trim")
         return _row(part, small(wording.too_long_for_final(plan, shown.longest_s[1])))
     estimate = shown.finals.get(shown.desk.choices.quality)
@@ -124,7 +135,7 @@ def _stopped(job: JobShown, go: str) -> str:
 
 
 def _interrupted(job: JobShown, go: str) -> str:
-    price = () if job.is_draft else (wording.about_dollars(dollars_left(job)),)
+    price = () if job.is_draft else _price(rest(job))
     go_on = priced(text.GO_ON, price, go, data_do="resume")
     return _row(go_on, _restart(job, text.START_AGAIN, "tp-tall"), _way_back(job))
 

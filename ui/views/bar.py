@@ -16,7 +16,8 @@ _MARK = (
 def top(shown: Shown) -> str:
     """The product's name, the two pages, and whether a GPU is there."""
     count = f" <small>{shown.count}</small>" if shown.count else ""
-    kind = "" if shown.gpu.ready else " tp-off"
+    here = shown.gpu.ready and shown.phase is not Phase.WAITING
+    kind = "" if here else " tp-off"
     return (
         f'<header class="tp-top"><div class="tp-mark">{_MARK}{escape(text.TITLE)}</div>'
         f'<nav class="tp-tabs" aria-label="{escape(text.PAGES)}">'
@@ -29,7 +30,8 @@ def top(shown: Shown) -> str:
 def _gpu(shown: Shown) -> str:
     if not shown.gpu.ready:
         return text.GPU_NONE
-    return text.GPU_WORKING if shown.phase is Phase.MAKING else text.GPU_READY
+    said = {Phase.WAITING: text.WAITING, Phase.MAKING: text.GPU_WORKING}
+    return said.get(shown.phase, text.GPU_READY)
 
 
 def foot() -> str:

@@ -2,7 +2,6 @@
 
 from html import escape
 
-from inference.events import Finished
 from inference.task import RESULT
 from ui import media, text, wording
 from ui.state import JobShown, Phase, Shown
@@ -36,6 +35,4 @@ def _figure(job: JobShown, film: str, name: str, note: str) -> str:
 
 
 def _made(job: JobShown) -> str:
-    final = job.progress.final
-    took = final.result.seconds if isinstance(final, Finished) else job.progress.elapsed_s
-    return text.FINAL_IS.format(made=wording.made_for(took, dollars_spent(job)))
+    return text.FINAL_IS.format(made=wording.made_for(job.progress.elapsed_s, dollars_spent(job)))

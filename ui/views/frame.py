@@ -64,7 +64,7 @@ def player(film: Film, poster: str) -> str:
 def made_by(job: JobShown) -> str | None:
     """The note on a finished draft: what it cost."""
     final = job.progress.final
-    return wording.made_here(final.result.seconds) if isinstance(final, Finished) else None
+    return wording.made_here(job.progress.elapsed_s) if isinstance(final, Finished) else None
 
 
 def _poster(shown: Shown) -> str | None:

@@ -42,11 +42,9 @@ def framing_panel(desk: Desk) -> str:
     boxes = "".join(
         _box_sliders(index, len(speakers(desk))) for index in range(len(speakers(desk)))
     )
-    fold = (
-        f'<details class="tp-boxes"><summary>{escape(text.BOXES)}</summary>{boxes}</details>'
-        if boxes
-        else ""
-    )
+    told = attributes(data_fold="boxes", open=desk.boxes)
+    summary = f"<summary>{escape(text.BOXES)}</summary>"
+    fold = f'<details class="tp-boxes"{told}>{summary}{boxes}</details>' if boxes else ""
     return (
         f'<div class="tp-panel"><div class="tp-sliders">{sliders}</div>{fold}'
         f'<div class="tp-act">{button(text.DONE, look="tp-go", data_do="edit", data_what="")}'

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from html import escape
 
 from inference.errors import InputCode
-from inference.events import Cancelled, Finished
+from inference.events import Cancelled
 from inference.request import Speaking
 from ui import text, wording
 from ui.requests import speakers
 from ui.state import JobShown, Phase, Shown
+from ui.views.act import too_long
 from ui.views.elements import day, sentence
-from ui.views.money import dollars_left, dollars_spent
+from ui.views.money import dollars_spent, rest
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,13 @@ def _of_job(shown: Shown, job: JobShown) -> Headline:
     left = text.STOPPING if job.stopping else wording.time_left(job.progress.left_s)
     match shown.phase:
         case Phase.WAITING:
-            return Headline(text.WAITING, escape(wording.waiting_lead(job.place)), text.WAITING)
+            return Headline(text.WAITING, escape(text.WAITING_LEAD), text.WAITING)
         case Phase.MAKING:
             return Headline(text.MAKING, escape(text.MAKING_LEAD), left)
         case Phase.RESULT:
             return Headline(text.RESULT, _result_lead(job), text.READY_TAB)
         case Phase.DRAFT:
-            return Headline(text.DRAFT, escape(_draft_lead(shown)), text.READY_TAB)
+            return Headline(text.DRAFT, escape(_draft_lead(shown, job)), text.READY_TAB)
         case Phase.KEPT:
             until = sentence(text.KEPT_LEAD, day=day(job.until))
             return Headline(text.KEPT, until, text.READY_TAB)
@@ -95,25 +96,23 @@ def _of_job(shown: Shown, job: JobShown) -> Headline:
             return Headline(text.FAILED_DRAFT, escape(text.FAILED_DRAFT_LEAD), text.FAILED_DRAFT)
         case Phase.FAILED:
             return Headline(text.FAILED_FINAL, escape(text.FAILED_FINAL_LEAD), text.FAILED_FINAL)
-    queued = wording.needs_place(job.place) if job.place else ""
-    lead = queued or wording.drafting_lead(job.plan.estimate.seconds)
-    return Headline(text.DRAFTING, escape(lead), left if not queued else text.DRAFTING_TAB)
+    tab = text.DRAFTING if job.place else left
+    return Headline(text.DRAFTING, escape(text.DRAFTING_LEAD), tab)
 
 
 def _result_lead(job: JobShown) -> str:
-    final = job.progress.final
-    took = final.result.seconds if isinstance(final, Finished) else job.progress.elapsed_s
-    made = escape(wording.made_in(took, dollars_spent(job)))
+    made = escape(wording.made_in(job.progress.elapsed_s, dollars_spent(job)))
     return sentence(text.RESULT_LEAD, made=made, day=day(job.until))
 
 
-def _draft_lead(shown: Shown) -> str:
+def _draft_lead(shown: Shown, job: JobShown) -> str:
     if len(speakers(shown.desk)) > 1 and all(shown.desk.voices):
         turn = shown.desk.choices.speaking is Speaking.IN_TURN
         return text.IN_TURN_LEAD if turn else text.TOGETHER_LEAD
-    return text.DRAFT_LEAD if shown.gpu.ready else text.DRAFT_ALONE_LEAD
+    real = shown.gpu.ready and not too_long(shown, job.plan)
+    return text.DRAFT_LEAD if real else text.DRAFT_ALONE_LEAD
 
 
 def _interrupted_lead(job: JobShown) -> str:
     finished = job.progress.film.index + 1 if job.progress.film else 0
-    return wording.interrupted_lead(finished, None if job.is_draft else dollars_left(job))
+    return wording.interrupted_lead(finished, None if job.is_draft else rest(job).dollars)

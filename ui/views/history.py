@@ -113,9 +113,9 @@ def _facts(job: JobShown) -> list[tuple[str, str]]:
     made_with = text.CHIP_DRAFT if job.is_draft else f"{text.CHIP_FINAL}, {quality.title}"
     facts = [(text.LENGTH, wording.length(job.plan)), (text.MADE_WITH, made_with)]
     if isinstance(final, Finished):
-        took = f"{final.result.seconds:.1f} s, {text.FREE_WORD}"
+        took = f"{job.progress.elapsed_s:.1f} s, {text.FREE_WORD}"
         if not job.is_draft:
-            took = wording.made_for(final.result.seconds, dollars_spent(job))
+            took = wording.made_for(job.progress.elapsed_s, dollars_spent(job))
         facts.append((text.TOOK, took))
     elif job.ended:
         facts.append((text.TOOK, wording.duration(job.progress.elapsed_s)))

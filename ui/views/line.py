@@ -14,8 +14,9 @@ WIDTH, ONE_HIGH, TWO_HIGH = 768, 56, 52  # of the drawing; it is stretched to th
 BARS = 150  # across the whole line
 _PITCH = WIDTH / BARS
 _LABEL_ROOM = 0.16  # part of the line that a speaker's name needs
-_RULER_ROOM = 0.13  # ... and a number of the ruler, on a phone
-_RULER_END = 0.73  # from here on there is only room for the last number
+# Parts of the line that a number of the ruler needs, and from where on there is only room for the
+# last one: on a wide line and on a phone's.
+_WIDE, _NARROW = (44 / WIDTH, 1 - 92 / WIDTH), (0.13, 0.73)
 
 
 def voice_line(desk: Desk, plan: Plan, share: float, running: bool) -> str:
@@ -123,16 +124,30 @@ def _windows(plan: Plan, share: float, running: bool) -> str:
 
 
 def _ruler(drawn: Timeline) -> str:
-    """The times of the cuts and of the second voice's start, as many as have room."""
-    marks = [lane.start_s for lane in drawn.lanes[1:] if lane.length_s] + list(drawn.cuts)
-    room, last = _RULER_ROOM * drawn.duration_s, 0.0
+    """The times of the cuts and of the second voice's start: those that have room on a wide line,
+    and marked those of them that have none on a narrow one."""
+    starts = [lane.start_s for lane in drawn.lanes[1:] if lane.length_s]
+    wide = _with_room(sorted({*starts, *drawn.cuts}), drawn.duration_s, *_WIDE)
+    narrow = _with_room(wide, drawn.duration_s, *_NARROW)
     out = ['<span style="left:0">0 s</span>']
-    for mark in sorted(marks):
-        if mark - last >= room and mark <= _RULER_END * drawn.duration_s:
-            out.append(f'<span style="left:{100 * mark / drawn.duration_s:.2f}%">{mark:.2f}</span>')
-            last = mark
+    for mark in wide:
+        told = attributes(
+            class_=None if mark in narrow else "tp-roomy",
+            style=f"left:{100 * mark / drawn.duration_s:.2f}%",
+        )
+        out.append(f"<span{told}>{mark:.2f}</span>")
     out.append(f"<span>{escape(wording.seconds(drawn.duration_s))}</span>")
     return f'<div class="tp-cuts" aria-hidden="true">{"".join(out)}</div>'
+
+
+def _with_room(marks: list[float], duration_s: float, room: float, end: float) -> list[float]:
+    """Those of the times, in order, that are `room` apart and before `end`, as parts of all."""
+    out, last = [], 0.0
+    for mark in marks:
+        if mark - last >= room * duration_s and mark <= end * duration_s:
+            out.append(mark)
+            last = mark
+    return out
 
 
 def _sentence(plan: Plan, drawn: Timeline) -> str:

@@ -4,7 +4,7 @@ from html import escape
 
 from inference.errors import InputCode
 from inference.framing import box_in_frame
-from inference.request import Picture
+from inference.request import Box
 from ui import media, text, wording
 from ui.desk import Desk
 from ui.requests import MOST_SPEAKERS, speakers
@@ -13,6 +13,7 @@ from ui.views.elements import attributes, button, icon, message, quiet, small
 
 _THUMB_WIDTH, _THUMB_HEIGHT = 344, 172  # as it is shown; marks are sized for it
 _MARK_SCALE = 896 / _THUMB_WIDTH
+_TAG_HIGH = 28  # what a button on a face needs above it for its words
 _COLOURS = ("tp-face-1", "tp-face-2")
 
 
@@ -71,9 +72,8 @@ def _thumbnail(shown: Shown) -> str:
     assert desk.picture is not None
     if framed is None:
         return f'<img src="{media.desk_url(desk.picture.preview)}" alt="">'
-    many = len(desk.picture.picture.faces) > MOST_SPEAKERS
-    marks = _marks(framed) if speakers(desk) else ""
-    faces = _face_buttons(desk, framed) if many else ""
+    marks = _marks(desk, framed) if speakers(desk) else ""
+    faces = _face_buttons(desk, framed)
     return (
         f'<div class="tp-exact" style="aspect-ratio:{framed.width}/{framed.height}">'
         f'<img src="{media.desk_url(framed.picture)}" alt="{escape(text.PICTURE_ALT)}" '
@@ -81,12 +81,15 @@ def _thumbnail(shown: Shown) -> str:
     )
 
 
-def _marks(framed: Framed) -> str:
-    """Corners around each face, with its name above, or below where there is no room."""
+def _marks(desk: Desk, framed: Framed) -> str:
+    """Corners around each speaker that is no button, with its name above, or below where there is
+    no room."""
+    buttons = _choosable(desk)
     shrink = max(framed.width / _THUMB_WIDTH, framed.height / _THUMB_HEIGHT) / _MARK_SCALE
     marks = "".join(
         _mark(index, box, len(framed.faces), framed, shrink)
-        for index, box in enumerate(framed.faces[:MOST_SPEAKERS])
+        for index, (box, who) in enumerate(zip(framed.faces, speakers(desk), strict=True))
+        if who not in buttons
     )
     return (
         f'<svg class="tp-marks" viewBox="0 0 {framed.width} {framed.height}" '
@@ -120,30 +123,41 @@ def _mark(
     )
 
 
+def _choosable(desk: Desk) -> tuple[Box, ...]:
+    """The faces that were found, when they are more than can speak."""
+    faces = desk.picture.picture.faces if desk.picture else ()
+    return tuple(face.box for face in faces) if len(faces) > MOST_SPEAKERS else ()
+
+
 def _face_buttons(desk: Desk, framed: Framed) -> str:
-    """A numbered button on each face that was found: whether it speaks."""
-    assert desk.picture is not None
-    chosen = speakers(desk)
+    """A button around each face: whether it speaks, and as whom."""
     return "".join(
-        f'<button type="button" class="tp-facebox"'
-        f"{attributes(data_do='speaks', data_face=index, aria_pressed=_yes(face.box in chosen))}"
-        f' style="{_place(desk.picture.picture, index, framed, desk)}" '
-        f'aria-label="{escape(wording.face_speaks(index))}"><span>{index + 1}</span></button>'
-        for index, face in enumerate(desk.picture.picture.faces)
+        _face_button(index, box, desk, framed) for index, box in enumerate(_choosable(desk))
     )
 
 
-def _yes(value: bool) -> str:
-    return "true" if value else "false"
-
-
-def _place(picture: Picture, index: int, framed: Framed, desk: Desk) -> str:
-    box = box_in_frame(picture.faces[index].box, framed.crop, desk.choices.shape)
-    left, top, right, bottom = box
-    return (
+def _face_button(index: int, box: Box, desk: Desk, framed: Framed) -> str:
+    chosen, tag, kind = speakers(desk), str(index + 1), ""
+    if box in chosen:
+        who = chosen.index(box)
+        kind = f" {_COLOURS[who]}"
+        tag = wording.face_name(who, 2) if len(chosen) > 1 else wording.face_number(index)
+    left, top, right, bottom = box_in_frame(box, framed.crop, desk.choices.shape)
+    place = (
         f"left:{100 * left / framed.width:.2f}%;top:{100 * top / framed.height:.2f}%;"
         f"width:{100 * (right - left) / framed.width:.2f}%;"
         f"height:{100 * (bottom - top) / framed.height:.2f}%"
+    )
+    told = attributes(
+        data_do="speaks",
+        data_face=index,
+        aria_pressed="true" if box in chosen else "false",
+        style=place,
+        aria_label=wording.face_speaks(index),
+    )
+    below = " tp-below" if top < _TAG_HIGH * framed.height / _THUMB_HEIGHT else ""
+    return (
+        f'<button type="button" class="tp-facebox{kind}{below}"{told}><span>{tag}</span></button>'
     )
 
 

@@ -53,9 +53,7 @@ def _line(shown: Shown) -> str:
     if plan is None:
         return ""
     share = share_done(job) if job else 0.0
-    line = voice_line(shown.desk, plan, share, shown.phase in _RUNNING)
-    bare = shown.phase in (Phase.WAITING, Phase.MAKING, Phase.FAILED)
-    return line if bare else line + plan_line(plan)
+    return voice_line(shown.desk, plan, share, shown.phase in _RUNNING) + plan_line(plan)
 
 
 def _under(shown: Shown) -> str:

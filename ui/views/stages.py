@@ -2,7 +2,7 @@
 
 from html import escape
 
-from inference.events import Failed, Finished, StageName
+from inference.events import Finished, StageName
 from inference.jobs import State
 from ui import text, wording
 from ui.state import JobShown, Phase, Shown
@@ -11,6 +11,7 @@ from ui.views.frame import live_url
 from ui.views.money import dollars_spent
 
 _BEFORE_WINDOWS = (StageName.STARTING, StageName.LOADING, StageName.LISTENING)
+_IN_ORDER = (*_BEFORE_WINDOWS, StageName.WINDOW, StageName.FINISHING)
 
 
 def stage_row(job: JobShown) -> str:
@@ -21,16 +22,23 @@ def stage_row(job: JobShown) -> str:
         if done and shown.name is StageName.QUEUED:
             continue
         lasted = "" if shown.seconds is None else small(f"{max(shown.seconds, 0.1):.1f} s")
-        name = escape(wording.stage(shown.name, done))
+        words = _draft_stage(shown.name, done, job.place)
         kind = "" if done else ' class="tp-now" aria-current="step"'
         items.append(
-            f"<li{kind}>{icon('done') if done else ring()}<span>{name}</span>{lasted}</li>"
+            f"<li{kind}>{icon('done') if done else ring()}<span>{escape(words)}</span>{lasted}</li>"
         )
-        now = now if done else wording.stage(shown.name, done=False)
+        now = now if done else words
     return (
         f'<ol class="tp-steps">{"".join(items)}</ol>'
         f'<p class="tp-spoken" role="status">{escape(now)}</p>'
     )
+
+
+def _draft_stage(name: StageName, done: bool, place: int | None) -> str:
+    """What a stage is called; the next in line is told nothing of a queue."""
+    if name is StageName.QUEUED and (place or 1) == 1:
+        name = StageName.STARTING
+    return wording.stage(name, done)
 
 
 def live_card(shown: Shown, job: JobShown) -> str:
@@ -67,13 +75,15 @@ def stages_card(shown: Shown, job: JobShown) -> str:
 
 def _line(name: StageName, lasted: dict[StageName, float | None], job: JobShown) -> str:
     words = text.FINAL_STAGES[name]
-    finished = isinstance(job.progress.final, Finished)
     if name not in lasted:
-        return _item("done" if finished else "todo", words, "")
+        later = _IN_ORDER[_IN_ORDER.index(name) + 1 :]
+        skipped = isinstance(job.progress.final, Finished) or any(n in lasted for n in later)
+        return _item("done" if skipped else "todo", words, "")
     seconds = lasted[name]
     if seconds is None:
-        return _item("now" if not job.ended else "bad", words, "")
-    broke = isinstance(job.progress.final, Failed) and name == job.progress.stages[-1].name
+        return _item("now", words, "")
+    broken = job.state in (State.FAILED, State.INTERRUPTED)
+    broke = broken and name == job.progress.stages[-1].name
     return _item("bad" if broke else "done", words, wording.duration(seconds))
 
 

@@ -1,15 +1,15 @@
 """The voices laid out in time, as the video will have them: arithmetic for the voice line."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inference.errors import InputError
 from inference.plan import Plan, make_plan
-from inference.request import SAMPLE_RATE_HZ
-from inference.timing import spans
+from inference.request import SAMPLE_RATE_HZ, Request
+from inference.timing import Span, spans
 from presets.quality import DRAFT_QUALITY
 from ui.desk import Desk, GivenVoice
-from ui.requests import request_of, speakers, speaking_voices
+from ui.requests import must_choose, request_of, speakers, speaking_voices
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,28 @@ class Timeline:
     duration_s: float
 
 
+def placed(desk: Desk) -> tuple[tuple[GivenVoice, Span], ...]:
+    """Where each of the voices that speak sounds; empty while an input is missing or unusable."""
+    try:
+        request = _asked(desk)
+        found = spans(request) if request else ()
+    except InputError:
+        return ()
+    return tuple(zip(speaking_voices(desk), found, strict=True)) if found else ()
+
+
+def _asked(desk: Desk) -> Request | None:
+    """What is asked for; as long as nobody said who speaks, of one of those who are there."""
+    if must_choose(desk) and desk.picture:
+        someone = (desk.picture.picture.faces[0].box,)
+        desk = replace(desk, choices=replace(desk.choices, speakers=someone))
+    return request_of(desk, DRAFT_QUALITY)
+
+
 def plan_without_job(desk: Desk) -> Plan | None:
     """What the recordings alone tell of a video: None as long as nothing does."""
     try:
-        request = request_of(desk, DRAFT_QUALITY)
+        request = _asked(desk)
         return make_plan(request, math.inf) if request else None
     except InputError:
         return None
@@ -49,13 +67,8 @@ def timeline(desk: Desk, plan: Plan, bars_in_all: int) -> Timeline:
 
 
 def _lanes(desk: Desk, duration_s: float, bars_in_all: int) -> tuple[Lane, ...]:
-    try:
-        request = request_of(desk, DRAFT_QUALITY)
-        placed = spans(request) if request else ()
-    except InputError:
-        return ()
     out = []
-    for voice, span in zip(speaking_voices(desk), placed, strict=True):
+    for voice, span in placed(desk):
         first, length = span.source_start, span.samples
         count = round(bars_in_all * length / SAMPLE_RATE_HZ / duration_s)
         heights = part_of(voice, first, first + length, count)

@@ -2,14 +2,16 @@
 
 from html import escape
 
-from inference.request import Speaking
+from inference.errors import InputCode
+from inference.request import SAMPLE_RATE_HZ, Speaking
+from inference.timing import Span
 from ui import media, text, wording
 from ui.desk import Desk, GivenVoice
 from ui.requests import speakers, speaking_voices
 from ui.state import Problem, Shown
 from ui.views.elements import attributes, button, message, play_button, quiet, small, switch
 from ui.views.line import strokes
-from ui.views.timeline import Lane, part_of
+from ui.views.timeline import Lane, part_of, placed
 from ui.views.trimmer import longest_s, trimmer
 
 _ALONE_WIDE, _ALONE_HIGH, _ALONE_BARS = 280, 48, 70  # of the drawing of one voice
@@ -67,9 +69,10 @@ def _record(shown: Shown, slot: int) -> str:
 
 
 def _given(shown: Shown, voice: GivenVoice, slot: int) -> str:
-    note = wording.recording_heard(voice.recording)
+    part = _part(shown.desk, voice)
+    note = wording.recording_heard(voice.recording, _seconds(part))
     play = _play(voice, wording.play(text.VOICE.lower()))
-    drawn = _wave(voice, 0, _ALONE_WIDE, _ALONE_HIGH, _ALONE_BARS)
+    drawn = _wave(voice, part, 0, _ALONE_WIDE, _ALONE_HIGH, _ALONE_BARS)
     return (
         f'<div class="tp-body tp-voice">{play}{drawn}</div>'
         f'<div class="tp-foot">{small(note, data_status=f"voice-{slot}", aria_live="polite")}'
@@ -104,8 +107,9 @@ def _row(shown: Shown, slot: int, filled: bool) -> str:
             text.VOICE_CHOOSE, look="tp-go" if first else "", data_choose=f"voice-{slot}"
         ) + _record(shown, slot)
     else:
-        note = wording.seconds(voice.recording.duration_s)
-        wave = _wave(voice, slot, _ROW_WIDE, _ROW_HIGH, _ROW_BARS)
+        part = _part(shown.desk, voice)
+        note = wording.used(_seconds(part), voice.recording.duration_s)
+        wave = _wave(voice, part, slot, _ROW_WIDE, _ROW_HIGH, _ROW_BARS)
         rest = wave + _play(voice, wording.play(name))
         below = quiet(text.CHANGE, data_choose=f"voice-{slot}")
         if slot == 1:
@@ -130,11 +134,19 @@ def _problems(shown: Shown, slot: int, problem: Problem | None, filled: bool) ->
     said = ""
     if problem:
         look = "tp-go" if filled else ""
-        way = button(text.VOICE_ANOTHER, look=look, data_choose=f"voice-{slot}")
-        said = message(problem.message, below="" if shown.desk.editing == "trim" else way)
+        cut = problem.code == InputCode.TOO_LONG and _is_too_long(shown)
+        another = button(text.VOICE_ANOTHER, look="" if cut else look, data_choose=f"voice-{slot}")
+        part = button(text.CHOOSE_PART, look=look, data_do="edit", data_what="trim") if cut else ""
+        ways = "" if shown.desk.editing == "trim" else part + another
+        said = message(problem.message, below=ways)
     return (
         f'<div class="tp-said">{said}</div><div class="tp-said" data-problems="voice-{slot}"></div>'
     )
+
+
+def _is_too_long(shown: Shown) -> bool:
+    """Whether what lies on the desk is too long, not a file that was refused beside it."""
+    return shown.plan is None and bool(speaking_voices(shown.desk))
 
 
 def _trim(shown: Shown) -> str:
@@ -148,11 +160,34 @@ def _play(voice: GivenVoice, label: str) -> str:
     return play_button(label, text.PAUSE, media.desk_url(voice.file))
 
 
-def _wave(voice: GivenVoice, number: int, wide: int, high: int, count: int) -> str:
-    """The whole recording as bars."""
-    bars = part_of(voice, 0, voice.recording.samples, count)
-    path = strokes(Lane(number, bars, 0.0, 1.0), 1.0, wide, high)
+def _part(desk: Desk, voice: GivenVoice) -> Span | None:
+    """The part of a recording that is used; None when nothing is cut off."""
+    if desk.choices.trim is None:
+        return None
+    found = next((span for given, span in placed(desk) if given is voice), None)
+    return None if found is None or found.samples == voice.recording.samples else found
+
+
+def _seconds(part: Span | None) -> float | None:
+    return None if part is None else part.samples / SAMPLE_RATE_HZ
+
+
+def _wave(
+    voice: GivenVoice, part: Span | None, number: int, wide: int, high: int, count: int
+) -> str:
+    """The whole recording as bars; what is not used is dim."""
+    samples = voice.recording.samples
+    bars = part_of(voice, 0, samples, count)
+    first, last = 0, count
+    if part:
+        first = round(count * part.source_start / samples)
+        last = round(count * (part.source_start + part.samples) / samples)
+    drawn = [
+        strokes(Lane(number, bars[start:end], start, end - start), count, wide, high)
+        for start, end in ((first, last), (0, first), (last, count))
+    ]
     return (
         f'<svg class="tp-wave tp-voice-{number + 1}" viewBox="0 0 {wide} {high}" '
-        f'preserveAspectRatio="none" aria-hidden="true"><path d="{path}"/></svg>'
+        f'preserveAspectRatio="none" aria-hidden="true"><path d="{drawn[0]}"/>'
+        f'<path class="tp-unused" d="{drawn[1]}{drawn[2]}"/></svg>'
     )
