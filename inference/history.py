@@ -6,7 +6,7 @@ One writer at a time: whoever holds the job's lock, and the queue while nobody d
 from functools import lru_cache
 from pathlib import Path
 
-from inference.events import FINAL, Event, Record, from_json
+from inference.events import Event, Record, from_json
 
 EVENTS = "events.jsonl"
 _LINES_KEPT = 20_000  # parsed, in memory; a long job has about a thousand
@@ -29,11 +29,6 @@ def size(folder: Path) -> int:
         return (folder / EVENTS).stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def is_final(records: list[Record]) -> bool:
-    """Whether the last of `records` ends its job."""
-    return bool(records) and isinstance(records[-1].event, FINAL)
 
 
 def _lines(folder: Path) -> list[bytes]:

@@ -87,7 +87,6 @@ def shown_of(on_desk: Desk, phase: Phase, gpu: bool) -> Shown:
         keep_days=7,
         count=6,
         history=None,
-        now=NOW,
     )
 
 

@@ -16,20 +16,17 @@ def test_a_job_without_a_history_has_no_events(tmp_path: Path) -> None:
     assert history.events(tmp_path) == []
     assert history.last(tmp_path) is None
     assert history.size(tmp_path) == 0
-    assert not history.is_final([])
 
 
 def test_what_is_appended_is_read_in_order(tmp_path: Path) -> None:
     sizes = []
     for event in (STARTING, LOADING, Cancelled(0)):
-        assert not history.is_final(history.events(tmp_path))
         History(tmp_path).append(event)
         sizes.append(history.size(tmp_path))
     records = history.events(tmp_path)
     assert [record.seq for record in records] == [0, 1, 2]
     assert [record.event for record in records] == [STARTING, LOADING, Cancelled(0)]
     assert history.last(tmp_path) == records[-1]
-    assert history.is_final(records)
     assert sizes == sorted(set(sizes))
 
 

@@ -12,8 +12,10 @@ from functools import singledispatchmethod
 from pathlib import Path
 
 from inference.errors import Fault, FaultCode, InputCode, InputError, PortraitError, disk_fault
+from inference.jobfolder import family
 from inference.jobs import Jobs
 from inference.settings import Settings
+from presets.schema import EngineFamily
 from ui import text
 from ui.actions import (
     Action,
@@ -155,7 +157,7 @@ class Handlers:
                 self._jobs.delete(job)
                 return self._without(owner, desk, job.name)
         before, used = self._desks.lay_out(owner, job / DESK_COPY), action.do == "use"
-        if self.look.is_draft(job):
+        if family(job) is EngineFamily.DRAFT:
             drafted = self._drafts.made_of(before)
             return replace(before, draft=job.name, drafted=drafted, kept=not used)
         return self._without_final(owner, before) if used else replace(before, final=job.name)

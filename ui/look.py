@@ -74,7 +74,6 @@ class Look:
             keep_days=self._settings.keep_days,
             count=len(owned),
             history=None if listed is None else tuple(filter(None, listed)),
-            now=now,
         )
 
     @property
@@ -115,10 +114,6 @@ class Look:
         folder = self._jobs.folder(job) if job else None
         return folder if folder and self._jobs.owner(folder) == owner else None
 
-    def is_draft(self, folder: Path) -> bool:
-        """Whether that job makes a draft."""
-        return PRESETS[_plan_of(folder).quality].engine is EngineFamily.DRAFT
-
     def _shown(self, owner: str, job: str | None, now: datetime) -> JobShown | None:
         folder = self.own(owner, job)
         return self._read(folder, now) if folder else None
@@ -132,7 +127,7 @@ class Look:
             return None
 
     def _job(self, folder: Path, now: datetime) -> JobShown:
-        plan = _plan_of(folder)
+        plan = _PLAN.validate_json((folder / PLAN).read_bytes())
         records, state = history.events(folder), self._jobs.state(folder)
         made = datetime.fromtimestamp((folder / PLAN).stat().st_mtime, UTC)
         return JobShown(
@@ -146,10 +141,6 @@ class Look:
             made=made,
             until=made + timedelta(days=self._settings.keep_days),
         )
-
-
-def _plan_of(folder: Path) -> Plan:
-    return _PLAN.validate_json((folder / PLAN).read_bytes())
 
 
 def _framed(desk: Desk) -> Framed | None:

@@ -107,4 +107,3 @@ class Shown:
     keep_days: int
     count: int
     history: tuple[JobShown, ...] | None
-    now: datetime

@@ -16,7 +16,7 @@ const places = () => [...document.querySelectorAll("[data-drop]")];
 const placeAt = (target) => target.closest?.("[data-drop]")?.dataset.drop;
 
 /** Give each file the place that fits it best; `target` is the one it was dropped on, if any. */
-export function spread(files, target) {
+function spread(files, target) {
   const free = new Map(
     places().map((room) => [room.dataset.drop, room.hasAttribute("data-empty")]), // place -> empty
   );

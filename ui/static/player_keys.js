@@ -3,7 +3,7 @@
 const STEP_S = { ArrowLeft: -1, ArrowRight: 1 };
 
 /** The film that is meant when none is named: the first that is on show. */
-export function mainPlayer() {
+function mainPlayer() {
   return [...document.querySelectorAll("tp-player[film]")].find((film) => film.checkVisibility());
 }
 

@@ -9,7 +9,7 @@ const sliders = (trimmer) =>
   ["start", "end"].map((name) => trimmer.querySelector(`[data-trim="${name}"]`));
 
 /** The part after `moved` ("start" or "end") was moved: the other end follows if it has to. */
-export function fitted(moved, start, end, { duration, longest, least }) {
+function fitted(moved, start, end, { duration, longest, least }) {
   if (moved === "start") {
     const from = Math.min(start, duration - least);
     return [from, Math.min(Math.max(end, from + least), from + longest)];
