@@ -109,15 +109,17 @@ class Drafts:
         return any(draft in copy.read_text(encoding="utf-8") for copy in copies)
 
     def _set_aside(self, owner: str, desk: Desk) -> Desk:
-        """The desk without its draft: a finished one stays on show, an unfinished one goes."""
+        """The desk without its draft: an unfinished one goes; a finished one stays on show, unless
+        it is of another picture, whose crop is then to be seen at once."""
         draft = self._look.own(owner, desk.draft)
-        if draft is None:
-            return desk
-        if self._jobs.state(draft) is State.FINISHED:
-            return replace(desk, before=desk.draft, replaced=not desk.kept)
-        if self._jobs.state(draft) is not State.CANCELLED:
+        state = self._jobs.state(draft) if draft else None
+        if draft and state is State.FINISHED:
+            desk = replace(desk, before=draft.name, replaced=not desk.kept)
+        elif draft and state is not State.CANCELLED:
             self._jobs.delete(draft)
-        return desk
+        before = self._look.own(owner, desk.before)
+        same = before and desk.picture and desk.picture.file in _given(before)
+        return desk if same else replace(desk, before=None, replaced=False)
 
 
 def _given(job: Path) -> set[str]:
