@@ -1,102 +1,17 @@
 """What a person does on the page ends on their desk, whatever becomes of browser and server."""
 
 import errno
-import secrets
-import shutil
-import time
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from inference import queue
-from inference.jobs import Jobs, State
-from inference.queue import Dispatcher
-from inference.request import CropChoice
 from inference.settings import Settings
 from tests.bad_files import write_wav
-from tests.media import ASTRONAUT, DRAWN_ONE, VOICE_A, VOICE_B
+from tests.media import ASTRONAUT, DRAWN_ONE, VOICE_A
+from tests.people import ME, YOU, Person, drafted, files
 from ui import inputs
-from ui.handlers import Handlers
-from ui.state import Phase, Shown
-from ui.uploads import Uploads
-
-ME, YOU = "a" * 64, "b" * 64
-PATIENCE_S = 60
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data=tmp_path / "data", max_draft_seconds=20)
-
-
-class Person:
-    """Someone at the page of a server that starts jobs."""
-
-    def __init__(self, settings: Settings, owner: str = ME) -> None:
-        self.data, self.owner = settings.data, owner
-        self.jobs = Jobs(settings)
-        self._handlers = Handlers(settings, self.jobs, Uploads(settings.data))
-
-    def do(self, name: str, /, **values: object) -> Shown:
-        return self._handlers.act(self.owner, {"do": name, **values})
-
-    def give(self, kind: str, file: Path, **values: object) -> Shown:
-        """Upload `file` and say what it is."""
-        upload = secrets.token_hex(16)
-        target = self.data / "uploads" / self.owner / upload
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, target)
-        return self.do(kind, upload=upload, name=file.name, **values)
-
-    def until(self, *phases: Phase) -> Shown:
-        """The page once it has come that far."""
-        end = time.monotonic() + PATIENCE_S
-        while (shown := self.do("refresh")).phase not in phases:
-            assert time.monotonic() < end, shown.phase
-            time.sleep(0.05)
-        return shown
-
-    def history(self) -> list[str]:
-        shown = self.do("refresh", view="history")
-        assert shown.history is not None and len(shown.history) == shown.count
-        return [job.id for job in shown.history]
-
-
-@pytest.fixture
-def me(settings: Settings) -> Iterator[Person]:
-    person = Person(settings)
-    dispatcher = Dispatcher(person.jobs)
-    dispatcher.start()
-    yield person
-    for folder in person.jobs.owned(ME):
-        person.jobs.delete(folder)
-    dispatcher.close()
-
-
-@pytest.fixture
-def alone(settings: Settings) -> Person:
-    """Someone whose jobs wait, because nothing starts them."""
-    return Person(settings)
-
-
-@pytest.fixture
-def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Jobs are carried out by the scripted engine, which is quick."""
-    monkeypatch.setattr(queue, "WORKER", "tests.fakes")
-    monkeypatch.setenv("SCRIPTED_PAUSE_S", "0.01")
-
-
-def files(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-
-
-def drafted(person: Person) -> Shown:
-    person.do("example", name="astronaut")
-    return person.until(Phase.DRAFT)
+from ui.state import Phase
 
 
 def test_an_example_is_drafted_by_itself_and_still_there_for_a_new_server(
@@ -131,67 +46,6 @@ def test_two_people_in_turn(alone: Person) -> None:
     assert swapped.job and together.job and swapped.job.id != together.job.id
 
 
-def test_the_crop_is_the_exact_frame(alone: Person) -> None:
-    shown = alone.give("picture", ASTRONAUT)
-    assert shown.phase is Phase.START and shown.framed
-    desk = alone.data / "desks" / ME
-    with Image.open(desk / shown.framed.picture) as crop:
-        assert crop.size == (896, 448)
-    square = alone.do("set", field="shape", value="square")
-    assert square.framed and square.framed.picture != shown.framed.picture
-    with Image.open(desk / square.framed.picture) as crop:
-        assert crop.size == (640, 640)
-    assert len(files(desk)) == 4  # desk.json, picture, its preview, the crop
-
-
-def test_another_version_replaces_the_draft_when_it_is_there(me: Person, scripted: None) -> None:
-    first = drafted(me).job
-    shown = me.do("set", field="shape", value="square")
-    assert shown.phase is Phase.DRAFTING
-    assert first and shown.before and shown.before.id == first.id
-    second = me.until(Phase.DRAFT)
-    assert second.before is None and second.job
-    assert me.history() == [second.job.id]
-
-
-def test_a_kept_draft_and_one_of_other_files_are_not_replaced(me: Person, scripted: None) -> None:
-    first = drafted(me).job
-    assert me.do("keep").phase is Phase.KEPT
-    me.do("set", field="shape", value="square")
-    second = me.until(Phase.DRAFT).job
-    me.give("voice", VOICE_B, slot=0)
-    third = me.until(Phase.DRAFT).job
-    assert first and second and third
-    assert me.history() == [third.id, second.id, first.id]
-
-
-def test_a_draft_of_other_files_is_not_taken_for_an_earlier_version(
-    me: Person, scripted: None
-) -> None:
-    first = drafted(me).job
-    assert me.do("set", field="seed", value="7").before
-    me.give("picture", DRAWN_ONE)  # before the second is finished
-    third = me.until(Phase.DRAFT).job
-    assert me.give("picture", ASTRONAUT).before is None  # its crop is on show
-    assert first and third and {first.id, third.id} <= set(me.history())
-
-    me.do("example", name="pair")
-    pair = me.until(Phase.DRAFT).job
-    me.do("remove", slot=1)
-    me.until(Phase.DRAFT)
-    assert pair and pair.id in me.history()
-
-
-def test_drafts_and_inputs_that_went_by_themselves_do_not_come_back(
-    me: Person, scripted: None
-) -> None:
-    drafted(me)
-    me.jobs.sweep(datetime.now(UTC) + timedelta(days=8))
-    shown = me.do("refresh")
-    assert shown.phase is Phase.START and shown.count == 0
-    assert files(me.data / "desks") == {f"{ME}/desk.json"}
-
-
 def test_a_job_that_can_not_be_read_leaves_the_page_as_it_is(me: Person, scripted: None) -> None:
     job = drafted(me).job
     assert job
@@ -200,25 +54,6 @@ def test_a_job_that_can_not_be_read_leaves_the_page_as_it_is(me: Person, scripte
     assert shown.job is None and shown.history == ()
     me.do("again")
     assert me.do("example", name="portrait").phase is Phase.DRAFTING
-
-
-def test_what_was_not_finished_makes_room_for_the_next_draft(alone: Person) -> None:
-    first = alone.do("example", name="astronaut").job
-    second = alone.do("set", field="shape", value="portrait").job
-    assert first and second and alone.history() == [second.id]
-    assert alone.jobs.folder(first.id) is None
-
-
-def test_nothing_is_drafted_while_an_editor_is_open(alone: Person) -> None:
-    first = alone.do("example", name="astronaut").job
-    alone.do("edit", what="framing")
-    moved = alone.do("crop", left=20, top=10, width=400)
-    assert first and moved.job and moved.job.id == first.id
-    assert moved.framed and moved.framed.crop.left == 20
-    closed = alone.do("edit", what="")
-    assert closed.job and closed.job.id != first.id
-    assert closed.job.plan.crop == moved.framed.crop
-    assert closed.desk.choices.crop == CropChoice(20, 10, 400)
 
 
 @pytest.mark.parametrize(
@@ -283,14 +118,6 @@ def test_an_upload_that_is_gone_is_a_sentence(alone: Person) -> None:
     shown = alone.do("picture", upload="0" * 32, name="a.png")
     assert shown.problem and shown.problem.place == "picture"
     assert shown.problem.message.endswith(".")
-
-
-def test_one_who_waits_long_enough_is_told_and_keeps_the_inputs(settings: Settings) -> None:
-    person = Person(replace(settings, queue=0))
-    shown = person.do("example", name="astronaut")
-    assert shown.problem and (shown.problem.code, shown.problem.place) == ("queue_full", "stage")
-    assert shown.desk.picture and shown.framed and shown.count == 0
-    assert files(settings.data / "jobs") == set()
 
 
 @pytest.mark.parametrize(
@@ -364,22 +191,6 @@ def test_nobody_reaches_the_job_of_another(
     assert shown.problem and shown.problem.place == "history"
     assert shown.desk.selected is None and shown.desk.picture is None and shown.count == 0
     assert me.history() == [job.id]
-
-
-def test_a_final_video_is_made_once_of_the_draft(
-    me: Person, scripted: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drafted(me)
-    me.do("set", field="quality", value="fast")
-    made = me.do("make")
-    assert made.phase in (Phase.WAITING, Phase.MAKING) and made.job
-    assert made.job.plan.quality == "fast" and not made.job.is_draft
-    assert me.do("make").count == 2
-    shown = me.until(Phase.RESULT)
-    assert shown.job and shown.job.state is State.FINISHED and shown.job.id == made.job.id
-    assert me.do("version").phase is Phase.DRAFT
-    assert me.do("open", job=made.job.id).phase is Phase.RESULT
-    assert me.do("delete-sure", job=made.job.id).phase is Phase.DRAFT  # only the video goes
 
 
 def test_the_pulse_beats_when_the_page_changes(me: Person, scripted: None) -> None:
