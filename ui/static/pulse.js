@@ -2,6 +2,7 @@
 
 import { answered, busy, send } from "./bus.js";
 import { notice } from "./notice.js";
+import { sending } from "./uploads.js";
 import { words } from "./words.js";
 
 const AT_WORK_MS = 500;
@@ -51,7 +52,7 @@ async function heard(version) {
     known = version;
     notice(LOST, "");
     if (lost) document.dispatchEvent(new Event("portrait-back"));
-  } else {
+  } else if (!sending()) {
     location.reload(); // a server that was started anew doesn't know this page any more
   }
 }

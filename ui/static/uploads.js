@@ -26,6 +26,9 @@ const VOICE = {
 
 const running = new Map(); // place -> the request that sends its file
 
+/** Whether a file is on its way. */
+export const sending = () => running.size > 0;
+
 /** Put `file` in its place on the desk; a file that is still on its way there is given up. */
 export async function give(place, file) {
   const kind = place === "picture" ? PICTURE : VOICE;
