@@ -77,17 +77,16 @@ class Page:
         return gr.HTML(_answer(0), elem_id="tp-bus", js_on_load=_BUS, **_PLAIN)
 
     def _act(self, event: gr.EventData, request: gr.Request) -> Updates:
-        return self._answer(request, event._data)
-
-    def _answer(self, request: gr.Request, values: Mapping[str, object]) -> Updates:
+        """The whole page after what a browser sent was done."""
         owner = self._owners.owner_of(request.cookies)
+        sent = event._data if isinstance(event._data, Mapping) else {}
         if owner is None:
             shown = self._handlers.look.at("", Problem("stage", "no_cookie", text.NO_COOKIE))
         else:
-            shown = self._handlers.act(owner, values if isinstance(values, Mapping) else {})
+            shown = self._handlers.act(owner, sent)
         regions = views.render(shown)
-        values_ = [getattr(regions, field.name) for field in fields(Regions)]
-        return *values_, _answer(next(self._answers))
+        filled = (getattr(regions, field.name) for field in fields(Regions))
+        return *filled, _answer(next(self._answers))
 
 
 def _answer(number: int) -> str:
