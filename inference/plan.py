@@ -17,7 +17,7 @@ from inference.timing import (
     windows,
 )
 from presets.quality import GPU_DOLLARS_PER_HOUR, PRESETS
-from presets.schema import EngineFamily, Preset
+from presets.schema import Preset
 
 SMALL_FACE_PX = 60  # narrower in the picture or the frame, lips are too coarse to read
 NOTABLE_FACE = 0.5  # a silent face this tall beside the smallest speaker's is kept in the frame
@@ -185,12 +185,11 @@ def _estimate(
 ) -> Estimate:
     """Planning figures: a draft draws each frame once, MultiTalk makes whole windows."""
     preset = find_preset(request.quality)
-    if preset.engine is EngineFamily.DRAFT:
+    if preset.sampling is None:
         work = max(1, speakers) * frames
     else:
-        passes = (request.steps or preset.steps) * preset.passes
+        passes = (request.steps or preset.sampling.steps) * preset.sampling.passes
         work = passes * sum(window.frames for window in planned)
     seconds = preset.start_s + preset.step_s * work / MAX_WINDOW_FRAMES
-    paid = preset.engine is not EngineFamily.DRAFT
-    dollars = round(seconds / 3600 * GPU_DOLLARS_PER_HOUR, 2) if paid else 0.0
+    dollars = round(seconds / 3600 * GPU_DOLLARS_PER_HOUR, 2) if preset.sampling else 0.0
     return Estimate(round(seconds, 1), dollars, "table")

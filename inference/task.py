@@ -28,6 +28,11 @@ def segment_name(index: int) -> str:
     return f"windows/{index:03d}.mp4"
 
 
+def state_name(index: int) -> str:
+    """File name of what window `index`, from 0, hands on to the next one."""
+    return f"windows/{index:03d}.state.safetensors"
+
+
 def growing_name(index: int) -> str:
     """File name of the film, with its sound, up to and with window `index`, from 0."""
     return f"growing/{index:03d}.mp4"

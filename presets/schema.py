@@ -12,19 +12,50 @@ class EngineFamily(StrEnum):
 
 
 @dataclass(frozen=True)
+class Sampling:
+    """How MultiTalk samples a window. Raises ValueError when a value is out of its bounds.
+
+    `steps` 1 to 100; `shift` (above 0) moves them towards the noisy end; `text_guidance` and
+    `audio_guidance` (1: off) say how much prompt and voice are exaggerated; `lora` names the
+    distillation these are made for; `step_cache` is TeaCache's threshold, None for off.
+    """
+
+    steps: int
+    shift: float
+    text_guidance: float
+    audio_guidance: float
+    lora: str | None = None
+    step_cache: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.steps <= 100:
+            raise ValueError(f"{self.steps} steps are not 1 to 100")
+        if self.shift <= 0 or min(self.text_guidance, self.audio_guidance) < 1:
+            raise ValueError(f"shift {self.shift} is not above 0, or a guidance scale below 1")
+
+    @property
+    def passes(self) -> int:
+        """Model runs per step: the full one, one without the prompt, one without the voice.
+
+        MultiTalk drops the voice from the run that already lacks the prompt, so a scale of 1
+        takes its own run away and leaves the others as they are.
+        """
+        return 1 + (self.text_guidance != 1) + (self.audio_guidance != 1)
+
+
+@dataclass(frozen=True)
 class Preset:
     """A named quality. Raises ValueError when a value is out of its bounds.
 
-    `steps` sampling steps (0: the engine does not sample); `passes` model runs per step;
-    `overlap` motion frames, 4j+1 from 5 to 41; `step_s` seconds one pass over a full window
-    takes and `start_s` seconds before the first, both planning figures until a run is measured.
+    `sampling` is None where the engine does not sample; `overlap` motion frames, 4j+1 from 5 to
+    41; `step_s` seconds one pass over a full window takes and `start_s` seconds before the first,
+    both planning figures until a run is measured.
     """
 
     name: str
     title: str
     engine: EngineFamily
-    steps: int
-    passes: int
+    sampling: Sampling | None
     overlap: int
     start_s: float
     step_s: float
@@ -32,5 +63,5 @@ class Preset:
     def __post_init__(self) -> None:
         if not (5 <= self.overlap <= 41 and self.overlap % 4 == 1):
             raise ValueError(f"overlap {self.overlap} is not 4j+1 from 5 to 41")
-        if self.steps < 0 or self.passes not in (1, 2, 3):
-            raise ValueError(f"{self.steps} steps, {self.passes} passes")
+        if (self.sampling is not None) != (self.engine is EngineFamily.MULTITALK):
+            raise ValueError(f"{self.name}: MultiTalk samples, and nothing else does")

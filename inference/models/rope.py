@@ -1,0 +1,41 @@
+"""Rotary position embedding: pairs of channels turned by an angle that grows with the position.
+
+A rotation is a complex tensor, cos + i sin of each pair's angle. Channels 2j and 2j+1 are a pair;
+pair j of an axis that owns c channels turns by 10000^(-2j/c) per unit of position.
+"""
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+_BASE = 10_000.0
+
+
+def rotation(positions: Tensor, channels: int) -> Tensor:
+    """The rotations at `positions` (...), of any real dtype: complex64 (..., channels / 2)."""
+    powers = torch.arange(0, channels, 2, device=positions.device, dtype=torch.float64) / channels
+    angles = positions.double().unsqueeze(-1) * _BASE**-powers
+    return torch.polar(torch.ones_like(angles), angles).to(torch.complex64)
+
+
+def video_rotation(t: int, h: int, w: int, head_size: int, device: torch.device) -> Tensor:
+    """The rotation of each token of a (t, h, w) grid in raster order: complex64 (l, 1, d / 2).
+
+    Rows and columns own a third of the pairs each, rounded down, and time the rest, which comes
+    first; positions count from 0 in every window.
+    """
+    third = 2 * (head_size // 6)
+    channels = (head_size - 2 * third, third, third)
+    axes = [
+        rotation(torch.arange(extent), owned).to(device)
+        for extent, owned in zip((t, h, w), channels, strict=True)
+    ]
+    time, rows, columns = axes[0][:, None, None], axes[1][:, None], axes[2]
+    grid = [axis.expand(t, h, w, -1) for axis in (time, rows, columns)]
+    return torch.cat(grid, -1).flatten(0, 2).unsqueeze(1)
+
+
+def rotate(x: Tensor, turn: Tensor) -> Tensor:
+    """x (..., l, n, d) with its pairs turned by `turn` (l, 1, d / 2), in float32; x's own dtype."""
+    pairs = torch.view_as_complex(rearrange(x.float(), "... (d two) -> ... d two", two=2))
+    return torch.view_as_real(pairs * turn).flatten(-2).to(x.dtype)

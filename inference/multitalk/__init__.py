@@ -1,0 +1,1 @@
+"""MultiTalk's method: from a picture, voices and a prompt to frames, window by window."""

@@ -1,0 +1,51 @@
+"""What a window hands on to the next, in a file: a job that was ended goes on from it."""
+
+import os
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from inference.multitalk.pipeline import Carried
+from inference.task import Task, segment_name, state_name
+
+_MOTION, _GENERATOR = "motion", "generator"
+
+
+def save(task: Task, index: int, carried: Carried) -> None:
+    """Write what window `index` hands on, under its name once it is complete. Raises OSError."""
+    assert carried.motion is not None
+    target = task.path(state_name(index))
+    part = target.with_suffix(".part")
+    tensors = {_MOTION: carried.motion.cpu(), _GENERATOR: carried.generator.get_state()}
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part)
+    os.replace(part, target)
+
+
+def load(task: Task, index: int, device: torch.device) -> Carried:
+    """What window `index` handed on, exactly."""
+    tensors = load_file(task.folder / state_name(index))
+    generator = torch.Generator()
+    generator.set_state(tensors[_GENERATOR])
+    return Carried(generator, tensors[_MOTION].to(device))
+
+
+def forget(task: Task, before: int) -> None:
+    """Delete what windows handed on that are older than number `before`."""
+    for index in range(before):
+        (task.folder / state_name(index)).unlink(missing_ok=True)
+
+
+def drop_unfinishable(task: Task) -> None:
+    """Delete finished segments from which the work can't be taken up, because a file is gone."""
+    finished = 0
+    while _segment(task, finished).exists():
+        finished += 1
+    last = finished == len(task.plan.windows)
+    if finished and not last and not (task.folder / state_name(finished - 1)).exists():
+        for index in range(finished):
+            _segment(task, index).unlink()
+
+
+def _segment(task: Task, index: int) -> Path:
+    return task.folder / segment_name(index)

@@ -1,0 +1,96 @@
+"""The picture as the model sees it: scaled to cover the frame, and who speaks where in it.
+
+Speakers are boxes (left, top, right, bottom) in pixels of the source; which latents and tokens
+they cover is worked out from positions alone, so no mask is ever as large as the picture.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+Box = tuple[float, float, float, float]
+
+LATENT_PX = 8  # pixels of the frame that a latent is wide and high
+TOKEN_LATENTS = 2  # ... and latents that a token is
+_MARGIN = 0.05  # kept free around each half of the picture, where nothing better is known
+
+
+def covered(image: Image.Image, width: int, height: int) -> Tensor:
+    """An RGB image scaled to cover width x height and cut around its middle.
+
+    float32 (3, height, width), -1 to 1.
+    """
+    (across, left), (down, top) = _cover(image.width, image.height, width, height)
+    scaled = image.resize((across, down), Image.Resampling.BILINEAR)
+    pixels = np.asarray(scaled.crop((left, top, left + width, top + height)), np.float32)
+    return torch.from_numpy((pixels / 255 - 0.5) * 2).permute(2, 0, 1).contiguous()
+
+
+def halves(width: int, height: int) -> tuple[Box, Box]:
+    """The left and the right half of a picture, which two people share when unsure."""
+    half = width // 2
+    left, right = int(half * _MARGIN), int(half * (1 - _MARGIN))
+    top, bottom = int(height * _MARGIN), int(height * (1 - _MARGIN))
+    return (left, top, right, bottom), (left + half, top, right + half, bottom)
+
+
+def latent_masks(
+    boxes: Sequence[Box], source: tuple[int, int], frame: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Which latents show speaker 1, speaker 2 and neither: (3, h, w).
+
+    `boxes` are in a source picture of (width, height), which is scaled and cut to `frame` as by
+    `covered`. They may overlap.
+    """
+    axes = _cover(*source, *frame)
+    columns, rows = (
+        _source_of(whole, start, source_extent, extent)
+        for (whole, start), source_extent, extent in zip(axes, source, frame, strict=True)
+    )
+    shown = [
+        ((rows >= top) & (rows < bottom))[:, None] & (columns >= left) & (columns < right)
+        for left, top, right, bottom in boxes
+    ]
+    return np.stack([*shown, ~np.logical_or.reduce(shown)])
+
+
+def token_masks(masks: NDArray[np.bool_]) -> Tensor:
+    """Masks of latents (3, h, w) as masks of one latent frame's tokens: float32 (3, s)."""
+    tokens = masks[:, ::TOKEN_LATENTS, ::TOKEN_LATENTS]
+    return torch.from_numpy(tokens.reshape(len(masks), -1).astype(np.float32))
+
+
+def speaker_masks(boxes: Sequence[Box], width: int, height: int) -> Tensor:
+    """The tokens of two speakers whose boxes are in the frame's own pixels, float32 (3, s).
+
+    The two halves instead where the boxes leave someone no token of their own, or nobody's: either
+    makes the model draw black, or move both faces to both voices.
+    """
+    frame = (width, height)
+    masks = token_masks(latent_masks(boxes, frame, frame))
+    first, second, neither = masks.bool()
+    if all(part.any() for part in (first & ~second, second & ~first, neither)):
+        return masks
+    return token_masks(latent_masks(halves(width, height), frame, frame))
+
+
+def _cover(
+    source_width: int, source_height: int, width: int, height: int
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Across and down: the scaled picture's size, and where the frame starts in it."""
+    scale = max(height / source_height, width / source_width)
+    across, down = math.ceil(scale * source_width), math.ceil(scale * source_height)
+    return (across, round((across - width) / 2)), (down, round((down - height) / 2))
+
+
+def _source_of(scaled: int, start: int, source: int, extent: int) -> NDArray[np.int64]:
+    """For each latent along an axis, the source pixel that nearest-neighbour scaling takes."""
+    pixels = start + np.arange(0, extent, LATENT_PX)
+    step = np.float32(source) / np.float32(scaled)  # float32 as in torch's interpolate
+    at: NDArray[np.int64] = np.floor(pixels.astype(np.float32) * step).astype(np.int64)
+    return np.minimum(at, source - 1, dtype=np.int64)

@@ -1,0 +1,161 @@
+"""One window after the other: condition, denoise, decode, match colours, carry on.
+
+A window that continues another is given the last frames of it. They and the state of the random
+numbers are all that passes from window to window.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from inference.models.encoders import VideoCoder
+from inference.models.transformer import Conditioning, Time, Transformer
+from inference.multitalk.colour import matched
+from inference.multitalk.guidance import Branch, Guidance, Projection
+from inference.multitalk.sampling import Denoised, Motion, sample
+from inference.multitalk.schedule import timesteps
+from inference.multitalk.step_cache import StepCache, computed_steps
+from presets.schema import Sampling
+
+_LATENT_FRAMES = 4  # video frames in each latent but the first, which is one
+_MASK_CHANNELS = _LATENT_FRAMES  # of `known`, before its latents: one for each of these frames
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What all windows share: a picture, what is said of it, and the voices.
+
+    `picture` (3, H, W), -1 to 1, is what the first window starts from and all colours are held to;
+    `voices` (p, f, layers, c) has a row for each frame of the whole video, past its end the last
+    one counts on; `masks` (3, s) tell two speakers apart, None for one.
+    """
+
+    picture: Tensor
+    prompt: Tensor
+    negative: Tensor
+    voices: Tensor
+    masks: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How windows are sampled. `colour` is how far colours are matched, 0 to 1."""
+
+    sampling: Sampling
+    projection: Projection | None = None
+    colour: float = 1.0
+
+
+@dataclass
+class Carried:
+    """What passes from window to window: the random numbers, and the frames they share.
+
+    `generator` is of the CPU, so that every machine draws the same; `motion` (3, m, H, W), m being
+    4k+1, are the last frames of the window before, None before the first.
+    """
+
+    generator: torch.Generator
+    motion: Tensor | None = None
+
+
+class Pipeline:
+    """Makes windows of a scene. `look` gives a frame's (3, H, W) features (1, patches + 1, c)."""
+
+    def __init__(
+        self, transformer: Transformer, coder: VideoCoder, look: Callable[[Tensor], Tensor]
+    ) -> None:
+        self.transformer, self.coder, self.look = transformer, coder, look
+
+    @torch.inference_mode()
+    def denoise(
+        self,
+        scene: Scene,
+        settings: Settings,
+        start: int,
+        frames: int,
+        carried: Carried,
+        before_pass: Callable[[], None] = lambda: None,
+    ) -> Iterator[Denoised]:
+        """The latents of a window after each step, the last of them without noise.
+
+        `start` is the window's first frame in the video, `frames` is 4k+1. `before_pass` is called
+        before each run of the transformer and ends the work by raising.
+        """
+        shown = scene.picture.unsqueeze(1) if carried.motion is None else carried.motion
+        known = self.known(shown, frames)
+        sampling = settings.sampling
+        levels = timesteps(sampling.steps, sampling.shift)
+        noise, motion = _draw(known, carried, len(levels))
+        guidance = Guidance(sampling.text_guidance, sampling.audio_guidance, settings.projection)
+        given = self.conditions(scene, guidance.branches, known, shown[:, -1], start, frames)
+        times = [self.transformer.time(level) for level in levels[:-1]]
+        cache = _step_cache(times, sampling.step_cache)
+
+        def velocity(x: Tensor, step: int, branch: Branch) -> Tensor:
+            def blocks(tokens: Tensor) -> Tensor:
+                return self.transformer.run_blocks(tokens, times[step], given[branch])
+
+            tokens = cache.run(branch, step, self.transformer.tokens(x, known), blocks)
+            return self.transformer.velocity(tokens, times[step], x.shape)
+
+        yield from sample(velocity, noise, levels, guidance, motion, before_pass)
+
+    @torch.inference_mode()
+    def decode(self, scene: Scene, settings: Settings, latents: Tensor) -> Tensor:
+        """The frames (3, f, H, W) of a window's latents, in the picture's colours; those that it
+        shares with the window before are the first of them."""
+        return matched(self.coder.to_video(latents), scene.picture, settings.colour)
+
+    def known(self, shown: Tensor, frames: int) -> Tensor:
+        """What is known of a window that starts with the frames `shown` (3, m, H, W): 4 channels
+        of 1 where a frame is known and the latents of those and of grey ones, (20, t, h, w)."""
+        grey = shown.new_zeros(3, frames - shown.shape[1], *shown.shape[2:])
+        latents = self.coder.to_latents(torch.cat([shown, grey], 1))
+        is_known = torch.arange(frames + _LATENT_FRAMES - 1) < shown.shape[1] + _LATENT_FRAMES - 1
+        mask = is_known.view(-1, _LATENT_FRAMES).T[..., None, None].to(latents)
+        return torch.cat([mask.expand(-1, -1, *latents.shape[2:]), latents])
+
+    def conditions(
+        self,
+        scene: Scene,
+        branches: Sequence[Branch],
+        known: Tensor,
+        last_shown: Tensor,
+        start: int,
+        frames: int,
+    ) -> dict[Branch, Conditioning]:
+        """What each branch attends to during a window; what several share is there once."""
+        model = self.transformer
+        image, turn = model.image(self.look(last_shown)), model.turn(*known.shape[1:])
+        texts = {True: scene.prompt, False: scene.negative}
+        text = {wanted: model.text(texts[wanted]) for wanted in {b.prompt for b in branches}}
+        voices = model.voices(scene.voices, start, frames)
+        audio = {True: (voices, scene.masks)}
+        if not all(branch.voice for branch in branches):
+            audio[False] = (model.silence(frames), None)
+        return {
+            b: Conditioning(text[b.prompt], image, audio[b.voice][0], turn, audio[b.voice][1])
+            for b in branches
+        }
+
+
+def _draw(known: Tensor, carried: Carried, levels: int) -> tuple[Tensor, Motion | None]:
+    """The noise of a window, and of the frames it shares with the one before, for each level."""
+    latents = known[_MASK_CHANNELS:]
+
+    def normal(*size: int) -> Tensor:
+        return torch.randn(size, generator=carried.generator).to(known.device)
+
+    noise = normal(*latents.shape)
+    if carried.motion is None:
+        return noise, None
+    held = latents[:, : 1 + (carried.motion.shape[1] - 1) // _LATENT_FRAMES]
+    return noise, Motion(held, torch.stack([normal(*held.shape) for _ in range(levels)]))
+
+
+def _step_cache(times: Sequence[Time], threshold: float | None) -> StepCache:
+    if threshold is None:
+        return StepCache([True] * len(times))
+    return StepCache(computed_steps(torch.cat([time.blocks for time in times]), threshold))

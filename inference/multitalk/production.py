@@ -1,0 +1,228 @@
+"""From a task to MultiTalk's events: load, listen, look, make each window, tell how far it is."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from inference.errors import Fault, FaultCode
+from inference.events import Event, Stage, StageName, Step
+from inference.media.assembly import Stopped, assemble, mix_voices, save_preview
+from inference.media.audio import read_mono
+from inference.media.image import render_crop
+from inference.media.video import SegmentWriter
+from inference.models.encoders import AUDIO_RATE_HZ
+from inference.multitalk import handover
+from inference.multitalk.networks import Loaded, load
+from inference.multitalk.picture import Box, covered, halves, speaker_masks
+from inference.multitalk.pipeline import Carried, Pipeline, Scene, Settings
+from inference.multitalk.preview import preview
+from inference.multitalk.prompt import DEFAULTS, NEGATIVE, text_features
+from inference.multitalk.sampling import Denoised
+from inference.multitalk.voice import voice_features
+from inference.plan import find_preset
+from inference.request import SAMPLE_RATE_HZ
+from inference.task import PICTURE, SOUND, Task, segment_name, voice_name
+from inference.timing import SAMPLES_PER_FRAME, Span, spans
+
+logger = logging.getLogger(__name__)
+
+ENGINE_NAME = "multitalk"
+# A face's box, grown by these parts of its size, is what counts as the person: the head with its
+# hair, and some of the neck.
+_HEAD_ROOM = 0.5
+
+
+class Production:
+    """Makes tasks' videos with one model, which is loaded for the first and kept."""
+
+    def __init__(self, model: str, device: str | None, weights: Path | None) -> None:
+        """`weights` is the model's folder, None for a model of random weights. `device` is as
+        torch names it; None takes the GPU where there is one."""
+        self._model, self._weights = model, weights
+        self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self._loaded: Loaded | None = None
+
+    def make(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
+        """The events of making `task`'s video; a window that an earlier start has finished is
+        told of again, but not made again. Raises PortraitError and OSError."""
+        started = time.monotonic()
+        settings = _settings(task)
+        loaded = self._load(settings.sampling.lora)
+        yield Stage(StageName.LISTENING, "Listening to the voice")
+        mix_voices(task, task.path(SOUND))
+        voices = self._listen(task, loaded)
+        yield Stage(StageName.LOOKING, "Looking at the picture")
+        scene = self._look(task, loaded, voices)
+        handover.drop_unfinishable(task)
+        work = _Work(task, loaded, scene, settings, self._device, cancelled)
+        yield from assemble(task, ENGINE_NAME, work.window, started)
+
+    def _load(self, lora: str | None) -> Loaded:
+        wanted = None if self._weights is None else lora
+        if self._loaded is None or self._loaded.lora != wanted:
+            self._loaded = None  # makes room before the other is read
+            self._loaded = load(self._model, self._weights, self._device, wanted)
+        return self._loaded
+
+    @torch.inference_mode()
+    def _listen(self, task: Task, loaded: Loaded) -> Tensor:
+        """The voices' features (p, f, layers, c), in the order of the speakers."""
+        samples = task.plan.frames * SAMPLES_PER_FRAME
+        features = []
+        for index, span in enumerate(spans(task.request)):
+            track = read_mono(task.path(voice_name(index)), span, samples, AUDIO_RATE_HZ)
+            features.append(voice_features(loaded.networks.audio, track, _sounding(span)))
+        order = [speaker.audio for speaker in task.plan.speakers] or range(len(features))
+        voices = torch.stack([features[index] for index in order])
+        logger.debug("voices: %s %s", voices.dtype, tuple(voices.shape))
+        return voices
+
+    @torch.inference_mode()
+    def _look(self, task: Task, loaded: Loaded, voices: Tensor) -> Scene:
+        plan, speakers = task.plan, len(voices)
+        frame = render_crop(task.path(PICTURE), plan.picture, plan.crop, plan.width, plan.height)
+        picture = covered(Image.fromarray(frame), plan.width, plan.height).to(self._device)
+        texts = [task.request.prompt or DEFAULTS[speakers], NEGATIVE]
+        prompt, negative = text_features(loaded.networks.text, loaded.tokenizer, texts)
+        masks = None if speakers == 1 else speaker_masks(_people(task), plan.width, plan.height)
+        scene = Scene(picture, prompt, negative, voices, masks)
+        for name, tensor in vars(scene).items():
+            if tensor is not None:
+                logger.debug("%s: %s %s", name, tensor.dtype, tuple(tensor.shape))
+        return scene if masks is None else replace(scene, masks=masks.to(self._device))
+
+
+class _Work:
+    """The windows of one task, made one after the other."""
+
+    def __init__(
+        self,
+        task: Task,
+        loaded: Loaded,
+        scene: Scene,
+        settings: Settings,
+        device: torch.device,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        networks = loaded.networks
+        self._pipeline = Pipeline(networks.transformer, networks.video, networks.image.features)
+        self._task, self._scene, self._settings, self._device = task, scene, settings, device
+        self._cancelled = cancelled
+        self._carried: Carried | None = None
+        self._pace = _Pace([window.frames for window in task.plan.windows])
+
+    def window(self, index: int) -> Iterator[Event]:
+        """Makes window `index` into its segment. Raises Stopped when cancelled."""
+        task, window = self._task, self._task.plan.windows[index]
+        count = len(task.plan.windows)
+        yield Stage(StageName.WINDOW, f"Window {index + 1} of {count}")
+        carried = self._carried or self._taken_up(index)
+        steps = self._pipeline.denoise(
+            self._scene, self._settings, window.start, window.frames, carried, self._check
+        )
+        for denoised in steps:
+            yield from self._told(denoised, index)
+        frames = self._decoded(denoised.latents, index)
+        self._hand_over(index, frames, carried)
+        self._write(index, frames)
+        handover.forget(task, index)
+
+    def _told(self, denoised: Denoised, index: int) -> Iterator[Event]:
+        """A step, with a look at what it leads to."""
+        plan, steps, done = self._task.plan, self._settings.sampling.steps, denoised.step + 1
+        yield save_preview(self._task, preview(denoised.outlook, plan.width, plan.height))
+        left_s = self._pace.left_s(index, done / steps)
+        yield Step(done, steps, index, len(plan.windows), left_s)
+
+    def _decoded(self, latents: Tensor, index: int) -> Tensor:
+        frames = self._pipeline.decode(self._scene, self._settings, latents)
+        logger.debug("window %d: %s %s", index, frames.dtype, tuple(frames.shape))
+        if not frames.isfinite().all():
+            message = "The model's picture broke. Try again with another number under Start number."
+            raise Fault(FaultCode.INTERNAL, message, f"window {index} is not finite")
+        return frames
+
+    def _taken_up(self, index: int) -> Carried:
+        """What an earlier start handed on to window `index`, or a fresh start for the first."""
+        if index:
+            return handover.load(self._task, index - 1, self._device)
+        return Carried(torch.Generator().manual_seed(self._task.plan.seed))
+
+    def _hand_over(self, index: int, frames: Tensor, carried: Carried) -> None:
+        """Keeps what the next window needs, in memory and on disk, before its segment is there."""
+        windows = self._task.plan.windows
+        if index + 1 == len(windows):
+            return
+        shared = windows[index].start + windows[index].frames - windows[index + 1].start
+        self._carried = Carried(carried.generator, frames[:, -shared:].clone())
+        handover.save(self._task, index, self._carried)
+
+    def _write(self, index: int, frames: Tensor) -> None:
+        """Encodes the frames (3, f, H, W) that the window before did not have yet."""
+        plan = self._task.plan
+        new = frames[:, -len(plan.new_frames(index)) :]
+        segment = self._task.path(segment_name(index))
+        with SegmentWriter(segment, plan.width, plan.height) as writer:
+            for number in range(new.shape[1]):
+                writer.write(_pixels(new[:, number]))
+
+    def _check(self) -> None:
+        if self._cancelled():
+            raise Stopped
+
+
+class _Pace:
+    """How long the rest takes, were it as fast as what was done since the start."""
+
+    def __init__(self, lengths: Sequence[int]) -> None:
+        self._lengths, self._since = lengths, time.monotonic()
+        self._begun_at: float | None = None
+
+    def left_s(self, window: int, share: float) -> float | None:
+        """Seconds left when `share` of window number `window` is done; None after the first step,
+        which also warmed the machine up."""
+        done = sum(self._lengths[:window]) + share * self._lengths[window]
+        if self._begun_at is None:
+            self._begun_at, self._since = done, time.monotonic()
+            return None
+        rate = (done - self._begun_at) / max(time.monotonic() - self._since, 1e-6)
+        return round((sum(self._lengths) - done) / rate, 1)
+
+
+def _settings(task: Task) -> Settings:
+    sampling = find_preset(task.plan.quality).sampling
+    assert sampling is not None, "a quality of this engine samples"
+    steps = task.request.steps
+    return Settings(sampling if steps is None else replace(sampling, steps=steps))
+
+
+def _sounding(span: Span) -> slice:
+    """Where a recording sounds on its 16 kHz track."""
+    per_sample = SAMPLE_RATE_HZ // AUDIO_RATE_HZ
+    return slice(span.start // per_sample, (span.start + span.samples) // per_sample)
+
+
+def _people(task: Task) -> Sequence[Box]:
+    """Where each of two speakers is in the finished frame: around their face, or half of it."""
+    plan = task.plan
+    if not plan.speakers:
+        return halves(plan.width, plan.height)
+    people = []
+    for left, top, right, bottom in (speaker.box for speaker in plan.speakers):
+        across, down = _HEAD_ROOM * (right - left), _HEAD_ROOM * (bottom - top)
+        people.append((left - across, top - down, right + across, bottom + down))
+    return people
+
+
+def _pixels(frame: Tensor) -> NDArray[np.uint8]:
+    """A frame (3, H, W), -1 to 1, as RGB uint8 (H, W, 3)."""
+    levels = ((frame + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return levels.permute(1, 2, 0).contiguous().cpu().numpy()

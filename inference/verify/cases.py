@@ -1,0 +1,127 @@
+"""One reference case as data; weights and inputs are made from a formula, or read."""
+
+import json
+import math
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor
+
+CASE_FILE = "case.json"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and in which numbers a case is computed."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case's folder and what its `case.json` holds."""
+
+    folder: Path
+    values: Mapping[str, Any]
+
+    @property
+    def kind(self) -> str:
+        return str(self.values["kind"])
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return dict(self.values.get("config", {}))
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return dict(self.values.get("options", {}))
+
+    def numbers(self, asked: torch.dtype) -> tuple[torch.dtype, float]:
+        """In which numbers it is computed when `asked` are wanted, and the error allowed then."""
+        reduced = self.values.get("tolerance_bfloat16")
+        if asked is torch.bfloat16 and reduced is not None:
+            return torch.bfloat16, float(reduced)
+        return torch.float32, float(self.values["tolerance"])
+
+    def weights(self, place: Place, part: str | None = None) -> dict[str, Tensor]:
+        """A network's tensors; `part` names it where the case has several."""
+        source = self.values["weights"] if part is None else self.values["weights"][part]
+        if "file" in source:
+            tensors = load_file(self.folder / source["file"])
+        else:
+            shapes = json.loads((self.folder / source["shapes"]).read_text())
+            tensors = {n: _weight(source["prefix"], n, shape) for n, shape in shapes.items()}
+        return {name: tensor.to(place.device, place.dtype) for name, tensor in tensors.items()}
+
+    def inputs(self, device: torch.device) -> dict[str, Tensor]:
+        """The input tensors, float32 unless their file says otherwise."""
+        source = self.values["inputs"]
+        if "file" in source:
+            tensors = load_file(self.folder / source["file"])
+        else:
+            scale = source.get("scale", {})
+            units = {
+                key: _unit(f"{source['salt']}in.{key}", shape)
+                for key, shape in source.get("tensors", {}).items()
+            }
+            tensors = {k: _rounded(scale.get(k, math.sqrt(3)) * unit) for k, unit in units.items()}
+        return {key: tensor.to(device) for key, tensor in tensors.items()}
+
+    def image(self) -> Image.Image:
+        """The input picture, RGB."""
+        with Image.open(self.folder / self.values["inputs"]["image"]) as opened:
+            return opened.convert("RGB")
+
+    def expected(self) -> Any:
+        """The numbers wanted: tensors by key, or what the JSON file holds under "out"."""
+        file = self.folder / "expected.json"
+        if file.exists():
+            return json.loads(file.read_text())["out"]
+        tensors = load_file(self.folder / "expected.safetensors")
+        return {key: t for key, t in tensors.items() if key == "out" or key.startswith("out.")}
+
+
+def find_cases(root: Path) -> Iterator[tuple[str, Case]]:
+    """All cases at or below `root` with their names, in order of these."""
+    for file in sorted(root.rglob(CASE_FILE)):
+        name = file.parent.relative_to(root).as_posix()
+        yield (
+            (file.parent.name if name == "." else name),
+            Case(file.parent, json.loads(file.read_text())),
+        )
+
+
+def _weight(prefix: str, name: str, shape: Sequence[int]) -> Tensor:
+    """A parameter of plausible size: gains near 1, small biases, the rest as wide as its fan-in."""
+    unit, leaf = _unit(prefix + name, shape), name.rpartition(".")[2]
+    if leaf in ("gamma", "original0") or (len(shape) == 1 and leaf == "weight"):
+        return _rounded(1 + 0.2 * unit)
+    if len(shape) <= 1:
+        return _rounded(0.1 * unit)
+    if leaf == "modulation":
+        return _rounded(0.3 * unit)
+    return _rounded(unit * math.sqrt(3 / (unit.size / shape[0])))
+
+
+def _unit(name: str, shape: Sequence[int]) -> NDArray[np.float64]:
+    """Numbers in [-1, 1) by `name` and position alone: splitmix64 of a CRC-32 and the index."""
+    word = np.uint64
+    z = np.arange(math.prod(shape), dtype=word) + word(zlib.crc32(name.encode()) << 32)
+    z += word(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> word(30))) * word(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> word(27))) * word(0x94D049BB133111EB)
+    z ^= z >> word(31)
+    return ((z >> word(40)).astype(np.float64) / 2**24 * 2 - 1).reshape(shape)
+
+
+def _rounded(values: NDArray[np.float64]) -> Tensor:
+    return torch.from_numpy(np.asarray(values, np.float32))

@@ -1,0 +1,113 @@
+"""The kinds of case that evaluate a piece of the method."""
+
+from typing import Any
+
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor
+
+from inference.multitalk import colour, voice
+from inference.multitalk.buckets import bucket
+from inference.multitalk.guidance import (
+    FULL,
+    NEITHER,
+    NO_PROMPT,
+    NO_VOICE,
+    Guidance,
+    Projection,
+)
+from inference.multitalk.lora import changed_parameters
+from inference.multitalk.picture import Box, covered, halves, latent_masks
+from inference.multitalk.schedule import timesteps
+from inference.multitalk.step_cache import ESTIMATORS, computed_steps
+from inference.verify.cases import Case, Place
+
+_BRANCHES = {"cond": FULL, "drop_text": NO_PROMPT, "drop_audio": NO_VOICE, "uncond": NEITHER}
+
+
+def loudness(case: Case, place: Place) -> dict[str, Tensor]:
+    wave = case.inputs(torch.device("cpu"))["wave"].numpy()
+    return {"out": torch.from_numpy(voice.levelled(wave))}
+
+
+def schedule(case: Case, place: Place) -> dict[str, list[float]]:
+    options = case.options
+    return {
+        f"{steps}_{shift:g}": timesteps(steps, shift)
+        for steps in options["steps"]
+        for shift in options["shifts"]
+    }
+
+
+def guidance(case: Case, place: Place) -> dict[str, Tensor]:
+    options, given = case.options, case.inputs(place.device)
+    guide = Guidance(
+        options["text_guide_scale"],
+        options["audio_guide_scale"],
+        projection(options, options["method"] == "apg"),
+    )
+    steps = [
+        guide.combine(
+            {
+                branch: given[f"step{step}.{name}"]
+                for name, branch in _BRANCHES.items()
+                if f"step{step}.{name}" in given
+            }
+        )
+        for step in range(options["steps"])
+    ]
+    return {"out": torch.stack(steps)}
+
+
+def projection(options: dict[str, Any], used: bool) -> Projection | None:
+    """Projected guidance with the case's own values, or none."""
+    if not used:
+        return None
+    return Projection(options["apg_momentum"], options["apg_norm_threshold"])
+
+
+def teacache(case: Case, place: Place) -> dict[str, list[bool]]:
+    estimator = ESTIMATORS[case.config["size"], case.options["use_ret_steps"]]
+    embeddings = case.inputs(place.device)["e0"]
+    threshold = case.options["teacache_thresh"]
+    return {"computed": computed_steps(embeddings, threshold, estimator)}
+
+
+def color_match(case: Case, place: Place) -> dict[str, Tensor]:
+    given = case.inputs(place.device)
+    return {"out": colour.matched(given["video"], given["reference"], case.options["strength"])}
+
+
+def image_prep(case: Case, place: Place) -> dict[str, Tensor]:
+    image, (height, width) = case.image(), case.options["target_size"]
+    masks = latent_masks(people(case, image), image.size, (width, height))
+    return {
+        "out.image": covered(image, width, height),
+        "out.latent_masks": torch.from_numpy(masks).float(),
+    }
+
+
+def people(case: Case, image: Image.Image) -> tuple[Box, ...]:
+    """The boxes of the case's two people; the files hold rows before columns."""
+    masks = case.options["masks"]
+    if masks == "default":
+        return halves(*image.size)
+    return tuple((left, top, right, bottom) for top, left, bottom, right in masks["bbox"])
+
+
+def buckets(case: Case, place: Place) -> dict[str, list[int]]:
+    return {
+        f"{size_class}:{height}x{width}": list(bucket(size_class, height, width))
+        for size_class in case.options["size_classes"]
+        for height, width in case.options["source_sizes"]
+    }
+
+
+def lora(case: Case, place: Place) -> dict[str, Tensor]:
+    parameters = case.weights(place)
+    changed: dict[str, Tensor] = {}
+    for entry in case.options["loras"]:
+        tensors = load_file(case.folder / entry["file"], device=str(place.device))
+        changed |= changed_parameters(parameters | changed, tensors, entry["scale"])
+    return {f"out.{name}": tensor for name, tensor in changed.items()}

@@ -1,0 +1,25 @@
+"""The models that MultiTalk can run, by name, and what they can run on."""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Model:
+    """A set of weights. One that is not `trained` has random ones: it needs no files, runs on any
+    CPU and draws noise, for tests and for trying things out."""
+
+    name: str
+    title: str
+    trained: bool
+
+
+MODELS: dict[str, Model] = {
+    model.name: model
+    for model in (
+        Model("multitalk-14b", "MultiTalk 14B", trained=True),
+        Model("multitalk-tiny", "MultiTalk tiny (noise)", trained=False),
+    )
+}
+DEFAULT_MODEL = "multitalk-14b"
+DEVICE = re.compile(r"cpu|cuda(:[0-9]{1,2})?")  # as torch names them, in full
