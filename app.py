@@ -5,25 +5,18 @@ Exit status: 0 done, 2 the person's input, 1 ours, 130 interrupted.
 
 import importlib
 import logging
-import math
-import secrets
-import shutil
 import signal
 import sys
-import tempfile
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
-from enum import StrEnum
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
 
 from inference import output
-from inference.engines.select import select_engine
+from inference.engines.base import EngineOptions
+from inference.engines.select import configured_engine
 from inference.errors import (
     Fault,
     FaultCode,
@@ -31,39 +24,29 @@ from inference.errors import (
     InputError,
     PortraitError,
     disk_fault,
-    from_code,
     no_face,
 )
-from inference.events import Cancelled, Event, Failed, Finished
 from inference.intake import take_in
 from inference.plan import find_preset, make_plan
-from inference.request import CropChoice, Request, Shape, Speaking, Trim
+from inference.request import Request, Shape, Speaking
 from inference.settings import load_settings
 from inference.task import Task
-from inference.timing import FPS
-from presets.quality import PRESETS
-from presets.schema import EngineFamily
+from presets.models import MODELS
+from presets.quality import DEFAULT_QUALITY, DRAFT_QUALITY, PRESETS
 from ui import terminal
+from ui.arguments import EngineChoice, engine_name, quality_for, request_fields
+from ui.endings import (
+    ENDINGS,
+    NOTHING_FINISHED,
+    Interrupted,
+    cancel_on_interrupt,
+    deliver,
+    scratch_folder,
+)
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
-NOTHING_FINISHED = "Stopped. Nothing was finished yet."
-ENDINGS = (signal.SIGTERM, signal.SIGHUP)  # other ways to be told to stop; all clean up
 
 cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-
-class EngineChoice(StrEnum):
-    """Who makes the video; auto is the engine that the quality is for."""
-
-    AUTO = "auto"
-    DRAFT = "draft"
-    MULTITALK = "multitalk"
-    MODAL = "modal"
-
-
-class Interrupted(Exception):
-    """The person pressed Ctrl-C; the message says what is kept."""
-
 
 Image = Annotated[Path, typer.Option(help="A picture of one or two faces.")]
 Audio = Annotated[Path, typer.Option(help="A recording of the voice; of the left person of two.")]
@@ -75,6 +58,13 @@ Window = Annotated[
     str | None, typer.Option(metavar="LEFT,TOP,WIDTH", help="Crop, in pixels of the picture.")
 ]
 Quality = Annotated[str, typer.Option(help=f"One of {', '.join(PRESETS)}.")]
+QualityOrNone = Annotated[
+    str | None,
+    typer.Option(
+        help=f"One of {', '.join(PRESETS)}; {DRAFT_QUALITY} unless given, "
+        f"or {DEFAULT_QUALITY} where --engine names another one than draft."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same video.")]
 
@@ -105,12 +95,12 @@ def plan(
     shape: Format = Shape.LANDSCAPE,
     trim: Part = None,
     crop: Window = None,
-    quality: Quality = "draft",
+    quality: Quality = DRAFT_QUALITY,
     as_json: Json = False,
 ) -> None:
     """Show what would be made: crop, length, windows, speakers, time."""
-    with _scratch_folder() as folder:
-        choices = _choices(speaking, shape, trim, crop, quality)
+    with scratch_folder() as folder:
+        choices = request_fields(speaking, shape, trim, crop, quality)
         planned = _prepare(folder, image, [audio, audio2], choices).plan
     if as_json:
         terminal.print_json(asdict(planned))
@@ -128,11 +118,13 @@ def generate(
     shape: Format = Shape.LANDSCAPE,
     trim: Part = None,
     crop: Window = None,
-    quality: Quality = "draft",
+    quality: QualityOrNone = None,
     prompt: Annotated[str, typer.Option(help="What the scene is like, for MultiTalk.")] = "",
     seed: Seed = 42,
     steps: Annotated[int | None, typer.Option(help="Sampling steps, for MultiTalk.")] = None,
     engine: Annotated[EngineChoice, typer.Option(help="Who makes it.")] = EngineChoice.AUTO,
+    model: Annotated[str | None, typer.Option(help=f"One of {', '.join(MODELS)}.")] = None,
+    device: Annotated[str | None, typer.Option(help="As cpu, cuda or cuda:1.")] = None,
     debug: Annotated[bool, typer.Option(help="Log what happens inside.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -140,18 +132,20 @@ def generate(
     if debug:
         logging.getLogger("inference").setLevel(logging.DEBUG)
     output.require_writable(out)
-    choices = _choices(speaking, shape, trim, crop, quality)
+    quality = quality_for(engine, quality)
+    choices = request_fields(speaking, shape, trim, crop, quality)
     choices |= {"prompt": prompt, "seed": seed, "steps": steps}
-    maker = select_engine(_engine_name(engine, quality))
-    with _scratch_folder() as folder:
+    asked = EngineOptions(model, device)
+    maker = configured_engine(engine_name(engine, quality), load_settings(), asked)
+    with scratch_folder() as folder:
         task = _prepare(folder, image, [audio, audio2], choices)
         if maker.name == EngineChoice.DRAFT and not task.plan.speakers:
             raise no_face()
         if not as_json:
             terminal.say_warnings(task.plan)
-        with _cancel_on_interrupt() as cancelled:
+        with cancel_on_interrupt() as cancelled:
             last = terminal.with_progress(maker.generate(task, cancelled), visible=not as_json)
-        _deliver(task, last, out, as_json)
+        deliver(task.folder, last, out, as_json)
 
 
 @cli.command()
@@ -166,55 +160,6 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-@contextmanager
-def _scratch_folder() -> Iterator[Path]:
-    """A new private folder, gone afterwards whatever ends the work, and at whichever moment."""
-    # its name comes first: an interrupt while tempfile makes one would leave it behind
-    folder = Path(tempfile.gettempdir()) / f"talking-portrait-{secrets.token_hex(8)}"
-    try:
-        folder.mkdir(mode=0o700)
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _choices(
-    speaking: Speaking, shape: Shape, trim: str | None, crop: str | None, quality: str
-) -> dict[str, Any]:
-    """The fields of a Request that the options give."""
-    return {
-        "speaking": speaking,
-        "shape": shape,
-        "trim": Trim(*_numbers(trim, "--trim", "-", "0-40", 2)) if trim else None,
-        "crop": CropChoice(*map(round, _numbers(crop, "--crop", ",", "0,0,896", 3)))
-        if crop
-        else None,
-        "quality": quality,
-    }
-
-
-def _engine_name(choice: EngineChoice, quality: str) -> str:
-    """The engine to use. Raises InputError when the one chosen does not make that quality."""
-    family = find_preset(quality).engine
-    if choice is EngineChoice.AUTO:
-        return family.value
-    if (choice is EngineChoice.DRAFT) != (family is EngineFamily.DRAFT):
-        message = f"The {choice} engine does not make quality {quality}. Leave out --engine."
-        raise InputError(InputCode.BAD_OPTION, message)
-    return choice.value
-
-
-def _numbers(text: str, option: str, separator: str, example: str, count: int) -> list[float]:
-    try:
-        numbers = [float(part) for part in text.split(separator)]
-    except ValueError:
-        numbers = []
-    if len(numbers) != count or not all(map(math.isfinite, numbers)):
-        message = f"{option} {text!r} is not understood. Write it like {option} {example}."
-        raise InputError(InputCode.BAD_OPTION, message)
-    return numbers
-
-
 def _prepare(
     folder: Path, image: Path, recordings: list[Path | None], choices: dict[str, Any]
 ) -> Task:
@@ -224,40 +169,6 @@ def _prepare(
     request = Request(picture=picture, recordings=measured, **choices)
     longest_s = load_settings().longest_s(find_preset(request.quality).engine)
     return Task(request, make_plan(request, longest_s), folder)
-
-
-@contextmanager
-def _cancel_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """A `cancelled` that turns true at the first Ctrl-C; the second one ends at once."""
-    asked = threading.Event()
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        asked.set()
-        signal.signal(number, signal.default_int_handler)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, *ENDINGS)}
-    try:
-        yield asked.is_set
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _deliver(task: Task, last: Event, out: Path, as_json: bool) -> None:
-    """Put the result where the person wants it, or raise what kept it from being made."""
-    if isinstance(last, Finished):
-        output.deliver(task.folder / last.result.path, out)
-        if as_json:
-            terminal.print_json(asdict(replace(last.result, path=str(out))))
-        else:
-            terminal.say(f"{out}: {last.result.duration_s:.2f} s, made in {last.result.seconds} s")
-    elif isinstance(last, Failed):
-        raise from_code(last.code, last.message, last.details)
-    elif isinstance(last, Cancelled) and last.path:
-        output.deliver(task.folder / last.path, out)
-        raise Interrupted(f"Stopped. The first {last.frames / FPS:.1f} s are kept in {out}.")
-    else:
-        raise Interrupted(NOTHING_FINISHED)
 
 
 def main(arguments: list[str]) -> int:

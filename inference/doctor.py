@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import pi_heif
 
-from inference.engines.select import select_engine
+from inference.engines.select import configured_engine
 from inference.errors import PortraitError
 from inference.settings import Settings
 from presets.schema import EngineFamily
@@ -41,7 +41,7 @@ def examine(settings: Settings) -> list[Check]:
         Check("codecs", not codecs, f"{', '.join(codecs)} missing" if codecs else "H.264, AAC"),
         Check("heic pictures", True, f"libheif {pi_heif.libheif_version()}", needed=False),
         _data_folder(settings.data),
-        *(_engine(family) for family in EngineFamily),
+        *(_engine(family, settings) for family in EngineFamily),
     ]
 
 
@@ -51,10 +51,10 @@ def _data_folder(folder: Path) -> Check:
     return Check("data folder", writable, f"{folder}{'' if writable else ' is not writable'}")
 
 
-def _engine(family: EngineFamily) -> Check:
+def _engine(family: EngineFamily, settings: Settings) -> Check:
     needed = family is EngineFamily.DRAFT
     try:
-        select_engine(family.value)
+        configured_engine(family.value, settings)
     except PortraitError as error:
         return Check(f"{family} engine", False, error.message, needed)
     return Check(f"{family} engine", True, "ready", needed)

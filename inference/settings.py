@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference.errors import InputCode, InputError
+from presets.models import DEVICE, MODELS
 from presets.schema import EngineFamily
 
 ROOT = Path(__file__).resolve().parents[1]  # the project's folder; workers start in it
@@ -22,6 +23,9 @@ class Settings:
     queue: int = 50  # jobs waiting, of everyone
     queue_per_person: int = 5
     keep_days: int = 7
+    weights: Path = Path("weights/files")  # a folder for each model
+    model: str | None = None  # of MultiTalk, and its device; None: the engine's own choice
+    device: str | None = None
 
     def longest_s(self, family: EngineFamily) -> float:
         """The longest recording, in seconds, that an engine family takes."""
@@ -44,6 +48,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         queue=_count(values, "PORTRAIT_QUEUE", Settings.queue),
         queue_per_person=_count(values, "PORTRAIT_QUEUE_PER_PERSON", Settings.queue_per_person),
         keep_days=_count(values, "PORTRAIT_KEEP_DAYS", Settings.keep_days),
+        weights=Path(values.get("PORTRAIT_WEIGHTS") or ROOT / "weights/files").absolute(),
+        model=_model(values, "PORTRAIT_MODEL"),
+        device=_device(values, "PORTRAIT_DEVICE"),
     )
 
 
@@ -71,3 +78,21 @@ def _count(values: Mapping[str, str], name: str, default: int) -> int:
             InputCode.BAD_OPTION, f"{name} is {text!r}. Set it to a whole number from 1 to 1000."
         )
     return int(text)
+
+
+def _model(values: Mapping[str, str], name: str) -> str | None:
+    text = values.get(name) or None
+    if text and text not in MODELS:
+        raise InputError(
+            InputCode.BAD_OPTION, f"{name} is {text!r}. Set it to one of {', '.join(MODELS)}."
+        )
+    return text
+
+
+def _device(values: Mapping[str, str], name: str) -> str | None:
+    text = values.get(name) or None
+    if text and not DEVICE.fullmatch(text):
+        raise InputError(
+            InputCode.BAD_OPTION, f"{name} is {text!r}. Set it to cpu, cuda, or cuda:1 and so on."
+        )
+    return text

@@ -15,9 +15,10 @@ from typing import Protocol
 
 from inference import history, jobfolder, lock
 from inference.engines.base import Engine
-from inference.engines.select import select_engine
+from inference.engines.select import configured_engine
 from inference.errors import FaultCode, PortraitError
 from inference.events import FINAL, Event, Failed, Stage, StageName, Window
+from inference.settings import load_settings
 from inference.task import Task, load_task
 from presets.quality import PRESETS
 
@@ -36,7 +37,12 @@ class Film(Protocol):
     def end(self) -> None: ...
 
 
-def run(folder: Path, select: Selector = select_engine) -> Event:
+def select_configured(name: str) -> Engine:
+    """The engine of that name with this server's settings, which a worker inherits."""
+    return configured_engine(name, load_settings())
+
+
+def run(folder: Path, select: Selector = select_configured) -> Event:
     """The final event of the job in `folder`, after every event was written to its history.
 
     `select` gives the engine for the name of the quality's engine family. Windows that the
@@ -88,7 +94,7 @@ def _attempt(step: Callable[[], None]) -> None:
         logger.exception("the growing film was left out")
 
 
-def main(arguments: list[str], select: Selector = select_engine) -> int | str:
+def main(arguments: list[str], select: Selector = select_configured) -> int | str:
     """Run the job in the folder named by the one argument; returns the exit status, or what to
     say with status 1."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")

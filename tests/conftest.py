@@ -1,5 +1,11 @@
 """What several test files need."""
 
+import os
+
+# before torch is loaded: workers that share the cores wait for each other's threads otherwise
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -20,23 +20,36 @@ from tests.media import ASTRONAUT, DRAWN_PAIR, ROOT, VOICE_A, VOICE_B
 APP = [sys.executable, str(ROOT / "app.py")]
 
 
-def run(*arguments: str | Path, temporary: Path) -> subprocess.CompletedProcess[str]:
-    """`python app.py ...` from another folder, its temporary files in `temporary`."""
-    environment = {"PATH": "/nonexistent", "TMPDIR": str(temporary), "HOME": str(temporary)}
+def run(
+    *arguments: str | Path, temporary: Path, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """`python app.py ...` from another folder, its temporary files in `temporary`.
+
+    No weights are there. `settings` are further variables of the environment.
+    """
+    environment = {
+        "PATH": "/nonexistent",
+        "TMPDIR": str(temporary),
+        "HOME": str(temporary),
+        "PORTRAIT_WEIGHTS": str(temporary / "weights"),
+    }
     return subprocess.run(
         [*APP, *map(str, arguments)],
         cwd=temporary,
-        env=environment,
+        env=environment | settings,
         capture_output=True,
         text=True,
         check=False,
     )
 
 
-def generate(folder: Path, *options: str | Path) -> subprocess.CompletedProcess[str]:
+def generate(
+    folder: Path, *options: str | Path, **settings: str
+) -> subprocess.CompletedProcess[str]:
     """`generate ... --json` into `folder`/out."""
     out = folder / "out" / "out.mp4"
-    return run("generate", *options, "-o", out, "--json", temporary=folder / "temporary")
+    arguments = ("generate", *options, "-o", out, "--json")
+    return run(*arguments, temporary=folder / "temporary", **settings)
 
 
 @pytest.fixture
@@ -90,6 +103,13 @@ def test_a_bad_recording_is_one_sentence(what: str, folder: Path) -> None:
         (["--engine", "magic"], "bad_option"),
         (["--engine", "draft", "--quality", "best"], "bad_option"),
         (["--engine", "modal", "--quality", "draft"], "bad_option"),
+        (["--engine", "multitalk", "--quality", "draft"], "bad_option"),
+        (["--engine", "multitalk", "--model", "huge"], "bad_option"),
+        (["--engine", "multitalk", "--device", "tpu"], "bad_option"),
+        (["--model", "multitalk-tiny"], "bad_option"),
+        (["--device", "cpu"], "bad_option"),
+        (["--steps", "0"], "bad_option"),
+        (["--steps", "101"], "bad_option"),
     ],
 )
 def test_a_bad_option_is_one_sentence(options: list[str | Path], code: str, folder: Path) -> None:
@@ -104,9 +124,10 @@ def test_without_json_the_sentence_is_on_standard_error(folder: Path) -> None:
     assert len(done.stderr.splitlines()) == 1 and "no.png" in done.stderr
 
 
-def test_a_quality_without_its_engine_is_ours(folder: Path) -> None:
-    done = generate(folder, "--image", ASTRONAUT, "--audio", VOICE_A, "--quality", "best")
-    check_refused(done, 1, "engine_unavailable", folder)
+@pytest.mark.parametrize("options", [("--quality", "best"), ("--engine", "multitalk")])
+def test_a_quality_without_its_engine_is_ours(options: tuple[str, str], folder: Path) -> None:
+    done = generate(folder, "--image", ASTRONAUT, "--audio", VOICE_A, *options)
+    assert "MultiTalk" in check_refused(done, 1, "engine_unavailable", folder)
 
 
 MOUNTED = 'mount -t tmpfs -o "$1" none "$2" || exit 99; shift; there="$1"; shift; "$@"; '
@@ -150,7 +171,8 @@ def test_plan_in_words(folder: Path) -> None:
 
 def test_generate_writes_the_video_it_describes(folder: Path) -> None:
     options = ("--trim", "1-3", "--seed", "7", "--shape", "square")
-    done = generate(folder, "--image", ASTRONAUT, "--audio", VOICE_B, *options)
+    unused = {"PORTRAIT_MODEL": "multitalk-tiny", "PORTRAIT_DEVICE": "cpu"}  # by a draft
+    done = generate(folder, "--image", ASTRONAUT, "--audio", VOICE_B, *options, **unused)
     out = folder / "out" / "out.mp4"
     assert (done.returncode, done.stderr) == (0, "")
     made = json.loads(done.stdout)
@@ -221,3 +243,13 @@ def test_doctor_finds_what_the_draft_needs(folder: Path) -> None:
     checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
     assert done.returncode == 0
     assert checks["draft engine"]["ok"] and checks["codecs"]["ok"]
+
+
+def test_options_count_before_settings(folder: Path) -> None:
+    tiny = {"PORTRAIT_MODEL": "multitalk-tiny", "PORTRAIT_DEVICE": "cpu"}
+    done = run("doctor", "--json", temporary=folder / "temporary", **tiny)
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    assert checks["multitalk engine"]["ok"]
+    options = ("--engine", "multitalk", "--model", "multitalk-14b")
+    done = generate(folder, "--image", ASTRONAUT, "--audio", VOICE_A, *options, **tiny)
+    assert "GPU" in check_refused(done, 1, "engine_unavailable", folder)

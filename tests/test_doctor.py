@@ -18,9 +18,17 @@ def test_this_machine_can_make_drafts(tmp_path: Path) -> None:
     assert all(check.ok for check in checks.values() if check.needed)
 
 
-def test_the_gpu_engine_is_said_to_be_missing_but_not_needed(tmp_path: Path) -> None:
+def test_the_gpu_engine_is_said_to_be_missing_but_not_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.engines.multitalk.has_gpu", lambda: False)
     check = found(Settings(data=tmp_path))["multitalk engine"]
-    assert not check.ok and not check.needed
+    assert not check.ok and not check.needed and "NVIDIA GPU" in check.found
+
+
+def test_a_model_for_any_machine_is_found_ready(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path, model="multitalk-tiny", device="cpu")
+    assert found(settings)["multitalk engine"].ok
 
 
 def test_a_data_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:

@@ -1,15 +1,20 @@
 """The contract of the engine seam, held by every engine and by the scripted fake."""
 
+import importlib.util
 import shutil
-from collections.abc import Iterator
-from dataclasses import replace
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 
 import av
 import pytest
 
-from inference.engines.base import Engine, guarded
-from inference.engines.select import select_engine
+from inference.engines import multitalk
+from inference.engines.base import Engine, EngineOptions, guarded
+from inference.engines.multitalk import MultiTalkEngine
+from inference.engines.select import configured_engine, select_engine
 from inference.errors import Fault, FaultCode, InputCode, InputError
 from inference.events import (
     FINAL,
@@ -26,11 +31,13 @@ from inference.events import (
 from inference.intake import take_in
 from inference.plan import make_plan
 from inference.request import Request, Trim
+from inference.settings import Settings
 from inference.task import Task
-from tests.fakes import ScriptedEngine
+from tests.fakes import ScriptedEngine, script
 from tests.media import ASTRONAUT, VOICE_A
 
 ENGINES = ["draft", "scripted"]
+TINY = "multitalk-tiny"
 
 
 @pytest.fixture(params=ENGINES)
@@ -130,4 +137,148 @@ def test_an_error_is_a_last_event_and_never_an_exception(error: Exception, code:
 
 def test_an_engine_that_is_not_there_says_so() -> None:
     with pytest.raises(Fault, match="not part of this version"):
-        select_engine("multitalk")
+        select_engine("modal")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("draft", EngineOptions(model="multitalk-tiny"), "no models .* Leave out --model"),
+        ("draft", EngineOptions(device="cuda"), "on the CPU. Leave out --device"),
+        ("multitalk", EngineOptions(model="huge"), "no model 'huge'. Use one of multitalk-14b, "),
+        ("multitalk", EngineOptions(TINY, device="tpu"), "no device 'tpu'. Use cpu, cuda"),
+        ("multitalk", EngineOptions(TINY, device="cuda:"), "no device 'cuda:'"),
+        ("multitalk", EngineOptions(TINY, device="cpu\n"), "no device"),
+    ],
+)
+def test_an_option_that_an_engine_does_not_have_is_refused(
+    name: str, options: EngineOptions, says: str
+) -> None:
+    with pytest.raises(InputError, match=says):
+        select_engine(name, options)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """Makes this machine one with a GPU, packages and weights, or without."""
+
+    def make(gpu: bool = True, packages: bool = True, weights: bool = True) -> None:
+        monkeypatch.setattr(multitalk, "has_gpu", lambda: gpu)
+        found = importlib.util.find_spec("json") if packages else None
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: found)
+        monkeypatch.setenv("PORTRAIT_WEIGHTS", str(tmp_path))
+        if weights:
+            (tmp_path / "multitalk-14b").mkdir()
+            (tmp_path / "multitalk-14b" / multitalk.COMPLETE).touch()
+
+    return make
+
+
+@pytest.mark.parametrize("device", [None, "cuda", "cuda:1"])
+def test_the_trained_model_works_where_everything_is_there(
+    machine: Callable[..., None], device: str | None
+) -> None:
+    machine()
+    assert MultiTalkEngine(EngineOptions(device=device)).availability().ready
+
+
+@pytest.mark.parametrize("device", [None, "cpu"])
+def test_the_tiny_model_works_without_gpu_and_weights(
+    machine: Callable[..., None], device: str | None
+) -> None:
+    machine(gpu=False, weights=False)
+    assert MultiTalkEngine(EngineOptions(TINY, device)).availability().ready
+
+
+@pytest.mark.parametrize(
+    ("options", "missing", "says"),
+    [
+        (EngineOptions(), "gpu", "needs an NVIDIA GPU, and this machine has none"),
+        (EngineOptions(device="cuda"), "gpu", "needs an NVIDIA GPU, and this machine has none"),
+        (EngineOptions(device="cpu"), "", "needs an NVIDIA GPU, and cpu was asked for"),
+        (EngineOptions(), "packages", "not installed. Run make gpu."),
+        (EngineOptions(), "weights", "multitalk-14b holds no complete set"),
+        (EngineOptions(TINY), "packages", "not installed. Run make gpu."),
+        (EngineOptions(TINY, "cuda:1"), "gpu", "cuda:1 was asked for, .* no NVIDIA GPU"),
+    ],
+)
+def test_what_multitalk_lacks_is_said(
+    machine: Callable[..., None], options: EngineOptions, missing: str, says: str
+) -> None:
+    machine(**{missing: False} if missing else {})
+    with pytest.raises(Fault, match=says) as caught:
+        select_engine("multitalk", options)
+    assert caught.value.code == FaultCode.ENGINE_UNAVAILABLE and caught.value.message[-1] == "."
+
+
+def test_what_is_not_asked_for_is_as_in_the_settings(machine: Callable[..., None]) -> None:
+    machine(gpu=False, weights=False)
+    tiny = Settings(model=TINY, device="cpu")
+    assert configured_engine("multitalk", tiny).availability().ready
+    with pytest.raises(Fault, match="cuda was asked for"):
+        configured_engine("multitalk", tiny, EngineOptions(device="cuda"))
+    with pytest.raises(Fault, match="this machine has none"):
+        configured_engine("multitalk", tiny, EngineOptions(model="multitalk-14b"))
+
+
+def test_the_draft_has_no_use_for_the_settings_of_multitalk() -> None:
+    assert configured_engine("draft", Settings(model=TINY, device="cpu")).name == "draft"
+
+
+@dataclass
+class Productions:
+    """Stands in for `inference.multitalk.production`: says what it was made with."""
+
+    made_with: list[tuple[str, str | None, Path | None]] = field(default_factory=list)
+    fails: bool = False
+
+    def __call__(self, model: str, device: str | None, weights: Path | None) -> "Productions":
+        if self.fails:
+            raise RuntimeError("the weights are torn")
+        self.made_with.append((model, device, weights))
+        return self
+
+    def make(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
+        return iter(script(task.plan))
+
+
+@pytest.fixture
+def productions(monkeypatch: pytest.MonkeyPatch) -> Productions:
+    module, made = ModuleType("inference.multitalk.production"), Productions()
+    monkeypatch.setattr(module, "Production", made, raising=False)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return made
+
+
+def test_multitalk_is_loaded_once_and_not_before_there_is_something_to_make(
+    productions: Productions, task: Task
+) -> None:
+    engine = MultiTalkEngine(EngineOptions(TINY, "cpu"))
+    events = engine.generate(task, lambda: False)
+    assert productions.made_with == []
+    first = next(events)
+    assert isinstance(first, Stage) and first.name is StageName.LOADING
+    assert productions.made_with == []  # it is said before it is done
+    assert list(events) == script(task.plan)
+    assert list(engine.generate(task, lambda: False)) == [first, *script(task.plan)]
+    assert productions.made_with == [(TINY, "cpu", None)]
+
+
+def test_the_trained_model_is_given_its_weights(
+    productions: Productions, task: Task, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PORTRAIT_WEIGHTS", str(tmp_path))
+    list(MultiTalkEngine(EngineOptions()).generate(task, lambda: False))
+    assert productions.made_with == [("multitalk-14b", None, tmp_path / "multitalk-14b")]
+
+
+def test_what_goes_wrong_while_loading_is_told_and_may_go_well_the_next_time(
+    productions: Productions, task: Task
+) -> None:
+    engine = MultiTalkEngine(EngineOptions(TINY))
+    productions.fails = True
+    events = list(engine.generate(task, lambda: False))
+    check_order(events)
+    assert isinstance(events[-1], Failed) and "the weights are torn" in events[-1].details
+    productions.fails = False
+    assert isinstance(list(engine.generate(task, lambda: False))[-1], Finished)

@@ -24,9 +24,10 @@ LAYERS: list[set[str]] = [
         "inference.settings",
         "inference.output",
     },
-    {"inference.media", "inference.intake"},
-    {"inference.draft"},
+    {"inference.media", "inference.intake", "inference.models"},
+    {"inference.draft", "inference.multitalk"},
     {"inference.engines", "inference.doctor"},
+    {"inference.verify"},
     {
         "inference.lock",
         "inference.history",
@@ -39,6 +40,8 @@ LAYERS: list[set[str]] = [
     {"ui"},
     {"app"},
 ]
+# Rooms of one layer that know nothing of each other.
+STRANGERS = [("inference.draft", "inference.multitalk"), ("inference.media", "inference.models")]
 SOURCES = sorted(
     path.relative_to(ROOT)
     for room in ("presets", "weights", "inference", "ui")
@@ -82,12 +85,25 @@ def test_imports_run_one_way(path: Path) -> None:
     assert not backwards
 
 
+@pytest.mark.parametrize(("one", "other"), [*STRANGERS, *(pair[::-1] for pair in STRANGERS)])
+def test_neighbours_stay_apart(one: str, other: str) -> None:
+    found = {
+        name
+        for path in SOURCES
+        if f"{module_name(path)}.".startswith(f"{one}.")
+        for name in imports(path)
+    }
+    assert not [name for name in found if f"{name}.".startswith(f"{other}.")]
+
+
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
         ("presets.quality", {"numpy", "pydantic", "gradio", "inference"}),
+        ("presets.models", {"numpy", "pydantic", "gradio", "inference"}),
         ("inference.plan", {"numpy", "PIL", "av", "cv2", "scipy", "gradio"}),
         ("inference.engines.select", {"av", "cv2", "scipy", "torch", "gradio", "modal"}),
+        ("inference.engines.multitalk", {"numpy", "av", "cv2", "torch", "diffusers", "gradio"}),
         ("inference.worker", {"av", "cv2", "scipy", "torch", "gradio", "modal"}),
         ("ui.server", {"torch", "cv2", "scipy", "av", "modal", "diffusers", "transformers"}),
         ("app", {"torch", "cv2", "scipy", "av", "modal", "gradio", "diffusers", "transformers"}),

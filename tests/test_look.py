@@ -129,7 +129,15 @@ def test_prices_are_those_of_the_qualities_that_cost_something(look: Look, desks
 def test_whether_final_videos_can_be_made_is_what_their_engine_says(
     look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("inference.engines.multitalk.has_gpu", lambda: False)
     without = look.at(ME).gpu
     assert not without.ready and without.reason.endswith(".")
-    monkeypatch.setattr(look_module, "select_engine", lambda name: ScriptedEngine())
+    monkeypatch.setattr(look_module, "configured_engine", lambda *asked: ScriptedEngine())
+    assert look.at(ME).gpu == Availability(True)
+
+
+def test_a_model_for_any_machine_makes_final_videos_anywhere(
+    settings: Settings, jobs: Jobs, desks: Desks
+) -> None:
+    look = Look(replace(settings, model="multitalk-tiny", device="cpu"), jobs, desks)
     assert look.at(ME).gpu == Availability(True)

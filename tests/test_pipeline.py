@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 from scipy.signal import butter, sosfiltfilt
 
 from inference.draft.speech import LEAD_S
+from inference.engines.base import EngineOptions
 from inference.engines.draft import DraftEngine
 from inference.errors import InputCode
 from inference.events import Failed, Finished, Result
@@ -61,7 +62,7 @@ def make(folder: Path, image: Path, *voices: Path, **choices: object) -> Made:
     picture, recordings = take_in(folder, image, voices)
     request = Request(picture, recordings, **choices)  # type: ignore[arg-type]
     task = Task(request, make_plan(request, 120), folder)
-    last = list(DraftEngine().generate(task, lambda: False))[-1]
+    last = list(DraftEngine(EngineOptions()).generate(task, lambda: False))[-1]
     assert isinstance(last, Finished), last
     return Made(task, last.result)
 
@@ -174,6 +175,6 @@ def test_without_a_face_it_refuses_kindly(tmp_path: Path) -> None:
     picture, recordings = take_in(tmp_path / "made", tmp_path / "plain.png", [VOICE_B])
     request = Request(picture, recordings)
     task = Task(request, make_plan(request, 120), tmp_path / "made")
-    last = list(DraftEngine().generate(task, lambda: False))[-1]
+    last = list(DraftEngine(EngineOptions()).generate(task, lambda: False))[-1]
     assert isinstance(last, Failed) and last.code == InputCode.NO_FACE
     assert "No face was found" in last.message

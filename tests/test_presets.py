@@ -2,6 +2,7 @@
 
 import pytest
 
+from presets.models import DEFAULT_MODEL, DEVICE, MODELS
 from presets.quality import PRESETS
 from presets.schema import EngineFamily, Preset
 
@@ -17,4 +18,15 @@ def test_there_is_a_draft_and_three_qualities_for_the_gpu() -> None:
 @pytest.mark.parametrize("overlap", [1, 24, 45])
 def test_an_overlap_off_the_grid_is_refused(overlap: int) -> None:
     with pytest.raises(ValueError, match="overlap"):
-        Preset("x", "X", EngineFamily.DRAFT, 0, 1, overlap, 1.0, 1.0)
+        Preset("x", "X", EngineFamily.DRAFT, None, overlap, 1.0, 1.0)
+
+
+def test_there_is_a_model_for_people_and_one_for_any_machine() -> None:
+    assert [name for name, model in MODELS.items() if model.trained] == [DEFAULT_MODEL]
+    assert not MODELS["multitalk-tiny"].trained
+    assert all(name == model.name and model.title for name, model in MODELS.items())
+
+
+def test_a_device_is_named_in_full() -> None:
+    assert all(map(DEVICE.fullmatch, ("cpu", "cuda", "cuda:0", "cuda:12")))
+    assert not any(map(DEVICE.fullmatch, ("", "gpu", "cuda:", "cuda:x", "CPU", "cuda:1\n")))

@@ -16,6 +16,8 @@ def test_the_defaults() -> None:
     assert settings.longest_s(EngineFamily.MULTITALK) == 40
     limits = (settings.running, settings.queue, settings.queue_per_person, settings.keep_days)
     assert limits == (1, 50, 5, 7)
+    assert settings.weights == ROOT / "weights/files"
+    assert (settings.model, settings.device) == (None, None)
 
 
 def test_what_is_set_counts(tmp_path: Path) -> None:
@@ -25,6 +27,28 @@ def test_what_is_set_counts(tmp_path: Path) -> None:
     settings = load_settings({f"PORTRAIT_{name}": value for name, value in numbers.items()})
     limits = (settings.running, settings.queue, settings.queue_per_person, settings.keep_days)
     assert limits == (2, 9, 3, 30)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda", "cuda:1"])
+def test_a_model_its_device_and_its_weights_can_be_set(tmp_path: Path, device: str) -> None:
+    values = {"WEIGHTS": str(tmp_path), "MODEL": "multitalk-tiny", "DEVICE": device}
+    settings = load_settings({f"PORTRAIT_{name}": value for name, value in values.items()})
+    assert (settings.weights, settings.model) == (tmp_path, "multitalk-tiny")
+    assert settings.device == device
+
+
+def test_what_is_set_to_nothing_is_not_set() -> None:
+    names = ("DATA", "WEIGHTS", "MODEL", "DEVICE", "QUEUE")
+    assert load_settings({f"PORTRAIT_{name}": "" for name in names}) == load_settings({})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("MODEL", "huge"), ("DEVICE", "gpu"), ("DEVICE", "cuda:"), ("DEVICE", "cpu ")],
+)
+def test_a_wrong_name_is_named(name: str, value: str) -> None:
+    with pytest.raises(InputError, match=f"PORTRAIT_{name} is '{value}'. Set it to .*\\.$"):
+        load_settings({f"PORTRAIT_{name}": value})
 
 
 @pytest.mark.parametrize("value", ["soon", "-3", "0", "601", "nan"])

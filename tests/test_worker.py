@@ -17,7 +17,7 @@ from inference.events import Cancelled, Event, Failed, Finished, Stage, StageNam
 from inference.intake import take_in
 from inference.plan import make_plan
 from inference.request import Trim
-from inference.settings import ROOT
+from inference.settings import ROOT, Settings
 from inference.task import Task, growing_name
 from inference.worker import STARTING
 from tests.fakes import ScriptedEngine, result, script
@@ -174,6 +174,35 @@ def test_what_is_known_is_not_told_again(task: Task) -> None:
     assert later[0] == STARTING
     assert [event.index for event in later if isinstance(event, Window)] == [1]
     assert {event.window for event in later if isinstance(event, Step)} == {1}
+
+
+def test_a_final_video_is_made_with_the_model_of_this_servers_settings(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    final = replace(task, plan=replace(task.plan, quality="fast"))
+    final.save()
+    asked: list[tuple[str, str | None, str | None]] = []
+
+    def configured(name: str, settings: Settings) -> ScriptedEngine:
+        asked.append((name, settings.model, settings.device))
+        return ScriptedEngine()
+
+    monkeypatch.setattr(worker, "configured_engine", configured)
+    monkeypatch.setenv("PORTRAIT_MODEL", "multitalk-tiny")
+    monkeypatch.setenv("PORTRAIT_DEVICE", "cpu")
+    assert isinstance(worker.run(final.folder), Finished)
+    assert asked == [("multitalk", "multitalk-tiny", "cpu")]
+
+
+def test_an_engine_that_is_not_ready_ends_in_its_own_sentence(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace(task, plan=replace(task.plan, quality="fast")).save()
+    monkeypatch.setattr("inference.engines.multitalk.has_gpu", lambda: False)
+    monkeypatch.delenv("PORTRAIT_MODEL", raising=False)
+    last = worker.run(task.folder)
+    assert isinstance(last, Failed)
+    assert last.code == "engine_unavailable" and "NVIDIA GPU" in last.message
 
 
 def worker_command(task: Task) -> list[str]:

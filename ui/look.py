@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from inference import history
 from inference.engines.base import Availability
-from inference.engines.select import select_engine
+from inference.engines.select import configured_engine
 from inference.errors import InputCode, InputError, PortraitError, no_face
 from inference.jobs import Jobs, State
 from inference.plan import Estimate, Plan, make_plan
@@ -69,7 +69,7 @@ class Look:
             job=job,
             before=self._shown(owner, desk.before, now),
             problem=problem or standing,
-            gpu=gpu(),
+            gpu=gpu(self._settings),
             longest_s=self.longest_s,
             keep_days=self._settings.keep_days,
             count=len(owned),
@@ -161,12 +161,17 @@ def _finals(desk: Desk) -> dict[str, Estimate]:
     return estimates
 
 
-def gpu() -> Availability:
-    """Whether final videos can be made here."""
+def gpu(settings: Settings) -> Availability:
+    """Whether final videos can be made here.
+
+    Cheap, for it is asked at each action: the engine only looks whether some files are there. Why
+    it is not ready concerns whoever runs the server, whom `doctor` tells.
+    """
     try:
-        return select_engine(EngineFamily.MULTITALK).availability()
+        configured_engine(EngineFamily.MULTITALK, settings)
     except PortraitError:
         return Availability(False, text.NO_GPU)
+    return Availability(True)
 
 
 def _phase(desk: Desk, job: JobShown | None, is_final: bool, plan: Plan | None) -> Phase:

@@ -1,46 +1,31 @@
 """From a task to a draft: listen, look, draw frame by frame, join. Yields the engine's events."""
 
-import json
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from inference.draft.animate import Performer
 from inference.draft.mark import DraftMark
 from inference.draft.speech import MouthCurves, analyse
 from inference.errors import no_face
-from inference.events import (
-    Cancelled,
-    Event,
-    Finished,
-    Frame,
-    Result,
-    Stage,
-    StageName,
-    Step,
-    Window,
-)
-from inference.media.audio import read_mono, write_sound
+from inference.events import Event, Stage, StageName, Step
+from inference.media.assembly import Stopped, assemble, mix_voices, save_preview
+from inference.media.audio import read_mono
 from inference.media.faces import landmarks
 from inference.media.image import render_crop
-from inference.media.video import SegmentWriter, join
-from inference.task import PICTURE, PREVIEW, RESULT, SOUND, Task, segment_name, voice_name
-from inference.timing import FPS, SAMPLES_PER_FRAME, spans
+from inference.media.video import SegmentWriter
+from inference.task import PICTURE, SOUND, Task, segment_name, voice_name
+from inference.timing import SAMPLES_PER_FRAME, spans
 
 logger = logging.getLogger(__name__)
 
 ENGINE_NAME = "draft"
 _STEP_FRAMES = 5  # frames between two Step events
 _PREVIEW_FRAMES = 15  # frames between two previews
-
-
-class _Stopped(Exception):
-    """The person cancelled in the middle of a window."""
 
 
 class _Pace:
@@ -102,98 +87,36 @@ def draw(task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
     yield Stage(StageName.LOOKING, "Looking at the picture")
     scene = Scene(task, curves)
     yield Stage(StageName.DRAWING, "Drawing the draft")
-    pace, kept = _Pace(task.plan.frames), 0
-    for index in range(len(task.plan.windows)):
-        try:
-            if not (task.folder / segment_name(index)).exists():
-                yield from _draw_window(task, scene, index, pace, cancelled)
-        except _Stopped:
-            if kept:
-                _join(task, index, kept)
-            yield Cancelled(kept, RESULT if kept else None)
-            return
-        kept = task.plan.new_frames(index).stop
-        yield Window(index, segment_name(index), kept)
-    yield Stage(StageName.FINISHING, "Adding the sound")
-    _join(task, len(task.plan.windows), kept)
-    yield Finished(_result(task, time.monotonic() - started))
+    pace = _Pace(task.plan.frames)
+    make_window = partial(_draw_window, task, scene, pace, cancelled)
+    yield from assemble(task, ENGINE_NAME, make_window, started)
 
 
 def _listen(task: Task) -> list[MouthCurves]:
     """Writes the finished sound; returns one set of curves for each recording."""
-    plan = task.plan
-    samples = plan.frames * SAMPLES_PER_FRAME
-    placed = spans(task.request)
-    voices = [task.path(voice_name(index)) for index in range(len(placed))]
-    write_sound(voices, placed, samples, task.path(SOUND))
+    mix_voices(task, task.path(SOUND))
+    frames = task.plan.frames
+    samples = frames * SAMPLES_PER_FRAME
     return [
-        analyse(read_mono(voice, span, samples), plan.frames)
-        for voice, span in zip(voices, placed, strict=True)
+        analyse(read_mono(task.path(voice_name(index)), span, samples), frames)
+        for index, span in enumerate(spans(task.request))
     ]
 
 
 def _draw_window(
-    task: Task, scene: Scene, index: int, pace: _Pace, cancelled: Callable[[], bool]
+    task: Task, scene: Scene, pace: _Pace, cancelled: Callable[[], bool], index: int
 ) -> Iterator[Event]:
-    """Draws the window's new frames into its segment. Raises _Stopped when cancelled."""
+    """Draws the window's new frames into its segment. Raises Stopped when cancelled."""
     frames, plan = task.plan.new_frames(index), task.plan
     segment = task.path(segment_name(index))
     with SegmentWriter(segment, plan.width, plan.height) as writer:
         for done, number in enumerate(frames, start=1):
             if cancelled():
-                raise _Stopped
+                raise Stopped
             frame = scene.frame(number)
             writer.write(frame)
             left_s = pace.left_s(number)
             if number % _PREVIEW_FRAMES == 0:
-                yield _preview(task, frame)
+                yield save_preview(task, frame)
             if done % _STEP_FRAMES == 0 or done == len(frames):
                 yield Step(done, len(frames), index, len(plan.windows), left_s)
-
-
-def _preview(task: Task, frame: NDArray[np.uint8]) -> Frame:
-    """Replaces the preview in one move, so that a reader never sees half of one."""
-    target = task.path(PREVIEW)
-    part = target.with_suffix(".part")
-    Image.fromarray(frame).save(part, "JPEG", quality=80)
-    os.replace(part, target)
-    return Frame(PREVIEW)
-
-
-def _join(task: Task, segments: int, frames: int) -> None:
-    paths = [task.folder / segment_name(index) for index in range(segments)]
-    join(paths, task.folder / SOUND, frames, task.path(RESULT), _metadata(task))
-
-
-def _metadata(task: Task) -> dict[str, str]:
-    request, plan = task.request, task.plan
-    settings = {
-        "ai_generated": True,
-        "engine": ENGINE_NAME,
-        "quality": plan.quality,
-        "seed": plan.seed,
-        "shape": plan.shape,
-        "frames": plan.frames,
-        "crop": [plan.crop.left, plan.crop.top, plan.crop.width],
-        "speaking": request.speaking,
-        "prompt": request.prompt,
-    }
-    return {
-        "title": "Talking Portrait",
-        "description": "AI-generated video: a still picture animated to a recording.",
-        "comment": json.dumps(settings),
-    }
-
-
-def _result(task: Task, seconds: float) -> Result:
-    plan = task.plan
-    return Result(
-        path=RESULT,
-        frames=plan.frames,
-        duration_s=plan.duration_s,
-        width=plan.width,
-        height=plan.height,
-        fps=FPS,
-        engine=ENGINE_NAME,
-        seconds=round(seconds, 2),
-    )

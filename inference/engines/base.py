@@ -19,6 +19,17 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class EngineOptions:
+    """What may be asked of an engine; None: its own choice.
+
+    `model` is a name of `presets.models`; `device` is cpu, cuda or cuda:N.
+    """
+
+    model: str | None = None
+    device: str | None = None
+
+
+@dataclass(frozen=True)
 class Availability:
     """Whether an engine can work here and now; `reason` is one sentence when it can't."""
 

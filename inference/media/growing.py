@@ -8,10 +8,9 @@ import time
 from pathlib import Path
 
 from inference.events import Window
-from inference.media.audio import write_sound
+from inference.media.assembly import mix_voices
 from inference.media.video import encode_sound, join_encoded
-from inference.task import SOUND, Task, growing_name, segment_name, voice_name
-from inference.timing import SAMPLES_PER_FRAME, spans
+from inference.task import SOUND, Task, growing_name, segment_name
 
 _FOLDER = "growing"
 _SOUND, _MIXED = f"{_FOLDER}/sound.mp4", f"{_FOLDER}/sound.wav"
@@ -57,10 +56,8 @@ class GrowingFilm:
 
     def _whole_sound(self) -> Path:
         """The finished sound, made of the voices where the engine has not left it."""
-        task, finished = self._task, self._task.folder / SOUND
+        finished, mixed = self._task.folder / SOUND, self._task.path(_MIXED)
         if finished.exists():
             return finished
-        placed, mixed = spans(task.request), task.path(_MIXED)
-        voices = [task.folder / voice_name(index) for index in range(len(placed))]
-        write_sound(voices, placed, task.plan.frames * SAMPLES_PER_FRAME, mixed)
+        mix_voices(self._task, mixed)
         return mixed

@@ -112,7 +112,7 @@ MODELS: dict[str, ModelSpec] = {
             out_dim=16,
             num_heads=2,
             num_layers=2,
-            text_len=64,
+            text_len=512,
             text_dim=32,
             clip_dim=32,
             audio_window=5,
@@ -124,7 +124,15 @@ MODELS: dict[str, ModelSpec] = {
             context_tokens=4,
             eps=1e-6,
         ),
-        video=dict(base_dim=4, num_res_blocks=1),
+        video=dict(
+            base_dim=4,
+            num_res_blocks=0,
+            dim_mult=[1, 1, 1],
+            temperal_downsample=[True, True],
+            patch_size=2,  # at full resolution nothing but pixels: convolutions there take minutes
+            in_channels=12,
+            out_channels=12,
+        ),
         image=dict(
             hidden_size=32,
             intermediate_size=64,

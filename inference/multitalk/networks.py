@@ -56,7 +56,9 @@ def load(model: str, folder: Path | None, device: torch.device, lora: str | None
 
 def _moved(networks: Networks, device: torch.device) -> Networks:
     for name, dtype in _dtypes(device).items():
-        getattr(networks, name).to(device, dtype)
+        network = getattr(networks, name).to(device)
+        if dtype is not torch.float32:  # what it is already; the autoencoder warns of being cast
+            network.to(dtype)
     return networks
 
 

@@ -91,7 +91,9 @@ class Production:
         frame = render_crop(task.path(PICTURE), plan.picture, plan.crop, plan.width, plan.height)
         picture = covered(Image.fromarray(frame), plan.width, plan.height).to(self._device)
         texts = [task.request.prompt or DEFAULTS[speakers], NEGATIVE]
-        prompt, negative = text_features(loaded.networks.text, loaded.tokenizer, texts)
+        networks = loaded.networks
+        longest = networks.transformer.params.text_len
+        prompt, negative = text_features(networks.text, loaded.tokenizer, texts, longest)
         masks = None if speakers == 1 else speaker_masks(_people(task), plan.width, plan.height)
         scene = Scene(picture, prompt, negative, voices, masks)
         for name, tensor in vars(scene).items():

@@ -10,8 +10,6 @@ from torch import Tensor
 
 from inference.models.encoders import TextEncoder
 
-LONGEST = 512  # tokens, the end among them
-
 # What the model was taught to keep away from, published with it.
 NEGATIVE = (
     "bright tones, overexposed, static, blurred details, subtitles, style, works, paintings, "
@@ -46,13 +44,15 @@ def cleaned(text: str) -> str:
     return " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split())
 
 
-def text_features(encoder: TextEncoder, tokenizer: Tokenizer, texts: Sequence[str]) -> list[Tensor]:
-    """Each text's features (n, c), n being its tokens, at most `LONGEST`."""
+def text_features(
+    encoder: TextEncoder, tokenizer: Tokenizer, texts: Sequence[str], longest: int
+) -> list[Tensor]:
+    """Each text's features (n, c), n being its tokens; what goes over `longest` is left out."""
     tokens = tokenizer(
         [cleaned(text) for text in texts],
         padding=True,
         truncation=True,
-        max_length=LONGEST,
+        max_length=longest,
         return_tensors="pt",
     )
     device = next(encoder.parameters()).device

@@ -1,0 +1,105 @@
+"""The MultiTalk engine: this machine's NVIDIA GPU; its tiny model also any CPU.
+
+Light on purpose: the page asks whether final videos can be made here, so torch and what stands on
+it are looked for, but loaded only once there is something to make.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from inference.engines.base import Availability, EngineOptions, guarded
+from inference.errors import InputCode, InputError
+from inference.events import Event, Stage, StageName
+from inference.settings import load_settings
+from inference.task import Task
+from presets.models import DEFAULT_MODEL, DEVICE, MODELS, Model
+
+COMPLETE = "complete.json"  # written last into a folder of weights
+_PACKAGES = ("torch", "diffusers", "transformers")
+_DRIVER = Path("/proc/driver/nvidia/version")
+_WSL_DRIVER = Path("/usr/lib/wsl/lib/libcuda.so.1")  # Windows' driver, seen from its Linux
+
+
+class Production(Protocol):
+    """What makes the videos, with the model in its memory; see `inference.multitalk.production`."""
+
+    def make(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]: ...
+
+
+class MultiTalkEngine:
+    """Makes videos with a model of `presets.models`; see `inference.multitalk`.
+
+    Raises InputError when there is no such model or device.
+    """
+
+    name = "multitalk"
+
+    def __init__(self, options: EngineOptions) -> None:
+        self._model = _find_model(options.model or DEFAULT_MODEL)
+        self._device = options.device
+        if self._device and not DEVICE.fullmatch(self._device):
+            message = f"There is no device {self._device!r}. Use cpu, cuda, or cuda:1 and so on."
+            raise InputError(InputCode.BAD_OPTION, message)
+        self._weights = load_settings().weights / self._model.name if self._model.trained else None
+        self._production: Production | None = None
+
+    def availability(self) -> Availability:
+        reason = self._needs_gpu() or _needs_packages() or self._needs_weights()
+        return Availability(not reason, reason)
+
+    def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
+        return guarded(self._make(task, cancelled))
+
+    def _make(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
+        """Loading is part of it, so that what goes wrong there is told like the rest."""
+        yield Stage(StageName.LOADING, "Loading MultiTalk")
+        if self._production is None:  # the next task finds the model loaded
+            module = importlib.import_module("inference.multitalk.production")
+            self._production = module.Production(self._model.name, self._device, self._weights)
+        yield from self._production.make(task, cancelled)
+
+    def _needs_gpu(self) -> str:
+        """What is missing of a GPU, in one sentence. Asked first: without one, installing torch or
+        fetching weights leads nowhere."""
+        on_cpu = self._device == "cpu"
+        if self._model.trained and not has_gpu():
+            return "MultiTalk needs an NVIDIA GPU, and this machine has none. Use --quality draft."
+        if self._model.trained and on_cpu:
+            return "MultiTalk needs an NVIDIA GPU, and cpu was asked for. Use the device cuda."
+        if self._device and not on_cpu and not has_gpu():
+            return (
+                f"The device {self._device} was asked for, and this machine has no NVIDIA GPU. "
+                "Use the device cpu."
+            )
+        return ""
+
+    def _needs_weights(self) -> str:
+        if self._weights is None or (self._weights / COMPLETE).is_file():
+            return ""
+        return (
+            f"The MultiTalk weights are not on this machine: {self._weights} holds no complete "
+            "set. Set PORTRAIT_WEIGHTS to the folder they are in, or use --quality draft."
+        )
+
+
+def has_gpu() -> bool:
+    """Whether this machine has an NVIDIA GPU, as far as its files tell."""
+    # a container sees its GPUs under their numbers on the host, so not always as nvidia0
+    devices = Path("/dev").glob("nvidia[0-9]*")
+    return _DRIVER.exists() or _WSL_DRIVER.exists() or any(devices)
+
+
+def _find_model(name: str) -> Model:
+    if name not in MODELS:
+        message = f"There is no model {name!r}. Use one of {', '.join(MODELS)}."
+        raise InputError(InputCode.BAD_OPTION, message)
+    return MODELS[name]
+
+
+def _needs_packages() -> str:
+    if all(importlib.util.find_spec(package) for package in _PACKAGES):
+        return ""
+    return "MultiTalk needs torch and its companions, which are not installed. Run make gpu."

@@ -1,0 +1,71 @@
+"""Options become what they say, or a sentence on how to write them."""
+
+import pytest
+
+from inference.errors import InputError
+from inference.request import CropChoice, Shape, Speaking, Trim
+from ui.arguments import EngineChoice, engine_name, quality_for, request_fields
+
+
+def test_what_is_not_given_is_left_to_the_plan() -> None:
+    fields = request_fields(Speaking.IN_TURN, Shape.SQUARE, None, None, "draft")
+    assert fields == {
+        "speaking": Speaking.IN_TURN,
+        "shape": Shape.SQUARE,
+        "trim": None,
+        "crop": None,
+        "quality": "draft",
+    }
+
+
+def test_a_part_and_a_crop_are_read() -> None:
+    fields = request_fields(Speaking.TOGETHER, Shape.SQUARE, "1.5-4", "-10,0,895.6", "best")
+    assert (fields["trim"], fields["crop"]) == (Trim(1.5, 4), CropChoice(-10, 0, 896))
+
+
+@pytest.mark.parametrize(
+    ("trim", "crop", "says"),
+    [
+        ("soon", None, "--trim 'soon' is not understood. Write it like --trim 0-40."),
+        ("0-inf", None, "--trim '0-inf' is not understood"),
+        ("4-1", None, "The part 4-1 is empty"),
+        (None, "1,2", "--crop '1,2' is not understood. Write it like --crop 0,0,896."),
+        (None, "1,2,nan", "--crop '1,2,nan' is not understood"),
+    ],
+)
+def test_what_is_not_understood_is_quoted(trim: str | None, crop: str | None, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        request_fields(Speaking.TOGETHER, Shape.SQUARE, trim, crop, "draft")
+
+
+@pytest.mark.parametrize(
+    ("choice", "given", "quality", "engine"),
+    [
+        ("auto", None, "draft", "draft"),
+        ("auto", "draft", "draft", "draft"),
+        ("auto", "best", "best", "multitalk"),
+        ("draft", None, "draft", "draft"),
+        ("multitalk", None, "balanced", "multitalk"),
+        ("multitalk", "fast", "fast", "multitalk"),
+        ("modal", None, "balanced", "modal"),
+        ("modal", "best", "best", "modal"),
+    ],
+)
+def test_quality_and_engine_follow_from_each_other(
+    choice: str, given: str | None, quality: str, engine: str
+) -> None:
+    assert quality_for(EngineChoice(choice), given) == quality
+    assert engine_name(EngineChoice(choice), quality) == engine
+
+
+@pytest.mark.parametrize(
+    ("choice", "quality"), [("draft", "best"), ("multitalk", "draft"), ("modal", "draft")]
+)
+def test_an_engine_that_does_not_make_the_quality_is_refused(choice: str, quality: str) -> None:
+    with pytest.raises(InputError, match=f"The {choice} engine does not make quality {quality}"):
+        engine_name(EngineChoice(choice), quality)
+
+
+def test_a_quality_that_is_not_there_is_refused() -> None:
+    with pytest.raises(InputError, match="no quality 'superb'"):
+        engine_name(EngineChoice.AUTO, "superb")
