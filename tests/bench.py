@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 
 from inference.media.video import SegmentWriter
+from tests import bench_transformer
 from tests.crowd import Session, action_s, crowd
 from tests.media import ASTRONAUT, DRAWN_PAIR, ROOT, VOICE_A, VOICE_B
 from tests.servers import serving
@@ -131,6 +132,7 @@ def main() -> None:
         print(f"\n120 s costs {peaks[2] - peaks[0]:.0f} MB more than 20 s (one face), ", end="")
         print(f"{peaks[3] - peaks[1]:.0f} MB more (two faces).")
         page(folder / "data")
+    bench_transformer.main()
 
 
 if __name__ == "__main__":

@@ -102,15 +102,19 @@ class Block(nn.Module):
         shift1, scale1, gate1, shift2, scale2, gate2 = (
             self.modulation.float() + time.blocks
         ).chunk(6, 1)
-        attention, a = self.self_attn, modulated(self.norm1(x), shift1, scale1)
-        q = rotate(attention.query(a), given.turn)
-        k, v = attention.keys_values(a)
-        k = rotate(k, given.turn)
-        positions = None if given.masks is None else positions_of(q, k, given.masks)
-        x = gated(x, attention.out(attend(q, k, v)), gate1)
+        a, positions = self.attention(modulated(self.norm1(x), shift1, scale1), given)
+        x = gated(x, a, gate1)
         x = x + self.cross_attn(self.norm3(x), given.text[index], given.image[index])
         x = x + self.audio_cross_attn(self.norm_x(x), given.audio[index], positions)
         return gated(x, self.ffn(modulated(self.norm2(x), shift2, scale2)), gate2)
+
+    def attention(self, a: Tensor, given: Conditioning) -> tuple[Tensor, Tensor | None]:
+        """Of all tokens to all; and where each is on the speakers' axis, if two are told apart."""
+        q = rotate(self.self_attn.query(a), given.turn)
+        k, v = self.self_attn.keys_values(a)
+        k = rotate(k, given.turn)
+        positions = None if given.masks is None else positions_of(q, k, given.masks)
+        return self.self_attn.out(attend(q, k, v)), positions
 
 
 class Head(nn.Module):
@@ -214,8 +218,12 @@ class Transformer(nn.Module):
 
     def tokens(self, latents: Tensor, known: Tensor) -> Tensor:
         """The residual stream before the first block, (1, l, c)."""
-        x: Tensor = self.patch_embedding(torch.cat([latents, known]).unsqueeze(0).to(self.dtype))
-        return rearrange(x, "1 c t h w -> 1 (t h w) c")
+        pt, ph, pw = self.params.patch_size
+        x = torch.cat([latents, known]).to(self.dtype)
+        order = "c (t pt) (h ph) (w pw) -> 1 (t h w) (c pt ph pw)"
+        x = rearrange(x, order, pt=pt, ph=ph, pw=pw)
+        embed = self.patch_embedding  # its patches don't overlap: as a linear layer it is faster
+        return linear(x, embed.weight.flatten(1), embed.bias)
 
     def run_blocks(self, x: Tensor, time: Time, given: Conditioning) -> Tensor:
         for index, block in enumerate(self.blocks):
