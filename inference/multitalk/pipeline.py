@@ -14,12 +14,14 @@ from inference.models.encoders import VideoCoder
 from inference.models.transformer import Conditioning, Time, Transformer
 from inference.multitalk.colour import matched
 from inference.multitalk.guidance import Branch, Guidance, Projection
+from inference.multitalk.picture import LATENT_PX, TOKEN_LATENTS
 from inference.multitalk.sampling import Denoised, Motion, sample
 from inference.multitalk.schedule import timesteps
 from inference.multitalk.step_cache import StepCache, computed_steps
 from presets.schema import Sampling
 
 _LATENT_FRAMES = 4  # video frames in each latent but the first, which is one
+_TOKEN_PX = LATENT_PX * TOKEN_LATENTS  # of the picture that a token is wide and high
 _MASK_CHANNELS = _LATENT_FRAMES  # of `known`, before its latents: one for each of these frames
 
 
@@ -80,10 +82,12 @@ class Pipeline:
     ) -> Iterator[Denoised]:
         """The latents of a window after each step, the last of them without noise.
 
-        `start` is the window's first frame in the video, `frames` is 4k+1. `before_pass` is called
-        before each run of the transformer and ends the work by raising.
+        `start` is the window's first frame in the video. `before_pass` is called before each run
+        of the transformer and ends the work by raising. Raises ValueError unless `frames` is 4k+1,
+        more than are shown, and the picture's sides are multiples of 16.
         """
         shown = scene.picture.unsqueeze(1) if carried.motion is None else carried.motion
+        _require_grid(shown, frames)
         known = self.known(shown, frames)
         sampling = settings.sampling
         levels = timesteps(sampling.steps, sampling.shift)
@@ -139,6 +143,14 @@ class Pipeline:
             b: Conditioning(text[b.prompt], image, audio[b.voice][0], turn, audio[b.voice][1])
             for b in branches
         }
+
+
+def _require_grid(shown: Tensor, frames: int) -> None:
+    _, count, height, width = shown.shape
+    if frames % _LATENT_FRAMES != 1 or count % _LATENT_FRAMES != 1 or count >= frames:
+        raise ValueError(f"{frames} frames, {count} of them shown: both are to be 4k+1")
+    if height % _TOKEN_PX or width % _TOKEN_PX:
+        raise ValueError(f"{width} x {height} pixels are no multiples of {_TOKEN_PX}")
 
 
 def _draw(known: Tensor, carried: Carried, levels: int) -> tuple[Tensor, Motion | None]:

@@ -45,6 +45,8 @@ def _scene(case: Case, given: dict[str, Tensor], place: Place) -> Scene:
         features = given[f"audio_full{person + 1}"]
         tail = appended[person] if person < len(appended) else 0
         voices.append(torch.cat([features, features[len(features) - tail :].flip(0)]))
+    longest = max(map(len, voices))  # past its end a voice's last row counts on
+    voices = [torch.cat([v, v[-1:].expand(longest - len(v), -1, -1)]) for v in voices]
     masks = None
     if len(voices) > 1:
         shown = latent_masks(method.people(case, image), image.size, (width, height))
