@@ -35,14 +35,17 @@ from inference.settings import Settings
 from inference.task import Task
 from tests.fakes import ScriptedEngine, script
 from tests.media import ASTRONAUT, VOICE_A
+from tests.small_tasks import shrunk, tiny_engine
 
-ENGINES = ["draft", "scripted"]
+ENGINES = ["draft", "multitalk", "scripted"]
 TINY = "multitalk-tiny"
 
 
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Engine:
-    return ScriptedEngine() if request.param == "scripted" else select_engine(request.param)
+    if request.param == "scripted":
+        return ScriptedEngine()
+    return tiny_engine() if request.param == "multitalk" else select_engine(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +58,12 @@ def taken_in(tmp_path_factory: pytest.TempPathFactory) -> Task:
 
 
 @pytest.fixture
-def two_windows(taken_in: Task, tmp_path: Path) -> Task:
+def two_windows(taken_in: Task, engine: Engine, tmp_path: Path) -> Task:
     shutil.copytree(taken_in.folder, tmp_path, dirs_exist_ok=True)
-    return replace(taken_in, folder=tmp_path)
+    if engine.name != "multitalk":
+        return replace(taken_in, folder=tmp_path)
+    request = replace(taken_in.request, quality="fast", steps=1)
+    return Task(request, shrunk(make_plan(request, 40)), tmp_path)
 
 
 def frames_of(path: Path) -> int:

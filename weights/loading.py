@@ -4,28 +4,32 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 _SHOWN = 5  # names of each kind of fault
 
 
 class MisfitError(Exception):
-    """Some tensors are missing, unexpected or misshapen; the message names the first of each."""
+    """A file is damaged, or tensors are missing, unexpected or misshapen; the message says which."""
 
 
 def read_folder(path: Path, device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:
     """All tensors of the safetensors files in a folder, or of the one file `path`.
 
-    Each goes to `device` and `dtype` before the next is read. Raises OSError when there is none.
+    Each goes to `device` and `dtype` before the next is read. Raises OSError when there is none,
+    MisfitError when one is damaged.
     """
     files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
     if not files:
         raise FileNotFoundError(f"no .safetensors file in {path}")
     tensors: dict[str, Tensor] = {}
     for file in files:
-        with safe_open(file, framework="pt", device=str(device)) as opened:
-            tensors |= {name: opened.get_tensor(name).to(dtype) for name in opened.keys()}
+        try:
+            with safe_open(file, framework="pt", device=str(device)) as opened:
+                tensors |= {name: opened.get_tensor(name).to(dtype) for name in opened.keys()}
+        except SafetensorError as error:
+            raise MisfitError(f"{file.name} is damaged: {error}") from error
     return tensors
 
 

@@ -42,7 +42,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Settings:
+class Recipe:
     """How windows are sampled. `colour` is how far colours are matched, 0 to 1."""
 
     sampling: Sampling
@@ -74,7 +74,7 @@ class Pipeline:
     def denoise(
         self,
         scene: Scene,
-        settings: Settings,
+        recipe: Recipe,
         start: int,
         frames: int,
         carried: Carried,
@@ -89,10 +89,10 @@ class Pipeline:
         shown = scene.picture.unsqueeze(1) if carried.motion is None else carried.motion
         _require_grid(shown, frames)
         known = self.known(shown, frames)
-        sampling = settings.sampling
+        sampling = recipe.sampling
         levels = timesteps(sampling.steps, sampling.shift)
         noise, motion = _draw(known, carried, len(levels))
-        guidance = Guidance(sampling.text_guidance, sampling.audio_guidance, settings.projection)
+        guidance = Guidance(sampling.text_guidance, sampling.audio_guidance, recipe.projection)
         given = self.conditions(scene, guidance.branches, known, shown[:, -1], start, frames)
         times = [self.transformer.time(level) for level in levels[:-1]]
         cache = _step_cache(times, sampling.step_cache)
@@ -107,10 +107,10 @@ class Pipeline:
         yield from sample(velocity, noise, levels, guidance, motion, before_pass)
 
     @torch.inference_mode()
-    def decode(self, scene: Scene, settings: Settings, latents: Tensor) -> Tensor:
+    def decode(self, scene: Scene, recipe: Recipe, latents: Tensor) -> Tensor:
         """The frames (3, f, H, W) of a window's latents, in the picture's colours; those that it
         shares with the window before are the first of them."""
-        return matched(self.coder.to_video(latents), scene.picture, settings.colour)
+        return matched(self.coder.to_video(latents), scene.picture, recipe.colour)
 
     def known(self, shown: Tensor, frames: int) -> Tensor:
         """What is known of a window that starts with the frames `shown` (3, m, H, W): 4 channels

@@ -22,7 +22,7 @@ from inference.models.encoders import AUDIO_RATE_HZ
 from inference.multitalk import handover
 from inference.multitalk.networks import Loaded, load
 from inference.multitalk.picture import Box, covered, halves, speaker_masks
-from inference.multitalk.pipeline import Carried, Pipeline, Scene, Settings
+from inference.multitalk.pipeline import Carried, Pipeline, Recipe, Scene
 from inference.multitalk.preview import preview
 from inference.multitalk.prompt import DEFAULTS, NEGATIVE, text_features
 from inference.multitalk.sampling import Denoised
@@ -54,15 +54,15 @@ class Production:
         """The events of making `task`'s video; a window that an earlier start has finished is
         told of again, but not made again. Raises PortraitError and OSError."""
         started = time.monotonic()
-        settings = _settings(task)
-        loaded = self._load(settings.sampling.lora)
+        recipe = _recipe(task)
+        loaded = self._load(recipe.sampling.lora)
         yield Stage(StageName.LISTENING, "Listening to the voice")
         mix_voices(task, task.path(SOUND))
         voices = self._listen(task, loaded)
         yield Stage(StageName.LOOKING, "Looking at the picture")
         scene = self._look(task, loaded, voices)
         handover.drop_unfinishable(task)
-        work = _Work(task, loaded, scene, settings, self._device, cancelled)
+        work = _Work(task, loaded, scene, recipe, self._device, cancelled)
         yield from assemble(task, ENGINE_NAME, work.window, started)
 
     def _load(self, lora: str | None) -> Loaded:
@@ -110,13 +110,13 @@ class _Work:
         task: Task,
         loaded: Loaded,
         scene: Scene,
-        settings: Settings,
+        recipe: Recipe,
         device: torch.device,
         cancelled: Callable[[], bool],
     ) -> None:
         networks = loaded.networks
         self._pipeline = Pipeline(networks.transformer, networks.video, networks.image.features)
-        self._task, self._scene, self._settings, self._device = task, scene, settings, device
+        self._task, self._scene, self._recipe, self._device = task, scene, recipe, device
         self._cancelled = cancelled
         self._carried: Carried | None = None
         self._pace = _Pace([window.frames for window in task.plan.windows])
@@ -128,7 +128,7 @@ class _Work:
         yield Stage(StageName.WINDOW, f"Window {index + 1} of {count}")
         carried = self._carried or self._taken_up(index)
         steps = self._pipeline.denoise(
-            self._scene, self._settings, window.start, window.frames, carried, self._check
+            self._scene, self._recipe, window.start, window.frames, carried, self._check
         )
         for denoised in steps:
             yield from self._told(denoised, index)
@@ -139,13 +139,13 @@ class _Work:
 
     def _told(self, denoised: Denoised, index: int) -> Iterator[Event]:
         """A step, with a look at what it leads to."""
-        plan, steps, done = self._task.plan, self._settings.sampling.steps, denoised.step + 1
+        plan, steps, done = self._task.plan, self._recipe.sampling.steps, denoised.step + 1
         yield save_preview(self._task, preview(denoised.outlook, plan.width, plan.height))
         left_s = self._pace.left_s(index, done / steps)
         yield Step(done, steps, index, len(plan.windows), left_s)
 
     def _decoded(self, latents: Tensor, index: int) -> Tensor:
-        frames = self._pipeline.decode(self._scene, self._settings, latents)
+        frames = self._pipeline.decode(self._scene, self._recipe, latents)
         logger.debug("window %d: %s %s", index, frames.dtype, tuple(frames.shape))
         if not frames.isfinite().all():
             message = "The model's picture broke. Try again with another number under Start number."
@@ -199,11 +199,11 @@ class _Pace:
         return round((sum(self._lengths) - done) / rate, 1)
 
 
-def _settings(task: Task) -> Settings:
+def _recipe(task: Task) -> Recipe:
     sampling = find_preset(task.plan.quality).sampling
     assert sampling is not None, "a quality of this engine samples"
     steps = task.request.steps
-    return Settings(sampling if steps is None else replace(sampling, steps=steps))
+    return Recipe(sampling if steps is None else replace(sampling, steps=steps))
 
 
 def _sounding(span: Span) -> slice:

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from inference.multitalk.picture import covered, latent_masks, token_masks
-from inference.multitalk.pipeline import Carried, Pipeline, Scene, Settings
+from inference.multitalk.pipeline import Carried, Pipeline, Recipe, Scene
 from inference.verify import method, networks
 from inference.verify.cases import Case, Place
 from presets.schema import Sampling
@@ -26,12 +26,12 @@ def e2e(case: Case, place: Place) -> dict[str, Tensor]:
         networks.video_coder(case, place, case.config["vae"], "vae"),
         look,
     )
-    scene, settings = _scene(case, given, place), _settings(case)
+    scene, recipe = _scene(case, given, place), _recipe(case)
     carried = Carried(torch.Generator().manual_seed(options["seed"]))
     out = {}
     for index, (start, end) in enumerate(options["windows"]):
-        *_, last = pipeline.denoise(scene, settings, start, end - start, carried)
-        frames = pipeline.decode(scene, settings, last.latents)
+        *_, last = pipeline.denoise(scene, recipe, start, end - start, carried)
+        frames = pipeline.decode(scene, recipe, last.latents)
         out[f"out.window{index}"] = frames
         carried.motion = frames[:, -options["motion_frame"] :]
     return out
@@ -55,7 +55,7 @@ def _scene(case: Case, given: dict[str, Tensor], place: Place) -> Scene:
     return Scene(picture, given["context"], given["context_null"], torch.stack(voices), masks)
 
 
-def _settings(case: Case) -> Settings:
+def _recipe(case: Case) -> Recipe:
     options = case.options
     sampling = Sampling(
         options["steps"],
@@ -65,4 +65,4 @@ def _settings(case: Case) -> Settings:
         step_cache=options["teacache_thresh"] if options.get("use_teacache") else None,
     )
     projection = method.projection(options, bool(options.get("use_apg")))
-    return Settings(sampling, projection, options["color_correction_strength"])
+    return Recipe(sampling, projection, options["color_correction_strength"])

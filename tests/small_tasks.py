@@ -1,0 +1,45 @@
+"""Tasks small enough for MultiTalk's tiny model to make in a second or two on any CPU."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from inference.engines.base import Engine, EngineOptions
+from inference.engines.select import select_engine
+from inference.framing import Crop
+from inference.intake import take_in
+from inference.plan import Plan, Speaker, make_plan
+from inference.request import Request, Trim
+from inference.task import Task
+from tests.media import ASTRONAUT, DRAWN_PAIR, VOICE_A, VOICE_B
+
+WIDTH, HEIGHT = 64, 32
+ONE_WINDOW_S, TWO_WINDOWS_S = 0.8, 3.3  # 21 and 85 frames
+
+
+def tiny_engine() -> Engine:
+    """MultiTalk with random weights on the CPU."""
+    return select_engine("multitalk", EngineOptions("multitalk-tiny", "cpu"))
+
+
+def small_task(folder: Path, seconds: float, people: int = 1, steps: int = 2) -> Task:
+    """The astronaut, or the drawn pair, in a frame of 64x32, saved in `folder`."""
+    image, voices = (ASTRONAUT, [VOICE_A]) if people == 1 else (DRAWN_PAIR, [VOICE_A, VOICE_B])
+    picture, recordings = take_in(folder, image, voices)
+    request = Request(
+        picture, recordings, trim=Trim(0, seconds), quality="fast", steps=steps, prompt="A face."
+    )
+    task = Task(request, shrunk(make_plan(request, 40)), folder)
+    task.save()
+    return task
+
+
+def shrunk(plan: Plan) -> Plan:
+    """The plan with a frame of 64x32, as nothing on offer is."""
+    scale = WIDTH / plan.width
+    speakers = tuple(
+        Speaker(tuple(round(edge * scale) for edge in s.box), s.audio)  # type: ignore[arg-type]
+        for s in plan.speakers
+    )
+    crop = replace(plan.crop, height=plan.crop.width * HEIGHT // WIDTH)
+    assert isinstance(crop, Crop)
+    return replace(plan, width=WIDTH, height=HEIGHT, crop=crop, speakers=speakers)
