@@ -1,4 +1,4 @@
-"""The noise levels of a window are the ones that the model and its distillations were trained on."""
+"""The noise levels of a window are those that the model and its distillations were trained on."""
 
 from itertools import pairwise
 

@@ -43,7 +43,7 @@ def test_steps_are_computed_where_each_pass_by_itself_would_compute_them(
 
 @pytest.mark.parametrize("mode", MODES)
 def test_some_steps_are_skipped_and_some_are_not(mode: tuple[SizeClass, bool]) -> None:
-    computed = computed_steps(embeddings(1, 40, 0.03), 0.3, ESTIMATORS[mode])
+    computed = computed_steps(embeddings(1, 40, 0.1), 0.3, ESTIMATORS[mode])
     warm_up = ESTIMATORS[mode].warm_up
     assert all(computed[:warm_up])
     assert set(computed[warm_up:-1]) == {True, False}

@@ -69,6 +69,7 @@ class StepCache:
         """`blocks` of the residual stream x, or x and what they added to this branch before."""
         if not self._computed[step]:
             return x + self._added[branch]
+        self._added.pop(branch, None)  # makes room while the blocks run
         out = blocks(x)
         if not all(self._computed[step + 1 :]):
             self._added[branch] = out - x
