@@ -11,7 +11,7 @@ _SHOWN = 5  # names of each kind of fault
 
 
 class MisfitError(Exception):
-    """A file is damaged, or tensors are missing, unexpected or misshapen; the message says which."""
+    """A file is damaged, or tensors are missing, unexpected or misshapen; the message says so."""
 
 
 def read_folder(path: Path, device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:
