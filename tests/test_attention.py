@@ -1,4 +1,4 @@
-"""Attention and its layers equal the whole softmax matrix; each latent frame has its own voice."""
+"""Attention and its layers equal the whole softmax matrix; a latent frame hears its own voice."""
 
 import pytest
 import torch

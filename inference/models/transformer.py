@@ -99,9 +99,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, time: Time, given: Conditioning, index: int) -> Tensor:
         """x (1, l, c) after this block, number `index`."""
-        shift1, scale1, gate1, shift2, scale2, gate2 = (
-            self.modulation.float() + time.blocks
-        ).chunk(6, 1)
+        modulation = self.modulation.float() + time.blocks
+        shift1, scale1, gate1, shift2, scale2, gate2 = modulation.chunk(6, 1)
         a, positions = self.attention(modulated(self.norm1(x), shift1, scale1), given)
         x = gated(x, a, gate1)
         x = x + self.cross_attn(self.norm3(x), given.text[index], given.image[index])

@@ -135,12 +135,11 @@ class Pipeline:
         image, turn = model.image(self.look(last_shown)), model.turn(*known.shape[1:])
         texts = {True: scene.prompt, False: scene.negative}
         text = {wanted: model.text(texts[wanted]) for wanted in {b.prompt for b in branches}}
-        voices = model.voices(scene.voices, start, frames)
-        audio = {True: (voices, scene.masks)}
+        heard, masks = {True: model.voices(scene.voices, start, frames)}, {True: scene.masks}
         if not all(branch.voice for branch in branches):
-            audio[False] = (model.silence(frames), None)
+            heard[False], masks[False] = model.silence(frames), None
         return {
-            b: Conditioning(text[b.prompt], image, audio[b.voice][0], turn, audio[b.voice][1])
+            b: Conditioning(text[b.prompt], image, heard[b.voice], turn, masks[b.voice])
             for b in branches
         }
 

@@ -94,12 +94,14 @@ class Production:
         networks = loaded.networks
         longest = networks.transformer.params.text_len
         prompt, negative = text_features(networks.text, loaded.tokenizer, texts, longest)
-        masks = None if speakers == 1 else speaker_masks(_people(task), plan.width, plan.height)
+        masks = None
+        if speakers == 2:
+            masks = speaker_masks(_people(task), plan.width, plan.height).to(self._device)
         scene = Scene(picture, prompt, negative, voices, masks)
         for name, tensor in vars(scene).items():
             if tensor is not None:
                 logger.debug("%s: %s %s", name, tensor.dtype, tuple(tensor.shape))
-        return scene if masks is None else replace(scene, masks=masks.to(self._device))
+        return scene
 
 
 class _Work:
