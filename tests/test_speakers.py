@@ -122,7 +122,7 @@ def test_bfloat16_gives_positions_in_float32() -> None:
     assert found.dtype is torch.float32 and near.float().mean() > 0.95
 
 
-class Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]  # type: ignore[no-untyped-call]
+class Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Remembers the most bytes that a result had."""
 
     size_bytes = 0
@@ -147,6 +147,6 @@ def test_no_matrix_of_all_tokens_by_the_first_frame_s_is_built(dtype: torch.dtyp
     q, k = (noise(1, tokens, heads, head_size, seed=seed).to(dtype) for seed in (1, 2))
     third = torch.arange(first_frame) * 3 // first_frame
     shown = torch.stack([third == speaker for speaker in range(3)]).float()
-    with Largest() as largest:  # type: ignore[no-untyped-call]  # type: ignore[no-untyped-call]
+    with Largest() as largest:  # type: ignore[no-untyped-call]
         positions_of(q, k, shown)
     assert 0 < largest.size_bytes < tokens * first_frame  # a quarter of one head's in float32

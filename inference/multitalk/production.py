@@ -150,7 +150,7 @@ class _Work:
         frames = self._pipeline.decode(self._scene, self._recipe, latents)
         logger.debug("window %d: %s %s", index, frames.dtype, tuple(frames.shape))
         if not frames.isfinite().all():
-            message = "The model's picture broke. Try again with another number under Start number."
+            message = "The model's picture broke. Try again with another seed."
             raise Fault(FaultCode.INTERNAL, message, f"window {index} is not finite")
         return frames
 
