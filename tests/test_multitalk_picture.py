@@ -1,13 +1,15 @@
-"""Speakers' masks: the original's, worked out from positions alone; never unusable ones."""
+"""Who is where in the frame: as MultiTalk finds it, but never so that the model breaks."""
+
+import tracemalloc
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from torch import Tensor
 
-from inference.multitalk.buckets import BUCKETS, bucket
 from inference.multitalk.picture import (
     Box,
     covered,
@@ -17,87 +19,142 @@ from inference.multitalk.picture import (
     token_masks,
 )
 from inference.request import Shape
+from tests.media import ASTRONAUT
 from tests.plain import masks as plain
 
-SIDES = st.integers(20, 300)
-FRAMES = st.integers(2, 8).map(lambda n: 16 * n)
-WHOLE: Box = (0, 0, 896, 448)
+EXTENTS = st.integers(1, 200)  # of a source picture
+FRAMES = st.tuples(*[st.integers(2, 12).map(lambda n: 16 * n)] * 2)
+SIZES = [(64, 32), *((shape.width, shape.height) for shape in Shape)]
 
 
 @st.composite
-def boxes(draw: st.DrawFn, width: int, height: int) -> Box:
-    left, top = draw(st.integers(0, width - 1)), draw(st.integers(0, height - 1))
-    return left, top, draw(st.integers(left, width)), draw(st.integers(top, height))
+def sources(draw: st.DrawFn) -> tuple[int, int, list[tuple[int, int, int, int]]]:
+    """Width and height of a picture and two boxes in it, maybe empty: left, top, right, bottom."""
+    width, height = draw(EXTENTS), draw(EXTENTS)
+    edges = st.tuples(*map(st.integers, (0,) * 4, (width, height) * 2))
+    return width, height, draw(st.lists(edges, min_size=2, max_size=2))
 
 
-@settings(deadline=None)
-@given(SIDES, SIDES, FRAMES, FRAMES, st.data())
-def test_they_are_those_of_image_sized_masks(
-    width: int, height: int, frame_width: int, frame_height: int, data: st.DataObject
+@given(sources(), FRAMES)
+def test_latents_and_tokens_show_who_they_show_in_masks_as_large_as_the_picture(
+    source: tuple[int, int, list[tuple[int, int, int, int]]], frame: tuple[int, int]
 ) -> None:
-    people = [data.draw(boxes(width, height)) for _ in range(2)]
-    masks = latent_masks(people, (width, height), (frame_width, frame_height))
-    by_rows = [[int(v) for v in (top, left, bottom, right)] for left, top, right, bottom in people]
-    expected = plain.latent_masks(by_rows, height, width, frame_height, frame_width)
-    assert np.array_equal(masks, expected.numpy() > 0)
-    assert torch.equal(token_masks(masks), plain.token_masks(expected).float())
+    source_width, source_height, boxes = source
+    width, height = frame
+    rows_first = [(top, left, bottom, right) for left, top, right, bottom in boxes]
+    wanted = plain.latent_masks(rows_first, source_height, source_width, height, width)
+    ours = latent_masks(boxes, (source_width, source_height), frame)
+    assert torch.from_numpy(ours).float().equal(wanted)
+    assert token_masks(ours).equal(plain.token_masks(wanted))
 
 
-@settings(deadline=None)
-@given(SIDES, SIDES, FRAMES, FRAMES)
-def test_so_are_the_halves(width: int, height: int, frame_width: int, frame_height: int) -> None:
-    masks = latent_masks(halves(width, height), (width, height), (frame_width, frame_height))
-    expected = plain.latent_masks(None, height, width, frame_height, frame_width)
-    assert np.array_equal(masks, expected.numpy() > 0)
+@given(st.integers(2, 400), st.integers(2, 400), FRAMES)
+def test_halves_leave_the_same_margins(
+    source_width: int, source_height: int, frame: tuple[int, int]
+) -> None:
+    wanted = plain.latent_masks(None, source_height, source_width, frame[1], frame[0])
+    ours = latent_masks(halves(source_width, source_height), (source_width, source_height), frame)
+    assert torch.from_numpy(ours).float().equal(wanted)
 
 
-def usable(masks: torch.Tensor) -> bool:
+def test_a_huge_picture_needs_no_array_of_its_size() -> None:
+    tracemalloc.start()
+    masks = latent_masks([(0, 0, 4e5, 5e5), (5e5, 0, 1e6, 5e5)], (1_000_000, 500_000), (896, 448))
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert masks.shape == (3, 56, 112) and masks.any((1, 2)).all()
+    assert peak_bytes < 1_000_000
+
+
+def in_frame(boxes: list[Box], width: int, height: int) -> Tensor:
+    """The masks of boxes taken as they are."""
+    return token_masks(latent_masks(boxes, (width, height), (width, height)))
+
+
+def check_everyone_has_tokens(masks: Tensor, width: int, height: int) -> None:
+    assert masks.shape == (3, width * height // 256) and masks.dtype is torch.float32
     first, second, neither = masks.bool()
-    return bool((first & ~second).any() and (second & ~first).any() and neither.any())
-
-
-def test_boxes_that_tell_two_people_apart_are_kept() -> None:
-    people: list[Box] = [(100, 50, 300, 300), (500, 60, 700, 320)]
-    masks = speaker_masks(people, 896, 448)
-    assert torch.equal(masks, token_masks(latent_masks(people, (896, 448), (896, 448))))
-    assert usable(masks) and masks.shape == (3, 28 * 56)
+    assert (first & ~second).any() and (second & ~first).any() and neither.any()
+    assert neither.equal(~(first | second))
 
 
 @pytest.mark.parametrize(
-    "people",
+    "boxes",
     [
-        [WHOLE, WHOLE],
-        [WHOLE, (100, 100, 200, 200)],
-        [(0, 0, 448, 448), (448, 0, 896, 448)],
-        [(100, 100, 200, 200), (100, 100, 200, 200)],
-        [(100, 100, 100, 100), (300, 100, 400, 200)],
-        [(-90, -80, -5, -5), (900, 0, 990, 100)],
-        [(101, 101, 103, 103), (300, 100, 400, 200)],
+        [(100, 60, 300, 400), (500, 90, 700, 420)],
+        [(100, 60, 500, 400), (400, 90, 700, 420)],  # they overlap
+        [(0, 0, 300, 448), (600, 0, 896, 448)],  # they touch the border
+        [(-90, -50, 300, 300), (500, 100, 990, 600)],  # they reach over it
+        [(500, 90, 700, 420), (100, 60, 300, 400)],  # the first speaker is on the right
+        [(100, 60, 300, 400), (190, 120, 420, 300)],
     ],
 )
-def test_boxes_that_would_break_the_model_become_the_halves(people: list[Box]) -> None:
-    masks = speaker_masks(people, 896, 448)
-    assert usable(masks)
-    assert torch.equal(masks, speaker_masks(halves(896, 448), 896, 448))
+def test_boxes_that_tell_two_people_apart_are_kept(boxes: list[Box]) -> None:
+    masks = speaker_masks(boxes, 896, 448)
+    assert masks.equal(in_frame(boxes, 896, 448))
+    check_everyone_has_tokens(masks, 896, 448)
 
 
-@given(st.data(), st.sampled_from(Shape))
-def test_no_boxes_at_all_break_it(data: st.DataObject, shape: Shape) -> None:
-    edge = st.floats(-1000, 2000)
-    people: list[Box] = [(*[data.draw(edge) for _ in range(4)],) for _ in range(2)]  # type: ignore[misc]
-    assert usable(speaker_masks(people, shape.width, shape.height))
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        [(100, 60, 300, 400), (100, 60, 300, 400)],  # the same
+        [(100, 60, 300, 400), (150, 100, 250, 300)],  # one within the other
+        [(0, 0, 896, 448), (0, 0, 896, 448)],
+        [(0, 0, 448, 448), (448, 0, 896, 448)],  # together they cover everything
+        [(100, 60, 100, 60), (500, 90, 700, 420)],  # empty
+        [(100, 60, 300, 400), (900, 90, 1000, 420)],  # outside
+        [(-300, -300, -100, -100), (500, 90, 700, 420)],
+        [(17, 17, 31, 31), (500, 90, 700, 420)],  # between tokens' first pixels
+    ],
+)
+def test_for_boxes_that_do_not_the_halves_stand_in(boxes: list[Box]) -> None:
+    masks = speaker_masks(boxes, 896, 448)
+    assert masks.equal(in_frame(list(halves(896, 448)), 896, 448))
+    check_everyone_has_tokens(masks, 896, 448)
 
 
-def test_a_picture_of_the_frames_size_is_taken_as_it_is() -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (64, 128, 3), np.uint8)
-    out = covered(Image.fromarray(pixels), 128, 64)
-    assert np.array_equal(np.rint((out.permute(1, 2, 0).numpy() + 1) * 127.5), pixels)
-    assert out.min() >= -1 and out.max() <= 1
+@given(
+    st.lists(st.tuples(*[st.floats(-200, 1100)] * 4), min_size=2, max_size=2),
+    st.sampled_from(SIZES),
+)
+def test_no_boxes_at_all_leave_someone_without_a_token(
+    boxes: list[Box], size: tuple[int, int]
+) -> None:
+    check_everyone_has_tokens(speaker_masks(boxes, *size), *size)
 
 
-def test_the_shapes_on_offer_are_the_models_own() -> None:
-    for shape in Shape:
-        assert bucket("480", shape.height, shape.width) == (shape.height, shape.width)
-    for size_class, budget in (("480", 640 * 640), ("720", 960 * 960)):
-        areas = [height * width for height, width in BUCKETS[size_class].values()]
-        assert all(0.85 * budget < area < 1.15 * budget for area in areas)
+def test_in_the_halves_the_first_speaker_is_on_the_left() -> None:
+    first, second, _ = in_frame(list(halves(896, 448)), 896, 448).view(3, 28, 56).bool()
+    assert not first[:, 28:].any() and not second[:, :28].any()
+    assert first.sum() == second.sum() == 25 * 25
+
+
+def noise(width: int, height: int) -> Image.Image:
+    pixels = np.random.default_rng(1).integers(0, 256, (height, width, 3), np.uint8)
+    return Image.fromarray(pixels)
+
+
+def test_a_picture_of_the_frames_size_is_the_frame() -> None:
+    image = noise(64, 32)
+    shown = covered(image, 64, 32)
+    assert shown.shape == (3, 32, 64) and shown.dtype is torch.float32
+    pixels = (shown.permute(1, 2, 0) + 1) * 127.5
+    np.testing.assert_allclose(pixels, np.asarray(image), atol=1e-4)
+
+
+def test_black_and_white_are_the_ends_of_the_models_range() -> None:
+    ends = [covered(Image.new("RGB", (9, 9), name), 64, 32) for name in ("black", "white")]
+    assert ends[0].eq(-1).all() and ends[1].eq(1).all()
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 32), (32, 64), (48, 48)])
+def test_the_middle_of_another_picture_fills_the_frame(width: int, height: int) -> None:
+    with Image.open(ASTRONAUT) as opened:
+        image = opened.convert("RGB")  # 512x512
+    shown = covered(image, width, height)
+    assert shown.shape == (3, height, width)
+    across, down = 512 * width // max(width, height), 512 * height // max(width, height)
+    left, top = (512 - across) // 2, (512 - down) // 2
+    middle = image.crop((left, top, left + across, top + down)).resize((width, height))
+    assert (shown - covered(middle, width, height)).abs().mean() < 0.03
