@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -22,8 +22,9 @@ def unit(frame: Tensor) -> Tensor:
     return (frame + 1) / 2
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.floats(0, 1), st.floats(0.1, 1.2))
-def test_colours_are_those_of_the_plain_version(seed: int, strength: float, reach: float) -> None:
+def test_colours_are_the_plain_versions(seed: int, strength: float, reach: float) -> None:
     video, reference = scene(seed, low=-reach, high=reach), scene(seed + 1)[:, 0]
     wanted = plain.match(video.numpy(), reference.numpy(), strength)
     ours = matched(video, reference, strength).double().numpy()
@@ -34,8 +35,8 @@ def test_colours_are_those_of_the_plain_version(seed: int, strength: float, reac
 
 
 def test_a_tinted_video_comes_back_to_the_mean_and_spread_of_the_picture() -> None:
-    reference = scene(1)[:, 0]
-    tint = torch.tensor([0.25, -0.1, 0.05]).view(3, 1, 1, 1)
+    reference = scene(1, low=-0.25, high=0.25)[:, 0]
+    tint = torch.tensor([0.3, 0.1, -0.2]).view(3, 1, 1, 1)
     tinted = 0.6 * torch.stack([reference, reference.flip(1), reference.roll(4, 2)], 1) + tint
     wanted_std, wanted_mean = torch.std_mean(lab_of(unit(reference)), (1, 2))
     for frame in matched(tinted, reference).unbind(1):
@@ -90,9 +91,7 @@ def test_what_is_given_is_not_changed_and_what_comes_out_is_in_range() -> None:
         ((0, 0, 1), (32.30, 79.19, -107.86)),
     ],
 )
-def test_colours_are_where_lab_has_them(
-    rgb: tuple[float, ...], lab: tuple[float, ...]
-) -> None:
+def test_colours_are_where_lab_has_them(rgb: tuple[float, ...], lab: tuple[float, ...]) -> None:
     pixel = torch.tensor(rgb, dtype=torch.float32).view(3, 1, 1)
     assert lab_of(pixel).flatten().tolist() == pytest.approx(lab, abs=0.05)
     torch.testing.assert_close(rgb_of(lab_of(pixel)), pixel, atol=1e-3, rtol=0)

@@ -1,6 +1,8 @@
-"""What a window hands on is the same after the process is gone."""
+"""What a window hands on survives the end of its process exactly, and no longer than needed."""
 
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,62 +10,124 @@ import torch
 from inference.multitalk import handover
 from inference.multitalk.pipeline import Carried
 from inference.task import Task, segment_name, state_name
+from tests.small import CPU, random, shrunk
 
-CPU = torch.device("cpu")
+
+@pytest.fixture
+def three_windows(task: Task) -> Task:
+    plan = shrunk(task.plan, (0, 41), (36, 21), (52, 21))
+    return Task(task.request, plan, task.folder)
 
 
-def carried(seed: int = 3) -> Carried:
+def carried(seed: int) -> Carried:
+    """Frames, and a generator in the middle of its numbers."""
     generator = torch.Generator().manual_seed(seed)
-    return Carried(generator, torch.rand(3, 25, 8, 16, generator=generator))
+    torch.randn(77, generator=generator)
+    return Carried(generator, random(seed, 3, 5, 32, 64))
 
 
-def test_frames_and_random_numbers_go_on_exactly(task: Task) -> None:
-    before = carried()
-    handover.save(task, 0, before)
-    after = handover.load(task, 0, CPU)
-    assert before.motion is not None and after.motion is not None
-    assert torch.equal(after.motion, before.motion)
-    draws = [torch.randn(100, generator=state.generator) for state in (before, after)]
-    assert torch.equal(*draws)
+def files(task: Task) -> set[str]:
+    return {path.relative_to(task.folder).as_posix() for path in task.folder.rglob("*.*")}
 
 
-def test_no_half_written_file_stays(task: Task) -> None:
-    handover.save(task, 0, carried())
-    handover.save(task, 0, carried(4))
-    assert [path.name for path in (task.folder / "windows").iterdir()] == ["000.state.safetensors"]
+def test_what_is_loaded_is_what_was_saved(three_windows: Task) -> None:
+    given = carried(1)
+    handover.save(three_windows, 0, given)
+    taken = handover.load(three_windows, 0, CPU)
+    assert taken.motion is not None and given.motion is not None
+    assert taken.motion.equal(given.motion) and taken.motion.dtype is torch.float32
 
 
-def test_older_ones_are_forgotten(task: Task) -> None:
+@pytest.mark.parametrize("size", [(5,), (16, 6, 4, 8)])  # few and many numbers are drawn otherwise
+def test_the_random_numbers_go_on_where_they_were(three_windows: Task, size: list[int]) -> None:
+    given = carried(2)
+    handover.save(three_windows, 1, given)
+    taken = handover.load(three_windows, 1, CPU)
+    for _ in range(3):
+        ours = torch.randn(size, generator=taken.generator)
+        assert ours.equal(torch.randn(size, generator=given.generator))
+    assert not ours.equal(torch.randn(size, generator=carried(2).generator))
+
+
+def test_saving_draws_no_numbers_and_a_part_of_a_video_is_not_saved_with_the_rest(
+    three_windows: Task,
+) -> None:
+    given, whole = carried(3), random(3, 3, 1001, 32, 64)
+    given.motion = whole[:, -5:]  # a view of all frames
+    before = given.generator.get_state()
+    handover.save(three_windows, 0, given)
+    assert given.generator.get_state().equal(before)
+    assert (three_windows.folder / state_name(0)).stat().st_size < 200_000
+    taken = handover.load(three_windows, 0, CPU).motion
+    assert taken is not None and taken.equal(whole[:, -5:])
+
+
+def test_each_window_has_a_file_of_its_own_and_no_part_is_left(three_windows: Task) -> None:
+    handover.save(three_windows, 0, carried(1))
+    handover.save(three_windows, 1, carried(2))
+    handover.save(three_windows, 1, carried(3))  # as after an earlier end
+    assert files(three_windows) == {state_name(0), state_name(1)}
+    taken = handover.load(three_windows, 1, CPU).motion
+    assert taken is not None and taken.equal(random(3, 3, 5, 32, 64))
+
+
+@contextmanager
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def save_half(tensors: object, path: Path) -> None:
+        path.write_bytes(b"half of it")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(handover, "save_file", save_half)
+        yield
+
+
+def test_a_file_is_never_seen_half_written(
+    three_windows: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with full_disk(monkeypatch), pytest.raises(OSError, match="No space"):
+        handover.save(three_windows, 0, carried(1))
+    assert not (three_windows.folder / state_name(0)).exists()
+
+
+def test_older_windows_are_forgotten_and_no_others(three_windows: Task) -> None:
     for index in range(3):
-        handover.save(task, index, carried())
-    handover.forget(task, 2)
-    handover.forget(task, 2)
-    assert [(task.folder / state_name(index)).exists() for index in range(3)] == [
-        False,
-        False,
-        True,
-    ]
+        handover.save(three_windows, index, carried(index))
+    three_windows.path(segment_name(0)).touch()
+    handover.forget(three_windows, 2)
+    assert files(three_windows) == {state_name(2), segment_name(0)}
+    handover.forget(three_windows, 2)  # they are gone already
+
+
+def test_before_the_first_window_there_is_nothing_to_forget(three_windows: Task) -> None:
+    handover.forget(three_windows, 0)
+    assert files(three_windows) == set()
 
 
 @pytest.mark.parametrize(
     ("segments", "states", "kept"),
     [
-        ([], [], 0),
-        ([0], [0], 1),
-        ([0], [], 0),  # nothing to go on from
-        ([0, 1], [1], 2),
-        ([0, 1], [0], 0),
-        ([0, 1, 2], [], 3),  # all is there: nothing goes on
+        ([], [], []),
+        ([], [0], []),  # ended before the first segment was complete
+        ([0], [0], [0]),
+        ([0], [], []),
+        ([0], [1], []),
+        ([0, 1], [1], [0, 1]),
+        ([0, 1], [0, 1], [0, 1]),  # ended before the older one was forgotten
+        ([0, 1], [0], []),
+        ([0, 1], [], []),
+        ([0, 1, 2], [], [0, 1, 2]),  # only to be joined
     ],
 )
-def test_segments_that_nothing_can_follow_are_made_again(
-    task: Task, segments: list[int], states: list[int], kept: int
+def test_segments_from_which_nothing_can_go_on_are_made_again(
+    three_windows: Task, segments: list[int], states: list[int], kept: list[int]
 ) -> None:
-    windows = task.plan.windows + task.plan.windows[:1]
-    task = replace(task, plan=replace(task.plan, windows=windows))
     for index in segments:
-        task.path(segment_name(index)).touch()
+        three_windows.path(segment_name(index)).touch()
     for index in states:
-        handover.save(task, index, carried())
-    handover.drop_unfinishable(task)
-    assert len(list((task.folder / "windows").glob("*.mp4"))) == kept
+        handover.save(three_windows, index, carried(index))
+    handover.drop_unfinishable(three_windows)
+    assert files(three_windows) == {
+        *(segment_name(index) for index in kept),
+        *(state_name(index) for index in states),
+    }

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
@@ -35,6 +35,7 @@ def sources(draw: st.DrawFn) -> tuple[int, int, list[tuple[int, int, int, int]]]
     return width, height, draw(st.lists(edges, min_size=2, max_size=2))
 
 
+@settings(deadline=None)
 @given(sources(), FRAMES)
 def test_latents_and_tokens_show_who_they_show_in_masks_as_large_as_the_picture(
     source: tuple[int, int, list[tuple[int, int, int, int]]], frame: tuple[int, int]
@@ -48,6 +49,7 @@ def test_latents_and_tokens_show_who_they_show_in_masks_as_large_as_the_picture(
     assert token_masks(ours).equal(plain.token_masks(wanted))
 
 
+@settings(deadline=None)
 @given(st.integers(2, 400), st.integers(2, 400), FRAMES)
 def test_halves_leave_the_same_margins(
     source_width: int, source_height: int, frame: tuple[int, int]
@@ -114,6 +116,7 @@ def test_for_boxes_that_do_not_the_halves_stand_in(boxes: list[Box]) -> None:
     check_everyone_has_tokens(masks, 896, 448)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(*[st.floats(-200, 1100)] * 4), min_size=2, max_size=2),
     st.sampled_from(SIZES),

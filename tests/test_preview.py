@@ -24,9 +24,7 @@ def test_each_channel_shifts_the_colour_its_own_way() -> None:
     dull = preview(torch.zeros(16, 1, 4, 8), WIDTH, HEIGHT).astype(int)[0, 0]
     red, blue = torch.zeros(16, 1, 4, 8), torch.zeros(16, 1, 4, 8)
     red[2], blue[0] = 1, 1
-    np.testing.assert_allclose(
-        preview(red, WIDTH, HEIGHT)[0, 0] - dull, [45.5, 32.5, 22.3], atol=1
-    )
+    np.testing.assert_allclose(preview(red, WIDTH, HEIGHT)[0, 0] - dull, [45.5, 32.5, 22.3], atol=1)
     np.testing.assert_allclose(
         preview(blue, WIDTH, HEIGHT)[0, 0] - dull, [-16.6, -21.6, 37.4], atol=1
     )

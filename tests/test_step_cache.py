@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -26,6 +26,7 @@ def embeddings(seed: int, steps: int, change: float) -> Tensor:
 
 
 @pytest.mark.parametrize("mode", MODES)
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     steps=st.integers(1, 40),
