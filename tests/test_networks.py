@@ -59,7 +59,7 @@ def seen(networks: Networks) -> dict[str, Tensor]:
         transformer = networks.transformer
         return {
             "transformer": transformer.time(500.0).blocks,
-            "blocks": transformer.blocks[0].ffn(random(3, 1, 5, 32)),
+            "blocks": transformer.get_submodule("blocks.0.ffn")(random(3, 1, 5, 32)),
             "video": networks.video.to_latents(random(4, 3, 5, 32, 64).clamp(-1, 1)),
             "image": networks.image.features(random(5, 3, 32, 64)),
             "text": networks.text.features(ids, torch.ones_like(ids))[0],
