@@ -30,8 +30,10 @@ class Sampling:
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= 100:
             raise ValueError(f"{self.steps} steps are not 1 to 100")
-        if self.shift <= 0 or min(self.text_guidance, self.audio_guidance) < 1:
+        if not (self.shift > 0 and self.text_guidance >= 1 and self.audio_guidance >= 1):
             raise ValueError(f"shift {self.shift} is not above 0, or a guidance scale below 1")
+        if self.step_cache is not None and not self.step_cache >= 0:
+            raise ValueError(f"the step cache's threshold {self.step_cache} is below 0")
 
     @property
     def passes(self) -> int:

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from inference.multitalk.networks import Loaded, load
+from inference.multitalk.pipeline import Carried, Pipeline, Scene
 from inference.plan import Plan, Speaker
 from inference.timing import PlannedWindow
 
-WIDTH, HEIGHT = 64, 32
+WIDTH, HEIGHT, FRAMES = 64, 32, 21
 MODEL = "multitalk-tiny"
 CPU = torch.device("cpu")
 
@@ -23,8 +24,39 @@ def loaded() -> Loaded:
     return load(MODEL, None, CPU, None)
 
 
+def pipeline() -> Pipeline:
+    """What makes windows with the tiny model."""
+    networks = loaded().networks
+    return Pipeline(networks.transformer, networks.video, networks.image.features)
+
+
+def scene(speakers: int = 1, frames: int = FRAMES) -> Scene:
+    """Random things to see and hear; two speakers are at the sides, with some room between."""
+    picture = random(1, 3, HEIGHT, WIDTH).clamp(-1, 1)
+    prompt, negative = random(2, 9, 32), random(3, 5, 32)
+    voices = random(4, speakers, frames, 2, 16)
+    masks = torch.zeros(3, 8)
+    masks[0, :3], masks[1, 5:], masks[2, 3:5] = 1, 1, 1
+    return Scene(picture, prompt, negative, voices, masks if speakers > 1 else None)
+
+
+def motion(frames: int = 5) -> Tensor:
+    """The last frames of some window."""
+    return random(8, 3, frames, HEIGHT, WIDTH).clamp(-1, 1)
+
+
+def fresh(seed: int = 7) -> Carried:
+    """What a first window is given."""
+    return Carried(torch.Generator().manual_seed(seed))
+
+
+def continued(seed: int = 7, frames: int = 5) -> Carried:
+    """What a later window is given that shares `frames` with the one before."""
+    return Carried(torch.Generator().manual_seed(seed), motion(frames))
+
+
 def shrunk(plan: Plan, *windows: tuple[int, int]) -> Plan:
-    """`plan` for a frame of 64x32, in windows of other (start, frames) where such are given."""
+    """`plan`, of a landscape, for 64x32; in other windows (start, frames) where such are given."""
     scale = WIDTH / plan.width
     speakers = tuple(
         Speaker((round(a * scale), round(b * scale), round(c * scale), round(d * scale)), s.audio)

@@ -1,18 +1,16 @@
 """Tasks small enough for MultiTalk's tiny model to make in a second or two on any CPU."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from inference.engines.base import Engine, EngineOptions
 from inference.engines.select import select_engine
-from inference.framing import Crop
 from inference.intake import take_in
-from inference.plan import Plan, Speaker, make_plan
+from inference.plan import make_plan
 from inference.request import Request, Trim
 from inference.task import Task
 from tests.media import ASTRONAUT, DRAWN_PAIR, VOICE_A, VOICE_B
+from tests.small import shrunk
 
-WIDTH, HEIGHT = 64, 32
 ONE_WINDOW_S, TWO_WINDOWS_S = 0.8, 3.3  # 21 and 85 frames
 
 
@@ -31,15 +29,3 @@ def small_task(folder: Path, seconds: float, people: int = 1, steps: int = 2) ->
     task = Task(request, shrunk(make_plan(request, 40)), folder)
     task.save()
     return task
-
-
-def shrunk(plan: Plan) -> Plan:
-    """The plan with a frame of 64x32, as nothing on offer is."""
-    scale = WIDTH / plan.width
-    speakers = tuple(
-        Speaker(tuple(round(edge * scale) for edge in s.box), s.audio)  # type: ignore[arg-type]
-        for s in plan.speakers
-    )
-    crop = replace(plan.crop, height=plan.crop.width * HEIGHT // WIDTH)
-    assert isinstance(crop, Crop)
-    return replace(plan, width=WIDTH, height=HEIGHT, crop=crop, speakers=speakers)

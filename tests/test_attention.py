@@ -165,6 +165,14 @@ def test_a_latent_frame_hears_its_own_tokens_alone(
     assert int(changed.sum()) == 6
 
 
+def test_a_token_asks_for_itself_alone(voices: AudioCrossAttention) -> None:
+    x, audio = noise(1, 4 * 6, DIM), voices.keys_values(noise(1, 4, 5, 10, seed=1))
+    before = voices(x, audio, None)
+    x[0, 13] += noise(DIM, seed=2)
+    changed = (voices(x, audio, None) != before).any(-1)[0]
+    assert changed.nonzero().tolist() == [[13]]
+
+
 @pytest.mark.parametrize("place", [None, 3.25])
 def test_queries_are_turned_to_their_place(
     place: float | None, voices: AudioCrossAttention

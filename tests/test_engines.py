@@ -35,7 +35,8 @@ from inference.settings import Settings
 from inference.task import Task
 from tests.fakes import ScriptedEngine, script
 from tests.media import ASTRONAUT, VOICE_A
-from tests.small_tasks import shrunk, tiny_engine
+from tests.small import shrunk
+from tests.small_tasks import tiny_engine
 
 ENGINES = ["draft", "multitalk", "scripted"]
 TINY = "multitalk-tiny"

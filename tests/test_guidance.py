@@ -15,6 +15,7 @@ from inference.multitalk.guidance import (
     Guidance,
     Projection,
 )
+from presets.quality import PRESETS
 
 BRANCHES = (FULL, NO_PROMPT, NO_VOICE, NEITHER)
 
@@ -124,3 +125,10 @@ def test_passes_that_agree_add_nothing() -> None:
     full = predictions(7)[FULL]
     same = dict.fromkeys(BRANCHES, full)
     assert Guidance(5, 4, Projection()).combine(same).equal(full)
+
+
+def test_every_quality_runs_as_many_passes_as_it_is_planned_with() -> None:
+    for preset in PRESETS.values():
+        if how := preset.sampling:
+            branches = Guidance(how.text_guidance, how.audio_guidance).branches
+            assert len(branches) == how.passes == {"best": 3}.get(preset.name, 2)

@@ -1,130 +1,306 @@
-"""A window is made as the method says, from nothing but what it is given."""
+"""Windows one after the other: what each starts from, which numbers it draws, what it spares."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
-from inference.models.registry import MODELS, initialised
-from inference.multitalk.picture import halves, speaker_masks
+from inference.multitalk.guidance import NEITHER, Branch, Guidance
 from inference.multitalk.pipeline import Carried, Pipeline, Recipe, Scene
-from inference.multitalk.sampling import Denoised
+from inference.multitalk.sampling import Denoised, Motion, sample
 from inference.multitalk.schedule import timesteps
 from presets.schema import Sampling
+from tests.plain.colour import lab_from_rgb
+from tests.plain.step_cache import decisions
+from tests.small import (
+    FRAMES,
+    HEIGHT,
+    WIDTH,
+    continued,
+    fresh,
+    loaded,
+    motion,
+    pipeline,
+    random,
+    scene,
+)
 
-WIDTH, HEIGHT, FRAMES, SHARED = 64, 32, 13, 5
-NETWORKS = initialised(MODELS["multitalk-tiny"], 0)
-PIPELINE = Pipeline(NETWORKS.transformer, NETWORKS.video, NETWORKS.image.features)
-TWO_PASSES = Recipe(Sampling(3, 2, 1, 2))
-THREE_PASSES = Recipe(Sampling(3, 7, 5, 4))
-
-
-def scene(speakers: int = 1, frames: int = 40) -> Scene:
-    random = torch.Generator().manual_seed(speakers)
-    return Scene(
-        torch.rand(3, HEIGHT, WIDTH, generator=random) * 2 - 1,
-        torch.randn(5, 32, generator=random),
-        torch.randn(9, 32, generator=random),
-        torch.randn(speakers, frames, 2, 16, generator=random),
-        speaker_masks(halves(WIDTH, HEIGHT), WIDTH, HEIGHT) if speakers == 2 else None,
-    )
-
-
-def carried(motion: Tensor | None = None) -> Carried:
-    return Carried(torch.Generator().manual_seed(5), motion)
+LATENT = (16, 6, HEIGHT // 8, WIDTH // 8)  # c, t, h, w of a window's latents
+TWO_PASSES = Sampling(3, shift=2, text_guidance=1, audio_guidance=2)
+THREE_PASSES = replace(TWO_PASSES, text_guidance=5, audio_guidance=4)
+ONE_PASS = replace(TWO_PASSES, audio_guidance=1)
 
 
-def denoised(recipe: Recipe, given: Scene, start: int, state: Carried) -> list[Denoised]:
-    return list(PIPELINE.denoise(given, recipe, start, FRAMES, state))
+def steps_of(what: Scene, how: Sampling, carried: Carried, start: int = 0) -> list[Denoised]:
+    return list(pipeline().denoise(what, Recipe(how), start, FRAMES, carried))
 
 
-def motion() -> Tensor:
-    return torch.rand(3, SHARED, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(9)) * 2 - 1
+def latents_of(what: Scene, how: Sampling, carried: Carried, start: int = 0) -> Tensor:
+    return steps_of(what, how, carried, start)[-1].latents
+
+
+@contextmanager
+def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """The rows of tokens with which the transformer's blocks are run, a number a run."""
+    runs: list[int] = []
+    transformer = loaded().networks.transformer
+    run_blocks = transformer.run_blocks
+
+    def counting(x: Tensor, *rest: object) -> Tensor:
+        runs.append(x.shape[1])
+        return run_blocks(x, *rest)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(transformer, "run_blocks", counting)
+        yield runs
 
 
 @pytest.mark.parametrize("speakers", [1, 2])
-@pytest.mark.parametrize("recipe", [TWO_PASSES, THREE_PASSES])
-def test_the_same_state_makes_the_same_window(recipe: Recipe, speakers: int) -> None:
-    given = scene(speakers)
-    first, second = (denoised(recipe, given, 0, carried())[-1].latents for _ in range(2))
-    assert torch.equal(first, second) and first.isfinite().all()
-    frames = PIPELINE.decode(given, recipe, first)
-    assert frames.shape == (3, FRAMES, HEIGHT, WIDTH) and frames.abs().max() <= 1
-
-
-def test_noise_is_drawn_in_a_fixed_order() -> None:
-    random, state = torch.Generator().manual_seed(5), carried(motion())
-    known = PIPELINE.known(motion(), FRAMES)[4:]
-    torch.randn(known.shape, generator=random)  # first the window's own
-    levels = [torch.randn(16, 2, 4, 8, generator=random) for _ in range(4)]  # then the motion's
-    steps = denoised(TWO_PASSES, scene(), 8, state)
-    assert torch.equal(state.generator.get_state(), random.get_state())
-    sigma = timesteps(3, 2)[1] / 1000
-    expected = (1 - sigma) * known[:, :2] + sigma * levels[1]
-    torch.testing.assert_close(steps[0].latents[:, :2], expected)
-
-
-def test_a_window_that_continues_ends_on_the_frames_it_was_given() -> None:
-    last = denoised(TWO_PASSES, scene(), 8, carried(motion()))[-1].latents
-    known = PIPELINE.known(motion(), FRAMES)[4:, :2]
-    assert torch.equal(last[:, :2], known)
-
-
-def test_known_frames_are_marked_and_the_rest_is_grey() -> None:
-    first = PIPELINE.known(motion()[:, :1], FRAMES)
-    assert first.shape == (20, 4, 4, 8)
-    assert first[:4, 0].eq(1).all() and not first[:4, 1:].any()
-    later = PIPELINE.known(motion(), FRAMES)
-    assert later[:4, :2].eq(1).all() and not later[:4, 2:].any()
-    grey = NETWORKS.video.to_latents(torch.cat([motion(), torch.zeros(3, 8, HEIGHT, WIDTH)], 1))
-    assert torch.equal(later[4:], grey)
-
-
-def test_past_its_end_a_voices_last_row_counts_on() -> None:
-    given = scene(frames=15)
-    longer = replace(
-        given, voices=torch.cat([given.voices, given.voices[:, -1:].expand(1, 9, -1, -1)], 1)
+@pytest.mark.parametrize("carried", [fresh, continued])
+def test_the_same_numbers_make_the_same_window_and_others_another(
+    speakers: int, carried: Callable[..., Carried]
+) -> None:
+    first, second, other = (
+        latents_of(scene(speakers), THREE_PASSES, carried(seed)) for seed in (1, 1, 2)
     )
-    a, b = (denoised(TWO_PASSES, s, 8, carried())[-1].latents for s in (given, longer))
-    assert torch.equal(a, b)
+    assert first.shape == LATENT and first.isfinite().all()
+    assert first.equal(second)
+    assert not torch.allclose(first[:, 2:], other[:, 2:], atol=0.1)
 
 
-def test_each_voice_matters_and_so_does_the_prompt() -> None:
-    given = scene(2)
-    usual = denoised(THREE_PASSES, given, 0, carried())[-1].latents
-    for change in (
-        {"voices": given.voices[[1, 0]]},
-        {"prompt": given.negative},
-        {"negative": given.prompt},
-        {"masks": None if given.masks is None else given.masks[[1, 0, 2]]},
-    ):
-        other = denoised(THREE_PASSES, replace(given, **change), 0, carried())[-1].latents
-        assert not torch.allclose(usual, other, atol=1e-4)
+@pytest.mark.parametrize(
+    ("sampling", "passes"), [(ONE_PASS, 1), (TWO_PASSES, 2), (THREE_PASSES, 3)]
+)
+def test_a_step_runs_the_model_as_often_as_its_guidance_needs(
+    sampling: Sampling, passes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[None] = []
+    recipe = Recipe(sampling)
+    assert sampling.passes == passes
+    with counted(monkeypatch) as runs:
+        steps = pipeline().denoise(scene(), recipe, 0, FRAMES, fresh(), lambda: asked.append(None))
+        assert [denoised.step for denoised in steps] == [0, 1, 2]
+    assert runs == [6 * 2 * 4] * (3 * passes)  # tokens of 2 x 2 latents
+    assert len(asked) == 3 * passes
 
 
-@pytest.mark.parametrize(("text", "audio", "passes"), [(5, 4, 3), (1, 2, 2), (3, 1, 2), (1, 1, 1)])
-def test_a_step_takes_as_many_passes_as_planned(text: float, audio: float, passes: int) -> None:
-    asked: list[int] = []
-    recipe = Recipe(Sampling(2, 2, text, audio))
-    steps = PIPELINE.denoise(scene(), recipe, 0, FRAMES, carried(), lambda: asked.append(1))
-    assert len(list(steps)) == 2 and len(asked) == 2 * passes
+def test_the_first_window_draws_its_noise_and_nothing_more() -> None:
+    carried, by_hand = fresh(), fresh().generator
+    latents_of(scene(), TWO_PASSES, carried)
+    torch.randn(LATENT, generator=by_hand)
+    assert carried.generator.get_state().equal(by_hand.get_state())
 
 
-@pytest.mark.parametrize("recipe", [Recipe(Sampling(12, 2, 1, 2)), Recipe(Sampling(12, 7, 5, 4))])
-def test_the_step_cache_changes_little_and_nothing_at_threshold_nought(recipe: Recipe) -> None:
-    def with_threshold(value: float) -> Recipe:
-        return replace(recipe, sampling=replace(recipe.sampling, step_cache=value))
+def test_a_later_window_draws_its_noise_and_then_that_of_what_it_continues_for_each_level() -> None:
+    carried, by_hand = continued(frames=9), fresh().generator
+    seen = steps_of(scene(), TWO_PASSES, carried)
+    torch.randn(LATENT, generator=by_hand)
+    held = pipeline().known(motion(9), FRAMES)[4:, :3]
+    levels = timesteps(TWO_PASSES.steps, TWO_PASSES.shift)
+    motion_noise = [torch.randn(16, 3, *LATENT[2:], generator=by_hand) for _ in levels]
+    assert carried.generator.get_state().equal(by_hand.get_state())
+    for denoised in seen:
+        sigma = levels[denoised.step + 1] / 1000
+        wanted = (1 - sigma) * held + sigma * motion_noise[denoised.step + 1]
+        torch.testing.assert_close(denoised.latents[:, :3], wanted, atol=1e-5, rtol=1e-5)
 
-    exact = denoised(recipe, scene(), 0, carried())[-1].latents
-    same = denoised(with_threshold(0.0), scene(), 0, carried())[-1].latents
-    close = denoised(with_threshold(1e9), scene(), 0, carried())[-1].latents
-    assert torch.equal(exact, same) and not torch.equal(exact, close)
-    assert float((close - exact).norm() / exact.norm()) < 0.1
+
+def test_the_noise_that_is_drawn_is_where_the_window_starts() -> None:
+    still = replace(ONE_PASS, steps=1)
+    noise = torch.randn(LATENT, generator=fresh().generator)
+    (denoised,) = steps_of(scene(), still, fresh())
+    model = pipeline()
+    with torch.inference_mode():
+        known = model.known(scene().picture.unsqueeze(1), FRAMES)
+        branch = Branch(prompt=True, voice=True)
+        given = model.conditions(scene(), [branch], known, scene().picture, 0, FRAMES)[branch]
+        transformer = model.transformer
+        velocity = transformer(noise, known, transformer.time(1000.0), given)
+    torch.testing.assert_close(denoised.latents, noise - velocity, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("frames", "width"), [(12, WIDTH), (0, WIDTH), (FRAMES, 72), (FRAMES, 60)])
-def test_what_is_off_the_grid_is_an_error(frames: int, width: int) -> None:
-    given = replace(scene(), picture=torch.zeros(3, HEIGHT, width))
+@pytest.mark.parametrize(("shown", "known"), [(1, 1), (5, 2), (9, 3)])
+def test_what_is_known_is_marked_and_the_rest_is_grey(shown: int, known: int) -> None:
+    frames = random(1, 3, shown, HEIGHT, WIDTH).clamp(-1, 1)
+    model = pipeline()
+    with torch.inference_mode():
+        rows = model.known(frames, FRAMES)
+        grey = torch.zeros(3, FRAMES - shown, HEIGHT, WIDTH)
+        latents = model.coder.to_latents(torch.cat([frames, grey], 1))
+    assert rows.shape == (20, *LATENT[1:])
+    assert rows[:4, :known].eq(1).all() and rows[:4, known:].eq(0).all()
+    assert rows[4:].equal(latents)
+
+
+@pytest.mark.parametrize(("shared", "held"), [(5, 2), (9, 3)])
+def test_a_window_goes_on_from_the_last_frames_of_the_one_before(shared: int, held: int) -> None:
+    model, carried = pipeline(), fresh()
+    whole, recipe = scene(frames=40), Recipe(TWO_PASSES)
+    frames = model.decode(whole, recipe, latents_of(whole, TWO_PASSES, carried))
+    carried.motion = frames[:, -shared:]
+    second = latents_of(whole, TWO_PASSES, carried, start=FRAMES - shared)
+    with torch.inference_mode():
+        encoded = model.known(frames[:, -shared:], FRAMES)[4:]
+    assert second[:, :held].equal(encoded[:, :held])
+    free = (second[:, held:] - encoded[:, held:]).norm() / encoded[:, held:].norm()
+    assert free > 0.1
+
+
+def test_the_picture_is_looked_at_first_and_then_the_last_frame_there_is() -> None:
+    looked_at: list[Tensor] = []
+    networks = loaded().networks
+
+    def look(frame: Tensor) -> Tensor:
+        looked_at.append(frame)
+        return networks.image.features(frame)
+
+    model = Pipeline(networks.transformer, networks.video, look)
+    for carried in (fresh(), continued()):
+        list(model.denoise(scene(), Recipe(ONE_PASS), 0, FRAMES, carried))
+    assert looked_at[0].equal(scene().picture)
+    assert looked_at[1].equal(motion()[:, -1])
+    assert len(looked_at) == 2
+
+
+def test_past_their_end_voices_go_on_as_they_ended() -> None:
+    short = scene(2, frames=30)
+    longer = torch.cat([short.voices, short.voices[:, -1:].expand(-1, 20, -1, -1)], 1)
+    ours = latents_of(short, TWO_PASSES, fresh(), start=20)
+    assert ours.equal(latents_of(replace(short, voices=longer), TWO_PASSES, fresh(), start=20))
+    other = torch.cat([short.voices, random(9, 2, 20, 2, 16)], 1)
+    changed = latents_of(replace(short, voices=other), TWO_PASSES, fresh(), start=20)
+    assert not torch.allclose(ours, changed, atol=1e-3)
+
+
+def test_a_window_hears_its_own_part_of_the_voices() -> None:
+    whole = scene(frames=60)
+    moved = replace(whole, voices=whole.voices[:, 30:])
+    a = latents_of(whole, TWO_PASSES, fresh(), start=34)
+    assert a.equal(latents_of(moved, TWO_PASSES, fresh(), start=4))
+    assert not torch.allclose(a, latents_of(whole, TWO_PASSES, fresh(), start=4), atol=1e-3)
+
+
+@pytest.mark.parametrize("changed", ["prompt", "negative", "masks"])
+def test_all_that_is_known_of_the_scene_counts(changed: str) -> None:
+    here = scene(2)
+    given: Tensor = getattr(here, changed)
+    there = replace(here, **{changed: given.roll(1, 0) if changed == "masks" else -given})
+    ours, others = (latents_of(s, THREE_PASSES, fresh()) for s in (here, there))
+    assert not torch.allclose(ours, others, atol=1e-3)
+
+
+def test_decoded_frames_have_the_pictures_colours_as_far_as_is_asked_for() -> None:
+    model, here = pipeline(), scene()
+    latents = random(5, *LATENT)
+    plain = model.decode(here, Recipe(ONE_PASS, colour=0), latents)
+    assert plain.shape == (3, FRAMES, HEIGHT, WIDTH)
+    with torch.inference_mode():
+        assert plain.equal(model.coder.to_video(latents))
+    full = model.decode(here, Recipe(ONE_PASS), latents)
+    wanted = mean_lab(here.picture)
+    assert (mean_lab(full[:, 3]) - wanted).abs().max() < 8
+    assert (mean_lab(full[:, 3]) - wanted).norm() < 0.3 * (mean_lab(plain[:, 3]) - wanted).norm()
+
+
+def mean_lab(frame: Tensor) -> Tensor:
+    pixels = ((frame + 1) / 2).permute(1, 2, 0).double().numpy()
+    return torch.from_numpy(lab_from_rgb(pixels)).mean((0, 1))
+
+
+# Of random weights, time embeddings change far more from step to step than trained ones: at this
+# threshold 9 of 16 steps are computed, here and there.
+CACHED = {
+    2: replace(TWO_PASSES, steps=16, step_cache=3000.0),
+    3: replace(THREE_PASSES, steps=16, step_cache=3000.0),
+}
+
+
+@pytest.mark.parametrize("passes", CACHED)
+def test_a_step_cache_that_allows_no_change_changes_nothing(
+    passes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = latents_of(scene(), replace(CACHED[passes], step_cache=None), fresh())
+    with counted(monkeypatch) as runs:
+        never = latents_of(scene(), replace(CACHED[passes], step_cache=0.0), fresh())
+    assert never.equal(without) and len(runs) == 16 * passes
+
+
+@pytest.mark.parametrize("passes", CACHED)
+def test_a_step_cache_spares_runs_and_comes_close(
+    passes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = latents_of(scene(), replace(CACHED[passes], step_cache=None), fresh())
+    with counted(monkeypatch) as runs:
+        cached = latents_of(scene(), CACHED[passes], fresh())
+    assert len(runs) == 9 * passes
+    change = (cached - without).norm() / without.norm()
+    assert 0 < change < 0.2
+
+
+@pytest.mark.parametrize("passes", CACHED)
+@pytest.mark.parametrize("carried", [fresh, continued])
+def test_each_pass_reuses_its_own_earlier_one(passes: int, carried: Callable[..., Carried]) -> None:
+    """Against a cache written out by hand, which decides for every pass by itself."""
+    model, here, sampling = pipeline(), scene(), CACHED[passes]
+    cached = latents_of(here, sampling, carried())
+    wanted = by_hand(model, here, sampling, carried(), passes)
+    torch.testing.assert_close(cached, wanted, atol=1e-4, rtol=1e-4)
+
+
+@torch.inference_mode()
+def by_hand(
+    model: Pipeline, here: Scene, sampling: Sampling, carried: Carried, passes: int
+) -> Tensor:
+    shown = here.picture.unsqueeze(1) if carried.motion is None else carried.motion
+    known = model.known(shown, FRAMES)
+    levels = timesteps(sampling.steps, sampling.shift)
+    guidance = Guidance(sampling.text_guidance, sampling.audio_guidance)
+    given = model.conditions(here, guidance.branches, known, shown[:, -1], 0, FRAMES)
+    transformer, added = model.transformer, dict[Branch, Tensor]()
+    times = [transformer.time(level) for level in levels[:-1]]
+    e0 = torch.cat([time.blocks for time in times])
+    computed = decisions(e0, "multitalk-480", sampling.step_cache or 0, True, passes)
+
+    def velocity(x: Tensor, step: int, branch: Branch) -> Tensor:
+        before = transformer.tokens(x, known)
+        if computed[step][guidance.branches.index(branch)]:
+            added[branch] = transformer.run_blocks(before, times[step], given[branch]) - before
+        return transformer.velocity(before + added[branch], times[step], x.shape)
+
+    noise = torch.randn(LATENT, generator=carried.generator)
+    if carried.motion is None:
+        return list(sample(velocity, noise, levels, guidance))[-1].latents
+    held = known[4:, :2]
+    noises = [torch.randn(held.shape, generator=carried.generator) for _ in levels]
+    motion = Motion(held, torch.stack(noises))
+    return list(sample(velocity, noise, levels, guidance, motion))[-1].latents
+
+
+def test_one_silence_stands_for_both_voices() -> None:
+    model, here = pipeline(), scene(2)
+    with torch.inference_mode():
+        known = model.known(here.picture.unsqueeze(1), FRAMES)
+        full, _, neither = Guidance(5, 4).branches
+        given = model.conditions(here, [full, neither], known, here.picture, 0, FRAMES)
+    tokens = model.transformer.params.context_tokens
+    assert given[full].audio[0].k.shape[1] == 2 * tokens and given[full].masks is not None
+    assert given[NEITHER].audio[0].k.shape[1] == tokens and given[NEITHER].masks is None
+
+
+@pytest.mark.parametrize(
+    ("frames", "width", "height"),
+    [(20, WIDTH, HEIGHT), (0, WIDTH, HEIGHT), (1, WIDTH, HEIGHT), (21, 72, 32), (21, 64, 40)],
+)
+def test_what_is_off_the_models_grid_is_an_error(frames: int, width: int, height: int) -> None:
+    off = replace(scene(), picture=torch.zeros(3, height, width))
     with pytest.raises(ValueError, match=r"4k\+1|multiples of 16"):
-        next(PIPELINE.denoise(given, TWO_PASSES, 0, frames, carried()))
+        next(pipeline().denoise(off, Recipe(ONE_PASS), 0, frames, fresh()))
+
+
+@pytest.mark.parametrize("motion", [4, 21, 25])
+def test_frames_to_go_on_from_are_on_the_grid_and_fewer_than_the_window(motion: int) -> None:
+    with pytest.raises(ValueError, match=r"4k\+1"):
+        next(pipeline().denoise(scene(), Recipe(ONE_PASS), 0, FRAMES, continued(frames=motion)))

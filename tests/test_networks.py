@@ -12,8 +12,7 @@ from transformers import ByT5Tokenizer
 
 from inference.errors import Fault, FaultCode
 from inference.models.registry import MODELS, Networks, initialised
-from inference.multitalk.networks import Loaded, load
-from inference.multitalk.prompt import text_features
+from inference.multitalk.networks import load
 from tests.small import CPU, MODEL, random
 
 NAMES = [field.name for field in fields(Networks)]
@@ -102,12 +101,12 @@ def test_loading_leaves_other_random_numbers_as_they_were() -> None:
 
 
 def test_the_tokenizer_is_the_folders_own(folder: Path) -> None:
-    def features(loaded: Loaded) -> Tensor:
-        texts = ["Two people talk."]
-        return text_features(loaded.networks.text, loaded.tokenizer, texts, 512)[0]
-
-    (rows,) = [features(load(MODEL, folder, CPU, None))]
-    assert rows.shape[0] == len("Two people talk.") + 1
+    tokenizer = load(MODEL, folder, CPU, None).tokenizer
+    tokens = tokenizer(
+        ["ab", "a"], padding=True, truncation=True, max_length=9, return_tensors="pt"
+    )
+    assert tokens["input_ids"].tolist() == [[100, 101, 1], [100, 1, 0]]
+    assert tokens["attention_mask"].tolist() == [[1, 1, 1], [1, 1, 0]]
 
 
 def test_a_lora_changes_what_it_names_and_nothing_else(folder: Path) -> None:
@@ -171,3 +170,19 @@ def test_a_lora_that_is_not_there_is_named(folder: Path) -> None:
 def test_a_lora_of_another_model_is_refused(folder: Path) -> None:
     save_file({"blocks.99.q.diff": torch.zeros(1)}, folder / "loras" / "fusionx.safetensors")
     assert "blocks.99.q" in refusal(folder, "fusionx").details
+
+
+@pytest.mark.parametrize("kept", [0, 4, 100, -100])
+def test_a_file_of_which_only_a_part_came_is_named(folder: Path, kept: int) -> None:
+    file = folder / "video" / "0.safetensors"
+    torn = file.read_bytes()[:kept]
+    file.write_bytes(torn)
+    assert "0.safetensors is damaged" in refusal(folder).details
+
+
+def test_the_big_model_has_as_many_parameters_as_are_published() -> None:
+    with torch.device("meta"):
+        parts = {name: build() for name, build in MODELS["multitalk-14b"].parts().items()}
+    counts = {n: sum(p.numel() for p in part.parameters()) for n, part in parts.items()}
+    assert counts["transformer"] == 18_882_046_784
+    assert counts["video"] == 126_892_531 and counts["text"] == 5_680_910_336

@@ -2,16 +2,20 @@
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from inference import history
@@ -27,11 +31,16 @@ from inference.events import (
     Window,
 )
 from inference.models.encoders import VideoCoder
+from inference.models.transformer import Time, Transformer
 from inference.multitalk import production
-from inference.multitalk.picture import Box, speaker_masks
+from inference.multitalk.picture import Box, halves, speaker_masks
+from inference.multitalk.pipeline import Pipeline, Scene
+from inference.multitalk.prompt import DEFAULTS
+from inference.multitalk.sampling import Denoised
 from inference.task import SOUND, Task
 from tests.media import ROOT, decoded
-from tests.small_tasks import HEIGHT, ONE_WINDOW_S, TWO_WINDOWS_S, WIDTH, small_task, tiny_engine
+from tests.small import HEIGHT, WIDTH, live_tensors, shrunk
+from tests.small_tasks import ONE_WINDOW_S, TWO_WINDOWS_S, small_task, tiny_engine
 
 ENGINE = tiny_engine()
 
@@ -76,10 +85,71 @@ def test_every_step_is_told_with_a_preview_and_the_time_left(tmp_path: Path) -> 
     ]
 
 
-def test_nothing_that_only_the_next_window_needs_stays_behind(tmp_path: Path) -> None:
-    make(small_task(tmp_path, TWO_WINDOWS_S))
-    left = {path.name for path in (tmp_path / "windows").iterdir()}
-    assert left == {"000.mp4", "001.mp4"}
+def test_what_a_window_hands_on_is_kept_until_the_next_one_is_finished(tmp_path: Path) -> None:
+    there = {
+        event.index: {path.name for path in (tmp_path / "windows").iterdir()}
+        for event in ENGINE.generate(in_many_windows(tmp_path, 3), lambda: False)
+        if isinstance(event, Window)
+    }
+    assert there == {
+        0: {"000.mp4", "000.state.safetensors"},
+        1: {"000.mp4", "001.mp4", "001.state.safetensors"},
+        2: {"000.mp4", "001.mp4", "002.mp4"},
+    }
+
+
+def in_many_windows(folder: Path, count: int, people: int = 1, steps: int = 1) -> Task:
+    """A task in windows of 21 frames, 5 of which each shares with the one before."""
+    task = small_task(folder, 0.04 * (16 * count + 5), people, steps)
+    return replace(task, plan=shrunk(task.plan, *((16 * index, 21) for index in range(count))))
+
+
+def test_memory_does_not_grow_with_the_windows(tmp_path: Path) -> None:
+    held = [
+        (live_tensors(HEIGHT, WIDTH), live_tensors(HEIGHT // 8, WIDTH // 8))
+        for event in ENGINE.generate(in_many_windows(tmp_path, 5), lambda: False)
+        if isinstance(event, Window)
+    ]
+    assert len(held) == 5
+    assert held[1] == held[2] == held[3] == held[4]
+    assert held[1][0] > 0  # the picture and the frames that are handed on
+
+
+def test_a_preview_is_there_at_every_step_and_another_each_time(tmp_path: Path) -> None:
+    seen = []
+    for event in ENGINE.generate(small_task(tmp_path, ONE_WINDOW_S, steps=3), lambda: False):
+        if isinstance(event, Frame):
+            with Image.open(tmp_path / event.path) as preview:
+                assert (preview.format, preview.size) == ("JPEG", (WIDTH, HEIGHT))
+                seen.append(preview.tobytes())
+    assert len(set(seen)) == 3
+
+
+def test_who_was_cancelled_goes_on_from_the_last_finished_window(tmp_path: Path) -> None:
+    whole, stopped = (in_many_windows(tmp_path / name, 3) for name in ("whole", "stopped"))
+    make(whole)
+    events: list[Event] = []
+    for event in ENGINE.generate(stopped, lambda: Window(1, "windows/001.mp4", 37) in events):
+        events.append(event)
+    assert events[-1] == Cancelled(37, "result.mp4")
+    again = make(stopped)
+    assert [event.window for event in again if isinstance(event, Step)] == [2]
+    assert [event.index for event in again if isinstance(event, Window)] == [0, 1, 2]
+    ours, wanted = (decoded(task.folder / "result.mp4") for task in (stopped, whole))
+    assert len(ours) == 53 and np.array_equal(ours, wanted)
+
+
+def test_where_nothing_was_handed_on_all_is_made_again(tmp_path: Path) -> None:
+    whole, stopped = (in_many_windows(tmp_path / name, 3) for name in ("whole", "stopped"))
+    make(whole)
+    events: list[Event] = []
+    for event in ENGINE.generate(stopped, lambda: Window(1, "windows/001.mp4", 37) in events):
+        events.append(event)
+    (stopped.folder / "windows/001.state.safetensors").unlink()
+    again = make(stopped)
+    assert [event.window for event in again if isinstance(event, Step)] == [0, 1, 2]
+    ours, wanted = (decoded(task.folder / "result.mp4") for task in (stopped, whole))
+    assert np.array_equal(ours, wanted)
 
 
 def test_the_same_seed_gives_the_same_video(tmp_path: Path) -> None:
@@ -93,7 +163,7 @@ def test_the_same_seed_gives_the_same_video(tmp_path: Path) -> None:
 @pytest.fixture
 def worker_environment() -> dict[str, str]:
     chosen = {"PORTRAIT_MODEL": "multitalk-tiny", "PORTRAIT_DEVICE": "cpu"}
-    return os.environ | chosen
+    return os.environ | chosen | {"OMP_NUM_THREADS": "1"}  # two would wait for each other
 
 
 def start(folder: Path, environment: dict[str, str]) -> "subprocess.Popen[bytes]":
@@ -104,8 +174,8 @@ def start(folder: Path, environment: dict[str, str]) -> "subprocess.Popen[bytes]
 def test_killed_in_window_two_it_goes_on_to_the_same_frames(
     tmp_path: Path, worker_environment: dict[str, str]
 ) -> None:
-    whole = small_task(tmp_path / "whole", TWO_WINDOWS_S, people=2, steps=8)
-    killed = small_task(tmp_path / "killed", TWO_WINDOWS_S, people=2, steps=8)
+    whole = small_task(tmp_path / "whole", TWO_WINDOWS_S, people=2, steps=24)
+    killed = small_task(tmp_path / "killed", TWO_WINDOWS_S, people=2, steps=24)
     assert start(whole.folder, worker_environment).wait() == 0
     with start(killed.folder, worker_environment) as process:
         while not any(is_in_second_window(e) for e in events_of(killed)):
@@ -172,6 +242,62 @@ def test_two_people_are_told_apart_by_their_faces(tmp_path: Path, masked: list[l
         face = speaker.box
         assert box[0] < face[0] and box[1] < face[1] and box[2] > face[2] and box[3] > face[3]
     assert left[2] < right[2]
+
+
+def test_without_faces_two_people_share_the_frame(tmp_path: Path, masked: list[list[Box]]) -> None:
+    task = small_task(tmp_path, ONE_WINDOW_S, people=2, steps=1)
+    make(replace(task, plan=replace(task.plan, speakers=())))  # as it is when none was found
+    assert masked == [list(halves(WIDTH, HEIGHT))]
+
+
+@pytest.fixture
+def scenes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Scene]]:
+    """The scene of each window that is made."""
+    seen: list[Scene] = []
+
+    class Watched(Pipeline):
+        def denoise(self, scene: Scene, *rest: Any) -> Iterator[Denoised]:
+            seen.append(scene)
+            return super().denoise(scene, *rest)
+
+    monkeypatch.setattr(production, "Pipeline", Watched)
+    yield seen
+
+
+def test_each_speaker_has_their_own_recording(tmp_path: Path, scenes: list[Scene]) -> None:
+    task = small_task(tmp_path, ONE_WINDOW_S, people=2, steps=1)
+    left, right = task.plan.speakers
+    crossed = replace(left, audio=right.audio), replace(right, audio=left.audio)
+    make(task)
+    shutil.rmtree(tmp_path / "windows")
+    make(replace(task, plan=replace(task.plan, speakers=crossed)))
+    straight, swapped = (scene.voices for scene in scenes)
+    assert straight.shape == (2, 21, 2, 16) and not straight[0].allclose(straight[1], atol=0.1)
+    assert swapped.equal(straight[[1, 0]])
+
+
+@pytest.mark.parametrize("people", [1, 2])
+def test_where_nothing_was_written_a_prompt_stands_in(
+    people: int, tmp_path: Path, scenes: list[Scene]
+) -> None:
+    task = small_task(tmp_path, ONE_WINDOW_S, people, steps=1)
+    for prompt in ("", DEFAULTS[people], "A robot."):
+        make(replace(task, request=replace(task.request, prompt=prompt)))
+        shutil.rmtree(tmp_path / "windows")
+    unwritten, default, written = (scene.prompt for scene in scenes)
+    assert unwritten.equal(default) and len(written) == len("A robot.") + 1
+
+
+def test_a_model_that_breaks_is_told_at_its_first_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Transformer, x: Tensor, time: Time, shape: torch.Size) -> Tensor:
+        return torch.full(shape, torch.nan)
+
+    monkeypatch.setattr(Transformer, "velocity", broken)
+    events = make(small_task(tmp_path, ONE_WINDOW_S))
+    assert isinstance(events[-1], Failed) and events[-1].message.startswith("The model's picture")
+    assert not any(isinstance(event, Frame | Step | Window) for event in events)
 
 
 def test_shapes_are_logged_where_stages_meet(

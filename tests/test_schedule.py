@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.multitalk.schedule import TIMESTEPS, timesteps
+from presets.quality import PRESETS
 
 STEPS, SHIFTS = st.integers(1, 100), st.floats(0.1, 20)
 
@@ -48,6 +49,12 @@ def test_levels_are_computed_in_single_precision_and_in_the_order_of_training(
     s = np.float32(shift)
     wanted = s * u / (np.float32(1) + np.float32(shift - 1) * u) * np.float32(1000)
     assert timesteps(steps, shift)[:-1] == pytest.approx(wanted.tolist(), rel=2e-7)
+
+
+def test_the_last_step_of_every_quality_starts_nearly_without_noise() -> None:
+    samplings = {name: preset.sampling for name, preset in PRESETS.items() if preset.sampling}
+    last = {name: timesteps(how.steps, how.shift)[-2] for name, how in samplings.items()}
+    assert last == pytest.approx({"fast": 2.0, "balanced": 2.0, "best": 6.96}, abs=0.01)
 
 
 @pytest.mark.parametrize(("steps", "shift"), [(0, 1.0), (-1, 1.0), (4, 0.0), (4, -2.0)])

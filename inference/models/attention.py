@@ -91,13 +91,12 @@ class AudioCrossAttention(nn.Module):
 
     def keys_values(self, tokens: Tensor) -> KeysValues:
         """Of audio tokens (p, t, s, c): (t, p s, n, d). Two speakers' keys are told apart."""
-        t = tokens.shape[1]
         flat = rearrange(tokens, "p t s c -> t (p s) c")
         k, v = rearrange(self.kv_linear(flat), "t s (two n d) -> two t s n d", two=2, n=self.heads)
         if len(tokens) == len(SPEAKER_KEYS):
             at = torch.tensor(SPEAKER_KEYS, device=k.device).repeat_interleave(tokens.shape[2])
             k = rotate(k, rotation(at, k.shape[-1]).unsqueeze(1))
-        return KeysValues(k.expand(t, -1, -1, -1), v)
+        return KeysValues(k, v.contiguous())  # a view would keep the keys before they were turned
 
     def forward(self, x: Tensor, audio: KeysValues, positions: Tensor | None) -> Tensor:
         """x (1, l, c); `positions` (l,) of the tokens on the speakers' axis, None for one voice."""

@@ -103,6 +103,7 @@ class Block(nn.Module):
         shift1, scale1, gate1, shift2, scale2, gate2 = modulation.chunk(6, 1)
         a, positions = self.attention(modulated(self.norm1(x), shift1, scale1), given)
         x = gated(x, a, gate1)
+        del a  # makes room
         x = x + self.cross_attn(self.norm3(x), given.text[index], given.image[index])
         x = x + self.audio_cross_attn(self.norm_x(x), given.audio[index], positions)
         return gated(x, self.ffn(modulated(self.norm2(x), shift2, scale2)), gate2)
@@ -117,6 +118,8 @@ class Block(nn.Module):
 
 
 class Head(nn.Module):
+    """Tokens (1, l, c) to patches of latents (1, l, patch and channels), float32."""
+
     def __init__(self, p: TransformerParams) -> None:
         super().__init__()
         t, h, w = p.patch_size
@@ -130,6 +133,8 @@ class Head(nn.Module):
 
 
 class ImageEmbedding(nn.Module):
+    """Features of the picture to the width of the text's."""
+
     def __init__(self, p: TransformerParams) -> None:
         super().__init__()
         self.proj = nn.Sequential(

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from inference.multitalk.pipeline import Carried
@@ -37,14 +38,23 @@ def forget(task: Task, before: int) -> None:
 
 
 def drop_unfinishable(task: Task) -> None:
-    """Delete finished segments from which the work can't be taken up, because a file is gone."""
+    """Delete finished segments that nothing can follow, because a file is gone or torn."""
     finished = 0
     while _segment(task, finished).exists():
         finished += 1
     last = finished == len(task.plan.windows)
-    if finished and not last and not (task.folder / state_name(finished - 1)).exists():
+    if finished and not last and not _readable(task.folder / state_name(finished - 1)):
         for index in range(finished):
             _segment(task, index).unlink()
+
+
+def _readable(state: Path) -> bool:
+    """Whether the whole file is there: a machine that goes down may leave half of one."""
+    try:
+        with safe_open(state, framework="pt"):
+            return True
+    except (SafetensorError, OSError):
+        return False
 
 
 def _segment(task: Task, index: int) -> Path:

@@ -64,17 +64,10 @@ def _read(lora: Mapping[str, Tensor]) -> dict[str, _Change]:
     changes: dict[str, _Change] = {}
     for key, tensor in lora.items():
         name = key.removeprefix(_PREFIX)
-        for ending in (
-            *(e for pair in _FACTORS for e in pair),
-            _ALPHA,
-            _DIFFERENCE,
-            _BIAS_DIFFERENCE,
-        ):
-            if name.endswith(ending):
-                change = changes.setdefault(name.removesuffix(ending), _Change())
-                break
-        else:
+        ending = next((end for end in _ENDINGS if name.endswith(end)), None)
+        if ending is None:
             raise LoraError(f"the key {key} is not understood")
+        change = changes.setdefault(name.removesuffix(ending), _Change())
         if any(ending == down for down, _ in _FACTORS):
             change.down = tensor
         elif any(ending == up for _, up in _FACTORS):

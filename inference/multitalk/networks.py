@@ -14,7 +14,7 @@ from inference.multitalk.prompt import Tokenizer
 from weights.loading import MisfitError, load_strict, read_folder
 
 _SEED = 0  # of random weights
-# What each network runs in on a GPU. The autoencoder and the voice are as upstream: others blur.
+# What each network runs in on a GPU, as in the original.
 _ON_GPU = {
     "transformer": torch.bfloat16,
     "text": torch.bfloat16,
@@ -47,10 +47,10 @@ def load(model: str, folder: Path | None, device: torch.device, lora: str | None
         networks = _read(spec, folder, device)
         if lora is not None:
             _merge(networks, folder / "loras" / f"{lora}.safetensors", device)
-    except (MisfitError, LoraError, OSError) as error:
+        tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    except (MisfitError, LoraError, OSError, ValueError) as error:
         message = f"The weights in {folder} are not those of {model}. Fetch them again."
         raise Fault(FaultCode.ENGINE_UNAVAILABLE, message, str(error)) from error
-    tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
     return Loaded(networks, cast(Tokenizer, tokenizer), lora)
 
 

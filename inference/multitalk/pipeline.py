@@ -17,7 +17,12 @@ from inference.multitalk.guidance import Branch, Guidance, Projection
 from inference.multitalk.picture import LATENT_PX, TOKEN_LATENTS
 from inference.multitalk.sampling import Denoised, Motion, sample
 from inference.multitalk.schedule import timesteps
-from inference.multitalk.step_cache import StepCache, computed_steps
+from inference.multitalk.step_cache import (
+    DEFAULT_ESTIMATOR,
+    Estimator,
+    StepCache,
+    computed_steps,
+)
 from presets.schema import Sampling
 
 _LATENT_FRAMES = 4  # video frames in each latent but the first, which is one
@@ -43,11 +48,13 @@ class Scene:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How windows are sampled. `colour` is how far colours are matched, 0 to 1."""
+    """How windows are sampled. `colour` is how far colours are matched, 0 to 1; the `estimator`
+    is the step cache's."""
 
     sampling: Sampling
     projection: Projection | None = None
     colour: float = 1.0
+    estimator: Estimator = DEFAULT_ESTIMATOR
 
 
 @dataclass
@@ -84,10 +91,12 @@ class Pipeline:
 
         `start` is the window's first frame in the video. `before_pass` is called before each run
         of the transformer and ends the work by raising. Raises ValueError unless `frames` is 4k+1,
-        more than are shown, and the picture's sides are multiples of 16.
+        more than are shown, the picture's sides are multiples of 16, and masks show where each of
+        two speakers is, and neither.
         """
         shown = scene.picture.unsqueeze(1) if carried.motion is None else carried.motion
         _require_grid(shown, frames)
+        _require_masks(scene)
         known = self.known(shown, frames)
         sampling = recipe.sampling
         levels = timesteps(sampling.steps, sampling.shift)
@@ -95,7 +104,7 @@ class Pipeline:
         guidance = Guidance(sampling.text_guidance, sampling.audio_guidance, recipe.projection)
         given = self.conditions(scene, guidance.branches, known, shown[:, -1], start, frames)
         times = [self.transformer.time(level) for level in levels[:-1]]
-        cache = _step_cache(times, sampling.step_cache)
+        cache = _step_cache(times, recipe)
 
         def velocity(x: Tensor, step: int, branch: Branch) -> Tensor:
             def blocks(tokens: Tensor) -> Tensor:
@@ -147,9 +156,20 @@ class Pipeline:
 def _require_grid(shown: Tensor, frames: int) -> None:
     _, count, height, width = shown.shape
     if frames % _LATENT_FRAMES != 1 or count % _LATENT_FRAMES != 1 or count >= frames:
-        raise ValueError(f"{frames} frames, {count} of them shown: both are to be 4k+1")
+        raise ValueError(f"{frames} frames, {count} shown: both are to be 4k+1, the shown fewer")
     if height % _TOKEN_PX or width % _TOKEN_PX:
         raise ValueError(f"{width} x {height} pixels are no multiples of {_TOKEN_PX}")
+
+
+def _require_masks(scene: Scene) -> None:
+    speakers, (_, height, width) = len(scene.voices), scene.picture.shape
+    if speakers > 2 or (speakers == 2) != (scene.masks is not None):
+        raise ValueError(f"{speakers} voices: masks belong to exactly two, and more can't be made")
+    tokens = height * width // _TOKEN_PX**2
+    if scene.masks is not None and (
+        scene.masks.shape != (3, tokens) or not scene.masks.any(1).all()
+    ):
+        raise ValueError(f"masks {tuple(scene.masks.shape)}: none of 3 x {tokens} may be empty")
 
 
 def _draw(known: Tensor, carried: Carried, levels: int) -> tuple[Tensor, Motion | None]:
@@ -166,7 +186,9 @@ def _draw(known: Tensor, carried: Carried, levels: int) -> tuple[Tensor, Motion 
     return noise, Motion(held, torch.stack([normal(*held.shape) for _ in range(levels)]))
 
 
-def _step_cache(times: Sequence[Time], threshold: float | None) -> StepCache:
+def _step_cache(times: Sequence[Time], recipe: Recipe) -> StepCache:
+    threshold = recipe.sampling.step_cache
     if threshold is None:
         return StepCache([True] * len(times))
-    return StepCache(computed_steps(torch.cat([time.blocks for time in times]), threshold))
+    embeddings = torch.cat([time.blocks for time in times])
+    return StepCache(computed_steps(embeddings, threshold, recipe.estimator))

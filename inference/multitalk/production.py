@@ -45,9 +45,11 @@ class Production:
 
     def __init__(self, model: str, device: str | None, weights: Path | None) -> None:
         """`weights` is the model's folder, None for a model of random weights. `device` is as
-        torch names it; None takes the GPU where there is one."""
+        torch names it; None takes the GPU where there is one. Raises Fault when torch can't use
+        it, or there is none for trained weights."""
         self._model, self._weights = model, weights
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        _require_usable(self._device, trained=weights is not None)
         self._loaded: Loaded | None = None
 
     def make(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
@@ -79,6 +81,8 @@ class Production:
         features = []
         for index, span in enumerate(spans(task.request)):
             track = read_mono(task.path(voice_name(index)), span, samples, AUDIO_RATE_HZ)
+            if task.request.recordings[index].silent:
+                track[:] = 0  # a listener: the encoder would make a voice of the faintest noise
             features.append(voice_features(loaded.networks.audio, track, _sounding(span)))
         order = [speaker.audio for speaker in task.plan.speakers] or range(len(features))
         voices = torch.stack([features[index] for index in order])
@@ -142,6 +146,7 @@ class _Work:
     def _told(self, denoised: Denoised, index: int) -> Iterator[Event]:
         """A step, with a look at what it leads to."""
         plan, steps, done = self._task.plan, self._recipe.sampling.steps, denoised.step + 1
+        _require_finite(denoised.outlook, index)
         yield save_preview(self._task, preview(denoised.outlook, plan.width, plan.height))
         left_s = self._pace.left_s(index, done / steps)
         yield Step(done, steps, index, len(plan.windows), left_s)
@@ -149,9 +154,7 @@ class _Work:
     def _decoded(self, latents: Tensor, index: int) -> Tensor:
         frames = self._pipeline.decode(self._scene, self._recipe, latents)
         logger.debug("window %d: %s %s", index, frames.dtype, tuple(frames.shape))
-        if not frames.isfinite().all():
-            message = "The model's picture broke. Try again with another seed."
-            raise Fault(FaultCode.INTERNAL, message, f"window {index} is not finite")
+        _require_finite(frames, index)
         return frames
 
     def _taken_up(self, index: int) -> Carried:
@@ -201,6 +204,19 @@ class _Pace:
         return round((sum(self._lengths) - done) / rate, 1)
 
 
+def _require_usable(device: torch.device, trained: bool) -> None:
+    there = device.type == "cpu" or (device.index or 0) < torch.cuda.device_count()
+    if not there or (trained and device.type == "cpu"):
+        message = f"torch can't use {device if not there else 'a GPU'} here. Run make gpu again."
+        raise Fault(FaultCode.ENGINE_UNAVAILABLE, message, f"torch {torch.__version__}")
+
+
+def _require_finite(tensor: Tensor, index: int) -> None:
+    if not tensor.isfinite().all():
+        message = "The model's picture broke. Try again with another seed."
+        raise Fault(FaultCode.INTERNAL, message, f"window {index} is not finite")
+
+
 def _recipe(task: Task) -> Recipe:
     sampling = find_preset(task.plan.quality).sampling
     assert sampling is not None, "a quality of this engine samples"
@@ -215,14 +231,22 @@ def _sounding(span: Span) -> slice:
 
 
 def _people(task: Task) -> Sequence[Box]:
-    """Where each of two speakers is in the finished frame: around their face, or half of it."""
+    """Where each of two speakers is in the finished frame: around their face, or half of it.
+
+    Neither reaches past the middle between the two faces.
+    """
     plan = task.plan
     if not plan.speakers:
         return halves(plan.width, plan.height)
-    people = []
+    people: list[Box] = []
     for left, top, right, bottom in (speaker.box for speaker in plan.speakers):
         across, down = _HEAD_ROOM * (right - left), _HEAD_ROOM * (bottom - top)
         people.append((left - across, top - down, right + across, bottom + down))
+    (_, _, first_ends, _), (second_starts, _, _, _) = (s.box for s in plan.speakers)
+    if first_ends <= second_starts:
+        middle = (first_ends + second_starts) / 2
+        (a, b, c, d), (e, f, g, h) = people
+        people = [(a, b, min(c, middle), d), (max(e, middle), f, g, h)]
     return people
 
 

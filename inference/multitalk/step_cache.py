@@ -71,6 +71,6 @@ class StepCache:
             return x + self._added[branch]
         self._added.pop(branch, None)  # makes room while the blocks run
         out = blocks(x)
-        if not all(self._computed[step + 1 :]):
+        if not all(self._computed[step + 1 : step + 2]):  # the next one needs it
             self._added[branch] = out - x
         return out

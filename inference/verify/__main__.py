@@ -4,7 +4,6 @@ Runs every case at or below PATH and prints a line for each. Exit status: 0 when
 one does not, 2 when PATH holds none.
 """
 
-import logging
 import sys
 from collections.abc import Callable
 from enum import StrEnum
@@ -17,8 +16,6 @@ import typer
 from inference.verify import method, networks, whole
 from inference.verify.cases import Case, Place, find_cases
 from inference.verify.compare import difference
-
-logger = logging.getLogger(__name__)
 
 KINDS: dict[str, Callable[[Case, Place], Any]] = {
     kind.__name__: kind
@@ -55,8 +52,8 @@ class Numbers(StrEnum):
 
 def check(name: str, case: Case, device: torch.device, asked: torch.dtype) -> bool:
     """Whether the case passes; prints its line, and to standard error what kept it from running."""
-    dtype, tolerance = case.numbers(asked)
     try:
+        dtype, tolerance = case.numbers(asked)
         with torch.inference_mode():
             computed = KINDS[case.kind](case, Place(device, dtype))
         found = difference(computed, case.expected())

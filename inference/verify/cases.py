@@ -35,7 +35,7 @@ class Case:
 
     @property
     def kind(self) -> str:
-        return str(self.values["kind"])
+        return str(self.values.get("kind", "?"))
 
     @property
     def config(self) -> dict[str, Any]:
@@ -92,12 +92,21 @@ class Case:
 
 def find_cases(root: Path) -> Iterator[tuple[str, Case]]:
     """All cases at or below `root` with their names, in order of these."""
+    if root.name == CASE_FILE:
+        root = root.parent
     for file in sorted(root.rglob(CASE_FILE)):
         name = file.parent.relative_to(root).as_posix()
-        yield (
-            (file.parent.name if name == "." else name),
-            Case(file.parent, json.loads(file.read_text())),
-        )
+        case = Case(file.parent, _mapping(file))
+        yield (file.parent.resolve().name if name == "." else name), case
+
+
+def _mapping(file: Path) -> dict[str, Any]:
+    """What a file holds; nothing when that is no JSON object, so that the case fails alone."""
+    try:
+        values = json.loads(file.read_text())
+    except ValueError:
+        return {}
+    return values if isinstance(values, dict) else {}
 
 
 def _weight(prefix: str, name: str, shape: Sequence[int]) -> Tensor:

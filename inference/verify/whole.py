@@ -6,6 +6,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from inference.multitalk.picture import covered, latent_masks, token_masks
 from inference.multitalk.pipeline import Carried, Pipeline, Recipe, Scene
+from inference.multitalk.step_cache import ESTIMATORS
 from inference.verify import method, networks
 from inference.verify.cases import Case, Place
 from presets.schema import Sampling
@@ -65,4 +66,6 @@ def _recipe(case: Case) -> Recipe:
         step_cache=options["teacache_thresh"] if options.get("use_teacache") else None,
     )
     projection = method.projection(options, bool(options.get("use_apg")))
-    return Recipe(sampling, projection, options["color_correction_strength"])
+    size, ret_steps = options.get("size", "multitalk-480"), options.get("use_ret_steps", True)
+    strength = options["color_correction_strength"]
+    return Recipe(sampling, projection, strength, ESTIMATORS[size, ret_steps])
