@@ -131,3 +131,11 @@ def test_segments_from_which_nothing_can_go_on_are_made_again(
         *(segment_name(index) for index in kept),
         *(state_name(index) for index in states),
     }
+
+
+def test_a_torn_state_is_as_good_as_none(task: Task) -> None:
+    task.path(segment_name(0)).touch()
+    state = task.path(state_name(0))
+    state.write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{}")
+    handover.drop_unfinishable(task)
+    assert not (task.folder / segment_name(0)).exists()

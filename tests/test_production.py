@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from inference import history
+from inference.errors import Fault
 from inference.events import (
     Cancelled,
     Event,
@@ -37,6 +38,7 @@ from inference.multitalk.picture import Box, halves, speaker_masks
 from inference.multitalk.pipeline import Pipeline, Scene
 from inference.multitalk.prompt import DEFAULTS
 from inference.multitalk.sampling import Denoised
+from inference.plan import Speaker
 from inference.task import SOUND, Task
 from tests.media import ROOT, decoded
 from tests.small import HEIGHT, WIDTH, live_tensors, shrunk
@@ -310,3 +312,20 @@ def test_shapes_are_logged_where_stages_meet(
         assert line in told
     assert "window 0: torch.float32 (3, 21, 32, 64)" in told
     assert (tmp_path / SOUND).exists()
+
+
+def test_trained_weights_are_not_tried_without_a_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    for device in (None, "cpu", "cuda:3"):
+        with pytest.raises(Fault, match="torch can't use .* here. Run make gpu again"):
+            production.Production("multitalk-14b", device, tmp_path)
+
+
+def test_neither_of_two_neighbours_is_given_the_others_face(task: Task) -> None:
+    boxes = ((300, 100, 400, 240), (420, 90, 520, 230))
+    plan = replace(task.plan, speakers=tuple(Speaker(box, n) for n, box in enumerate(boxes)))
+    left, right = production._people(replace(task, plan=plan))
+    assert left[2] == right[0] == 410 and left[0] == 250 and right[2] == 570
