@@ -75,6 +75,7 @@ def test_actions_wait_for_each_other_and_are_not_sent_twice(browser: Browser, be
         make.click()
         page.get_by_role("button", name="Swap").click()
         expect(make).to_have_attribute("aria-busy", "true")
+        wait_for(page, "window.sent.some((action) => action.do === 'make')")  # after busy
         assert sent(page) == [{"do": "make"}]
         page.evaluate("window.answering = true")
         put(page, "tp-bus", '<i data-answer="100"></i>')
