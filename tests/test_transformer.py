@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass, replace
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import silu
 
 from inference.models.registry import MODELS
 from inference.models.transformer import Conditioning, Transformer, TransformerParams
 from tests.media import ROOT
 from tests.plain import dit
+from tests.plain.layers import linear
 from tests.plain.masks import token_masks
 
 SHAPES = ROOT / "weights" / "multitalk_14b_shapes.json"
@@ -187,6 +189,21 @@ def test_silence_is_one_voice_of_zeros(speakers: int, model: Transformer) -> Non
 @pytest.mark.parametrize("timestep", [0.0, 1.0, 6.958250522613525, 500.25, 1000.0])
 def test_any_timestep(timestep: float, model: Transformer) -> None:
     check_against_the_twin(model, replace(given(2, 4, 4), timestep=timestep))
+
+
+def test_time_is_embedded_without_loss_at_the_noisy_end() -> None:
+    params = replace(PARAMS, freq_dim=256)
+    sized = made_up(params)
+    weights = {name: tensor.double() for name, tensor in sized.state_dict().items()}
+    angles = 999.7 * 10_000.0 ** -(torch.arange(128, dtype=torch.float64) / 128)
+    hidden = silu(linear(weights, "time_embedding.0", torch.cat([angles.cos(), angles.sin()])))
+    head = linear(weights, "time_embedding.2", hidden)
+    assert error(sized.time(999.7).head[0], head) < 1e-6
+
+
+def test_the_config_s_eps_is_that_of_the_blocks_and_the_head_alone() -> None:
+    params = replace(PARAMS, eps=0.05)
+    check_against_the_twin(made_up(params), given(3, 4, 6, speakers=2, params=params))
 
 
 def test_other_sizes_of_the_voice_branch() -> None:
