@@ -55,15 +55,15 @@ def continued(seed: int = 7, frames: int = 5) -> Carried:
     return Carried(torch.Generator().manual_seed(seed), motion(frames))
 
 
-def shrunk(plan: Plan, *windows: tuple[int, int]) -> Plan:
-    """`plan`, of a landscape, for 64x32; in other windows (start, frames) where such are given."""
-    scale = WIDTH / plan.width
+def shrunk(plan: Plan, *windows: tuple[int, int], width: int = WIDTH) -> Plan:
+    """`plan`, of a landscape, at that width; in other windows (start, frames) if such are given."""
+    scale = width / plan.width
     speakers = tuple(
         Speaker((round(a * scale), round(b * scale), round(c * scale), round(d * scale)), s.audio)
         for s in plan.speakers
         for a, b, c, d in [s.box]
     )
-    small = replace(plan, width=WIDTH, height=HEIGHT, speakers=speakers)
+    small = replace(plan, width=width, height=width // 2, speakers=speakers)
     if not windows:
         return small
     planned = tuple(PlannedWindow(start, frames) for start, frames in windows)
@@ -75,10 +75,10 @@ def random(seed: int, *size: int) -> Tensor:
     return torch.randn(size, generator=torch.Generator().manual_seed(seed))
 
 
-def live_tensors(*ending: int) -> int:
-    """How many tensors are alive whose last sizes are `ending`."""
+def live_tensors(*ending: int) -> list[Tensor]:
+    """The tensors that are alive whose last sizes are `ending`."""
     gc.collect()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # looking at some modules' attributes warns
         tensors = [thing for thing in gc.get_objects() if isinstance(thing, Tensor)]
-    return sum(tuple(tensor.shape[-len(ending) :]) == ending for tensor in tensors)
+    return [tensor for tensor in tensors if tuple(tensor.shape[-len(ending) :]) == ending]

@@ -1,5 +1,6 @@
 """Tasks small enough for MultiTalk's tiny model to make in a second or two on any CPU."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from inference.engines.base import Engine, EngineOptions
@@ -29,3 +30,9 @@ def small_task(folder: Path, seconds: float, people: int = 1, steps: int = 2) ->
     task = Task(request, shrunk(make_plan(request, 40)), folder)
     task.save()
     return task
+
+
+def in_many_windows(folder: Path, count: int, people: int = 1, steps: int = 1) -> Task:
+    """A task in windows of 21 frames, 5 of which each shares with the one before."""
+    task = small_task(folder, 0.04 * (16 * count + 5), people, steps)
+    return replace(task, plan=shrunk(task.plan, *((16 * index, 21) for index in range(count))))

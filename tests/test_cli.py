@@ -14,6 +14,7 @@ from pathlib import Path
 import av
 import pytest
 
+from inference.engines.multitalk import has_gpu
 from tests.bad_files import BAD_PICTURES, BAD_RECORDINGS, write_plain, write_wav
 from tests.media import ASTRONAUT, DRAWN_PAIR, ROOT, VOICE_A, VOICE_B, decoded
 
@@ -264,3 +265,11 @@ def test_multitalks_tiny_model_goes_the_whole_way_in_full_size(folder: Path) -> 
     frames = decoded(folder / "out" / "out.mp4")
     assert len(frames) == 21 and frames[0].shape == (448, 896, 3)
     assert frames[10].std() > 5  # noise, and not one colour
+
+
+@pytest.mark.skipif(has_gpu(), reason="this machine has the GPU that the test does without")
+def test_multitalk_says_in_a_sentence_that_there_is_no_gpu(folder: Path) -> None:
+    options = "--engine multitalk --model multitalk-tiny --device cuda --steps 1 --trim 0-0.8"
+    done = generate(folder, "--image", ASTRONAUT, "--audio", VOICE_A, *options.split())
+    sentence = check_refused(done, 1, "engine_unavailable", folder)
+    assert "cuda was asked for" in sentence and "Use the device cpu." in sentence

@@ -139,3 +139,10 @@ def test_a_torn_state_is_as_good_as_none(task: Task) -> None:
     state.write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{}")
     handover.drop_unfinishable(task)
     assert not (task.folder / segment_name(0)).exists()
+
+
+def test_a_segment_after_a_gap_is_made_again(three_windows: Task) -> None:
+    for index in (1, 2):
+        three_windows.path(segment_name(index)).touch()
+    handover.drop_unfinishable(three_windows)
+    assert not any((three_windows.folder / segment_name(n)).exists() for n in range(3))

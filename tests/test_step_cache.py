@@ -86,11 +86,13 @@ def test_a_skipped_step_runs_no_blocks() -> None:
     assert cache.run("full", 1, x, never).equal(x + 1)
 
 
-@pytest.mark.parametrize(("computed", "kept"), [([True] * 3, 0), ([True, True, False], 2)])
-def test_nothing_is_kept_where_nothing_will_be_skipped(computed: list[bool], kept: int) -> None:
+@pytest.mark.parametrize(
+    ("computed", "kept"), [([True] * 3, 0), ([True, False, True], 0), ([True, True, False], 2)]
+)
+def test_nothing_is_kept_unless_the_next_step_needs_it(computed: list[bool], kept: int) -> None:
     size = (1, 7, 1009)  # of no other tensor
     cache = StepCache(computed)
     for step in range(len(computed)):
         for branch in ("full", "mute"):
             cache.run(branch, step, torch.zeros(size), lambda x: x + 1)
-    assert live_tensors(*size) == kept
+    assert len(live_tensors(*size)) == kept

@@ -38,14 +38,15 @@ def forget(task: Task, before: int) -> None:
 
 
 def drop_unfinishable(task: Task) -> None:
-    """Delete finished segments that nothing can follow, because a file is gone or torn."""
-    finished = 0
-    while _segment(task, finished).exists():
-        finished += 1
-    last = finished == len(task.plan.windows)
-    if finished and not last and not _readable(task.folder / state_name(finished - 1)):
-        for index in range(finished):
-            _segment(task, index).unlink()
+    """Delete segments that nothing can follow, because a file before them is gone or torn."""
+    count = len(task.plan.windows)
+    finished = next((n for n in range(count) if not _segment(task, n).exists()), count)
+    if 0 < finished < count and not _readable(task.folder / state_name(finished - 1)):
+        finished = 0
+    for index in reversed(range(finished, count)):  # so that an end in the middle leaves no gap
+        _segment(task, index).unlink(missing_ok=True)
+    if finished == count:
+        forget(task, count)
 
 
 def _readable(state: Path) -> bool:
