@@ -10,15 +10,14 @@ class Model:
     CPU and draws noise, for tests and for trying things out."""
 
     name: str
-    title: str
     trained: bool
 
 
 MODELS: dict[str, Model] = {
     model.name: model
     for model in (
-        Model("multitalk-14b", "MultiTalk 14B", trained=True),
-        Model("multitalk-tiny", "MultiTalk tiny (noise)", trained=False),
+        Model("multitalk-14b", trained=True),
+        Model("multitalk-tiny", trained=False),
     )
 }
 DEFAULT_MODEL = "multitalk-14b"

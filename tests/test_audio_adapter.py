@@ -45,6 +45,7 @@ def check_against_the_twin(network: AudioProjection, start: int, frames: int, vo
 @pytest.mark.parametrize(
     ("start", "frames"),
     [
+        (4, 1),  # one latent frame alone
         (4, 5),
         (4, 13),
         (0, 9),  # the first two neighbours are not there

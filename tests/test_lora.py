@@ -109,6 +109,9 @@ def test_a_changed_parameter_keeps_its_kind_of_number() -> None:
         ({"blocks.0.q.lora_up.weight": UP}, "blocks.0.q one is missing"),
         ({"blocks.0.q.lora_up.weight": UP, "blocks.0.q.diff": random(7, 5, 6)}, "one is missing"),
         ({"blocks.0.q.alpha": torch.tensor(2.0)}, "one is missing"),
+        (lora() | {"blocks.0.q.lora_up.weight": random(2, 5, 3)}, "rank 4 and 3 don't fit"),
+        (lora() | {"blocks.0.q.alpha": torch.ones(2)}, "alpha is not one number"),
+        (lora() | {"blocks.0.q.diff": random(7, 1, 6)}, "differ in shape"),
     ],
 )
 def test_what_does_not_fit_is_said(named: dict[str, Tensor], says: str) -> None:

@@ -24,7 +24,7 @@ def test_an_overlap_off_the_grid_is_refused(overlap: int) -> None:
 def test_there_is_a_model_for_people_and_one_for_any_machine() -> None:
     assert [name for name, model in MODELS.items() if model.trained] == [DEFAULT_MODEL]
     assert not MODELS["multitalk-tiny"].trained
-    assert all(name == model.name and model.title for name, model in MODELS.items())
+    assert all(name == model.name for name, model in MODELS.items())
 
 
 def test_a_device_is_named_in_full() -> None:

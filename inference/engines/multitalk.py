@@ -16,6 +16,7 @@ from inference.events import Event, Stage, StageName
 from inference.settings import load_settings
 from inference.task import Task
 from presets.models import DEFAULT_MODEL, DEVICE, MODELS, Model
+from presets.schema import EngineFamily
 
 COMPLETE = "complete.json"  # written last into a folder of weights
 _PACKAGES = ("torch", "diffusers", "transformers")
@@ -35,7 +36,7 @@ class MultiTalkEngine:
     Raises InputError when there is no such model or device.
     """
 
-    name = "multitalk"
+    name = EngineFamily.MULTITALK.value
 
     def __init__(self, options: EngineOptions) -> None:
         self._model = _find_model(options.model or DEFAULT_MODEL)

@@ -162,12 +162,12 @@ class Transformer(nn.Module):
         self.time_projection = nn.Sequential(nn.SiLU(), nn.Linear(p.dim, 6 * p.dim))
         self.img_emb = ImageEmbedding(p)
         self.audio_proj = AudioProjection(
-            p.audio_window,
-            p.vae_scale,
-            p.audio_layers * p.audio_channels,
-            p.intermediate_dim,
-            p.context_tokens,
-            p.output_dim,
+            window=p.audio_window,
+            stride=p.vae_scale,
+            features=p.audio_layers * p.audio_channels,
+            hidden=p.intermediate_dim,
+            tokens=p.context_tokens,
+            out=p.output_dim,
         )
         self.blocks = nn.ModuleList(Block(p) for _ in range(p.num_layers))
         self.head = Head(p)

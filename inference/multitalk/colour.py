@@ -3,6 +3,8 @@
 Without, each window starts from the last one's frames and drifts a little further.
 """
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -55,10 +57,15 @@ def rgb_of(lab: Tensor) -> Tensor:
     roots = torch.stack([y + lab[1] / 500, y, (y - lab[2] / 200).clamp(min=0)])
     line = (roots - _LINEAR_OFFSET) / _LINEAR_SLOPE
     xyz = torch.where(roots > _LINEAR_BELOW_ROOT, roots**3, line) * _column(_WHITE, lab)
-    inverse = torch.linalg.inv(torch.tensor(_XYZ_FROM_RGB, dtype=torch.float64)).tolist()
-    linear = _mixed(inverse, xyz)
+    linear = _mixed(_rgb_from_xyz(), xyz)
     curved = 1.055 * linear.clamp(min=0).pow(1 / 2.4) - 0.055
     return torch.where(linear > 0.0031308, curved, 12.92 * linear).clamp(0, 1)
+
+
+@cache
+def _rgb_from_xyz() -> tuple[tuple[float, ...], ...]:
+    inverse = torch.linalg.inv(torch.tensor(_XYZ_FROM_RGB, dtype=torch.float64))
+    return tuple(map(tuple, inverse.tolist()))
 
 
 def _unit(frame: Tensor) -> Tensor:

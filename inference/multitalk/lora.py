@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 _PREFIX = "diffusion_model."
@@ -33,6 +34,8 @@ class _Change:
         if self.down is None or self.up is None:
             return None
         rank = self.down.shape[0]
+        if self.up.flatten(1).shape[1] != rank:
+            raise LoraError(f"factors of rank {rank} and {self.up.flatten(1).shape[1]} don't fit")
         scale = 1.0 if self.alpha is None else self.alpha / rank
         product = self.up.flatten(1).float() @ self.down.flatten(1).float()
         return scale * product.view(len(self.up), *self.down.shape[1:])
@@ -51,7 +54,10 @@ def changed_parameters(
         product = change.of_weight()
         if product is not None:
             name = f"{module}.weight"
-            differences[name] = product + differences.get(name, 0)
+            added = differences.get(name, torch.zeros_like(product))
+            if added.shape != product.shape:
+                raise LoraError(f"two changes of {name} differ in shape")
+            differences[name] = product + added
         elif change.down is not None or change.up is not None or not differences:
             raise LoraError(f"of the two factors for {module} one is missing")
         for name, difference in differences.items():
@@ -73,6 +79,8 @@ def _read(lora: Mapping[str, Tensor]) -> dict[str, _Change]:
         elif any(ending == up for _, up in _FACTORS):
             change.up = tensor
         elif ending == _ALPHA:
+            if tensor.numel() != 1:
+                raise LoraError(f"{key} is not one number")
             change.alpha = float(tensor)
         else:
             change.added["weight" if ending == _DIFFERENCE else "bias"] = tensor.float()

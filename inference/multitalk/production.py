@@ -31,10 +31,10 @@ from inference.plan import find_preset
 from inference.request import SAMPLE_RATE_HZ
 from inference.task import PICTURE, SOUND, Task, segment_name, voice_name
 from inference.timing import SAMPLES_PER_FRAME, Span, spans
+from presets.schema import EngineFamily
 
 logger = logging.getLogger(__name__)
 
-ENGINE_NAME = "multitalk"
 # A face's box, grown by these parts of its size, is what counts as the person: the head with its
 # hair, and some of the neck.
 _HEAD_ROOM = 0.5
@@ -65,7 +65,7 @@ class Production:
         scene = self._look(task, loaded, voices)
         handover.drop_unfinishable(task)
         work = _Work(task, loaded, scene, recipe, self._device, cancelled)
-        yield from assemble(task, ENGINE_NAME, work.window, started)
+        yield from assemble(task, EngineFamily.MULTITALK.value, work.window, started)
 
     def _load(self, lora: str | None) -> Loaded:
         wanted = None if self._weights is None else lora

@@ -6,9 +6,9 @@ TIMESTEPS = 1000.0  # pure noise; 0 is the video
 
 
 def timesteps(steps: int, shift: float) -> list[float]:
-    """steps + 1 levels from `TIMESTEPS` down to 0; the last step but the hop to 0 ends near 0.
+    """steps + 1 levels from `TIMESTEPS` down to 0; the last one before 0 is almost 0.
 
-    u = t / 1000 is moved to shift u / (1 + (shift - 1) u), in float32 as the model was trained:
+    u = t / 1000 is moved to shift u / (1 + (shift - 1) u), in float32 as the original does:
     in float64 t moves by up to 1e-4. Raises ValueError unless steps >= 1 and shift > 0.
     """
     if steps < 1 or shift <= 0:
