@@ -73,7 +73,8 @@ def _depth(points: Floats, axes: FaceAxes, x: Floats, y: Floats) -> Floats:
     offset = points - middle
     basis = _bulge(offset[:, 0], offset[:, 1], axes.size_px)
     solution, *_ = np.linalg.lstsq(basis, offset[:, 2], rcond=None)
-    here = _bulge(x - middle[0], y - middle[1], axes.size_px) @ solution
+    # not `@`: on finite numbers, too, its library was once seen to warn of an invalid value
+    here = np.einsum("hwk,k->hw", _bulge(x - middle[0], y - middle[1], axes.size_px), solution)
     reach = 0.35 * axes.size_px
     return np.asarray(np.clip(here, -reach, reach), np.float32)
 
