@@ -36,6 +36,7 @@ class FaultCode(StrEnum):
     ENGINE_UNAVAILABLE = "engine_unavailable"
     OUTPUT_NOT_WRITABLE = "output_not_writable"
     DISK_FULL = "disk_full"
+    OUT_OF_MEMORY = "out_of_memory"
     QUEUE_FULL = "queue_full"
     INTERNAL = "internal"
 

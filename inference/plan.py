@@ -3,7 +3,7 @@
 Pure arithmetic on what was measured of the files; nothing here opens one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inference.errors import InputCode, InputError
 from inference.framing import Crop, PictureSize, box_in_frame, fit_crop
@@ -188,7 +188,10 @@ def _estimate(
     if preset.sampling is None:
         work = max(1, speakers) * frames
     else:
-        passes = (request.steps or preset.sampling.steps) * preset.sampling.passes
+        sampling = preset.sampling
+        if request.steps is not None:
+            sampling = replace(sampling, steps=request.steps)
+        passes = sampling.computed_steps * sampling.passes
         work = passes * sum(window.frames for window in planned)
     seconds = preset.start_s + preset.step_s * work / MAX_WINDOW_FRAMES
     dollars = round(seconds / 3600 * GPU_DOLLARS_PER_HOUR, 2) if preset.sampling else 0.0

@@ -7,8 +7,9 @@ Sources: steps, shift and guidance as published with MultiTalk and with the LoRA
 from presets.schema import EngineFamily, Preset, Sampling
 
 _DRAFT, _MULTITALK = EngineFamily.DRAFT, EngineFamily.MULTITALK
-_LIGHTX2V = Sampling(4, shift=2, text_guidance=1, audio_guidance=2, lora="lightx2v")
-_FUSIONX = Sampling(8, shift=2, text_guidance=1, audio_guidance=2, lora="fusionx")
+_DISTILLED = dict(shift=2.0, text_guidance=1.0, audio_guidance=2.0)
+_LIGHTX2V = Sampling(4, **_DISTILLED, lora="lightx2v", reuse_last=True)
+_FUSIONX = Sampling(8, **_DISTILLED, lora="fusionx", reuse_last=True)
 _PLAIN = Sampling(40, shift=7, text_guidance=5, audio_guidance=4)
 
 PRESETS: dict[str, Preset] = {

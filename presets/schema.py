@@ -17,7 +17,9 @@ class Sampling:
 
     `steps` 1 to 100; `shift` (above 0) moves them towards the noisy end; `text_guidance` and
     `audio_guidance` (1: off) say how much prompt and voice are exaggerated; `lora` names the
-    distillation these are made for; `step_cache` is TeaCache's threshold, None for off.
+    distillation these are made for; `step_cache` is TeaCache's threshold, None for off;
+    `reuse_last` spares the last step's passes: it removes almost no noise, so the velocity of the
+    step before will do.
     """
 
     steps: int
@@ -26,6 +28,7 @@ class Sampling:
     audio_guidance: float
     lora: str | None = None
     step_cache: float | None = None
+    reuse_last: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= 100:
@@ -34,6 +37,11 @@ class Sampling:
             raise ValueError(f"shift {self.shift} is not above 0, or a guidance scale below 1")
         if self.step_cache is not None and not self.step_cache >= 0:
             raise ValueError(f"the step cache's threshold {self.step_cache} is below 0")
+
+    @property
+    def computed_steps(self) -> int:
+        """Steps that run the model."""
+        return self.steps - 1 if self.reuse_last and self.steps > 1 else self.steps
 
     @property
     def passes(self) -> int:

@@ -1,18 +1,23 @@
-"""Every model file the product uses. So far the two face nets that ship with it.
+"""Every model file the product uses: where it comes from, what is known of it, where it belongs.
 
-Both are MediaPipe's (Google, Apache-2.0; licence and notice beside the files).
+Sizes and hashes were published with, or recorded of, the pinned revision. What is None could not
+be known here: it is recorded at the first download (`weights.lock`) and held to afterwards.
 """
 
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from presets.models import DEFAULT_MODEL
+from presets.quality import PRESETS
+
 _HERE = Path(__file__).parent
+INDEX = "diffusion_pytorch_model.safetensors.index.json"
 
 
 @dataclass(frozen=True)
 class WeightFile:
-    """One file: `path` on this machine, its size and its SHA-256 in hexadecimal."""
+    """A file that ships: `path` on this machine, its size and its SHA-256 in hexadecimal."""
 
     path: Path
     size_bytes: int
@@ -25,7 +30,57 @@ class WeightFile:
         return hashlib.sha256(self.path.read_bytes()).hexdigest() == self.sha256
 
 
-FACE_DETECTOR = WeightFile(
+@dataclass(frozen=True)
+class Repo:
+    """A repository of the Hugging Face hub at one revision, with the licence of its files."""
+
+    name: str
+    revision: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A file to fetch: `name` in its repository, `place` in the set of weights it belongs to.
+
+    The first folder of `place` is the part of the model that it is of. `lora` is the LoRA that it
+    holds: only qualities that use it need the file.
+    """
+
+    repo: Repo
+    name: str
+    place: str
+    size_bytes: int | None = None
+    sha256: str | None = None
+    lora: str | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.repo.name}/{self.name}"
+
+    @property
+    def part(self) -> str:
+        return self.place.partition("/")[0]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All files of a model; `shapes` lists every parameter of its transformer."""
+
+    model: str
+    files: tuple[HubFile, ...]
+    shapes: Path
+
+    def needed(self, quality: str | None) -> tuple[HubFile, ...]:
+        """The files that a quality needs; None: all."""
+        if quality is None:
+            return self.files
+        sampling = PRESETS[quality].sampling
+        lora = sampling.lora if sampling else None
+        return tuple(file for file in self.files if file.lora in (None, lora))
+
+
+FACE_DETECTOR = WeightFile(  # both face nets are MediaPipe's (Google, Apache-2.0; licence beside)
     _HERE / "faces" / "face_detection_full_range.tflite",
     1_083_984,
     "99bf9494d84f50acc6617d89873f71bf6635a841ea699c17cb3377f9507cfec3",
@@ -34,4 +89,105 @@ FACE_MESH = WeightFile(
     _HERE / "faces" / "face_landmark.tflite",
     1_242_398,
     "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
+)
+
+_WAN = Repo("Wan-AI/Wan2.1-I2V-14B-480P", "6b73f84e66371cdfe870c72acd6826e1d61cf279", "Apache-2.0")
+_WAN_DIFFUSERS = Repo(
+    "Wan-AI/Wan2.1-I2V-14B-480P-Diffusers",
+    "b184e23a8a16b20f108f727c902e769e873ffc73",
+    "Apache-2.0",
+)
+_MULTITALK = Repo(
+    "MeiGen-AI/MeiGen-MultiTalk", "b3ccbea2f68c89fafb277b9bd907905fff7a9337", "Apache-2.0"
+)
+_WAV2VEC = Repo("TencentGameMate/chinese-wav2vec2-base", "refs/pr/1", "MIT")
+_FUSIONX = Repo("vrgamedevgirl84/Wan14BT2VFusioniX", "main", "see its page")
+_KIJAI = Repo("Kijai/WanVideo_comfy", "main", "see its page")
+
+_WAN_SHARDS = (
+    (9_847_223_624, "09c0170242cfe9598208724585196ca18f294928fe25971149e1d7b37b3b51d6"),
+    (9_797_021_016, "9e9dd8069241f0cbfe8f269e784e915ddaa7f177272b9850ae88c494d418c181"),
+    (9_797_041_744, "22af36eb620c381d57a2dd5d5e3a001bf90ba0ca32f2d5013d6ca45225b11d5f"),
+    (9_692_142_864, "5c2be0421b8df4a8e7dd31cdbb6489567438ae14b812b57518e43c6f4e49a755"),
+    (9_692_142_864, "0ba7f3ab69f414f23e5566e607b9385a8f67907302cbaaf86507b3a826a20dda"),
+    (9_692_142_864, "d7287e9233cbf67a75fce8ef8be24232ec93d6336f148972465db00008d69e28"),
+    (7_061_933_536, "d1bc30f07b162c34b90e4ee4a349f81b6e1a3a342187ea9ea153c9e4dbb07676"),
+)
+_TEXT_SHARDS = (4_972_389_712, 4_899_225_672, 4_966_309_504, 4_999_880_704, 2_885_866_152)
+_TOKENIZER = ("special_tokens_map.json", "spiece.model", "tokenizer.json", "tokenizer_config.json")
+_MODEL = "model.safetensors"
+
+
+def _shard(stem: str, number: int, count: int) -> str:
+    return f"{stem}-{number:05}-of-{count:05}.safetensors"
+
+
+def _wan_shards() -> list[HubFile]:
+    files = []
+    for number, (size, sha256) in enumerate(_WAN_SHARDS, start=1):
+        name = _shard("diffusion_pytorch_model", number, len(_WAN_SHARDS))
+        files.append(HubFile(_WAN, name, f"transformer/{name}", size, sha256))
+    return files
+
+
+def _text_shards() -> list[HubFile]:
+    files = []
+    for number, size in enumerate(_TEXT_SHARDS, start=1):
+        name = _shard("model", number, len(_TEXT_SHARDS))
+        files.append(HubFile(_WAN_DIFFUSERS, f"text_encoder/{name}", f"text/{name}", size))
+    return files
+
+
+# MultiTalk's index sends the base's names to Wan's shards and the rest to its own file, so it takes
+# the place of Wan's, which stays as a backup.
+MULTITALK_14B = Manifest(
+    model=DEFAULT_MODEL,
+    files=(
+        *_wan_shards(),
+        HubFile(
+            _WAN,
+            INDEX,
+            f"transformer/{INDEX}.base",
+            116_451,
+            "19d926a3743f6744a7e0f25298f75fe10cd28dbc31f48f8fd2b0ae45db64f90c",
+        ),
+        HubFile(
+            _WAN,
+            "config.json",
+            "transformer/config.json",
+            250,
+            "b715e6ed094566c73a05e99129105683ff4362af6a783a17dc0dd32884a5d4a7",
+        ),
+        HubFile(
+            _MULTITALK,
+            "multitalk.safetensors",
+            "transformer/multitalk.safetensors",
+            9_947_889_040,
+            "f4b48e2eb148e2407711dfc29ef411820094e5684435d5791a6d34b53fe9e1db",
+        ),
+        HubFile(_MULTITALK, INDEX, f"transformer/{INDEX}"),
+        HubFile(
+            _WAN_DIFFUSERS,
+            "vae/diffusion_pytorch_model.safetensors",
+            f"video/{_MODEL}",
+            507_591_892,
+        ),
+        *_text_shards(),
+        HubFile(_WAN_DIFFUSERS, f"image_encoder/{_MODEL}", f"image/{_MODEL}", 1_264_217_760),
+        *(HubFile(_WAN_DIFFUSERS, f"tokenizer/{n}", f"tokenizer/{n}") for n in _TOKENIZER),
+        HubFile(_WAV2VEC, _MODEL, f"audio/{_MODEL}"),
+        HubFile(
+            _FUSIONX,
+            "FusionX_LoRa/Wan2.1_I2V_14B_FusionX_LoRA.safetensors",
+            "loras/fusionx.safetensors",
+            lora="fusionx",
+        ),
+        HubFile(
+            _KIJAI,
+            "Wan21_T2V_14B_lightx2v_cfg_step_distill_lora_rank32.safetensors",
+            "loras/lightx2v.safetensors",
+            lora="lightx2v",
+        ),
+    ),
+    shapes=_HERE / "multitalk_14b_shapes.json",
 )

@@ -17,8 +17,8 @@ from inference.settings import load_settings
 from inference.task import Task
 from presets.models import DEFAULT_MODEL, DEVICE, MODELS, Model
 from presets.schema import EngineFamily
+from weights.sets import complete_sets
 
-COMPLETE = "complete.json"  # written last into a folder of weights
 _PACKAGES = ("torch", "diffusers", "transformers")
 _DRIVER = Path("/proc/driver/nvidia/version")
 _WSL_DRIVER = Path("/usr/lib/wsl/lib/libcuda.so.1")  # Windows' driver, seen from its Linux
@@ -78,11 +78,11 @@ class MultiTalkEngine:
         return ""
 
     def _needs_weights(self) -> str:
-        if self._weights is None or (self._weights / COMPLETE).is_file():
+        if self._weights is None or complete_sets(self._weights):
             return ""
         return (
             f"The MultiTalk weights are not on this machine: {self._weights} holds no complete "
-            "set. Set PORTRAIT_WEIGHTS to the folder they are in, or use --quality draft."
+            "set. Run python -m weights download, or use --quality draft."
         )
 
 

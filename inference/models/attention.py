@@ -3,6 +3,7 @@
 Attributes are named as in the released checkpoint.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -10,6 +11,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from inference.models.linear import Linear
 from inference.models.rope import rotate, rotation
 
 try:
@@ -17,6 +19,7 @@ try:
 except ImportError:  # an optional build; the other kernel gives the same
     flash_attn_func = None
 
+_FLASH_FROM = (8, 0)  # compute capability
 _HALF_BYTES = 2  # of the numbers that flash-attn takes
 # Where two voices' keys are on the speakers' axis (L-RoPE): the middle of each one's range.
 SPEAKER_KEYS = (2.0, 22.0)
@@ -27,11 +30,17 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
     All three need their batch axis and the same d: without, a CPU builds the whole l x s matrix.
     """
-    if flash_attn_func is not None and q.is_cuda and q.dtype.itemsize == _HALF_BYTES:
+    if flash_attn_func is not None and q.dtype.itemsize == _HALF_BYTES and _has_flash(q.device):
         out: Tensor = flash_attn_func(q, k, v)
         return out
     q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
     return scaled_dot_product_attention(q, k, v).transpose(1, 2)
+
+
+@cache
+def _has_flash(device: torch.device) -> bool:
+    """Whether flash-attn runs there; older cards than Ampere lack what it needs."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= _FLASH_FROM
 
 
 class KeysValues(NamedTuple):
@@ -47,7 +56,7 @@ class SelfAttention(nn.Module):
     def __init__(self, dim: int, heads: int, eps: float) -> None:
         super().__init__()
         self.heads = heads
-        self.q, self.k, self.v, self.o = (nn.Linear(dim, dim) for _ in range(4))
+        self.q, self.k, self.v, self.o = (Linear(dim, dim) for _ in range(4))
         self.norm_q, self.norm_k = (nn.RMSNorm(dim, eps) for _ in range(2))
 
     def query(self, x: Tensor) -> Tensor:
@@ -69,7 +78,7 @@ class CrossAttention(SelfAttention):
 
     def __init__(self, dim: int, heads: int, eps: float) -> None:
         super().__init__(dim, heads, eps)
-        self.k_img, self.v_img = (nn.Linear(dim, dim) for _ in range(2))
+        self.k_img, self.v_img = (Linear(dim, dim) for _ in range(2))
         self.norm_k_img = nn.RMSNorm(dim, eps)
 
     def image_keys_values(self, x: Tensor) -> KeysValues:
@@ -86,8 +95,8 @@ class AudioCrossAttention(nn.Module):
     def __init__(self, dim: int, heads: int, audio_dim: int) -> None:
         super().__init__()
         self.heads = heads
-        self.q_linear, self.proj = nn.Linear(dim, dim), nn.Linear(dim, dim)
-        self.kv_linear = nn.Linear(audio_dim, 2 * dim)
+        self.q_linear, self.proj = Linear(dim, dim), Linear(dim, dim)
+        self.kv_linear = Linear(audio_dim, 2 * dim)
 
     def keys_values(self, tokens: Tensor) -> KeysValues:
         """Of audio tokens (p, t, s, c): (t, p s, n, d). Two speakers' keys are told apart."""

@@ -5,6 +5,8 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
+from inference.models.linear import Linear
+
 
 def around(features: Tensor, start: int, frames: int, reach: int) -> Tensor:
     """features (p, f, ...) of the frames start-reach .. start+frames-1+reach, on axis 1.
@@ -27,10 +29,10 @@ class AudioProjection(nn.Module):
     ) -> None:
         super().__init__()
         self.window, self.stride, self.tokens = window, stride, tokens
-        self.proj1 = nn.Linear(window * features, hidden)
-        self.proj1_vf = nn.Linear((window + stride - 1) * features, hidden)
-        self.proj2 = nn.Linear(hidden, hidden)
-        self.proj3 = nn.Linear(hidden, tokens * out)
+        self.proj1 = Linear(window * features, hidden)
+        self.proj1_vf = Linear((window + stride - 1) * features, hidden)
+        self.proj2 = Linear(hidden, hidden)
+        self.proj3 = Linear(hidden, tokens * out)
         self.norm = nn.LayerNorm(out)
 
     def forward(self, features: Tensor, start: int, frames: int) -> Tensor:

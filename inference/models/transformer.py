@@ -8,14 +8,14 @@ Precision in bfloat16: norms, modulation, gates, rotations, the time embedding a
 computed in float32; the residual stream and all other products in bfloat16.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn.functional import linear, pad, silu
+from torch.nn.functional import linear, pad
 
 from inference.models.attention import (
     AudioCrossAttention,
@@ -25,6 +25,7 @@ from inference.models.attention import (
     attend,
 )
 from inference.models.audio_adapter import AudioProjection
+from inference.models.linear import Linear
 from inference.models.rope import rotate, video_rotation
 from inference.models.speakers import positions_of
 
@@ -82,6 +83,21 @@ class Conditioning:
     masks: Tensor | None = None
 
 
+# What of a block is used: its projections of the prompt, the picture or the voices, each once a
+# window; and all the rest, in every step.
+Use = Literal["text", "image", "voice", "step"]
+_ONCE: dict[Use, tuple[str, ...]] = {
+    "text": ("cross_attn.k.", "cross_attn.v.", "cross_attn.norm_k."),
+    "image": ("cross_attn.k_img.", "cross_attn.v_img.", "cross_attn.norm_k_img."),
+    "voice": ("audio_cross_attn.kv_linear.",),
+}
+
+
+def use_of(parameter: str) -> Use:
+    """What a block's parameter of this name is used for."""
+    return next((use for use, starts in _ONCE.items() if parameter.startswith(starts)), "step")
+
+
 class Block(nn.Module):
     """Self-attention, prompt and picture, voices, feed-forward."""
 
@@ -94,7 +110,7 @@ class Block(nn.Module):
         self.cross_attn = CrossAttention(p.dim, p.num_heads, p.eps)
         self.audio_cross_attn = AudioCrossAttention(p.dim, p.num_heads, p.output_dim)
         self.ffn = nn.Sequential(
-            nn.Linear(p.dim, p.ffn_dim), nn.GELU("tanh"), nn.Linear(p.ffn_dim, p.dim)
+            Linear(p.dim, p.ffn_dim), nn.GELU("tanh"), Linear(p.ffn_dim, p.dim)
         )
 
     def forward(self, x: Tensor, time: Time, given: Conditioning, index: int) -> Tensor:
@@ -117,6 +133,9 @@ class Block(nn.Module):
         return self.self_attn.out(attend(q, k, v)), positions
 
 
+Visit = Callable[[Use], Iterator[Block]]
+
+
 class Head(nn.Module):
     """Tokens (1, l, c) to patches of latents (1, l, patch and channels), float32."""
 
@@ -125,11 +144,12 @@ class Head(nn.Module):
         t, h, w = p.patch_size
         self.modulation = nn.Parameter(torch.randn(1, 2, p.dim) / p.dim**0.5)
         self.norm = nn.LayerNorm(p.dim, p.eps, False)
-        self.head = nn.Linear(p.dim, t * h * w * p.out_dim)
+        self.head = Linear(p.dim, t * h * w * p.out_dim)
 
     def forward(self, x: Tensor, time: Time) -> Tensor:
         shift, scale = (self.modulation.float() + time.head.unsqueeze(1)).chunk(2, 1)
-        return in_float32(self.head, modulated(self.norm(x).float(), shift, scale))
+        out: Tensor = self.head(modulated(self.norm(x).float(), shift, scale))
+        return out
 
 
 class ImageEmbedding(nn.Module):
@@ -139,9 +159,9 @@ class ImageEmbedding(nn.Module):
         super().__init__()
         self.proj = nn.Sequential(
             nn.LayerNorm(p.clip_dim),
-            nn.Linear(p.clip_dim, p.clip_dim),
+            Linear(p.clip_dim, p.clip_dim),
             nn.GELU(),
-            nn.Linear(p.clip_dim, p.dim),
+            Linear(p.clip_dim, p.dim),
             nn.LayerNorm(p.dim),
         )
 
@@ -154,12 +174,12 @@ class Transformer(nn.Module):
         self.params = p
         self.patch_embedding = nn.Conv3d(p.in_dim, p.dim, p.patch_size, p.patch_size)
         self.text_embedding = nn.Sequential(
-            nn.Linear(p.text_dim, p.dim), nn.GELU("tanh"), nn.Linear(p.dim, p.dim)
+            Linear(p.text_dim, p.dim), nn.GELU("tanh"), Linear(p.dim, p.dim)
         )
         self.time_embedding = nn.Sequential(
-            nn.Linear(p.freq_dim, p.dim), nn.SiLU(), nn.Linear(p.dim, p.dim)
+            Linear(p.freq_dim, p.dim), nn.SiLU(), Linear(p.dim, p.dim)
         )
-        self.time_projection = nn.Sequential(nn.SiLU(), nn.Linear(p.dim, 6 * p.dim))
+        self.time_projection = nn.Sequential(nn.SiLU(), Linear(p.dim, 6 * p.dim))
         self.img_emb = ImageEmbedding(p)
         self.audio_proj = AudioProjection(
             window=p.audio_window,
@@ -170,7 +190,13 @@ class Transformer(nn.Module):
             out=p.output_dim,
         )
         self.blocks = nn.ModuleList(Block(p) for _ in range(p.num_layers))
+        self.supply: Visit | None = None  # of blocks that are not all on the device
         self.head = Head(p)
+
+    def visit(self, use: Use) -> Iterator[Block]:
+        """The blocks in order, each on the device with what it needs for `use` until the next is
+        asked for."""
+        return iter(cast(list[Block], list(self.blocks))) if not self.supply else self.supply(use)
 
     def text(self, context: Tensor) -> list[KeysValues]:
         """A prompt's features (n, text_dim) for each block; zeros fill text_len."""
@@ -178,17 +204,17 @@ class Transformer(nn.Module):
         if missing < 0:
             raise ValueError(f"{len(context)} text tokens are more than {self.params.text_len}")
         x = self.text_embedding(pad(context.to(self.dtype), (0, 0, 0, missing)).unsqueeze(0))
-        return [block.cross_attn.keys_values(x) for block in self._blocks()]
+        return [block.cross_attn.keys_values(x) for block in self.visit("text")]
 
     def image(self, features: Tensor) -> list[KeysValues]:
         """A picture's features (1, patches + 1, clip_dim) for each block."""
         x = self.img_emb.proj(features.to(self.dtype))
-        return [block.cross_attn.image_keys_values(x) for block in self._blocks()]
+        return [block.cross_attn.image_keys_values(x) for block in self.visit("image")]
 
     def voices(self, features: Tensor, start: int, frames: int) -> list[KeysValues]:
         """Voices (p, f, layers, c) in the window of `frames` from `start`, for each block."""
         tokens = self.audio_proj(features.to(self.dtype), start, frames)
-        return [block.audio_cross_attn.keys_values(tokens) for block in self._blocks()]
+        return [block.audio_cross_attn.keys_values(tokens) for block in self.visit("voice")]
 
     def silence(self, frames: int) -> list[KeysValues]:
         """What stands for no voice at all, however many speak: zeros, as one voice."""
@@ -208,8 +234,8 @@ class Transformer(nn.Module):
         powers = torch.arange(half, dtype=torch.float64, device=self.device) / half
         angles = timestep * _TIME_PERIOD**-powers
         waves = torch.cat([angles.cos(), angles.sin()]).float().unsqueeze(0)
-        head = in_float32(self.time_embedding[2], silu(in_float32(self.time_embedding[0], waves)))
-        blocks = in_float32(self.time_projection[1], silu(head))
+        head = self.time_embedding(waves)
+        blocks = self.time_projection(head)
         return Time(head, rearrange(blocks, "1 (six c) -> 1 six c", six=6))
 
     def forward(self, latents: Tensor, known: Tensor, time: Time, given: Conditioning) -> Tensor:
@@ -217,7 +243,7 @@ class Transformer(nn.Module):
 
         `known` (c', t, h, w): the mask of known frames, 4 channels, and their latents.
         """
-        x = self.run_blocks(self.tokens(latents, known), time, given)
+        (x,) = self.run_blocks([self.tokens(latents, known)], time, [given])
         return self.velocity(x, time, latents.shape)
 
     def tokens(self, latents: Tensor, known: Tensor) -> Tensor:
@@ -229,10 +255,24 @@ class Transformer(nn.Module):
         embed = self.patch_embedding  # its patches don't overlap: as a linear layer it is faster
         return linear(x, embed.weight.flatten(1), embed.bias)
 
-    def run_blocks(self, x: Tensor, time: Time, given: Conditioning) -> Tensor:
-        for index, block in enumerate(self.blocks):
-            x = block(x, time, given, index)
-        return x
+    def run_blocks(
+        self,
+        streams: Sequence[Tensor],
+        time: Time,
+        given: Sequence[Conditioning],
+        before_each: Callable[[], None] = lambda: None,
+    ) -> list[Tensor]:
+        """The residual streams (1, l, c) of several passes after the last block.
+
+        Every pass goes through a block before any goes through the next, so that a block need be
+        there once. `before_each` is called before each of these and ends the work by raising.
+        """
+        streams = list(streams)
+        for index, block in enumerate(self.visit("step")):
+            for number, conditioning in enumerate(given):
+                before_each()
+                streams[number] = block(streams[number], time, conditioning, index)
+        return streams
 
     def velocity(self, x: Tensor, time: Time, shape: Sequence[int]) -> Tensor:
         """The residual stream after the last block, as latents of `shape`."""
@@ -250,9 +290,6 @@ class Transformer(nn.Module):
     def device(self) -> torch.device:
         return self.patch_embedding.weight.device
 
-    def _blocks(self) -> list[Block]:
-        return cast(list[Block], list(self.blocks))
-
 
 def modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     return torch.addcmul(shift, x, 1 + scale).to(x.dtype)
@@ -260,9 +297,3 @@ def modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
 
 def gated(x: Tensor, change: Tensor, gate: Tensor) -> Tensor:
     return torch.addcmul(x, change, gate).to(x.dtype)
-
-
-def in_float32(layer: nn.Module, x: Tensor) -> Tensor:
-    """`layer`, an nn.Linear whose weights may be bfloat16, of a float32 x."""
-    assert isinstance(layer, nn.Linear)
-    return linear(x, layer.weight.float(), layer.bias.float())

@@ -1,10 +1,16 @@
-"""LoRA files: small changes to a trained model's parameters, as they are found in the wild."""
+"""LoRA files: small changes to a trained model, switched on and off while it stays in memory.
 
-from collections.abc import Mapping
+What such a file holds: two factors whose product is added to a layer's weight, scaled by alpha /
+rank where it says alpha; and whole differences of parameters.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from inference.models.linear import Branch, Linear
 
 _PREFIX = "diffusion_model."
 # How the two factors are called: `lora_down` first, as (rank, in) and (out, rank).
@@ -12,8 +18,9 @@ _FACTORS = (
     (".lora_down.weight", ".lora_up.weight"),
     (".lora_A.weight", ".lora_B.weight"),
 )
-_ALPHA, _DIFFERENCE, _BIAS_DIFFERENCE = ".alpha", ".diff", ".diff_b"
-_ENDINGS = (*(end for pair in _FACTORS for end in pair), _ALPHA, _DIFFERENCE, _BIAS_DIFFERENCE)
+_ALPHA = ".alpha"
+_DIFFERENCES = {".diff": "weight", ".diff_b": "bias", ".diff_m": "modulation"}
+_ENDINGS = (*(end for pair in _FACTORS for end in pair), _ALPHA, *_DIFFERENCES)
 
 
 class LoraError(Exception):
@@ -27,42 +34,124 @@ class _Change:
     down: Tensor | None = None
     up: Tensor | None = None
     alpha: float | None = None
-    added: dict[str, Tensor] = field(default_factory=dict)  # to weight, bias
+    added: dict[str, Tensor] = field(default_factory=dict)  # to weight, bias, modulation
 
-    def of_weight(self) -> Tensor | None:
-        """up @ down, scaled by alpha / rank, shaped (out, ...) as the factors are."""
-        if self.down is None or self.up is None:
+    def factors(self, scale: float) -> tuple[Tensor, Tensor] | None:
+        """Down (rank, ...) and up (out, rank), the latter scaled; None without."""
+        if self.down is None and self.up is None and self.alpha is None:
             return None
-        rank = self.down.shape[0]
-        if self.up.flatten(1).shape[1] != rank:
-            raise LoraError(f"factors of rank {rank} and {self.up.flatten(1).shape[1]} don't fit")
-        scale = 1.0 if self.alpha is None else self.alpha / rank
-        product = self.up.flatten(1).float() @ self.down.flatten(1).float()
-        return scale * product.view(len(self.up), *self.down.shape[1:])
+        if self.down is None or self.up is None:
+            raise LoraError("one of the two factors is missing")
+        rank, up = self.down.shape[0], self.up.flatten(1).float()
+        if up.shape[1] != rank:
+            raise LoraError(f"factors of rank {rank} and {up.shape[1]} don't fit")
+        return self.down.float(), up * (scale if self.alpha is None else scale * self.alpha / rank)
 
 
-def changed_parameters(
-    parameters: Mapping[str, Tensor], lora: Mapping[str, Tensor], scale: float
-) -> dict[str, Tensor]:
-    """The parameters that `lora`, read from its file, changes, each a new tensor of its old dtype.
+def switch_on(
+    network: nn.Module, lora: Mapping[str, Tensor], scale: float, device: torch.device
+) -> Callable[[], None]:
+    """Make `network` work as `lora`, read from its file, changes it; returns what undoes that.
 
-    Raises LoraError when a key is not understood, a module is not the model's or a shape differs.
+    Products run on `device` beside their layer, so its weight, which may be in 8 bits or elsewhere,
+    is not touched; other parameters are replaced, and kept for going back. Raises LoraError, with
+    nothing changed, when a key is not understood, a module is not the network's or a shape differs.
     """
-    out: dict[str, Tensor] = {}
-    for module, change in _read(lora).items():
-        differences = {f"{module}.{leaf}": tensor for leaf, tensor in change.added.items()}
-        product = change.of_weight()
-        if product is not None:
-            name = f"{module}.weight"
-            added = differences.get(name, torch.zeros_like(product))
-            if added.shape != product.shape:
-                raise LoraError(f"two changes of {name} differ in shape")
-            differences[name] = product + added
-        elif change.down is not None or change.up is not None or not differences:
-            raise LoraError(f"of the two factors for {module} one is missing")
-        for name, difference in differences.items():
-            out[name] = _plus(parameters, name, scale * difference)
-    return out
+    undo: list[Callable[[], None]] = []
+    changes = [
+        _fitted(network, name, change, scale, device) for name, change in _read(lora).items()
+    ]
+    for module, branch, parameters in changes:
+        if branch is not None:
+            undo.append(_with_branch(module, branch))
+        for leaf, parameter in parameters.items():
+            undo.append(_with_parameter(module, leaf, parameter))
+
+    def switch_off() -> None:
+        for step in reversed(undo):
+            step()
+
+    return switch_off
+
+
+_Fitted = tuple[nn.Module, Branch | None, dict[str, Tensor]]
+
+
+def _fitted(
+    network: nn.Module, name: str, change: _Change, scale: float, device: torch.device
+) -> _Fitted:
+    """The module, what runs beside it, and those of its parameters that become others."""
+    try:
+        module = network.get_submodule(name)
+    except AttributeError:
+        raise LoraError(f"the model has no {name}") from None
+    try:
+        factors = change.factors(scale)
+        added = {leaf: scale * tensor.float() for leaf, tensor in change.added.items()}
+        if isinstance(module, Linear):
+            branch = _branch(module, factors, added.pop("weight", None), device)
+            return module, branch, {k: _plus(module, k, v, device) for k, v in added.items()}
+        if factors is not None:
+            down, up = factors
+            product = (up @ down.flatten(1)).view(len(up), *down.shape[1:])
+            if added.get("weight", product).shape != product.shape:
+                raise LoraError("two changes of weight differ in shape")
+            added["weight"] = product + added.get("weight", 0)
+        return module, None, {k: _plus(module, k, v, device) for k, v in added.items()}
+    except LoraError as error:
+        raise LoraError(f"{name}: {error}") from None
+
+
+def _branch(
+    layer: Linear,
+    factors: tuple[Tensor, Tensor] | None,
+    full: Tensor | None,
+    device: torch.device,
+) -> Branch | None:
+    """In the numbers of the layer's bias: its weight may be in 8 bits."""
+    if factors is None and full is None:
+        return None
+    wanted, (down, up) = tuple(layer.weight.shape), factors or (None, None)
+    changes = [] if full is None else [tuple(full.shape)]
+    if down is not None and up is not None:
+        changes.append((len(up), *down.shape[1:]))
+    for shape in changes:
+        if shape != wanted:
+            raise LoraError(f"the change of weight is {shape}, the model's is {wanted}")
+    return Branch(
+        *(None if t is None else t.to(device, layer.bias.dtype) for t in (down, up, full))
+    )
+
+
+def _plus(module: nn.Module, leaf: str, difference: Tensor, device: torch.device) -> Tensor:
+    parameter = getattr(module, leaf, None)
+    if not isinstance(parameter, Tensor):
+        raise LoraError(f"the model has no {leaf} there")
+    if parameter.shape != difference.shape:
+        shapes = f"{tuple(difference.shape)}, the model's is {tuple(parameter.shape)}"
+        raise LoraError(f"the change of {leaf} is {shapes}")
+    whole = parameter.detach().to(device).float() + difference.to(device)
+    return whole.to(parameter.dtype)
+
+
+def _with_branch(layer: nn.Module, branch: Branch) -> Callable[[], None]:
+    assert isinstance(layer, Linear)
+    before, layer.branch = layer.branch, branch
+
+    def undo() -> None:
+        layer.branch = before
+
+    return undo
+
+
+def _with_parameter(module: nn.Module, leaf: str, tensor: Tensor) -> Callable[[], None]:
+    before = getattr(module, leaf)
+    setattr(module, leaf, nn.Parameter(tensor, requires_grad=False))
+
+    def undo() -> None:
+        setattr(module, leaf, before)
+
+    return undo
 
 
 def _read(lora: Mapping[str, Tensor]) -> dict[str, _Change]:
@@ -83,15 +172,5 @@ def _read(lora: Mapping[str, Tensor]) -> dict[str, _Change]:
                 raise LoraError(f"{key} is not one number")
             change.alpha = float(tensor)
         else:
-            change.added["weight" if ending == _DIFFERENCE else "bias"] = tensor.float()
+            change.added[_DIFFERENCES[ending]] = tensor
     return changes
-
-
-def _plus(parameters: Mapping[str, Tensor], name: str, difference: Tensor) -> Tensor:
-    if name not in parameters:
-        raise LoraError(f"the model has no {name}")
-    parameter = parameters[name]
-    if parameter.shape != difference.shape:
-        shapes = f"{tuple(difference.shape)}, the model's is {tuple(parameter.shape)}"
-        raise LoraError(f"the change of {name} is {shapes}")
-    return (parameter.float() + difference.to(parameter.device)).to(parameter.dtype)

@@ -1,84 +1,160 @@
-"""A model's networks, ready on a device: read from its folder, or of random weights."""
+"""A model's networks, ready on a device: read from a set of weights, or of random numbers."""
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
+from torch import nn
 from transformers import AutoTokenizer, ByT5Tokenizer
 
 from inference.errors import Fault, FaultCode
+from inference.models.encoders import TextEncoder
+from inference.models.linear import Linear
 from inference.models.registry import MODELS, ModelSpec, Networks, initialised
-from inference.multitalk.lora import LoraError, changed_parameters
+from inference.models.transformer import Transformer
+from inference.multitalk.lora import LoraError, switch_on
+from inference.multitalk.offload import Supply, travelling
 from inference.multitalk.prompt import Tokenizer
-from weights.loading import MisfitError, load_strict, read_folder
+from weights.errors import WeightsError
+from weights.loading import load_part, read_file
+from weights.sets import DTYPES
+from weights.tensors import FLOAT8, Source, sources
 
 _SEED = 0  # of random weights
-# What each network runs in on a GPU, as in the original.
-_ON_GPU = {
-    "transformer": torch.bfloat16,
-    "text": torch.bfloat16,
-    "image": torch.float16,
-    "video": torch.float32,
-    "audio": torch.float32,
-}
+_HOST = torch.device("cpu")
 
 
 @dataclass(frozen=True)
+class Choices:
+    """How networks lie on a GPU; see `inference.placement`. None: all blocks are resident."""
+
+    compute: torch.dtype = torch.bfloat16
+    resident: int | None = None
+    text_stays: bool = True
+
+
 class Loaded:
-    """Networks with the tokenizer of their text encoder and the LoRA that is merged, if any."""
+    """Networks with the tokenizer of their text encoder; a LoRA of the set may be on or off."""
 
-    networks: Networks
-    tokenizer: Tokenizer
-    lora: str | None
+    def __init__(
+        self, networks: Networks, tokenizer: Tokenizer, device: torch.device, folder: Path | None
+    ) -> None:
+        self.networks, self.tokenizer, self.lora = networks, tokenizer, cast(str | None, None)
+        self._device, self._folder = device, folder
+        self._switch_off: Callable[[], None] = lambda: None
+
+    def use(self, lora: str | None) -> None:
+        """Switch to that LoRA, or to none; random weights take none. Raises Fault when it is not
+        there, or not this model's; none is on then."""
+        if self._folder is None or lora == self.lora:
+            return
+        self._switch_off()
+        self.lora, self._switch_off = None, lambda: None
+        if lora is None:
+            return
+        file = self._folder / "loras" / f"{lora}.safetensors"
+        try:
+            tensors = read_file(file, _HOST, torch.float32)
+            off = switch_on(self.networks.transformer, tensors, 1.0, self._device)
+        except (WeightsError, LoraError, OSError) as error:
+            message = f"{file} is not there, or not for this model. Run python -m weights download."
+            raise Fault(FaultCode.ENGINE_UNAVAILABLE, message, str(error)) from error
+        self.lora, self._switch_off = lora, off
+
+    @contextmanager
+    def text_encoder(self) -> Iterator[TextEncoder]:
+        """The text encoder, on the device while it is used."""
+        encoder, home = self.networks.text, self.networks.text.device
+        encoder.to(self._device)
+        try:
+            yield encoder
+        finally:
+            encoder.to(home)
 
 
-def load(model: str, folder: Path | None, device: torch.device, lora: str | None) -> Loaded:
+def load(
+    model: str, folder: Path | None, device: torch.device, choices: Choices | None = None
+) -> Loaded:
     """The networks of `model` on `device`, in evaluation mode.
 
-    `folder` holds one folder of safetensors for each network (its names: the fields of Networks),
-    `tokenizer/` and `loras/`; None for random weights, which take no LoRA. Raises Fault when a
-    file does not fit the model.
+    `folder` is a set of weights (see `weights.sets`), None for random ones. On a CPU all is in
+    float32, except what is in 8 bits. Raises Fault when a file does not fit the model.
     """
-    spec = MODELS[model]
+    spec, choices = MODELS[model], choices or Choices()
+    dtypes = _dtypes(device, choices)
     if folder is None:
-        return Loaded(_moved(initialised(spec, _SEED), device), ByT5Tokenizer(), None)
+        networks = _moved(initialised(spec, _SEED), device, dtypes)
+        return _placed(Loaded(networks, ByT5Tokenizer(), device, None), device, choices)
     try:
-        networks = _read(spec, folder, device)
-        if lora is not None:
-            _merge(networks, folder / "loras" / f"{lora}.safetensors", device)
+        networks = _read(spec, folder, device, dtypes, choices)
         tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-    except (MisfitError, LoraError, OSError, ValueError) as error:
-        message = f"The weights in {folder} are not those of {model}. Fetch them again."
+    except (WeightsError, OSError, ValueError) as error:
+        message = f"The weights in {folder} are not those of {model}. Run python -m weights verify."
         raise Fault(FaultCode.ENGINE_UNAVAILABLE, message, str(error)) from error
-    return Loaded(networks, cast(Tokenizer, tokenizer), lora)
+    return _placed(Loaded(networks, cast(Tokenizer, tokenizer), device, folder), device, choices)
 
 
-def _moved(networks: Networks, device: torch.device) -> Networks:
-    for name, dtype in _dtypes(device).items():
+def _read(
+    spec: ModelSpec,
+    folder: Path,
+    device: torch.device,
+    dtypes: Mapping[str, torch.dtype],
+    choices: Choices,
+) -> Networks:
+    parts: dict[str, Any] = {}
+    away = _away(spec.transformer.num_layers, choices)
+    for name, build in spec.parts().items():
+        found = sources(folder / name)
+        with torch.device("meta"):
+            parts[name] = build().eval()
+        _make_room(parts[name], found)
+        on_host = ("",) if name == "text" and not choices.text_stays else ()
+        starts = away if name == "transformer" else on_host
+
+        def place(tensor: str, starts: tuple[str, ...] = starts) -> torch.device:
+            return _HOST if tensor.startswith(starts) else device
+
+        load_part(parts[name], found, place, dtypes[name])
+        if not starts:
+            parts[name].to(device)  # what no file holds
+    return Networks(**parts)
+
+
+def _away(blocks: int, choices: Choices) -> tuple[str, ...]:
+    """How the names of tensors begin that wait on the host."""
+    resident = blocks if choices.resident is None else choices.resident
+    return tuple(f"blocks.{index}." for index in travelling(blocks, resident))
+
+
+def _make_room(network: nn.Module, found: Mapping[str, Source]) -> None:
+    """Layers whose weight is in 8 bits need a place for its scale."""
+    for name, source in found.items():
+        if source.dtype == FLOAT8 and name.endswith(".weight"):
+            layer = network.get_submodule(name.removesuffix(".weight"))
+            if isinstance(layer, Linear):
+                layer.keep_in_8_bits()
+
+
+def _placed(loaded: Loaded, device: torch.device, choices: Choices) -> Loaded:
+    transformer: Transformer = loaded.networks.transformer
+    if choices.resident is not None and choices.resident < len(transformer.blocks):
+        Supply(transformer, device, choices.resident)
+    return loaded
+
+
+def _moved(networks: Networks, device: torch.device, dtypes: Mapping[str, torch.dtype]) -> Networks:
+    for name, dtype in dtypes.items():
         network = getattr(networks, name).to(device)
         if dtype is not torch.float32:  # what it is already; the autoencoder warns of being cast
             network.to(dtype)
     return networks
 
 
-def _read(spec: ModelSpec, folder: Path, device: torch.device) -> Networks:
-    parts: dict[str, Any] = {}
-    for name, build in spec.parts().items():
-        with torch.device("meta"):
-            parts[name] = build().eval()
-        load_strict(parts[name], read_folder(folder / name, device, _dtypes(device)[name]))
-        parts[name].to(device)  # what no file holds
-    return Networks(**parts)
-
-
-def _merge(networks: Networks, file: Path, device: torch.device) -> None:
-    state = dict(networks.transformer.named_parameters())
-    tensors = read_folder(file, device, torch.float32)
-    with torch.no_grad():
-        for name, parameter in changed_parameters(state, tensors, scale=1.0).items():
-            state[name].copy_(parameter)
-
-
-def _dtypes(device: torch.device) -> dict[str, torch.dtype]:
-    return _ON_GPU if device.type == "cuda" else dict.fromkeys(_ON_GPU, torch.float32)
+def _dtypes(device: torch.device, choices: Choices) -> dict[str, torch.dtype]:
+    if device.type != "cuda":
+        return dict.fromkeys(DTYPES, torch.float32)
+    own = {name: cast(torch.dtype, getattr(torch, dtype)) for name, dtype in DTYPES.items()}
+    return own | {"transformer": choices.compute}

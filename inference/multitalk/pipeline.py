@@ -85,14 +85,14 @@ class Pipeline:
         start: int,
         frames: int,
         carried: Carried,
-        before_pass: Callable[[], None] = lambda: None,
+        before_each: Callable[[], None] = lambda: None,
     ) -> Iterator[Denoised]:
         """The latents of a window after each step, the last of them without noise.
 
-        `start` is the window's first frame in the video. `before_pass` is called before each run
-        of the transformer and ends the work by raising. Raises ValueError unless `frames` is 4k+1,
-        more than are shown, the picture's sides are multiples of 16, and masks show where each of
-        two speakers is, and neither.
+        `start` is the window's first frame in the video. `before_each` is called before each pass
+        through a block of the transformer and ends the work by raising. Raises ValueError unless
+        `frames` is 4k+1, more than are shown, the picture's sides are multiples of 16, and masks
+        show where each of two speakers is, and neither.
         """
         shown = scene.picture.unsqueeze(1) if carried.motion is None else carried.motion
         _require_grid(shown, frames)
@@ -106,14 +106,17 @@ class Pipeline:
         times = [self.transformer.time(level) for level in levels[:-1]]
         cache = _step_cache(times, recipe)
 
-        def velocity(x: Tensor, step: int, branch: Branch) -> Tensor:
-            def blocks(tokens: Tensor) -> Tensor:
-                return self.transformer.run_blocks(tokens, times[step], given[branch])
+        def velocities(x: Tensor, step: int) -> dict[Branch, Tensor]:
+            model, time = self.transformer, times[step]
 
-            tokens = cache.run(branch, step, self.transformer.tokens(x, known), blocks)
-            return self.transformer.velocity(tokens, times[step], x.shape)
+            def blocks(streams: Sequence[Tensor]) -> Sequence[Tensor]:
+                return model.run_blocks(streams, time, list(given.values()), before_each)
 
-        yield from sample(velocity, noise, levels, guidance, motion, before_pass)
+            streams = cache.run(step, [model.tokens(x, known)] * len(given), blocks)
+            shaped = (model.velocity(stream, time, x.shape) for stream in streams)
+            return dict(zip(given, shaped, strict=True))
+
+        yield from sample(velocities, noise, levels, guidance, motion, sampling.reuse_last)
 
     @torch.inference_mode()
     def decode(self, scene: Scene, recipe: Recipe, latents: Tensor) -> Tensor:

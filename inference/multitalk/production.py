@@ -20,7 +20,8 @@ from inference.media.image import render_crop
 from inference.media.video import SegmentWriter
 from inference.models.encoders import AUDIO_RATE_HZ
 from inference.multitalk import handover
-from inference.multitalk.networks import Loaded, load
+from inference.multitalk.card import placement, require_room
+from inference.multitalk.networks import Choices, Loaded, load
 from inference.multitalk.picture import Box, covered, halves, speaker_masks
 from inference.multitalk.pipeline import Carried, Pipeline, Recipe, Scene
 from inference.multitalk.preview import preview
@@ -58,6 +59,8 @@ class Production:
         started = time.monotonic()
         recipe = _recipe(task)
         loaded = self._load(recipe.sampling.lora)
+        pixels, frames = task.plan.width * task.plan.height, _longest(task)
+        require_room(self._device, pixels, frames)
         yield Stage(StageName.LISTENING, "Listening to the voice")
         mix_voices(task, task.path(SOUND))
         voices = self._listen(task, loaded)
@@ -68,10 +71,17 @@ class Production:
         yield from assemble(task, EngineFamily.MULTITALK.value, work.window, started)
 
     def _load(self, lora: str | None) -> Loaded:
-        wanted = None if self._weights is None else lora
-        if self._loaded is None or self._loaded.lora != wanted:
-            self._loaded = None  # makes room before the other is read
-            self._loaded = load(self._model, self._weights, self._device, wanted)
+        """The model, with what a quality changes of it switched on."""
+        if self._loaded is None:
+            folder, choices = self._weights, Choices()
+            if folder is not None:
+                chosen = placement(self._device, folder)
+                logger.debug("placement: %s", chosen.sentence)
+                folder = folder / chosen.weights
+                compute = getattr(torch, chosen.compute)
+                choices = Choices(compute, chosen.resident, chosen.text_stays)
+            self._loaded = load(self._model, folder, self._device, choices)
+        self._loaded.use(lora)
         return self._loaded
 
     @torch.inference_mode()
@@ -97,7 +107,8 @@ class Production:
         texts = [task.request.prompt or DEFAULTS[speakers], NEGATIVE]
         networks = loaded.networks
         longest = networks.transformer.params.text_len
-        prompt, negative = text_features(networks.text, loaded.tokenizer, texts, longest)
+        with loaded.text_encoder() as encoder:
+            prompt, negative = text_features(encoder, loaded.tokenizer, texts, longest)
         masks = None
         if speakers == 2:
             masks = speaker_masks(_people(task), plan.width, plan.height).to(self._device)
@@ -215,6 +226,11 @@ def _require_finite(tensor: Tensor, index: int) -> None:
     if not tensor.isfinite().all():
         message = "The model's picture broke. Try again with another seed."
         raise Fault(FaultCode.INTERNAL, message, f"window {index} is not finite")
+
+
+def _longest(task: Task) -> int:
+    """Frames of the longest window."""
+    return max(window.frames for window in task.plan.windows)
 
 
 def _recipe(task: Task) -> Recipe:

@@ -1,6 +1,6 @@
 """The denoising loop: from noise to the latents of one window."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,7 +10,8 @@ from torch import Tensor
 from inference.multitalk.guidance import Branch, Guidance
 from inference.multitalk.schedule import TIMESTEPS
 
-Velocity = Callable[[Tensor, int, Branch], Tensor]  # of latents, at a step, with a branch's input
+# Of latents, at a step, with each branch's input.
+Velocities = Callable[[Tensor, int], Mapping[Branch, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -40,25 +41,22 @@ class Denoised:
 
 
 def sample(
-    velocity: Velocity,
+    velocities: Velocities,
     noise: Tensor,
     timesteps: Sequence[float],
     guidance: Guidance,
     motion: Motion | None = None,
-    before_pass: Callable[[], None] = lambda: None,
+    reuse_last: bool = False,
 ) -> Iterator[Denoised]:
     """Euler steps from `noise` (c, t, h, w) down the `timesteps`, the last of which is 0.
 
-    Yields after each step. `before_pass` is called before each run of the model and ends the work
-    by raising.
+    Yields after each step. With `reuse_last` the last one, which removes next to no noise, takes
+    the velocity of the one before it.
     """
     x = noise if motion is None else motion.imposed(noise, 0, timesteps[0])
     for step, (timestep, following) in enumerate(pairwise(timesteps)):
-        predictions = {}
-        for branch in guidance.branches:
-            before_pass()
-            predictions[branch] = velocity(x, step, branch)
-        v = guidance.combine(predictions)
+        if not (reuse_last and step and following == 0):
+            v = guidance.combine(velocities(x, step))
         x = x - v * ((timestep - following) / TIMESTEPS)
         outlook = x - v * (following / TIMESTEPS)
         if motion is not None:

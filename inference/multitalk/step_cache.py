@@ -61,16 +61,19 @@ class StepCache:
 
     def __init__(self, computed: Sequence[bool]) -> None:
         self._computed = computed
-        self._added: dict[object, Tensor] = {}
+        self._added: list[Tensor] = []  # in the branches' order
 
     def run(
-        self, branch: object, step: int, x: Tensor, blocks: Callable[[Tensor], Tensor]
-    ) -> Tensor:
-        """`blocks` of the residual stream x, or x and what they added to this branch before."""
+        self,
+        step: int,
+        streams: Sequence[Tensor],
+        blocks: Callable[[Sequence[Tensor]], Sequence[Tensor]],
+    ) -> Sequence[Tensor]:
+        """`blocks` of the branches' residual streams, or these and what they added before."""
         if not self._computed[step]:
-            return x + self._added[branch]
-        self._added.pop(branch, None)  # makes room while the blocks run
-        out = blocks(x)
+            return [x + added for x, added in zip(streams, self._added, strict=True)]
+        self._added = []  # makes room while the blocks run
+        out = blocks(streams)
         if not all(self._computed[step + 1 : step + 2]):  # the next one needs it
-            self._added[branch] = out - x
+            self._added = [after - x for x, after in zip(streams, out, strict=True)]
         return out

@@ -5,8 +5,9 @@ from typing import Any
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
+from inference.models.linear import Linear
 from inference.multitalk import colour, voice
 from inference.multitalk.buckets import bucket
 from inference.multitalk.guidance import (
@@ -17,10 +18,11 @@ from inference.multitalk.guidance import (
     Guidance,
     Projection,
 )
-from inference.multitalk.lora import changed_parameters
+from inference.multitalk.lora import switch_on
 from inference.multitalk.picture import Box, covered, halves, latent_masks
 from inference.multitalk.schedule import timesteps
 from inference.multitalk.step_cache import ESTIMATORS, computed_steps
+from inference.verify import networks
 from inference.verify.cases import Case, Place
 
 _BRANCHES = {"cond": FULL, "drop_text": NO_PROMPT, "drop_audio": NO_VOICE, "uncond": NEITHER}
@@ -105,9 +107,20 @@ def buckets(case: Case, place: Place) -> dict[str, list[int]]:
 
 
 def lora(case: Case, place: Place) -> dict[str, Tensor]:
-    parameters = case.weights(place)
-    changed: dict[str, Tensor] = {}
+    """The parameters as they work: a layer's weight is what it makes of unit vectors."""
+    network = networks.transformer(case, place, case.config, None)
+    before = {name: _working(network, name) for name, _ in network.named_parameters()}
     for entry in case.options["loras"]:
-        tensors = load_file(case.folder / entry["file"], device=str(place.device))
-        changed |= changed_parameters(parameters | changed, tensors, entry["scale"])
-    return {f"out.{name}": tensor for name, tensor in changed.items()}
+        tensors = load_file(case.folder / entry["file"])
+        switch_on(network, tensors, entry["scale"], place.device)
+    after = {name: _working(network, name) for name in before}
+    return {f"out.{name}": t for name, t in after.items() if not t.equal(before[name])}
+
+
+def _working(network: nn.Module, name: str) -> Tensor:
+    module = network.get_submodule(name.rpartition(".")[0])
+    if isinstance(module, Linear) and name.endswith(".weight"):
+        inputs = torch.eye(module.in_features, device=module.bias.device, dtype=module.bias.dtype)
+        made: Tensor = module(inputs) - module.bias
+        return made.T
+    return network.get_parameter(name)

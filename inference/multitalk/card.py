@@ -1,0 +1,50 @@
+"""The GPU as it is now, and how the model goes on it."""
+
+from pathlib import Path
+
+import psutil
+import torch
+
+from inference.errors import Fault, FaultCode
+from inference.placement import Card, Placement, place, window_bytes
+from inference.request import Shape
+from inference.timing import MAX_WINDOW_FRAMES
+from weights.listing import listed
+from weights.manifest import MULTITALK_14B
+from weights.sets import complete_sets
+
+_LARGEST_PX = max(shape.width * shape.height for shape in Shape)
+
+
+def measured(device: torch.device) -> Card:
+    """What torch says of a CUDA device; memory that this process holds without use is free."""
+    free, _ = torch.cuda.mem_get_info(device)
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    name, capability = (
+        torch.cuda.get_device_name(device),
+        torch.cuda.get_device_capability(device),
+    )
+    return Card(name, free + unused, capability)
+
+
+def placement(device: torch.device, weights: Path) -> Placement:
+    """How the sets of weights in a model's folder go on the device, for a window of any shape.
+
+    Raises Fault when they don't.
+    """
+    window = window_bytes(_LARGEST_PX, MAX_WINDOW_FRAMES)
+    host = psutil.virtual_memory().available
+    return place(measured(device), host, complete_sets(weights), listed(MULTITALK_14B), window)
+
+
+def require_room(device: torch.device, pixels: int, frames: int) -> None:
+    """Raises Fault when a window of that size does not fit beside what is on the device now."""
+    if device.type != "cuda":
+        return
+    card, need = measured(device), window_bytes(pixels, frames)
+    if card.free_bytes < need:
+        raise Fault(
+            FaultCode.OUT_OF_MEMORY,
+            f"A window needs {need / 1e9:.0f} GB on the GPU, and {card.free_bytes / 1e9:.0f} GB "
+            f"of {card.name} are free. End what else uses it, and try again.",
+        )

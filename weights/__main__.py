@@ -1,0 +1,142 @@
+"""`python -m weights`: fetch, lay out, make lean and check the model's files."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from inference.errors import InputCode, InputError
+from inference.settings import load_settings
+from presets.quality import PRESETS
+from presets.schema import EngineFamily
+from weights.assemble import assemble
+from weights.download import download, state
+from weights.errors import WeightsError
+from weights.lock import Lock
+from weights.manifest import MULTITALK_14B, HubFile, Manifest
+from weights.sets import LEAN, ORIGINAL, lock_file, missing, unmark
+from weights.verify import verify
+
+app = typer.Typer(help="MultiTalk's weights.", no_args_is_help=True, add_completion=False)
+_QUALITIES = [n for n, preset in PRESETS.items() if preset.engine is EngineFamily.MULTITALK]
+Quality = Annotated[str | None, typer.Option(help=f"One of {', '.join(_QUALITIES)}.")]
+Kind = Annotated[str, typer.Option(help=f"One of {', '.join(LEAN)}.")]
+
+
+@app.command("status")
+def _status() -> None:
+    """What is there of every file, and which sets are complete."""
+    weights, manifest = load_settings().weights, MULTITALK_14B
+    lock, table = Lock(lock_file(weights)), Table("file", "GB", "licence", "state")
+    for file in manifest.files:
+        entry = lock.get(file)
+        size = entry.size_bytes if entry else file.size_bytes
+        gigabytes = f"{size / 1e9:.2f}" if size is not None else "?"
+        table.add_row(file.key, gigabytes, file.repo.licence, state(weights, lock, file))
+    _out().print(table)
+    for kind in (ORIGINAL, *LEAN):
+        folder = weights / manifest.model / kind
+        gone = missing(folder)
+        found = f"{gone} is missing" if folder.exists() and gone else "not made"
+        print(f"{folder}: {found if gone else 'complete'}")
+
+
+@app.command("download")
+def _download(quality: Quality = None) -> None:
+    """Fetch what is missing (for one quality: only what it needs), check it and lay it out."""
+    weights, manifest = load_settings().weights, MULTITALK_14B
+    files = manifest.needed(_one_of(_QUALITIES, quality, "quality"))
+    if _broken(weights, manifest, files):
+        unmark(weights / manifest.model / ORIGINAL)
+    fetched = download(weights, files, print)
+    print(f"Fetched and checked: {fetched}." if fetched else "Every file is there already.")
+    _assemble()
+
+
+@app.command("assemble")
+def _assemble() -> None:
+    """Lay the downloaded files out as the model expects them."""
+    weights, manifest = load_settings().weights, MULTITALK_14B
+    done = assemble(weights, manifest)
+    folder = weights / manifest.model / ORIGINAL
+    print(f"{folder} is {'complete' if done else 'complete already; nothing to do'}.")
+
+
+@app.command("prepare")
+def _prepare(dtype: Kind = LEAN[0]) -> None:
+    """Make a lean set: bf16 loads faster, fp8 also takes half the memory."""
+    weights, manifest = load_settings().weights, MULTITALK_14B
+    _one_of(LEAN, dtype, "dtype")
+    try:
+        module = importlib.import_module("weights.prepare")
+    except ModuleNotFoundError as error:
+        message = f"{error.name} is needed for this, and it is not installed. Run make gpu."
+        raise WeightsError(message) from error
+    done = module.prepare(weights, manifest, dtype, print)
+    folder = weights / manifest.model / dtype
+    print(f"{folder} is {'complete' if done else 'complete already; nothing to do'}.")
+
+
+@app.command("verify")
+def _verify() -> None:
+    """Hash every file, and compare all names and shapes; a set with a fault is no longer used."""
+    weights, manifest = load_settings().weights, MULTITALK_14B
+    faults = 0
+    for path, fault in verify(weights, manifest):
+        faults += 1
+        print(f"{path}: {fault}")
+        for kind in (ORIGINAL, *LEAN):
+            folder = weights / manifest.model / kind
+            if folder in path.parents or (kind == ORIGINAL and folder not in path.parents):
+                unmark(folder)
+    if faults:
+        raise WeightsError(f"{faults} faults. Run python -m weights download, then prepare.")
+    print("Every file is as it should be.")
+
+
+def _one_of(choices: Sequence[str], chosen: str | None, option: str) -> str | None:
+    if chosen is None or chosen in choices:
+        return chosen
+    message = f"There is no {option} {chosen!r}. Use one of {', '.join(choices)}."
+    raise InputError(InputCode.BAD_OPTION, message)
+
+
+def _broken(weights: Path, manifest: Manifest, files: tuple[HubFile, ...]) -> bool:
+    """Whether a file that the networks are made of is not as it was checked."""
+    lock = Lock(lock_file(weights))
+    return any(f.lora is None and state(weights, lock, f) != "checked" for f in files)
+
+
+def _out() -> Console:
+    """Tables in full, whatever the terminal's width, so that they can be searched."""
+    console = Console()
+    return console if console.is_terminal else Console(width=140)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command line; returns the exit status, with a failure told in one sentence."""
+    try:
+        app(arguments, standalone_mode=False)
+    except WeightsError as error:
+        return _report(str(error), 1)
+    except (InputError, typer.TyperException) as error:
+        return _report(getattr(error, "message", str(error)), 2)
+    except KeyboardInterrupt:
+        _report("Stopped. What is finished is kept.", 130)
+        os._exit(130)  # without waiting for downloads that are under way
+    return 0
+
+
+def _report(message: str, status: int) -> int:
+    print(message, file=sys.stderr, flush=True)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

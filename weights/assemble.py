@@ -1,0 +1,103 @@
+"""Lays downloaded files out as the model expects them: the set `original`, made of links.
+
+What goes where stands in the manifest: MultiTalk's index takes the place of Wan's, which is kept
+beside it, and MultiTalk's own tensors lie among Wan's shards.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from weights.download import place_of, state
+from weights.errors import WeightsError
+from weights.lock import Lock
+from weights.manifest import HubFile, Manifest
+from weights.refusals import told
+from weights.sets import ORIGINAL, Mark, lock_file, missing, read_mark, unmark, write_mark
+
+
+def assemble(weights: Path, manifest: Manifest) -> bool:
+    """Lay out the set below `weights`; a half-done run is repaired. False if nothing was to do.
+
+    LoRAs that were not downloaded are left out. Raises WeightsError when another file is missing.
+    """
+    lock = Lock(lock_file(weights))
+    files = [f for f in manifest.files if f.lora is None or place_of(weights, f).is_file()]
+    for file in files:
+        found = state(weights, lock, file)
+        if found != "checked":
+            raise WeightsError(f"{file.key} is {found}. Run python -m weights download.")
+    folder = weights / manifest.model / ORIGINAL
+    mark = _mark(lock, files)
+    done = all(_same(place_of(weights, f), folder / f.place) for f in files)
+    if done and read_mark(folder) == mark and not _strangers(folder, mark):
+        return False
+    try:
+        unmark(folder)
+        for file in files:
+            _place(place_of(weights, file), folder / file.place)
+        for stranger in _strangers(folder, mark):
+            stranger.unlink()
+        write_mark(folder, mark)
+    except OSError as error:
+        raise told(error, str(folder)) from error
+    return True
+
+
+def require_original(weights: Path, manifest: Manifest) -> tuple[Path, Mark]:
+    """The folder of the complete set `original`, and its mark. Raises WeightsError without."""
+    folder = weights / manifest.model / ORIGINAL
+    gone, mark = missing(folder), read_mark(folder)
+    if gone or mark is None:
+        message = f"The weights are not complete: {folder / (gone or '')} is missing."
+        raise WeightsError(f"{message} Run python -m weights download.")
+    return folder, mark
+
+
+def linked(source: Path, target: Path, ways: Sequence[Callable[[Path, Path], object]]) -> None:
+    """Put `source` at `target`, whole or not at all, in the first of the `ways` that works."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.part")
+    for way in ways:
+        part.unlink(missing_ok=True)
+        try:
+            way(source, part)
+        except OSError:
+            if way is ways[-1]:
+                raise
+            continue
+        os.replace(part, target)
+        return
+
+
+def _place(source: Path, target: Path) -> None:
+    if not _same(source, target):
+        linked(source.absolute(), target, (os.link, os.symlink, shutil.copy2))
+
+
+def _same(source: Path, target: Path) -> bool:
+    """Whether `target` is a link to `source` or a copy of it."""
+    if not target.exists():
+        return False
+    if target.samefile(source):
+        return True
+    one, other = source.stat(), target.stat()
+    return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+
+
+def _mark(lock: Lock, files: Sequence[HubFile]) -> Mark:
+    entries = {file.place: lock.get(file) for file in files}
+    known = {place: entry for place, entry in entries.items() if entry}
+    hashes = {place: entry.sha256 for place, entry in known.items()}
+    # not of the LoRAs: the networks stay the same when another one comes
+    networks = [f"{hashes[file.place]} {file.place}" for file in files if file.lora is None]
+    source = hashlib.sha256("\n".join(networks).encode()).hexdigest()
+    return Mark(source, {place: entry.size_bytes for place, entry in known.items()}, hashes)
+
+
+def _strangers(folder: Path, mark: Mark) -> list[Path]:
+    """Files that an earlier version left: a loader would read them."""
+    files = (path for path in folder.glob("*/**/*") if path.is_file() or path.is_symlink())
+    return [path for path in files if path.relative_to(folder).as_posix() not in mark.sizes]

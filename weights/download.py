@@ -1,0 +1,195 @@
+"""Fetches weight files from the Hugging Face hub, each once, and lets only checked ones through.
+
+The hub's client compares sizes at most and keeps nothing of a file that it did not finish, so files
+arrive in a folder of their own and move to their place when their hash is right. A file that is in
+its place is whole.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import httpx2
+from filelock import FileLock, Timeout
+from huggingface_hub import HfFileMetadata, get_hf_file_metadata, hf_hub_download, hf_hub_url
+
+from weights.checks import matches_etag, sha256_of
+from weights.errors import WeightsError
+from weights.lock import Entry, Lock
+from weights.manifest import HubFile
+from weights.refusals import told
+from weights.sets import lock_file, store
+
+_AT_ONCE = 4  # downloads; more gain nothing on one connection to the hub
+_SPARE_BYTES = 1 << 30  # to be left free on the disk
+_ARRIVING = ".arriving"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A file to fetch, and what the hub says of it."""
+
+    file: HubFile
+    commit: str
+    size_bytes: int
+    etag: str
+
+
+def place_of(weights: Path, file: HubFile) -> Path:
+    """Where a downloaded file lies."""
+    return store(weights) / file.repo.name / file.name
+
+
+def state(weights: Path, lock: Lock, file: HubFile) -> str:
+    """What is there of a file, in a word or two: missing, unchecked, changed or checked."""
+    path, entry = place_of(weights, file), lock.get(file)
+    if not path.is_file():
+        return "missing"
+    if entry is None:
+        return "unchecked"
+    found = path.stat()
+    if (found.st_size, found.st_mtime_ns) != (entry.size_bytes, entry.mtime_ns):
+        return "changed"
+    return "checked"
+
+
+def download(weights: Path, files: Sequence[HubFile], say: Say) -> int:
+    """Bring the `files` to their place below `weights`; returns how many had to be fetched.
+
+    Those that are there and checked cost no request. Raises WeightsError, with all that arrived
+    whole kept, when the hub refuses, the disk is full, or a file is not what it should be.
+    """
+    with _alone(weights):
+        lock = Lock(lock_file(weights))
+        absent = [file for file in files if not _there(weights, lock, file)]
+        if not absent:
+            return 0
+        wanted = [_asked(file, lock) for file in absent]
+        _require_space(weights, wanted)
+        arriving = store(weights) / _ARRIVING
+        for orphan in arriving.rglob("*.incomplete"):  # of a run that was killed
+            orphan.unlink()
+        say(f"To fetch: {len(wanted)} of {len(files)} files, {_size(wanted)}.")
+        _all_of([partial(_fetch, weights, arriving, lock, each) for each in wanted])
+        shutil.rmtree(arriving, ignore_errors=True)
+        return len(wanted)
+
+
+def _size(wanted: Sequence[_Wanted]) -> str:
+    megabytes = sum(each.size_bytes for each in wanted) / 1e6
+    return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.1f} MB"
+
+
+def _all_of(jobs: Sequence[Callable[[], None]]) -> None:
+    """Run the jobs, some at a time; after a failure those that are under way still end."""
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
+        for future in [pool.submit(job) for job in jobs]:
+            future.result()
+    except KeyboardInterrupt:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _alone(weights: Path) -> Iterator[None]:
+    """Only one process fetches into a folder at a time."""
+    try:
+        store(weights).mkdir(parents=True, exist_ok=True)
+        with FileLock(store(weights) / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        message = f"Another download into {weights} is at work. Wait until it is done."
+        raise WeightsError(message) from error
+    except OSError as error:
+        raise told(error, str(weights)) from error
+
+
+def _there(weights: Path, lock: Lock, file: HubFile) -> bool:
+    """Whether the file is there and as it was when it was checked; checks it if that is due."""
+    found = state(weights, lock, file)
+    if found in ("checked", "missing"):
+        return found == "checked"
+    path, entry = place_of(weights, file), lock.get(file)
+    sha256 = entry.sha256 if entry else file.sha256
+    if sha256 is None or sha256_of(path) != sha256:
+        return False
+    _record(lock, file, path, entry.commit if entry else file.repo.revision, sha256)
+    return True
+
+
+def _asked(file: HubFile, lock: Lock) -> _Wanted:
+    """What the hub says of the file; Raises WeightsError if that is not what was recorded."""
+    revision = lock.commit(file)
+    try:
+        answer: HfFileMetadata = get_hf_file_metadata(
+            hf_hub_url(file.repo.name, file.name, revision=revision)
+        )
+    except (OSError, httpx2.HTTPError) as error:
+        raise told(error, file.key, revision) from error
+    if not (answer.commit_hash and answer.etag and answer.size is not None):
+        raise WeightsError(f"The hub does not say what {file.key} is. Try again later.")
+    entry = lock.get(file)
+    size = entry.size_bytes if entry else file.size_bytes
+    if size not in (None, answer.size):
+        raise WeightsError(
+            f"{file.key} has {answer.size} bytes on the hub, and {size} were recorded. "
+            "It was replaced there; this version of the project can't use it."
+        )
+    return _Wanted(file, answer.commit_hash, answer.size, answer.etag)
+
+
+def _require_space(weights: Path, wanted: Sequence[_Wanted]) -> None:
+    need = sum(each.size_bytes for each in wanted) + _SPARE_BYTES
+    free = shutil.disk_usage(weights).free
+    if need > free:
+        raise WeightsError(
+            f"{need / 1e9:.1f} GB are needed in {weights}, and {free / 1e9:.1f} GB are free. "
+            "Free some space, or set PORTRAIT_WEIGHTS to a larger disk."
+        )
+
+
+def _fetch(weights: Path, arriving: Path, lock: Lock, wanted: _Wanted) -> None:
+    """Fetch one file, check it, move it to its place and write it down."""
+    file, folder = wanted.file, arriving / wanted.file.repo.name
+    try:
+        hf_hub_download(file.repo.name, file.name, revision=wanted.commit, local_dir=folder)
+        path = folder / file.name
+        sha256 = _checked(path, wanted, lock.get(file))
+        target = place_of(weights, file)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, target)
+        _record(lock, file, target, wanted.commit, sha256)
+    except (OSError, httpx2.HTTPError) as error:
+        raise told(error, file.key, wanted.commit) from error
+
+
+def _checked(path: Path, wanted: _Wanted, entry: Entry | None) -> str:
+    """The SHA-256 of what arrived. Raises WeightsError, and deletes it, if it is not right."""
+    file = wanted.file
+    found, sha256 = path.stat().st_size, sha256_of(path)
+    expected = entry.sha256 if entry else file.sha256
+    right = found == wanted.size_bytes and matches_etag(path, sha256, wanted.etag)
+    if right and expected in (None, sha256):
+        return sha256
+    path.unlink()
+    if right:
+        message = "is not the file that was recorded: it was replaced on the hub"
+    else:
+        message = "arrived damaged, so it was deleted. Run the download again"
+    raise WeightsError(f"{file.key} {message}.")
+
+
+def _record(lock: Lock, file: HubFile, path: Path, commit: str, sha256: str) -> None:
+    found = path.stat()
+    entry = Entry(file.repo.revision, commit, found.st_size, sha256, found.st_mtime_ns)
+    lock.record(file, entry)

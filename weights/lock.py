@@ -1,0 +1,63 @@
+"""What was found at the first download, written down, and held to ever after.
+
+The file is JSON: for each weight file by its repository and name, the commit it came from, its size
+and SHA-256, and the time stamp that tells that it was not touched since it was hashed.
+"""
+
+import json
+import os
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from weights.errors import WeightsError
+from weights.manifest import HubFile
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file that was fetched and checked: from `commit` of the pinned `revision`."""
+
+    revision: str
+    commit: str
+    size_bytes: int
+    sha256: str
+    mtime_ns: int
+
+
+class Lock:
+    """The lock file at `path`; may be used by several threads. Raises WeightsError if it is not
+    readable."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._writing = path, threading.Lock()
+        try:
+            known = json.loads(path.read_text()) if path.exists() else {}
+            self._entries = {key: Entry(**entry) for key, entry in known.items()}
+        except (ValueError, TypeError, AttributeError) as error:
+            message = f"{path} is damaged. Delete it; the files are then checked anew."
+            raise WeightsError(message) from error
+
+    def get(self, file: HubFile) -> Entry | None:
+        """What is known of the file; None when it is not, or of another revision."""
+        entry = self._entries.get(file.key)
+        return entry if entry and entry.revision == file.repo.revision else None
+
+    def commit(self, file: HubFile) -> str:
+        """The revision to fetch: the commit that other files of the repository came from, so that
+        a name that moves on does not mix two of them."""
+        prefix = f"{file.repo.name}/"
+        for key, entry in self._entries.items():
+            if key.startswith(prefix) and entry.revision == file.repo.revision:
+                return entry.commit
+        return file.repo.revision
+
+    def record(self, file: HubFile, entry: Entry) -> None:
+        """Write it down, at once and whole."""
+        with self._writing:
+            self._entries[file.key] = entry
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            part = self._path.with_suffix(".part")
+            ordered = {key: asdict(self._entries[key]) for key in sorted(self._entries)}
+            part.write_text(json.dumps(ordered, indent=1) + "\n")
+            os.replace(part, self._path)

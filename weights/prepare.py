@@ -1,0 +1,161 @@
+"""Makes a lean set of the original one: each network in the numbers it runs in, in files of 2 GB.
+
+One piece of a tensor is in memory at a time. A file that is finished is kept when the run ends in
+the middle.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from weights.assemble import linked, require_original
+from weights.checks import sha256_of
+from weights.errors import WeightsError
+from weights.fp8 import quantised
+from weights.listing import require_listed
+from weights.loading import pieces
+from weights.manifest import Manifest
+from weights.names import is_quantised
+from weights.refusals import told
+from weights.sets import DTYPES, FP8, NETWORKS, OTHERS, Mark, missing, read_mark, unmark, write_mark
+from weights.shards import Entry, ShardWriter
+from weights.tensors import FLOAT8, SCALE, Source, metadata, sources
+
+_SHARD_BYTES = 2 << 30
+_SPARE_BYTES = 1 << 30  # to be left free on the disk
+_WEIGHT = ".weight"
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """A file of the lean set, and the tensors that go into it."""
+
+    path: Path
+    tensors: Mapping[str, Source]
+
+
+def prepare(weights: Path, manifest: Manifest, kind: str, say: Callable[[str], None]) -> bool:
+    """Make the set `kind` (bf16 or fp8) below `weights`. False if it was there already.
+
+    Raises WeightsError when the original set is not complete or fit, or the disk is full.
+    """
+    original, mark = require_original(weights, manifest)
+    folder = weights / manifest.model / kind
+    others = _others(mark)
+    if _is_done(folder, mark, others):
+        return False
+    found = {part: sources(original / part) for part in NETWORKS}
+    require_listed(manifest, found["transformer"])
+    shards = [shard for part in NETWORKS for shard in _shards(folder / part, found[part], kind)]
+    try:
+        _require_space(folder, shards, mark.source, kind)
+        unmark(folder)
+        for number, shard in enumerate(shards, start=1):
+            if not _is_finished(shard.path, mark.source):
+                say(f"{kind}: file {number} of {len(shards)}")
+                _write(shard, mark.source, kind)
+        for name in others:
+            # no symbolic link: the originals may be deleted when the lean set is there
+            linked(original / name, folder / name, (os.link, shutil.copyfile))
+        _sweep(folder, [*(shard.path for shard in shards), *(folder / name for name in others)])
+        write_mark(folder, _mark(folder, mark, shards, others))
+    except OSError as error:
+        raise told(error, f"the {kind} set") from error
+    return True
+
+
+def _others(mark: Mark) -> list[str]:
+    """Files of the set that no network is in."""
+    return [name for name in mark.sizes if name.partition("/")[0] in OTHERS]
+
+
+def _is_done(folder: Path, original: Mark, others: Sequence[str]) -> bool:
+    mark = read_mark(folder)
+    if mark is None or mark.source != original.source or missing(folder):
+        return False
+    return all(mark.sizes.get(name) == original.sizes[name] for name in others)
+
+
+def _shards(folder: Path, found: Mapping[str, Source], kind: str) -> Iterator[_Shard]:
+    """The files of a part, in order; a tensor larger than a file has one of its own."""
+    number, tensors, size = 1, dict[str, Source](), 0
+    for name, source in found.items():
+        added = sum(entry.size_bytes for entry in _entries(folder.name, name, source, kind))
+        if tensors and size + added > _SHARD_BYTES:
+            yield _Shard(folder / f"model-{number:05}.safetensors", tensors)
+            number, tensors, size = number + 1, {}, 0
+        tensors[name] = source
+        size += added
+    yield _Shard(folder / f"model-{number:05}.safetensors", tensors)
+
+
+def _entries(part: str, name: str, source: Source, kind: str) -> list[Entry]:
+    """What a tensor becomes: itself in the part's numbers, or in 8 bits with its scales."""
+    if part == "transformer" and kind == FP8 and is_quantised(name, len(source.shape)):
+        scale = name.removesuffix(_WEIGHT) + SCALE
+        return [
+            Entry(name, source.shape, torch.float8_e4m3fn),
+            Entry(scale, source.shape[:1], torch.float32),
+        ]
+    return [Entry(name, source.shape, getattr(torch, DTYPES[part]))]
+
+
+def _write(shard: _Shard, fingerprint: str, kind: str) -> None:
+    part = shard.path.parent.name
+    entries = {name: _entries(part, name, src, kind) for name, src in shard.tensors.items()}
+    flat = [entry for each in entries.values() for entry in each]
+    with ShardWriter(shard.path, flat, {"source": fingerprint}) as writer:
+        for name, source in shard.tensors.items():
+            first, *scale = entries[name]
+            for piece in pieces(source):
+                _require_finite(name, source, piece)
+                if scale:
+                    piece, factors = quantised(piece)
+                    writer.write(scale[0].name, factors)
+                writer.write(name, piece.to(first.dtype))
+
+
+def _require_finite(name: str, source: Source, piece: torch.Tensor) -> None:
+    if source.dtype == FLOAT8:
+        raise WeightsError(f"{source.file} holds 8-bit numbers. Prepare from the original set.")
+    if not piece.isfinite().all():
+        raise WeightsError(f"{name} in {source.file} has numbers that are not finite.")
+
+
+def _is_finished(path: Path, fingerprint: str) -> bool:
+    return metadata(path).get("source") == fingerprint
+
+
+def _require_space(folder: Path, shards: Sequence[_Shard], fingerprint: str, kind: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    need = _SPARE_BYTES + sum(
+        entry.size_bytes
+        for shard in shards
+        if not _is_finished(shard.path, fingerprint)
+        for name, source in shard.tensors.items()
+        for entry in _entries(shard.path.parent.name, name, source, kind)
+    )
+    free = shutil.disk_usage(folder).free
+    if need > free:
+        raise WeightsError(
+            f"{need / 1e9:.1f} GB are needed in {folder}, and {free / 1e9:.1f} GB are free. "
+            "Free some space and run it again; what is finished is kept."
+        )
+
+
+def _sweep(folder: Path, wanted: Sequence[Path]) -> None:
+    """Delete what an earlier version left: a loader would read it."""
+    for path in folder.glob("*/**/*"):
+        if path.is_file() and path not in wanted:
+            path.unlink()
+
+
+def _mark(folder: Path, original: Mark, shards: Sequence[_Shard], others: Sequence[str]) -> Mark:
+    written = [shard.path.relative_to(folder).as_posix() for shard in shards]
+    sizes = {name: (folder / name).stat().st_size for name in (*written, *others)}
+    hashes = {name: sha256_of(folder / name) for name in written}
+    return Mark(original.source, sizes, hashes | {name: original.sha256[name] for name in others})

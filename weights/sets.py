@@ -1,0 +1,85 @@
+"""Where weights lie. A *set* is a folder that the engine can load: a folder for each part of the
+model, and `complete.json`, written last.
+
+    <weights>/lock.json                 what was first downloaded
+    <weights>/hub/<owner>/<repo>/...    files as they were downloaded
+    <weights>/<model>/original/         these, laid out: float32, 110 GB
+    <weights>/<model>/bf16/  fp8/       lean sets, made from it: 52 and 34 GB
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+NETWORKS = ("transformer", "video", "image", "text", "audio")
+OTHERS = ("tokenizer", "loras")
+ORIGINAL, BF16, FP8 = "original", "bf16", "fp8"
+LEAN = (BF16, FP8)
+# In which numbers each network runs on a GPU, as in the original, and so lies in a lean set.
+DTYPES: Mapping[str, str] = {
+    "transformer": "bfloat16",
+    "text": "bfloat16",
+    "image": "float16",
+    "video": "float32",
+    "audio": "float32",
+}
+_MARK = "complete.json"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What `complete.json` says: the set's files with their sizes in bytes, and their SHA-256s as
+    far as known; `source` tells from which files it was made."""
+
+    source: str
+    sizes: Mapping[str, int]
+    sha256: Mapping[str, str]
+
+
+def store(weights: Path) -> Path:
+    """Where downloaded files lie as they are."""
+    return weights / "hub"
+
+
+def lock_file(weights: Path) -> Path:
+    return weights / "lock.json"
+
+
+def write_mark(folder: Path, mark: Mark) -> None:
+    part = folder / f"{_MARK}.part"
+    part.write_text(json.dumps(asdict(mark), indent=1) + "\n")
+    os.replace(part, folder / _MARK)
+
+
+def unmark(folder: Path) -> None:
+    (folder / _MARK).unlink(missing_ok=True)
+
+
+def read_mark(folder: Path) -> Mark | None:
+    """What the set's mark says; None when there is none, or it can't be read."""
+    try:
+        return Mark(**json.loads((folder / _MARK).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def missing(folder: Path) -> str | None:
+    """What keeps the set from being complete: its mark, or a file that is gone or of another size.
+
+    None when nothing does.
+    """
+    mark = read_mark(folder)
+    if mark is None:
+        return _MARK
+    for name, size in mark.sizes.items():
+        file = folder / name
+        if not file.is_file() or file.stat().st_size != size:
+            return name
+    return None
+
+
+def complete_sets(model_folder: Path) -> tuple[str, ...]:
+    """The complete sets of a model, the leanest to read first."""
+    return tuple(name for name in (BF16, FP8, ORIGINAL) if not missing(model_folder / name))

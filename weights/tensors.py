@@ -1,0 +1,107 @@
+"""Which tensors a part's files hold: their headers only, no numbers."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from weights.errors import WeightsError
+from weights.names import own_name
+
+FLOAT8 = "F8_E4M3"  # safetensors' word
+SCALE = ".scale"  # ending of what 8-bit rows are multiplied with; beside their ".weight"
+_FEW = 5  # names of each kind of fault
+
+
+class MisfitError(WeightsError):
+    """A file is damaged, or tensors are missing, unexpected or misshapen; the message says so."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A tensor in its file, under the name it has there; `dtype` in safetensors' words."""
+
+    file: Path
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+def sources(folder: Path) -> dict[str, Source]:
+    """The tensors of a part, whose name is the folder's, by the network's own names for them.
+
+    An index (`*.index.json`) says in which file a tensor is; of files that it does not name, and
+    without one, all tensors count. Raises FileNotFoundError when there is no file, MisfitError
+    when one is damaged, lacks what its index promises, or two hold the same tensor.
+    """
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise FileNotFoundError(f"no .safetensors file in {folder}")
+    index = _index(folder)
+    found: dict[str, Source] = {}
+    for file in files:
+        for source in headers(file):
+            name = own_name(folder.name, source.name)
+            if name is None or index.get(source.name, file.name) != file.name:
+                continue
+            if name in found:
+                raise MisfitError(f"{name} is in {found[name].file.name} and in {file.name}")
+            found[name] = source
+    for name, file_name in index.items():
+        if own_name(folder.name, name) not in (None, *found):
+            raise MisfitError(f"{name} is not in {file_name}, where the index has it")
+    return found
+
+
+def headers(file: Path) -> Iterator[Source]:
+    """The tensors of one file. Raises MisfitError when it is damaged or cut short."""
+    try:
+        with safe_open(file, framework="np") as opened:
+            for name in opened.keys():
+                tensor = opened.get_slice(name)
+                yield Source(file, name, tuple(tensor.get_shape()), tensor.get_dtype())
+    except SafetensorError as error:
+        raise MisfitError(f"{file.name} is damaged: {error}") from error
+
+
+def metadata(file: Path) -> Mapping[str, str]:
+    """What is written beside the tensors; nothing when the file is not whole."""
+    try:
+        with safe_open(file, framework="np") as opened:
+            return opened.metadata() or {}
+    except (SafetensorError, OSError):
+        return {}
+
+
+def require_fit(wanted: Mapping[str, Iterable[int]], found: Mapping[str, Iterable[int]]) -> None:
+    """Raises MisfitError unless names and shapes of `found` are exactly those `wanted`."""
+    shapes = {name: tuple(shape) for name, shape in found.items()}
+    faults = {
+        "missing": [name for name in wanted if name not in shapes],
+        "unexpected": [name for name in shapes if name not in wanted],
+        "misshapen": [
+            f"{name} {shapes[name]} for {tuple(shape)}"
+            for name, shape in wanted.items()
+            if name in shapes and shapes[name] != tuple(shape)
+        ],
+    }
+    if any(faults.values()):
+        raise MisfitError("; ".join(_told(kind, names) for kind, names in faults.items() if names))
+
+
+def _index(folder: Path) -> dict[str, str]:
+    """The file of each tensor that the folder's index names."""
+    named: dict[str, str] = {}
+    for file in sorted(folder.glob("*.index.json")):
+        try:
+            named |= json.loads(file.read_text())["weight_map"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise MisfitError(f"{file.name} is damaged: {error!r}") from error
+    return named
+
+
+def _told(kind: str, names: list[str]) -> str:
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return f"{len(names)} {kind}: {', '.join(names[:_FEW])}{more}"

@@ -1,0 +1,67 @@
+"""Checks every byte that was fetched or prepared: sizes, hashes, names and shapes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from weights.checks import sha256_of
+from weights.download import place_of
+from weights.listing import require_listed
+from weights.lock import Lock
+from weights.manifest import Manifest
+from weights.sets import LEAN, NETWORKS, ORIGINAL, Mark, lock_file, read_mark
+from weights.tensors import MisfitError, sources
+
+
+def verify(weights: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
+    """Every fault as it is found, with the file or folder it is in; nothing when all is well.
+
+    LoRAs that were never fetched, and lean sets that were never made, are no faults.
+    """
+    yield from _downloads(weights, manifest)
+    for kind in (ORIGINAL, *LEAN):
+        folder = weights / manifest.model / kind
+        mark = read_mark(folder)
+        if mark is not None:
+            yield from _contents(folder, mark)
+            yield from _tensors(folder, manifest)
+        elif folder.exists() or kind == ORIGINAL:
+            yield folder, "is not complete"
+
+
+def _downloads(weights: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
+    lock = Lock(lock_file(weights))
+    for file in manifest.files:
+        path, entry = place_of(weights, file), lock.get(file)
+        if entry is not None:
+            yield from _content(path, entry.size_bytes, entry.sha256)
+        elif path.is_file():
+            yield path, "was never checked; run python -m weights download"
+        elif file.lora is None:
+            yield path, "is missing"
+
+
+def _contents(folder: Path, mark: Mark) -> Iterator[tuple[Path, str]]:
+    for name, size in mark.sizes.items():
+        path = folder / name
+        linked = path.is_file() and (path.is_symlink() or path.stat().st_nlink > 1)
+        # a link is to a download, which is hashed already
+        yield from _content(path, size, None if linked else mark.sha256.get(name))
+
+
+def _content(path: Path, size: int, sha256: str | None) -> Iterator[tuple[Path, str]]:
+    if not path.is_file():
+        yield path, "is missing"
+    elif path.stat().st_size != size:
+        yield path, f"has {path.stat().st_size} bytes, not {size}"
+    elif sha256 is not None and sha256_of(path) != sha256:
+        yield path, "is damaged: its SHA-256 is not the recorded one"
+
+
+def _tensors(folder: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
+    for part in NETWORKS:
+        try:
+            found = sources(folder / part)
+            if part == "transformer":
+                require_listed(manifest, found)
+        except (MisfitError, OSError) as error:
+            yield folder / part, str(error)
