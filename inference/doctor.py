@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import pi_heif
 
+from inference.engines.multitalk import MultiTalkEngine
 from inference.engines.select import configured_engine
 from inference.errors import PortraitError
 from inference.settings import Settings
@@ -53,8 +54,11 @@ def _data_folder(folder: Path) -> Check:
 
 def _engine(family: EngineFamily, settings: Settings) -> Check:
     needed = family is EngineFamily.DRAFT
+    found = "ready"
     try:
-        configured_engine(family.value, settings)
+        engine = configured_engine(family.value, settings)
+        if isinstance(engine, MultiTalkEngine):
+            found = f"ready: {engine.placement()}"
     except PortraitError as error:
         return Check(f"{family} engine", False, error.message, needed)
-    return Check(f"{family} engine", True, "ready", needed)
+    return Check(f"{family} engine", True, found, needed)

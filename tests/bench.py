@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 
 from inference.media.video import SegmentWriter
-from tests import bench_transformer
+from tests import bench_transformer, bench_weights
 from tests.crowd import Session, action_s, crowd
 from tests.media import ASTRONAUT, DRAWN_PAIR, ROOT, VOICE_A, VOICE_B
 from tests.servers import serving
@@ -133,6 +133,7 @@ def main() -> None:
         print(f"{peaks[3] - peaks[1]:.0f} MB more (two faces).")
         page(folder / "data")
     bench_transformer.main()
+    bench_weights.main()
 
 
 if __name__ == "__main__":

@@ -4,16 +4,19 @@ No more of a file is in memory than the piece that is being read, so loading tak
 what is loaded.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
+from io import RawIOBase
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from weights.shards import NUMBERS
 from weights.tensors import FLOAT8, SCALE, MisfitError, Source, require_fit
 
-PIECE_NUMBERS = 1 << 26  # of a tensor that are read at a time: 256 MB in float32
+PIECE_NUMBERS = 1 << 24  # of a tensor that are read at a time: 64 MB in float32
 
 Place = Callable[[str], torch.device]  # of a tensor, by its name
 
@@ -27,29 +30,51 @@ def read_file(file: Path, device: torch.device, dtype: torch.dtype) -> dict[str,
         raise MisfitError(f"{file.name} is damaged: {error}") from error
 
 
-def pieces(source: Source) -> Iterator[Tensor]:
-    """A tensor's rows, some at a time, from the first to the last, as they are in the file."""
-    if not source.shape:
-        with _opened(source) as opened:
-            yield opened.get_tensor(source.name)
-        return
-    rows = max(1, PIECE_NUMBERS // max(1, _numbers(source) // max(1, source.shape[0])))
-    for start in range(0, source.shape[0], rows):
-        with _opened(source) as opened:  # anew each time: what was read leaves the memory
-            yield opened.get_slice(source.name)[start : start + rows]
+def new_buffer() -> Tensor:
+    """Memory for `pieces`. Used for one tensor after the other it need not be found anew."""
+    return torch.empty(PIECE_NUMBERS * torch.float32.itemsize, dtype=torch.uint8)
 
 
-def read(source: Source, device: torch.device, dtype: torch.dtype) -> Tensor:
+def pieces(source: Source, buffer: Tensor) -> Iterator[Tensor]:
+    """A tensor's rows, some at a time, from the first to the last, as they are in the file.
+
+    Each lies in `buffer`, so it is good until the next is asked for. A tensor without dimensions
+    comes as one of one number.
+    """
+    if source.dtype not in NUMBERS:
+        raise MisfitError(f"{source.name} in {source.file.name} is of {source.dtype} numbers")
+    dtype, (count, *row) = NUMBERS[source.dtype], source.shape or (1,)
+    row_bytes = math.prod(row) * dtype.itemsize
+    if row_bytes > len(buffer):
+        buffer = torch.empty(row_bytes, dtype=torch.uint8)
+    rows = len(buffer) // row_bytes if row_bytes else max(1, count)
+    # read and not mapped: pages of a mapping cost more than a copy, and count as memory
+    with source.file.open("rb", buffering=0) as file:
+        file.seek(source.start)
+        for start in range(0, count, rows):
+            length = min(rows, count - start)
+            piece = buffer[: length * row_bytes]
+            _fill(file, piece.numpy().data, source)
+            yield piece.view(dtype).view(length, *row)
+
+
+def _fill(file: RawIOBase, buffer: memoryview, source: Source) -> None:
+    while buffer:
+        count = file.readinto(buffer)
+        if not count:
+            raise MisfitError(f"{source.file.name} ends in the middle of {source.name}")
+        buffer = buffer[count:]
+
+
+def read(source: Source, device: torch.device, dtype: torch.dtype, buffer: Tensor) -> Tensor:
     """One tensor, copied to `device` piece by piece; one of 8 bits stays so."""
     numbers = torch.float8_e4m3fn if source.dtype == FLOAT8 else dtype
-    target = torch.empty(source.shape, dtype=numbers, device=device)
+    target = torch.empty(source.shape or (1,), dtype=numbers, device=device)
     row = 0
-    for piece in pieces(source):
-        if not source.shape:
-            return target.copy_(piece)
+    for piece in pieces(source, buffer):
         target[row : row + len(piece)].copy_(piece)
         row += len(piece)
-    return target
+    return target.view(source.shape)
 
 
 def load_part(
@@ -66,10 +91,10 @@ def load_part(
         {name: shapes[name] for name in wanted.values()},
         {name: source.shape for name, source in found.items()},
     )
-    tensors = {
-        name: read(source, place(name), torch.float32 if name.endswith(SCALE) else dtype)
-        for name, source in found.items()
-    }
+    tensors, buffer = {}, new_buffer()
+    for name, source in found.items():
+        numbers = torch.float32 if name.endswith(SCALE) else dtype
+        tensors[name] = read(source, place(name), numbers, buffer)
     load_strict(network, tensors)
 
 
@@ -86,15 +111,13 @@ def load_strict(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         {name: shapes[name] for name in places.values()},
         {name: tensor.shape for name, tensor in tensors.items()},
     )
-    stored = {name: _stored(network, name, tensors[name]) for name in set(places.values())}
+    parameters = {name for name, _ in network.named_parameters()}
+    # one object for each tensor, so that places that share it go on doing so
+    stored = {
+        name: nn.Parameter(tensor, requires_grad=False) if name in parameters else tensor
+        for name, tensor in tensors.items()
+    }
     network.load_state_dict({name: stored[place] for name, place in places.items()}, assign=True)
-
-
-def _stored(network: nn.Module, name: str, tensor: Tensor) -> Tensor:
-    """What stands in the network for a tensor: one object, so that shared places stay shared."""
-    if name in dict(network.named_parameters()):
-        return nn.Parameter(tensor, requires_grad=False)
-    return tensor
 
 
 def _places(network: nn.Module) -> dict[str, str]:
@@ -102,14 +125,3 @@ def _places(network: nn.Module) -> dict[str, str]:
     state = network.state_dict(keep_vars=True)
     first_of = {id(tensor): name for name, tensor in reversed(state.items())}
     return {name: first_of[id(tensor)] for name, tensor in state.items()}
-
-
-def _numbers(source: Source) -> int:
-    return torch.Size(source.shape).numel()
-
-
-def _opened(source: Source) -> safe_open:
-    try:
-        return safe_open(source.file, framework="pt")
-    except SafetensorError as error:
-        raise MisfitError(f"{source.file.name} is damaged: {error}") from error

@@ -17,7 +17,7 @@ from weights.checks import sha256_of
 from weights.errors import WeightsError
 from weights.fp8 import quantised
 from weights.listing import require_listed
-from weights.loading import pieces
+from weights.loading import new_buffer, pieces
 from weights.manifest import Manifest
 from weights.names import is_quantised
 from weights.refusals import told
@@ -108,10 +108,11 @@ def _write(shard: _Shard, fingerprint: str, kind: str) -> None:
     part = shard.path.parent.name
     entries = {name: _entries(part, name, src, kind) for name, src in shard.tensors.items()}
     flat = [entry for each in entries.values() for entry in each]
+    buffer = new_buffer()
     with ShardWriter(shard.path, flat, {"source": fingerprint}) as writer:
         for name, source in shard.tensors.items():
             first, *scale = entries[name]
-            for piece in pieces(source):
+            for piece in pieces(source, buffer):
                 _require_finite(name, source, piece)
                 if scale:
                     piece, factors = quantised(piece)

@@ -15,12 +15,13 @@ from typing import Self
 import torch
 from torch import Tensor
 
-_WORDS = {
-    torch.float32: "F32",
-    torch.float16: "F16",
-    torch.bfloat16: "BF16",
-    torch.float8_e4m3fn: "F8_E4M3",
+NUMBERS = {
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
 }
+_WORDS = {dtype: word for word, dtype in NUMBERS.items()}
 _ALIGNED = 8  # bytes, of where tensors begin
 
 

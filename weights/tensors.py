@@ -12,6 +12,7 @@ from weights.names import own_name
 
 FLOAT8 = "F8_E4M3"  # safetensors' word
 SCALE = ".scale"  # ending of what 8-bit rows are multiplied with; beside their ".weight"
+_LENGTH_BYTES = 8  # at the start of a file, of its header
 _FEW = 5  # names of each kind of fault
 
 
@@ -21,12 +22,14 @@ class MisfitError(WeightsError):
 
 @dataclass(frozen=True)
 class Source:
-    """A tensor in its file, under the name it has there; `dtype` in safetensors' words."""
+    """A tensor in its file, under the name it has there: `dtype` in safetensors' words, its first
+    byte at `start`."""
 
     file: Path
     name: str
     shape: tuple[int, ...]
     dtype: str
+    start: int
 
 
 def sources(folder: Path) -> dict[str, Source]:
@@ -58,12 +61,17 @@ def sources(folder: Path) -> dict[str, Source]:
 def headers(file: Path) -> Iterator[Source]:
     """The tensors of one file. Raises MisfitError when it is damaged or cut short."""
     try:
-        with safe_open(file, framework="np") as opened:
-            for name in opened.keys():
-                tensor = opened.get_slice(name)
-                yield Source(file, name, tuple(tensor.get_shape()), tensor.get_dtype())
+        with safe_open(file, framework="np"):
+            pass  # the library checks the header, and that all it names is there
     except SafetensorError as error:
         raise MisfitError(f"{file.name} is damaged: {error}") from error
+    with file.open("rb") as opened:
+        length = int.from_bytes(opened.read(_LENGTH_BYTES), "little")
+        header = json.loads(opened.read(length))
+    header.pop("__metadata__", None)
+    for name, tensor in header.items():
+        start = _LENGTH_BYTES + length + tensor["data_offsets"][0]
+        yield Source(file, name, tuple(tensor["shape"]), tensor["dtype"], start)
 
 
 def metadata(file: Path) -> Mapping[str, str]:

@@ -16,6 +16,11 @@ from weights.sets import complete_sets
 _LARGEST_PX = max(shape.width * shape.height for shape in Shape)
 
 
+def device_of(name: str | None) -> torch.device:
+    """The device as torch names it; None: the GPU where there is one."""
+    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
 def measured(device: torch.device) -> Card:
     """What torch says of a CUDA device; memory that this process holds without use is free."""
     free, _ = torch.cuda.mem_get_info(device)

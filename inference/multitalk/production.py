@@ -20,7 +20,7 @@ from inference.media.image import render_crop
 from inference.media.video import SegmentWriter
 from inference.models.encoders import AUDIO_RATE_HZ
 from inference.multitalk import handover
-from inference.multitalk.card import placement, require_room
+from inference.multitalk.card import device_of, placement, require_room
 from inference.multitalk.networks import Choices, Loaded, load
 from inference.multitalk.picture import Box, covered, halves, speaker_masks
 from inference.multitalk.pipeline import Carried, Pipeline, Recipe, Scene
@@ -49,13 +49,20 @@ class Production:
         torch names it; None takes the GPU where there is one. Raises Fault when torch can't use
         it, or there is none for trained weights."""
         self._model, self._weights = model, weights
-        self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self._device = device_of(device)
         _require_usable(self._device, trained=weights is not None)
         self._loaded: Loaded | None = None
 
     def make(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
         """The events of making `task`'s video; a window that an earlier start has finished is
         told of again, but not made again. Raises PortraitError and OSError."""
+        try:
+            yield from self._made(task, cancelled)
+        except torch.OutOfMemoryError as error:
+            message = "The GPU ran out of memory. End what else uses it, and go on with this job."
+            raise Fault(FaultCode.OUT_OF_MEMORY, message, str(error)) from error
+
+    def _made(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
         started = time.monotonic()
         recipe = _recipe(task)
         loaded = self._load(recipe.sampling.lora)

@@ -64,6 +64,7 @@ def _recipe(case: Case) -> Recipe:
         options["text_guide_scale"],
         options["audio_guide_scale"],
         step_cache=options["teacache_thresh"] if options.get("use_teacache") else None,
+        reuse_last=bool(options.get("reuse_last")),
     )
     projection = method.projection(options, bool(options.get("use_apg")))
     size, ret_steps = options.get("size", "multitalk-480"), options.get("use_ret_steps", True)

@@ -1,0 +1,143 @@
+"""A set of weights of 6 GB, prepared and loaded: how fast, and with how much memory.
+
+Each in a process of its own, whose peak counts whatever of a file is mapped at the time too (Linux
+only). Times are ratios to reading the same files whole into memory, all from the page cache.
+"""
+
+import json
+import multiprocessing
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from inference.models.linear import Linear
+from inference.models.registry import MODELS, ModelSpec
+from tests.small import CPU
+from weights.loading import load_part
+from weights.manifest import MULTITALK_14B, Manifest
+from weights.prepare import prepare
+from weights.sets import DTYPES, LEAN, NETWORKS, ORIGINAL, Mark, write_mark
+from weights.shards import Entry, ShardWriter
+from weights.tensors import FLOAT8, sources
+
+_TINY, _BIG = MODELS["multitalk-tiny"], MODELS["multitalk-14b"]
+SPEC = replace(
+    _TINY,
+    transformer=replace(_BIG.transformer, dim=2048, ffn_dim=5530, num_heads=16, num_layers=17),
+    text=dict(_TINY.text, vocab_size=256_384, d_model=1024, d_kv=64, num_heads=16),
+)
+
+
+def write_original(weights: Path) -> Manifest:
+    """A complete set `original` of `SPEC` in float32, the same numbers again and again."""
+    networks = _built(SPEC)
+    shapes = {name: tuple(t.shape) for name, t in networks["transformer"].state_dict().items()}
+    (weights / "shapes.json").write_text(json.dumps(shapes))
+    manifest = replace(MULTITALK_14B, shapes=weights / "shapes.json")
+    folder = weights / manifest.model / ORIGINAL
+    for part, network in networks.items():
+        wanted = {n: t for n, t in network.state_dict().items() if "embed_tokens" not in n}
+        entries = [Entry(name, tuple(t.shape), torch.float32) for name, t in wanted.items()]
+        with ShardWriter(folder / part / "model.safetensors", entries, {}) as writer:
+            for name, tensor in wanted.items():
+                for piece in _numbers(tensor.numel()):
+                    writer.write(name, piece)
+    files = {f.relative_to(folder).as_posix(): f.stat().st_size for f in folder.glob("*/*")}
+    write_mark(folder, Mark("synthetic", files, {}))
+    return manifest
+
+
+def _numbers(count: int) -> Iterator[Tensor]:
+    size = 1 << 24
+    random = 0.02 * torch.randn(size, generator=torch.Generator().manual_seed(0))
+    for start in range(0, count, size):
+        yield random[: min(size, count - start)]
+
+
+def _built(spec: ModelSpec) -> dict[str, nn.Module]:
+    with torch.device("meta"):
+        return {name: build().eval() for name, build in spec.parts().items()}
+
+
+def loaded(folder: Path) -> int:
+    """Load a lean set as for a GPU, into host memory; returns its bytes there."""
+    networks, size = _built(SPEC), 0
+    for part in NETWORKS:
+        found, network = sources(folder / part), networks[part]
+        for name, source in found.items():
+            layer = network.get_submodule(name.rpartition(".")[0])
+            if source.dtype == FLOAT8 and isinstance(layer, Linear):
+                layer.keep_in_8_bits()
+        load_part(network, found, lambda _: CPU, getattr(torch, DTYPES[part]))
+        size += sum(parameter.nbytes for parameter in network.parameters())
+    return size
+
+
+def read_plainly(folder: Path) -> None:
+    """Read every file into memory, one after the other."""
+    for file in folder.rglob("*.safetensors"):
+        file.read_bytes()
+
+
+def apart(work: Callable[..., Any], *given: Any) -> tuple[Any, float, float]:
+    """What `work` returns in a new process, with its seconds and that process's peak in GB."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_watched, (work, given))
+
+
+def _watched(work: Callable[..., Any], given: tuple[Any, ...]) -> tuple[Any, float, float]:
+    started = time.monotonic()
+    result = work(*given)
+    seconds = time.monotonic() - started
+    lines = Path("/proc/self/status").read_text().splitlines()
+    peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    return result, seconds, peak * 1024 / 1e9
+
+
+def _prepare(weights: Path, manifest: Manifest, kind: str) -> None:
+    prepare(weights, manifest, kind, lambda _: None)
+
+
+def bytes_of(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*.safetensors"))
+
+
+def main() -> None:
+    """Print the table."""
+    weights = Path(tempfile.mkdtemp())
+    try:
+        manifest = write_original(weights)
+        model = weights / manifest.model
+        total = bytes_of(model / ORIGINAL) / 1e9
+        print(f"\nA set of {total:.2f} GB, prepared and loaded:\n")
+        print("| set | GB | prepare: times a read | peak, GB | load: times a read | peak, GB |")
+        print("|---|---|---|---|---|---|")
+        for kind in LEAN:
+            print(row(weights, manifest, kind))
+    finally:
+        shutil.rmtree(weights)
+
+
+def row(weights: Path, manifest: Manifest, kind: str) -> str:
+    model = weights / manifest.model
+    _, original_s, _ = apart(read_plainly, model / ORIGINAL)
+    _, prepare_s, prepare_peak = apart(_prepare, weights, manifest, kind)
+    _, read_s, _ = apart(read_plainly, model / kind)
+    size, load_s, load_peak = apart(loaded, model / kind)
+    return (
+        f"| {kind} | {bytes_of(model / kind) / 1e9:.2f} | {prepare_s / original_s:.1f} "
+        f"| {prepare_peak:.2f} | {load_s / read_s:.1f} "
+        f"| {load_peak:.2f}, of it the weights {size / 1e9:.2f} |"
+    )
+
+
+if __name__ == "__main__":
+    main()
