@@ -30,7 +30,7 @@ from weights.tensors import FLOAT8, sources
 _TINY, _BIG = MODELS["multitalk-tiny"], MODELS["multitalk-14b"]
 SPEC = replace(
     _TINY,
-    transformer=replace(_BIG.transformer, dim=2048, ffn_dim=5530, num_heads=16, num_layers=17),
+    transformer=replace(_BIG.transformer, dim=2048, ffn_dim=5530, num_heads=16, num_layers=15),
     text=dict(_TINY.text, vocab_size=256_384, d_model=1024, d_kv=64, num_heads=16),
 )
 

@@ -21,7 +21,7 @@ from weights.errors import WeightsError
 from weights.lock import Lock
 from weights.manifest import MULTITALK_14B, HubFile, Manifest
 from weights.sets import LEAN, ORIGINAL, lock_file, missing, unmark
-from weights.verify import verify
+from weights.verify import set_aside, verify
 
 app = typer.Typer(help="MultiTalk's weights.", no_args_is_help=True, add_completion=False)
 _QUALITIES = [n for n, preset in PRESETS.items() if preset.engine is EngineFamily.MULTITALK]
@@ -87,16 +87,13 @@ def _prepare(dtype: Kind = LEAN[0]) -> None:
 def _verify() -> None:
     """Hash every file, and compare all names and shapes; a set with a fault is no longer used."""
     weights, manifest = load_settings().weights, MULTITALK_14B
-    faults = 0
-    for path, fault in verify(weights, manifest):
-        faults += 1
+    faults = list(verify(weights, manifest))
+    for path, fault in faults:
         print(f"{path}: {fault}")
-        for kind in (ORIGINAL, *LEAN):
-            folder = weights / manifest.model / kind
-            if folder in path.parents or (kind == ORIGINAL and folder not in path.parents):
-                unmark(folder)
+        set_aside(weights, manifest, path)
     if faults:
-        raise WeightsError(f"{faults} faults. Run python -m weights download, then prepare.")
+        message = f"Faults: {len(faults)}. Run python -m weights download, and prepare again."
+        raise WeightsError(message)
     print("Every file is as it should be.")
 
 

@@ -7,7 +7,7 @@ and SHA-256, and the time stamp that tells that it was not touched since it was 
 import json
 import os
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from weights.errors import WeightsError
@@ -51,6 +51,12 @@ class Lock:
             if key.startswith(prefix) and entry.revision == file.repo.revision:
                 return entry.commit
         return file.repo.revision
+
+    def distrust(self, file: HubFile) -> None:
+        """Have the file hashed again before it is used."""
+        entry = self.get(file)
+        if entry is not None:
+            self.record(file, replace(entry, mtime_ns=0))
 
     def record(self, file: HubFile, entry: Entry) -> None:
         """Write it down, at once and whole."""

@@ -21,7 +21,18 @@ from weights.loading import new_buffer, pieces
 from weights.manifest import Manifest
 from weights.names import is_quantised
 from weights.refusals import told
-from weights.sets import DTYPES, FP8, NETWORKS, OTHERS, Mark, missing, read_mark, unmark, write_mark
+from weights.sets import (
+    DTYPES,
+    FP8,
+    NETWORKS,
+    OTHERS,
+    Mark,
+    missing,
+    read_mark,
+    unmark,
+    without_original,
+    write_mark,
+)
 from weights.shards import Entry, ShardWriter
 from weights.tensors import FLOAT8, SCALE, Source, metadata, sources
 
@@ -43,8 +54,10 @@ def prepare(weights: Path, manifest: Manifest, kind: str, say: Callable[[str], N
 
     Raises WeightsError when the original set is not complete or fit, or the disk is full.
     """
-    original, mark = require_original(weights, manifest)
     folder = weights / manifest.model / kind
+    if without_original(weights, manifest.model) and not missing(folder):
+        return False
+    original, mark = require_original(weights, manifest)
     others = _others(mark)
     if _is_done(folder, mark, others):
         return False

@@ -3,8 +3,8 @@ model, and `complete.json`, written last.
 
     <weights>/lock.json                 what was first downloaded
     <weights>/hub/<owner>/<repo>/...    files as they were downloaded
-    <weights>/<model>/original/         these, laid out: float32, 110 GB
-    <weights>/<model>/bf16/  fp8/       lean sets, made from it: 52 and 34 GB
+    <weights>/<model>/original/         these, laid out: as they are, 101 GB
+    <weights>/<model>/bf16/  fp8/       lean sets, made from it: 52 and 33 GB
 """
 
 import json
@@ -83,3 +83,11 @@ def missing(folder: Path) -> str | None:
 def complete_sets(model_folder: Path) -> tuple[str, ...]:
     """The complete sets of a model, the leanest to read first."""
     return tuple(name for name in (BF16, FP8, ORIGINAL) if not missing(model_folder / name))
+
+
+def without_original(weights: Path, model: str) -> bool:
+    """Whether the downloads and what is made of them were deleted, as they may be beside a
+    complete lean set."""
+    folder = weights / model
+    gone = not store(weights).exists() and not (folder / ORIGINAL).exists()
+    return gone and any(not missing(folder / kind) for kind in LEAN)

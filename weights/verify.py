@@ -1,5 +1,6 @@
 """Checks every byte that was fetched or prepared: sizes, hashes, names and shapes."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,17 +9,29 @@ from weights.download import place_of
 from weights.listing import require_listed
 from weights.lock import Lock
 from weights.manifest import Manifest
-from weights.sets import LEAN, NETWORKS, ORIGINAL, Mark, lock_file, read_mark
+from weights.sets import (
+    LEAN,
+    NETWORKS,
+    ORIGINAL,
+    Mark,
+    lock_file,
+    read_mark,
+    unmark,
+    without_original,
+)
 from weights.tensors import MisfitError, sources
 
 
 def verify(weights: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
     """Every fault as it is found, with the file or folder it is in; nothing when all is well.
 
-    LoRAs that were never fetched, and lean sets that were never made, are no faults.
+    LoRAs that were never fetched and lean sets that were never made are no faults, nor is an
+    original set that was deleted.
     """
-    yield from _downloads(weights, manifest)
-    for kind in (ORIGINAL, *LEAN):
+    gone = without_original(weights, manifest.model)
+    if not gone:
+        yield from _downloads(weights, manifest)
+    for kind in LEAN if gone else (ORIGINAL, *LEAN):
         folder = weights / manifest.model / kind
         mark = read_mark(folder)
         if mark is not None:
@@ -26,6 +39,24 @@ def verify(weights: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
             yield from _tensors(folder, manifest)
         elif folder.exists() or kind == ORIGINAL:
             yield folder, "is not complete"
+
+
+def set_aside(weights: Path, manifest: Manifest, path: Path) -> None:
+    """Let a faulty file, or a part's folder, be fetched or made anew, and its set count no more."""
+    model = weights / manifest.model
+    for kind in LEAN:
+        folder = model / kind
+        if folder in path.parents:
+            unmark(folder)
+            if path.is_dir():
+                shutil.rmtree(path)
+            path.unlink(missing_ok=True)
+            return
+    unmark(model / ORIGINAL)
+    lock = Lock(lock_file(weights))
+    for file in manifest.files:
+        if place_of(weights, file) == path:
+            lock.distrust(file)
 
 
 def _downloads(weights: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
