@@ -71,8 +71,9 @@ def download(weights: Path, files: Sequence[HubFile], say: Say) -> int:
         absent = [file for file in files if not _there(weights, lock, file)]
         if not absent:
             return 0
+        _require_space(weights, [file.size_bytes or 0 for file in absent])
         wanted = [_asked(file, lock) for file in absent]
-        _require_space(weights, wanted)
+        _require_space(weights, [each.size_bytes for each in wanted])
         arriving = store(weights) / _ARRIVING
         for orphan in arriving.rglob("*.incomplete"):  # of a run that was killed
             orphan.unlink()
@@ -148,8 +149,8 @@ def _asked(file: HubFile, lock: Lock) -> _Wanted:
     return _Wanted(file, answer.commit_hash, answer.size, answer.etag)
 
 
-def _require_space(weights: Path, wanted: Sequence[_Wanted]) -> None:
-    need = sum(each.size_bytes for each in wanted) + _SPARE_BYTES
+def _require_space(weights: Path, sizes: Sequence[int]) -> None:
+    need = sum(sizes) + _SPARE_BYTES
     free = shutil.disk_usage(weights).free
     if need > free:
         raise WeightsError(
