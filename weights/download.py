@@ -22,6 +22,7 @@ from weights.checks import matches_etag, sha256_of
 from weights.errors import WeightsError
 from weights.lock import Entry, Lock
 from weights.manifest import HubFile
+from weights.progress import Bars
 from weights.refusals import told
 from weights.sets import lock_file, store
 
@@ -78,7 +79,9 @@ def download(weights: Path, files: Sequence[HubFile], say: Say) -> int:
         for orphan in arriving.rglob("*.incomplete"):  # of a run that was killed
             orphan.unlink()
         say(f"To fetch: {len(wanted)} of {len(files)} files, {_size(wanted)}.")
-        _all_of([partial(_fetch, weights, arriving, lock, each) for each in wanted])
+        with Bars(sum(each.size_bytes for each in wanted)) as bars:
+            fetch = partial(_fetch, weights, arriving, lock, bars)
+            _all_of([partial(fetch, each) for each in wanted])
         shutil.rmtree(arriving, ignore_errors=True)
         return len(wanted)
 
@@ -159,11 +162,17 @@ def _require_space(weights: Path, sizes: Sequence[int]) -> None:
         )
 
 
-def _fetch(weights: Path, arriving: Path, lock: Lock, wanted: _Wanted) -> None:
+def _fetch(weights: Path, arriving: Path, lock: Lock, bars: Bars, wanted: _Wanted) -> None:
     """Fetch one file, check it, move it to its place and write it down."""
     file, folder = wanted.file, arriving / wanted.file.repo.name
     try:
-        hf_hub_download(file.repo.name, file.name, revision=wanted.commit, local_dir=folder)
+        hf_hub_download(
+            file.repo.name,
+            file.name,
+            revision=wanted.commit,
+            local_dir=folder,
+            tqdm_class=bars.of(file.place),
+        )
         path = folder / file.name
         sha256 = _checked(path, wanted, lock.get(file))
         target = place_of(weights, file)
