@@ -10,13 +10,12 @@ what cuDNN and the allocator take beside them is an allowance.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from math import prod
+from math import ceil, floor, prod
 
 from inference.errors import Fault, FaultCode
 from weights.names import is_quantised
 from weights.sets import BF16, FP8, ORIGINAL
 
-_GB = 1e9
 # Beside the transformer, in the numbers they run in.
 TEXT_BYTES = 11_361_820_672
 _OTHERS_BYTES = 1_261_532_160 + 507_570_124 + 377_486_848  # picture, video and voice networks
@@ -125,6 +124,8 @@ def place(
             return placement(kind, _BLOCKS, text_stays=True)
         if whole + passing <= room and _hosted(0, size) <= host_free_bytes:
             return placement(kind, _BLOCKS, text_stays=False)
+    if not kinds:
+        raise Fault(FaultCode.ENGINE_UNAVAILABLE, "No set of weights is complete.")
     short = []
     for kind, size in sizes.items():
         left = room - size.rest - max(window + 2 * size.step, TEXT_BYTES)
@@ -143,15 +144,22 @@ def _hosted(travelling: int, size: Sizes) -> int:
 
 def _too_small(card: Card, host_free_bytes: int, on_card: int, on_host: int) -> Fault:
     if on_card:
-        needed = (card.free_bytes + on_card) / _GB
         message = (
-            f"MultiTalk needs {needed:.0f} GB of GPU memory, and {card.name} has "
-            f"{card.free_bytes / _GB:.0f} GB free. End what else uses it, or take a larger GPU."
+            f"MultiTalk needs {_up(card.free_bytes + on_card)} GB of GPU memory, and {card.name} "
+            f"has {_down(card.free_bytes)} GB free. End what else uses it, or take a larger GPU."
         )
     else:
-        needed = (host_free_bytes + on_host) / _GB
         message = (
-            f"With this GPU MultiTalk needs {needed:.0f} GB of the machine's own memory, and "
-            f"{host_free_bytes / _GB:.0f} GB are free. Take a larger machine, or a larger GPU."
+            f"With {card.name} MultiTalk needs {_up(host_free_bytes + on_host)} GB of the host's "
+            f"memory, and {_down(host_free_bytes)} GB are free. Take a larger machine or GPU."
         )
     return Fault(FaultCode.OUT_OF_MEMORY, message)
+
+
+def _up(size: int) -> float:
+    """Gigabytes, with one decimal that is never too low."""
+    return ceil(size / 1e8) / 10
+
+
+def _down(size: int) -> float:
+    return floor(size / 1e8) / 10

@@ -22,6 +22,7 @@ from inference.models.registry import MODELS, ModelSpec
 from tests.small import CPU
 from weights.loading import load_part
 from weights.manifest import MULTITALK_14B, Manifest
+from weights.names import own_name
 from weights.prepare import prepare
 from weights.sets import DTYPES, LEAN, NETWORKS, ORIGINAL, Mark, write_mark
 from weights.shards import Entry, ShardWriter
@@ -38,12 +39,15 @@ SPEC = replace(
 def write_original(weights: Path) -> Manifest:
     """A complete set `original` of `SPEC` in float32, the same numbers again and again."""
     networks = _built(SPEC)
-    shapes = {name: tuple(t.shape) for name, t in networks["transformer"].state_dict().items()}
+    shapes = {
+        part: {n: t.shape for n, t in network.state_dict().items() if own_name(part, n)}
+        for part, network in networks.items()
+    }
     (weights / "shapes.json").write_text(json.dumps(shapes))
     manifest = replace(MULTITALK_14B, shapes=weights / "shapes.json")
     folder = weights / manifest.model / ORIGINAL
     for part, network in networks.items():
-        wanted = {n: t for n, t in network.state_dict().items() if "embed_tokens" not in n}
+        wanted = {n: t for n, t in network.state_dict().items() if own_name(part, n)}
         entries = [Entry(name, tuple(t.shape), torch.float32) for name, t in wanted.items()]
         with ShardWriter(folder / part / "model.safetensors", entries, {}) as writer:
             for name, tensor in wanted.items():

@@ -20,6 +20,7 @@ from inference.models.registry import MODELS, Networks, initialised
 from tests.small import MODEL, random
 from weights import __main__ as command_line
 from weights.manifest import INDEX, MULTITALK_14B, HubFile, Manifest
+from weights.sets import NETWORKS
 
 SEED = 11
 LORA_MODULES = ("blocks.0.self_attn.q", "blocks.1.ffn.0", "time_embedding.0", "head.head")
@@ -62,7 +63,8 @@ def write_hub(hub: Path) -> Manifest:
     _tokenizer(hub, _of_part(made, "tokenizer"))
     for file in _of_part(made, "loras"):
         _save(hub, file, lora(file.lora or ""))
-    (hub / _SHAPES).write_text(json.dumps({n: list(t.shape) for n, t in transformer.items()}))
+    shapes = {part: {n: list(t.shape) for n, t in state(part).items()} for part in NETWORKS}
+    (hub / _SHAPES).write_text(json.dumps(shapes))
     return made
 
 

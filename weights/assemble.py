@@ -63,7 +63,7 @@ def linked(source: Path, target: Path, ways: Sequence[Callable[[Path, Path], obj
     for way in ways:
         part.unlink(missing_ok=True)
         try:
-            way(source, part)
+            way(source.resolve(), part)  # of a link to a link too, what it leads to
         except OSError:
             if way is ways[-1]:
                 raise
@@ -74,7 +74,7 @@ def linked(source: Path, target: Path, ways: Sequence[Callable[[Path, Path], obj
 
 def _place(source: Path, target: Path) -> None:
     if not _same(source, target):
-        linked(source.absolute(), target, (os.link, os.symlink, shutil.copy2))
+        linked(source, target, (os.link, os.symlink, shutil.copy2))
 
 
 def _same(source: Path, target: Path) -> bool:

@@ -2,7 +2,7 @@
 for each row.
 
 A scale is a power of two, so that scaling is exact and only the rounding to e4m3's 4 significant
-bits is lost: at most 1/16 of each weight, save those under 1/2^14 of their row's largest.
+bits is lost: at most 1/16 of each weight, save those under 1/2^13 of their row's largest.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""The committed list of the transformer's parameters, and whether files hold exactly those."""
+"""The committed list of every network's tensors, and whether files hold exactly those."""
 
 import json
 from collections.abc import Mapping
@@ -7,13 +7,14 @@ from weights.manifest import Manifest
 from weights.tensors import SCALE, Source, require_fit
 
 
-def listed(manifest: Manifest) -> dict[str, tuple[int, ...]]:
-    """Every parameter of the transformer, by name, with its shape."""
-    return {name: tuple(shape) for name, shape in json.loads(manifest.shapes.read_text()).items()}
+def listed(manifest: Manifest, part: str) -> dict[str, tuple[int, ...]]:
+    """Every tensor of a network, by its name there, with its shape."""
+    names = json.loads(manifest.shapes.read_text())[part]
+    return {name: tuple(shape) for name, shape in names.items()}
 
 
-def require_listed(manifest: Manifest, found: Mapping[str, Source]) -> None:
+def require_listed(manifest: Manifest, part: str, found: Mapping[str, Source]) -> None:
     """Raises MisfitError unless the tensors `found` are those listed; scales of 8-bit ones may be
     among them."""
     shapes = {name: source.shape for name, source in found.items() if not name.endswith(SCALE)}
-    require_fit(listed(manifest), shapes)
+    require_fit(listed(manifest, part), shapes)

@@ -65,7 +65,7 @@ class HubFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All files of a model; `shapes` lists every parameter of its transformer."""
+    """All files of a model; `shapes` lists every tensor of its networks."""
 
     model: str
     files: tuple[HubFile, ...]

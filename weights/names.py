@@ -38,7 +38,9 @@ _DIFFUSERS = [
 _IMAGE_PREFIX, _AUDIO_PREFIX = "vision_model.", "wav2vec2."
 _SHARED_TEXT = "encoder.embed_tokens.weight"  # the same tensor as shared.weight
 # What files hold beside the network: positions that are counted out, and parts for training only.
-_UNUSED = re.compile(r"^(embeddings\.position_ids|(quantizer|project_q|project_hid|lm_head)\..*)$")
+_UNUSED = re.compile(
+    r"^(embeddings\.position_ids|(visual_projection|quantizer|project_q|project_hid|lm_head)\..*)$"
+)
 # torch's old way of writing a normalised weight, and its new one.
 _NORMALISED = {".weight_g": ".original0", ".weight_v": ".original1"}
 # What an 8-bit set keeps in 8 bits: the matrices of the transformer's blocks, 97 % of it.

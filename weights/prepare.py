@@ -62,7 +62,8 @@ def prepare(weights: Path, manifest: Manifest, kind: str, say: Callable[[str], N
     if _is_done(folder, mark, others):
         return False
     found = {part: sources(original / part) for part in NETWORKS}
-    require_listed(manifest, found["transformer"])
+    for part in NETWORKS:
+        require_listed(manifest, part, found[part])
     shards = [shard for part in NETWORKS for shard in _shards(folder / part, found[part], kind)]
     try:
         _require_space(folder, shards, mark.source, kind)
@@ -90,7 +91,7 @@ def _is_done(folder: Path, original: Mark, others: Sequence[str]) -> bool:
     mark = read_mark(folder)
     if mark is None or mark.source != original.source or missing(folder):
         return False
-    return all(mark.sizes.get(name) == original.sizes[name] for name in others)
+    return all(mark.sha256.get(name) == original.sha256[name] for name in others)
 
 
 def _shards(folder: Path, found: Mapping[str, Source], kind: str) -> Iterator[_Shard]:

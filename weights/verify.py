@@ -1,7 +1,7 @@
 """Checks every byte that was fetched or prepared: sizes, hashes, names and shapes."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from weights.checks import sha256_of
@@ -28,14 +28,19 @@ def verify(weights: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
     LoRAs that were never fetched and lean sets that were never made are no faults, nor is an
     original set that was deleted.
     """
-    gone = without_original(weights, manifest.model)
+    gone, faulty = without_original(weights, manifest.model), set[Path]()
     if not gone:
-        yield from _downloads(weights, manifest)
+        for path, fault in _downloads(weights, manifest):
+            faulty.add(path)
+            yield path, fault
+    downloads = {file.place: place_of(weights, file) for file in manifest.files}
     for kind in LEAN if gone else (ORIGINAL, *LEAN):
         folder = weights / manifest.model / kind
         mark = read_mark(folder)
         if mark is not None:
-            yield from _contents(folder, mark)
+            # what is wrong with the original set's links was told as the downloads'
+            again = [] if kind == ORIGINAL else faulty
+            yield from _contents(folder, mark, downloads, again)
             yield from _tensors(folder, manifest)
         elif folder.exists() or kind == ORIGINAL:
             yield folder, "is not complete"
@@ -71,12 +76,20 @@ def _downloads(weights: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
             yield path, "is missing"
 
 
-def _contents(folder: Path, mark: Mark) -> Iterator[tuple[Path, str]]:
+def _contents(
+    folder: Path, mark: Mark, downloads: Mapping[str, Path], faulty: Collection[Path]
+) -> Iterator[tuple[Path, str]]:
+    """The files of a set; those that are downloads themselves were hashed already, and are told of
+    again if they are among the `faulty`."""
     for name, size in mark.sizes.items():
-        path = folder / name
-        linked = path.is_file() and (path.is_symlink() or path.stat().st_nlink > 1)
-        # a link is to a download, which is hashed already
-        yield from _content(path, size, None if linked else mark.sha256.get(name))
+        path, download = folder / name, downloads.get(name)
+        if download and path.is_file() and download.is_file() and path.samefile(download):
+            if download in faulty:
+                yield path, "is a damaged download"
+            elif path.stat().st_size != size:
+                yield from _content(path, size, None)
+        else:
+            yield from _content(path, size, mark.sha256.get(name))
 
 
 def _content(path: Path, size: int, sha256: str | None) -> Iterator[tuple[Path, str]]:
@@ -91,8 +104,6 @@ def _content(path: Path, size: int, sha256: str | None) -> Iterator[tuple[Path, 
 def _tensors(folder: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
     for part in NETWORKS:
         try:
-            found = sources(folder / part)
-            if part == "transformer":
-                require_listed(manifest, found)
+            require_listed(manifest, part, sources(folder / part))
         except (MisfitError, OSError) as error:
             yield folder / part, str(error)

@@ -39,7 +39,8 @@ def placement(device: torch.device, weights: Path) -> Placement:
     """
     window = window_bytes(_LARGEST_PX, MAX_WINDOW_FRAMES)
     host = psutil.virtual_memory().available
-    return place(measured(device), host, complete_sets(weights), listed(MULTITALK_14B), window)
+    shapes = listed(MULTITALK_14B, "transformer")
+    return place(measured(device), host, complete_sets(weights), shapes, window)
 
 
 def require_room(device: torch.device, pixels: int, frames: int) -> None:
