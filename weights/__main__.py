@@ -20,10 +20,12 @@ from weights.download import download, state
 from weights.errors import WeightsError
 from weights.lock import Lock
 from weights.manifest import MULTITALK_14B, HubFile, Manifest
+from weights.refusals import told
 from weights.sets import LEAN, ORIGINAL, lock_file, missing, unmark
 from weights.verify import set_aside, verify
 
 app = typer.Typer(help="MultiTalk's weights.", no_args_is_help=True, add_completion=False)
+_INTERRUPTED = 130  # 128 + SIGINT, as shells count
 _QUALITIES = [n for n, preset in PRESETS.items() if preset.engine is EngineFamily.MULTITALK]
 Quality = Annotated[str | None, typer.Option(help=f"One of {', '.join(_QUALITIES)}.")]
 Kind = Annotated[str, typer.Option(help=f"One of {', '.join(LEAN)}.")]
@@ -54,7 +56,7 @@ def _download(quality: Quality = None) -> None:
     files = manifest.needed(_one_of(_QUALITIES, quality, "quality"))
     if _broken(weights, manifest, files):
         unmark(weights / manifest.model / ORIGINAL)
-    fetched = download(weights, files, print)
+    fetched = download(weights, files, _say)
     print(f"Fetched and checked: {fetched}." if fetched else "Every file is there already.")
     _assemble()
 
@@ -78,7 +80,7 @@ def _prepare(dtype: Kind = LEAN[0]) -> None:
     except ModuleNotFoundError as error:
         message = f"{error.name} is needed for this, and it is not installed. Run make gpu."
         raise WeightsError(message) from error
-    done = module.prepare(weights, manifest, dtype, print)
+    done = module.prepare(weights, manifest, dtype, _say)
     folder = weights / manifest.model / dtype
     print(f"{folder} is {'complete' if done else 'complete already; nothing to do'}.")
 
@@ -119,15 +121,24 @@ def _out() -> Console:
 def main(arguments: list[str]) -> int:
     """Run the command line; returns the exit status, with a failure told in one sentence."""
     try:
-        app(arguments, standalone_mode=False)
+        if app(arguments, standalone_mode=False) == _INTERRUPTED:  # what is made of a Ctrl-C
+            raise KeyboardInterrupt
     except WeightsError as error:
         return _report(str(error), 1)
     except (InputError, typer.TyperException) as error:
-        return _report(getattr(error, "message", str(error)), 2)
+        return _report(getattr(error, "message", str(error)) or "See --help.", 2)
+    except OSError as error:
+        return _report(str(told(error, str(load_settings().weights))), 1)
     except KeyboardInterrupt:
-        _report("Stopped. What is finished is kept.", 130)
-        os._exit(130)  # without waiting for downloads that are under way
+        _report("Stopped. What is finished is kept.", _INTERRUPTED)
+        sys.stdout.flush()
+        os._exit(_INTERRUPTED)  # without waiting for downloads that are under way
     return 0
+
+
+def _say(message: str) -> None:
+    """At once, also where standard output is a pipe."""
+    print(message, flush=True)
 
 
 def _report(message: str, status: int) -> int:

@@ -5,6 +5,7 @@ arrive in a folder of their own and move to their place when their hash is right
 its place is whole.
 """
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,8 @@ from weights.progress import Bars
 from weights.refusals import told
 from weights.sets import lock_file, store
 
+# What the client warns of is tried again, or told in our own sentence.
+logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
 _AT_ONCE = 4  # downloads; more gain nothing on one connection to the hub
 _SPARE_BYTES = 1 << 30  # to be left free on the disk
 _ARRIVING = ".arriving"
@@ -73,7 +76,8 @@ def download(weights: Path, files: Sequence[HubFile], say: Say) -> int:
         if not absent:
             return 0
         _require_space(weights, [file.size_bytes or 0 for file in absent])
-        wanted = [_asked(file, lock) for file in absent]
+        asked = [_asked(file, lock) for file in absent]
+        wanted = [each for each in asked if not _taken(weights, lock, each)]
         _require_space(weights, [each.size_bytes for each in wanted])
         arriving = store(weights) / _ARRIVING
         for orphan in arriving.rglob("*.incomplete"):  # of a run that was killed
@@ -97,11 +101,13 @@ def _all_of(jobs: Sequence[Callable[[], None]]) -> None:
     try:
         for future in [pool.submit(job) for job in jobs]:
             future.result()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # whoever pressed it does not wait
         pool.shutdown(wait=False, cancel_futures=True)
         raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    except BaseException:
+        pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 @contextmanager
@@ -147,9 +153,21 @@ def _asked(file: HubFile, lock: Lock) -> _Wanted:
     if size not in (None, answer.size):
         raise WeightsError(
             f"{file.key} has {answer.size} bytes on the hub, and {size} were recorded. "
-            "It was replaced there; this version of the project can't use it."
+            "It was replaced there. Update this project."
         )
     return _Wanted(file, answer.commit_hash, answer.size, answer.etag)
+
+
+def _taken(weights: Path, lock: Lock, wanted: _Wanted) -> bool:
+    """Whether a file that nothing is recorded of is what the hub has; then it is recorded."""
+    path, file = place_of(weights, wanted.file), wanted.file
+    if state(weights, lock, file) != "unchecked" or path.stat().st_size != wanted.size_bytes:
+        return False
+    sha256 = sha256_of(path)
+    if file.sha256 not in (None, sha256) or not matches_etag(path, sha256, wanted.etag):
+        return False
+    _record(lock, file, path, wanted.commit, sha256)
+    return True
 
 
 def _require_space(weights: Path, sizes: Sequence[int]) -> None:
@@ -193,7 +211,7 @@ def _checked(path: Path, wanted: _Wanted, entry: Entry | None) -> str:
         return sha256
     path.unlink()
     if right:
-        message = "is not the file that was recorded: it was replaced on the hub"
+        message = "was replaced on the hub, so it was not taken. Update this project"
     else:
         message = "arrived damaged, so it was deleted. Run the download again"
     raise WeightsError(f"{file.key} {message}.")

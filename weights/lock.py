@@ -34,7 +34,7 @@ class Lock:
         try:
             known = json.loads(path.read_text()) if path.exists() else {}
             self._entries = {key: Entry(**entry) for key, entry in known.items()}
-        except (ValueError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             message = f"{path} is damaged. Delete it; the files are then checked anew."
             raise WeightsError(message) from error
 

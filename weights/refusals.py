@@ -15,7 +15,16 @@ from huggingface_hub.errors import (
 
 from weights.errors import WeightsError
 
+_UNUSABLE = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+)
 _KEPT = "What is finished is kept."
+_TOO_MANY, _SERVER = 429, 500
 _TOKEN = "Make a token at huggingface.co/settings/tokens and set HF_TOKEN to it."
 
 
@@ -44,7 +53,7 @@ def _sentence(error: Exception, what: str, revision: str) -> str:
         return f"The connection to the hub failed at {what}. Check the network. {_KEPT}"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"The disk is full at {what}. Free some space and run it again. {_KEPT}"
-    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if isinstance(error, OSError) and error.errno in _UNUSABLE:
         return f"{error.filename or what} can't be written. Set PORTRAIT_WEIGHTS to another folder."
     return f"{what} could not be fetched: {error}."
 
@@ -52,5 +61,9 @@ def _sentence(error: Exception, what: str, revision: str) -> str:
 def _status(error: HfHubHTTPError, what: str) -> str:
     status = error.response.status_code
     if status in (401, 403):
-        return f"The hub refuses {what} ({status}): HF_TOKEN is wrong or may not read it. {_TOKEN}"
+        return f"The hub refuses {what} ({status}) without a token that may read it. {_TOKEN}"
+    if status == _TOO_MANY:
+        return f"The hub has too many requests from here. Try again later. {_KEPT}"
+    if status < _SERVER:
+        return f"The hub does not give {what} ({status}). Update this project."
     return f"The hub has trouble of its own ({status}) with {what}. Try again later. {_KEPT}"

@@ -60,7 +60,8 @@ def unmark(folder: Path) -> None:
 def read_mark(folder: Path) -> Mark | None:
     """What the set's mark says; None when there is none, or it can't be read."""
     try:
-        return Mark(**json.loads((folder / _MARK).read_text()))
+        mark = Mark(**json.loads((folder / _MARK).read_text()))
+        return Mark(str(mark.source), dict(mark.sizes), dict(mark.sha256))
     except (OSError, ValueError, TypeError):
         return None
 
