@@ -81,8 +81,11 @@ def test_a_cpu_never_calls_flash_attn(dtype: torch.dtype, monkeypatch: pytest.Mo
     assert attend(q, q, q).dtype is dtype
 
 
-def test_flash_attn_takes_half_the_bytes_of_a_gpu_untransposed(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("capability", "has_it"), [((7, 5), False), ((8, 0), True), ((9, 0), True)]
+)
+def test_flash_attn_takes_half_the_bytes_of_a_gpu_that_has_it_untransposed(
+    capability: tuple[int, int], has_it: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
 
@@ -91,13 +94,16 @@ def test_flash_attn_takes_half_the_bytes_of_a_gpu_untransposed(
         return q
 
     monkeypatch.setattr(attention, "flash_attn_func", fused)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    monkeypatch.setattr(attention, "_has_flash", attention._has_flash.__wrapped__)  # no cache
     with FakeTensorMode():  # of a GPU that need not be there
         for dtype in (torch.float32, torch.bfloat16, torch.float16):
             q = torch.empty(2, 9, HEADS, HEAD_SIZE, dtype=dtype, device="cuda")
             k = torch.empty(2, 5, HEADS, HEAD_SIZE, dtype=dtype, device="cuda")
             assert attend(q, k, k).shape == q.shape
     shapes = ((2, 9, HEADS, HEAD_SIZE), (2, 5, HEADS, HEAD_SIZE), (2, 5, HEADS, HEAD_SIZE))
-    assert calls == [(torch.bfloat16, *shapes), (torch.float16, *shapes)]
+    halves = [(torch.bfloat16, *shapes), (torch.float16, *shapes)]
+    assert calls == (halves if has_it else [])
 
 
 def test_queries_and_keys_are_normed_over_all_heads_together() -> None:

@@ -37,6 +37,7 @@ from tests.fakes import ScriptedEngine, script
 from tests.media import ASTRONAUT, VOICE_A
 from tests.small import shrunk
 from tests.small_tasks import tiny_engine
+from weights.sets import BF16, FP8, ORIGINAL, Mark, write_mark
 
 ENGINES = ["draft", "multitalk", "scripted"]
 TINY = "multitalk-tiny"
@@ -169,23 +170,25 @@ def test_an_option_that_an_engine_does_not_have_is_refused(
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
     """Makes this machine one with a GPU, packages and weights, or without."""
 
-    def make(gpu: bool = True, packages: bool = True, weights: bool = True) -> None:
+    def make(gpu: bool = True, packages: bool = True, weights: str | bool = BF16) -> None:
         monkeypatch.setattr(multitalk, "has_gpu", lambda: gpu)
         found = importlib.util.find_spec("json") if packages else None
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: found)
         monkeypatch.setenv("PORTRAIT_WEIGHTS", str(tmp_path))
         if weights:
-            (tmp_path / "multitalk-14b").mkdir()
-            (tmp_path / "multitalk-14b" / multitalk.COMPLETE).touch()
+            folder = tmp_path / "multitalk-14b" / str(weights)  # as far as is looked at
+            folder.mkdir(parents=True)
+            write_mark(folder, Mark("made up", {}, {}))
 
     return make
 
 
+@pytest.mark.parametrize("weights", [ORIGINAL, BF16, FP8])
 @pytest.mark.parametrize("device", [None, "cuda", "cuda:1"])
 def test_the_trained_model_works_where_everything_is_there(
-    machine: Callable[..., None], device: str | None
+    machine: Callable[..., None], device: str | None, weights: str
 ) -> None:
-    machine()
+    machine(weights=weights)
     assert MultiTalkEngine(EngineOptions(device=device)).availability().ready
 
 

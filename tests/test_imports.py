@@ -23,6 +23,7 @@ LAYERS: list[set[str]] = [
         "inference.task",
         "inference.settings",
         "inference.output",
+        "inference.placement",
     },
     {"inference.media", "inference.intake", "inference.models"},
     {"inference.draft", "inference.multitalk"},
@@ -38,7 +39,7 @@ LAYERS: list[set[str]] = [
         "inference.queue",
     },
     {"ui"},
-    {"app"},
+    {"app", "weights.__main__"},
 ]
 # Rooms of one layer that know nothing of each other.
 STRANGERS = [("inference.draft", "inference.multitalk"), ("inference.media", "inference.models")]

@@ -1,4 +1,4 @@
-"""Tensors reach a network all or none."""
+"""Tensors reach a network all or none, piece by piece, from files that fit it."""
 
 from pathlib import Path
 from typing import Any
@@ -6,14 +6,16 @@ from typing import Any
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from inference.models.linear import Linear
 from inference.models.registry import MODELS
+from tests.small import CPU, random
 from weights import loading
-from weights.loading import MisfitError, load_strict, read_folder
+from weights.loading import load_part, load_strict, new_buffer, pieces, read, read_file
+from weights.tensors import MisfitError, Source, sources
 
-CPU = torch.device("cpu")
 SHARED = {"shared.weight", "encoder.embed_tokens.weight"}  # of a text encoder: one tensor
 
 
@@ -109,8 +111,22 @@ def encoder_tensors() -> tuple[nn.Module, dict[str, Tensor]]:
 def test_a_tensor_that_two_places_share_is_wanted_once_and_stays_one() -> None:
     encoder, given = encoder_tensors()
     load_strict(encoder, given)
-    parameters = encoder.state_dict()
-    assert {parameters[name].data_ptr() for name in SHARED} == {given["shared.weight"].data_ptr()}
+    check_shared(encoder, given["shared.weight"])
+
+
+def test_a_tensor_that_two_places_share_is_read_once_and_stays_one(tmp_path: Path) -> None:
+    _, given = encoder_tensors()
+    with torch.device("meta"):
+        encoder = MODELS["multitalk-tiny"].parts()["text"]()
+    load_part(encoder, written(given, tmp_path), on_cpu, torch.float32)
+    check_shared(encoder, given["shared.weight"])
+
+
+def check_shared(encoder: nn.Module, wanted: Tensor) -> None:
+    first, second = (encoder.get_parameter(name) for name in sorted(SHARED))
+    assert first is second and first.equal(wanted)
+    encoder.bfloat16()  # as one parameter it stays one in whatever happens to it
+    assert len({encoder.get_parameter(name).data_ptr() for name in SHARED}) == 1
 
 
 def test_a_tensor_that_two_places_share_is_missing_once() -> None:
@@ -121,31 +137,82 @@ def test_a_tensor_that_two_places_share_is_missing_once() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder of tensors in two files, with something else beside them."""
-    save_file({"a": torch.ones(2), "b": torch.zeros(3, 1)}, tmp_path / "1.safetensors")
-    save_file({"c": torch.full((4,), 0.5, dtype=torch.float16)}, tmp_path / "2.safetensors")
+    """Tensors of every kind of number in two files, with something else beside them."""
+    save_file({"a": random(1, 7, 3), "b": random(2, 3, 1).bfloat16()}, tmp_path / "1.safetensors")
+    others = {
+        "c": random(3, 9, 2, 2).half(),
+        "d": random(4, 6, 5).to(torch.float8_e4m3fn),
+        "e": torch.tensor(3.5),
+        "f": torch.empty(0, 4),
+    }
+    save_file(others, tmp_path / "2.safetensors")
     (tmp_path / "config.json").write_text("{}")
     return tmp_path
 
 
+def stored(folder: Path) -> dict[str, Tensor]:
+    """The same tensors as the library reads them."""
+    return load_file(folder / "1.safetensors") | load_file(folder / "2.safetensors")
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_all_files_of_a_folder_are_read_in_the_wanted_numbers(
-    folder: Path, dtype: torch.dtype
+@pytest.mark.parametrize("piece_numbers", [1, 2, 5, 12, 1 << 20])
+def test_a_tensor_read_in_pieces_is_the_whole_in_the_wanted_numbers(
+    folder: Path, dtype: torch.dtype, piece_numbers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = read_folder(folder, CPU, dtype)
-    assert {name: (tuple(t.shape), t.dtype, t.device) for name, t in read.items()} == {
-        "a": ((2,), dtype, CPU),
-        "b": ((3, 1), dtype, CPU),
-        "c": ((4,), dtype, CPU),
-    }
-    assert read["c"].tolist() == [0.5] * 4
+    monkeypatch.setattr(loading, "PIECE_NUMBERS", piece_numbers)
+    buffer, found, whole = new_buffer(), sources(folder), stored(folder)
+    assert found.keys() == whole.keys()
+    for name, source in found.items():
+        wanted = whole[name] if name == "d" else whole[name].to(dtype)  # 8 bits stay 8 bits
+        assert_same(read(source, CPU, dtype, buffer), wanted)
 
 
-def test_one_file_is_read_alone(folder: Path) -> None:
-    assert set(read_folder(folder / "2.safetensors", CPU, torch.float32)) == {"c"}
+def assert_same(found: Tensor, wanted: Tensor) -> None:
+    assert (found.dtype, found.shape) == (wanted.dtype, wanted.shape)
+    assert found.float().equal(wanted.float())
 
 
-def test_tensors_are_read_straight_to_their_device(
+def test_pieces_come_in_order_as_they_are_in_the_file(folder: Path) -> None:
+    source, whole, rows = sources(folder)["c"], stored(folder)["c"], list[Tensor]()
+    for piece in pieces(source, torch.empty(3 * 4 * 2, dtype=torch.uint8)):
+        assert len(piece) <= 3 and piece.dtype is torch.float16
+        rows.append(piece.clone())
+    assert len(rows) == 3 and torch.cat(rows).equal(whole)
+
+
+def test_numbers_of_no_known_kind_are_an_error(tmp_path: Path) -> None:
+    save_file({"a": torch.arange(3)}, tmp_path / "1.safetensors")
+    with pytest.raises(MisfitError, match="a in 1.safetensors is of I64 numbers"):
+        read(sources(tmp_path)["a"], CPU, torch.float32, new_buffer())
+
+
+def test_a_file_that_is_cut_short_while_it_is_read_is_an_error(folder: Path) -> None:
+    source, file = sources(folder)["a"], folder / "1.safetensors"
+    file.write_bytes(file.read_bytes()[: source.start + 8])
+    with pytest.raises(MisfitError, match="1.safetensors ends in the middle of a"):
+        read(source, CPU, torch.float32, new_buffer())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_one_file_is_read_alone(folder: Path, dtype: torch.dtype) -> None:
+    tensors = read_file(folder / "1.safetensors", CPU, dtype)
+    whole = stored(folder)
+    assert set(tensors) == {"a", "b"}
+    for name, tensor in tensors.items():
+        assert_same(tensor, whole[name].to(dtype))
+
+
+def test_a_file_may_go_once_it_is_read(folder: Path) -> None:
+    """Nothing points into the file any more, even where no number had to be changed."""
+    wanted = stored(folder)["a"].clone()
+    tensors = read_file(folder / "1.safetensors", CPU, torch.float32)
+    with (folder / "1.safetensors").open("r+b") as file:
+        file.write(bytes((folder / "1.safetensors").stat().st_size))
+    assert tensors["a"].equal(wanted)
+
+
+def test_a_file_is_read_straight_to_its_device(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
@@ -155,18 +222,8 @@ def test_tensors_are_read_straight_to_their_device(
         return safe_open(file, framework=framework, device="cpu")  # no GPU need be there
 
     monkeypatch.setattr(loading, "safe_open", opened)
-    read_folder(folder, torch.device("cuda:1"), torch.float32)
-    assert asked == ["cuda:1", "cuda:1"]
-
-
-def test_a_folder_without_tensors_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=f"no .safetensors file in {tmp_path}"):
-        read_folder(tmp_path, CPU, torch.float32)
-
-
-def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="absent"):
-        read_folder(tmp_path / "absent.safetensors", CPU, torch.float32)
+    read_file(folder / "1.safetensors", torch.device("cuda:1"), torch.float32)
+    assert asked == ["cuda:1"]
 
 
 @pytest.mark.parametrize("left_bytes", [0, 5, -3])
@@ -174,4 +231,63 @@ def test_a_damaged_file_is_named(folder: Path, left_bytes: int) -> None:
     file = folder / "2.safetensors"
     file.write_bytes(file.read_bytes()[:left_bytes])
     with pytest.raises(MisfitError, match="2.safetensors is damaged"):
-        read_folder(folder, CPU, torch.float32)
+        read_file(file, CPU, torch.float32)
+
+
+def test_a_folder_without_tensors_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=f"no .safetensors file in {tmp_path}"):
+        sources(tmp_path)
+
+
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="absent"):
+        read_file(tmp_path / "absent.safetensors", CPU, torch.float32)
+
+
+def written(given: dict[str, Tensor], folder: Path) -> dict[str, Source]:
+    save_file(given, folder / "1.safetensors")
+    return sources(folder)
+
+
+def on_cpu(name: str) -> torch.device:
+    return CPU
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_network_without_memory_is_filled_from_files(tmp_path: Path, dtype: torch.dtype) -> None:
+    given = tensors()
+    with torch.device("meta"):
+        filled = network()
+    load_part(filled, written(given, tmp_path), on_cpu, dtype)
+    for name, tensor in filled.state_dict().items():
+        assert_same(tensor, given[name].to(dtype))
+
+
+def test_each_tensor_goes_where_its_name_belongs(tmp_path: Path) -> None:
+    def place(name: str) -> torch.device:
+        return torch.device("meta" if name.startswith("3.") else "cpu")
+
+    filled = network()
+    load_part(filled, written(tensors(), tmp_path), place, torch.float32)
+    there = {name for name, tensor in filled.state_dict().items() if tensor.is_meta}
+    assert there == {"3.weight", "3.bias"}
+
+
+def test_scales_of_8_bit_weights_stay_float32(tmp_path: Path) -> None:
+    layer, given = Linear(6, 5), {"0.bias": random(1, 5), "0.scale": random(2, 5)}
+    given["0.weight"] = random(3, 5, 6).to(torch.float8_e4m3fn)
+    layer.keep_in_8_bits()
+    filled = nn.Sequential(layer)
+    load_part(filled, written(given, tmp_path), on_cpu, torch.bfloat16)
+    for name, tensor in filled.state_dict().items():
+        wanted = given[name].bfloat16() if name == "0.bias" else given[name]
+        assert_same(tensor, wanted)
+
+
+def test_files_that_do_not_fit_are_refused_before_any_is_read(tmp_path: Path) -> None:
+    filled, given = network(), tensors() | {"stranger": torch.zeros(1)}
+    found, before = written(given, tmp_path), dict(filled.named_parameters())
+    (tmp_path / "1.safetensors").unlink()
+    with pytest.raises(MisfitError, match="1 unexpected: stranger"):
+        load_part(filled, found, on_cpu, torch.float32)
+    assert all(parameter is before[name] for name, parameter in filled.named_parameters())

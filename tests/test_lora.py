@@ -1,98 +1,239 @@
-"""LoRA files change what they name as trained, and nothing else; what does not fit is refused."""
+"""LoRA files change what they name as trained, and nothing else, until they are switched off; what
+does not fit is refused."""
+
+from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call
 
-from inference.multitalk.lora import LoraError, changed_parameters
-from tests.small import random
+from inference.models.linear import Linear
+from inference.multitalk.lora import LoraError, switch_on
+from tests.small import CPU, random
+from tests.small_weights import LORA_MODULES, networks
+from tests.small_weights import lora as released
+from weights.fp8 import quantised
 
 DOWN, UP = random(1, 4, 6), random(2, 5, 4)  # rank 4, from 6 to 5
 NAMINGS = [("lora_down", "lora_up"), ("lora_A", "lora_B")]
 PREFIXES = ["", "diffusion_model."]
+X = random(9, 3, 6)
 
 
-def model() -> dict[str, Tensor]:
-    return {
-        "blocks.0.q.weight": random(3, 5, 6),
-        "blocks.0.q.bias": random(4, 5),
-        "blocks.0.k.weight": random(5, 5, 6),
-        "patch.weight": random(6, 5, 3, 1, 2, 2),
-    }
+class Part(nn.Module):
+    """Layers of every kind that the model has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.modulation = nn.Parameter(torch.empty(1, 6, 5))
+        self.q, self.k, self.norm = Linear(6, 5), Linear(6, 5), nn.LayerNorm(5)
+        self.rms = nn.RMSNorm(5)
+
+
+def model(dtype: torch.dtype = torch.float32) -> nn.Module:
+    """Two such parts and a convolution, with the same numbers every time."""
+    made = nn.Module()
+    made.blocks = nn.ModuleList([Part(), Part()])
+    made.patch = nn.Conv3d(3, 5, (1, 2, 2), (1, 2, 2))
+    for seed, parameter in enumerate(made.parameters(), start=20):
+        parameter.requires_grad_(False).copy_(random(seed, *parameter.shape))
+    return made.to(dtype)
 
 
 def lora(module: str = "blocks.0.q", naming: tuple[str, str] = NAMINGS[0]) -> dict[str, Tensor]:
     return {f"{module}.{name}.weight": t for name, t in zip(naming, (DOWN, UP), strict=True)}
 
 
+def on(network: nn.Module, named: dict[str, Tensor], scale: float = 1.0) -> Callable[[], None]:
+    return switch_on(network, named, scale, CPU)
+
+
+def working(network: nn.Module) -> dict[str, Tensor]:
+    """All parameters as they work: a layer's weight is what it makes of unit vectors."""
+    found = {name: parameter.float() for name, parameter in network.named_parameters()}
+    for name, layer in network.named_modules():
+        if isinstance(layer, Linear):
+            units = torch.eye(layer.in_features, dtype=layer.bias.dtype)
+            made = functional_call(layer, {"bias": torch.zeros_like(layer.bias)}, (units,))
+            found[f"{name}.weight"] = made.T.float()
+    return found
+
+
+def changes(network: nn.Module, before: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Those parameters that work differently, and by how much."""
+    now = working(network)
+    return {name: t - before[name] for name, t in now.items() if not t.equal(before[name])}
+
+
+def check_changes(named: dict[str, Tensor], scale: float, wanted: dict[str, Tensor]) -> None:
+    network = model()
+    before = working(network)
+    on(network, named, scale)
+    found = changes(network, before)
+    assert set(found) == set(wanted)
+    for name, change in wanted.items():
+        torch.testing.assert_close(found[name], change, rtol=1e-4, atol=1e-5)
+
+
+def state(network: nn.Module) -> dict[str, tuple[Tensor, Tensor]]:
+    """The parameters themselves, and their bytes."""
+    return {
+        name: (parameter, parameter.detach().clone().view(torch.uint8))
+        for name, parameter in network.named_parameters()
+    }
+
+
+def check_untouched(network: nn.Module, before: dict[str, tuple[Tensor, Tensor]]) -> None:
+    """The parameters are the same objects with the same bytes, and nothing runs beside them."""
+    now = dict(network.named_parameters())
+    assert now.keys() == before.keys()
+    for name, (parameter, data) in before.items():
+        assert now[name] is parameter and parameter.detach().view(torch.uint8).equal(data)
+    layers = [layer for layer in network.modules() if isinstance(layer, Linear)]
+    assert layers and all(layer.branch is None for layer in layers)
+
+
 @pytest.mark.parametrize("naming", NAMINGS)
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_either_naming_is_understood(prefix: str, naming: tuple[str, str]) -> None:
-    changed = changed_parameters(model(), lora(f"{prefix}blocks.0.q", naming), scale=1.2)
-    assert set(changed) == {"blocks.0.q.weight"}
-    wanted = model()["blocks.0.q.weight"] + 1.2 * (UP @ DOWN)
-    torch.testing.assert_close(changed["blocks.0.q.weight"], wanted)
+    named = lora(f"{prefix}blocks.0.q", naming)
+    check_changes(named, 1.2, {"blocks.0.q.weight": 1.2 * UP @ DOWN})
 
 
 def test_alpha_counts_by_the_rank() -> None:
     named = lora() | {"blocks.0.q.alpha": torch.tensor(2.0)}
-    changed = changed_parameters(model(), named, scale=1.0)["blocks.0.q.weight"]
-    torch.testing.assert_close(changed, model()["blocks.0.q.weight"] + 2 / 4 * (UP @ DOWN))
+    check_changes(named, 3.0, {"blocks.0.q.weight": 3 * 2 / 4 * UP @ DOWN})
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
-def test_plain_differences_are_added_to_weight_and_bias(prefix: str) -> None:
-    weight, bias = random(7, 5, 6), random(8, 5)
-    named = {f"{prefix}blocks.0.q.diff": weight, f"{prefix}blocks.0.q.diff_b": bias}
-    changed = changed_parameters(model(), named, scale=0.5)
-    assert set(changed) == {"blocks.0.q.weight", "blocks.0.q.bias"}
-    torch.testing.assert_close(
-        changed["blocks.0.q.weight"], model()["blocks.0.q.weight"] + weight / 2
-    )
-    torch.testing.assert_close(changed["blocks.0.q.bias"], model()["blocks.0.q.bias"] + bias / 2)
+def test_plain_differences_are_added_to_whatever_they_name(prefix: str) -> None:
+    named = {
+        f"{prefix}blocks.0.q.diff": random(7, 5, 6),
+        f"{prefix}blocks.0.q.diff_b": random(8, 5),
+        f"{prefix}blocks.1.norm.diff": random(9, 5),
+        f"{prefix}blocks.1.norm.diff_b": random(10, 5),
+        f"{prefix}blocks.1.rms.diff": random(11, 5),
+        f"{prefix}blocks.1.diff_m": random(12, 1, 6, 5),
+        f"{prefix}patch.diff": random(13, 5, 3, 1, 2, 2),
+        f"{prefix}patch.diff_b": random(14, 5),
+    }
+    leaves = {"diff": "weight", "diff_b": "bias", "diff_m": "modulation"}
+    wanted = dict[str, Tensor]()
+    for key, tensor in named.items():
+        module, _, ending = key.removeprefix(prefix).rpartition(".")
+        wanted[f"{module}.{leaves[ending]}"] = tensor / 2
+    check_changes(named, 0.5, wanted)
 
 
 def test_factors_and_a_difference_of_the_same_module_add_up() -> None:
     named = lora() | {"blocks.0.q.diff": random(7, 5, 6), "blocks.0.q.diff_b": random(8, 5)}
-    changed = changed_parameters(model(), named, scale=1.0)
-    wanted = model()["blocks.0.q.weight"] + UP @ DOWN + random(7, 5, 6)
-    torch.testing.assert_close(changed["blocks.0.q.weight"], wanted)
-    assert set(changed) == {"blocks.0.q.weight", "blocks.0.q.bias"}
+    wanted = {"blocks.0.q.weight": UP @ DOWN + random(7, 5, 6), "blocks.0.q.bias": random(8, 5)}
+    check_changes(named, 1.0, wanted)
 
 
-def test_factors_of_a_convolution_have_its_shape() -> None:
+@pytest.mark.parametrize("full", [False, True])
+def test_factors_of_a_convolution_have_its_shape(full: bool) -> None:
     down, up = random(1, 4, 3, 1, 2, 2), random(2, 5, 4, 1, 1, 1)
     named = {"patch.lora_down.weight": down, "patch.lora_up.weight": up}
-    changed = changed_parameters(model(), named, scale=1.0)["patch.weight"]
     wanted = torch.einsum("or,rithw->oithw", up.flatten(1), down)
-    torch.testing.assert_close(changed, model()["patch.weight"] + wanted)
+    if full:
+        named["patch.diff"] = random(3, 5, 3, 1, 2, 2)
+        wanted = wanted + named["patch.diff"]
+    check_changes(named, 1.0, {"patch.weight": wanted})
 
 
-def test_a_second_lora_changes_what_the_first_left() -> None:
-    parameters = model()
-    for scale in (1.0, 0.5):
-        parameters |= changed_parameters(parameters, lora(), scale)
-    torch.testing.assert_close(
-        parameters["blocks.0.q.weight"], model()["blocks.0.q.weight"] + 1.5 * (UP @ DOWN)
-    )
+def test_an_8_bit_layer_is_changed_as_any_other() -> None:
+    network = model()
+    layer = network.get_submodule("blocks.0.q")
+    assert isinstance(layer, Linear)
+    weight, scale = quantised(layer.weight)
+    layer.keep_in_8_bits()
+    assert layer.scale is not None
+    layer.weight.copy_(weight)
+    layer.scale.copy_(scale)
+    before, bytes_before = working(network), state(network)
+    off = on(network, lora() | {"blocks.0.q.diff": random(7, 5, 6)})
+    assert layer.weight.dtype is torch.float8_e4m3fn
+    assert layer.weight.view(torch.uint8).equal(bytes_before["blocks.0.q.weight"][1])
+    found = changes(network, before)
+    assert set(found) == {"blocks.0.q.weight"}
+    torch.testing.assert_close(found["blocks.0.q.weight"], UP @ DOWN + random(7, 5, 6))
+    off()
+    check_untouched(network, bytes_before)
 
 
-def test_what_was_there_is_not_changed_itself() -> None:
-    parameters = model()
-    changed = changed_parameters(parameters, lora(), scale=1.0)
-    assert not changed["blocks.0.q.weight"].equal(parameters["blocks.0.q.weight"])
-    for name, tensor in model().items():
-        assert parameters[name].equal(tensor)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_off_is_as_never_on_and_on_again_as_on(dtype: torch.dtype) -> None:
+    network, named = model(dtype), lora() | {"blocks.0.k.diff_b": random(8, 5)}
+    named |= {"blocks.1.norm.diff": random(9, 5), "patch.diff": random(13, 5, 3, 1, 2, 2)}
+    never, before = working(network), state(network)
+    for _ in range(2):
+        off = on(network, named, 0.7)
+        now = working(network)
+        assert {name for name in now if not now[name].equal(never[name])} == {
+            "blocks.0.q.weight",
+            "blocks.0.k.bias",
+            "blocks.1.norm.weight",
+            "patch.weight",
+        }
+        fresh = model(dtype)
+        on(fresh, named, 0.7)
+        assert all(tensor.equal(now[name]) for name, tensor in working(fresh).items())
+        off()
+        check_untouched(network, before)
+        assert all(tensor.equal(never[name]) for name, tensor in working(network).items())
 
 
-def test_a_changed_parameter_keeps_its_kind_of_number() -> None:
-    parameters = {name: tensor.bfloat16() for name, tensor in model().items()}
-    halves = {name: tensor.half() for name, tensor in lora().items()}
-    changed = changed_parameters(parameters, halves, scale=1.0)["blocks.0.q.weight"]
-    assert changed.dtype is torch.bfloat16
-    product = UP.half().float() @ DOWN.half().float()
-    wanted = (parameters["blocks.0.q.weight"].float() + product).bfloat16()
-    assert changed.equal(wanted)  # summed in float32, rounded once
+@pytest.mark.parametrize("name", ["fusionx", "lightx2v"])
+def test_files_as_they_are_released_fit_the_model(name: str) -> None:
+    network = networks().transformer
+    before, never = state(network), working(network)
+    off = on(network, released(name))
+    found = changes(network, never)
+    assert set(found) == {
+        *(f"{module}.{leaf}" for module in LORA_MODULES for leaf in ("weight", "bias")),
+        "blocks.0.norm3.weight",
+        "blocks.1.modulation",
+    }
+    off()
+    check_untouched(network, before)
+
+
+def test_differences_add_up_and_go_off_in_turn() -> None:
+    network = model()
+    before = state(network)
+    first = on(network, {"blocks.0.q.diff_b": random(8, 5)})
+    second = on(network, {"blocks.0.q.diff_b": random(9, 5)}, 2.0)
+    wanted = before["blocks.0.q.bias"][0] + random(8, 5) + 2 * random(9, 5)
+    torch.testing.assert_close(network.get_parameter("blocks.0.q.bias"), wanted)
+    second()
+    first()
+    check_untouched(network, before)
+
+
+def test_factors_beside_other_factors_are_refused() -> None:
+    network = model()
+    first = on(network, lora())
+    with pytest.raises(LoraError, match="another LoRA is on"):
+        on(network, lora())
+    first()
+    on(network, lora())
+
+
+def test_numbers_are_summed_in_float32_and_rounded_once_to_the_parameters_own() -> None:
+    network = model(torch.bfloat16)
+    bias, kernel = (network.get_parameter(name) for name in ("blocks.0.q.bias", "patch.weight"))
+    down, up = random(1, 4, 3, 1, 2, 2).half(), random(2, 5, 4, 1, 1, 1).half()
+    named = {"patch.lora_down.weight": down, "patch.lora_up.weight": up}
+    on(network, named | {"blocks.0.q.diff_b": random(8, 5).half()})
+    product = (up.flatten(1).float() @ down.flatten(1).float()).view_as(kernel)
+    assert network.get_parameter("patch.weight").equal((kernel.float() + product).bfloat16())
+    wanted = (bias.float() + random(8, 5).half().float()).bfloat16()
+    assert network.get_parameter("blocks.0.q.bias").equal(wanted)
+
+
+GOOD = lora("blocks.0.k") | {"blocks.1.q.diff_b": random(8, 5)}  # before each that does not fit
 
 
 @pytest.mark.parametrize(
@@ -100,24 +241,49 @@ def test_a_changed_parameter_keeps_its_kind_of_number() -> None:
     [
         ({"blocks.0.q.lora_mid.weight": DOWN}, "lora_mid.weight is not understood"),
         ({"blocks.0.q.weight": UP}, "blocks.0.q.weight is not understood"),
-        (lora("blocks.7.q"), "no blocks.7.q.weight"),
-        ({"blocks.0.k.diff_b": random(8, 5)}, "no blocks.0.k.bias"),
+        (lora("blocks.7.q"), "no blocks.7.q"),
+        ({"blocks.0.rms.diff_b": random(8, 5)}, "blocks.0.rms: .* no bias there"),
+        ({"blocks.0.q.diff_m": random(8, 5)}, "blocks.0.q: .* no modulation there"),
         ({"blocks.0.q.diff": random(7, 6, 5)}, r"\(6, 5\), the model's is \(5, 6\)"),
         ({"blocks.0.q.diff_b": random(7, 1)}, r"\(1,\), the model's is \(5,\)"),
+        ({"patch.diff": random(7, 5, 3)}, r"\(5, 3\), the model's is \(5, 3, 1, 2, 2\)"),
         (lora() | {"blocks.0.q.lora_up.weight": random(2, 7, 4)}, r"\(7, 6\)"),
-        ({"blocks.0.q.lora_down.weight": DOWN}, "blocks.0.q one is missing"),
-        ({"blocks.0.q.lora_up.weight": UP}, "blocks.0.q one is missing"),
-        ({"blocks.0.q.lora_up.weight": UP, "blocks.0.q.diff": random(7, 5, 6)}, "one is missing"),
-        ({"blocks.0.q.alpha": torch.tensor(2.0)}, "one is missing"),
+        (lora("patch"), r"patch: .*\(5, 6\), the model's is \(5, 3, 1, 2, 2\)"),
+        ({"blocks.0.q.lora_down.weight": DOWN}, "blocks.0.q: one .* is missing"),
+        ({"blocks.0.q.lora_up.weight": UP}, "blocks.0.q: one .* is missing"),
+        ({"blocks.0.q.lora_up.weight": UP, "blocks.0.q.diff": random(7, 5, 6)}, "is missing"),
+        ({"blocks.0.q.alpha": torch.tensor(2.0)}, "is missing"),
         (lora() | {"blocks.0.q.lora_up.weight": random(2, 5, 3)}, "rank 4 and 3 don't fit"),
         (lora() | {"blocks.0.q.alpha": torch.ones(2)}, "alpha is not one number"),
-        (lora() | {"blocks.0.q.diff": random(7, 1, 6)}, "differ in shape"),
+        (lora() | {"blocks.0.q.diff": random(7, 1, 6)}, r"\(1, 6\), the model's is"),
+        (
+            {
+                "patch.lora_down.weight": random(1, 4, 3, 1, 2, 2),
+                "patch.lora_up.weight": random(2, 5, 4, 1, 1, 1),
+                "patch.diff": random(3, 5, 3),
+            },
+            "differ in shape",
+        ),
+        (
+            {"blocks.0.q.lora_down.weight": random(1, 4), "blocks.0.q.lora_up.weight": UP},
+            "change of",
+        ),
     ],
 )
-def test_what_does_not_fit_is_said(named: dict[str, Tensor], says: str) -> None:
+def test_what_does_not_fit_is_said_and_nothing_is_changed(
+    named: dict[str, Tensor], says: str
+) -> None:
+    network = model()
+    before = state(network)
     with pytest.raises(LoraError, match=says):
-        changed_parameters(model(), named, scale=1.0)
+        on(network, GOOD | named)
+    check_untouched(network, before)
 
 
 def test_an_empty_file_changes_nothing() -> None:
-    assert changed_parameters(model(), {}, scale=1.0) == {}
+    network = model()
+    before = state(network)
+    off = on(network, {})
+    check_untouched(network, before)
+    off()
+    check_untouched(network, before)

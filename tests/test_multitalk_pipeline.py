@@ -1,8 +1,9 @@
 """Windows one after the other: what each starts from, which numbers it draws, what it spares."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -10,11 +11,10 @@ from torch import Tensor
 
 from inference.multitalk.guidance import NEITHER, Branch, Guidance
 from inference.multitalk.pipeline import Carried, Pipeline, Recipe, Scene
-from inference.multitalk.sampling import Denoised, Motion, sample
+from inference.multitalk.sampling import Denoised
 from inference.multitalk.schedule import timesteps
 from presets.schema import Sampling
 from tests.plain.colour import lab_from_rgb
-from tests.plain.step_cache import decisions
 from tests.small import (
     FRAMES,
     HEIGHT,
@@ -44,14 +44,14 @@ def latents_of(what: Scene, how: Sampling, carried: Carried, start: int = 0) -> 
 
 @contextmanager
 def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """The rows of tokens with which the transformer's blocks are run, a number a run."""
+    """The tokens of each pass with which the transformer's blocks are run, a number a pass."""
     runs: list[int] = []
     transformer = loaded().networks.transformer
     run_blocks = transformer.run_blocks
 
-    def counting(x: Tensor, *rest: object) -> Tensor:
-        runs.append(x.shape[1])
-        return run_blocks(x, *rest)  # type: ignore[arg-type]
+    def counting(streams: Sequence[Tensor], *rest: Any) -> list[Tensor]:
+        runs.extend(stream.shape[1] for stream in streams)
+        return run_blocks(streams, *rest)
 
     with monkeypatch.context() as patched:
         patched.setattr(transformer, "run_blocks", counting)
@@ -84,7 +84,23 @@ def test_a_step_runs_the_model_as_often_as_its_guidance_needs(
         steps = pipeline().denoise(scene(), recipe, 0, FRAMES, fresh(), lambda: asked.append(None))
         assert [denoised.step for denoised in steps] == [0, 1, 2]
     assert runs == [6 * 2 * 4] * (3 * passes)  # tokens of 2 x 2 latents
-    assert len(asked) == 3 * passes
+    assert len(asked) == 3 * passes * len(pipeline().transformer.blocks)
+
+
+@pytest.mark.parametrize("sampling", [ONE_PASS, TWO_PASSES, THREE_PASSES])
+def test_the_last_step_may_be_spared(sampling: Sampling, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = steps_of(scene(), sampling, continued())
+    with counted(monkeypatch) as runs:
+        spared = steps_of(scene(), replace(sampling, reuse_last=True), continued())
+    assert len(runs) == 2 * sampling.passes
+    assert [denoised.step for denoised in spared] == [0, 1, 2]
+    for ours, wanted in zip(spared[:2], whole[:2], strict=True):
+        assert ours.latents.equal(wanted.latents) and ours.outlook.equal(wanted.outlook)
+    torch.testing.assert_close(spared[2].latents[:, 2:], spared[1].outlook[:, 2:])
+    assert spared[2].latents[:, :2].equal(whole[2].latents[:, :2])
+    # what is spared is small: the last step removes next to no noise
+    change = (spared[2].latents - whole[2].latents).norm() / whole[2].latents.norm()
+    assert 0 < change < 0.1
 
 
 def test_the_first_window_draws_its_noise_and_nothing_more() -> None:
@@ -208,75 +224,6 @@ def test_decoded_frames_have_the_pictures_colours_as_far_as_is_asked_for() -> No
 def mean_lab(frame: Tensor) -> Tensor:
     pixels = ((frame + 1) / 2).permute(1, 2, 0).double().numpy()
     return torch.from_numpy(lab_from_rgb(pixels)).mean((0, 1))
-
-
-# Of random weights, time embeddings change far more from step to step than trained ones: at this
-# threshold 9 of 16 steps are computed, here and there.
-CACHED = {
-    2: replace(TWO_PASSES, steps=16, step_cache=3000.0),
-    3: replace(THREE_PASSES, steps=16, step_cache=3000.0),
-}
-
-
-@pytest.mark.parametrize("passes", CACHED)
-def test_a_step_cache_that_allows_no_change_changes_nothing(
-    passes: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    without = latents_of(scene(), replace(CACHED[passes], step_cache=None), fresh())
-    with counted(monkeypatch) as runs:
-        never = latents_of(scene(), replace(CACHED[passes], step_cache=0.0), fresh())
-    assert never.equal(without) and len(runs) == 16 * passes
-
-
-@pytest.mark.parametrize("passes", CACHED)
-def test_a_step_cache_spares_runs_and_comes_close(
-    passes: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    without = latents_of(scene(), replace(CACHED[passes], step_cache=None), fresh())
-    with counted(monkeypatch) as runs:
-        cached = latents_of(scene(), CACHED[passes], fresh())
-    assert len(runs) == 9 * passes
-    change = (cached - without).norm() / without.norm()
-    assert 0 < change < 0.2
-
-
-@pytest.mark.parametrize("passes", CACHED)
-@pytest.mark.parametrize("carried", [fresh, continued])
-def test_each_pass_reuses_its_own_earlier_one(passes: int, carried: Callable[..., Carried]) -> None:
-    """Against a cache written out by hand, which decides for every pass by itself."""
-    model, here, sampling = pipeline(), scene(), CACHED[passes]
-    cached = latents_of(here, sampling, carried())
-    wanted = by_hand(model, here, sampling, carried(), passes)
-    torch.testing.assert_close(cached, wanted, atol=1e-4, rtol=1e-4)
-
-
-@torch.inference_mode()
-def by_hand(
-    model: Pipeline, here: Scene, sampling: Sampling, carried: Carried, passes: int
-) -> Tensor:
-    shown = here.picture.unsqueeze(1) if carried.motion is None else carried.motion
-    known = model.known(shown, FRAMES)
-    levels = timesteps(sampling.steps, sampling.shift)
-    guidance = Guidance(sampling.text_guidance, sampling.audio_guidance)
-    given = model.conditions(here, guidance.branches, known, shown[:, -1], 0, FRAMES)
-    transformer, added = model.transformer, dict[Branch, Tensor]()
-    times = [transformer.time(level) for level in levels[:-1]]
-    e0 = torch.cat([time.blocks for time in times])
-    computed = decisions(e0, "multitalk-480", sampling.step_cache or 0, True, passes)
-
-    def velocity(x: Tensor, step: int, branch: Branch) -> Tensor:
-        before = transformer.tokens(x, known)
-        if computed[step][guidance.branches.index(branch)]:
-            added[branch] = transformer.run_blocks(before, times[step], given[branch]) - before
-        return transformer.velocity(before + added[branch], times[step], x.shape)
-
-    noise = torch.randn(LATENT, generator=carried.generator)
-    if carried.motion is None:
-        return list(sample(velocity, noise, levels, guidance))[-1].latents
-    held = known[4:, :2]
-    noises = [torch.randn(held.shape, generator=carried.generator) for _ in levels]
-    motion = Motion(held, torch.stack(noises))
-    return list(sample(velocity, noise, levels, guidance, motion))[-1].latents
 
 
 def test_one_silence_stands_for_both_voices() -> None:

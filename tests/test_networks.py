@@ -1,4 +1,5 @@
-"""A model's files become its networks exactly, or one sentence says that they are not its own."""
+"""A set of weights becomes the model's networks exactly, or one sentence says that it is not its
+own; LoRAs are switched while they stay in memory."""
 
 import shutil
 from dataclasses import fields
@@ -8,47 +9,50 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import ByT5Tokenizer
 
 from inference.errors import Fault, FaultCode
-from inference.models.registry import MODELS, Networks, initialised
-from inference.multitalk.networks import load
-from tests.small import CPU, MODEL, random
+from inference.models.linear import Linear
+from inference.models.registry import MODELS, Networks
+from inference.multitalk.networks import Choices, Loaded, load
+from inference.multitalk.pipeline import Pipeline, Recipe
+from presets.schema import Sampling
+from tests import small_weights
+from tests.small import CPU, FRAMES, MODEL, fresh, random, scene
+from weights.assemble import assemble
+from weights.checks import sha256_of
+from weights.download import place_of
+from weights.fp8 import dequantised, quantised
+from weights.lock import Entry, Lock
+from weights.names import is_quantised
+from weights.prepare import prepare
+from weights.sets import BF16, DTYPES, FP8, LEAN, ORIGINAL, lock_file, store
 
 NAMES = [field.name for field in fields(Networks)]
-SEED = 5  # not that of the random weights which stand in where there are no files
-CHANGED = "blocks.0.self_attn.q"
-
-
-def original() -> Networks:
-    return initialised(MODELS[MODEL], SEED)
+FILE = "model-00001.safetensors"  # of each part of a lean set
+TWO_STEPS = Sampling(2, shift=2, text_guidance=5, audio_guidance=4)
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model's folder, the transformer in two files."""
-    folder = tmp_path_factory.mktemp("weights") / MODEL
-    for name in NAMES:
-        tensors = {k: v.contiguous() for k, v in getattr(original(), name).state_dict().items()}
-        parts = [tensors]
-        if name == "transformer":
-            parts = [dict(list(tensors.items())[:9]), dict(list(tensors.items())[9:])]
-        (folder / name).mkdir(parents=True)
-        for number, part in enumerate(parts):
-            unlike = {k: v.clone() for k, v in part.items()}  # some networks share tensors
-            save_file(unlike, folder / name / f"{number}.safetensors")
-    ByT5Tokenizer().save_pretrained(folder / "tokenizer")
-    (folder / "loras").mkdir()
-    factors = {"lora_down": random(1, 4, 32), "lora_up": random(2, 32, 4)}
-    named = {f"diffusion_model.{CHANGED}.{k}.weight": v for k, v in factors.items()}
-    save_file(named, folder / "loras" / "fusionx.safetensors")
-    return folder
+def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model's folder with the set that is downloaded and those that are made of it."""
+    weights = tmp_path_factory.mktemp("weights")
+    manifest = small_weights.write_hub(store(weights))
+    lock = Lock(lock_file(weights))
+    for file in manifest.files:
+        path, revision = place_of(weights, file), file.repo.revision
+        found = path.stat()
+        entry = Entry(revision, revision, found.st_size, sha256_of(path), found.st_mtime_ns)
+        lock.record(file, entry)
+    assert assemble(weights, manifest)
+    for kind in LEAN:
+        assert prepare(weights, manifest, kind, lambda _: None)
+    return weights / manifest.model
 
 
 @pytest.fixture
-def folder(files: Path, tmp_path: Path) -> Path:
-    """A copy of `files` to break."""
-    return Path(shutil.copytree(files, tmp_path / MODEL))
+def folder(sets: Path, tmp_path: Path) -> Path:
+    """A copy of a set to break."""
+    return Path(shutil.copytree(sets / BF16, tmp_path / BF16))
 
 
 def seen(networks: Networks) -> dict[str, Tensor]:
@@ -66,118 +70,219 @@ def seen(networks: Networks) -> dict[str, Tensor]:
         }
 
 
-def check_same(ours: Networks, others: Networks) -> None:
-    wanted = seen(others)
-    for name, tensor in seen(ours).items():
+def window(loaded: Loaded) -> Tensor:
+    """The latents of a whole window, of two speakers."""
+    networks = loaded.networks
+    pipeline = Pipeline(networks.transformer, networks.video, networks.image.features)
+    steps = pipeline.denoise(scene(2), Recipe(TWO_STEPS), 0, FRAMES, fresh())
+    return list(steps)[-1].latents
+
+
+def kept(kind: str, part: str, name: str, tensor: Tensor) -> Tensor:
+    """What a set keeps of a tensor, as float32."""
+    if part == "image":
+        tensor = tensor.half()  # as it is on the hub
+    if kind == FP8 and part == "transformer" and is_quantised(name, tensor.ndim):
+        return dequantised(*quantised(tensor), torch.float32)
+    return (tensor if kind == ORIGINAL else tensor.to(getattr(torch, DTYPES[part]))).float()
+
+
+def worth(network: torch.nn.Module, name: str) -> Tensor:
+    """A tensor of the network's, or what an 8-bit one stands for."""
+    module, _, leaf = name.rpartition(".")
+    layer = network.get_submodule(module)
+    if leaf == "weight" and isinstance(layer, Linear) and layer.scale is not None:
+        return dequantised(layer.weight, layer.scale, torch.float32)
+    tensor: Tensor = network.state_dict()[name]
+    assert tensor.dtype is torch.float32
+    return tensor
+
+
+@pytest.mark.parametrize("kind", [ORIGINAL, BF16, FP8])
+def test_a_set_gives_the_networks_that_it_was_made_of(sets: Path, kind: str) -> None:
+    loaded = load(MODEL, sets / kind, CPU)
+    assert loaded.lora is None
+    for part in NAMES:
+        network = getattr(loaded.networks, part)
+        assert not network.training
+        tensors = [*network.parameters(), *network.buffers()]
+        assert {tensor.device.type for tensor in tensors} == {"cpu"}  # none without memory
+        for name, tensor in small_weights.state(part).items():
+            assert worth(network, name).equal(kept(kind, part, name, tensor)), name
+
+
+@pytest.mark.parametrize(("kind", "far"), [(ORIGINAL, 2e-3), (BF16, 5e-2), (FP8, 2e-1)])
+def test_what_they_make_is_as_near_as_their_numbers(sets: Path, kind: str, far: float) -> None:
+    wanted = seen(small_weights.networks())
+    for name, tensor in seen(load(MODEL, sets / kind, CPU).networks).items():
+        assert (tensor - wanted[name]).norm() <= far * wanted[name].norm(), name
+
+
+def test_an_8_bit_set_stays_in_8_bits(sets: Path) -> None:
+    transformer = load(MODEL, sets / FP8, CPU).networks.transformer
+    kept = {
+        name
+        for name, parameter in transformer.named_parameters()
+        if parameter.dtype is torch.float8_e4m3fn
+    }
+    shapes = small_weights.state("transformer")
+    assert kept == {name for name, tensor in shapes.items() if is_quantised(name, tensor.ndim)}
+    assert "blocks.1.ffn.0.weight" in kept and "head.head.weight" not in kept
+
+
+def test_random_weights_are_the_same_every_time_and_take_no_lora() -> None:
+    first, second = (load(MODEL, None, CPU) for _ in range(2))
+    second.use("fusionx")
+    assert second.lora is None
+    wanted = seen(second.networks)
+    for name, tensor in seen(first.networks).items():
         # where its weights lie in memory moves the last bit of a product
         torch.testing.assert_close(tensor, wanted[name], msg=name)
-
-
-def test_files_give_the_networks_that_they_were_written_from(folder: Path) -> None:
-    loaded = load(MODEL, folder, CPU, None)
-    check_same(loaded.networks, original())
-    assert loaded.lora is None
-    for name in NAMES:
-        network = getattr(loaded.networks, name)
-        assert not network.training
-        assert {buffer.device.type for buffer in network.buffers()} <= {
-            "cpu"
-        }  # none without memory
-        for key, tensor in getattr(original(), name).state_dict().items():
-            assert network.state_dict()[key].equal(tensor)
-
-
-def test_random_weights_are_the_same_every_time() -> None:
-    first, second = (load(MODEL, None, CPU, "fusionx") for _ in range(2))
-    check_same(first.networks, second.networks)
-    assert first.lora is None  # they take none
-    assert not seen(first.networks)["text"].equal(seen(original())["text"])
+    assert not wanted["text"].equal(seen(small_weights.networks())["text"])
 
 
 def test_loading_leaves_other_random_numbers_as_they_were() -> None:
     state = torch.get_rng_state()
-    load(MODEL, None, CPU, None)
+    load(MODEL, None, CPU)
     assert torch.get_rng_state().equal(state)
 
 
-def test_the_tokenizer_is_the_folders_own(folder: Path) -> None:
-    tokenizer = load(MODEL, folder, CPU, None).tokenizer
+@pytest.mark.parametrize("kind", [ORIGINAL, FP8])
+def test_the_tokenizer_is_the_sets_own(sets: Path, kind: str) -> None:
+    tokenizer = load(MODEL, sets / kind, CPU).tokenizer
     tokens = tokenizer(
         ["ab", "a"], padding=True, truncation=True, max_length=9, return_tensors="pt"
     )
-    assert tokens["input_ids"].tolist() == [[100, 101, 1], [100, 1, 0]]
-    assert tokens["attention_mask"].tolist() == [[1, 1, 1], [1, 1, 0]]
+    # padding, the end, what is unknown, the space that comes first, letters
+    assert tokens["input_ids"].tolist() == [[3, 4, 5, 1], [3, 4, 1, 0]]
+    assert tokens["attention_mask"].tolist() == [[1, 1, 1, 1], [1, 1, 1, 0]]
 
 
-def test_a_lora_changes_what_it_names_and_nothing_else(folder: Path) -> None:
-    loaded, plain = load(MODEL, folder, CPU, "fusionx"), original().transformer
-    assert loaded.lora == "fusionx"
-    changed = {
-        name: parameter - plain.get_parameter(name)
-        for name, parameter in loaded.networks.transformer.named_parameters()
-        if not parameter.equal(plain.get_parameter(name))
-    }
-    assert set(changed) == {f"{CHANGED}.weight"}
-    wanted = random(2, 32, 4) @ random(1, 4, 32)
-    torch.testing.assert_close(changed[f"{CHANGED}.weight"], wanted, atol=1e-5, rtol=1e-4)
+def test_the_text_encoder_can_be_used_more_than_once(sets: Path) -> None:
+    loaded = load(MODEL, sets / BF16, CPU, Choices(text_stays=False))
+    ids, made = torch.arange(3, 12).unsqueeze(0), list[Tensor]()
+    for _ in range(2):
+        with loaded.text_encoder() as encoder, torch.inference_mode():
+            made.append(encoder.features(ids, torch.ones_like(ids))[0])
+    assert made[0].equal(made[1]) and made[0].equal(seen(loaded.networks)["text"])
 
 
-def refusal(folder: Path, lora: str | None = None) -> Fault:
-    """The one sentence's Fault, after what it has to be was checked."""
+@pytest.mark.parametrize("kind", [BF16, FP8])
+@pytest.mark.parametrize("resident", [0, 1, 2])
+def test_blocks_that_are_not_resident_travel_and_make_the_same(
+    sets: Path, kind: str, resident: int
+) -> None:
+    travelling = load(MODEL, sets / kind, CPU, Choices(resident=resident))
+    assert (travelling.networks.transformer.supply is not None) == (resident < 2)
+    assert window(travelling).equal(window(load(MODEL, sets / kind, CPU)))
+
+
+def test_random_weights_travel_too() -> None:
+    travelling = load(MODEL, None, CPU, Choices(resident=1))
+    assert travelling.networks.transformer.supply is not None
+    assert window(travelling).equal(window(load(MODEL, None, CPU)))
+
+
+@pytest.mark.parametrize("kind", [BF16, FP8])
+@pytest.mark.parametrize("resident", [None, 0])
+def test_loras_are_switched_on_one_model_as_if_it_were_loaded_for_each(
+    sets: Path, kind: str, resident: int | None
+) -> None:
+    choices = Choices(resident=resident)
+    made = dict[str | None, Tensor]()
+    for lora in ("lightx2v", "fusionx", None):
+        fresh_one = load(MODEL, sets / kind, CPU, choices)
+        fresh_one.use(lora)
+        made[lora] = window(fresh_one)
+    assert not any(made[None].allclose(made[n], atol=1e-3) for n in ("lightx2v", "fusionx"))
+    assert not made["lightx2v"].allclose(made["fusionx"], atol=1e-3)
+    loaded = load(MODEL, sets / kind, CPU, choices)
+    for lora in ("lightx2v", None, "fusionx", "lightx2v", "lightx2v", None):
+        loaded.use(lora)
+        assert loaded.lora == lora and window(loaded).equal(made[lora])
+
+
+def check_lora_refused(folder: Path, lora: str) -> str:
+    """It is refused in one sentence, and none is on then; returns the details."""
+    loaded = load(MODEL, folder, CPU)
+    without = window(loaded)
+    loaded.use("fusionx")
     with pytest.raises(Fault) as caught:
-        load(MODEL, folder, CPU, lora)
+        loaded.use(lora)
     fault = caught.value
     assert fault.code == FaultCode.ENGINE_UNAVAILABLE
-    assert fault.message == (f"The weights in {folder} are not those of {MODEL}. Fetch them again.")
-    return fault
+    assert f"{lora}.safetensors is not there, or not for this model. Run python" in fault.message
+    assert loaded.lora is None and window(loaded).equal(without)
+    loaded.use("fusionx")  # which still can be used
+    assert loaded.lora == "fusionx" and not window(loaded).equal(without)
+    return fault.details
+
+
+def test_a_lora_that_is_not_there_is_named(folder: Path) -> None:
+    assert "other.safetensors" in check_lora_refused(folder, "other")
+
+
+def test_a_lora_of_another_model_is_refused(folder: Path) -> None:
+    save_file({"blocks.99.q.diff": torch.zeros(1)}, folder / "loras" / "lightx2v.safetensors")
+    assert "blocks.99.q" in check_lora_refused(folder, "lightx2v")
+
+
+def test_a_lora_of_which_only_a_part_came_is_refused(folder: Path) -> None:
+    file = folder / "loras" / "lightx2v.safetensors"
+    file.write_bytes(file.read_bytes()[:-9])
+    assert "damaged" in check_lora_refused(folder, "lightx2v")
+
+
+def refusal(folder: Path) -> str:
+    """The details of the one sentence's Fault, after what it has to be was checked."""
+    with pytest.raises(Fault) as caught:
+        load(MODEL, folder, CPU)
+    fault = caught.value
+    assert fault.code == FaultCode.ENGINE_UNAVAILABLE
+    wanted = f"The weights in {folder} are not those of {MODEL}. Run python -m weights verify."
+    assert fault.message == wanted
+    return fault.details
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_tensor_that_is_missing_is_named(folder: Path, name: str) -> None:
-    file = folder / name / "0.safetensors"
-    tensors = load_file(file)
+    tensors = load_file(folder / name / FILE)
     gone = sorted(tensors)[0]
     del tensors[gone]
-    save_file(tensors, file)
-    assert f"1 missing: {gone}" in refusal(folder).details
+    save_file(tensors, folder / name / FILE)
+    assert f"1 missing: {gone}" in refusal(folder)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_tensor_of_another_shape_is_named(folder: Path, name: str) -> None:
-    file = folder / name / "0.safetensors"
-    tensors = load_file(file)
+    tensors = load_file(folder / name / FILE)
     bent = sorted(tensors)[0]
     tensors[bent] = torch.zeros(3, 1, 4)
-    save_file(tensors, file)
-    assert f"1 misshapen: {bent} (3, 1, 4)" in refusal(folder).details
+    save_file(tensors, folder / name / FILE)
+    assert f"1 misshapen: {bent} (3, 1, 4)" in refusal(folder)
 
 
 def test_a_tensor_of_another_model_is_named(folder: Path) -> None:
     save_file({"blocks.40.more": torch.zeros(1)}, folder / "transformer" / "2.safetensors")
-    assert "1 unexpected: blocks.40.more" in refusal(folder).details
+    assert "1 unexpected: blocks.40.more" in refusal(folder)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_network_without_files_is_named(folder: Path, name: str) -> None:
     shutil.rmtree(folder / name)
-    assert str(folder / name) in refusal(folder).details
+    assert str(folder / name) in refusal(folder)
 
 
-def test_a_lora_that_is_not_there_is_named(folder: Path) -> None:
-    assert "lightx2v.safetensors" in refusal(folder, "lightx2v").details
+def test_a_set_without_its_tokenizer_is_refused(folder: Path) -> None:
+    shutil.rmtree(folder / "tokenizer")
+    refusal(folder)
 
 
-def test_a_lora_of_another_model_is_refused(folder: Path) -> None:
-    save_file({"blocks.99.q.diff": torch.zeros(1)}, folder / "loras" / "fusionx.safetensors")
-    assert "blocks.99.q" in refusal(folder, "fusionx").details
-
-
-@pytest.mark.parametrize("kept", [0, 4, 100, -100])
-def test_a_file_of_which_only_a_part_came_is_named(folder: Path, kept: int) -> None:
-    file = folder / "video" / "0.safetensors"
-    torn = file.read_bytes()[:kept]
-    file.write_bytes(torn)
-    assert "0.safetensors is damaged" in refusal(folder).details
+@pytest.mark.parametrize("cut", [0, 4, 100, -100])
+def test_a_file_of_which_only_a_part_came_is_named(folder: Path, cut: int) -> None:
+    file = folder / "video" / FILE
+    file.write_bytes(file.read_bytes()[:cut])
+    assert f"{FILE} is damaged" in refusal(folder)
 
 
 def test_the_big_model_has_as_many_parameters_as_are_published() -> None:

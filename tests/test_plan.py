@@ -8,6 +8,7 @@ import pytest
 from inference.errors import InputCode, InputError
 from inference.plan import Plan, make_plan
 from inference.request import Box, CropChoice, Face, Picture, Recording, Request, Shape
+from presets.quality import PRESETS
 
 LOUD = Recording(512_714, channels=2, peak_dbfs=-1.0, level_dbfs=-20.0)
 SILENT = Recording(512_714, channels=2, peak_dbfs=-90.0, level_dbfs=-99.0)
@@ -147,6 +148,25 @@ def test_only_gpu_qualities_cost_money_and_longer_ones_cost_more() -> None:
     assert plan(LEFT).estimate.dollars == 0
     fast, best = plan(LEFT, quality="fast").estimate, plan(LEFT, quality="best").estimate
     assert 0 < fast.dollars < best.dollars and fast.seconds < best.seconds
+
+
+def computing_s(quality: str, steps: int | None = None) -> float:
+    """What is estimated for the steps alone."""
+    seconds = plan(LEFT, quality=quality, steps=steps).estimate.seconds
+    return seconds - PRESETS[quality].start_s
+
+
+@pytest.mark.parametrize(
+    ("quality", "computed"),
+    [("fast", [1, 1, 2, 9]), ("balanced", [1, 1, 2, 9]), ("best", [1, 2, 3, 10])],
+)
+def test_an_estimate_counts_the_steps_that_are_computed(quality: str, computed: list[int]) -> None:
+    one = computing_s(quality, 1)
+    for steps, count in zip((1, 2, 3, 10), computed, strict=True):
+        assert computing_s(quality, steps) == pytest.approx(count * one, abs=0.6)  # it is rounded
+    sampling = PRESETS[quality].sampling
+    assert sampling is not None
+    assert computing_s(quality) == computing_s(quality, sampling.steps)
 
 
 def test_an_unknown_quality_is_refused() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from presets.models import DEFAULT_MODEL, DEVICE, MODELS
 from presets.quality import PRESETS
-from presets.schema import EngineFamily, Preset
+from presets.schema import EngineFamily, Preset, Sampling
 
 
 def test_there_is_a_draft_and_three_qualities_for_the_gpu() -> None:
@@ -13,6 +13,24 @@ def test_there_is_a_draft_and_three_qualities_for_the_gpu() -> None:
     assert {PRESETS[name].engine for name in ("fast", "balanced", "best")} == {
         EngineFamily.MULTITALK
     }
+
+
+@pytest.mark.parametrize(
+    ("steps", "reuse_last", "computed"),
+    [(1, False, 1), (1, True, 1), (2, False, 2), (2, True, 1), (40, False, 40), (8, True, 7)],
+)
+def test_the_last_step_of_several_may_cost_nothing(
+    steps: int, reuse_last: bool, computed: int
+) -> None:
+    sampling = Sampling(steps, 2, 1, 2, reuse_last=reuse_last)
+    assert (sampling.steps, sampling.computed_steps) == (steps, computed)
+
+
+def test_only_the_qualities_of_few_steps_spare_the_last() -> None:
+    samplings = {name: preset.sampling for name, preset in PRESETS.items() if preset.sampling}
+    spared = {name for name, sampling in samplings.items() if sampling.reuse_last}
+    assert spared == {"fast", "balanced"}
+    assert [sampling.computed_steps for sampling in samplings.values()] == [3, 7, 40]
 
 
 @pytest.mark.parametrize("overlap", [1, 24, 45])

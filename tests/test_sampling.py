@@ -19,10 +19,10 @@ UNGUIDED = (1.0, 1.0)
 def test_each_step_is_one_of_eulers() -> None:
     noise, pull = random(1, *SIZE), 0.7
 
-    def velocity(x: Tensor, step: int, branch: Branch) -> Tensor:
-        return pull * x
+    def velocities(x: Tensor, step: int) -> dict[Branch, Tensor]:
+        return {FULL: pull * x}
 
-    steps = list(sample(velocity, noise, LEVELS, Guidance(*UNGUIDED)))
+    steps = list(sample(velocities, noise, LEVELS, Guidance(*UNGUIDED)))
     assert [denoised.step for denoised in steps] == list(range(len(LEVELS) - 1))
     for denoised in steps:
         hops = [LEVELS[i] - LEVELS[i + 1] for i in range(denoised.step + 1)]
@@ -33,21 +33,21 @@ def test_each_step_is_one_of_eulers() -> None:
 def test_a_steps_number_is_that_of_its_level() -> None:
     asked = []
 
-    def velocity(x: Tensor, step: int, branch: Branch) -> Tensor:
-        asked.append((step, branch))
-        return x
+    def velocities(x: Tensor, step: int) -> dict[Branch, Tensor]:
+        asked.append(step)
+        return {FULL: x, NO_PROMPT: x, NEITHER: x}
 
-    list(sample(velocity, random(1, *SIZE), LEVELS, Guidance(5, 4)))
-    assert asked == [(s, b) for s in range(6) for b in (FULL, NO_PROMPT, NEITHER)]
+    list(sample(velocities, random(1, *SIZE), LEVELS, Guidance(5, 4)))
+    assert asked == list(range(6))
 
 
 def test_whoever_knows_the_video_sees_it_from_the_first_step_on() -> None:
     noise, video = random(1, *SIZE), random(2, *SIZE)
 
-    def velocity(x: Tensor, step: int, branch: Branch) -> Tensor:
-        return (x - video) / (LEVELS[step] / 1000)
+    def velocities(x: Tensor, step: int) -> dict[Branch, Tensor]:
+        return {FULL: (x - video) / (LEVELS[step] / 1000)}
 
-    steps = list(sample(velocity, noise, LEVELS, Guidance(*UNGUIDED)))
+    steps = list(sample(velocities, noise, LEVELS, Guidance(*UNGUIDED)))
     for denoised in steps:
         torch.testing.assert_close(denoised.outlook, video, atol=1e-5, rtol=1e-4)
     for denoised in steps[:-2]:  # the next to last level is almost 0
@@ -55,70 +55,93 @@ def test_whoever_knows_the_video_sees_it_from_the_first_step_on() -> None:
     torch.testing.assert_close(steps[-1].latents, video, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize(("text", "audio"), [(1, 1), (1, 2), (5, 4)])
+def test_a_step_goes_where_its_guidance_points(text: float, audio: float) -> None:
+    guidance, noise = Guidance(text, audio), random(1, *SIZE)
+    given = {branch: random(seed, *SIZE) for seed, branch in enumerate(guidance.branches)}
+    (denoised,) = sample(lambda x, step: given, noise, [1000.0, 0.0], guidance)
+    assert denoised.latents.equal(noise - guidance.combine(given))
+
+
 def test_what_is_known_is_as_noisy_as_the_rest_and_ends_as_it_was_given() -> None:
     known, noises = random(3, 16, 2, 4, 4), random(4, len(LEVELS), 16, 2, 4, 4)
     seen: list[Tensor] = []
 
-    def velocity(x: Tensor, step: int, branch: Branch) -> Tensor:
+    def velocities(x: Tensor, step: int) -> dict[Branch, Tensor]:
         seen.append(x)
-        return 3 * x
+        return {FULL: 3 * x, NO_VOICE: 3 * x}
 
     noise = random(1, *SIZE)
-    run = sample(velocity, noise, LEVELS, Guidance(1, 2), Motion(known, noises))
-    steps = list(run)
-    for number, x in enumerate(seen):
-        step, sigma = number // 2, LEVELS[number // 2] / 1000
+    steps = list(sample(velocities, noise, LEVELS, Guidance(1, 2), Motion(known, noises)))
+    for step, x in enumerate(seen):
+        sigma = LEVELS[step] / 1000
         torch.testing.assert_close(x[:, :2], (1 - sigma) * known + sigma * noises[step])
     assert seen[0][:, 2:].equal(noise[:, 2:])
     assert steps[-1].latents[:, :2].equal(known)
-    free = list(sample(velocity, noise, LEVELS, Guidance(1, 2)))[-1].latents
+    free = list(sample(velocities, noise, LEVELS, Guidance(1, 2)))[-1].latents
     assert steps[-1].latents[:, 2:].equal(free[:, 2:])
 
 
-@pytest.mark.parametrize(("text", "audio", "passes"), [(1, 1, 1), (1, 2, 2), (5, 4, 3)])
-def test_it_is_asked_before_each_pass_whether_to_go_on(
-    text: float, audio: float, passes: int
-) -> None:
-    happened = []
+def test_an_exception_during_a_step_ends_the_work_at_once() -> None:
+    asked: list[int] = []
 
-    def velocity(x: Tensor, step: int, branch: Branch) -> Tensor:
-        happened.append("pass")
-        return x
-
-    guidance = Guidance(text, audio)
-    noise = random(1, *SIZE)
-    list(sample(velocity, noise, LEVELS, guidance, None, lambda: happened.append("asked")))
-    assert happened == ["asked", "pass"] * (6 * passes)
-
-
-def test_an_exception_between_passes_ends_the_work_at_once() -> None:
-    passes: list[Branch] = []
-
-    def velocity(x: Tensor, step: int, branch: Branch) -> Tensor:
-        passes.append(branch)
-        return x
-
-    def until_three() -> None:
-        if len(passes) == 3:
+    def velocities(x: Tensor, step: int) -> dict[Branch, Tensor]:
+        asked.append(step)
+        if step == 1:
             raise InterruptedError
+        return {FULL: x}
 
     done = []
     with pytest.raises(InterruptedError):
-        for denoised in sample(
-            velocity, random(1, *SIZE), LEVELS, Guidance(1, 2), None, until_three
-        ):
+        for denoised in sample(velocities, random(1, *SIZE), LEVELS, Guidance(*UNGUIDED)):
             done.append(denoised.step)
-    assert (passes, done) == ([FULL, NO_VOICE, FULL], [0])
+    assert (asked, done) == ([0, 1], [0])
 
 
 def test_nothing_is_computed_before_it_is_asked_for() -> None:
-    passes: list[int] = []
+    asked: list[int] = []
 
-    def velocity(x: Tensor, step: int, branch: Branch) -> Tensor:
-        passes.append(step)
-        return x
+    def velocities(x: Tensor, step: int) -> dict[Branch, Tensor]:
+        asked.append(step)
+        return {FULL: x}
 
-    steps = sample(velocity, random(1, *SIZE), LEVELS, Guidance(*UNGUIDED))
-    assert passes == []
+    steps = sample(velocities, random(1, *SIZE), LEVELS, Guidance(*UNGUIDED))
+    assert asked == []
     next(steps)
-    assert passes == [0]
+    assert asked == [0]
+
+
+class Recorded:
+    """Velocities of which none is like another; keeps what it was asked for."""
+
+    def __init__(self) -> None:
+        self.given: list[Tensor] = []
+
+    def __call__(self, x: Tensor, step: int) -> dict[Branch, Tensor]:
+        self.given.append(random(10 + step, *SIZE) + x / 2)
+        return {FULL: self.given[-1]}
+
+
+@pytest.mark.parametrize("count", [2, 3, 6])
+@pytest.mark.parametrize("held", [0, 2])
+def test_the_last_step_may_reuse_the_velocity_of_the_one_before(count: int, held: int) -> None:
+    noise, levels = random(1, *SIZE), timesteps(count, 3)
+    motion = Motion(random(3, 16, held, 4, 4), random(4, count + 1, 16, held, 4, 4))
+    every, spared = Recorded(), Recorded()
+    whole = list(sample(every, noise, levels, Guidance(*UNGUIDED), motion))
+    short = list(sample(spared, noise, levels, Guidance(*UNGUIDED), motion, reuse_last=True))
+    assert (len(every.given), len(spared.given)) == (count, count - 1)
+    assert [denoised.step for denoised in short] == list(range(count))
+    for ours, wanted in zip(short[:-1], whole[:-1], strict=True):
+        assert ours.latents.equal(wanted.latents) and ours.outlook.equal(wanted.outlook)
+    by_hand = short[-2].latents - spared.given[-1] * (levels[-2] / 1000)
+    torch.testing.assert_close(short[-1].latents[:, held:], by_hand[:, held:])
+    assert short[-1].latents[:, :held].equal(motion.latents)
+    assert not torch.allclose(short[-1].latents[:, held:], whole[-1].latents[:, held:], atol=1e-3)
+
+
+def test_an_only_step_is_computed_whatever_may_be_reused() -> None:
+    noise, asked = random(1, *SIZE), Recorded()
+    (only,) = sample(asked, noise, [1000.0, 0.0], Guidance(*UNGUIDED), reuse_last=True)
+    (wanted,) = sample(Recorded(), noise, [1000.0, 0.0], Guidance(*UNGUIDED))
+    assert len(asked.given) == 1 and only.latents.equal(wanted.latents)

@@ -256,14 +256,45 @@ def test_time_is_embedded_in_float32_even_by_bfloat16_weights() -> None:
 def test_the_residual_stream_keeps_bfloat16() -> None:
     reduced, one = made_up(PARAMS).bfloat16(), given(2, 4, 4)
     tokens = reduced.tokens(one.latents, one.known)
-    after = reduced.run_blocks(tokens, reduced.time(700), conditioning(reduced, one))
+    (after,) = reduced.run_blocks([tokens], reduced.time(700), [conditioning(reduced, one)])
     assert (tokens.dtype, after.dtype) == (torch.bfloat16, torch.bfloat16)
+
+
+def three_passes(model: Transformer) -> tuple[list[Tensor], list[Conditioning]]:
+    """Streams and conditionings of two speakers, one and silence."""
+    cases = [given(3, 4, 6, speakers=2), given(3, 4, 6, text=3)]
+    cases.append(replace(cases[1], silent=True))
+    streams = [model.tokens(case.latents, case.known) for case in cases]
+    return streams, [conditioning(model, case) for case in cases]
+
+
+def test_passes_that_run_together_give_what_each_gives_alone(model: Transformer) -> None:
+    streams, conditions, time = *three_passes(model), model.time(713.5)
+    alone = [model.run_blocks([x], time, [c])[0] for x, c in zip(streams, conditions, strict=True)]
+    together = model.run_blocks(streams, time, conditions)
+    assert [ours.equal(wanted) for ours, wanted in zip(together, alone, strict=True)] == [True] * 3
+
+
+def test_every_pass_goes_through_a_block_before_any_through_the_next_until_told_to_end() -> None:
+    model, happened = made_up(replace(PARAMS, num_layers=3)), list[str]()
+    for index, block in enumerate(model.blocks):
+        block.register_forward_pre_hook(lambda *_, n=index: happened.append(f"block {n}"))
+
+    def asked() -> None:
+        happened.append("asked")
+        if happened.count("asked") == 8:
+            raise InterruptedError
+
+    streams, conditions = three_passes(model)
+    with pytest.raises(InterruptedError):
+        model.run_blocks(streams, model.time(500), conditions, asked)
+    assert happened == [what for n in range(3) for what in ("asked", f"block {n}") * 3][:15]
 
 
 def test_the_14b_model_has_the_released_names_and_shapes() -> None:
     with torch.device("meta"):
         state = MODELS["multitalk-14b"].parts()["transformer"]().state_dict()
-    released = json.loads(SHAPES.read_text())
+    released = json.loads(SHAPES.read_text())["transformer"]
     assert {name: list(tensor.shape) for name, tensor in state.items()} == released
     assert len(released) == 1633
     assert sum(math.prod(shape) for shape in released.values()) == 18_882_046_784

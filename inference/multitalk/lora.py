@@ -55,7 +55,8 @@ def switch_on(
 
     Products run on `device` beside their layer, so its weight, which may be in 8 bits or elsewhere,
     is not touched; other parameters are replaced, and kept for going back. Raises LoraError, with
-    nothing changed, when a key is not understood, a module is not the network's or a shape differs.
+    nothing changed, when a key is not understood, a module is not the network's, a shape differs,
+    or another LoRA is on.
     """
     undo: list[Callable[[], None]] = []
     changes = [
@@ -85,6 +86,8 @@ def _fitted(
         module = network.get_submodule(name)
     except AttributeError:
         raise LoraError(f"the model has no {name}") from None
+    if isinstance(module, Linear) and module.branch is not None:
+        raise LoraError("another LoRA is on")
     try:
         factors = change.factors(scale)
         added = {leaf: scale * tensor.float() for leaf, tensor in change.added.items()}

@@ -37,7 +37,7 @@ class _Packet:
 class Supply:
     """Gives a transformer's blocks in order, each on `device` while it is used.
 
-    Of all blocks the first `resident` ones, evenly spread, stay there; the others come and go.
+    `resident` of them stay there; the others, evenly spread, come and go.
     """
 
     def __init__(self, transformer: Transformer, device: torch.device, resident: int) -> None:
