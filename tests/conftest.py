@@ -17,7 +17,9 @@ from inference.queue import Dispatcher
 from inference.request import Box, Face, Picture, Recording, Request
 from inference.settings import Settings
 from inference.task import Task
+from tests.hub import Hub
 from tests.people import ME, Person
+from tests.weights_runner import Machine
 
 FOUR_SECONDS = Recording(samples=4 * 48_000, channels=1, peak_dbfs=-3.0, level_dbfs=-20.0)
 ONE_PERSON = Picture(512, 512, (Face(Box(170, 75, 280, 195), score=0.9),))
@@ -61,3 +63,32 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs are carried out by the scripted engine, which is quick."""
     monkeypatch.setattr(queue, "WORKER", "tests.fakes")
     monkeypatch.setenv("SCRIPTED_PAUSE_S", "0.01")
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    """A hub of model files, which stands for Hugging Face's."""
+    with Hub(tmp_path / "hub") as hub:
+        yield hub
+
+
+@pytest.fixture
+def bare(tmp_path: Path, hub: Hub) -> Machine:
+    """A machine without weights."""
+    return Machine(tmp_path, hub)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """A machine that has everything."""
+    folder = tmp_path_factory.mktemp("finished")
+    with Hub(folder / "hub") as hub:
+        machine = Machine(folder, hub)
+        machine.download()
+        return machine
+
+
+@pytest.fixture
+def machine(tmp_path: Path, hub: Hub, finished: Machine) -> Machine:
+    """A machine that has everything, to be changed."""
+    return finished.copied(tmp_path, hub)

@@ -19,25 +19,8 @@ AS_ROOT = os.geteuid() == 0
 
 
 @pytest.fixture
-def hub(tmp_path: Path) -> Iterator[Hub]:
-    with Hub(tmp_path / "hub") as hub:
-        yield hub
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    """A machine that has everything."""
-    folder = tmp_path_factory.mktemp("finished")
-    with Hub(folder / "hub") as hub:
-        machine = Machine(folder, hub)
-        machine.download()
-        return machine
-
-
-@pytest.fixture
-def machine(tmp_path: Path, hub: Hub, finished: Machine) -> Machine:
+def machine(machine: Machine) -> Machine:
     """A machine that has everything but the file LOST."""
-    machine = finished.copied(tmp_path, hub)
     machine.lose(LOST)
     return machine
 

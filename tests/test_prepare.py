@@ -198,7 +198,7 @@ def test_numbers_that_are_not_finite_are_named(weights: Weights, kind: str, numb
     with pytest.raises(WeightsError) as caught:
         weights.prepare(kind)
     file = weights.set(ORIGINAL) / TEXT
-    assert str(caught.value) == f"{name} in {file} has numbers that are not finite."
+    assert str(caught.value) == f"{name} in {file} has numbers that are not finite or too large."
     assert missing(weights.set(kind)) == MARK
     assert not list((weights.set(kind) / "text").iterdir())
 

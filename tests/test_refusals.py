@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,25 +19,8 @@ Arrange = Callable[[Hub], None]
 
 
 @pytest.fixture
-def hub(tmp_path: Path) -> Iterator[Hub]:
-    with Hub(tmp_path / "hub") as hub:
-        yield hub
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    """A machine that has everything."""
-    folder = tmp_path_factory.mktemp("finished")
-    with Hub(folder / "hub") as hub:
-        machine = Machine(folder, hub)
-        machine.download()
-        return machine
-
-
-@pytest.fixture
-def machine(tmp_path: Path, hub: Hub, finished: Machine) -> Machine:
+def machine(machine: Machine) -> Machine:
     """A machine that has everything but the file LOST."""
-    machine = finished.copied(tmp_path, hub)
     machine.lose(LOST)
     return machine
 

@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,34 +14,6 @@ from weights.manifest import MULTITALK_14B
 from weights.sets import LEAN
 
 SHARD, LAST = FILES[3], FILES[-1]
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[Hub]:
-    with Hub(tmp_path / "hub") as hub:
-        yield hub
-
-
-@pytest.fixture
-def bare(tmp_path: Path, hub: Hub) -> Machine:
-    """A machine without weights."""
-    return Machine(tmp_path, hub)
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    """A machine that has everything."""
-    folder = tmp_path_factory.mktemp("finished")
-    with Hub(folder / "hub") as hub:
-        machine = Machine(folder, hub)
-        machine.download()
-        return machine
-
-
-@pytest.fixture
-def machine(tmp_path: Path, hub: Hub, finished: Machine) -> Machine:
-    """A machine that has everything, to be changed."""
-    return finished.copied(tmp_path, hub)
 
 
 def status(machine: Machine) -> tuple[dict[str, str], list[str]]:

@@ -127,18 +127,19 @@ def _write(shard: _Shard, fingerprint: str, kind: str) -> None:
         for name, source in shard.tensors.items():
             first, *scale = entries[name]
             for piece in pieces(source, buffer):
-                _require_finite(name, source, piece)
+                stored = piece if scale else piece.to(first.dtype)
+                _require_finite(name, source, stored)
                 if scale:
-                    piece, factors = quantised(piece)
+                    stored, factors = quantised(stored)
                     writer.write(scale[0].name, factors)
-                writer.write(name, piece.to(first.dtype))
+                writer.write(name, stored)
 
 
 def _require_finite(name: str, source: Source, piece: torch.Tensor) -> None:
     if source.dtype == FLOAT8:
         raise WeightsError(f"{source.file} holds 8-bit numbers. Prepare from the original set.")
     if not piece.isfinite().all():
-        raise WeightsError(f"{name} in {source.file} has numbers that are not finite.")
+        raise WeightsError(f"{name} in {source.file} has numbers that are not finite or too large.")
 
 
 def _is_finished(path: Path, fingerprint: str) -> bool:

@@ -118,8 +118,8 @@ def _read(
             return _HOST if tensor.startswith(starts) else device
 
         load_part(parts[name], found, place, dtypes[name])
-        if not starts:
-            parts[name].to(device)  # what no file holds
+        if name != "transformer":  # it may be in two places, and its files hold all of it
+            parts[name].to(place(""))  # what no file holds
     return Networks(**parts)
 
 
