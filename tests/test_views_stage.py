@@ -109,15 +109,15 @@ def test_each_phase_has_its_actions(phase: Phase, gpu: bool, actions: list[str])
 def test_a_final_video_leads_back_to_its_draft_and_names_the_price_again() -> None:
     said = ways(page(Phase.INTERRUPTED, final=True))
     assert [action for _, action in said] == ["resume", "restart", "version"]
-    assert said[0][0].startswith("Go on about 25 s about $")
+    assert said[0][0].startswith("Go on about 23 s about $")
     assert said[1][0].startswith("Start again about 1 min") and "about $" in said[1][0]
 
 
 def test_making_it_says_time_and_money_before() -> None:
     shown = page(Phase.DRAFT)
     estimate = shown.finals["balanced"]
-    assert (estimate.seconds, estimate.dollars) == (69.8, 0.08)  # 16 passes of 126 frames
-    assert ways(shown) == [("Make it with MultiTalk about 1 min 10 s about $0.08", "make")]
+    assert (estimate.seconds, estimate.dollars) == (63.6, 0.07)  # 14 passes of 126 frames
+    assert ways(shown) == [("Make it with MultiTalk about 1 min 4 s about $0.07", "make")]
 
 
 def test_a_draft_too_long_for_the_final_video_can_be_kept_or_cut() -> None:
@@ -207,7 +207,7 @@ def test_a_draft_s_steps_are_told_in_one_row() -> None:
 def test_money_counts_the_time_that_was_worked() -> None:
     waited = (StageShown(StageName.QUEUED, 600.0), StageShown(StageName.WINDOW, None))
     shown = changed(page(Phase.MAKING), stages=waited, elapsed_s=57.0)
-    assert "about $0.06 of $0.08 spent" in stage(shown).words  # 57 s at $3.95 an hour
+    assert "about $0.06 of $0.07 spent" in stage(shown).words  # 57 s at $3.95 an hour
 
 
 def test_every_part_of_the_page_tells_the_same_time_and_price_of_a_result() -> None:
