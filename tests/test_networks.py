@@ -81,7 +81,7 @@ def window(loaded: Loaded) -> Tensor:
 def kept(kind: str, part: str, name: str, tensor: Tensor) -> Tensor:
     """What a set keeps of a tensor, as float32."""
     if part == "image":
-        tensor = tensor.half()  # as it is on the hub
+        tensor = tensor.bfloat16()  # as it is on the hub
     if kind == FP8 and part == "transformer" and is_quantised(name, tensor.ndim):
         return dequantised(*quantised(tensor), torch.float32)
     return (tensor if kind == ORIGINAL else tensor.to(getattr(torch, DTYPES[part]))).float()

@@ -224,7 +224,7 @@ def test_the_original_layout_gives_each_network_its_own_tensors(
     if part == "transformer":
         wanted = with_norm_x_rounded(wanted)
     if part == "image":
-        wanted = {name: tensor.half().float() for name, tensor in wanted.items()}
+        wanted = {name: tensor.bfloat16().float() for name, tensor in wanted.items()}
     if part == "text":
         wanted["encoder.embed_tokens.weight"] = wanted["shared.weight"]
     check_same(weights.set(ORIGINAL) / part, wanted)
