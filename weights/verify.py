@@ -49,7 +49,7 @@ def verify(weights: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
 def set_aside(weights: Path, manifest: Manifest, path: Path) -> None:
     """Let a faulty file, or a part's folder, be fetched or made anew, and its set count no more."""
     model = weights / manifest.model
-    for kind in LEAN:
+    for kind in (ORIGINAL, *LEAN):
         folder = model / kind
         if folder in path.parents:
             unmark(folder)
@@ -57,7 +57,7 @@ def set_aside(weights: Path, manifest: Manifest, path: Path) -> None:
                 shutil.rmtree(path)
             path.unlink(missing_ok=True)
             return
-    unmark(model / ORIGINAL)
+    unmark(model / ORIGINAL)  # of which a download is a part
     lock = Lock(lock_file(weights))
     for file in manifest.files:
         if place_of(weights, file) == path:
