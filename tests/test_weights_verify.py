@@ -266,6 +266,15 @@ def test_the_command_says_each_fault_and_only_the_set_it_is_in_is_no_longer_used
     assert complete_sets(weights.set(BF16).parent) == (FP8, ORIGINAL)
 
 
+def test_a_damaged_copy_is_made_anew(weights: Weights, command: Callable[..., int]) -> None:
+    copied = weights.set(ORIGINAL) / TEXT
+    copied.unlink()
+    shutil.copy2(weights.download(TEXT), copied)
+    flip(copied)
+    assert command("verify") == 1
+    assert command("assemble") == 0 and command("verify") == 0
+
+
 def test_what_lean_sets_share_with_a_damaged_download_is_made_again_too(
     weights: Weights, command: Callable[..., int]
 ) -> None:
