@@ -10,7 +10,6 @@ from pathlib import Path
 import av
 import pi_heif
 
-from inference.engines.multitalk import MultiTalkEngine
 from inference.engines.select import configured_engine
 from inference.errors import PortraitError
 from inference.settings import Settings
@@ -54,11 +53,8 @@ def _data_folder(folder: Path) -> Check:
 
 def _engine(family: EngineFamily, settings: Settings) -> Check:
     needed = family is EngineFamily.DRAFT
-    found = "ready"
     try:
-        engine = configured_engine(family.value, settings)
-        if isinstance(engine, MultiTalkEngine):
-            found = f"ready: {engine.placement()}"
+        details = configured_engine(family.value, settings).details()
     except PortraitError as error:
         return Check(f"{family} engine", False, error.message, needed)
-    return Check(f"{family} engine", True, found, needed)
+    return Check(f"{family} engine", True, f"ready: {details}" if details else "ready", needed)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import ceil, floor, prod
 
 from inference.errors import Fault, FaultCode
-from weights.names import is_quantised
+from weights.names import is_quantised, use_of
 from weights.sets import BF16, FP8, ORIGINAL
 
 # Beside the transformer, in the numbers they run in.
@@ -24,7 +24,7 @@ _ALLOWANCE_BYTES = 1_500_000_000  # CUDA's own, libraries' scratch, gaps between
 _PINNED = 1.5  # host memory that pinned tensors take for each byte, at most about
 _HOST_SPARE_BYTES = 3_000_000_000
 _NO_BFLOAT16_BELOW = (8, 0)  # compute capability; nor is there flash-attn (T4: 7.5)
-_ONCE = ("cross_attn.k", "cross_attn.v", "cross_attn.norm_k", "audio_cross_attn.kv_linear")
+_FIRST = "blocks.0."  # all blocks are alike
 _DIM, _BLOCKS, _TEXT_TOKENS, _IMAGE_TOKENS, _VOICE_TOKENS = 5120, 40, 512, 257, 32
 
 
@@ -68,17 +68,17 @@ class Placement:
 
 def sizes_of(shapes: Mapping[str, tuple[int, ...]], kind: str) -> Sizes:
     """What the parameters of these `shapes` take in a lean set of that kind, in bytes."""
-    block = once = rest = 0
+    block = step = rest = 0
     for name, shape in shapes.items():
         quantised = kind == FP8 and is_quantised(name, len(shape))
         size = prod(shape) + 4 * shape[0] if quantised else 2 * prod(shape)
         if not name.startswith("blocks."):
             rest += size
-        elif name.startswith("blocks.0."):
+        elif name.startswith(_FIRST):
             block += size
-            if any(part in name for part in _ONCE):
-                once += size
-    return Sizes(block, block - once, rest)
+            if use_of(name.removeprefix(_FIRST)) == "step":
+                step += size
+    return Sizes(block, step, rest)
 
 
 def window_bytes(pixels: int, frames: int) -> int:
@@ -145,21 +145,22 @@ def _hosted(travelling: int, size: Sizes) -> int:
 def _too_small(card: Card, host_free_bytes: int, on_card: int, on_host: int) -> Fault:
     if on_card:
         message = (
-            f"MultiTalk needs {_up(card.free_bytes + on_card)} GB of GPU memory, and {card.name} "
-            f"has {_down(card.free_bytes)} GB free. End what else uses it, or take a larger GPU."
+            f"MultiTalk needs {gb_up(card.free_bytes + on_card)} GB of GPU memory, and {card.name} "
+            f"has {gb_down(card.free_bytes)} GB free. End what else uses it, or take a larger GPU."
         )
     else:
         message = (
-            f"With {card.name} MultiTalk needs {_up(host_free_bytes + on_host)} GB of the host's "
-            f"memory, and {_down(host_free_bytes)} GB are free. Take a larger machine or GPU."
+            f"With {card.name} MultiTalk needs {gb_up(host_free_bytes + on_host)} GB of the host's "
+            f"memory, and {gb_down(host_free_bytes)} GB are free. Take a larger machine or GPU."
         )
     return Fault(FaultCode.OUT_OF_MEMORY, message)
 
 
-def _up(size: int) -> float:
+def gb_up(size: int) -> float:
     """Gigabytes, with one decimal that is never too low."""
     return ceil(size / 1e8) / 10
 
 
-def _down(size: int) -> float:
+def gb_down(size: int) -> float:
+    """Gigabytes, with one decimal that is never too high."""
     return floor(size / 1e8) / 10

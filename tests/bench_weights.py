@@ -17,16 +17,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from inference.models.linear import Linear
 from inference.models.registry import MODELS, ModelSpec
+from inference.multitalk.networks import Choices, read_networks
 from tests.small import CPU
-from weights.loading import load_part
 from weights.manifest import MULTITALK_14B, Manifest
 from weights.names import own_name
 from weights.prepare import prepare
-from weights.sets import DTYPES, LEAN, NETWORKS, ORIGINAL, Mark, write_mark
-from weights.shards import Entry, ShardWriter
-from weights.tensors import FLOAT8, sources
+from weights.sets import DTYPES, LEAN, ORIGINAL, Mark, write_mark
+from weights.shards import Entry, shard_writer
 
 _TINY, _BIG = MODELS["multitalk-tiny"], MODELS["multitalk-14b"]
 SPEC = replace(
@@ -49,7 +47,7 @@ def write_original(weights: Path) -> Manifest:
     for part, network in networks.items():
         wanted = {n: t for n, t in network.state_dict().items() if own_name(part, n)}
         entries = [Entry(name, tuple(t.shape), torch.float32) for name, t in wanted.items()]
-        with ShardWriter(folder / part / "model.safetensors", entries, {}) as writer:
+        with shard_writer(folder / part / "model.safetensors", entries, {}) as writer:
             for name, tensor in wanted.items():
                 for piece in _numbers(tensor.numel()):
                     writer.write(name, piece)
@@ -72,16 +70,9 @@ def _built(spec: ModelSpec) -> dict[str, nn.Module]:
 
 def loaded(folder: Path) -> int:
     """Load a lean set as for a GPU, into host memory; returns its bytes there."""
-    networks, size = _built(SPEC), 0
-    for part in NETWORKS:
-        found, network = sources(folder / part), networks[part]
-        for name, source in found.items():
-            layer = network.get_submodule(name.rpartition(".")[0])
-            if source.dtype == FLOAT8 and isinstance(layer, Linear):
-                layer.keep_in_8_bits()
-        load_part(network, found, lambda _: CPU, getattr(torch, DTYPES[part]))
-        size += sum(parameter.nbytes for parameter in network.parameters())
-    return size
+    dtypes = {part: getattr(torch, dtype) for part, dtype in DTYPES.items()}
+    networks = read_networks(SPEC, folder, CPU, dtypes, Choices())
+    return sum(p.nbytes for part in vars(networks).values() for p in part.parameters())
 
 
 def read_plainly(folder: Path) -> None:

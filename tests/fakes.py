@@ -73,6 +73,9 @@ class ScriptedEngine:
     def availability(self) -> Availability:
         return Availability(True)
 
+    def details(self) -> str:
+        return ""
+
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
         kept = window = 0
         for number, event in enumerate(script(task.plan) if self.events is None else self.events):

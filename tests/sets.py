@@ -10,11 +10,10 @@ from torch import Tensor
 from tests.small_weights import write_hub
 from weights.assemble import assemble
 from weights.checks import sha256_of
-from weights.download import place_of
 from weights.lock import Entry, Lock
 from weights.manifest import HubFile, Manifest
 from weights.prepare import prepare
-from weights.sets import lock_file, store
+from weights.sets import lock_file, place_of, store
 from weights.verify import verify
 
 Stamps = dict[str, tuple[int, int]]

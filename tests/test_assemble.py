@@ -9,10 +9,9 @@ import pytest
 
 from tests.sets import Weights, downloaded, files, laid_out, stamps
 from weights.assemble import linked, require_original
-from weights.download import place_of
 from weights.errors import WeightsError
 from weights.manifest import INDEX
-from weights.sets import ORIGINAL, lock_file, missing
+from weights.sets import ORIGINAL, lock_file, missing, place_of
 
 MARK = "complete.json"
 SHARD = "transformer/diffusion_pytorch_model-00003-of-00007.safetensors"

@@ -20,12 +20,11 @@ from tests import small_weights
 from tests.small import CPU, FRAMES, MODEL, fresh, random, scene
 from weights.assemble import assemble
 from weights.checks import sha256_of
-from weights.download import place_of
 from weights.fp8 import dequantised, quantised
 from weights.lock import Entry, Lock
 from weights.names import is_quantised
 from weights.prepare import prepare
-from weights.sets import BF16, DTYPES, FP8, LEAN, ORIGINAL, lock_file, store
+from weights.sets import BF16, DTYPES, FP8, LEAN, ORIGINAL, lock_file, place_of, store
 
 NAMES = [field.name for field in fields(Networks)]
 FILE = "model-00001.safetensors"  # of each part of a lean set

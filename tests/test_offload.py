@@ -15,14 +15,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from inference.models.linear import Linear
 from inference.models.registry import MODELS
-from inference.models.transformer import Transformer
+from inference.models.transformer import Conditioning, Transformer
 from inference.multitalk.lora import switch_on
 from inference.multitalk.offload import Supply, travelling
 from inference.multitalk.pipeline import Pipeline, Recipe
 from presets.schema import Sampling
-from tests.small import CPU, FRAMES, MODEL, fresh, live_tensors, loaded, scene
+from tests.small import CPU, FRAMES, MODEL, fresh, live_tensors, loaded, random, scene
 from tests.small_weights import lora
 from weights.fp8 import quantised
+from weights.names import use_of
 
 BLOCKS = 5
 RESIDENT = [0, 1, BLOCKS - 1]
@@ -208,3 +209,23 @@ def test_all_but_the_resident_blocks_travel_evenly_spread(blocks: int, resident:
     assert all(0 <= index < blocks for index in away)
     gaps = {b - a for a, b in zip(away, away[1:], strict=False)}
     assert not gaps or max(gaps) - min(gaps) <= 1
+
+
+def test_steps_do_without_what_is_used_once_a_window() -> None:
+    """Numbers that would spoil everything they touch take its place once it has been used."""
+    model = transformer()
+    p = model.params
+    given = Conditioning(
+        model.text(random(1, 9, p.text_dim)),
+        model.image(random(2, 1, 17, p.clip_dim)),
+        model.voices(random(3, 1, FRAMES, p.audio_layers, p.audio_channels), 0, FRAMES),
+        model.turn(6, 4, 8),
+    )
+    latents, known = random(4, p.out_dim, 6, 4, 8), random(5, p.in_dim - p.out_dim, 6, 4, 8)
+    wanted = model(latents, known, model.time(500.0), given)
+    for name, parameter in model.blocks.named_parameters():
+        if use_of(name.partition(".")[2]) != "step":
+            parameter.fill_(torch.nan)
+    assert model(latents, known, model.time(500.0), given).equal(wanted)
+    spoilt = model.text(random(1, 9, p.text_dim)) + model.image(random(2, 1, 17, p.clip_dim))
+    assert not any(keys.isfinite().any() for keys, _ in spoilt)

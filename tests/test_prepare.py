@@ -21,7 +21,7 @@ from tests.small import CPU, FRAMES, HEIGHT, MODEL, WIDTH, random, scene
 from weights import loading, prepare
 from weights.errors import WeightsError
 from weights.sets import BF16, FP8, LEAN, NETWORKS, ORIGINAL, missing, read_mark
-from weights.shards import Entry, ShardWriter
+from weights.shards import Entry, shard_writer
 from weights.tensors import MisfitError
 
 LORA = "loras/fusionx.safetensors"
@@ -100,7 +100,7 @@ def test_a_run_that_was_killed_goes_on_and_gives_the_same_bytes(
     command = [sys.executable, "-c", BROKEN_OFF, str(weights.folder), kind]
     killed = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-    first, second = "transformer/model-00001.safetensors", "video/model-00001.part"
+    first, second = "transformer/model-00001.safetensors", "video/model-00001.safetensors.part"
     finished = stamps(weights.set(kind))
     assert set(finished) == {first, second} and missing(weights.set(kind)) == MARK
     assert weights.prepare(kind)
@@ -218,7 +218,7 @@ def test_an_original_in_8_bits_is_refused(weights: Weights) -> None:
     name = next(name for name, tensor in tensors.items() if tensor.dim() > 1)
     tensors[name] = tensors[name].to(torch.float8_e4m3fn)
     entries = [Entry(key, tuple(tensor.shape), tensor.dtype) for key, tensor in tensors.items()]
-    with ShardWriter(weights.download(VIDEO), entries, {}) as writer:
+    with shard_writer(weights.download(VIDEO), entries, {}) as writer:
         for key, tensor in tensors.items():
             writer.write(key, tensor)
     weights.record(VIDEO)

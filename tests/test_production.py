@@ -229,6 +229,25 @@ def test_a_model_that_breaks_is_told_at_its_first_step(
     assert not any(isinstance(event, Frame | Step | Window) for event in events)
 
 
+def test_a_gpu_without_room_is_told_and_what_is_finished_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = small_task(tmp_path, TWO_WINDOWS_S)
+    decode, calls = Pipeline.decode, []
+
+    def full(*given: Any) -> Tensor:
+        calls.append(given)
+        if len(calls) == 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return decode(*given)
+
+    monkeypatch.setattr(Pipeline, "decode", full)
+    *_, last = make(task)
+    assert isinstance(last, Failed) and last.code == "out_of_memory"
+    assert last.message.startswith("The GPU ran out of memory.")
+    assert (task.folder / "windows" / "000.mp4").exists()
+
+
 def test_shapes_are_logged_where_stages_meet(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from tests.small import random
-from weights.shards import NUMBERS, Entry, ShardWriter
+from weights.shards import NUMBERS, Entry, shard_writer
 from weights.tensors import headers, metadata
 
 
@@ -37,7 +37,7 @@ def check_equal(file: Path, tensors: dict[str, Tensor]) -> None:
 
 def test_safetensors_reads_what_was_written_whatever_its_numbers_and_shape(tmp_path: Path) -> None:
     tensors, file = mixed(), tmp_path / "new" / "model.safetensors"
-    with ShardWriter(file, entries(tensors), {"source": "abc"}) as writer:
+    with shard_writer(file, entries(tensors), {"source": "abc"}) as writer:
         for name, tensor in tensors.items():
             writer.write(name, tensor)
     check_equal(file, tensors)
@@ -49,7 +49,7 @@ def test_safetensors_reads_what_was_written_whatever_its_numbers_and_shape(tmp_p
 
 def test_every_tensor_begins_where_its_numbers_are_aligned(tmp_path: Path) -> None:
     tensors, file = mixed(), tmp_path / "model.safetensors"
-    with ShardWriter(file, entries(tensors), {"padded": "by one, two or three"}) as writer:
+    with shard_writer(file, entries(tensors), {"padded": "by one, two or three"}) as writer:
         for name, tensor in tensors.items():
             writer.write(name, tensor)
     for source in headers(file):
@@ -61,7 +61,7 @@ def test_every_tensor_begins_where_its_numbers_are_aligned(tmp_path: Path) -> No
 def test_pieces_of_several_tensors_may_take_turns(tmp_path: Path) -> None:
     tensors = {"a": random(1, 7, 3), "b": random(2, 5, 2).half(), "c": random(3, 4).bfloat16()}
     file = tmp_path / "model.safetensors"
-    with ShardWriter(file, entries(tensors), {}) as writer:
+    with shard_writer(file, entries(tensors), {}) as writer:
         for row in range(7):
             for name, tensor in reversed(tensors.items()):
                 writer.write(name, tensor[row : row + 1])
@@ -73,7 +73,7 @@ def test_pieces_that_do_not_lie_together_in_memory_are_written_in_their_order(
 ) -> None:
     wide, file = random(1, 6, 8), tmp_path / "model.safetensors"
     tensors = {"a": wide.T, "b": wide[:, 1:3]}
-    with ShardWriter(file, entries(tensors), {}) as writer:
+    with shard_writer(file, entries(tensors), {}) as writer:
         for name, tensor in tensors.items():
             writer.write(name, tensor)
     check_equal(file, tensors)
@@ -89,7 +89,7 @@ def test_too_many_or_too_few_numbers_leave_no_file(
         file.write_bytes(before)
     wrong = "more" if count > 12 else "fewer"
     with pytest.raises(ValueError, match=f"b has {wrong} numbers than its shape"):
-        with ShardWriter(file, entries({"a": torch.ones(2), "b": random(1, 3, 4)}), {}) as writer:
+        with shard_writer(file, entries({"a": torch.ones(2), "b": random(1, 3, 4)}), {}) as writer:
             writer.write("a", torch.ones(2))
             writer.write("b", torch.zeros(count))
     check_only(file, before)
@@ -101,7 +101,7 @@ def test_an_error_on_the_way_leaves_no_file(tmp_path: Path, before: bytes | None
     if before is not None:
         file.write_bytes(before)
     with pytest.raises(KeyboardInterrupt):
-        with ShardWriter(file, entries({"a": torch.ones(2)}), {}) as writer:
+        with shard_writer(file, entries({"a": torch.ones(2)}), {}) as writer:
             writer.write("a", torch.ones(2))
             raise KeyboardInterrupt
     check_only(file, before)
@@ -116,6 +116,6 @@ def check_only(file: Path, content: bytes | None) -> None:
 def test_a_new_file_takes_the_place_of_an_old_one(tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
     file.write_bytes(b"old")
-    with ShardWriter(file, entries({"a": torch.ones(2)}), {}) as writer:
+    with shard_writer(file, entries({"a": torch.ones(2)}), {}) as writer:
         writer.write("a", torch.ones(2))
     check_equal(file, {"a": torch.ones(2)})

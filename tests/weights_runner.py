@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,9 @@ from typing import Any
 from inference.settings import ROOT
 from tests.hub import Hub
 from weights import __main__ as command_line
-from weights.download import place_of, state
 from weights.lock import Lock
 from weights.manifest import MULTITALK_14B, HubFile, Manifest
-from weights.sets import lock_file
+from weights.sets import lock_file, place_of
 
 PATIENCE_S = 30
 FILES = MULTITALK_14B.files
@@ -92,14 +91,20 @@ class Machine:
 
     def start(self, *arguments: str, **settings: str) -> subprocess.Popen[str]:
         """The command at work; `settings` are further variables of its environment."""
+        return self.start_on(subprocess.PIPE, arguments, settings)
+
+    def start_on(
+        self, stderr: int, arguments: Sequence[str], settings: Mapping[str, str]
+    ) -> subprocess.Popen[str]:
+        """The same, with that for its standard error."""
         environment = {"PATH": os.environ["PATH"], "HOME": str(self._home)}
         environment |= {"HF_HOME": str(self._home), "PORTRAIT_WEIGHTS": str(self.weights)}
         return subprocess.Popen(
             [sys.executable, "-m", "tests.weights_runner", str(self.hub.folder), *arguments],
             cwd=ROOT,
-            env=environment | self.hub.environment | settings,
+            env=environment | self.hub.environment | dict(settings),
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
         )
 
@@ -134,7 +139,7 @@ class Machine:
     def checked(self) -> list[str]:
         """Which files are there as they were checked."""
         lock = Lock(lock_file(self.weights))
-        return keys(f for f in FILES if state(self.weights, lock, f) == "checked")
+        return keys(f for f in FILES if lock.state(f, place_of(self.weights, f)) == "checked")
 
     def lose(self, *files: HubFile) -> None:
         """Delete them on this machine."""

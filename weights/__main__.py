@@ -16,12 +16,12 @@ from inference.settings import load_settings
 from presets.quality import PRESETS
 from presets.schema import EngineFamily
 from weights.assemble import assemble
-from weights.download import download, state
+from weights.download import download
 from weights.errors import WeightsError
 from weights.lock import Lock
 from weights.manifest import MULTITALK_14B, HubFile, Manifest
 from weights.refusals import told
-from weights.sets import LEAN, ORIGINAL, lock_file, missing, unmark
+from weights.sets import LEAN, ORIGINAL, lock_file, missing, place_of, unmark
 from weights.verify import set_aside, verify
 
 app = typer.Typer(help="MultiTalk's weights.", no_args_is_help=True, add_completion=False)
@@ -40,7 +40,9 @@ def _status() -> None:
         entry = lock.get(file)
         size = entry.size_bytes if entry else file.size_bytes
         gigabytes = f"{size / 1e9:.2f}" if size is not None else "?"
-        table.add_row(file.key, gigabytes, file.repo.licence, state(weights, lock, file))
+        table.add_row(
+            file.key, gigabytes, file.repo.licence, lock.state(file, place_of(weights, file))
+        )
     _out().print(table)
     for kind in (ORIGINAL, *LEAN):
         folder = weights / manifest.model / kind
@@ -109,7 +111,7 @@ def _one_of(choices: Sequence[str], chosen: str | None, option: str) -> str | No
 def _broken(weights: Path, manifest: Manifest, files: tuple[HubFile, ...]) -> bool:
     """Whether a file that the networks are made of is not as it was checked."""
     lock = Lock(lock_file(weights))
-    return any(f.lora is None and state(weights, lock, f) != "checked" for f in files)
+    return any(f.lora is None and lock.state(f, place_of(weights, f)) != "checked" for f in files)
 
 
 def _out() -> Console:

@@ -10,12 +10,21 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from weights.download import place_of, state
 from weights.errors import WeightsError
 from weights.lock import Lock
 from weights.manifest import HubFile, Manifest
 from weights.refusals import told
-from weights.sets import ORIGINAL, Mark, lock_file, missing, read_mark, unmark, write_mark
+from weights.sets import (
+    ORIGINAL,
+    Mark,
+    lock_file,
+    missing,
+    place_of,
+    read_mark,
+    unmark,
+    write_mark,
+)
+from weights.whole import whole
 
 
 def assemble(weights: Path, manifest: Manifest) -> bool:
@@ -26,7 +35,7 @@ def assemble(weights: Path, manifest: Manifest) -> bool:
     lock = Lock(lock_file(weights))
     files = [f for f in manifest.files if f.lora is None or place_of(weights, f).is_file()]
     for file in files:
-        found = state(weights, lock, file)
+        found = lock.state(file, place_of(weights, file))
         if found != "checked":
             raise WeightsError(f"{file.key} is {found}. Run python -m weights download.")
     folder = weights / manifest.model / ORIGINAL
@@ -58,18 +67,14 @@ def require_original(weights: Path, manifest: Manifest) -> tuple[Path, Mark]:
 
 def linked(source: Path, target: Path, ways: Sequence[Callable[[Path, Path], object]]) -> None:
     """Put `source` at `target`, whole or not at all, in the first of the `ways` that works."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.part")
     for way in ways:
-        part.unlink(missing_ok=True)
         try:
-            way(source.resolve(), part)  # of a link to a link too, what it leads to
+            with whole(target) as part:
+                way(source.resolve(), part)  # of a link to a link too, what it leads to
+            return
         except OSError:
             if way is ways[-1]:
                 raise
-            continue
-        os.replace(part, target)
-        return
 
 
 def _place(source: Path, target: Path) -> None:

@@ -25,7 +25,7 @@ from weights.lock import Entry, Lock
 from weights.manifest import HubFile
 from weights.progress import Bars
 from weights.refusals import told
-from weights.sets import lock_file, store
+from weights.sets import lock_file, place_of, store
 
 # What the client warns of is tried again, or told in our own sentence.
 logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
@@ -44,24 +44,6 @@ class _Wanted:
     commit: str
     size_bytes: int
     etag: str
-
-
-def place_of(weights: Path, file: HubFile) -> Path:
-    """Where a downloaded file lies."""
-    return store(weights) / file.repo.name / file.name
-
-
-def state(weights: Path, lock: Lock, file: HubFile) -> str:
-    """What is there of a file, in a word or two: missing, unchecked, changed or checked."""
-    path, entry = place_of(weights, file), lock.get(file)
-    if not path.is_file():
-        return "missing"
-    if entry is None:
-        return "unchecked"
-    found = path.stat()
-    if (found.st_size, found.st_mtime_ns) != (entry.size_bytes, entry.mtime_ns):
-        return "changed"
-    return "checked"
 
 
 def download(weights: Path, files: Sequence[HubFile], say: Say) -> int:
@@ -126,10 +108,10 @@ def _alone(weights: Path) -> Iterator[None]:
 
 def _there(weights: Path, lock: Lock, file: HubFile) -> bool:
     """Whether the file is there and as it was when it was checked; checks it if that is due."""
-    found = state(weights, lock, file)
+    path, entry = place_of(weights, file), lock.get(file)
+    found = lock.state(file, path)
     if found in ("checked", "missing"):
         return found == "checked"
-    path, entry = place_of(weights, file), lock.get(file)
     sha256 = entry.sha256 if entry else file.sha256
     if sha256 is None or sha256_of(path) != sha256:
         return False
@@ -161,7 +143,7 @@ def _asked(file: HubFile, lock: Lock) -> _Wanted:
 def _taken(weights: Path, lock: Lock, wanted: _Wanted) -> bool:
     """Whether a file that nothing is recorded of is what the hub has; then it is recorded."""
     path, file = place_of(weights, wanted.file), wanted.file
-    if state(weights, lock, file) != "unchecked" or path.stat().st_size != wanted.size_bytes:
+    if lock.state(file, path) != "unchecked" or path.stat().st_size != wanted.size_bytes:
         return False
     sha256 = sha256_of(path)
     if file.sha256 not in (None, sha256) or not matches_etag(path, sha256, wanted.etag):

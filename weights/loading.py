@@ -85,12 +85,7 @@ def load_part(
     `network` may be built without memory (on the meta device). Raises MisfitError, before anything
     is read, unless names and shapes are exactly the network's.
     """
-    wanted = _places(network)
-    shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
-    require_fit(
-        {name: shapes[name] for name in wanted.values()},
-        {name: source.shape for name, source in found.items()},
-    )
+    _require_own(network, {name: source.shape for name, source in found.items()})
     tensors, buffer = {}, new_buffer()
     for name, source in found.items():
         numbers = torch.float32 if name.endswith(SCALE) else dtype
@@ -105,12 +100,7 @@ def load_strict(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     MisfitError, before anything is changed, unless names and shapes are exactly the network's;
     a name that two places of the network share is wanted once.
     """
-    shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
-    places = _places(network)
-    require_fit(
-        {name: shapes[name] for name in places.values()},
-        {name: tensor.shape for name, tensor in tensors.items()},
-    )
+    places = _require_own(network, {name: tensor.shape for name, tensor in tensors.items()})
     parameters = {name for name, _ in network.named_parameters()}
     # one object for each tensor, so that places that share it go on doing so
     stored = {
@@ -120,8 +110,11 @@ def load_strict(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     network.load_state_dict({name: stored[place] for name, place in places.items()}, assign=True)
 
 
-def _places(network: nn.Module) -> dict[str, str]:
-    """For each name in the network's state, the first one that shares its tensor."""
+def _require_own(network: nn.Module, found: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+    """For each name in the network's state, the first one that shares its tensor; raises
+    MisfitError unless the shapes `found` are theirs."""
     state = network.state_dict(keep_vars=True)
     first_of = {id(tensor): name for name, tensor in reversed(state.items())}
-    return {name: first_of[id(tensor)] for name, tensor in state.items()}
+    places = {name: first_of[id(tensor)] for name, tensor in state.items()}
+    require_fit({name: state[name].shape for name in places.values()}, found)
+    return places

@@ -5,13 +5,13 @@ and SHA-256, and the time stamp that tells that it was not touched since it was 
 """
 
 import json
-import os
 import threading
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from weights.errors import WeightsError
 from weights.manifest import HubFile
+from weights.whole import write_json
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,18 @@ class Lock:
         entry = self._entries.get(file.key)
         return entry if entry and entry.revision == file.repo.revision else None
 
+    def state(self, file: HubFile, path: Path) -> str:
+        """What is there of a file at `path`: missing, unchecked, changed or checked."""
+        entry = self.get(file)
+        if not path.is_file():
+            return "missing"
+        if entry is None:
+            return "unchecked"
+        found = path.stat()
+        if (found.st_size, found.st_mtime_ns) != (entry.size_bytes, entry.mtime_ns):
+            return "changed"
+        return "checked"
+
     def commit(self, file: HubFile) -> str:
         """The revision to fetch: the commit that other files of the repository came from, so that
         a name that moves on does not mix two of them."""
@@ -62,8 +74,5 @@ class Lock:
         """Write it down, at once and whole."""
         with self._writing:
             self._entries[file.key] = entry
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            part = self._path.with_suffix(".part")
             ordered = {key: asdict(self._entries[key]) for key in sorted(self._entries)}
-            part.write_text(json.dumps(ordered, indent=1) + "\n")
-            os.replace(part, self._path)
+            write_json(self._path, ordered)

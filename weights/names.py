@@ -4,6 +4,7 @@ Wan's transformer comes with its own names or with Diffusers'; encoders as Trans
 """
 
 import re
+from typing import Literal
 
 # Diffusers' names of Wan's transformer, as regular expressions, and Wan's own.
 _BLOCK = r"^(blocks\.\d+)\."
@@ -45,6 +46,14 @@ _UNUSED = re.compile(
 _NORMALISED = {".weight_g": ".original0", ".weight_v": ".original1"}
 # What an 8-bit set keeps in 8 bits: the matrices of the transformer's blocks, 97 % of it.
 _MATRIX = re.compile(r"blocks\.\d+\..+\.weight")
+# What of a block is used: its projections of the prompt, the picture or the voices, each once a
+# window; and all the rest, in every step.
+Use = Literal["text", "image", "voice", "step"]
+_ONCE: dict[Use, tuple[str, ...]] = {
+    "text": ("cross_attn.k.", "cross_attn.v.", "cross_attn.norm_k."),
+    "image": ("cross_attn.k_img.", "cross_attn.v_img.", "cross_attn.norm_k_img."),
+    "voice": ("audio_cross_attn.kv_linear.",),
+}
 
 
 def own_name(part: str, name: str) -> str | None:
@@ -72,3 +81,8 @@ def own_name(part: str, name: str) -> str | None:
 def is_quantised(name: str, dimensions: int) -> bool:
     """Whether an 8-bit set keeps the transformer's tensor `name` in 8 bits."""
     return dimensions == 2 and _MATRIX.fullmatch(name) is not None
+
+
+def use_of(parameter: str) -> Use:
+    """What the parameter of this name in a block is used for."""
+    return next((use for use, starts in _ONCE.items() if parameter.startswith(starts)), "step")

@@ -33,7 +33,7 @@ from weights.sets import (
     without_original,
     write_mark,
 )
-from weights.shards import Entry, ShardWriter
+from weights.shards import Entry, shard_writer
 from weights.tensors import FLOAT8, SCALE, Source, metadata, sources
 
 _SHARD_BYTES = 2 << 30
@@ -123,7 +123,7 @@ def _write(shard: _Shard, fingerprint: str, kind: str) -> None:
     entries = {name: _entries(part, name, src, kind) for name, src in shard.tensors.items()}
     flat = [entry for each in entries.values() for entry in each]
     buffer = new_buffer()
-    with ShardWriter(shard.path, flat, {"source": fingerprint}) as writer:
+    with shard_writer(shard.path, flat, {"source": fingerprint}) as writer:
         for name, source in shard.tensors.items():
             first, *scale = entries[name]
             for piece in pieces(source, buffer):

@@ -8,10 +8,12 @@ model, and `complete.json`, written last.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from weights.manifest import HubFile
+from weights.whole import write_json
 
 NETWORKS = ("transformer", "video", "image", "text", "audio")
 OTHERS = ("tokenizer", "loras")
@@ -43,14 +45,17 @@ def store(weights: Path) -> Path:
     return weights / "hub"
 
 
+def place_of(weights: Path, file: HubFile) -> Path:
+    """Where a downloaded file lies."""
+    return store(weights) / file.repo.name / file.name
+
+
 def lock_file(weights: Path) -> Path:
     return weights / "lock.json"
 
 
 def write_mark(folder: Path, mark: Mark) -> None:
-    part = folder / f"{_MARK}.part"
-    part.write_text(json.dumps(asdict(mark), indent=1) + "\n")
-    os.replace(part, folder / _MARK)
+    write_json(folder / _MARK, asdict(mark))
 
 
 def unmark(folder: Path) -> None:

@@ -6,14 +6,16 @@ JSON; the tensors' bytes one after the other.
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import BinaryIO
 
 import torch
 from torch import Tensor
+
+from weights.whole import whole
 
 NUMBERS = {
     "F32": torch.float32,
@@ -38,11 +40,25 @@ class Entry:
         return torch.Size(self.shape).numel() * self.dtype.itemsize
 
 
-class ShardWriter:
-    """A context manager; the file has its name once it is whole, and not at all after an error."""
+@contextmanager
+def shard_writer(
+    path: Path, entries: Sequence[Entry], metadata: Mapping[str, str]
+) -> Iterator["ShardWriter"]:
+    """Writes the file `path`, which is there whole once the block ends, and not at all after an
+    error. Raises ValueError when a tensor did not get all its numbers."""
+    with whole(path) as part, part.open("wb") as file:
+        writer = ShardWriter(file, entries, metadata)
+        yield writer
+        writer.finish()
 
-    def __init__(self, path: Path, entries: Sequence[Entry], metadata: Mapping[str, str]) -> None:
-        self._path, self._part = path, path.with_suffix(".part")
+
+class ShardWriter:
+    """Writes the tensors `entries` to a file, each in as many pieces as one likes."""
+
+    def __init__(
+        self, file: BinaryIO, entries: Sequence[Entry], metadata: Mapping[str, str]
+    ) -> None:
+        self._file = file
         self._left: dict[str, tuple[int, int]] = {}  # position and bytes still to come
         header: dict[str, object] = {"__metadata__": dict(metadata)}
         # the widest numbers first: so all are aligned to their size
@@ -59,12 +75,10 @@ class ShardWriter:
         text = json.dumps(header, separators=(",", ":")).encode()
         text += b" " * (-len(text) % _ALIGNED)
         self._start = _ALIGNED + len(text)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._part.open("wb")
-        self._file.write(len(text).to_bytes(8, "little") + text)
+        file.write(len(text).to_bytes(8, "little") + text)
 
     def write(self, name: str, piece: Tensor) -> None:
-        """The next numbers of a tensor."""
+        """The next numbers of a tensor. Raises ValueError when it has no more."""
         data = piece.contiguous().flatten().view(torch.uint8).numpy()
         position, left = self._left[name]
         if len(data) > left:
@@ -73,24 +87,10 @@ class ShardWriter:
         self._file.write(data.data)
         self._left[name] = (position + len(data), left - len(data))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            short = [name for name, (_, left) in self._left.items() if left]
-            if kind is None and short:
-                raise ValueError(f"{short[0]} has fewer numbers than its shape")
-            if kind is None:
-                self._file.flush()
-                os.fsync(self._file.fileno())
-                self._file.close()
-                os.replace(self._part, self._path)
-        finally:
-            self._file.close()
-            self._part.unlink(missing_ok=True)
+    def finish(self) -> None:
+        """All is written, and on the disk."""
+        short = [name for name, (_, left) in self._left.items() if left]
+        if short:
+            raise ValueError(f"{short[0]} has fewer numbers than its shape")
+        self._file.flush()
+        os.fsync(self._file.fileno())

@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from weights.checks import sha256_of
-from weights.download import place_of
 from weights.listing import require_listed
 from weights.lock import Lock
 from weights.manifest import Manifest
@@ -15,6 +14,7 @@ from weights.sets import (
     ORIGINAL,
     Mark,
     lock_file,
+    place_of,
     read_mark,
     unmark,
     without_original,

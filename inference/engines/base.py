@@ -44,6 +44,10 @@ class Engine(Protocol):
 
     def availability(self) -> Availability: ...
 
+    def details(self) -> str:
+        """How it works on this machine, in a sentence for whoever looks after that; "" when there
+        is nothing to say. To be asked of a ready engine; may be slow. Raises Fault."""
+
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]: ...
 
 

@@ -32,5 +32,8 @@ class DraftEngine:
                 return Availability(False, f"{file.path.name} is damaged. Install the app again.")
         return Availability(True)
 
+    def details(self) -> str:
+        return ""
+
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
         return guarded(pipeline.draw(task, cancelled))

@@ -62,13 +62,10 @@ class MultiTalkEngine:
             self._production = module.Production(self._model.name, self._device, self._weights)
         yield from self._production.make(task, cancelled)
 
-    def placement(self) -> str:
-        """How the model goes on this machine's GPU, in a sentence; to be asked of a ready engine.
-
-        Raises Fault when it does not fit. Loads torch.
-        """
+    def details(self) -> str:
+        """How the model goes on the GPU. Raises Fault when it does not fit. Loads torch."""
         if self._weights is None:
-            return "random weights"
+            return "random weights, which draw noise"
         card = importlib.import_module("inference.multitalk.card")
         return str(card.placement(card.device_of(self._device), self._weights).sentence)
 

@@ -10,7 +10,7 @@ computed in float32; the residual stream and all other products in bfloat16.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 from einops import rearrange
@@ -28,6 +28,7 @@ from inference.models.audio_adapter import AudioProjection
 from inference.models.linear import Linear
 from inference.models.rope import rotate, video_rotation
 from inference.models.speakers import positions_of
+from weights.names import Use
 
 _TIME_PERIOD = 10_000.0
 
@@ -81,21 +82,6 @@ class Conditioning:
     audio: Sequence[KeysValues]  # the batch axis is latent frames
     turn: Tensor
     masks: Tensor | None = None
-
-
-# What of a block is used: its projections of the prompt, the picture or the voices, each once a
-# window; and all the rest, in every step.
-Use = Literal["text", "image", "voice", "step"]
-_ONCE: dict[Use, tuple[str, ...]] = {
-    "text": ("cross_attn.k.", "cross_attn.v.", "cross_attn.norm_k."),
-    "image": ("cross_attn.k_img.", "cross_attn.v_img.", "cross_attn.norm_k_img."),
-    "voice": ("audio_cross_attn.kv_linear.",),
-}
-
-
-def use_of(parameter: str) -> Use:
-    """What a block's parameter of this name is used for."""
-    return next((use for use, starts in _ONCE.items() if parameter.startswith(starts)), "step")
 
 
 class Block(nn.Module):

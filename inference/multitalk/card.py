@@ -6,7 +6,7 @@ import psutil
 import torch
 
 from inference.errors import Fault, FaultCode
-from inference.placement import Card, Placement, place, window_bytes
+from inference.placement import Card, Placement, gb_down, gb_up, place, window_bytes
 from inference.request import Shape
 from inference.timing import MAX_WINDOW_FRAMES
 from weights.listing import listed
@@ -51,6 +51,6 @@ def require_room(device: torch.device, pixels: int, frames: int) -> None:
     if card.free_bytes < need:
         raise Fault(
             FaultCode.OUT_OF_MEMORY,
-            f"A window needs {need / 1e9:.0f} GB on the GPU, and {card.free_bytes / 1e9:.0f} GB "
-            f"of {card.name} are free. End what else uses it, and try again.",
+            f"A window needs {gb_up(need)} GB on the GPU, and {gb_down(card.free_bytes)} GB of "
+            f"{card.name} are free. End what else uses it, and try again.",
         )

@@ -42,7 +42,8 @@ class Loaded:
     def __init__(
         self, networks: Networks, tokenizer: Tokenizer, device: torch.device, folder: Path | None
     ) -> None:
-        self.networks, self.tokenizer, self.lora = networks, tokenizer, cast(str | None, None)
+        self.networks, self.tokenizer = networks, tokenizer
+        self.lora: str | None = None  # that is on
         self._device, self._folder = device, folder
         self._switch_off: Callable[[], None] = lambda: None
 
@@ -87,23 +88,27 @@ def load(
     dtypes = _dtypes(device, choices)
     if folder is None:
         networks = _moved(initialised(spec, _SEED), device, dtypes)
-        return _placed(Loaded(networks, ByT5Tokenizer(), device, None), device, choices)
+        _let_travel(networks.transformer, device, choices)
+        return Loaded(networks, ByT5Tokenizer(), device, None)
     try:
-        networks = _read(spec, folder, device, dtypes, choices)
+        networks = read_networks(spec, folder, device, dtypes, choices)
         tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
     except (WeightsError, OSError, ValueError) as error:
         message = f"The weights in {folder} are not those of {model}. Run python -m weights verify."
         raise Fault(FaultCode.ENGINE_UNAVAILABLE, message, str(error)) from error
-    return _placed(Loaded(networks, cast(Tokenizer, tokenizer), device, folder), device, choices)
+    _let_travel(networks.transformer, device, choices)
+    return Loaded(networks, cast(Tokenizer, tokenizer), device, folder)
 
 
-def _read(
+def read_networks(
     spec: ModelSpec,
     folder: Path,
     device: torch.device,
     dtypes: Mapping[str, torch.dtype],
     choices: Choices,
 ) -> Networks:
+    """The networks of `spec` from a set of weights, each in its dtype; what is not to be on the
+    device is on the host. Raises WeightsError or OSError when files don't fit or are not there."""
     parts: dict[str, Any] = {}
     away = _away(spec.transformer.num_layers, choices)
     for name, build in spec.parts().items():
@@ -138,11 +143,9 @@ def _make_room(network: nn.Module, found: Mapping[str, Source]) -> None:
                 layer.keep_in_8_bits()
 
 
-def _placed(loaded: Loaded, device: torch.device, choices: Choices) -> Loaded:
-    transformer: Transformer = loaded.networks.transformer
+def _let_travel(transformer: Transformer, device: torch.device, choices: Choices) -> None:
     if choices.resident is not None and choices.resident < len(transformer.blocks):
         Supply(transformer, device, choices.resident)
-    return loaded
 
 
 def _moved(networks: Networks, device: torch.device, dtypes: Mapping[str, torch.dtype]) -> Networks:

@@ -12,7 +12,8 @@ from itertools import groupby
 import torch
 from torch import Tensor, nn
 
-from inference.models.transformer import Block, Transformer, Use, use_of
+from inference.models.transformer import Block, Transformer
+from weights.names import Use, use_of
 
 _ALIGNED = 256  # bytes, of where a tensor begins in a packet
 
