@@ -1,15 +1,18 @@
 """The product's settings, read from the environment here and nowhere else."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from inference.errors import InputCode, InputError
+from presets.gpus import DEFAULT_GPUS, GPUS, find_gpu
 from presets.models import DEVICE, MODELS
 from presets.schema import EngineFamily
 
 ROOT = Path(__file__).resolve().parents[1]  # the project's folder; workers start in it
+_SECRET = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what Modal lets a Secret be called
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,10 @@ class Settings:
     weights: Path = Path("weights/files")  # a folder for each model
     model: str | None = None  # of MultiTalk, and its device; None: the engine's own choice
     device: str | None = None
+    password: str | None = None  # of the page; None: whoever finds it may use it
+    gpus: tuple[str, ...] = DEFAULT_GPUS  # on Modal, in order of preference
+    secrets: tuple[str, ...] = ()  # of Modal, by name, to attach at deploy
+    on_modal: bool = False  # this process runs in a container of the deployed app
 
     def longest_s(self, family: EngineFamily) -> float:
         """The longest recording, in seconds, that an engine family takes."""
@@ -51,6 +58,10 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         weights=Path(values.get("PORTRAIT_WEIGHTS") or ROOT / "weights/files").absolute(),
         model=_model(values, "PORTRAIT_MODEL"),
         device=_device(values, "PORTRAIT_DEVICE"),
+        password=values.get("PORTRAIT_PASSWORD") or None,
+        gpus=_gpus(values, "PORTRAIT_GPU"),
+        secrets=_secrets(values, "PORTRAIT_SECRETS"),
+        on_modal=values.get("MODAL_IS_REMOTE") == "1",
     )
 
 
@@ -96,3 +107,27 @@ def _device(values: Mapping[str, str], name: str) -> str | None:
             InputCode.BAD_OPTION, f"{name} is {text!r}. Set it to cpu, cuda, or cuda:1 and so on."
         )
     return text
+
+
+def _gpus(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    wanted = _listed(values.get(name))
+    for gpu in wanted:
+        if find_gpu(gpu) is None:
+            known = ", ".join(GPUS)
+            message = f"{name} names {gpu!r}, which Modal does not have. Choose from {known}."
+            raise InputError(InputCode.BAD_OPTION, message)
+    return wanted or DEFAULT_GPUS
+
+
+def _secrets(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    wanted = _listed(values.get(name))
+    for secret in wanted:
+        if not _SECRET.fullmatch(secret):
+            message = f"{name} names {secret!r}, which can't be a Modal Secret. Check its spelling."
+            raise InputError(InputCode.BAD_OPTION, message)
+    return wanted
+
+
+def _listed(text: str | None) -> tuple[str, ...]:
+    """The names in a list with commas."""
+    return tuple(filter(None, (name.strip() for name in (text or "").split(","))))

@@ -1,0 +1,43 @@
+"""The GPUs that Modal lends, by its names: memory and price, from its price list of July 2026.
+
+T4, L4 and A10 are in the list of valid names, but their prices were not in what we could read.
+"""
+
+import re
+from dataclasses import dataclass
+
+PRICES_OF = "July 2026"
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """`memory_gb` of it as the card is sold; dollars an hour, None where we know no price."""
+
+    name: str
+    memory_gb: int
+    dollars_per_hour: float | None
+
+
+GPUS: dict[str, Gpu] = {
+    gpu.name: gpu
+    for gpu in (
+        Gpu("T4", 16, None),
+        Gpu("L4", 24, None),
+        Gpu("A10", 24, None),
+        Gpu("L40S", 48, 1.95),
+        Gpu("A100-40GB", 40, 2.10),
+        Gpu("A100-80GB", 80, 2.50),
+        Gpu("RTX-PRO-6000", 96, None),
+        Gpu("H100", 80, 3.95),
+        Gpu("H200", 141, 4.54),
+        Gpu("B200", 180, 6.25),
+    )
+}
+DEFAULT_GPUS = ("H100", "A100-80GB")  # taken in this order, as they are free
+_REQUESTED = re.compile(r"([A-Z0-9-]+)!?")  # "H100!": not to be upgraded to a better one
+
+
+def find_gpu(requested: str) -> Gpu | None:
+    """The GPU that a name asks for, as Modal writes it; None when there is none of that name."""
+    match = _REQUESTED.fullmatch(requested)
+    return GPUS.get(match[1]) if match else None
