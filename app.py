@@ -1,209 +1,215 @@
-"""The command line, and the place where settings, engines and the page are put together.
+"""The app on Modal, and the command line: where settings, engines and the page are put together.
 
-Exit status: 0 done, 2 the person's input, 1 ours, 130 interrupted.
+    modal deploy app.py                    the page with its GPU class, at a URL
+    modal run app.py --action ACTION       the operator's work, see `ui.operator`
+    python app.py ...                      the same page and engines on this machine
+
+What is decided here is what runs on which machine, with which limits; how it works is elsewhere.
 """
 
 import importlib
-import logging
-import signal
 import sys
-from contextlib import suppress
+
+if __name__ == "__main__":  # the command line needs nothing of what follows, and starts faster
+    sys.exit(importlib.import_module("ui.commands").main(sys.argv[1:]))
+
+import time
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated, Any
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
 
-import typer
+import modal
 
-from inference import output
-from inference.engines.base import EngineOptions
+from inference.cloud import names
+from inference.cloud.board import Board
+from inference.cloud.station import Station
 from inference.engines.select import configured_engine
-from inference.errors import (
-    Fault,
-    FaultCode,
-    InputCode,
-    InputError,
-    PortraitError,
-    disk_fault,
-    no_face,
+from inference.errors import Fault, InputError
+from inference.events import StageName
+from inference.settings import ROOT, for_containers, load_settings
+from presets.schema import EngineFamily
+
+PYTHON = "3.12"
+CUDA = "nvidia/cuda:12.8.1-devel-ubuntu22.04"  # devel: flash-attn compiles where no wheel fits
+TORCH = "torch==2.10.0"  # the newest that flash-attn has wheels for; brings CUDA 12.8
+BUILD_TOOLS = ("ninja==1.13.0", "packaging==25.0", "wheel==0.45.1", "setuptools==80.9.0")
+FLASH_ATTENTION = "flash-attn==2.8.3.post2"
+
+_MINUTE_S, _HOUR_S = 60, 3600
+_GIB = 1024  # Modal counts memory in MiB
+
+try:
+    environment = for_containers(names.PAGE_DATA, names.WEIGHTS)
+    limits, password = load_settings(environment), load_settings().password
+except InputError as error:  # a wrong setting at deploy
+    sys.exit(error.message)
+
+
+def _with_sources(image: modal.Image) -> modal.Image:
+    """`image` with the project's folders: code, and the styles, pictures and tables beside it."""
+    image = image.env(environment | {"HF_HOME": f"{names.CACHE}/huggingface"})
+    for folder in ("presets", "weights", "inference", "ui"):
+        ignored = ["**/__pycache__", *(["files"] if folder == "weights" else [])]
+        image = image.add_local_dir(ROOT / folder, f"/root/{folder}", ignore=ignored)
+    return image
+
+
+page_image = _with_sources(
+    modal.Image.debian_slim(python_version=PYTHON).pip_install_from_requirements(
+        str(ROOT / "requirements.txt")
+    )
 )
-from inference.intake import take_in
-from inference.plan import find_preset, make_plan
-from inference.request import Request, Shape, Speaking
-from inference.settings import load_settings
-from inference.task import Task
-from presets.models import MODELS
-from presets.quality import DEFAULT_QUALITY, DRAFT_QUALITY, PRESETS
-from ui import terminal
-from ui.arguments import EngineChoice, engine_name, quality_for, request_fields
-from ui.endings import (
-    ENDINGS,
-    NOTHING_FINISHED,
-    Interrupted,
-    cancel_on_interrupt,
-    deliver,
-    scratch_folder,
+gpu_image = _with_sources(
+    modal.Image.from_registry(CUDA, add_python=PYTHON)
+    .entrypoint([])  # NVIDIA's prints a page of text at each start
+    .pip_install(TORCH)
+    .pip_install(*BUILD_TOOLS)
+    .pip_install(FLASH_ATTENTION, extra_options="--no-build-isolation")  # it looks for torch
+    .pip_install_from_requirements(str(ROOT / "requirements.txt"))
+    .pip_install_from_requirements(str(ROOT / "requirements-model.txt"))
 )
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells count
+weights_volume = modal.Volume.from_name(names.WEIGHTS_VOLUME, create_if_missing=True)
+weights_to_read = weights_volume.with_mount_options(read_only=True)
+jobs_volume = modal.Volume.from_name(names.JOBS_VOLUME, create_if_missing=True)
+cache_volume = modal.Volume.from_name(names.CACHE_VOLUME, create_if_missing=True)
+on_gpu: dict[str | PurePosixPath, modal.Volume | modal.CloudBucketMount] = {
+    names.WEIGHTS: weights_to_read,
+    names.JOBS: jobs_volume,
+    names.CACHE: cache_volume,
+}
+secrets = [modal.Secret.from_name(name) for name in limits.secrets]
+page_secret = modal.Secret.from_dict({"PORTRAIT_PASSWORD": password or ""})
 
-cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-Image = Annotated[Path, typer.Option(help="A picture of one or two faces.")]
-Audio = Annotated[Path, typer.Option(help="A recording of the voice; of the left person of two.")]
-Audio2 = Annotated[Path | None, typer.Option(help="A recording of the right person's voice.")]
-Together = Annotated[Speaking, typer.Option(help="Two voices at the same time, or in turn.")]
-Format = Annotated[Shape, typer.Option(help="The shape of the video.")]
-Part = Annotated[str | None, typer.Option(metavar="A-B", help="Seconds to use, as 0-40.")]
-Window = Annotated[
-    str | None, typer.Option(metavar="LEFT,TOP,WIDTH", help="Crop, in pixels of the picture.")
-]
-Quality = Annotated[str, typer.Option(help=f"One of {', '.join(PRESETS)}.")]
-QualityOrNone = Annotated[
-    str | None,
-    typer.Option(
-        help=f"One of {', '.join(PRESETS)}; {DRAFT_QUALITY} unless given, "
-        f"or {DEFAULT_QUALITY} where --engine names another one than draft."
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object.")]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same video.")]
+app = modal.App(names.APP)
 
 
-@cli.callback(invoke_without_command=True)
-def start(context: typer.Context) -> None:
-    """Turn a picture of a face and a voice recording into a video of that face speaking."""
-    if context.invoked_subcommand is None:
-        serve()
+def _board() -> Board:
+    return Board(modal.Dict.from_name(names.BOARD, create_if_missing=True))
 
 
-@cli.command()
-def serve(
-    host: str = "127.0.0.1", port: Annotated[int, typer.Option(min=0, max=65535)] = 7860
-) -> None:
-    """Serve the page in the browser."""
-    server = importlib.import_module("ui.server")
-    with suppress(KeyboardInterrupt):  # the usual way to end it
-        server.serve(load_settings(), host, port)
+def _station() -> Station:
+    return Station(load_settings(), Path(names.JOBS), jobs_volume, _board())
 
 
-@cli.command()
-def plan(
-    image: Image,
-    audio: Audio,
-    audio2: Audio2 = None,
-    speaking: Together = Speaking.TOGETHER,
-    shape: Format = Shape.LANDSCAPE,
-    trim: Part = None,
-    crop: Window = None,
-    quality: Quality = DRAFT_QUALITY,
-    as_json: Json = False,
-) -> None:
-    """Show what would be made: crop, length, windows, speakers, time."""
-    with scratch_folder() as folder:
-        choices = request_fields(speaking, shape, trim, crop, quality)
-        planned = _prepare(folder, image, [audio, audio2], choices).plan
-    if as_json:
-        terminal.print_json(asdict(planned))
-    else:
-        terminal.print_plan(planned)
+@app.cls(
+    image=gpu_image,
+    gpu=list(limits.gpus),
+    volumes=on_gpu,
+    memory=64 * _GIB,  # blocks that do not fit on a small GPU wait in the host's memory
+    timeout=4 * _HOUR_S,  # 40 s in the best quality; a longer run goes on from its last window
+    startup_timeout=30 * _MINUTE_S,  # a cold Volume gives its 40 GB slowly
+    retries=modal.Retries(max_retries=3, initial_delay=1.0),  # goes on from the last window
+    scaledown_window=5 * _MINUTE_S,  # long enough to look at a video and want another one
+    max_containers=limits.running,  # the most that can be spent at a time
+    enable_memory_snapshot=True,  # torch and diffusers are imported once, not at each start
+)
+class MultiTalk:
+    """The model on a GPU: loaded once, one video at a time."""
+
+    station: Station
+    engine: Any
+
+    @modal.enter(snap=True)
+    def import_packages(self) -> None:
+        importlib.import_module("inference.multitalk.production")
+
+    @modal.enter(snap=False)
+    def load(self) -> None:
+        """The model, from the Volume. Without weights a call says so, and tries again."""
+        self.station, self.engine = _station(), None
+        started, board = time.monotonic(), _board()
+        board.note_loading(f"{time.time():.3f}")
+        try:
+            self._ready()
+        except Fault as fault:
+            print(fault.message, fault.details)
+        else:
+            board.note_usual(StageName.LOADING, time.monotonic() - started)
+
+    @modal.method()
+    def generate(self, job: str, options: dict[str, Any] | None = None) -> None:
+        """Make the video of the job's folder on the Volume; what happens stands on the board.
+
+        `options` are for a folder of plain uploads, see `inference.cloud.received`.
+        """
+        self.station.carry_out(job, self._ready, options)
+
+    def _ready(self) -> Any:
+        if self.engine is None:
+            weights_to_read.reload()
+            engine: Any = configured_engine(EngineFamily.MULTITALK.value, load_settings())
+            engine.load()
+            self.engine = engine
+        return self.engine
 
 
-@cli.command()
-def generate(
-    image: Image,
-    audio: Audio,
-    out: Annotated[Path, typer.Option("-o", "--output", help="The mp4 to write.")],
-    audio2: Audio2 = None,
-    speaking: Together = Speaking.TOGETHER,
-    shape: Format = Shape.LANDSCAPE,
-    trim: Part = None,
-    crop: Window = None,
-    quality: QualityOrNone = None,
-    prompt: Annotated[str, typer.Option(help="What the scene is like, for MultiTalk.")] = "",
-    seed: Seed = 42,
-    steps: Annotated[int | None, typer.Option(help="Sampling steps, for MultiTalk.")] = None,
-    engine: Annotated[EngineChoice, typer.Option(help="Who makes it.")] = EngineChoice.AUTO,
-    model: Annotated[str | None, typer.Option(help=f"One of {', '.join(MODELS)}.")] = None,
-    device: Annotated[str | None, typer.Option(help="As cpu, cuda or cuda:1.")] = None,
-    debug: Annotated[bool, typer.Option(help="Log what happens inside.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Make the video."""
-    if debug:
-        logging.getLogger("inference").setLevel(logging.DEBUG)
-    output.require_writable(out)
-    quality = quality_for(engine, quality)
-    choices = request_fields(speaking, shape, trim, crop, quality)
-    choices |= {"prompt": prompt, "seed": seed, "steps": steps}
-    asked = EngineOptions(model, device)
-    maker = configured_engine(engine_name(engine, quality), load_settings(), asked)
-    with scratch_folder() as folder:
-        task = _prepare(folder, image, [audio, audio2], choices)
-        if maker.name == EngineChoice.DRAFT and not task.plan.speakers:
-            raise no_face()
-        if not as_json:
-            terminal.say_warnings(task.plan)
-        with cancel_on_interrupt() as cancelled:
-            last = terminal.with_progress(maker.generate(task, cancelled), visible=not as_json)
-        deliver(task.folder, last, out, as_json)
+@app.function(
+    image=page_image,
+    volumes={names.JOBS: jobs_volume},
+    cpu=4,  # what a draft makes use of
+    memory=4 * _GIB,
+    timeout=10 * _MINUTE_S,  # the longest draft takes about two
+    retries=1,  # a machine that went away; a second time it is the input
+    scaledown_window=10 * _MINUTE_S,  # drafts come in bursts, and a CPU that waits costs little
+    max_containers=limits.running,
+)
+def draft(job: str, options: dict[str, Any] | None = None) -> None:
+    """Make the draft of the job's folder on the Volume."""
+    _station().carry_out(job, partial(configured_engine, "draft", load_settings()), options)
 
 
-@cli.command()
-def doctor(as_json: Json = False) -> None:
-    """Check whether this machine has what is needed."""
-    checks = importlib.import_module("inference.doctor").examine(load_settings())
-    if as_json:
-        terminal.print_json({"checks": [asdict(check) for check in checks]})
-    else:
-        terminal.print_checks(checks)
-    if any(check.needed and not check.ok for check in checks):
-        raise typer.Exit(1)
+@app.function(
+    image=page_image,
+    volumes={names.JOBS: jobs_volume},
+    secrets=[*secrets, page_secret],
+    cpu=2,  # decoding what people give, in processes with limits
+    memory=4 * _GIB,
+    timeout=5 * _MINUTE_S,  # of one request; Modal itself cuts them after 150 s
+    scaledown_window=20 * _MINUTE_S,  # a page that is looked at asks all the time
+    max_containers=1,  # Gradio's queue, desks and locks live in one process and on one machine
+)
+@modal.concurrent(max_inputs=100)  # a page's requests are short, and many people have one open
+@modal.asgi_app()
+def web() -> Any:
+    """The page."""
+    return importlib.import_module("ui.server").create_app(load_settings())
 
 
-def _prepare(
-    folder: Path, image: Path, recordings: list[Path | None], choices: dict[str, Any]
-) -> Task:
-    """The task in `folder`, with the person's files taken in."""
-    given = [recording for recording in recordings if recording is not None]
-    picture, measured = take_in(folder, image, given)
-    request = Request(picture=picture, recordings=measured, **choices)
-    longest_s = load_settings().longest_s(find_preset(request.quality).engine)
-    return Task(request, make_plan(request, longest_s), folder)
-
-
-def main(arguments: list[str]) -> int:
-    """Run the command line; returns the exit status."""
-    as_json = "--json" in arguments
-    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-    for ending in ENDINGS:
-        signal.signal(ending, signal.default_int_handler)
+@app.function(
+    image=gpu_image,
+    volumes={names.WEIGHTS: weights_volume, names.CACHE: cache_volume},
+    secrets=secrets,
+    cpu=4,
+    memory=16 * _GIB,
+    timeout=12 * _HOUR_S,  # 90 GB over a slow line; run again, it goes on
+)
+def manage_weights(command: str) -> int:
+    """Run one of `python -m weights`'s commands on the Volume; returns its exit status."""
     try:
-        status = cli(arguments, standalone_mode=False)
-        if status == INTERRUPTED:  # what is made of a Ctrl-C on the way
-            raise Interrupted(NOTHING_FINISHED)
-        return status if isinstance(status, int) else 0
-    except (KeyboardInterrupt, Interrupted, typer.Abort) as error:
-        terminal.print_error("interrupted", str(error) or "Stopped.", as_json)
-        return INTERRUPTED
-    except typer.TyperException as error:
-        message = error.format_message().removesuffix(".").replace("Value error, ", "")
-        terminal.print_error(InputCode.BAD_OPTION, f"{message}. See --help.", as_json)
-        return 2
-    except OSError as error:
-        return _report(disk_fault(error), as_json)
-    except PortraitError as error:
-        return _report(error, as_json)
-    except Exception as error:
-        logging.getLogger("inference").debug("not foreseen", exc_info=error)
-        message = f"Something broke on our side ({type(error).__name__}). Try again."
-        return _report(Fault(FaultCode.INTERNAL, message, repr(error)), as_json)
+        status: int = importlib.import_module("weights.__main__").main([command])
+        return status
+    finally:
+        weights_volume.commit()
 
 
-def _report(error: PortraitError, as_json: bool) -> int:
-    logging.getLogger("inference").debug("%s: %s", error.code, error.details)
-    terminal.print_error(error.code, error.message, as_json)
-    return 2 if isinstance(error, InputError) else 1
+@app.function(
+    image=gpu_image,
+    gpu=list(limits.gpus),
+    volumes=on_gpu,
+    timeout=10 * _MINUTE_S,
+)
+def examine() -> list[dict[str, Any]]:
+    """What a GPU container finds when it looks around, see `inference.environment`."""
+    volumes = {name: Path(name) for name in (names.WEIGHTS, names.JOBS, names.CACHE)}
+    checks = importlib.import_module("inference.environment").examine(load_settings(), volumes)
+    return [asdict(check) for check in checks]
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+@app.local_entrypoint()
+def main(*arguments: str) -> None:
+    """The operator's work: `modal run app.py --action ACTION ...`, see `ui.operator`."""
+    operator = importlib.import_module("ui.operator")
+    spawns = {"multitalk": MultiTalk().generate.spawn, "draft": draft.spawn}
+    sys.exit(operator.main(arguments, spawns, manage_weights.remote, examine.remote))

@@ -27,11 +27,13 @@ class StageName(StrEnum):
 
 @dataclass(frozen=True)
 class Stage:
-    """A new stage began. `place` is the place in the queue, 1 being next."""
+    """A new stage began. `place` is the place in the queue, 1 being next; `usual_s` is how long it
+    took in past runs, where that is known."""
 
     name: StageName
     message: str
     place: int | None = None
+    usual_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -28,6 +31,7 @@ from typing import Protocol
 from inference import history, lock
 from inference.errors import Fault, FaultCode
 from inference.events import Cancelled, Event, Failed, Finished
+from inference.settings import ROOT
 from inference.task import PLAN
 from presets.quality import PRESETS
 from presets.schema import EngineFamily
@@ -174,3 +178,11 @@ def end_process(pid: int) -> None:
             os.killpg(pid, signal.SIGKILL)
         else:
             os.kill(pid, signal.SIGKILL)
+
+
+def forget_elsewhere(folder: Path) -> None:
+    """Start to end what the folder of a deleted job says is made elsewhere; see
+    `inference.cloud.forget`. It goes on when this process ends. Raises OSError."""
+    command = [sys.executable, "-m", "inference.cloud.forget", str(folder)]
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    threading.Thread(target=process.wait, daemon=True).start()  # somebody has to ask for its end

@@ -18,7 +18,7 @@ from inference.events import Stage, StageName
 from inference.fairness import Served, Waiting, order
 from inference.jobfolder import CANCEL, ID, LOCK, OWNER, SUBMITTED, WAITING, State
 from inference.settings import Settings
-from inference.task import OUTPUTS, Task
+from inference.task import OUTPUTS, REMOTE, REMOTE_BEFORE, Task
 from presets.schema import EngineFamily
 
 __all__ = ["ID", "JOBS", "Jobs", "State"]
@@ -34,13 +34,17 @@ _NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight"
 
 
 class Jobs:
-    """The jobs under `settings.data`. `due` is set when one may start; `end` ends a worker."""
+    """The jobs under `settings.data`. `due` is set when one may start. `end` ends a worker, and
+    `forget` what a deleted job's folder says is made elsewhere; then it deletes that folder."""
 
     def __init__(
-        self, settings: Settings, end: Callable[[int], None] = jobfolder.end_process
+        self,
+        settings: Settings,
+        end: Callable[[int], None] = jobfolder.end_process,
+        forget: Callable[[Path], None] = jobfolder.forget_elsewhere,
     ) -> None:
         self.due = threading.Event()
-        self._settings, self._end = settings, end
+        self._settings, self._end, self._forget = settings, end, forget
         self._root = settings.data / JOBS
 
     def new(self, owner: str) -> Path:
@@ -124,6 +128,15 @@ class Jobs:
         outdated = (*OUTPUTS, history.EVENTS)
         self._again(folder, _CONTINUABLE, outdated)
 
+    def pick_up(self) -> None:
+        """Have those that are made elsewhere, and were followed by a server that is gone, followed
+        again: nothing in them was interrupted. To be called when a server starts."""
+        with self._alone():
+            for folder in self._all():
+                if (folder / REMOTE).exists() and self.state(folder) is State.INTERRUPTED:
+                    (folder / WAITING).touch()
+                    self.due.set()
+
     def delete(self, folder: Path) -> None:
         """Delete the job in whatever state it is; its worker is ended first.
 
@@ -133,7 +146,7 @@ class Jobs:
         with self._alone():
             gone = self._set_aside(folder) if folder.is_dir() else None
         if gone:
-            shutil.rmtree(gone, ignore_errors=True)
+            self._clear(gone)
 
     def sweep(self, now: datetime) -> None:
         """Delete the jobs that were put in the queue more than `keep_days` ago, or made then and
@@ -147,7 +160,7 @@ class Jobs:
                 if jobfolder.time_ns(turn) < before_ns:
                     turn.unlink()
         for gone in self._root.glob(f"*{_GONE}"):
-            shutil.rmtree(gone, ignore_errors=True)
+            self._clear(gone)
 
     def start_due(self, launch: jobfolder.Launch) -> list[jobfolder.Process]:
         """The workers of the jobs that may start now, each started by `launch`."""
@@ -236,10 +249,24 @@ class Jobs:
             with jobfolder.held(folder):  # its last worker may still be on its way out
                 for name in (CANCEL, *outdated):
                     jobfolder.remove(folder / name)
+                if outdated and (folder / REMOTE).exists():
+                    (folder / REMOTE).rename(folder / REMOTE_BEFORE)
                 self._enqueue(folder)
 
     def _rests(self, folder: Path) -> bool:
         return self.state(folder) not in (State.QUEUED, State.RUNNING)
+
+    def _clear(self, gone: Path) -> None:
+        """Delete a folder that was set aside: what is a person's at once; the marks of what is made
+        elsewhere stay until that has ended."""
+        marks = [gone / name for name in (REMOTE, REMOTE_BEFORE) if (gone / name).exists()]
+        if not marks:
+            shutil.rmtree(gone, ignore_errors=True)
+            return
+        for path in gone.iterdir():
+            if path not in marks:
+                jobfolder.remove(path)
+        self._forget(gone)
 
     def _set_aside(self, folder: Path) -> Path:
         """The folder, on which nobody works any longer, under a name that no job has."""

@@ -53,7 +53,8 @@ class Dispatcher:
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
 
     def start(self) -> None:
-        """Begin to start jobs."""
+        """Begin to start jobs, and follow again those that are made elsewhere. Raises OSError."""
+        self._jobs.pick_up()
         self._thread.start()
 
     def close(self) -> None:

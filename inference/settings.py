@@ -12,6 +12,18 @@ from presets.models import DEVICE, MODELS
 from presets.schema import EngineFamily
 
 ROOT = Path(__file__).resolve().parents[1]  # the project's folder; workers start in it
+_TRAVELLING = (
+    "PORTRAIT_MAX_SECONDS",
+    "PORTRAIT_MAX_DRAFT_SECONDS",
+    "PORTRAIT_RUNNING",
+    "PORTRAIT_QUEUE",
+    "PORTRAIT_QUEUE_PER_PERSON",
+    "PORTRAIT_KEEP_DAYS",
+    "PORTRAIT_MODEL",
+    "PORTRAIT_DEVICE",
+    "PORTRAIT_GPU",
+    "PORTRAIT_SECRETS",
+)
 _SECRET = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what Modal lets a Secret be called
 
 
@@ -63,6 +75,17 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         secrets=_secrets(values, "PORTRAIT_SECRETS"),
         on_modal=values.get("MODAL_IS_REMOTE") == "1",
     )
+
+
+def for_containers(
+    data: str, weights: str, environment: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The variables that a container of the deployed app is given: what is set in `environment`
+    (the process's own by default), its own places for `data` and `weights`, and room for several
+    people. The password is not among them: an image is no place for it."""
+    values = os.environ if environment is None else environment
+    given = {name: values[name] for name in _TRAVELLING if values.get(name)}
+    return {"PORTRAIT_RUNNING": "4"} | given | {"PORTRAIT_DATA": data, "PORTRAIT_WEIGHTS": weights}
 
 
 def _seconds(values: Mapping[str, str], name: str, default: float) -> float:

@@ -15,6 +15,8 @@ PLAN = "plan.json"
 SOUND = "sound.wav"
 RESULT = "result.mp4"
 PREVIEW = "frames/latest.jpg"
+REMOTE = "remote.json"  # where it is made, when that is elsewhere; see `inference.cloud.mark`
+REMOTE_BEFORE = "remote-before.json"  # ... where it was, before it was started again
 OUTPUTS = ("frames", "windows", "growing", SOUND, RESULT)  # what carrying it out leaves
 
 

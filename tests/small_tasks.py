@@ -1,5 +1,6 @@
 """Tasks small enough for MultiTalk's tiny model to make in a second or two on any CPU."""
 
+import wave
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,8 +8,8 @@ from inference.engines.base import Engine, EngineOptions
 from inference.engines.select import select_engine
 from inference.intake import take_in
 from inference.plan import make_plan
-from inference.request import Request, Trim
-from inference.task import Task
+from inference.request import SAMPLE_RATE_HZ, Request, Trim
+from inference.task import Task, voice_name
 from tests.media import ASTRONAUT, DRAWN_PAIR, VOICE_A, VOICE_B
 from tests.small import shrunk
 
@@ -29,6 +30,17 @@ def small_task(folder: Path, seconds: float, people: int = 1, steps: int = 2) ->
     )
     task = Task(request, shrunk(make_plan(request, 40)), folder)
     task.save()
+    return task
+
+
+def with_silence(task: Task) -> Task:
+    """`task` with recordings as long as they were measured, in which nobody speaks."""
+    for index, recording in enumerate(task.request.recordings):
+        with wave.open(str(task.path(voice_name(index))), "wb") as voice:
+            voice.setnchannels(recording.channels)
+            voice.setsampwidth(2)
+            voice.setframerate(SAMPLE_RATE_HZ)
+            voice.writeframes(bytes(2 * recording.channels * recording.samples))
     return task
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from inference.errors import InputError
 from inference.request import CropChoice, Shape, Speaking, Trim
-from ui.arguments import EngineChoice, engine_name, quality_for, request_fields
+from ui.arguments import EngineChoice, quality_for, request_fields, require_fit
 
 
 def test_what_is_not_given_is_left_to_the_plan() -> None:
@@ -39,23 +39,23 @@ def test_what_is_not_understood_is_quoted(trim: str | None, crop: str | None, sa
 
 
 @pytest.mark.parametrize(
-    ("choice", "given", "quality", "engine"),
+    ("choice", "given", "quality"),
     [
-        ("auto", None, "draft", "draft"),
-        ("auto", "draft", "draft", "draft"),
-        ("auto", "best", "best", "multitalk"),
-        ("draft", None, "draft", "draft"),
-        ("multitalk", None, "balanced", "multitalk"),
-        ("multitalk", "fast", "fast", "multitalk"),
-        ("modal", None, "balanced", "modal"),
-        ("modal", "best", "best", "modal"),
+        ("auto", None, "draft"),
+        ("auto", "draft", "draft"),
+        ("auto", "best", "best"),
+        ("draft", None, "draft"),
+        ("multitalk", None, "balanced"),
+        ("multitalk", "fast", "fast"),
+        ("modal", None, "balanced"),
+        ("modal", "best", "best"),
     ],
 )
 def test_quality_and_engine_follow_from_each_other(
-    choice: str, given: str | None, quality: str, engine: str
+    choice: str, given: str | None, quality: str
 ) -> None:
     assert quality_for(EngineChoice(choice), given) == quality
-    assert engine_name(EngineChoice(choice), quality) == engine
+    require_fit(EngineChoice(choice), quality)
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_quality_and_engine_follow_from_each_other(
 )
 def test_an_engine_that_does_not_make_the_quality_is_refused(choice: str, quality: str) -> None:
     with pytest.raises(InputError, match=f"The {choice} engine does not make quality {quality}"):
-        engine_name(EngineChoice(choice), quality)
+        require_fit(EngineChoice(choice), quality)
 
 
 def test_a_quality_that_is_not_there_is_refused() -> None:
     with pytest.raises(InputError, match="no quality 'superb'"):
-        engine_name(EngineChoice.AUTO, "superb")
+        require_fit(EngineChoice.AUTO, "superb")

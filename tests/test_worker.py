@@ -20,6 +20,7 @@ from inference.request import Trim
 from inference.settings import ROOT, Settings
 from inference.task import Task, growing_name
 from inference.worker import STARTING
+from presets.schema import EngineFamily
 from tests.fakes import ScriptedEngine, result, script
 from tests.media import ASTRONAUT, VOICE_A
 
@@ -183,11 +184,11 @@ def test_a_final_video_is_made_with_the_model_of_this_servers_settings(
     final.save()
     asked: list[tuple[str, str | None, str | None]] = []
 
-    def configured(name: str, settings: Settings) -> ScriptedEngine:
-        asked.append((name, settings.model, settings.device))
+    def found(family: EngineFamily, settings: Settings) -> ScriptedEngine:
+        asked.append((family, settings.model, settings.device))
         return ScriptedEngine()
 
-    monkeypatch.setattr(worker, "configured_engine", configured)
+    monkeypatch.setattr(worker, "engine_for", found)
     monkeypatch.setenv("PORTRAIT_MODEL", "multitalk-tiny")
     monkeypatch.setenv("PORTRAIT_DEVICE", "cpu")
     assert isinstance(worker.run(final.folder), Finished)

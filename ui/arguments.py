@@ -46,15 +46,14 @@ def quality_for(choice: EngineChoice, quality: str | None) -> str:
     return DEFAULT_QUALITY if final else DRAFT_QUALITY
 
 
-def engine_name(choice: EngineChoice, quality: str) -> str:
-    """The engine to use. Raises InputError when the one chosen does not make that quality."""
+def require_fit(choice: EngineChoice, quality: str) -> None:
+    """Raises InputError when the engine chosen does not make that quality."""
     family = find_preset(quality).engine
-    if choice is EngineChoice.AUTO:
-        return family.value
-    if (choice is EngineChoice.DRAFT) != (family is EngineFamily.DRAFT):
+    if choice is not EngineChoice.AUTO and (choice is EngineChoice.DRAFT) != (
+        family is EngineFamily.DRAFT
+    ):
         message = f"The {choice} engine does not make quality {quality}. Leave out --engine."
         raise InputError(InputCode.BAD_OPTION, message)
-    return choice.value
 
 
 def _numbers(text: str, option: str, separator: str, example: str, count: int) -> list[float]:

@@ -27,6 +27,8 @@ _WSL_DRIVER = Path("/usr/lib/wsl/lib/libcuda.so.1")  # Windows' driver, seen fro
 class Production(Protocol):
     """What makes the videos, with the model in its memory; see `inference.multitalk.production`."""
 
+    def load(self) -> None: ...
+
     def make(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]: ...
 
 
@@ -57,10 +59,18 @@ class MultiTalkEngine:
     def _make(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
         """Loading is part of it, so that what goes wrong there is told like the rest."""
         yield Stage(StageName.LOADING, "Loading MultiTalk")
+        yield from self._made_ready().make(task, cancelled)
+
+    def load(self) -> None:
+        """Load the model ahead of the first task. Raises Fault and OSError."""
+        self._made_ready().load()
+
+    def _made_ready(self) -> Production:
         if self._production is None:  # the next task finds the model loaded
             module = importlib.import_module("inference.multitalk.production")
             self._production = module.Production(self._model.name, self._device, self._weights)
-        yield from self._production.make(task, cancelled)
+        assert self._production is not None
+        return self._production
 
     def details(self) -> str:
         """How the model goes on the GPU. Raises Fault when it does not fit. Loads torch."""

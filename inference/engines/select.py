@@ -12,19 +12,16 @@ _OWN_CHOICE = EngineOptions()
 _ENGINES = {
     "draft": ("inference.engines.draft", "DraftEngine"),
     "multitalk": ("inference.engines.multitalk", "MultiTalkEngine"),
+    "modal": ("inference.engines.remote", "RemoteEngine"),
+    "container": ("inference.engines.remote", "ContainerEngine"),
 }
 
 
 def select_engine(name: str, options: EngineOptions = _OWN_CHOICE) -> Engine:
     """The engine of that name.
 
-    Raises Fault when it is not there or can't work here, InputError when it has no such options.
+    Raises Fault when it can't work here, InputError when it has no such options.
     """
-    if name not in _ENGINES:
-        raise Fault(
-            FaultCode.ENGINE_UNAVAILABLE,
-            f"The {name} engine is not part of this version yet. Use --quality draft.",
-        )
     module, attribute = _ENGINES[name]
     engine = cast(Engine, getattr(importlib.import_module(module), attribute)(options))
     availability = engine.availability()
@@ -38,7 +35,28 @@ def configured_engine(name: str, settings: Settings, asked: EngineOptions = _OWN
 
     Raises what `select_engine` raises.
     """
-    if name == EngineFamily.DRAFT:  # the settings' model and device are MultiTalk's
+    if name != EngineFamily.MULTITALK:  # whose the settings' model and device are
         return select_engine(name, asked)
     model, device = asked.model or settings.model, asked.device or settings.device
     return select_engine(name, EngineOptions(model, device))
+
+
+def engine_for(
+    family: EngineFamily, settings: Settings, asked: EngineOptions = _OWN_CHOICE
+) -> Engine:
+    """Who makes videos of that family: in the deployed app one of its containers; elsewhere this
+    machine, and for what it can't do, the deployed app.
+
+    Raises what `select_engine` raises; where nobody can, what this machine lacks.
+    """
+    if settings.on_modal:
+        return select_engine("container", asked)
+    try:
+        return configured_engine(family.value, settings, asked)
+    except Fault as fault:
+        if family is EngineFamily.DRAFT or asked != _OWN_CHOICE:
+            raise
+        try:
+            return select_engine("modal")
+        except Fault:
+            raise fault from None

@@ -53,6 +53,10 @@ class Production:
         _require_usable(self._device, trained=weights is not None)
         self._loaded: Loaded | None = None
 
+    def load(self) -> None:
+        """Load the model now, rather than for the first task. Raises Fault."""
+        self._load(lora=None)
+
     def make(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
         """The events of making `task`'s video; a window that an earlier start has finished is
         told of again, but not made again. Raises PortraitError and OSError."""

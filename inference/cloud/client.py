@@ -1,0 +1,190 @@
+"""The deployed app, as whoever wants something made there uses it: Modal's client, its refusals
+turned into sentences.
+
+Tasks and what is made of them travel through the Volume of jobs, as files; what happens is read
+from the board. So a laptop and the page's own container do exactly the same.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+
+import aiohttp
+import modal
+
+from inference.cloud import names
+from inference.cloud.board import Board
+from inference.cloud.mark import Mark
+from inference.errors import Fault, FaultCode
+from inference.events import Record, StageName
+from inference.task import PICTURE, PLAN, REQUEST, Task, voice_name
+from presets.schema import EngineFamily
+
+NOT_DEPLOYED = f"The app {names.APP} is not deployed on Modal. Run modal deploy app.py."
+NO_ACCOUNT = "Modal does not know this machine. Run modal setup, with a Modal account."
+BAD_TOKEN = "Modal refuses the token of this machine. Run modal token new."
+UNREACHABLE = "Modal can't be reached. Check the network, and go on with this job then."
+_TOO_LONG = "The work on Modal took longer than it may. Go on with this job."
+_ENDED = "The work on Modal ended early. Go on with this job."
+
+_NETWORK = (
+    modal.exception.ConnectionError,
+    modal.exception.ServiceError,
+    aiohttp.ClientError,
+    ConnectionError,
+    socket.gaierror,
+)
+
+Spawn = Callable[..., "modal.FunctionCall[None]"]
+
+
+class Unreachable(Fault):
+    """Modal did not answer; what was asked of it may still be done."""
+
+
+def has_account() -> bool:
+    """Whether this machine has credentials for Modal, good or not. Asks nobody."""
+    settings = modal.config.config
+    return bool(settings.get("token_id") or settings.get("oauth_refresh_token"))
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What Modal's client raises becomes a Fault with a sentence."""
+    try:
+        yield
+    except modal.exception.AuthError as error:
+        refusal = BAD_TOKEN if has_account() else NO_ACCOUNT
+        raise Fault(FaultCode.ENGINE_UNAVAILABLE, refusal, str(error)) from error
+    except modal.exception.NotFoundError as error:
+        raise Fault(FaultCode.ENGINE_UNAVAILABLE, NOT_DEPLOYED, str(error)) from error
+    except _NETWORK as error:
+        raise Unreachable(FaultCode.ENGINE_UNAVAILABLE, UNREACHABLE, repr(error)) from error
+    except modal.exception.Error as error:
+        message = "Modal refused what was asked of it. Try again; deploy the app again if it stays."
+        raise Fault(FaultCode.INTERNAL, message, repr(error)) from error
+
+
+def inputs(task: Task) -> list[str]:
+    """The names of the files that a task is made of."""
+    return [REQUEST, PLAN, PICTURE, *map(voice_name, range(len(task.request.recordings)))]
+
+
+class Cloud:
+    """The app as it is deployed. `spawns` replaces the functions that are found by name, one for
+    each engine family, for a run that has its own. All of this raises Fault, also Unreachable."""
+
+    def __init__(self, spawns: Mapping[str, Spawn] | None = None) -> None:
+        self._spawns = spawns or {}
+
+    @cached_property
+    def _board(self) -> Board:
+        return Board(modal.Dict.from_name(names.BOARD, create_if_missing=True))
+
+    @cached_property
+    def _volume(self) -> modal.Volume:
+        return modal.Volume.from_name(names.JOBS_VOLUME, create_if_missing=True)
+
+    def require_deployed(self) -> None:
+        """Raises Fault when the app is not there, or can't be reached."""
+        with told():
+            modal.Cls.from_name(names.APP, names.GPU_CLASS).hydrate()
+
+    def send(self, task: Task, job: str) -> None:
+        """Put the task's files into the job's folder."""
+        with told(), self._volume.batch_upload(force=True) as batch:
+            for name in inputs(task):
+                batch.put_file(task.folder / name, names.work(job) / name)
+
+    def fetch(self, job: str, name: str, target: Path) -> None:
+        """Copy a file of the job's folder to `target`, whole. Raises OSError, too."""
+        part = target.with_name(f"{target.name}.part")
+        try:
+            with part.open("wb") as file, told():
+                self._volume.read_file_into_fileobj(str(names.work(job) / name), file)
+            os.replace(part, target)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def spawn(self, family: EngineFamily, job: str) -> str:
+        """The id of a new call that carries out the task in the job's folder."""
+        with told():
+            self._board.clear(job)  # of an earlier call, a wish to stop it among it
+            return self._spawn(family)(job).object_id
+
+    def _spawn(self, family: EngineFamily) -> Spawn:
+        if family in self._spawns:
+            return self._spawns[family]
+        where = names.WHERE[family]
+        if family is EngineFamily.DRAFT:
+            draft: Spawn = modal.Function.from_name(names.APP, where).spawn
+            return draft
+        generate: Spawn = getattr(modal.Cls.from_name(names.APP, where)(), names.GENERATE).spawn
+        return generate
+
+    def ending(self, call: str) -> Fault | None:
+        """Why the call ended, for what it does not say on the board itself; None while it lasts."""
+        try:
+            with told():
+                modal.FunctionCall.from_id(call).get(timeout=0)
+        except TimeoutError:
+            return None
+        except Unreachable:
+            raise
+        except Fault as fault:
+            cause = fault.__cause__
+            late = isinstance(cause, modal.exception.FunctionTimeoutError)
+            return Fault(FaultCode.INTERNAL, _TOO_LONG if late else _ENDED, repr(cause))
+        except Exception as error:  # whatever the function raised
+            return Fault(FaultCode.INTERNAL, _ENDED, repr(error))
+        return Fault(FaultCode.INTERNAL, _ENDED, "the call returned without a last word")
+
+    def stop(self, call: str) -> None:
+        """End the call at once; one that is over, or gone, is left alone."""
+        with told(), suppress(modal.exception.NotFoundError, modal.exception.OutputExpiredError):
+            modal.FunctionCall.from_id(call).cancel()
+
+    def forget(self, mark: Mark) -> None:
+        """End the call of a job, and leave nothing of it there."""
+        self.stop(mark.call)
+        self.remove(mark.job)
+
+    def remove(self, job: str) -> None:
+        """Delete the job's folder there, and what the board says of it."""
+        with told():
+            with suppress(FileNotFoundError, modal.exception.NotFoundError):
+                self._volume.remove_file(str(names.work(job)), recursive=True)
+            self._board.clear(job)
+
+    def records(self, job: str) -> list[Record]:
+        """What happened to the job so far."""
+        with told():
+            return self._board.records(job)
+
+    def preview(self, job: str) -> bytes | None:
+        """The newest preview of the job, a JPEG."""
+        with told():
+            return self._board.preview(job)
+
+    def cancel(self, job: str) -> None:
+        """Ask whoever makes the job to stop."""
+        with told():
+            self._board.cancel(job)
+
+    def loading(self) -> str | None:
+        """The GPU container that was last seen to load its model."""
+        with told():
+            return self._board.loading()
+
+    def usual_s(self, stage: StageName) -> float | None:
+        """How long that stage takes as a rule."""
+        with told():
+            return self._board.usual_s(stage)
+
+    def note_usual(self, stage: StageName, seconds: float) -> None:
+        """One more time that a stage took."""
+        with told():
+            self._board.note_usual(stage, seconds)

@@ -1,0 +1,24 @@
+"""What the deployed app and its parts are called; pure data, shared by both ends."""
+
+from pathlib import PurePosixPath
+
+from presets.schema import EngineFamily
+
+APP = "talking-portrait"
+GPU_CLASS, GENERATE = "MultiTalk", "generate"
+DRAFT, WEB = "draft", "web"
+BOARD = "talking-portrait-board"  # the Dict that says how far each job is
+
+WEIGHTS_VOLUME = "talking-portrait-weights"
+JOBS_VOLUME = "talking-portrait-jobs"
+CACHE_VOLUME = "talking-portrait-cache"
+WEIGHTS, JOBS, CACHE = "/vol/weights", "/vol/jobs", "/vol/cache"  # where containers see them
+PAGE_DATA = f"{JOBS}/page"  # the page's own folder of data
+_WORK = PurePosixPath("work")  # on the Volume of jobs: a folder for each task that is made there
+
+WHERE = {EngineFamily.DRAFT: DRAFT, EngineFamily.MULTITALK: GPU_CLASS}  # who makes which task
+
+
+def work(job: str) -> PurePosixPath:
+    """The folder of that job on the Volume of jobs."""
+    return _WORK / job

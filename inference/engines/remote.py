@@ -1,0 +1,48 @@
+"""The engines of the deployed app: the same code in a container on Modal, followed from here."""
+
+from collections.abc import Callable, Iterator
+
+from inference.cloud.client import NO_ACCOUNT, Cloud, has_account
+from inference.cloud.errand import Errand
+from inference.engines.base import Availability, EngineOptions, guarded
+from inference.errors import Fault, InputCode, InputError
+from inference.events import Event
+from inference.task import Task
+
+
+class RemoteEngine:
+    """Has videos made by the deployed app, with the model and on the GPU that it has.
+
+    Raises InputError when a model or a device is asked for.
+    """
+
+    name = "modal"
+
+    def __init__(self, options: EngineOptions, cloud: Cloud | None = None) -> None:
+        if options.model or options.device:
+            message = "On Modal the model and the GPU are those of the deploy. Leave them out."
+            raise InputError(InputCode.BAD_OPTION, message)
+        self._cloud = cloud or Cloud()
+
+    def availability(self) -> Availability:
+        """Asks Modal, which takes a moment, unless this machine has no account."""
+        if not has_account():
+            return Availability(False, NO_ACCOUNT)
+        try:
+            self._cloud.require_deployed()
+        except Fault as fault:
+            return Availability(False, fault.message)
+        return Availability(True)
+
+    def details(self) -> str:
+        return ""
+
+    def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
+        return guarded(Errand(self._cloud, task, cancelled).events())
+
+
+class ContainerEngine(RemoteEngine):
+    """The same from inside a container of the app, which needs no account and is deployed."""
+
+    def availability(self) -> Availability:
+        return Availability(True)

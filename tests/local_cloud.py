@@ -1,0 +1,136 @@
+"""A deployed app within this process: a folder for its Volume, a dict for its board, a thread for a
+container. Modal's own client and runtime are tested elsewhere; here it is what errands make of it.
+"""
+
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from inference.cloud import names
+from inference.cloud.board import Board
+from inference.cloud.client import UNREACHABLE, Cloud, Unreachable, inputs
+from inference.cloud.station import Station
+from inference.engines.base import Engine
+from inference.errors import Fault, FaultCode
+from inference.events import Record, StageName
+from inference.settings import Settings
+from inference.task import Task
+from presets.schema import EngineFamily
+
+_T = TypeVar("_T")
+
+
+class Still:
+    """A Volume where everyone sees everything at once; counts what is asked of it."""
+
+    def __init__(self) -> None:
+        self.reloads = self.commits = 0
+
+    def reload(self) -> None:
+        self.reloads += 1
+
+    def commit(self) -> None:
+        self.commits += 1
+
+
+@dataclass
+class Call:
+    """`starts` is set when a machine may take it; `broke` is what came of it otherwise."""
+
+    thread: threading.Thread
+    starts: threading.Event
+    stopped: bool = False
+    broke: bool = False
+
+
+@dataclass
+class LocalCloud(Cloud):
+    """`engine` makes the videos. With `busy` no machine is free yet. `offline` questions in a row
+    are not answered from now on."""
+
+    root: Path
+    engine: Engine
+    busy: bool = False
+    offline: int = 0
+    crashes: bool = False
+    store: dict[str, Any] = field(default_factory=dict)
+    calls: dict[str, Call] = field(default_factory=dict)
+
+    def _answer(self, answer: Callable[[], _T]) -> _T:
+        if self.offline:
+            self.offline -= 1
+            raise Unreachable(FaultCode.ENGINE_UNAVAILABLE, UNREACHABLE)
+        return answer()
+
+    @property
+    def board(self) -> Board:
+        return Board(self.store)
+
+    def folder(self, job: str) -> Path:
+        return self.root / names.work(job)
+
+    def send(self, task: Task, job: str) -> None:
+        self.folder(job).mkdir(parents=True, exist_ok=True)
+        for name in inputs(task):
+            shutil.copy(task.folder / name, self.folder(job) / name)
+
+    def fetch(self, job: str, name: str, target: Path) -> None:
+        self._answer(lambda: shutil.copy(self.folder(job) / name, target))
+
+    def spawn(self, family: EngineFamily, job: str) -> str:
+        self.board.clear(job)
+        name, starts = f"fc-{len(self.calls)}", threading.Event()
+        thread = threading.Thread(target=self._run, args=(name, job, starts), daemon=True)
+        self.calls[name] = Call(thread, starts)
+        if not self.busy:
+            starts.set()
+        thread.start()
+        return name
+
+    def _run(self, name: str, job: str, starts: threading.Event) -> None:
+        starts.wait()
+        call = self.calls[name]
+        if call.stopped:
+            return
+        if self.crashes:
+            call.broke = True
+            return
+        station = Station(Settings(), self.root, Still(), self.board)
+        station.carry_out(job, lambda: self.engine)
+
+    def ending(self, call: str) -> Fault | None:
+        def answer() -> Fault | None:
+            made = self.calls[call]
+            over = made.broke or not made.thread.is_alive()
+            return Fault(FaultCode.INTERNAL, "The work on Modal ended early.") if over else None
+
+        return self._answer(answer)
+
+    def stop(self, call: str) -> None:
+        self.calls[call].stopped = True
+        self.calls[call].starts.set()
+
+    def remove(self, job: str) -> None:
+        shutil.rmtree(self.folder(job), ignore_errors=True)
+        self.board.clear(job)
+
+    def records(self, job: str) -> list[Record]:
+        return self._answer(lambda: self.board.records(job))
+
+    def preview(self, job: str) -> bytes | None:
+        return self.board.preview(job)
+
+    def cancel(self, job: str) -> None:
+        self.board.cancel(job)
+
+    def loading(self) -> str | None:
+        return self.board.loading()
+
+    def usual_s(self, stage: StageName) -> float | None:
+        return self.board.usual_s(stage)
+
+    def note_usual(self, stage: StageName, seconds: float) -> None:
+        self.board.note_usual(stage, seconds)

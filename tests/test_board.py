@@ -1,0 +1,80 @@
+"""What is said about jobs between machines."""
+
+from typing import Any
+
+from inference.cloud.board import Board
+from inference.events import Cancelled, Frame, Stage, StageName, Step, Window
+from inference.task import PREVIEW
+
+JOB, OTHER = "a" * 32, "b" * 32
+LOADING = Stage(StageName.LOADING, "Loading")
+
+
+def test_events_are_told_in_order_and_stay_few() -> None:
+    store: dict[str, Any] = {}
+    told = Board(store).told(JOB)
+    told.tell(LOADING)
+    for number in range(1, 40):
+        told.tell(Frame(PREVIEW), preview=b"jpeg %d" % number)
+        told.tell(Step(number, 40, 0, 1))
+    told.tell(Window(0, "windows/000.mp4", 81))
+    records = Board(store).records(JOB)
+    assert [record.event for record in records] == [
+        LOADING,
+        Frame(PREVIEW),
+        Step(39, 40, 0, 1),
+        Window(0, "windows/000.mp4", 81),
+    ]
+    assert [record.seq for record in records] == [0, 77, 78, 79]
+    assert Board(store).preview(JOB) == b"jpeg 39"
+
+
+def test_who_listens_now_and_then_misses_no_stage_and_no_window() -> None:
+    store: dict[str, Any] = {}
+    told, heard, seen = Board(store).told(JOB), [], -1
+    events = [LOADING, Step(1, 2, 0, 2), Step(2, 2, 0, 2), Window(0, "a", 5), Cancelled(5, "b")]
+    for number, event in enumerate(events):
+        told.tell(event)
+        if number % 3 == 2 or number == len(events) - 1:
+            new = [record for record in Board(store).records(JOB) if record.seq > seen]
+            heard, seen = heard + [record.event for record in new], new[-1].seq
+    assert heard == [LOADING, Step(2, 2, 0, 2), Window(0, "a", 5), Cancelled(5, "b")]
+
+
+def test_another_run_goes_on_with_the_numbers() -> None:
+    store: dict[str, Any] = {}
+    first = Board(store).told(JOB)
+    assert not first.begun
+    first.tell(LOADING)
+    first.tell(Window(0, "a", 5))
+    second = Board(store).told(JOB)
+    assert second.begun
+    second.tell(LOADING)
+    assert [record.seq for record in Board(store).records(JOB)] == [0, 1, 2]
+
+
+def test_a_wish_to_stop_outlives_late_progress_and_goes_with_the_job() -> None:
+    store: dict[str, Any] = {}
+    board, told = Board(store), Board(store).told(JOB)
+    board.cancel(JOB)
+    told.tell(LOADING, preview=b"late")
+    assert board.is_cancelled(JOB) and not board.is_cancelled(OTHER)
+    board.clear(JOB)
+    board.clear(OTHER)  # of which nothing is there
+    assert not board.is_cancelled(JOB) and store == {}
+
+
+def test_what_is_usual_is_the_middle_of_the_last_five() -> None:
+    board = Board({})
+    assert board.usual_s(StageName.LOADING) is None
+    for seconds in (900.0, 40.0, 60.0, 50.0, 41.0, 70.04):
+        board.note_usual(StageName.LOADING, seconds)
+    assert board.usual_s(StageName.LOADING) == 50.0
+    assert board.usual_s(StageName.STARTING) is None
+
+
+def test_the_container_that_loads_is_known() -> None:
+    board = Board({})
+    assert board.loading() is None
+    board.note_loading("one")
+    assert board.loading() == "one"

@@ -1,0 +1,147 @@
+"""A container's end: one task, carried out on a shared folder, told on the board."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference.cloud import names
+from inference.cloud.board import Board
+from inference.cloud.station import Station
+from inference.engines.base import Availability, Engine
+from inference.errors import Fault, FaultCode
+from inference.events import Cancelled, Event, Failed, Finished, Stage, StageName, Step, Window
+from inference.settings import Settings
+from inference.task import RESULT, Task, segment_name
+from tests.fakes import ScriptedEngine
+from tests.local_cloud import Still
+from tests.small_tasks import with_silence
+
+JOB = "f" * 32
+
+
+@pytest.fixture
+def volume(tmp_path: Path, task: Task) -> Path:
+    """A Volume with one job's inputs in it: silence for a voice."""
+    folder = tmp_path / "volume" / names.work(JOB)
+    folder.mkdir(parents=True)
+    with_silence(replace(task, folder=folder)).save()
+    return tmp_path / "volume"
+
+
+class Watched(Still):
+    """Knows what was told when things were committed."""
+
+    def __init__(self, store: dict[str, Any]) -> None:
+        super().__init__()
+        self._store = store
+        self.told_before: list[int] = []
+
+    def commit(self) -> None:
+        super().commit()
+        self.told_before.append(len(Board(self._store).records(JOB)))
+
+
+def carried_out(
+    volume: Path, engine: Engine, store: dict[str, Any], shared: Still | None = None
+) -> list[Event]:
+    station = Station(Settings(), volume, shared or Still(), Board(store))
+    station.carry_out(JOB, lambda: engine)
+    return [record.event for record in Board(store).records(JOB)]
+
+
+def test_a_task_is_carried_out_to_its_end(volume: Path) -> None:
+    store: dict[str, Any] = {}
+    events = carried_out(volume, ScriptedEngine(), store)
+    assert isinstance(events[0], Stage) and isinstance(events[-1], Finished)
+    assert [event.index for event in events if isinstance(event, Window)] == [0, 1]
+    assert (volume / names.work(JOB) / RESULT).exists()
+    assert (Board(store).preview(JOB) or b"").startswith(b"\xff\xd8")
+
+
+def test_files_are_there_for_everyone_before_they_are_told_of(volume: Path) -> None:
+    store: dict[str, Any] = {}
+    shared = Watched(store)
+    events = carried_out(volume, ScriptedEngine(), store, shared)
+    spoken_of = [i for i, event in enumerate(events) if isinstance(event, (Window, Finished))]
+    assert shared.reloads == 1 and len(shared.told_before) == len(spoken_of) == 3
+    assert shared.told_before[-1] == len(events) - 1
+
+
+class Cut(ScriptedEngine):
+    """Is ended, as a machine that is taken away, after its first window."""
+
+    def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
+        for event in super().generate(task, cancelled):
+            yield event
+            if isinstance(event, Window):
+                raise KeyboardInterrupt
+
+
+def test_another_run_says_so_and_goes_on_with_the_next_window(volume: Path) -> None:
+    store: dict[str, Any] = {}
+    with pytest.raises(KeyboardInterrupt):
+        carried_out(volume, Cut(), store)
+    kept = (volume / names.work(JOB) / segment_name(0)).stat()
+    before = len(Board(store).records(JOB))
+    events = carried_out(volume, ScriptedEngine(), store)
+    again = Stage(StageName.STARTING, "Starting again on another machine")
+    assert events.count(again) == 1 and isinstance(events[-1], Finished)
+    assert {event.window for event in events[events.index(again) :] if isinstance(event, Step)} == {
+        1
+    }
+    assert Board(store).records(JOB)[events.index(again)].seq >= before
+    assert (volume / names.work(JOB) / segment_name(0)).stat().st_mtime_ns == kept.st_mtime_ns
+
+
+def test_who_asks_to_stop_is_heard(volume: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference.cloud.station._ASK_S", 0.0)
+    store: dict[str, Any] = {}
+    Board(store).cancel(JOB)
+    assert isinstance(carried_out(volume, ScriptedEngine(), store)[-1], Cancelled)
+
+
+class Broken:
+    name = "broken"
+
+    def availability(self) -> Availability:
+        return Availability(True)
+
+    def details(self) -> str:
+        return ""
+
+    def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
+        yield Stage(StageName.LOADING, "Loading")
+        raise Fault(FaultCode.OUT_OF_MEMORY, "The GPU ran out of memory.")
+
+
+def test_what_goes_wrong_is_told_and_not_raised(volume: Path) -> None:
+    last = carried_out(volume, Broken(), {})[-1]
+    assert last == Failed("out_of_memory", "The GPU ran out of memory.")
+
+    def none_there() -> Engine:
+        raise Fault(FaultCode.ENGINE_UNAVAILABLE, "No weights are here.")
+
+    store: dict[str, Any] = {}
+    Station(Settings(), volume, Still(), Board(store)).carry_out(JOB, none_there)
+    told = Board(store).records(JOB)[-1].event
+    assert isinstance(told, Failed) and told.message == "No weights are here."
+
+
+def test_a_job_whose_folder_is_gone_fails_in_a_sentence(tmp_path: Path) -> None:
+    last = carried_out(tmp_path, ScriptedEngine(), {})[-1]
+    assert isinstance(last, Failed) and "not on Modal any more" in last.message
+
+
+def test_what_others_left_behind_goes_after_a_week(volume: Path) -> None:
+    old, new = volume / names.work("0" * 32), volume / names.work("1" * 32)
+    for folder, days in ((old, 7.1), (new, 6.9)):
+        folder.mkdir()
+        then = time.time() - days * 24 * 60 * 60
+        os.utime(folder, (then, then))
+    carried_out(volume, ScriptedEngine(), {})
+    assert not old.exists() and new.exists() and (volume / names.work(JOB)).exists()

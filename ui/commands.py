@@ -1,0 +1,191 @@
+"""The command line: each command, and how it ends.
+
+Exit status: 0 done, 2 the person's input, 1 ours, 130 interrupted.
+"""
+
+import importlib
+import logging
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inference import output
+from inference.engines.base import Engine, EngineOptions
+from inference.engines.select import configured_engine, engine_for
+from inference.errors import (
+    Fault,
+    FaultCode,
+    InputCode,
+    InputError,
+    PortraitError,
+    disk_fault,
+)
+from inference.plan import find_preset
+from inference.request import Shape, Speaking
+from inference.settings import load_settings
+from presets.models import MODELS
+from presets.quality import DEFAULT_QUALITY, DRAFT_QUALITY, PRESETS
+from ui import terminal
+from ui.arguments import EngineChoice, quality_for, request_fields, require_fit
+from ui.endings import ENDINGS, NOTHING_FINISHED, Interrupted, scratch_folder
+from ui.making import make, prepare
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+Image = Annotated[Path, typer.Option(help="A picture of one or two faces.")]
+Audio = Annotated[Path, typer.Option(help="A recording of the voice; of the left person of two.")]
+Audio2 = Annotated[Path | None, typer.Option(help="A recording of the right person's voice.")]
+Together = Annotated[Speaking, typer.Option(help="Two voices at the same time, or in turn.")]
+Format = Annotated[Shape, typer.Option(help="The shape of the video.")]
+Part = Annotated[str | None, typer.Option(metavar="A-B", help="Seconds to use, as 0-40.")]
+Window = Annotated[
+    str | None, typer.Option(metavar="LEFT,TOP,WIDTH", help="Crop, in pixels of the picture.")
+]
+Quality = Annotated[str, typer.Option(help=f"One of {', '.join(PRESETS)}.")]
+QualityOrNone = Annotated[
+    str | None,
+    typer.Option(
+        help=f"One of {', '.join(PRESETS)}; {DRAFT_QUALITY} unless given, "
+        f"or {DEFAULT_QUALITY} where --engine names another one than draft."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object.")]
+Prompt = Annotated[str, typer.Option(help="What the scene is like, for MultiTalk.")]
+Steps = Annotated[int | None, typer.Option(help="Sampling steps, for MultiTalk.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same video.")]
+
+
+@cli.callback(invoke_without_command=True)
+def start(context: typer.Context) -> None:
+    """Turn a picture of a face and a voice recording into a video of that face speaking."""
+    if context.invoked_subcommand is None:
+        serve()
+
+
+@cli.command()
+def serve(
+    host: str = "127.0.0.1", port: Annotated[int, typer.Option(min=0, max=65535)] = 7860
+) -> None:
+    """Serve the page in the browser."""
+    server = importlib.import_module("ui.server")
+    with suppress(KeyboardInterrupt):  # the usual way to end it
+        server.serve(load_settings(), host, port)
+
+
+@cli.command()
+def plan(
+    image: Image,
+    audio: Audio,
+    audio2: Audio2 = None,
+    speaking: Together = Speaking.TOGETHER,
+    shape: Format = Shape.LANDSCAPE,
+    trim: Part = None,
+    crop: Window = None,
+    quality: Quality = DRAFT_QUALITY,
+    as_json: Json = False,
+) -> None:
+    """Show what would be made: crop, length, windows, speakers, time."""
+    with scratch_folder() as folder:
+        choices = request_fields(speaking, shape, trim, crop, quality)
+        planned = prepare(folder, image, [audio, audio2], choices).plan
+    if as_json:
+        terminal.print_json(asdict(planned))
+    else:
+        terminal.print_plan(planned)
+
+
+@cli.command()
+def generate(
+    image: Image,
+    audio: Audio,
+    out: Annotated[Path, typer.Option("-o", "--output", help="The mp4 to write.")],
+    audio2: Audio2 = None,
+    speaking: Together = Speaking.TOGETHER,
+    shape: Format = Shape.LANDSCAPE,
+    trim: Part = None,
+    crop: Window = None,
+    quality: QualityOrNone = None,
+    prompt: Prompt = "",
+    seed: Seed = 42,
+    steps: Steps = None,
+    engine: Annotated[EngineChoice, typer.Option(help="Who makes it.")] = EngineChoice.AUTO,
+    model: Annotated[str | None, typer.Option(help=f"One of {', '.join(MODELS)}.")] = None,
+    device: Annotated[str | None, typer.Option(help="As cpu, cuda or cuda:1.")] = None,
+    debug: Annotated[bool, typer.Option(help="Log what happens inside.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make the video."""
+    if debug:
+        logging.getLogger("inference").setLevel(logging.DEBUG)
+    output.require_writable(out)
+    quality = quality_for(engine, quality)
+    choices = request_fields(speaking, shape, trim, crop, quality)
+    choices |= {"prompt": prompt, "seed": seed, "steps": steps}
+    maker = _engine(engine, quality, EngineOptions(model, device))
+    make(maker, image, [audio, audio2], choices, out, as_json)
+
+
+@cli.command()
+def doctor(as_json: Json = False) -> None:
+    """Check whether this machine has what is needed."""
+    checks = importlib.import_module("inference.doctor").examine(load_settings())
+    if as_json:
+        terminal.print_json({"checks": [asdict(check) for check in checks]})
+    else:
+        terminal.print_checks(checks)
+    if any(check.needed and not check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+def _engine(choice: EngineChoice, quality: str, asked: EngineOptions) -> Engine:
+    require_fit(choice, quality)
+    if choice is EngineChoice.AUTO:
+        return engine_for(find_preset(quality).engine, load_settings(), asked)
+    return configured_engine(choice.value, load_settings(), asked)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command line; returns the exit status."""
+    return run(cli, arguments)
+
+
+def run(cli: typer.Typer, arguments: Sequence[str], given: object = None) -> int:
+    """Run a command of `cli`, its context's `obj` being `given`. Returns the exit status; what went
+    wrong was said in a sentence then."""
+    as_json = "--json" in arguments
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    for ending in ENDINGS:
+        signal.signal(ending, signal.default_int_handler)
+    try:
+        status = cli(arguments, standalone_mode=False, obj=given)
+        if status == INTERRUPTED:  # what is made of a Ctrl-C on the way
+            raise Interrupted(NOTHING_FINISHED)
+        return status if isinstance(status, int) else 0
+    except (KeyboardInterrupt, Interrupted, typer.Abort) as error:
+        terminal.print_error("interrupted", str(error) or "Stopped.", as_json)
+        return INTERRUPTED
+    except typer.TyperException as error:
+        message = error.format_message().removesuffix(".").replace("Value error, ", "")
+        terminal.print_error(InputCode.BAD_OPTION, f"{message}. See --help.", as_json)
+        return 2
+    except OSError as error:
+        return _report(disk_fault(error), as_json)
+    except PortraitError as error:
+        return _report(error, as_json)
+    except Exception as error:
+        logging.getLogger("inference").debug("not foreseen", exc_info=error)
+        message = f"Something broke on our side ({type(error).__name__}). Try again."
+        return _report(Fault(FaultCode.INTERNAL, message, repr(error)), as_json)
+
+
+def _report(error: PortraitError, as_json: bool) -> int:
+    logging.getLogger("inference").debug("%s: %s", error.code, error.details)
+    terminal.print_error(error.code, error.message, as_json)
+    return 2 if isinstance(error, InputError) else 1

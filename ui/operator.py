@@ -1,0 +1,141 @@
+"""The operator's work on the deployed app's machines: `modal run app.py --action ACTION ...`.
+
+Files are read and written here, on the operator's machine; models and GPUs are used there.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from inference import output
+from inference.batch import Row, rows
+from inference.cloud.client import Cloud, Spawn
+from inference.doctor import Check
+from inference.engines.base import EngineOptions
+from inference.engines.remote import RemoteEngine
+from inference.errors import InputCode, InputError, PortraitError
+from inference.request import Shape, Speaking
+from presets.quality import DEFAULT_QUALITY
+from ui import commands, terminal
+from ui.arguments import request_fields
+from ui.making import make
+
+
+class Action(StrEnum):
+    """What can be done; see the README."""
+
+    TEST_ENVIRONMENT = "test-environment"
+    DOWNLOAD_MODELS = "download-models"
+    PREPARE_MODELS = "prepare-models"
+    VERIFY = "verify"
+    GENERATE = "generate"
+    BATCH = "batch"
+
+
+_OF_WEIGHTS = {
+    Action.DOWNLOAD_MODELS: "download",
+    Action.PREPARE_MODELS: "prepare",
+    Action.VERIFY: "verify",
+}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the app offers to call: who makes tasks of each engine family, a command of
+    `weights` (its exit status), what a GPU container finds (fields of a Check each)."""
+
+    spawns: Mapping[str, Spawn]
+    manage_weights: Callable[[str], int]
+    examine: Callable[[], list[dict[str, Any]]]
+
+
+_cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@_cli.command()
+def act(
+    context: typer.Context,
+    action: Annotated[Action, typer.Option(help="What to do.")],
+    image: Annotated[Path | None, typer.Option(help="generate: a picture.")] = None,
+    audio: Annotated[Path | None, typer.Option(help="generate: a recording.")] = None,
+    audio2: commands.Audio2 = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="batch: pictures and recordings, paired by name.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="The mp4 to write; with batch, the folder of them."),
+    ] = None,
+    speaking: commands.Together = Speaking.TOGETHER,
+    shape: commands.Format = Shape.LANDSCAPE,
+    trim: commands.Part = None,
+    crop: commands.Window = None,
+    quality: commands.Quality = DEFAULT_QUALITY,
+    prompt: commands.Prompt = "",
+    seed: commands.Seed = 42,
+    steps: commands.Steps = None,
+) -> None:
+    """Look after the deployed app."""
+    parts: Parts = context.obj
+    choices = request_fields(speaking, shape, trim, crop, quality)
+    choices |= {"prompt": prompt, "seed": seed, "steps": steps}
+    match action:
+        case Action.TEST_ENVIRONMENT:
+            _test_environment(parts)
+        case Action.GENERATE:
+            if image is None or audio is None:
+                raise InputError(InputCode.BAD_OPTION, "generate needs --image and --audio.")
+            target = out or Path(f"{image.stem}.mp4")
+            output.require_writable(target)
+            make(_engine(parts), image, [audio, audio2], choices, target)
+        case Action.BATCH:
+            if folder is None:
+                raise InputError(InputCode.BAD_OPTION, "batch needs --folder.")
+            _batch(parts, rows(folder), choices, out or folder)
+        case _:
+            raise typer.Exit(parts.manage_weights(_OF_WEIGHTS[action]))
+
+
+def _test_environment(parts: Parts) -> None:
+    checks = [Check(**found) for found in parts.examine()]
+    terminal.print_checks(checks)
+    if any(check.needed and not check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+def _batch(parts: Parts, wanted: Sequence[Row], choices: dict[str, Any], out: Path) -> None:
+    """Make the videos that are not there yet; what is wrong with one does not stop the others."""
+    out.mkdir(parents=True, exist_ok=True)
+    engine, failed = _engine(parts), 0
+    for number, row in enumerate(wanted, 1):
+        target = out / f"{row.name}.mp4"
+        if target.exists():
+            terminal.say(f"{target} is there already.")
+            continue
+        terminal.say(f"{number} of {len(wanted)}: {row.name}")
+        try:
+            make(engine, row.image, row.recordings, choices, target)
+        except PortraitError as error:
+            failed += 1
+            terminal.say(f"{row.name}: {error.message}")
+    if failed:
+        terminal.say(f"{failed} of {len(wanted)} could not be made.")
+        raise typer.Exit(1)
+
+
+def _engine(parts: Parts) -> RemoteEngine:
+    return RemoteEngine(EngineOptions(), Cloud(parts.spawns))
+
+
+def main(
+    arguments: Sequence[str],
+    spawns: Mapping[str, Spawn],
+    manage_weights: Callable[[str], int],
+    examine: Callable[[], list[dict[str, Any]]],
+) -> int:
+    """Do what `arguments` say with the parts of the app; returns the exit status."""
+    return commands.run(_cli, arguments, Parts(spawns, manage_weights, examine))
