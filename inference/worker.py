@@ -15,16 +15,17 @@ from typing import Protocol
 
 from inference import history, jobfolder, lock
 from inference.engines.base import Engine
-from inference.engines.select import configured_engine
+from inference.engines.select import engine_for
 from inference.errors import FaultCode, PortraitError
 from inference.events import FINAL, Event, Failed, Stage, StageName, Window
 from inference.settings import load_settings
 from inference.task import Task, load_task
 from presets.quality import PRESETS
+from presets.schema import EngineFamily
 
 logger = logging.getLogger(__name__)
 
-Selector = Callable[[str], Engine]
+Selector = Callable[[EngineFamily], Engine]
 STARTING = Stage(StageName.STARTING, "Starting")
 _BROKE = "Something broke on our side. Try again."
 
@@ -37,15 +38,15 @@ class Film(Protocol):
     def end(self) -> None: ...
 
 
-def select_configured(name: str) -> Engine:
-    """The engine of that name with this server's settings, which a worker inherits."""
-    return configured_engine(name, load_settings())
+def select_configured(family: EngineFamily) -> Engine:
+    """Who makes videos of that family with this server's settings, which a worker inherits."""
+    return engine_for(family, load_settings())
 
 
 def run(folder: Path, select: Selector = select_configured) -> Event:
     """The final event of the job in `folder`, after every event was written to its history.
 
-    `select` gives the engine for the name of the quality's engine family. Windows that the
+    `select` gives the engine for the quality's engine family. Windows that the
     history has from an earlier start are not told again.
     """
     known = {r.event.index for r in history.events(folder) if isinstance(r.event, Window)}
