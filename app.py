@@ -202,7 +202,7 @@ def manage_weights(command: str) -> int:
 )
 def examine() -> list[dict[str, Any]]:
     """What a GPU container finds when it looks around, see `inference.environment`."""
-    volumes = {name: Path(name) for name in (names.WEIGHTS, names.JOBS, names.CACHE)}
+    volumes = {Path(name).name: Path(name) for name in (names.WEIGHTS, names.JOBS, names.CACHE)}
     checks = importlib.import_module("inference.environment").examine(load_settings(), volumes)
     return [asdict(check) for check in checks]
 

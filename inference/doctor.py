@@ -3,13 +3,13 @@
 import os
 import platform
 import sys
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import av
 import pi_heif
 
+from inference.check import Check
 from inference.engines.select import configured_engine
 from inference.errors import PortraitError
 from inference.settings import Settings
@@ -18,16 +18,6 @@ from presets.schema import EngineFamily
 _PACKAGES = ("gradio", "av", "opencv-python-headless", "numpy", "pillow", "pydub")
 _CODECS = ("libx264", "aac")  # of the finished video
 _SUPPORTED = ((3, 11), (3, 13))  # first and last Python version that is tested
-
-
-@dataclass(frozen=True)
-class Check:
-    """One finding; `needed` is false for what the product can do without."""
-
-    name: str
-    ok: bool
-    found: str
-    needed: bool = True
 
 
 def examine(settings: Settings) -> list[Check]:

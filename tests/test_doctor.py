@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from inference.doctor import Check, examine
+from inference.check import Check
+from inference.doctor import examine
 from inference.settings import Settings
 from weights import manifest
 

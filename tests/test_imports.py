@@ -14,6 +14,7 @@ LAYERS: list[set[str]] = [
     {"presets", "weights"},
     {
         "inference",
+        "inference.check",
         "inference.errors",
         "inference.request",
         "inference.timing",
@@ -24,10 +25,18 @@ LAYERS: list[set[str]] = [
         "inference.settings",
         "inference.output",
         "inference.placement",
+        "inference.gpu",
+        "inference.batch",
     },
     {"inference.media", "inference.intake", "inference.models"},
     {"inference.draft", "inference.multitalk"},
-    {"inference.engines", "inference.doctor"},
+    {
+        "inference.cloud",
+        "inference.engines",
+        "inference.doctor",
+        "inference.probe",
+        "inference.environment",
+    },
     {"inference.verify"},
     {
         "inference.lock",
@@ -106,8 +115,10 @@ def test_neighbours_stay_apart(one: str, other: str) -> None:
         ("inference.engines.select", {"av", "cv2", "scipy", "torch", "gradio", "modal"}),
         ("inference.engines.multitalk", {"numpy", "av", "cv2", "torch", "diffusers", "gradio"}),
         ("inference.worker", {"av", "cv2", "scipy", "torch", "gradio", "modal"}),
+        ("inference.environment", {"numpy", "av", "cv2", "torch", "psutil", "gradio", "modal"}),
         ("ui.server", {"torch", "cv2", "scipy", "av", "modal", "diffusers", "transformers"}),
-        ("app", {"torch", "cv2", "scipy", "av", "modal", "gradio", "diffusers", "transformers"}),
+        ("ui.commands", {"torch", "cv2", "scipy", "av", "modal", "gradio", "transformers"}),
+        ("app", {"torch", "cv2", "scipy", "av", "gradio", "transformers"}),
     ],
 )
 def test_what_must_start_fast_stays_light(module: str, heavy: set[str]) -> None:

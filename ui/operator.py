@@ -13,8 +13,8 @@ import typer
 
 from inference import output
 from inference.batch import Row, rows
+from inference.check import Check
 from inference.cloud.client import Cloud, Spawn
-from inference.doctor import Check
 from inference.engines.base import EngineOptions
 from inference.engines.remote import RemoteEngine
 from inference.errors import InputCode, InputError, PortraitError

@@ -28,10 +28,12 @@ _E = TypeVar("_E", Step, Window)
 
 @dataclass(frozen=True)
 class StageShown:
-    """One line of the list of stages; `seconds` is None while it lasts."""
+    """One line of the list of stages; `seconds` is None while it lasts. `usual_s`: how long it took
+    in past runs, where that is known."""
 
     name: StageName
     seconds: float | None
+    usual_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -119,11 +121,13 @@ def _ends(records: Sequence[Record], at_work: bool) -> list[tuple[Record, dateti
 def _stages(ends: Sequence[tuple[Record, datetime | None]]) -> tuple[StageShown, ...]:
     """Each stage once, in the order of its first start; a stage that comes again goes on."""
     seconds: dict[StageName, float | None] = {}
+    usual: dict[StageName, float | None] = {}
     for record, end in ends:
         assert isinstance(record.event, Stage)
         name, before = record.event.name, seconds.get(record.event.name) or 0.0
         seconds[name] = None if end is None else before + (end - record.time).total_seconds()
-    return tuple(StageShown(name, lasted) for name, lasted in seconds.items())
+        usual[name] = record.event.usual_s
+    return tuple(StageShown(name, lasted, usual[name]) for name, lasted in seconds.items())
 
 
 def _share(steps: Sequence[Record], plan: Plan) -> float:

@@ -2,16 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from inference.check import Check
 from inference.events import Event, Stage, Step
 from inference.plan import Plan
-
-if TYPE_CHECKING:  # it looks into heavy packages, which a terminal line needs none of
-    from inference.doctor import Check
 
 _screen = Console(stderr=True, highlight=False)
 
@@ -58,7 +56,7 @@ def say_warnings(plan: Plan) -> None:
         say(f"Note: {warning.message}")
 
 
-def print_checks(checks: "list[Check]") -> None:
+def print_checks(checks: list[Check]) -> None:
     """A line for each check: good or bad, its name, what was found."""
     for check in checks:
         mark = "ok" if check.ok else "BAD" if check.needed else "-"

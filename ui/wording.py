@@ -28,6 +28,11 @@ def duration(length_s: float) -> str:
     return f"{minutes} min {rest} s" if rest else f"{minutes} min"
 
 
+def usually(seconds: float) -> str:
+    """How long something takes as a rule."""
+    return f"usually {duration(seconds)}"
+
+
 def about(length_s: float) -> str:
     """A time that is not known exactly."""
     return f"about {duration(max(1.0, length_s))}"

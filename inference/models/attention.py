@@ -30,11 +30,16 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
     All three need their batch axis and the same d: without, a CPU builds the whole l x s matrix.
     """
-    if flash_attn_func is not None and q.dtype.itemsize == _HALF_BYTES and _has_flash(q.device):
+    if takes_flash(q.device, q.dtype):
         out: Tensor = flash_attn_func(q, k, v)
         return out
     q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
     return scaled_dot_product_attention(q, k, v).transpose(1, 2)
+
+
+def takes_flash(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether flash-attn is what `attend` runs there for such numbers."""
+    return flash_attn_func is not None and dtype.itemsize == _HALF_BYTES and _has_flash(device)
 
 
 @cache

@@ -5,6 +5,7 @@ from html import escape
 from inference.events import Finished, StageName
 from inference.jobs import State
 from ui import text, wording
+from ui.progress import StageShown
 from ui.state import JobShown, Phase, Shown
 from ui.views.elements import icon, ring, small
 from ui.views.frame import live_url
@@ -57,10 +58,10 @@ def live_card(shown: Shown, job: JobShown) -> str:
 
 def stages_card(shown: Shown, job: JobShown) -> str:
     """All stages of a final video from the start, with the windows and their steps."""
-    lasted = {stage.name: stage.seconds for stage in job.progress.stages}
-    lines = [_line(name, lasted, job) for name in _BEFORE_WINDOWS]
+    stages = {stage.name: stage for stage in job.progress.stages}
+    lines = [_line(name, stages, job) for name in _BEFORE_WINDOWS]
     lines += [_window(index, job) for index in range(len(job.plan.windows))]
-    lines.append(_line(StageName.FINISHING, lasted, job))
+    lines.append(_line(StageName.FINISHING, stages, job))
     note = wording.elapsed(job.progress.elapsed_s)
     if shown.phase is Phase.WAITING:
         note = ""
@@ -73,15 +74,15 @@ def stages_card(shown: Shown, job: JobShown) -> str:
     )
 
 
-def _line(name: StageName, lasted: dict[StageName, float | None], job: JobShown) -> str:
+def _line(name: StageName, stages: dict[StageName, StageShown], job: JobShown) -> str:
     words = text.FINAL_STAGES[name]
-    if name not in lasted:
+    if name not in stages:
         later = _IN_ORDER[_IN_ORDER.index(name) + 1 :]
-        skipped = isinstance(job.progress.final, Finished) or any(n in lasted for n in later)
+        skipped = isinstance(job.progress.final, Finished) or any(n in stages for n in later)
         return _item("done" if skipped else "todo", words, "")
-    seconds = lasted[name]
+    seconds, usual_s = stages[name].seconds, stages[name].usual_s
     if seconds is None:
-        return _item("now", words, "")
+        return _item("now", words, wording.usually(usual_s) if usual_s else "")
     broken = job.state in (State.FAILED, State.INTERRUPTED)
     broke = broken and name == job.progress.stages[-1].name
     return _item("bad" if broke else "done", words, wording.duration(seconds))

@@ -1,0 +1,62 @@
+"""What the page can offer beside the draft: final videos, made on this machine or on Modal."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from inference.engines.base import Availability, Engine
+from inference.engines.select import engine_for
+from inference.errors import PortraitError
+from inference.settings import Settings
+from presets.schema import EngineFamily
+from ui import text
+
+_LASTS_S = 60.0  # an answer; Modal is asked over the network
+_PATIENCE_S = 2.0  # with the first answer; a page does not wait longer
+
+Find = Callable[[EngineFamily, Settings], Engine]
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Whether final videos can be made; `paid`: by whoever pays for Modal."""
+
+    final: Availability
+    paid: bool
+
+
+class Offers:
+    """The newest offer, asked for beside the page and kept for a while.
+
+    Why there is none concerns whoever runs the server, whom `doctor` tells.
+    """
+
+    def __init__(self, settings: Settings, find: Find = engine_for) -> None:
+        self._settings, self._find = settings, find
+        self._lock = threading.Lock()
+        self._asking: threading.Thread | None = None
+        self._asked_at = 0.0
+        self._offer = Offer(Availability(False, text.NO_GPU), paid=True)
+
+    def newest(self) -> Offer:
+        """The offer as it was a moment ago; quick, for it is asked at each action."""
+        with self._lock:
+            first = self._asking is None
+            old = time.monotonic() - self._asked_at > _LASTS_S
+            if first or (old and self._asking and not self._asking.is_alive()):
+                self._asked_at = time.monotonic()
+                self._asking = threading.Thread(target=self._ask, name="offers", daemon=True)
+                self._asking.start()
+            asking = self._asking
+        if first and asking:
+            asking.join(_PATIENCE_S)
+        return self._offer
+
+    def _ask(self) -> None:
+        try:
+            engine = self._find(EngineFamily.MULTITALK, self._settings)
+        except PortraitError:
+            self._offer = Offer(Availability(False, text.NO_GPU), paid=True)
+        else:
+            self._offer = Offer(Availability(True), paid=engine.name == "modal")
