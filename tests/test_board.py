@@ -3,7 +3,7 @@
 from typing import Any
 
 from inference.cloud.board import Board
-from inference.events import Cancelled, Frame, Stage, StageName, Step, Window
+from inference.events import Cancelled, Event, Frame, Stage, StageName, Step, Window
 from inference.task import PREVIEW
 
 JOB, OTHER = "a" * 32, "b" * 32
@@ -31,8 +31,15 @@ def test_events_are_told_in_order_and_stay_few() -> None:
 
 def test_who_listens_now_and_then_misses_no_stage_and_no_window() -> None:
     store: dict[str, Any] = {}
-    told, heard, seen = Board(store).told(JOB), [], -1
-    events = [LOADING, Step(1, 2, 0, 2), Step(2, 2, 0, 2), Window(0, "a", 5), Cancelled(5, "b")]
+    told, seen = Board(store).told(JOB), -1
+    heard: list[Event] = []
+    events: list[Event] = [
+        LOADING,
+        Step(1, 2, 0, 2),
+        Step(2, 2, 0, 2),
+        Window(0, "a", 5),
+        Cancelled(5, "b"),
+    ]
     for number, event in enumerate(events):
         told.tell(event)
         if number % 3 == 2 or number == len(events) - 1:

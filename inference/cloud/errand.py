@@ -74,6 +74,7 @@ class Errand:
         if given_up:
             self._cloud.forget(given_up)
             (self._task.folder / REMOTE_BEFORE).unlink()
+        self._task.save()  # which a command line does not need for itself
         self._cloud.send(self._task, self._job)
         mark = Mark(
             self._job, self._cloud.spawn(PRESETS[self._task.plan.quality].engine, self._job)
