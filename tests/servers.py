@@ -18,7 +18,7 @@ from inference import queue
 from inference.settings import ROOT, load_settings
 from tests.fakes import ScriptedEngine
 from tests.media import free_port
-from ui import look
+from ui import offers
 from ui.server import serve as serve_page
 
 _PATIENCE_S = 60
@@ -91,6 +91,6 @@ def serving(data: Path, pause_s: float | None = None, **settings: str) -> Iterat
 
 if __name__ == "__main__":
     queue.WORKER = "tests.fakes"
-    look.configured_engine = lambda *asked: ScriptedEngine()  # type: ignore[attr-defined]
+    offers.engine_for = lambda *asked: ScriptedEngine()  # type: ignore[assignment]
     with suppress(KeyboardInterrupt):
         serve_page(load_settings(), "127.0.0.1", int(sys.argv[1]))

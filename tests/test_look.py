@@ -12,8 +12,6 @@ from inference.plan import make_plan
 from inference.settings import Settings
 from inference.task import Task
 from tests.desks import LEFT, RIGHT, THIRD, desk, voice
-from tests.fakes import ScriptedEngine
-from ui import look as look_module
 from ui.desk import Choices, Desk, Desks
 from ui.look import NAME, Look
 from ui.requests import request_of
@@ -132,8 +130,6 @@ def test_whether_final_videos_can_be_made_is_what_their_engine_says(
     monkeypatch.setattr("inference.engines.multitalk.has_gpu", lambda: False)
     without = look.at(ME).gpu
     assert not without.ready and without.reason.endswith(".")
-    monkeypatch.setattr(look_module, "configured_engine", lambda *asked: ScriptedEngine())
-    assert look.at(ME).gpu == Availability(True)
 
 
 def test_a_model_for_any_machine_makes_final_videos_anywhere(

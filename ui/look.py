@@ -12,9 +12,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from inference import history
-from inference.engines.base import Availability
-from inference.engines.select import configured_engine
-from inference.errors import InputCode, InputError, PortraitError, no_face
+from inference.errors import InputCode, InputError, no_face
 from inference.jobs import Jobs, State
 from inference.plan import Estimate, Plan, make_plan
 from inference.settings import Settings
@@ -23,6 +21,7 @@ from presets.quality import DRAFT_QUALITY, PRESETS
 from presets.schema import EngineFamily
 from ui import progress, text
 from ui.desk import Desk, Desks
+from ui.offers import Offers
 from ui.requests import framing, must_choose, request_of, speakers
 from ui.state import Framed, JobShown, Phase, Place, Problem, Shown
 
@@ -51,6 +50,7 @@ class Look:
 
     def __init__(self, settings: Settings, jobs: Jobs, desks: Desks) -> None:
         self._settings, self._jobs, self._desks = settings, jobs, desks
+        self._offers = Offers(settings)
 
     def at(self, owner: str, problem: Problem | None = None, with_history: bool = False) -> Shown:
         """The page of `owner`; `problem` is what the last action ran into."""
@@ -69,7 +69,7 @@ class Look:
             job=job,
             before=self._shown(owner, desk.before, now),
             problem=problem or standing,
-            gpu=gpu(self._settings),
+            gpu=self._offers.newest().final,
             longest_s=self.longest_s,
             keep_days=self._settings.keep_days,
             count=len(owned),
@@ -159,19 +159,6 @@ def _finals(desk: Desk) -> dict[str, Estimate]:
         if preset.engine is not EngineFamily.DRAFT and request:
             estimates[name] = make_plan(request, float("inf")).estimate
     return estimates
-
-
-def gpu(settings: Settings) -> Availability:
-    """Whether final videos can be made here.
-
-    Cheap, for it is asked at each action: the engine only looks whether some files are there. Why
-    it is not ready concerns whoever runs the server, whom `doctor` tells.
-    """
-    try:
-        configured_engine(EngineFamily.MULTITALK, settings)
-    except PortraitError:
-        return Availability(False, text.NO_GPU)
-    return Availability(True)
 
 
 def _phase(desk: Desk, job: JobShown | None, is_final: bool, plan: Plan | None) -> Phase:

@@ -2,10 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from inference.engines.base import Availability, Engine
+from inference.engines.base import Availability
 from inference.engines.select import engine_for
 from inference.errors import PortraitError
 from inference.settings import Settings
@@ -14,8 +13,6 @@ from ui import text
 
 _LASTS_S = 60.0  # an answer; Modal is asked over the network
 _PATIENCE_S = 2.0  # with the first answer; a page does not wait longer
-
-Find = Callable[[EngineFamily, Settings], Engine]
 
 
 @dataclass(frozen=True)
@@ -32,8 +29,8 @@ class Offers:
     Why there is none concerns whoever runs the server, whom `doctor` tells.
     """
 
-    def __init__(self, settings: Settings, find: Find = engine_for) -> None:
-        self._settings, self._find = settings, find
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._lock = threading.Lock()
         self._asking: threading.Thread | None = None
         self._asked_at = 0.0
@@ -55,7 +52,7 @@ class Offers:
 
     def _ask(self) -> None:
         try:
-            engine = self._find(EngineFamily.MULTITALK, self._settings)
+            engine = engine_for(EngineFamily.MULTITALK, self._settings)
         except PortraitError:
             self._offer = Offer(Availability(False, text.NO_GPU), paid=True)
         else:
