@@ -91,6 +91,6 @@ def serving(data: Path, pause_s: float | None = None, **settings: str) -> Iterat
 
 if __name__ == "__main__":
     queue.WORKER = "tests.fakes"
-    offers.engine_for = lambda *asked: ScriptedEngine()  # type: ignore[assignment]
+    offers.engine_for = lambda *asked: ScriptedEngine()  # type: ignore[attr-defined]
     with suppress(KeyboardInterrupt):
         serve_page(load_settings(), "127.0.0.1", int(sys.argv[1]))

@@ -17,7 +17,7 @@ from inference.check import Check
 from inference.cloud.client import Cloud, Spawn
 from inference.engines.base import EngineOptions
 from inference.engines.remote import RemoteEngine
-from inference.errors import InputCode, InputError, PortraitError
+from inference.errors import InputCode, InputError, PortraitError, disk_fault
 from inference.request import Shape, Speaking
 from presets.quality import DEFAULT_QUALITY
 from ui import commands, terminal
@@ -119,9 +119,10 @@ def _batch(parts: Parts, wanted: Sequence[Row], choices: dict[str, Any], out: Pa
         terminal.say(f"{number} of {len(wanted)}: {row.name}")
         try:
             make(engine, row.image, row.recordings, choices, target)
-        except PortraitError as error:
+        except (PortraitError, OSError) as error:
             failed += 1
-            terminal.say(f"{row.name}: {error.message}")
+            told = disk_fault(error) if isinstance(error, OSError) else error
+            terminal.say(f"{row.name}: {told.message}")
     if failed:
         terminal.say(f"{failed} of {len(wanted)} could not be made.")
         raise typer.Exit(1)

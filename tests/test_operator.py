@@ -1,0 +1,76 @@
+"""The operator's actions, with parts that only note what they are asked for."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.media import ASTRONAUT
+from ui import operator
+
+GOOD = {"name": "gpu", "ok": True, "found": "NVIDIA H100", "needed": True}
+BAD = GOOD | {"ok": False, "found": "None."}
+
+
+def act(*arguments: str, checks: list[dict[str, Any]] | None = None, status: int = 0) -> int:
+    def manage(command: str) -> int:
+        print("command:", command)
+        return status
+
+    return operator.main(arguments, {}, manage, lambda: checks or [])
+
+
+@pytest.mark.parametrize(
+    ("action", "command"),
+    [("download-models", "download"), ("prepare-models", "prepare"), ("verify", "verify")],
+)
+@pytest.mark.parametrize("status", [0, 1])
+def test_weights_are_looked_after_by_their_own_commands(
+    capsys: pytest.CaptureFixture[str], action: str, command: str, status: int
+) -> None:
+    assert act("--action", action, status=status) == status
+    assert capsys.readouterr().out == f"command: {command}\n"
+
+
+@pytest.mark.parametrize(("checks", "status"), [([GOOD], 0), ([GOOD, BAD], 1)])
+def test_the_environment_is_shown_line_by_line(
+    capsys: pytest.CaptureFixture[str], checks: list[dict[str, Any]], status: int
+) -> None:
+    assert act("--action", "test-environment", checks=checks) == status
+    assert "NVIDIA H100" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--action", "dance"], "'dance' is not one of 'test-environment'"),
+        ([], "Missing option '--action'"),
+        (["--action", "generate"], "generate needs --image and --audio."),
+        (["--action", "batch"], "batch needs --folder."),
+        (["--action", "batch", "--folder", "nowhere"], "There is no folder nowhere"),
+        (["--action", "generate", "--quality", "superb"], "generate needs --image and --audio."),
+        (
+            ["--action", "generate", "--image", str(ASTRONAUT), "--audio", "x", "-o", "out.avi"],
+            "does not end in .mp4",
+        ),
+    ],
+)
+def test_what_can_not_be_is_said_in_a_sentence(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
+    assert act(*arguments) == 2
+    said = capsys.readouterr()
+    assert says in said.err and said.out == "" and "Traceback" not in said.err
+
+
+def test_a_folder_is_gone_through_to_its_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("done.png", "one.png", "two.png"):
+        (tmp_path / name).touch()
+    (tmp_path / "done.mp4").touch()
+    assert act("--action", "batch", "--folder", str(tmp_path)) == 1
+    said = capsys.readouterr().err
+    assert "done.mp4 is there already." in said
+    assert "one: 0 recordings were given" in said and "two: 0 recordings were given" in said
+    assert "2 of 3 could not be made." in said
