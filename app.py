@@ -29,6 +29,7 @@ from inference.errors import Fault, InputError
 from inference.events import StageName
 from inference.settings import ROOT, for_containers, load_settings
 from presets.schema import EngineFamily
+from weights.errors import reach_by
 
 PYTHON = "3.12"
 CUDA = "nvidia/cuda:12.8.1-devel-ubuntu22.04"  # devel: flash-attn compiles where no wheel fits
@@ -83,6 +84,8 @@ secrets = [modal.Secret.from_name(name) for name in limits.secrets]
 page_secret = modal.Secret.from_dict({"PORTRAIT_PASSWORD": password or ""})
 
 app = modal.App(names.APP)
+if not modal.is_local():  # what goes wrong with weights in a container is mended from outside
+    reach_by(names.WAYS)
 
 
 def _board() -> Board:

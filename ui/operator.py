@@ -14,6 +14,7 @@ import typer
 from inference import output
 from inference.batch import Row, rows
 from inference.check import Check
+from inference.cloud import names
 from inference.cloud.client import Cloud, Spawn
 from inference.engines.base import EngineOptions
 from inference.engines.remote import RemoteEngine
@@ -36,11 +37,7 @@ class Action(StrEnum):
     BATCH = "batch"
 
 
-_OF_WEIGHTS = {
-    Action.DOWNLOAD_MODELS: "download",
-    Action.PREPARE_MODELS: "prepare",
-    Action.VERIFY: "verify",
-}
+_OF_WEIGHTS = {Action(action): command for command, action in names.ACTIONS.items()}
 
 
 @dataclass(frozen=True)

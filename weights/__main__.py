@@ -17,7 +17,7 @@ from presets.quality import PRESETS
 from presets.schema import EngineFamily
 from weights.assemble import assemble
 from weights.download import download
-from weights.errors import WeightsError
+from weights.errors import WeightsError, how_to
 from weights.lock import Lock
 from weights.manifest import MULTITALK_14B, HubFile, Manifest
 from weights.refusals import told
@@ -96,7 +96,7 @@ def _verify() -> None:
         print(f"{path}: {fault}")
         set_aside(weights, manifest, path)
     if faults:
-        message = f"Faults: {len(faults)}. Run python -m weights download, and prepare again."
+        message = f"Faults: {len(faults)}. Run {how_to('download')}, and prepare again."
         raise WeightsError(message)
     print("Every file is as it should be.")
 

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from weights.errors import WeightsError
+from weights.errors import WeightsError, how_to
 from weights.lock import Lock
 from weights.manifest import HubFile, Manifest
 from weights.refusals import told
@@ -37,7 +37,7 @@ def assemble(weights: Path, manifest: Manifest) -> bool:
     for file in files:
         found = lock.state(file, place_of(weights, file))
         if found != "checked":
-            raise WeightsError(f"{file.key} is {found}. Run python -m weights download.")
+            raise WeightsError(f"{file.key} is {found}. Run {how_to('download')}.")
     folder = weights / manifest.model / ORIGINAL
     mark = _mark(lock, files)
     done = all(_same(place_of(weights, f), folder / f.place) for f in files)
@@ -61,7 +61,7 @@ def require_original(weights: Path, manifest: Manifest) -> tuple[Path, Mark]:
     gone, mark = missing(folder), read_mark(folder)
     if gone or mark is None:
         message = f"The weights are not complete: {folder / (gone or '')} is missing."
-        raise WeightsError(f"{message} Run python -m weights download.")
+        raise WeightsError(f"{message} Run {how_to('download')}.")
     return folder, mark
 
 

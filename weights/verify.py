@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from weights.checks import sha256_of
+from weights.errors import how_to
 from weights.listing import require_listed
 from weights.lock import Lock
 from weights.manifest import Manifest
@@ -71,7 +72,7 @@ def _downloads(weights: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
         if entry is not None:
             yield from _content(path, entry.size_bytes, entry.sha256)
         elif path.is_file():
-            yield path, "was never checked; run python -m weights download"
+            yield path, f"was never checked; run {how_to('download')}"
         elif file.lora is None:
             yield path, "is missing"
 

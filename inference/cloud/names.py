@@ -17,6 +17,9 @@ PAGE_DATA = f"{JOBS}/page"  # the page's own folder of data
 _WORK = PurePosixPath("work")  # on the Volume of jobs: a folder for each task that is made there
 
 WHERE = {EngineFamily.DRAFT: DRAFT, EngineFamily.MULTITALK: GPU_CLASS}  # who makes which task
+# what an operator types for a command of `weights`
+ACTIONS = {"download": "download-models", "prepare": "prepare-models", "verify": "verify"}
+WAYS = {name: f"modal run app.py --action {action}" for name, action in ACTIONS.items()}
 
 
 def work(job: str) -> PurePosixPath:

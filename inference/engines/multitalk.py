@@ -17,6 +17,7 @@ from inference.settings import load_settings
 from inference.task import Task
 from presets.models import DEFAULT_MODEL, DEVICE, MODELS, Model
 from presets.schema import EngineFamily
+from weights.errors import how_to
 from weights.sets import complete_sets
 
 _PACKAGES = ("torch", "diffusers", "transformers")
@@ -99,7 +100,7 @@ class MultiTalkEngine:
             return ""
         return (
             f"The MultiTalk weights are not on this machine: {self._weights} holds no complete "
-            "set. Run python -m weights download, or use --quality draft."
+            f"set. Run {how_to('download')}, or use --quality draft."
         )
 
 

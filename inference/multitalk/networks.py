@@ -18,7 +18,7 @@ from inference.models.transformer import Transformer
 from inference.multitalk.lora import LoraError, switch_on
 from inference.multitalk.offload import Supply, travelling
 from inference.multitalk.prompt import Tokenizer
-from weights.errors import WeightsError
+from weights.errors import WeightsError, how_to
 from weights.loading import load_part, read_file
 from weights.sets import DTYPES
 from weights.tensors import FLOAT8, Source, sources
@@ -61,7 +61,7 @@ class Loaded:
             tensors = read_file(file, _HOST, torch.float32)
             off = switch_on(self.networks.transformer, tensors, 1.0, self._device)
         except (WeightsError, LoraError, OSError) as error:
-            message = f"{file} is not there, or not for this model. Run python -m weights download."
+            message = f"{file} is not there, or not for this model. Run {how_to('download')}."
             raise Fault(FaultCode.ENGINE_UNAVAILABLE, message, str(error)) from error
         self.lora, self._switch_off = lora, off
 
@@ -94,7 +94,7 @@ def load(
         networks = read_networks(spec, folder, device, dtypes, choices)
         tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
     except (WeightsError, OSError, ValueError) as error:
-        message = f"The weights in {folder} are not those of {model}. Run python -m weights verify."
+        message = f"The weights in {folder} are not those of {model}. Run {how_to('verify')}."
         raise Fault(FaultCode.ENGINE_UNAVAILABLE, message, str(error)) from error
     _let_travel(networks.transformer, device, choices)
     return Loaded(networks, cast(Tokenizer, tokenizer), device, folder)
