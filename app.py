@@ -188,10 +188,10 @@ def web() -> Any:
     memory=16 * _GIB,
     timeout=12 * _HOUR_S,  # 90 GB over a slow line; run again, it goes on
 )
-def manage_weights(command: str) -> int:
-    """Run one of `python -m weights`'s commands on the Volume; returns its exit status."""
+def manage_weights(arguments: list[str]) -> int:
+    """Do on the Volume what `python -m weights` does here; returns its exit status."""
     try:
-        status: int = importlib.import_module("weights.__main__").main([command])
+        status: int = importlib.import_module("weights.__main__").main(arguments)
         return status
     finally:
         weights_volume.commit()

@@ -13,8 +13,8 @@ BAD = GOOD | {"ok": False, "found": "None."}
 
 
 def act(*arguments: str, checks: list[dict[str, Any]] | None = None, status: int = 0) -> int:
-    def manage(command: str) -> int:
-        print("command:", command)
+    def manage(arguments: list[str]) -> int:
+        print("command:", *arguments)
         return status
 
     return operator.main(arguments, {}, manage, lambda: checks or [])
@@ -30,6 +30,11 @@ def test_weights_are_looked_after_by_their_own_commands(
 ) -> None:
     assert act("--action", action, status=status) == status
     assert capsys.readouterr().out == f"command: {command}\n"
+
+
+def test_the_kind_of_a_lean_set_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    assert act("--action", "prepare-models", "--dtype", "fp8") == 0
+    assert capsys.readouterr().out == "command: prepare --dtype fp8\n"
 
 
 @pytest.mark.parametrize(("checks", "status"), [([GOOD], 0), ([GOOD, BAD], 1)])

@@ -42,11 +42,11 @@ _OF_WEIGHTS = {Action(action): command for command, action in names.ACTIONS.item
 
 @dataclass(frozen=True)
 class Parts:
-    """What the app offers to call: who makes tasks of each engine family, a command of
-    `weights` (its exit status), what a GPU container finds (fields of a Check each)."""
+    """What the app offers to call: who makes tasks of each engine family, what `python -m weights`
+    does (its exit status), what a GPU container finds (fields of a Check each)."""
 
     spawns: Mapping[str, Spawn]
-    manage_weights: Callable[[str], int]
+    manage_weights: Callable[[list[str]], int]
     examine: Callable[[], list[dict[str, Any]]]
 
 
@@ -63,6 +63,7 @@ def act(
     folder: Annotated[
         Path | None, typer.Option(help="batch: pictures and recordings, paired by name.")
     ] = None,
+    dtype: Annotated[str, typer.Option(help="prepare-models: bf16 (default) or fp8.")] = "",
     out: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="The mp4 to write; with batch, the folder of them."),
@@ -94,7 +95,8 @@ def act(
                 raise InputError(InputCode.BAD_OPTION, "batch needs --folder.")
             _batch(parts, rows(folder), choices, out or folder)
         case _:
-            raise typer.Exit(parts.manage_weights(_OF_WEIGHTS[action]))
+            kind = ["--dtype", dtype] if dtype else []
+            raise typer.Exit(parts.manage_weights([_OF_WEIGHTS[action], *kind]))
 
 
 def _test_environment(parts: Parts) -> None:
