@@ -134,7 +134,7 @@ def _engine(parts: Parts) -> RemoteEngine:
 def main(
     arguments: Sequence[str],
     spawns: Mapping[str, Spawn],
-    manage_weights: Callable[[str], int],
+    manage_weights: Callable[[list[str]], int],
     examine: Callable[[], list[dict[str, Any]]],
 ) -> int:
     """Do what `arguments` say with the parts of the app; returns the exit status."""
