@@ -31,7 +31,7 @@ def examine(settings: Settings) -> list[Check]:
         Check("codecs", not codecs, f"{', '.join(codecs)} missing" if codecs else "H.264, AAC"),
         Check("heic pictures", True, f"libheif {pi_heif.libheif_version()}", needed=False),
         _data_folder(settings.data),
-        *(_engine(family, settings) for family in EngineFamily),
+        *(_engine(name, settings) for name in (*EngineFamily, "modal")),
     ]
 
 
@@ -41,10 +41,10 @@ def _data_folder(folder: Path) -> Check:
     return Check("data folder", writable, f"{folder}{'' if writable else ' is not writable'}")
 
 
-def _engine(family: EngineFamily, settings: Settings) -> Check:
-    needed = family is EngineFamily.DRAFT
+def _engine(name: str, settings: Settings) -> Check:
+    needed = name == EngineFamily.DRAFT
     try:
-        details = configured_engine(family.value, settings).details()
+        details = configured_engine(name, settings).details()
     except PortraitError as error:
-        return Check(f"{family} engine", False, error.message, needed)
-    return Check(f"{family} engine", True, f"ready: {details}" if details else "ready", needed)
+        return Check(f"{name} engine", False, error.message, needed)
+    return Check(f"{name} engine", True, f"ready: {details}" if details else "ready", needed)

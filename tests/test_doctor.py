@@ -27,6 +27,14 @@ def test_the_gpu_engine_is_said_to_be_missing_but_not_needed(
     assert not check.ok and not check.needed and "NVIDIA GPU" in check.found
 
 
+def test_modal_is_said_to_be_unknown_but_not_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.engines.remote.has_account", lambda: False)
+    check = found(Settings(data=tmp_path))["modal engine"]
+    assert not check.ok and not check.needed and "modal setup" in check.found
+
+
 def test_a_model_for_any_machine_is_found_ready(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path, model="multitalk-tiny", device="cpu")
     assert found(settings)["multitalk engine"].ok
