@@ -107,9 +107,9 @@ def buckets(case: Case, place: Place) -> dict[str, list[int]]:
 
 
 def lora(case: Case, place: Place) -> dict[str, Tensor]:
-    """The parameters as they work: a layer's weight is what it makes of unit vectors."""
+    """The parameters as they work: a changed layer's weight is what it makes of unit vectors."""
     network = networks.transformer(case, place, case.config, None)
-    before = {name: _working(network, name) for name, _ in network.named_parameters()}
+    before = {name: parameter.clone() for name, parameter in network.named_parameters()}
     for entry in case.options["loras"]:
         tensors = load_file(case.folder / entry["file"])
         switch_on(network, tensors, entry["scale"], place.device)
@@ -119,7 +119,7 @@ def lora(case: Case, place: Place) -> dict[str, Tensor]:
 
 def _working(network: nn.Module, name: str) -> Tensor:
     module = network.get_submodule(name.rpartition(".")[0])
-    if isinstance(module, Linear) and name.endswith(".weight"):
+    if isinstance(module, Linear) and module.branch and name.endswith(".weight"):
         inputs = torch.eye(module.in_features, device=module.bias.device, dtype=module.bias.dtype)
         made: Tensor = module(inputs) - module.bias
         return made.T
