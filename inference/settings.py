@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from inference.errors import InputCode, InputError
@@ -41,7 +41,8 @@ class Settings:
     weights: Path = Path("weights/files")  # a folder for each model
     model: str | None = None  # of MultiTalk, and its device; None: the engine's own choice
     device: str | None = None
-    password: str | None = None  # of the page; None: whoever finds it may use it
+    # of the page; None: whoever finds it may use it
+    password: str | None = field(default=None, repr=False)
     gpus: tuple[str, ...] = DEFAULT_GPUS  # on Modal, in order of preference
     secrets: tuple[str, ...] = ()  # of Modal, by name, to attach at deploy
     on_modal: bool = False  # this process runs in a container of the deployed app

@@ -12,6 +12,7 @@ from ui.guard import Guard
 OPEN = [
     "/",
     "/healthz",
+    "/sign-in",
     "/pulse",
     "/upload",
     "/media/desk/picture.jpg",
@@ -80,6 +81,7 @@ def test_another_site_can_link_here_but_has_nothing_done(client: TestClient, sit
     assert client.get("/", headers=headers).text == "inside"
     assert client.post("/upload", headers=headers).status_code == 403
     assert client.post("/gradio_api/queue/join", headers=headers).status_code == 403
+    assert client.post("/sign-in", headers=headers).status_code == 403
     assert client.post("/upload", headers={"Sec-Fetch-Site": "same-origin"}).text == "inside"
     assert client.post("/upload").text == "inside"  # browsers say nothing over plain http
 

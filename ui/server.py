@@ -23,8 +23,10 @@ from inference.queue import Dispatcher
 from inference.settings import Settings
 from ui import media, terminal, text, uploads
 from ui.guard import Guard
+from ui.guesses import Guesses
 from ui.owner import Owners, SecretKept
 from ui.page import Page
+from ui.password import Password, Sessions
 from ui.theme import Studio
 from ui.uploads import Uploads
 
@@ -65,6 +67,9 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=starting_jobs)
     app.add_middleware(SecretKept)
     app.add_middleware(CORSMiddleware)  # no other site is let in; Gradio on its own lets many
+    if settings.password:
+        sessions = Sessions(settings.password, owners.signed)
+        app.add_middleware(Password, sessions=sessions, guesses=Guesses())
     app.add_middleware(Guard)
     app.include_router(media.routes(settings.data, jobs, owners))
     app.include_router(uploads.routes(received, owners))
@@ -132,6 +137,6 @@ def serve(settings: Settings, host: str, port: int) -> None:
         host=host,
         port=port,
         log_level="warning",
-        forwarded_allow_ips="*",  # a proxy's word decides no more than whether a cookie is Secure
+        forwarded_allow_ips="*",  # a proxy says whether a cookie is Secure; addresses: ui.guesses
     )
     _Server(config).run(sockets=[listener])

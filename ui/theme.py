@@ -6,6 +6,9 @@ itself paints around it.
 """
 
 import inspect
+import re
+from functools import cache
+from pathlib import Path
 
 from gradio.themes.base import Base
 from gradio.themes.utils import fonts, sizes
@@ -23,6 +26,7 @@ _COLOURS = {
     "bad": ["error_text_color", "error_border_color", "error_icon_color"],
     "bad-tint": ["error_background_fill"],
 }
+_TOKENS = Path(__file__).parent / "static" / "tokens.css"
 # Gradio paints the ground before it loads the style sheet that holds the tokens.
 _GROUND = {"body_background_fill": "#f3f6f4", "body_background_fill_dark": "#0d1311"}
 _SHAPES = {
@@ -54,3 +58,12 @@ class Studio(Base):
         dark = {f"{name}_dark": value for name, value in values.items()}
         values |= {name: value for name, value in dark.items() if name in known} | _GROUND
         super().set(**values)
+
+
+@cache
+def dark_without_script() -> str:
+    """A CSS rule that gives the dark tokens to whoever prefers dark; on the page itself a script of
+    Gradio's sets a class for it."""
+    found = re.search(r"^\.dark (\{.*?^\})", _TOKENS.read_text(), re.MULTILINE | re.DOTALL)
+    assert found, "tokens.css has no dark tokens"
+    return f"@media (prefers-color-scheme: dark) {{ :root {found[1]} }}"

@@ -26,6 +26,7 @@ async function ask() {
     cache: "no-store",
     signal: AbortSignal.timeout(PATIENCE_MS),
   });
+  if (answer.status === 401) location.reload(); // signed out: the password is asked for again
   if (!answer.ok) throw new Error(String(answer.status));
   return (await answer.json()).version;
 }

@@ -13,13 +13,18 @@ _MARK = (
 )
 
 
+def mark() -> str:
+    """The product's mark and name."""
+    return f'<div class="tp-mark">{_MARK}{escape(text.TITLE)}</div>'
+
+
 def top(shown: Shown) -> str:
     """The product's name, the two pages, and whether a GPU is there."""
     count = f" <small>{shown.count}</small>" if shown.count else ""
     here = shown.gpu.ready and shown.phase is not Phase.WAITING
     kind = "" if here else " tp-off"
     return (
-        f'<header class="tp-top"><div class="tp-mark">{_MARK}{escape(text.TITLE)}</div>'
+        f'<header class="tp-top">{mark()}'
         f'<nav class="tp-tabs" aria-label="{escape(text.PAGES)}">'
         f'<a href="#make" data-view>{escape(text.MAKE)}</a>'
         f'<a href="#history" data-view>{escape(text.HISTORY)}{count}</a></nav>'

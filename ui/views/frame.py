@@ -12,11 +12,10 @@ from ui.views.framing import framing_editor
 from ui.views.head import no_face
 
 _SILHOUETTE = (
-    '<svg class="tp-silhouette" viewBox="0 0 896 448" aria-hidden="true">'
     '<ellipse cx="640" cy="178" rx="74" ry="92"/>'
     '<path d="M604 258v44c0 22-96 26-128 60-18 20-26 48-28 86'
     'M676 258v44c0 22 96 26 128 60 18 20 26 48 28 86"/>'
-    '<path class="tp-mouth" d="M608 222v6M624 214v22M640 206v38M656 214v22M672 222v6"/></svg>'
+    '<path class="tp-mouth" d="M608 222v6M624 214v22M640 206v38M656 214v22M672 222v6"/>'
 )
 
 
@@ -41,10 +40,15 @@ def frame(shown: Shown) -> str:
     poster = _poster(shown)
     if poster is None:
         return (
-            f'<div class="tp-frame tp-empty tp-intro">{_SILHOUETTE}'
+            f'<div class="tp-frame tp-empty tp-intro">{silhouette()}'
             f"<b>{escape(text.FRAME_TITLE)}</b><span>{escape(text.FRAME_LEAD)}</span></div>"
         )
     return f'<div class="tp-frame">{player(_film(shown), poster)}</div>'
+
+
+def silhouette(view: str = "0 0 896 448") -> str:
+    """A person in outline, of whom `view` is seen: left, top, width and height."""
+    return f'<svg class="tp-silhouette" viewBox="{view}" aria-hidden="true">{_SILHOUETTE}</svg>'
 
 
 def player(film: Film, poster: str) -> str:
