@@ -129,7 +129,9 @@ class MultiTalk:
         except Fault as fault:
             print(fault.message, fault.details)
         else:
-            board.note_usual(StageName.LOADING, time.monotonic() - started)
+            took_s = time.monotonic() - started
+            board.note_usual(StageName.LOADING, took_s)
+            print(f"MultiTalk is loaded, after {took_s:.0f} s.")
 
     @modal.method()
     def generate(self, job: str, options: dict[str, Any] | None = None) -> None:

@@ -11,7 +11,7 @@ import pytest
 from inference.cloud import errand
 from inference.cloud.client import Unreachable
 from inference.cloud.errand import Errand
-from inference.cloud.mark import read_mark
+from inference.cloud.mark import Mark, read_mark, write_mark
 from inference.events import Cancelled, Event, Failed, Finished, Frame, Stage, StageName, Window
 from inference.task import (
     OUTPUTS,
@@ -111,6 +111,12 @@ def test_whoever_comes_next_listens_on_where_the_last_one_stopped(
     assert isinstance(after[0], Stage) and isinstance(after[-1], Finished)
     told = kinds(before, Window) + kinds(after, Window)
     assert [event.index for event in told if isinstance(event, Window)] == [0, 1]
+
+
+def test_who_was_ended_before_the_call_begins_again(cloud: LocalCloud, spoken: Task) -> None:
+    write_mark(spoken.folder, Mark(spoken.folder.name, call=""))
+    assert isinstance(carried_out(cloud, spoken)[-1], Finished)
+    assert len(cloud.calls) == 1
 
 
 def test_what_ended_while_nobody_listened_is_found(cloud: LocalCloud, spoken: Task) -> None:

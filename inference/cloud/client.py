@@ -149,7 +149,8 @@ class Cloud:
 
     def forget(self, mark: Mark) -> None:
         """End the call of a job, and leave nothing of it there."""
-        self.stop(mark.call)
+        if mark.call:
+            self.stop(mark.call)
         self.remove(mark.job)
 
     def remove(self, job: str) -> None:

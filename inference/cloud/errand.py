@@ -66,6 +66,8 @@ class Errand:
 
     def _is_over(self, mark: Mark) -> bool:
         """Whether all that the call had to say was heard, so that it takes a new one to go on."""
+        if not mark.call:
+            return True
         unheard = any(record.seq > mark.seen for record in self._cloud.records(self._job))
         return not unheard and self._cloud.ending(mark.call) is not None
 
@@ -75,6 +77,7 @@ class Errand:
             self._cloud.forget(given_up)
             (self._task.folder / REMOTE_BEFORE).unlink()
         self._task.save()  # which a command line does not need for itself
+        write_mark(self._task.folder, Mark(self._job, call=""))  # should we be ended from here on
         self._cloud.send(self._task, self._job)
         mark = Mark(
             self._job, self._cloud.spawn(PRESETS[self._task.plan.quality].engine, self._job)
