@@ -177,6 +177,16 @@ def test_what_is_known_is_not_told_again(task: Task) -> None:
     assert {event.window for event in later if isinstance(event, Step)} == {1}
 
 
+def test_a_window_that_is_told_of_twice_is_written_once(task: Task) -> None:
+    task.save()
+    events = script(task.plan)
+    first = next(number for number, event in enumerate(events) if isinstance(event, Window))
+    again = [*events[: first + 1], Stage(StageName.STARTING, "Starting again"), *events[first:]]
+    worker.run(task.folder, lambda family: ScriptedEngine(again))
+    told = [r.event.index for r in history.events(task.folder) if isinstance(r.event, Window)]
+    assert told == [0, 1]
+
+
 def test_a_final_video_is_made_with_the_model_of_this_servers_settings(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,35 @@
+"""What tests of the deployed app have in common."""
+
+import wave
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.media import VOICE_A
+from tests.modal.conftest import needs_root
+from tests.modal.standin.handle import StandIn
+
+APP, PAGE, GPU, DRAFT = "talking-portrait", "web", "MultiTalk.*", "draft"
+TINY = {"PORTRAIT_MODEL": "multitalk-tiny"}  # the GPU class's model, which a CPU runs
+
+
+@contextmanager
+def deployed(
+    folder: Path,
+    environment: Mapping[str, str] = TINY,
+    secrets: Mapping[str, Mapping[str, str]] | None = None,
+) -> Iterator[StandIn]:
+    """Modal, with the app deployed from a machine with that environment."""
+    needs_root()
+    with StandIn(folder, secrets=secrets) as standin:
+        done = standin.modal("deploy", "app.py", env=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield standin
+
+
+def spoken(target: Path, seconds: float) -> Path:
+    """A recording of that length."""
+    with wave.open(str(VOICE_A)) as whole, wave.open(str(target), "wb") as part:
+        part.setparams(whole.getparams())
+        part.writeframes(whole.readframes(round(seconds * whole.getframerate())))
+    return target

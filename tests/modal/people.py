@@ -1,0 +1,95 @@
+"""People at the deployed page, and what is done to the machines behind it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlparse
+
+import numpy as np
+from numpy.typing import NDArray
+from playwright.sync_api import expect
+
+from inference.cloud import names
+from inference.task import RESULT, segment_name, state_name
+from tests.browser.visits import Visit
+from tests.media import ROOT, decoded
+from tests.modal.deployed import TINY
+from tests.modal.standin.handle import StandIn
+
+PATIENCE_S = 300
+FILM = "[...document.querySelector('tp-player').shadowRoot.querySelectorAll('video')].at(-1)"
+
+
+def draft(me: Visit, picture: Path, voice: Path) -> None:
+    """Give both and see the draft, then choose the quickest final quality."""
+    me.give("picture", picture)
+    me.give("voice-0", voice)
+    me.see("Your draft is ready")
+    me.page.locator("summary", has_text="Scene and quality").click()
+    me.page.get_by_role("radio", name="Fast").click()
+    expect(me.page.locator("summary", has_text="Fast")).to_be_visible()
+
+
+def make(me: Visit) -> None:
+    """Have the final video made."""
+    me.press("Make it with MultiTalk")
+    me.see("Making your video")
+
+
+def until_window(me: Visit, number: int, of: int) -> None:
+    """Wait until that window, from 1, has done a step."""
+    line = me.page.locator(".tp-stages li.tp-now", has_text=f"Window {number} of {of}")
+    line.get_by_text("Step").wait_for(timeout=PATIENCE_S * 1000)
+
+
+def until_ready(me: Visit) -> None:
+    """Wait for the video."""
+    ready = "Your video is ready"
+    expect(me.page.locator("#tp-head h1")).to_have_text(ready, timeout=PATIENCE_S * 1000)
+
+
+def plays(me: Visit) -> None:
+    """The film on show can be played."""
+    me.page.wait_for_function(FILM + ".readyState >= 3")
+    me.page.locator("tp-player").first.get_by_role("button", name="Play").click()
+    me.page.wait_for_function(FILM + ".currentTime > 0.3")
+
+
+def machine(standin: StandIn, function: str) -> str:
+    """The task of a container of `function` that has something to do."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        for container in standin.containers():
+            if container["function"] == function and container["running"]:
+                return str(container["task"])
+        assert time.monotonic() < end, f"no container of {function}"
+        time.sleep(0.05)
+
+
+def saved(me: Visit, target: Path) -> list[NDArray[np.uint8]]:
+    """The frames of the video that the page gives away."""
+    with me.page.expect_download() as download:
+        me.page.get_by_role("link", name="Download video").first.click()
+    download.value.save_as(target)
+    return decoded(target)
+
+
+def copied(standin: StandIn, me: Visit, target: Path) -> Path:
+    """What the Volume has of the video that is being made: its inputs, its finished windows."""
+    job = urlparse(me.film or "").path.split("/")[2]
+    work = standin.volume_folder(names.JOBS_VOLUME) / names.work(job)
+    assert (work / state_name(0)).exists() and not (work / segment_name(1)).exists()
+    shutil.copytree(work, target)
+    return target
+
+
+def finished(half: Path) -> list[NDArray[np.uint8]]:
+    """The frames of that video when this machine makes the rest of it, undisturbed."""
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}  # as over there
+    environment |= TINY | {"PORTRAIT_DEVICE": "cpu"}
+    command = [sys.executable, "-m", "inference.worker", str(half)]
+    subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True)
+    return decoded(half / RESULT)

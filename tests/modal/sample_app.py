@@ -1,0 +1,162 @@
+"""A small app for trying the stand-in: each function shows something that Modal does."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import modal
+
+NAME = "sample"
+SHARED = Path("/vol/shared")
+HERE = Path(__file__)
+
+image = (
+    modal.Image.debian_slim(python_version="3.12")
+    .env({"SAMPLE": "two words"})
+    .add_local_file(HERE, "/root/baked.txt", copy=True)
+    .add_local_file(HERE, "/root/sample_app.py")
+)
+app = modal.App(NAME, image=image, include_source=False)
+shared = modal.Volume.from_name("shared", create_if_missing=True)
+notes = modal.Dict.from_name("notes", create_if_missing=True)
+
+
+def count(key: str) -> int:
+    """How often this was called with `key`, in all containers."""
+    number: int = notes.get(key, 0) + 1
+    notes[key] = number
+    return number
+
+
+@app.cls(volumes={str(SHARED): shared}, max_containers=1)
+class Desk:
+    """Each has a container, and so a view of the Volume, of its own."""
+
+    name: str = modal.parameter()
+
+    @modal.method()
+    def write(self, name: str, text: str) -> str:
+        """Returns which container has done it."""
+        (SHARED / name).parent.mkdir(parents=True, exist_ok=True)
+        (SHARED / name).write_text(text)
+        return os.environ["MODAL_TASK_ID"]
+
+    @modal.method()
+    def remove(self, name: str) -> None:
+        (SHARED / name).unlink()
+
+    @modal.method()
+    def rename(self, name: str, target: str) -> None:
+        (SHARED / name).rename(SHARED / target)
+
+    @modal.method()
+    def read(self, name: str) -> str | None:
+        return (SHARED / name).read_text() if (SHARED / name).exists() else None
+
+    @modal.method()
+    def commit(self) -> None:
+        shared.commit()
+
+    @modal.method()
+    def reload(self) -> None:
+        shared.reload()
+
+    @modal.method()
+    def reload_while_open(self, name: str) -> str:
+        with open(SHARED / name):
+            try:
+                shared.reload()
+            except RuntimeError as error:
+                return str(error)
+        return ""
+
+
+@app.function(
+    gpu=["H100", "A100-80GB:2"],
+    cpu=2,
+    memory=512,
+    timeout=600,
+    startup_timeout=300,
+    retries=modal.Retries(max_retries=1, initial_delay=1.0),
+    scaledown_window=120,
+    max_containers=3,
+    volumes={str(SHARED): shared.with_mount_options(read_only=True)},
+    secrets=[modal.Secret.from_name("known", required_keys=["WORD"])],
+    enable_memory_snapshot=True,
+    experimental_options={"enable_gpu_snapshot": True},
+)
+def wait(key: str) -> dict[str, Any]:
+    """Note that it runs, and wait for somebody to note "go"."""
+    run = count(key)
+    try:
+        while not notes.get(f"{key} go"):
+            time.sleep(0.05)
+    except KeyboardInterrupt:
+        notes[f"{key} interrupted"] = True
+        raise
+    return {
+        "run": run,
+        "input": modal.current_input_id(),
+        "call": modal.current_function_call_id(),
+        "task": os.environ["MODAL_TASK_ID"],
+    }
+
+
+@app.function(retries=2)
+def fail(key: str, times: int) -> int:
+    """Raise so often, then answer how often it was called."""
+    number = count(key)
+    if number <= times:
+        raise ValueError(f"failure {number}")
+    return number
+
+
+@app.function(timeout=1)
+def sleep() -> None:
+    time.sleep(60)
+
+
+@app.function(
+    volumes={str(SHARED): shared.with_mount_options(read_only=True)},
+    secrets=[modal.Secret.from_name("known")],
+)
+def look(data: bytes) -> dict[str, Any]:
+    """What a container finds, with the length of what it was given."""
+    try:
+        (SHARED / "forbidden").write_text("")
+        read_only = False
+    except OSError:
+        read_only = True
+    return {
+        "files": sorted(path.name for path in Path("/root").iterdir() if path.is_file()),
+        "project": HERE.with_name("test_standin.py").exists(),
+        "word": os.environ["WORD"],
+        "image": os.environ["SAMPLE"],
+        "read_only": read_only,
+        "length": len(data),
+    }
+
+
+@app.function(max_containers=1)
+@modal.concurrent(max_inputs=10)
+@modal.asgi_app()
+def web() -> Any:
+    """Answers with the length of what was sent, or with a stream."""
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        length, more = 0, True
+        while more:
+            message = await receive()
+            length, more = length + len(message["body"]), message["more_body"]
+        headers = [(b"content-type", b"text/plain")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"%d\n" % length, "more_body": True})
+        if scope["path"] == "/stream":
+            while not await notes.get.aio("stream go"):
+                pass
+        await send({"type": "http.response.body", "body": b"end\n", "more_body": False})
+
+    return answer

@@ -1,0 +1,294 @@
+"""Which containers there are, and which input goes to which of them.
+
+A container is started when there is more to do than the others of its function can take on, and
+ended when it was idle for its function's time. When one dies, what it was doing is done again by
+another: without limit if the machine was taken away, otherwise as often as the function's retry
+policy says. (Modal does not limit it for deployed apps; here a test is to see an end.)
+"""
+
+import asyncio
+import logging
+import shutil
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modal_proto import api_pb2 as pb
+
+from tests.modal.standin.call import Call
+from tests.modal.standin.containers import Container
+from tests.modal.standin.deploys import Deploys
+from tests.modal.standin.images import Images, Secrets
+from tests.modal.standin.volumes import Volumes
+
+_MOST = 10  # containers of a function that sets no limit
+_FAILED_STARTS = 3  # one after the other, and nobody waits any longer
+_POLL_S = 50  # how long a container waits for an input before it asks again
+_IDLE_S = 60  # Modal's time for functions that set none
+_STATUS = pb.GenericResult
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast things go that take longer on Modal."""
+
+    grace_s: float = 10.0  # between the request to end and the kill; Modal's is 30
+    commit_interval_s: float = 2.0  # between two background commits; Modal's are "a few" apart
+
+
+class Fleet:
+    """All containers; `serve` lets one talk to the server and returns how to end that."""
+
+    def __init__(
+        self,
+        folder: Path,
+        deploys: Deploys,
+        images: Images,
+        secrets: Secrets,
+        volumes: Volumes,
+        pace: Pace,
+    ) -> None:
+        self._folder, self._deploys, self._images = folder, deploys, images
+        self._secrets, self._volumes, self._pace = secrets, volumes, pace
+        self.serve: Callable[[Container], Coroutine[Any, Any, Callable[[], None]]]
+        self.printed: Callable[[Container, str], None]
+        self.containers: dict[str, Container] = {}
+        self.background_commits = True
+        self._queues: defaultdict[str, deque[Call]] = defaultdict(deque)
+        self._changed = asyncio.Condition()
+        self._starting = asyncio.Lock()
+        self._failed_starts: defaultdict[str, int] = defaultdict(int)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._count = 0
+        self._closing = False
+
+    def do(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have something done beside everything else."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception():
+            logger.error("The stand-in failed.", exc_info=task.exception())
+
+    def of_app(self, app_id: str) -> list[Container]:
+        """The containers of an app."""
+        containers = list(self.containers.values())
+        return [c for c in containers if self._deploys.get(c.function_id).app_id == app_id]
+
+    def waiting(self, function_id: str) -> int:
+        """How many inputs no container has."""
+        return len(self._queues[function_id])
+
+    async def submit(self, call: Call) -> None:
+        """Give it to a container when there is one."""
+        if call.output is not None:
+            return
+        async with self._changed:
+            self._queues[call.function_id].append(call)
+            self._changed.notify_all()
+        await self._grow(call.function_id)
+
+    async def _grow(self, function_id: str) -> None:
+        """Start as many containers as there is work for."""
+        function = self._deploys.get(function_id).function
+        most = function.autoscaler_settings.max_containers or function.concurrency_limit or _MOST
+        async with self._starting:
+            while True:
+                alive = [c for c in self.containers.values() if c.function_id == function_id]
+                fit = [c for c in alive if not c.retired]
+                work = self.waiting(function_id) + sum(len(c.running) for c in fit)
+                if self._closing or len(alive) >= most or work <= sum(c.slots for c in fit):
+                    return
+                await self._start(function_id)
+
+    async def _start(self, function_id: str) -> None:
+        self._count += 1
+        deployed = self._deploys.get(function_id)
+        task_id = f"ta-{self._count}"
+        container = Container(
+            task_id, function_id, deployed.function, self._folder / "tasks" / task_id
+        )
+        self.containers[task_id] = container
+        function, folder = container.function, container.folder
+        container.mounts = self._volumes.mounts(function, folder / "volumes", container.root)
+        await asyncio.to_thread(self._images.write, function, folder / "layer")
+        arguments = pb.ContainerArguments(
+            task_id=task_id,
+            function_id=function_id,
+            app_id=deployed.app_id,
+            function_def=function,
+            serialized_params=self._deploys.parameters(function_id),
+            environment_name="main",
+            app_layout=self._deploys.layout(deployed.app_id),
+        )
+        (container.io / "arguments").write_bytes(arguments.SerializeToString())
+        close = await self.serve(container)
+        variables = self._images.environment(function.image_id)
+        variables |= self._secrets.environment(list(function.secret_ids))
+        await container.start(variables, self._images.folder_of_work(function.image_id))
+        self.do(self._attend(container, close))
+
+    async def _attend(self, container: Container, close: Callable[[], None]) -> None:
+        """Print what it prints, and see to what it leaves."""
+        async for line in container.output():
+            self.printed(container, line.decode(errors="replace"))
+        status = await container.wait()
+        close()
+        del self.containers[container.task_id]
+        await self._take_back(container, status)
+        await asyncio.to_thread(shutil.rmtree, container.folder, ignore_errors=True)
+        if self.waiting(container.function_id):
+            await self._grow(container.function_id)
+
+    async def _take_back(self, container: Container, status: int) -> None:
+        """Have its inputs run again, or end them."""
+        why = f"container exited with {status}"
+        policy = container.function.retry_policy
+        for call in list(container.running.values()):
+            again = container.excused or call.may_fail_again(policy)
+            begun = call.has_answered and container.function.webhook_config.type
+            if again and not begun:
+                call.run += 1
+                await self.submit(call)
+            else:
+                await call.end(_STATUS.GENERIC_STATUS_INTERNAL_FAILURE, why)
+        container.running.clear()
+        if container.ready or container.told_to_end or container.killed:
+            return
+        self._failed_starts[container.function_id] += 1
+        if container.failure or self._failed_starts[container.function_id] >= _FAILED_STARTS:
+            await self._give_up(container, why)
+
+    async def _give_up(self, container: Container, why: str) -> None:
+        """Nobody waits for a function that cannot start."""
+        status = _STATUS.GENERIC_STATUS_INTERNAL_FAILURE
+        result = container.failure or pb.GenericResult(status=status, exception=why)
+        queue = self._queues[container.function_id]
+        self._failed_starts[container.function_id] = 0
+        while queue:
+            call = queue.popleft()
+            await call.finish(pb.FunctionPutOutputsItem(input_id=call.input_id, result=result))
+
+    async def take(self, container: Container) -> Call | None:
+        """The next input for it; None if there is none for now, or never if it is retired."""
+        container.ready = True
+        self._failed_starts[container.function_id] = 0
+        settings = container.function.autoscaler_settings
+        idle_s = container.function.task_idle_timeout_secs or settings.scaledown_window or _IDLE_S
+        queue = self._queues[container.function_id]
+        try:
+            async with self._changed:
+                wait = self._changed.wait_for(lambda: queue or container.retired)
+                await asyncio.wait_for(wait, min(idle_s, _POLL_S))
+                if not container.retired and container.alive:
+                    call = queue.popleft()
+                    container.running[call.input_id] = call
+                    self.do(self._limit(call, call.run, container.function.timeout_secs))
+                    return call
+        except TimeoutError:
+            if not container.running and time.time() - container.last_used >= idle_s:
+                container.retired = True
+        return None
+
+    async def _limit(self, call: Call, run: int, timeout_s: int) -> None:
+        if timeout_s:
+            await asyncio.sleep(timeout_s)
+            if call.run == run:
+                await self.cancel(call, _STATUS.GENERIC_STATUS_TIMEOUT)
+
+    async def put(self, container: Container, output: pb.FunctionPutOutputsItem) -> None:
+        """What became of one of its inputs."""
+        call = container.running.pop(output.input_id, None)
+        container.last_used = time.time()
+        if call is None:
+            return
+        policy = container.function.retry_policy
+        failed = output.result.status == _STATUS.GENERIC_STATUS_FAILURE
+        if failed and call.output is None and call.may_fail_again(policy):
+            call.run += 1
+            self.do(self._submit_later(call, call.delay_s(policy)))
+        else:
+            await call.finish(output)
+
+    async def _submit_later(self, call: Call, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+        await self.submit(call)
+
+    async def cancel(
+        self, call: Call, status: Any = _STATUS.GENERIC_STATUS_TERMINATED, terminate: bool = False
+    ) -> None:
+        """End it, wherever it is; its container goes on unless it is to `terminate`."""
+        if call.output is not None:
+            return
+        for container in self.containers.values():
+            if call.input_id in container.running:
+                container.excused = container.excused or terminate or container.slots > 1
+                await container.cancelled.put(call.input_id)
+                if terminate:
+                    self.do(self.end(container))
+        if call in self._queues[call.function_id]:
+            self._queues[call.function_id].remove(call)
+        await call.end(status, "cancelled")
+
+    async def end(self, container: Container) -> None:
+        """Ask it to end, and kill it if it does not."""
+        told = container.interrupt()
+        await self._notify()
+        end = time.monotonic() + self._pace.grace_s
+        while container.task_id in self.containers:
+            told = told or container.interrupt()
+            if time.monotonic() > end and not container.killed:
+                container.kill()
+            await asyncio.sleep(0.02)
+
+    async def preempt(self, container: Container) -> None:
+        """Its machine is needed by somebody else."""
+        container.excused = True
+        await self.end(container)
+
+    async def retire(self, app_id: str) -> None:
+        """Containers with an older version of a function get no more inputs."""
+        for container in self.of_app(app_id):
+            current = self._deploys.get(container.function_id).function
+            container.retired = container.retired or container.function is not current
+        await self._notify()
+
+    async def stop(self, app_id: str) -> None:
+        """An app has come to its end, and so have its calls."""
+        for function_id, queue in self._queues.items():
+            if queue and self._deploys.get(function_id).app_id == app_id:
+                for call in list(queue):
+                    await self.cancel(call)
+        for container in self.of_app(app_id):
+            for call in container.running.values():
+                await call.end(_STATUS.GENERIC_STATUS_TERMINATED, "the app was stopped")
+            self.do(self.end(container))
+
+    async def close(self) -> None:
+        """End all containers, and start none any more."""
+        self._closing = True
+        await asyncio.gather(*map(self.end, list(self.containers.values())))
+
+    async def _notify(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def commit_often(self) -> None:
+        """Commit what containers have changed, again and again."""
+        while True:
+            await asyncio.sleep(self._pace.commit_interval_s)
+            for container in list(self.containers.values()) if self.background_commits else []:
+                for mount in container.mounts:
+                    if container.ready and container.alive and not container.killed:
+                        try:
+                            await asyncio.to_thread(mount.commit, container.pid())
+                        except OSError:
+                            logger.debug("%s has ended meanwhile", container.task_id)

@@ -1,0 +1,92 @@
+"""The operator's actions: `modal run app.py --action ...`."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.media import ASTRONAUT, DRAWN_ONE, decoded
+from tests.modal.conftest import needs_root
+from tests.modal.deployed import TINY, spoken
+from tests.modal.standin.handle import StandIn
+
+
+@pytest.fixture(scope="module")
+def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """Modal, with nothing deployed: an action brings the app along."""
+    needs_root()
+    with StandIn(tmp_path_factory.mktemp("modal")) as standin:
+        yield standin
+
+
+def act(standin: StandIn, *arguments: str) -> tuple[int, str]:
+    """Exit status and everything that was said."""
+    done = standin.modal("run", "app.py", "--action", *arguments, env=TINY)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_environment_is_looked_at_from_inside(standin: StandIn) -> None:
+    status, said = act(standin, "test-environment")
+    assert status == 0, said
+    assert re.search(r"^ok +packages +torch 2\.", said, re.M)
+    assert re.search(r"^ok +attention +.*off by at most", said, re.M)
+    assert re.search(r"^- +gpu +No NVIDIA GPU is seen", said, re.M)
+    for volume in ("weights", "jobs", "cache"):
+        assert re.search(rf"^ok +volume {volume} +/vol/{volume}", said, re.M), said
+
+
+@pytest.mark.parametrize(
+    ("action", "says"),
+    [
+        ("prepare-models", "The weights are not complete: "),
+        ("verify", "Run modal run app.py --action download-models"),
+    ],
+)
+def test_missing_weights_are_a_sentence(standin: StandIn, action: str, says: str) -> None:
+    status, said = act(standin, action)
+    assert status == 1 and says in said and "Traceback" not in said
+    assert "modal run app.py --action download-models" in said
+
+
+def test_a_hub_that_does_not_answer_is_a_sentence(tmp_path: Path) -> None:
+    needs_root()
+    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9", "PORTRAIT_SECRETS": "hub"}
+    with StandIn(tmp_path / "modal", secrets={"hub": nowhere}) as standin:
+        done = standin.modal(
+            "run", "app.py", "--action", "download-models", env={"PORTRAIT_SECRETS": "hub"}
+        )
+    said = done.stdout + done.stderr
+    assert done.returncode == 1 and "Traceback" not in said
+
+
+def test_a_folder_is_gone_through_with_one_loaded_model(standin: StandIn, tmp_path: Path) -> None:
+    given, made = tmp_path / "given", tmp_path / "made"
+    given.mkdir()
+    shutil.copy(ASTRONAUT, given / "a.png")
+    shutil.copy(DRAWN_ONE, given / "b.png")
+    shutil.copy(ASTRONAUT, given / "without.png")
+    for name in ("a", "b"):
+        spoken(given / f"{name}.wav", seconds=0.8)
+    options = ["--folder", str(given), "-o", str(made), "--quality", "fast", "--steps", "1"]
+    status, said = act(standin, "batch", *options)
+    assert status == 1 and "without: 0 recordings were given" in said
+    assert "1 of 3 could not be made." in said
+    assert [len(decoded(made / f"{name}.mp4")) for name in ("a", "b")] == [21, 21]
+    assert standin.output().count("MultiTalk is loaded") == 1
+    (given / "without.png").unlink()
+    assert act(standin, "batch", *options)[0] == 0  # all are there
+
+
+def test_one_video_comes_back_to_this_machine(standin: StandIn, tmp_path: Path) -> None:
+    voice, out = spoken(tmp_path / "voice.wav", seconds=0.8), tmp_path / "out.mp4"
+    given = ["--image", str(ASTRONAUT), "--audio", str(voice), "-o", str(out)]
+    status, said = act(standin, "generate", *given, "--quality", "draft")
+    assert status == 0, said
+    assert len(decoded(out)) == 21
+
+
+def test_a_wrong_option_is_a_sentence_and_the_persons_own(standin: StandIn) -> None:
+    status, said = act(standin, "generate", "--image", "nowhere.png", "--audio", "nowhere.wav")
+    assert status == 2 and "nowhere.png" in said and "Traceback" not in said

@@ -1,0 +1,183 @@
+"""What a deploy asks Modal for, and what it says when that can't be had."""
+
+import json
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.media import ASTRONAUT, ROOT, decoded
+from tests.modal.conftest import needs_root
+from tests.modal.deployed import APP, DRAFT, GPU, PAGE, TINY, deployed, spoken
+from tests.modal.standin.handle import StandIn
+
+PASSWORD, SECRET = "open sesame", "huggingface-secret"
+MINUTE_S = 60
+SHIPPED = ("presets", "weights", "inference", "ui")
+
+
+@pytest.fixture(scope="module")
+def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """Modal, with the app deployed as it is without any setting but the small model."""
+    with deployed(tmp_path_factory.mktemp("modal"), secrets={SECRET: {"HF_TOKEN": "x"}}) as standin:
+        yield standin
+
+
+@pytest.fixture
+def functions(standin: StandIn) -> dict[str, dict[str, Any]]:
+    return standin.functions(APP)
+
+
+def volumes(function: dict[str, Any]) -> dict[str, tuple[str, bool]]:
+    return {v["path"]: (v["name"], v["read_only"]) for v in function["volumes"]}
+
+
+def get(standin: StandIn, path: str) -> tuple[int, bytes]:
+    """Status and body of what the page answers."""
+    try:
+        with urllib.request.urlopen(standin.request(APP, PAGE, path), timeout=60) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def test_there_is_what_the_product_needs(functions: dict[str, dict[str, Any]]) -> None:
+    assert set(functions) == {GPU, DRAFT, PAGE, "manage_weights", "examine"}
+    assert functions[GPU]["methods"] == ["generate"]
+
+
+def test_the_gpu_image_is_built_in_the_one_order_that_works(
+    standin: StandIn, functions: dict[str, dict[str, Any]]
+) -> None:
+    lines = standin.images()[functions[GPU]["image"]]
+    text = "\n".join(lines)
+    assert "nvidia/cuda:12.8.1-devel-ubuntu22.04" in text
+    steps = ["torch==2.10.0", "setuptools==80.9.0", "flash-attn==2.8.3.post2", "diffusers"]
+    found = [next(i for i, line in enumerate(lines) if step in line) for step in steps[:3]]
+    assert found == sorted(found) and len(set(found)) == 3
+    assert "--no-build-isolation" in lines[found[2]]
+    installs = [line for line in lines if "pip install" in line]
+    assert all("==" in line or "-r " in line for line in installs)
+    late = [i for i, line in enumerate(lines) if "requirements" in line]
+    assert late and min(late) > found[2]
+
+
+def test_the_page_image_has_no_torch(
+    standin: StandIn, functions: dict[str, dict[str, Any]]
+) -> None:
+    for name in (PAGE, DRAFT):
+        text = "\n".join(standin.images()[functions[name]["image"]])
+        assert "torch" not in text and "flash" not in text and "requirements" in text
+
+
+def test_limits_are_set_on_purpose(functions: dict[str, dict[str, Any]]) -> None:
+    gpu, page, draft = functions[GPU], functions[PAGE], functions[DRAFT]
+    assert gpu["gpus"] == ["H100", "A100-80GB"] and functions["examine"]["gpus"] == gpu["gpus"]
+    assert (gpu["timeout_s"], gpu["startup_timeout_s"]) == (240 * MINUTE_S, 30 * MINUTE_S)
+    assert (gpu["retries"], gpu["idle_s"], gpu["max_inputs"]) == (3, 5 * MINUTE_S, 1)
+    assert (gpu["max_containers"], gpu["min_containers"], gpu["memory_snapshot"]) == (4, 0, True)
+    assert (page["max_containers"], page["max_inputs"], page["gpus"]) == (1, 100, [])
+    assert (draft["cpu"], draft["gpus"], draft["max_inputs"]) == (4, [], 1)
+    assert draft["retries"] == 1 and draft["timeout_s"] == 10 * MINUTE_S
+
+
+def test_volumes_are_where_the_code_looks(functions: dict[str, dict[str, Any]]) -> None:
+    name = f"{APP}-{{}}".format
+    assert volumes(functions[GPU]) == {
+        "/vol/weights": (name("weights"), True),
+        "/vol/jobs": (name("jobs"), False),
+        "/vol/cache": (name("cache"), False),
+    }
+    assert volumes(functions[PAGE]) == {"/vol/jobs": (name("jobs"), False)}
+    assert volumes(functions["manage_weights"])["/vol/weights"] == (name("weights"), False)
+
+
+def test_every_file_of_the_product_is_shipped_and_nothing_else(
+    functions: dict[str, dict[str, Any]],
+) -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *SHIPPED],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\n")
+    wanted = {f"/root/{path}" for path in [*listed, "app.py"] if (ROOT / path).is_file()}
+    assert len(wanted) > 200
+    for name, function in functions.items():
+        files = {path for path in function["files"] if not path.startswith("/pkg")}
+        assert files == wanted, name
+
+
+def test_the_page_finds_its_files_in_the_container(standin: StandIn) -> None:
+    assert json.loads(get(standin, "/healthz")[1]) == {"status": "ok"}
+    for path in ("/", "/style/tokens.css", "/style/page.js", "/style/icon.svg"):
+        status, body = get(standin, path)
+        assert status == 200 and body, path
+    assert get(standin, "/nothing")[0] == 404
+    assert not [name for name in standin.unimplemented() if "Snapshot" not in name]
+
+
+def test_secrets_come_only_when_named_and_the_password_in_one(
+    standin: StandIn, functions: dict[str, dict[str, Any]]
+) -> None:
+    assert functions["manage_weights"]["secrets"] == [] == functions[GPU]["secrets"]
+    named = TINY | {"PORTRAIT_SECRETS": SECRET, "PORTRAIT_PASSWORD": PASSWORD}
+    assert standin.modal("deploy", "app.py", env=named).returncode == 0
+    again = standin.functions(APP)
+    assert again["manage_weights"]["secrets"] == [SECRET] and SECRET in again[PAGE]["secrets"]
+    assert PASSWORD not in json.dumps(standin.images())
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"PORTRAIT_GPU": "H1000"}, "PORTRAIT_GPU names 'H1000', which Modal does not have."),
+        ({"PORTRAIT_SECRETS": "nobodys"}, "Secret 'nobodys' not found in environment 'main'"),
+        ({"MODAL_TOKEN_ID": "", "MODAL_TOKEN_SECRET": ""}, "Token missing."),
+        ({"PORTRAIT_RUNNING": "many"}, "Set it to a whole number from 1 to 1000."),
+    ],
+)
+def test_what_can_not_be_deployed_is_said_in_a_sentence(
+    standin: StandIn, settings: dict[str, str], says: str
+) -> None:
+    done = standin.modal("deploy", "app.py", env=settings)
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode and says in said and "Traceback" not in said
+
+
+def test_a_password_is_asked_for(tmp_path: Path) -> None:
+    with deployed(tmp_path / "modal", TINY | {"PORTRAIT_PASSWORD": PASSWORD}) as standin:
+        assert get(standin, "/healthz")[0] == 200
+        status, body = get(standin, "/")
+        assert status == 401 and b"password" in body.lower()
+
+
+def test_from_a_laptop(tmp_path: Path) -> None:
+    """The command line makes a video on Modal, once the app is there and the network, too."""
+    needs_root()
+    voice, out = spoken(tmp_path / "voice.wav", seconds=0.8), tmp_path / "out.mp4"
+    make = ["app.py", "generate", "--image", str(ASTRONAUT), "--audio", str(voice)]
+    make += ["--quality", "fast", "--steps", "1", "--engine", "modal", "-o", str(out)]
+    unknown = {"MODAL_TOKEN_ID": "", "MODAL_TOKEN_SECRET": ""}
+    with StandIn(tmp_path / "modal") as standin:
+        for environment, says in [
+            (unknown, "Modal does not know this machine. Run modal setup"),
+            ({}, "The app talking-portrait is not deployed on Modal. Run modal deploy app.py."),
+        ]:
+            done = standin.python(*make, env=environment)
+            assert done.returncode == 1 and says in done.stderr, done.stderr
+        assert standin.modal("deploy", "app.py", env=TINY).returncode == 0
+        checks = json.loads(standin.python("app.py", "doctor", "--json").stdout)["checks"]
+        assert [c["ok"] for c in checks if c["name"] == "modal engine"] == [True]
+        done = standin.python(*make, "--json")
+        assert done.returncode == 0, done.stdout
+        assert json.loads(done.stdout)["engine"] == "multitalk"
+        assert len(decoded(out)) == 21
+        jobs = standin.volume_folder(f"{APP}-jobs")
+        assert not list((jobs / "work").glob("*"))  # nothing of it stays there

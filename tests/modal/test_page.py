@@ -1,0 +1,97 @@
+"""The deployed page in a real browser: Modal's client and runtime, the small model for a GPU."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.visits import DESKTOP, PHONE, Visit, visit
+from tests.media import ASTRONAUT, DRAWN_ONE
+from tests.modal.deployed import APP, GPU, PAGE, deployed, spoken
+from tests.modal.people import (
+    PATIENCE_S,
+    copied,
+    draft,
+    finished,
+    machine,
+    make,
+    plays,
+    saved,
+    until_ready,
+    until_window,
+)
+from tests.modal.standin.handle import StandIn
+
+PLAN = "3.30 s of speech → 85 frames, 3.40 s (2 windows)"
+
+
+@pytest.fixture(scope="module")
+def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """Modal, with the app deployed."""
+    with deployed(tmp_path_factory.mktemp("modal")) as standin:
+        yield standin
+
+
+@pytest.fixture
+def address(standin: StandIn) -> str:
+    """Where the page is."""
+    return standin.url(APP, PAGE)
+
+
+@pytest.fixture(scope="module")
+def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recording that takes two windows."""
+    return spoken(tmp_path_factory.mktemp("voice") / "voice.wav", seconds=3.3)
+
+
+def test_a_video_survives_all_that_can_happen(
+    browser: Browser, standin: StandIn, address: str, voice: Path, tmp_path: Path, artifacts: Path
+) -> None:
+    """Reload and second tab, the page's machine lost, the GPU's machine lost; beside it somebody
+    else, who gets their own video."""
+    with (
+        visit(browser, address, DESKTOP, "light", artifacts) as me,
+        visit(browser, address, PHONE, "dark", artifacts) as you,
+    ):
+        draft(me, ASTRONAUT, voice)
+        expect(me.page.locator(".tp-plan")).to_have_text(PLAN)
+        make(me)
+        mine = machine(standin, GPU)
+        draft(you, DRAWN_ONE, spoken(tmp_path / "short.wav", seconds=0.8))
+        make(you)
+        until_window(me, 1, of=2)
+        me.page.locator("#tp-side img[src*='/media/']").first.wait_for()  # the live frame
+        me.shoot("21-modal-making")
+        me.page.reload()
+        me.ready()
+        me.see("Making your video")
+        other = Visit(me.page.context, address, None)
+        other.see("Making your video")
+        standin.kill(machine(standin, PAGE))  # a page that is open asks all the time
+        me.page.locator("tp-player[film*='/growing/']").wait_for(timeout=PATIENCE_S * 1000)
+        until_window(me, 2, of=2)
+        half = copied(standin, me, tmp_path / "half")
+        standin.kill(mine)
+        until_ready(you)
+        assert len(saved(you, tmp_path / "you.mp4")) == 21
+        for tab in (me, other):
+            until_ready(tab)
+        plays(me)
+        me.shoot("22-modal-result")
+        assert np.array_equal(saved(me, tmp_path / "me.mp4"), finished(half))
+        for tab in (me, you):  # what they asked for while the page was gone
+            tab.complaints.clear()
+
+
+def test_a_stop_keeps_what_is_finished(
+    browser: Browser, address: str, tmp_path: Path, artifacts: Path
+) -> None:
+    with visit(browser, address, DESKTOP, "light", artifacts) as me:
+        draft(me, DRAWN_ONE, spoken(tmp_path / "short.wav", seconds=3.3))
+        make(me)
+        until_window(me, 1, of=2)
+        me.press("Stop, keep what is finished")
+        me.see("Stopped")
+        me.shoot("23-modal-stopped")
