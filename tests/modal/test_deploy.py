@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -10,10 +11,13 @@ from typing import Any
 
 import pytest
 
+from tests.crowd import Session
 from tests.media import ASTRONAUT, ROOT, decoded
 from tests.modal.conftest import needs_root
 from tests.modal.deployed import APP, DRAFT, GPU, PAGE, TINY, deployed, spoken
 from tests.modal.standin.handle import StandIn
+from tests.servers import serving
+from ui import text
 
 PASSWORD, SECRET = "open sesame", "huggingface-secret"
 MINUTE_S = 60
@@ -181,3 +185,33 @@ def test_from_a_laptop(tmp_path: Path) -> None:
         assert len(decoded(out)) == 21
         jobs = standin.volume_folder(f"{APP}-jobs")
         assert not list((jobs / "work").glob("*"))  # nothing of it stays there
+        with serving(tmp_path / "data", **standin.environment) as server:
+            me, end = Session(server.address), time.monotonic() + 60
+            while text.GPU_READY not in me.act(do="refresh"):  # Modal is asked beside the page
+                assert time.monotonic() < end
+                time.sleep(0.2)
+
+
+UPLOADS = """
+import sys, modal
+from inference.cloud import names
+with modal.Volume.from_name(names.JOBS_VOLUME).batch_upload() as batch:
+    batch.put_file(sys.argv[1], names.work("mine") / "given-picture")
+    batch.put_file(sys.argv[2], names.work("mine") / "given-voice-1")
+modal.Function.from_name(names.APP, names.DRAFT).remote("mine", {"quality": "draft", "seed": 7})
+"""
+
+
+def test_plain_uploads_are_planned_where_the_video_is_made(
+    standin: StandIn, tmp_path: Path
+) -> None:
+    """No plan came with them: faces are found, the crop and the length are worked out there."""
+    voice = spoken(tmp_path / "voice.wav", seconds=1.0)
+    done = standin.python("-c", UPLOADS, str(ASTRONAUT), str(voice))
+    assert done.returncode == 0, done.stderr
+    work = standin.volume_folder(f"{APP}-jobs") / "work" / "mine"
+    plan = json.loads((work / "plan.json").read_text())
+    assert (plan["width"], plan["height"], plan["frames"], plan["seed"]) == (896, 448, 25, 7)
+    assert len(plan["speakers"]) == 1
+    frames = decoded(work / "result.mp4")
+    assert len(frames) == 25 and frames[0].shape == (448, 896, 3)
