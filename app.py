@@ -28,6 +28,7 @@ from inference.engines.select import configured_engine
 from inference.errors import Fault, InputError
 from inference.events import StageName
 from inference.settings import ROOT, for_containers, load_settings
+from presets.gpus import find_gpu
 from presets.schema import EngineFamily
 from weights.errors import reach_by
 
@@ -80,6 +81,7 @@ on_gpu: dict[str | PurePosixPath, modal.Volume | modal.CloudBucketMount] = {
     names.JOBS: jobs_volume,
     names.CACHE: cache_volume,
 }
+holds_all = all(gpu.memory_gb >= 80 for gpu in map(find_gpu, limits.gpus) if gpu)
 secrets = [modal.Secret.from_name(name) for name in limits.secrets]
 page_secret = modal.Secret.from_dict({"PORTRAIT_PASSWORD": password or ""})
 
@@ -100,7 +102,7 @@ def _station() -> Station:
     image=gpu_image,
     gpu=list(limits.gpus),
     volumes=on_gpu,
-    memory=64 * _GIB,  # blocks that do not fit on a small GPU wait in the host's memory
+    memory=(32 if holds_all else 80) * _GIB,  # blocks that do not fit on it wait in the host's
     timeout=4 * _HOUR_S,  # 40 s in the best quality; a longer run goes on from its last window
     startup_timeout=30 * _MINUTE_S,  # a cold Volume gives its 40 GB slowly
     retries=modal.Retries(max_retries=3, initial_delay=1.0),  # goes on from the last window

@@ -3,10 +3,12 @@
 Pure arithmetic on what was measured of the files; nothing here opens one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from inference.errors import InputCode, InputError
 from inference.framing import Crop, PictureSize, box_in_frame, fit_crop
+from inference.rates import PLANNED, Pace, Rates
 from inference.request import SAMPLE_RATE_HZ, Face, Request, Shape
 from inference.timing import (
     FPS,
@@ -16,7 +18,7 @@ from inference.timing import (
     used_samples,
     windows,
 )
-from presets.quality import GPU_DOLLARS_PER_HOUR, PRESETS
+from presets.quality import PRESETS
 from presets.schema import Preset
 
 SMALL_FACE_PX = 60  # narrower in the picture or the frame, lips are too coarse to read
@@ -33,6 +35,8 @@ class Speaker:
 
 @dataclass(frozen=True)
 class Estimate:
+    """`dollars` to a hundredth of a cent, 0 where nobody is paid; `basis`: past runs or table."""
+
     seconds: float
     dollars: float
     basis: str
@@ -69,13 +73,12 @@ class Plan:
 
     def new_frames(self, index: int) -> range:
         """The frames that window `index` adds: all of its own but those that overlap."""
-        before = self.windows[index - 1] if index else PlannedWindow(0, 0)
-        window = self.windows[index]
-        return range(before.start + before.frames, window.start + window.frames)
+        return _new_frames(self.windows, index)
 
 
-def make_plan(request: Request, max_seconds: float) -> Plan:
-    """What will be run for `request`; recordings longer than `max_seconds` are refused.
+def make_plan(request: Request, max_seconds: float, rates: Rates = PLANNED) -> Plan:
+    """What will be run for `request`; recordings longer than `max_seconds` are refused. Its
+    estimate is reckoned with `rates`.
 
     Raises InputError: too long, too short after trimming, more recordings than faces, bad crop.
     """
@@ -104,7 +107,7 @@ def make_plan(request: Request, max_seconds: float) -> Plan:
         windows=planned,
         quality=request.quality,
         seed=request.seed,
-        estimate=_estimate(request, frames, planned, len(speakers)),
+        estimate=_estimate(request, planned, len(speakers), rates),
         warnings=warnings,
     )
 
@@ -180,19 +183,35 @@ def _frame_warnings(
     return tuple(out)
 
 
-def _estimate(
-    request: Request, frames: int, planned: tuple[PlannedWindow, ...], speakers: int
-) -> Estimate:
-    """Planning figures: a draft draws each frame once, MultiTalk makes whole windows."""
+def window_work(
+    request: Request, planned: Sequence[PlannedWindow], index: int, speakers: int
+) -> float:
+    """What there is to do in window `index`, in passes over a full window: the unit of `step_s`.
+
+    A draft draws each new frame once for each speaker, MultiTalk makes whole windows.
+    """
     preset = find_preset(request.quality)
     if preset.sampling is None:
-        work = max(1, speakers) * frames
-    else:
-        sampling = preset.sampling
-        if request.steps is not None:
-            sampling = replace(sampling, steps=request.steps)
-        passes = sampling.computed_steps * sampling.passes
-        work = passes * sum(window.frames for window in planned)
-    seconds = preset.start_s + preset.step_s * work / MAX_WINDOW_FRAMES
-    dollars = round(seconds / 3600 * GPU_DOLLARS_PER_HOUR, 2) if preset.sampling else 0.0
-    return Estimate(round(seconds, 1), dollars, "table")
+        return max(1, speakers) * len(_new_frames(planned, index)) / MAX_WINDOW_FRAMES
+    sampling = preset.sampling
+    if request.steps is not None:
+        sampling = replace(sampling, steps=request.steps)
+    passes = sampling.computed_steps * sampling.passes
+    return passes * planned[index].frames / MAX_WINDOW_FRAMES
+
+
+def _new_frames(planned: Sequence[PlannedWindow], index: int) -> range:
+    before = planned[index - 1] if index else PlannedWindow(0, 0)
+    return range(before.start + before.frames, planned[index].start + planned[index].frames)
+
+
+def _estimate(
+    request: Request, planned: Sequence[PlannedWindow], speakers: int, rates: Rates
+) -> Estimate:
+    """As fast as past runs of that quality went, else by the preset's planning figures."""
+    preset, measured = find_preset(request.quality), rates.paces.get(request.quality)
+    pace = measured or Pace(preset.start_s, preset.step_s)
+    work = sum(window_work(request, planned, index, speakers) for index in range(len(planned)))
+    seconds = round(pace.start_s + pace.step_s * work, 1)
+    dollars = round(seconds / 3600 * rates.dollars_per_hour, 4) if preset.sampling else 0.0
+    return Estimate(seconds, dollars, "past runs" if measured else "table")

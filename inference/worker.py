@@ -8,16 +8,18 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from inference import history, jobfolder, lock
+from inference import history, jobfolder, lock, pace
 from inference.engines.base import Engine
 from inference.engines.select import engine_for
 from inference.errors import FaultCode, PortraitError
-from inference.events import FINAL, Event, Failed, Stage, StageName, Window
+from inference.events import FINAL, Event, Failed, Finished, Record, Stage, StageName, Window
+from inference.jobs import JOBS
+from inference.rates import made_by
 from inference.settings import load_settings
 from inference.task import Task, load_task
 from presets.quality import PRESETS
@@ -49,18 +51,19 @@ def run(folder: Path, select: Selector = select_configured) -> Event:
     `select` gives the engine for the quality's engine family. Windows that the
     history has from an earlier start are not told again.
     """
-    known = {r.event.index for r in history.events(folder) if isinstance(r.event, Window)}
+    before = history.events(folder)
     written = history.History(folder)
     written.append(STARTING)
-    for event in _carry_out(folder, select, known):
+    for event in _carry_out(folder, select, before):
         written.append(event)
         if isinstance(event, Failed):
             logger.error("%s: %s %s", event.code, event.message, event.details)
     return event
 
 
-def _carry_out(folder: Path, select: Selector, known: set[int]) -> Iterator[Event]:
-    """The engine's events but `known` windows, the last of them final whatever the engine does."""
+def _carry_out(folder: Path, select: Selector, before: Sequence[Record]) -> Iterator[Event]:
+    """The engine's events but windows known `before`, the last final whatever the engine does."""
+    known = {record.event.index for record in before if isinstance(record.event, Window)}
     try:
         task = load_task(folder)
         engine = select(PRESETS[task.plan.quality].engine)
@@ -69,10 +72,14 @@ def _carry_out(folder: Path, select: Selector, known: set[int]) -> Iterator[Even
             if isinstance(event, Window):
                 if event.index in known:
                     continue
-                _attempt(partial(film.add, event))
+                known.add(event.index)  # a machine that is replaced tells of it once more
+                _attempt(partial(film.add, event), "the growing film was left out")
             yield event
             if isinstance(event, FINAL):
-                _attempt(film.end)
+                _attempt(film.end, "the growing film was left out")
+                if isinstance(event, Finished):
+                    after = before[-1].seq if before else -1
+                    _attempt(partial(_note_pace, folder, engine, after), "its pace was not noted")
                 return
         yield Failed(FaultCode.INTERNAL, _BROKE, f"{engine.name} ended without a final event")
     except PortraitError as error:
@@ -87,12 +94,19 @@ def _film(task: Task) -> Film:
     return film
 
 
-def _attempt(step: Callable[[], None]) -> None:
-    """Without a growing film a job is as good."""
+def _note_pace(folder: Path, engine: Engine, after: int) -> None:
+    """For the estimates of the jobs to come; of a folder by itself there are none."""
+    if folder.parent.name == JOBS:
+        maker = made_by(engine.name, load_settings())
+        pace.note(folder.parent.parent, folder, maker, after)
+
+
+def _attempt(step: Callable[[], None], or_else: str) -> None:
+    """A step without which a job is as good; `or_else` is said when it fails."""
     try:
         step()
     except Exception:
-        logger.exception("the growing film was left out")
+        logger.exception(or_else)
 
 
 def main(arguments: list[str], select: Selector = select_configured) -> int | str:

@@ -4,9 +4,11 @@ T4, L4 and A10 are in the list of valid names, but their prices were not in what
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 PRICES_OF = "July 2026"
+_H100_DOLLARS_PER_HOUR = 3.95
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ GPUS: dict[str, Gpu] = {
         Gpu("A100-40GB", 40, 2.10),
         Gpu("A100-80GB", 80, 2.50),
         Gpu("RTX-PRO-6000", 96, None),
-        Gpu("H100", 80, 3.95),
+        Gpu("H100", 80, _H100_DOLLARS_PER_HOUR),
         Gpu("H200", 141, 4.54),
         Gpu("B200", 180, 6.25),
     )
@@ -41,3 +43,10 @@ def find_gpu(requested: str) -> Gpu | None:
     """The GPU that a name asks for, as Modal writes it; None when there is none of that name."""
     match = _REQUESTED.fullmatch(requested)
     return GPUS.get(match[1]) if match else None
+
+
+def price(requested: Iterable[str]) -> float:
+    """Dollars an hour of the first GPU asked for whose price we know; of an H100 when of none."""
+    wanted = filter(None, map(find_gpu, requested))
+    known = (gpu.dollars_per_hour for gpu in wanted if gpu.dollars_per_hour is not None)
+    return next(known, _H100_DOLLARS_PER_HOUR)

@@ -1,7 +1,7 @@
 """The qualities by name: draft on the CPU; fast, balanced and best with MultiTalk.
 
 Sources: steps, shift and guidance as published with MultiTalk and with the LoRAs that distil it
-(lightx2v, FusionX); the GPU times are planning figures, not measurements.
+(lightx2v, FusionX); the GPU times are planning figures for an H100, not measurements.
 """
 
 from presets.schema import EngineFamily, Preset, Sampling
@@ -22,4 +22,3 @@ PRESETS: dict[str, Preset] = {
     )
 }
 DRAFT_QUALITY, DEFAULT_QUALITY = "draft", "balanced"  # of a draft; of a final video unless chosen
-GPU_DOLLARS_PER_HOUR = 3.95  # H100, Modal's price list of July 2026

@@ -9,6 +9,7 @@ from inference.errors import no_face
 from inference.events import Cancelled, Event, Failed, Finished, Result, StageName, Step, Window
 from inference.jobs import State
 from inference.plan import Plan, make_plan
+from inference.rates import PLANNED, Rates
 from inference.task import RESULT, segment_name
 from presets.quality import DEFAULT_QUALITY, DRAFT_QUALITY, PRESETS
 from presets.schema import EngineFamily
@@ -39,17 +40,23 @@ _FINALS = (Phase.WAITING, Phase.MAKING, Phase.RESULT)
 _DONE = (StageName.STARTING, StageName.LOADING, StageName.LISTENING)
 
 
-def page(phase: Phase, speakers: int = 1, gpu: bool = True, final: bool | None = None) -> Shown:
+def page(
+    phase: Phase,
+    speakers: int = 1,
+    gpu: bool = True,
+    final: bool | None = None,
+    rates: Rates = PLANNED,
+) -> Shown:
     """The page in `phase` with inputs for that many speakers; `final`: the job is not a draft."""
     if phase is Phase.START:
         return shown_of(Desk(), phase, gpu)
     if phase is Phase.CHOOSING:
         return shown_of(desk(LEFT, THIRD, RIGHT), phase, gpu)
     if phase is Phase.UNDRAFTED:
-        return shown_of(replace(desk(), middle=True), phase, gpu)
+        return shown_of(replace(desk(), middle=True), phase, gpu, rates)
     on_desk = desk(*(LEFT, RIGHT)[:speakers], voices=speakers)
     is_final = phase in _FINALS if final is None else final
-    return with_job(shown_of(on_desk, phase, gpu), _STATES[phase], is_final)
+    return with_job(shown_of(on_desk, phase, gpu, rates), _STATES[phase], is_final, rates)
 
 
 def no_face_page(gpu: bool) -> Shown:
@@ -59,7 +66,7 @@ def no_face_page(gpu: bool) -> Shown:
     return replace(shown_of(desk(), Phase.START, gpu), plan=None, finals={}, problem=problem)
 
 
-def shown_of(on_desk: Desk, phase: Phase, gpu: bool) -> Shown:
+def shown_of(on_desk: Desk, phase: Phase, gpu: bool, rates: Rates = PLANNED) -> Shown:
     """The page of a desk, without a job."""
     found, shape = framing(on_desk), on_desk.choices.shape
     framed = None
@@ -67,7 +74,9 @@ def shown_of(on_desk: Desk, phase: Phase, gpu: bool) -> Shown:
         framed = Framed("crop.jpg", shape.width, shape.height, found.crop, found.faces)
     request = request_of(on_desk, DRAFT_QUALITY)
     plans = {
-        name: make_plan(replace(request, quality=name), math.inf) for name in PRESETS if request
+        name: make_plan(replace(request, quality=name), math.inf, rates)
+        for name in PRESETS
+        if request
     }
     return Shown(
         phase=phase,
@@ -90,18 +99,24 @@ def shown_of(on_desk: Desk, phase: Phase, gpu: bool) -> Shown:
     )
 
 
-def with_job(shown: Shown, state: State, is_final: bool) -> Shown:
+def with_job(shown: Shown, state: State, is_final: bool, rates: Rates = PLANNED) -> Shown:
     """`shown` with its job in that state."""
-    job = job_of(shown.desk, state, is_final)
+    job = job_of(shown.desk, state, is_final, rates=rates)
     on_desk = replace(shown.desk, draft=DRAFT_ID, final=FINAL_ID if is_final else None)
     return replace(shown, desk=on_desk, job=job)
 
 
-def job_of(on_desk: Desk, state: State, is_final: bool, name: str = "astronaut.png") -> JobShown:
+def job_of(
+    on_desk: Desk,
+    state: State,
+    is_final: bool,
+    name: str = "astronaut.png",
+    rates: Rates = PLANNED,
+) -> JobShown:
     """A job of what lies on the desk."""
     request = request_of(on_desk, DEFAULT_QUALITY if is_final else DRAFT_QUALITY)
     assert request is not None
-    plan = make_plan(request, math.inf)
+    plan = make_plan(request, math.inf, rates)
     first = plan.new_frames(0).stop
     events: dict[State, Event] = {
         State.FINISHED: Finished(

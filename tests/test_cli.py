@@ -170,6 +170,22 @@ def test_plan_in_words(folder: Path) -> None:
     assert "7.75 s of speech -> 197 frames, 7.88 s (4 windows)" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("settings", "price"),
+    [
+        ({"PORTRAIT_GPU": "L40S"}, ", about $0.05\n"),
+        ({"PORTRAIT_MODEL": "multitalk-tiny", "PORTRAIT_DEVICE": "cpu"}, "\n"),
+    ],
+)
+def test_a_plan_names_the_price_of_what_this_machine_can_not_make(
+    folder: Path, settings: dict[str, str], price: str
+) -> None:
+    temporary = folder / "temporary"
+    done = run("plan", "--image", ASTRONAUT, "--audio", VOICE_A, "--trim", "0-6", "--quality",
+               "balanced", temporary=temporary, PORTRAIT_DATA=str(folder), **settings)  # fmt: skip
+    assert f"Quality balanced, seed 42: about 90 s{price}" in done.stdout
+
+
 def test_generate_writes_the_video_it_describes(folder: Path) -> None:
     options = ("--trim", "1-3", "--seed", "7", "--shape", "square")
     unused = {"PORTRAIT_MODEL": "multitalk-tiny", "PORTRAIT_DEVICE": "cpu"}  # by a draft

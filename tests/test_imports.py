@@ -20,6 +20,7 @@ LAYERS: list[set[str]] = [
         "inference.timing",
         "inference.framing",
         "inference.plan",
+        "inference.rates",
         "inference.events",
         "inference.task",
         "inference.settings",
@@ -41,6 +42,7 @@ LAYERS: list[set[str]] = [
     {
         "inference.lock",
         "inference.history",
+        "inference.pace",
         "inference.fairness",
         "inference.jobfolder",
         "inference.jobs",

@@ -1,5 +1,6 @@
 """What is seen is the owner's own, and what stands in the way is said."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,11 +8,16 @@ from pathlib import Path
 import pytest
 
 from inference.engines.base import Availability
+from inference.errors import Fault, FaultCode
 from inference.jobs import Jobs, State
 from inference.plan import make_plan
+from inference.rates import PACE
 from inference.settings import Settings
 from inference.task import Task
+from presets.schema import EngineFamily
 from tests.desks import LEFT, RIGHT, THIRD, desk, voice
+from tests.fakes import ScriptedEngine
+from ui import offers
 from ui.desk import Choices, Desk, Desks
 from ui.look import NAME, Look
 from ui.requests import request_of
@@ -137,3 +143,39 @@ def test_a_model_for_any_machine_makes_final_videos_anywhere(
 ) -> None:
     look = Look(replace(settings, model="multitalk-tiny", device="cpu"), jobs, desks)
     assert look.at(ME).gpu == Availability(True)
+
+
+@pytest.mark.parametrize(
+    ("name", "dollars_per_hour"), [("multitalk", 0.0), ("modal", 1.95), (None, 1.95)]
+)
+def test_the_price_is_that_of_whoever_makes_final_videos(
+    settings: Settings,
+    jobs: Jobs,
+    desks: Desks,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str | None,
+    dollars_per_hour: float,
+) -> None:
+    def found(family: EngineFamily, settings: Settings) -> ScriptedEngine:
+        if name is None:
+            raise Fault(FaultCode.ENGINE_UNAVAILABLE, "There is no GPU.")
+        return ScriptedEngine(name=name)
+
+    monkeypatch.setattr(offers, "engine_for", found)
+    look = Look(replace(settings, gpus=("L40S",)), jobs, desks)
+    desks.save(ME, desk(LEFT))
+    shown = look.at(ME)
+    assert shown.plan and shown.plan.estimate.dollars == 0
+    for estimate in shown.finals.values():
+        price = estimate.seconds / 3600 * dollars_per_hour
+        assert estimate.dollars == pytest.approx(price, abs=1e-4)
+
+
+def test_estimates_are_those_of_past_runs(look: Look, desks: Desks, settings: Settings) -> None:
+    desks.save(ME, desk(LEFT))
+    before = look.at(ME).plan
+    assert before and before.estimate.basis == "table"
+    runs = {"draft": {"draft": [{"start_s": 300.0, "step_s": 1.0}]}}
+    (settings.data / PACE).write_text(json.dumps(runs))
+    plan = look.at(ME).plan
+    assert plan and plan.estimate.basis == "past runs" and plan.estimate.seconds > 300

@@ -1,12 +1,13 @@
 """What will be run: who speaks, what the person is told, and the JSON others read."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
 from inference.errors import InputCode, InputError
-from inference.plan import Plan, make_plan
+from inference.plan import Estimate, Plan, make_plan, window_work
+from inference.rates import PLANNED, Pace, Rates
 from inference.request import Box, CropChoice, Face, Picture, Recording, Request, Shape
 from presets.quality import PRESETS
 
@@ -21,9 +22,14 @@ def face(left: float, top: float, width: float) -> Face:
 LEFT, RIGHT, SMALL = face(300, 300, 200), face(1200, 320, 260), face(800, 400, 120)
 
 
-def plan(*faces: Face, recordings: tuple[Recording, ...] = (LOUD,), **choices: object) -> Plan:
+def plan(
+    *faces: Face,
+    recordings: tuple[Recording, ...] = (LOUD,),
+    rates: Rates = PLANNED,
+    **choices: object,
+) -> Plan:
     picture = Picture(2000, 1100, faces)
-    return make_plan(Request(picture, recordings, **choices), 120)  # type: ignore[arg-type]
+    return make_plan(Request(picture, recordings, **choices), 120, rates)  # type: ignore[arg-type]
 
 
 def codes(made: Plan) -> list[str]:
@@ -148,6 +154,36 @@ def test_only_gpu_qualities_cost_money_and_longer_ones_cost_more() -> None:
     assert plan(LEFT).estimate.dollars == 0
     fast, best = plan(LEFT, quality="fast").estimate, plan(LEFT, quality="best").estimate
     assert 0 < fast.dollars < best.dollars and fast.seconds < best.seconds
+
+
+def test_an_estimate_says_what_it_is_reckoned_with() -> None:
+    measured = Rates(1.95, {"fast": Pace(100.0, 3.0)})
+    fast, best = (plan(LEFT, rates=measured, quality=name).estimate for name in ("fast", "best"))
+    frames = sum(window.frames for window in plan(LEFT).windows)
+    assert fast.basis == "past runs" and best.basis == "table"
+    assert fast.seconds == pytest.approx(100 + 3 * 6 * frames / 81, abs=0.06)
+    assert best.seconds == plan(LEFT, quality="best").estimate.seconds
+    assert fast.dollars == pytest.approx(fast.seconds / 3600 * 1.95, abs=1e-4)
+    draft = plan(LEFT, rates=Rates(1.95, {"draft": Pace(2.0, 0.81)})).estimate
+    assert draft == Estimate(2 + round(0.01 * 269, 1), 0.0, "past runs")
+
+
+@pytest.mark.parametrize("quality", PRESETS)
+def test_what_nobody_is_paid_for_costs_nothing(quality: str) -> None:
+    planned = plan(LEFT, quality=quality).estimate
+    assert plan(LEFT, rates=Rates(0.0), quality=quality).estimate == replace(planned, dollars=0.0)
+
+
+@pytest.mark.parametrize(("faces", "voices"), [((LEFT,), 1), ((LEFT, RIGHT), 2)])
+@pytest.mark.parametrize("quality", PRESETS)
+def test_the_work_of_all_windows_is_the_estimate_s(
+    quality: str, faces: tuple[Face, ...], voices: int
+) -> None:
+    request = Request(Picture(2000, 1100, faces), (LOUD,) * voices, quality=quality)
+    made = make_plan(request, 120, Rates(paces={quality: Pace(0.0, 10.0)}))
+    work = [window_work(request, made.windows, i, voices) for i in range(len(made.windows))]
+    assert made.estimate.seconds == pytest.approx(10 * sum(work), abs=0.051)
+    assert min(work) > 0
 
 
 def computing_s(quality: str, steps: int | None = None) -> float:

@@ -8,6 +8,7 @@ import pytest
 
 from inference.errors import InputCode, InputError
 from inference.events import StageName
+from inference.plan import Estimate
 from inference.request import MAX_PICTURE_MIB, Recording
 from ui import text, text_browser, wording
 
@@ -62,9 +63,17 @@ def test_the_price_of_going_on_is_said() -> None:
     assert wording.interrupted_lead(1, 0.07) == (
         "The machine went away after window 1. Going on costs about $0.07 more."
     )
-    assert wording.interrupted_lead(0, None) == (
+    assert wording.interrupted_lead(0, 0.0) == (
         "The machine went away before the first window was finished. Going on is free."
     )
+    assert wording.interrupted_lead(2, None) == "The machine went away after window 2."
+
+
+def test_a_price_that_is_none_is_not_said() -> None:
+    assert wording.price(Estimate(64.0, 0.07, "table")) == ("about 1 min 4 s", "about $0.07")
+    assert wording.price(Estimate(64.0, 0.0, "table")) == ("about 1 min 4 s",)
+    assert wording.cost(Estimate(64.0, 0.0, "table")) == "about 1 min 4 s"
+    assert (wording.made_for(57, None), wording.made_in(57, None)) == ("57 s", "Made in 57 s.")
 
 
 def test_the_browser_has_every_sentence_that_its_scripts_ask_for() -> None:

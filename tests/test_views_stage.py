@@ -7,6 +7,7 @@ import pytest
 from inference.events import Cancelled, StageName
 from inference.jobs import State
 from inference.plan import Notice
+from inference.rates import Rates
 from tests.desks import LEFT, desk
 from tests.markup import Node, tree
 from tests.pages import BEFORE_ID, DRAFT_ID, FINAL_ID, job_of, page, shown_of
@@ -116,7 +117,7 @@ def test_a_final_video_leads_back_to_its_draft_and_names_the_price_again() -> No
 def test_making_it_says_time_and_money_before() -> None:
     shown = page(Phase.DRAFT)
     estimate = shown.finals["balanced"]
-    assert (estimate.seconds, estimate.dollars) == (63.6, 0.07)  # 14 passes of 126 frames
+    assert (estimate.seconds, estimate.dollars) == (63.6, 0.0698)  # 14 passes of 126 frames
     assert ways(shown) == [("Make it with MultiTalk about 1 min 4 s about $0.07", "make")]
 
 
@@ -217,6 +218,36 @@ def test_every_part_of_the_page_tells_the_same_time_and_price_of_a_result() -> N
     assert "Made in 57 s for about $0.06." in made.head
     for region in (made.side, made.below, made.history):
         assert "57 s, about $0.06" in region
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_where_nobody_is_paid_money_is_not_spoken_of(phase: Phase) -> None:
+    final = phase not in (Phase.DRAFTING, Phase.DRAFT, Phase.KEPT)
+    shown = page(phase, final=final, rates=Rates(0.0))
+    made = render(replace(shown, history=(shown.job,) if shown.job else None))
+    said = " ".join((made.head, made.stage, made.side, made.below, made.history)).lower()
+    for word in ("$", "costs", "you pay", "is paid", "spent"):
+        assert word not in said
+    assert "going on is free" not in said
+
+
+def test_of_the_free_a_time_is_said() -> None:
+    rates = Rates(0.0)
+    ready = page(Phase.DRAFT, rates=rates)
+    assert ways(ready) == [("Make it with MultiTalk about 1 min 4 s", "make")]
+    assert "Stop any time; what is finished is kept." in stage(ready).words
+    assert "Made in 57 s. It is kept" in render(page(Phase.RESULT, rates=rates)).head
+    lost = render(page(Phase.INTERRUPTED, final=True, rates=rates))
+    assert "after window 1.</p>" in lost.head
+    waiting = page(Phase.WAITING, rates=rates)
+    assert "Number 2 in line" in stage(waiting).words
+
+
+def test_what_was_spent_is_reckoned_with_the_price_of_its_plan() -> None:
+    cheap = page(Phase.RESULT, rates=Rates(1.95))
+    assert "Made in 57 s for about $0.03." in render(cheap).head
+    dear = page(Phase.RESULT, rates=Rates(39.5))
+    assert "Made in 57 s for about $0.63." in render(dear).head
 
 
 def placed(phase: Phase, place: int) -> Shown:

@@ -26,10 +26,12 @@ from inference.errors import (
     disk_fault,
 )
 from inference.plan import find_preset
+from inference.rates import Rates, rates_of
 from inference.request import Shape, Speaking
 from inference.settings import load_settings
 from presets.models import MODELS
 from presets.quality import DEFAULT_QUALITY, DRAFT_QUALITY, PRESETS
+from presets.schema import EngineFamily
 from ui import terminal
 from ui.arguments import EngineChoice, quality_for, request_fields, require_fit
 from ui.endings import ENDINGS, NOTHING_FINISHED, Interrupted, scratch_folder
@@ -94,7 +96,7 @@ def plan(
     """Show what would be made: crop, length, windows, speakers, time."""
     with scratch_folder() as folder:
         choices = request_fields(speaking, shape, trim, crop, quality)
-        planned = prepare(folder, image, [audio, audio2], choices).plan
+        planned = prepare(folder, image, [audio, audio2], choices, _rates()).plan
     if as_json:
         terminal.print_json(asdict(planned))
     else:
@@ -149,6 +151,16 @@ def _engine(choice: EngineChoice, quality: str, asked: EngineOptions) -> Engine:
     if choice is EngineChoice.AUTO:
         return engine_for(find_preset(quality).engine, load_settings(), asked)
     return configured_engine(choice.value, load_settings(), asked)
+
+
+def _rates() -> Rates:
+    """What this machine makes by itself costs nothing; Modal is not asked whether it would."""
+    settings = load_settings()
+    try:
+        configured_engine(EngineFamily.MULTITALK, settings)
+    except Fault:
+        return rates_of(settings, paid=True)
+    return rates_of(settings, paid=False)
 
 
 def main(arguments: list[str]) -> int:

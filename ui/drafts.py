@@ -69,7 +69,8 @@ class Drafts:
         left then."""
         request = request_of(desk, quality)
         assert request is not None and desk.picture is not None
-        plan = make_plan(request, self._settings.longest_s(find_preset(quality).engine))
+        longest_s = self._settings.longest_s(find_preset(quality).engine)
+        plan = make_plan(request, longest_s, self._look.rates)
         folder = self._jobs.new(owner)
         try:
             (folder / NAME).write_text(desk.picture.name, encoding="utf-8")

@@ -15,6 +15,7 @@ from inference import history
 from inference.errors import InputCode, InputError, no_face
 from inference.jobs import Jobs, State
 from inference.plan import Estimate, Plan, make_plan
+from inference.rates import Rates, rates_of
 from inference.settings import Settings
 from inference.task import PLAN
 from presets.quality import DRAFT_QUALITY, PRESETS
@@ -65,7 +66,7 @@ class Look:
             desk=desk if self.own(owner, desk.draft) else replace(desk, draft=None),
             framed=_framed(desk),
             plan=plan,
-            finals=_finals(desk) if plan else {},
+            finals=_finals(desk, self.rates) if plan else {},
             job=job,
             before=self._shown(owner, desk.before, now),
             problem=problem or standing,
@@ -81,6 +82,11 @@ class Look:
         """The longest recording in seconds, for a draft and for a final video."""
         longest = self._settings.longest_s
         return longest(EngineFamily.DRAFT), longest(EngineFamily.MULTITALK)
+
+    @property
+    def rates(self) -> Rates:
+        """What estimates are reckoned with now."""
+        return rates_of(self._settings, self._offers.newest().paid)
 
     def pulse(self, owner: str) -> str:
         """Changes whenever the page of `owner` does."""
@@ -104,7 +110,9 @@ class Look:
             return None, Problem("picture", refusal.code, refusal.message)
         try:
             request = request_of(desk, DRAFT_QUALITY)
-            return make_plan(request, self.longest_s[0]) if request else None, None
+            if request is None:
+                return None, None
+            return make_plan(request, self.longest_s[0], self.rates), None
         except InputError as error:
             place: Place = "stage" if error.code is InputCode.BAD_OPTION else "voice-0"
             return None, Problem(place, error.code, text.refusal(error))
@@ -151,13 +159,13 @@ def _framed(desk: Desk) -> Framed | None:
     return Framed(desk.crop, shape.width, shape.height, found.crop, found.faces)
 
 
-def _finals(desk: Desk) -> dict[str, Estimate]:
+def _finals(desk: Desk, rates: Rates) -> dict[str, Estimate]:
     """What a final video takes and costs in each quality that the recording is short enough for."""
     estimates = {}
     for name, preset in PRESETS.items():
         request = request_of(desk, name)
         if preset.engine is not EngineFamily.DRAFT and request:
-            estimates[name] = make_plan(request, float("inf")).estimate
+            estimates[name] = make_plan(request, float("inf"), rates).estimate
     return estimates
 
 

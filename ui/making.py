@@ -8,6 +8,7 @@ from inference.engines.base import Engine
 from inference.errors import no_face
 from inference.intake import take_in
 from inference.plan import find_preset, make_plan
+from inference.rates import PLANNED, Rates
 from inference.request import Request
 from inference.settings import load_settings
 from inference.task import Task
@@ -17,14 +18,18 @@ from ui.endings import cancel_on_interrupt, deliver, scratch_folder
 
 
 def prepare(
-    folder: Path, image: Path, recordings: Sequence[Path | None], choices: dict[str, Any]
+    folder: Path,
+    image: Path,
+    recordings: Sequence[Path | None],
+    choices: dict[str, Any],
+    rates: Rates = PLANNED,
 ) -> Task:
     """The task in `folder`, with the person's files taken in. Raises PortraitError, OSError."""
     given = [recording for recording in recordings if recording is not None]
     picture, measured = take_in(folder, image, given)
     request = Request(picture=picture, recordings=measured, **choices)
     longest_s = load_settings().longest_s(find_preset(request.quality).engine)
-    return Task(request, make_plan(request, longest_s), folder)
+    return Task(request, make_plan(request, longest_s, rates), folder)
 
 
 def make(

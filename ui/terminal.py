@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from inference.check import Check
 from inference.events import Event, Stage, Step
 from inference.plan import Plan
+from ui import wording
 
 _screen = Console(stderr=True, highlight=False)
 
@@ -43,7 +44,7 @@ def print_plan(plan: Plan) -> None:
         f"at {crop.left},{crop.top}{extended}",
         *(f"Speaker {s.audio + 1}: face at {','.join(map(str, s.box))}" for s in plan.speakers),
         f"Quality {plan.quality}, seed {plan.seed}: about {plan.estimate.seconds:.0f} s"
-        + (f", about ${plan.estimate.dollars:.2f}" if plan.estimate.dollars else ""),
+        + (f", {wording.about_dollars(plan.estimate.dollars)}" if plan.estimate.dollars else ""),
     ]
     for line in lines:
         print(line)

@@ -122,7 +122,13 @@ def shape_size(shape: Shape) -> str:
 
 def cost(estimate: Estimate) -> str:
     """What a final video takes and costs, in few words."""
-    return f"{about(estimate.seconds)}, {about_dollars(estimate.dollars)}"
+    return ", ".join(price(estimate))
+
+
+def price(estimate: Estimate) -> tuple[str, ...]:
+    """What a final video takes, and what it costs if anything."""
+    time = about(estimate.seconds)
+    return (time, about_dollars(estimate.dollars)) if estimate.dollars else (time,)
 
 
 def number_in_line(place: int | None) -> str:
@@ -212,14 +218,16 @@ def spent(amount: float, of: float) -> str:
     return f"{about_dollars(amount)} of {dollars(of)} spent"
 
 
-def made_for(took_s: float, amount: float) -> str:
-    """Time and money of a final video."""
-    return f"{duration(took_s)}, {about_dollars(amount)}"
+def made_for(took_s: float, amount: float | None) -> str:
+    """Time and money of a final video; None: nobody is paid."""
+    took = duration(took_s)
+    return took if amount is None else f"{took}, {about_dollars(amount)}"
 
 
-def made_in(took_s: float, amount: float) -> str:
-    """Time and money of a final video, in a sentence."""
-    return f"Made in {duration(took_s)} for {about_dollars(amount)}."
+def made_in(took_s: float, amount: float | None) -> str:
+    """Time and money of a final video, in a sentence; None: nobody is paid."""
+    price = "" if amount is None else f" for {about_dollars(amount)}"
+    return f"Made in {duration(took_s)}{price}."
 
 
 def stopped_lead(frames: int) -> str:
@@ -229,10 +237,10 @@ def stopped_lead(frames: int) -> str:
 
 def interrupted_lead(windows: int, more: float | None) -> str:
     """Under the headline of an interrupted job: after which window, and what the rest costs, in
-    dollars; None: nothing."""
+    dollars; None: money is not spoken of."""
     when = f"after window {windows}" if windows else "before the first window was finished"
-    price = "Going on is free." if more is None else f"Going on costs {about_dollars(more)} more."
-    return f"The machine went away {when}. {price}"
+    price = f" Going on costs {about_dollars(more)} more." if more else " Going on is free."
+    return f"The machine went away {when}.{'' if more is None else price}"
 
 
 def too_long_for_final(plan: Plan, longest_s: float) -> str:

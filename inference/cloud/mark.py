@@ -12,8 +12,8 @@ from inference.task import REMOTE, REMOTE_BEFORE
 
 @dataclass(frozen=True)
 class Mark:
-    """`job` is its name there; `call` the id of the function call, "" before there is one; `seen` the
-    number of the last event that was heard of, -1 before the first."""
+    """`job` is its name there; `call` the id of its call, "" before there is one; `seen` the number
+    of the last event that was heard of, -1 before the first."""
 
     job: str
     call: str

@@ -81,6 +81,7 @@ def test_the_page_image_has_no_torch(
 
 def test_limits_are_set_on_purpose(functions: dict[str, dict[str, Any]]) -> None:
     gpu, page, draft = functions[GPU], functions[PAGE], functions[DRAFT]
+    assert gpu["memory_mb"] == 32 * 1024
     assert gpu["gpus"] == ["H100", "A100-80GB"] and functions["examine"]["gpus"] == gpu["gpus"]
     assert (gpu["timeout_s"], gpu["startup_timeout_s"]) == (240 * MINUTE_S, 30 * MINUTE_S)
     assert (gpu["retries"], gpu["idle_s"], gpu["max_inputs"]) == (3, 5 * MINUTE_S, 1)
@@ -127,15 +128,17 @@ def test_the_page_finds_its_files_in_the_container(standin: StandIn) -> None:
     assert not [name for name in standin.unimplemented() if "Snapshot" not in name]
 
 
-def test_secrets_come_only_when_named_and_the_password_in_one(
+def test_settings_count_secrets_come_when_named_and_the_password_is_one(
     standin: StandIn, functions: dict[str, dict[str, Any]]
 ) -> None:
     assert functions["manage_weights"]["secrets"] == [] == functions[GPU]["secrets"]
     named = TINY | {"PORTRAIT_SECRETS": SECRET, "PORTRAIT_PASSWORD": PASSWORD}
+    named |= {"PORTRAIT_GPU": "A10, L40S"}
     assert standin.modal("deploy", "app.py", env=named).returncode == 0
     again = standin.functions(APP)
     assert again["manage_weights"]["secrets"] == [SECRET] and SECRET in again[PAGE]["secrets"]
     assert PASSWORD not in json.dumps(standin.images())
+    assert again[GPU]["gpus"] == ["A10", "L40S"] and again[GPU]["memory_mb"] == 80 * 1024
 
 
 @pytest.mark.parametrize(
@@ -185,7 +188,7 @@ def test_from_a_laptop(tmp_path: Path) -> None:
         assert len(decoded(out)) == 21
         jobs = standin.volume_folder(f"{APP}-jobs")
         assert not list((jobs / "work").glob("*"))  # nothing of it stays there
-        with serving(tmp_path / "data", **standin.environment) as server:
+        with serving(tmp_path / "data", None, **standin.environment) as server:
             me, end = Session(server.address), time.monotonic() + 60
             while text.GPU_READY not in me.act(do="refresh"):  # Modal is asked beside the page
                 assert time.monotonic() < end

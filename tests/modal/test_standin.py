@@ -191,6 +191,7 @@ def test_a_lost_containers_input_is_run_again(
     standin: StandIn, client: modal.Client, notes: modal.Dict
 ) -> None:
     call = function(client, "wait").spawn("lost")
+    runs(notes, "lost", 1)
     first = running(standin, "wait")
     os.kill(first["pid"], signal.SIGKILL)
     runs(notes, "lost", 2)

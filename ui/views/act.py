@@ -3,7 +3,7 @@
 from html import escape
 
 from inference.events import Cancelled, Failed, Finished
-from inference.plan import Estimate, Plan
+from inference.plan import Plan
 from ui import media, text, wording
 from ui.state import JobShown, Phase, Shown
 from ui.views.elements import attributes, button, link_button, message, quiet, small
@@ -54,10 +54,6 @@ def _line(words: str) -> str:
     return f'<p class="tp-small tp-soft">{escape(words)}</p>'
 
 
-def _price(estimate: Estimate) -> tuple[str, str]:
-    return wording.about(estimate.seconds), wording.about_dollars(estimate.dollars)
-
-
 def _download(job: JobShown, look: str) -> str:
     return link_button(
         text.DOWNLOAD,
@@ -78,20 +74,19 @@ def _version() -> str:
 
 def _working(shown: Shown, job: JobShown) -> str:
     """The time left, and the way to stop."""
-    label = text.STOP
+    label, spent = text.STOP, dollars_spent(job)
     if shown.phase is Phase.WAITING:
-        left, note, label = wording.number_in_line(job.place), text.NOT_PAID, text.STOP_WAITING
+        left, label = wording.number_in_line(job.place), text.STOP_WAITING
+        note = "" if spent is None else text.NOT_PAID
     elif job.is_draft:
         left, note = _draft_left(job), text.FREE
     else:
         left = wording.time_left(job.progress.left_s)
-        note = wording.spent(dollars_spent(job), job.plan.estimate.dollars)
+        note = "" if spent is None else wording.spent(spent, job.plan.estimate.dollars)
     stop = "" if job.stopping else button(label, data_do="stop")
     left = text.STOPPING if job.stopping else left
-    return (
-        f'<div class="tp-act tp-left"><div><b class="tp-big">{escape(left)}</b>{small(note)}</div>'
-        f"{stop}</div>"
-    )
+    said = f'<b class="tp-big">{escape(left)}</b>{small(note) if note else ""}'
+    return f'<div class="tp-act tp-left"><div>{said}</div>{stop}</div>'
 
 
 def _draft_left(job: JobShown) -> str:
@@ -123,8 +118,9 @@ def _make(shown: Shown, plan: Plan, go: str) -> str:
         part = button(text.CHOOSE_PART, look=go, data_do="edit", data_what="trim")
         return _row(part, small(wording.too_long_for_final(plan, shown.longest_s[1])))
     estimate = shown.finals.get(shown.desk.choices.quality)
-    price = _price(estimate) if estimate else ()
-    return _row(priced(text.MAKE_IT, price, go, data_do="make"), small(text.PAY_HINT))
+    price = wording.price(estimate) if estimate else ()
+    hint = text.PAY_HINT if estimate and estimate.dollars else text.STOP_HINT
+    return _row(priced(text.MAKE_IT, price, go, data_do="make"), small(hint))
 
 
 def _stopped(job: JobShown, go: str) -> str:
@@ -135,7 +131,7 @@ def _stopped(job: JobShown, go: str) -> str:
 
 
 def _interrupted(job: JobShown, go: str) -> str:
-    price = () if job.is_draft else _price(rest(job))
+    price = () if job.is_draft else wording.price(rest(job))
     go_on = priced(text.GO_ON, price, go, data_do="resume")
     return _row(go_on, _restart(job, text.START_AGAIN, "tp-tall"), _way_back(job))
 
@@ -148,7 +144,7 @@ def _failed(job: JobShown, go: str) -> str:
 
 
 def _restart(job: JobShown, label: str, look: str) -> str:
-    price = () if job.is_draft else _price(job.plan.estimate)
+    price = () if job.is_draft else wording.price(job.plan.estimate)
     return priced(label, price, look, data_do="restart")
 
 

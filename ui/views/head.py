@@ -115,4 +115,6 @@ def _draft_lead(shown: Shown, job: JobShown) -> str:
 
 def _interrupted_lead(job: JobShown) -> str:
     finished = job.progress.film.index + 1 if job.progress.film else 0
-    return wording.interrupted_lead(finished, None if job.is_draft else rest(job).dollars)
+    paid = bool(job.plan.estimate.dollars)
+    more = rest(job).dollars if paid or job.is_draft else None
+    return wording.interrupted_lead(finished, more)

@@ -1,15 +1,17 @@
-"""What a final video has cost so far, and what the rest of it will."""
+"""What a final video has cost so far, and what the rest of it will; of one that nobody is paid for
+nothing is said."""
 
 from dataclasses import replace
 
 from inference.plan import Estimate
-from presets.quality import GPU_DOLLARS_PER_HOUR
 from ui.state import JobShown
 
 
-def dollars_spent(job: JobShown) -> float:
-    """At the list price, for the time on the GPU; waiting costs nothing."""
-    return job.progress.elapsed_s / 3600 * GPU_DOLLARS_PER_HOUR
+def dollars_spent(job: JobShown) -> float | None:
+    """At the price of its plan, for the time that it was worked on; waiting costs nothing. None
+    when nobody is paid."""
+    whole = job.plan.estimate
+    return job.progress.elapsed_s * whole.dollars / whole.seconds if whole.dollars else None
 
 
 def rest(job: JobShown) -> Estimate:

@@ -41,7 +41,8 @@ class Call:
         """Add to a stream; what a run before this one has sent already is left out."""
         async with self._changed:
             stream = self._data[direction]
-            stream.extend(chunk for chunk in chunks if chunk.index > len(stream))
+            known = len(stream)
+            stream.extend(chunk for chunk in chunks if chunk.index > known)
             self._changed.notify_all()
 
     async def stream(self, direction: Direction, start: int = 0) -> AsyncIterator[pb.DataChunk]:

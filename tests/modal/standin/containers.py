@@ -61,9 +61,10 @@ class Container:
         return self._process is None or self._process.returncode is None
 
     async def start(self, variables: dict[str, str], folder_of_work: str) -> None:
-        """Start the process; the files for it lie in the folder `layer`."""
+        """Start the process; the project's files for it lie in the folder `layer`."""
         script = self.folder / "start.sh"
-        script.write_text("\n".join(self._script(folder_of_work)))
+        lines = await asyncio.to_thread(lambda: list(self._script(folder_of_work)))
+        script.write_text("\n".join(lines))
         self._process = await asyncio.create_subprocess_exec(
             *_COMMAND,
             "sh",

@@ -111,30 +111,37 @@ class Fleet:
 
     async def _start(self, function_id: str) -> None:
         self._count += 1
-        deployed = self._deploys.get(function_id)
-        task_id = f"ta-{self._count}"
-        container = Container(
-            task_id, function_id, deployed.function, self._folder / "tasks" / task_id
-        )
+        task_id, deployed = f"ta-{self._count}", self._deploys.get(function_id)
+        folder = self._folder / "tasks" / task_id
+        container = Container(task_id, function_id, deployed.function, folder)
         self.containers[task_id] = container
+        try:
+            close = await self._begin(container, deployed.app_id)
+        except Exception as error:  # a full disk, say: whoever waits is to hear of it
+            del self.containers[task_id]
+            await self._give_up(container, f"container could not be started: {error}")
+            raise
+        self.do(self._attend(container, close))
+
+    async def _begin(self, container: Container, app_id: str) -> Callable[[], None]:
         function, folder = container.function, container.folder
         container.mounts = self._volumes.mounts(function, folder / "volumes", container.root)
         await asyncio.to_thread(self._images.write, function, folder / "layer")
         arguments = pb.ContainerArguments(
-            task_id=task_id,
-            function_id=function_id,
-            app_id=deployed.app_id,
+            task_id=container.task_id,
+            function_id=container.function_id,
+            app_id=app_id,
             function_def=function,
-            serialized_params=self._deploys.parameters(function_id),
+            serialized_params=self._deploys.parameters(container.function_id),
             environment_name="main",
-            app_layout=self._deploys.layout(deployed.app_id),
+            app_layout=self._deploys.layout(app_id),
         )
         (container.io / "arguments").write_bytes(arguments.SerializeToString())
-        close = await self.serve(container)
         variables = self._images.environment(function.image_id)
         variables |= self._secrets.environment(list(function.secret_ids))
+        close = await self.serve(container)
         await container.start(variables, self._images.folder_of_work(function.image_id))
-        self.do(self._attend(container, close))
+        return close
 
     async def _attend(self, container: Container, close: Callable[[], None]) -> None:
         """Print what it prints, and see to what it leaves."""
@@ -228,7 +235,7 @@ class Fleet:
         """End it, wherever it is; its container goes on unless it is to `terminate`."""
         if call.output is not None:
             return
-        for container in self.containers.values():
+        for container in list(self.containers.values()):
             if call.input_id in container.running:
                 container.excused = container.excused or terminate or container.slots > 1
                 await container.cancelled.put(call.input_id)
@@ -263,12 +270,12 @@ class Fleet:
 
     async def stop(self, app_id: str) -> None:
         """An app has come to its end, and so have its calls."""
-        for function_id, queue in self._queues.items():
+        for function_id, queue in list(self._queues.items()):
             if queue and self._deploys.get(function_id).app_id == app_id:
                 for call in list(queue):
                     await self.cancel(call)
         for container in self.of_app(app_id):
-            for call in container.running.values():
+            for call in list(container.running.values()):
                 await call.end(_STATUS.GENERIC_STATUS_TERMINATED, "the app was stopped")
             self.do(self.end(container))
 
@@ -287,7 +294,7 @@ class Fleet:
             await asyncio.sleep(self._pace.commit_interval_s)
             for container in list(self.containers.values()) if self.background_commits else []:
                 for mount in container.mounts:
-                    if container.ready and container.alive and not container.killed:
+                    if container.alive and not container.killed:
                         try:
                             await asyncio.to_thread(mount.commit, container.pid())
                         except OSError:
