@@ -14,7 +14,7 @@ import pytest
 from inference.engines import multitalk
 from inference.engines.base import Engine, EngineOptions, guarded
 from inference.engines.multitalk import MultiTalkEngine
-from inference.engines.select import configured_engine, engine_for, select_engine
+from inference.engines.select import configured_engine, select_engine
 from inference.errors import Fault, FaultCode, InputCode, InputError
 from inference.events import (
     FINAL,
@@ -33,7 +33,6 @@ from inference.plan import make_plan
 from inference.request import Request, Trim
 from inference.settings import Settings
 from inference.task import Task
-from presets.schema import EngineFamily
 from tests.fakes import ScriptedEngine, script
 from tests.media import ASTRONAUT, VOICE_A
 from tests.small import shrunk
@@ -142,40 +141,6 @@ def test_an_error_is_a_last_event_and_never_an_exception(error: Exception, code:
     events = list(guarded(breaking()))
     assert isinstance(events[-1], Failed) and events[-1].code == code
     assert events[-1].message and "Traceback" not in events[-1].message
-
-
-@pytest.fixture
-def stranger(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Modal knows nothing of this machine."""
-    monkeypatch.setattr("inference.cloud.client.has_account", lambda: False)
-    monkeypatch.setattr("inference.engines.remote.has_account", lambda: False)
-
-
-def test_without_an_account_modal_is_not_asked(stranger: None) -> None:
-    with pytest.raises(Fault, match="does not know this machine. Run modal setup"):
-        select_engine("modal")
-
-
-def test_who_makes_a_video_where(machine: Callable[..., None], stranger: None) -> None:
-    here, there = Settings(model=TINY, device="cpu"), Settings(on_modal=True)
-    machine(gpu=False, weights=False)
-    assert engine_for(EngineFamily.DRAFT, here).name == "draft"
-    assert engine_for(EngineFamily.MULTITALK, here).name == "multitalk"
-    for family in EngineFamily:
-        assert engine_for(family, there).name == "modal"
-    with pytest.raises(Fault, match="needs an NVIDIA GPU, and this machine has none"):
-        engine_for(EngineFamily.MULTITALK, Settings())
-
-
-def test_what_this_machine_can_not_do_the_deployed_app_does(
-    machine: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    machine(gpu=False, weights=False)
-    monkeypatch.setattr("inference.engines.remote.has_account", lambda: True)
-    monkeypatch.setattr("inference.cloud.client.Cloud.require_deployed", lambda cloud: None)
-    assert engine_for(EngineFamily.MULTITALK, Settings()).name == "modal"
-    with pytest.raises(Fault, match="this machine has none"):
-        engine_for(EngineFamily.MULTITALK, Settings(), EngineOptions(device="cpu"))
 
 
 @pytest.mark.parametrize(
