@@ -11,21 +11,20 @@ from inference import history, lock
 from inference.events import Finished, Record, Stage, Step, Window
 from inference.plan import window_work
 from inference.rates import PACE, Pace, read_runs
-from inference.task import Task, load_task
+from inference.task import Task
 
 _LOCK = "pace.lock"
 _RUNS = 5  # kept of each quality: the median forgives two odd ones, and follows a change soon
 _ON_THE_WAY_S = 10.0  # word and files between another machine and this one, at the most
 
 
-def note(data: Path, folder: Path, maker: str, after: int = -1) -> None:
-    """Add a run of the job in `folder`, by `maker`, to those in `data`, if it tells something.
+def note(data: Path, task: Task, maker: str, after: int = -1) -> None:
+    """Add a run of `task`, by `maker`, to those in `data`, if it tells something.
 
-    The run's records are those numbered above `after`. Several processes may do this at a time.
-    Raises OSError, and ValueError when the folder does not hold what a job's does.
+    The run's records are those above number `after` in the history of the task's folder. Several
+    processes may do this at a time. Raises OSError.
     """
-    task = load_task(folder)
-    pace = measured_pace(task, history.events(folder, after))
+    pace = measured_pace(task, history.events(task.folder, after))
     if pace is None:
         return
     with lock.alone(data / _LOCK):

@@ -76,10 +76,10 @@ def _carry_out(folder: Path, select: Selector, before: Sequence[Record]) -> Iter
                 _attempt(partial(film.add, event), "the growing film was left out")
             yield event
             if isinstance(event, FINAL):
-                _attempt(film.end, "the growing film was left out")
                 if isinstance(event, Finished):
                     after = before[-1].seq if before else -1
-                    _attempt(partial(_note_pace, folder, engine, after), "its pace was not noted")
+                    _attempt(partial(_note_pace, task, engine, after), "its pace was not noted")
+                _attempt(film.end, "the growing film was left out")
                 return
         yield Failed(FaultCode.INTERNAL, _BROKE, f"{engine.name} ended without a final event")
     except PortraitError as error:
@@ -94,11 +94,11 @@ def _film(task: Task) -> Film:
     return film
 
 
-def _note_pace(folder: Path, engine: Engine, after: int) -> None:
-    """For the estimates of the jobs to come; of a folder by itself there are none."""
-    if folder.parent.name == JOBS:
-        maker = made_by(engine.name, load_settings())
-        pace.note(folder.parent.parent, folder, maker, after)
+def _note_pace(task: Task, engine: Engine, after: int) -> None:
+    """For the estimates of jobs to come; a folder by itself has none beside it."""
+    if task.folder.parent.name == JOBS:
+        data, maker = task.folder.parent.parent, made_by(engine.name, load_settings())
+        pace.note(data, task, maker, after)
 
 
 def _attempt(step: Callable[[], None], or_else: str) -> None:

@@ -14,11 +14,13 @@ from inference.task import RESULT, segment_name
 from presets.quality import DEFAULT_QUALITY, DRAFT_QUALITY, PRESETS
 from presets.schema import EngineFamily
 from tests.desks import LEFT, RIGHT, THIRD, desk
+from tests.markup import Node, tree
 from ui import text
 from ui.desk import Desk
 from ui.progress import Progress, StageShown
 from ui.requests import framing, request_of
 from ui.state import Framed, JobShown, Phase, Problem, Shown
+from ui.views import render
 
 NOW = datetime(2026, 11, 23, 14, 40, tzinfo=UTC)
 DRAFT_ID, FINAL_ID, BEFORE_ID = "d" * 32, "f" * 32, "b" * 32
@@ -165,3 +167,24 @@ def _stages(state: State, is_final: bool) -> tuple[StageShown, ...]:
     if state is State.FINISHED:
         return (*done, StageShown(work, 80.0), StageShown(StageName.FINISHING, 3.0))
     return (*done, StageShown(work, None if state is State.RUNNING else 21.0))
+
+
+def stage(shown: Shown) -> Node:
+    """The frame and what can be done under it."""
+    return tree(render(shown).stage)
+
+
+def ways(shown: Shown) -> list[tuple[str, str]]:
+    """What can be done under the frame, as words and action."""
+    return [
+        (node.words, node.attributes.get("data-do") or node.attributes.get("href", ""))
+        for node in stage(shown).walk()
+        if node.tag in ("button", "a")
+    ]
+
+
+def changed(shown: Shown, **progress: object) -> Shown:
+    """`shown` with something else in the progress of its job."""
+    assert shown.job
+    made = replace(shown.job.progress, **progress)  # type: ignore[arg-type]
+    return replace(shown, job=replace(shown.job, progress=made))

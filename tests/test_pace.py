@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -33,7 +34,7 @@ from inference.settings import ROOT
 from inference.task import Task
 from tests.conftest import FOUR_SECONDS
 from tests.fakes import ScriptedEngine, result, script
-from tests.people import Person
+from tests.people import PATIENCE_S, Person
 from ui.state import Phase
 
 START = datetime(2026, 11, 23, 15, tzinfo=UTC)
@@ -184,7 +185,7 @@ def test_waiting_in_the_queue_and_earlier_runs_are_left_out(tmp_path: Path, task
     again = [(90_000.0, stage(StageName.QUEUED)), *run_of(task, Pace(3, 2), 1, began=99_000)]
     again[-1] = again[-1][0], finished(task, 2)
     made = job(tmp_path, task, [*lost, *again])
-    note(tmp_path, made.folder, "draft", after=len(lost))
+    note(tmp_path, made, "draft", after=len(lost))
     (pace,) = read_runs(tmp_path)["draft"]["draft"]
     assert rounded(pace) == Pace(3, 2)
 
@@ -192,11 +193,11 @@ def test_waiting_in_the_queue_and_earlier_runs_are_left_out(tmp_path: Path, task
 def test_the_last_five_runs_of_a_quality_and_a_maker_are_kept(tmp_path: Path, task: Task) -> None:
     for number in range(7):
         made = job(tmp_path, task, run_of(task, Pace(number, 2)))
-        note(tmp_path, made.folder, "draft")
+        note(tmp_path, made, "draft")
     final = of(task, "best")
     made = job(tmp_path, final, run_of(final, Pace(30, 4)))
     for maker in ("modal H100", "multitalk"):
-        note(tmp_path, made.folder, maker)
+        note(tmp_path, made, maker)
     runs = read_runs(tmp_path)
     assert [run.start_s for run in runs["draft"]["draft"]] == [2, 3, 4, 5, 6]
     assert runs["modal H100"] == runs["multitalk"]
@@ -208,7 +209,7 @@ def test_the_last_five_runs_of_a_quality_and_a_maker_are_kept(tmp_path: Path, ta
 @pytest.mark.parametrize("held", ["{", '{"draft": {"draft": [1]}}'])
 def test_a_damaged_file_is_replaced(tmp_path: Path, task: Task, held: str) -> None:
     (tmp_path / PACE).write_text(held)
-    note(tmp_path, job(tmp_path, task, run_of(task, Pace(1, 2))).folder, "draft")
+    note(tmp_path, job(tmp_path, task, run_of(task, Pace(1, 2))), "draft")
     (pace,) = read_runs(tmp_path)["draft"]["draft"]
     assert rounded(pace) == Pace(1, 2)
 
@@ -217,8 +218,9 @@ def test_of_several_that_end_at_once_none_is_lost(tmp_path: Path, task: Task) ->
     made = job(tmp_path, task, run_of(task, Pace(1, 2)))
     code = (
         "import sys; from pathlib import Path; from inference.pace import note\n"
+        "from inference.task import load_task\n"
         "data, folder, maker = sys.argv[1:]; sys.stdin.read()\n"
-        "for number in range(20): note(Path(data), Path(folder), f'{maker} {number}')"
+        "for number in range(20): note(Path(data), load_task(Path(folder)), f'{maker} {number}')"
     )
     workers = [
         subprocess.Popen(
@@ -276,6 +278,10 @@ def test_the_second_draft_is_estimated_by_the_first(me: Person) -> None:
     me.do("example", name="astronaut")
     first = me.until(Phase.DRAFT).job
     assert first and first.plan.estimate.basis == "table"
+    end = time.monotonic() + PATIENCE_S
+    while not (me.data / PACE).exists():  # its worker does that as the last thing
+        assert time.monotonic() < end
+        time.sleep(0.01)
     me.do("set", field="seed", value="7")
     second = me.until(Phase.DRAFT).job
     assert second and second.id != first.id

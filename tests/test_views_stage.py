@@ -7,36 +7,26 @@ import pytest
 from inference.events import Cancelled, StageName
 from inference.jobs import State
 from inference.plan import Notice
-from inference.rates import Rates
 from tests.desks import LEFT, desk
-from tests.markup import Node, tree
-from tests.pages import BEFORE_ID, DRAFT_ID, FINAL_ID, job_of, page, shown_of
+from tests.markup import tree
+from tests.pages import (
+    BEFORE_ID,
+    DRAFT_ID,
+    FINAL_ID,
+    changed,
+    job_of,
+    page,
+    shown_of,
+    stage,
+    ways,
+)
 from ui.progress import StageShown
 from ui.state import Phase, Problem, Shown
 from ui.views import render
 
 
-def stage(shown: Shown) -> Node:
-    return tree(render(shown).stage)
-
-
 def player(shown: Shown) -> dict[str, str]:
     return stage(shown).all("tp-player")[0].attributes
-
-
-def ways(shown: Shown) -> list[tuple[str, str]]:
-    """What can be done under the frame, as words and action."""
-    return [
-        (node.words, node.attributes.get("data-do") or node.attributes.get("href", ""))
-        for node in stage(shown).walk()
-        if node.tag in ("button", "a")
-    ]
-
-
-def changed(shown: Shown, **progress: object) -> Shown:
-    assert shown.job
-    made = replace(shown.job.progress, **progress)  # type: ignore[arg-type]
-    return replace(shown, job=replace(shown.job, progress=made))
 
 
 def test_a_draft_is_seen_from_the_crop_over_the_newest_frame_to_the_growing_film() -> None:
@@ -205,51 +195,6 @@ def test_a_draft_s_steps_are_told_in_one_row() -> None:
     assert stage(shown).all(role="status")[0].words == "Drawing the frames"
 
 
-def test_money_counts_the_time_that_was_worked() -> None:
-    waited = (StageShown(StageName.QUEUED, 600.0), StageShown(StageName.WINDOW, None))
-    shown = changed(page(Phase.MAKING), stages=waited, elapsed_s=57.0)
-    assert "about $0.06 of $0.07 spent" in stage(shown).words  # 57 s at $3.95 an hour
-
-
-def test_every_part_of_the_page_tells_the_same_time_and_price_of_a_result() -> None:
-    shown = page(Phase.RESULT)
-    assert shown.job
-    made = render(replace(shown, history=(shown.job,)))
-    assert "Made in 57 s for about $0.06." in made.head
-    for region in (made.side, made.below, made.history):
-        assert "57 s, about $0.06" in region
-
-
-@pytest.mark.parametrize("phase", Phase)
-def test_where_nobody_is_paid_money_is_not_spoken_of(phase: Phase) -> None:
-    final = phase not in (Phase.DRAFTING, Phase.DRAFT, Phase.KEPT)
-    shown = page(phase, final=final, rates=Rates(0.0))
-    made = render(replace(shown, history=(shown.job,) if shown.job else None))
-    said = " ".join((made.head, made.stage, made.side, made.below, made.history)).lower()
-    for word in ("$", "costs", "you pay", "is paid", "spent"):
-        assert word not in said
-    assert "going on is free" not in said
-
-
-def test_of_the_free_a_time_is_said() -> None:
-    rates = Rates(0.0)
-    ready = page(Phase.DRAFT, rates=rates)
-    assert ways(ready) == [("Make it with MultiTalk about 1 min 4 s", "make")]
-    assert "Stop any time; what is finished is kept." in stage(ready).words
-    assert "Made in 57 s. It is kept" in render(page(Phase.RESULT, rates=rates)).head
-    lost = render(page(Phase.INTERRUPTED, final=True, rates=rates))
-    assert "after window 1.</p>" in lost.head
-    waiting = page(Phase.WAITING, rates=rates)
-    assert "Number 2 in line" in stage(waiting).words
-
-
-def test_what_was_spent_is_reckoned_with_the_price_of_its_plan() -> None:
-    cheap = page(Phase.RESULT, rates=Rates(1.95))
-    assert "Made in 57 s for about $0.03." in render(cheap).head
-    dear = page(Phase.RESULT, rates=Rates(39.5))
-    assert "Made in 57 s for about $0.63." in render(dear).head
-
-
 def placed(phase: Phase, place: int) -> Shown:
     """The page whose job waits at that place of the queue."""
     shown = changed(page(phase), stages=(StageShown(StageName.QUEUED, None),), left_s=None)
@@ -290,6 +235,12 @@ def test_a_stage_that_was_skipped_is_done_once_a_later_one_is_there() -> None:
     items = tree(render(changed(page(Phase.MAKING), stages=stages, film=None, step=None)).side)
     kinds = [min(item.classes) for item in items.all("li")]
     assert kinds == ["tp-done", "tp-done", "tp-now"] + ["tp-todo"] * 3
+
+
+def test_a_stage_that_goes_on_says_how_long_it_usually_takes() -> None:
+    stages = (StageShown(StageName.STARTING, 4.0), StageShown(StageName.LOADING, None, 61.0))
+    items = tree(render(changed(page(Phase.MAKING), stages=stages, film=None, step=None)).side)
+    assert items.all("li")[1].words == "MultiTalk loaded usually 1 min 1 s"
 
 
 def test_the_stage_in_which_the_machine_went_away_is_not_done() -> None:
