@@ -1,190 +1,29 @@
 """The stand-in does what Modal does, as far as the app relies on it: shown with Modal's client."""
 
-import io
 import os
 import signal
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import modal
 import pytest
 
 from tests.modal.conftest import needs_root
 from tests.modal.sample_app import NAME
-from tests.modal.standin.handle import Running, StandIn
+from tests.modal.standin.handle import StandIn
+from tests.modal.trying import (
+    APP,
+    PATIENCE_S,
+    client,
+    function,
+    notes,
+    running,
+    runs,
+    standin,
+    until,
+)
 
-APP = "tests/modal/sample_app.py"
-PATIENCE_S = 120
-
-
-def runs(notes: modal.Dict, key: str, number: int) -> None:
-    """Wait for that run of a call."""
-    until(lambda: notes.get(key) == number)
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """What `condition` says once it says something."""
-    end = time.monotonic() + PATIENCE_S
-    while not (found := condition()):
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.05)
-    return found
-
-
-@pytest.fixture(scope="module")
-def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
-    """Modal, with the sample app deployed."""
-    needs_root()
-    secrets = {"known": {"WORD": "hidden"}}
-    with StandIn(tmp_path_factory.mktemp("modal"), secrets=secrets) as standin:
-        done = standin.modal("deploy", APP)
-        assert done.returncode == 0, done.stdout + done.stderr
-        yield standin
-
-
-@pytest.fixture(scope="module")
-def client(standin: StandIn) -> Iterator[modal.Client]:
-    """Modal's client in this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in standin.environment.items():
-            patch.setenv(name, value)
-        client = modal.Client.from_credentials("ak-test", "as-test")
-        yield client
-        client.close()
-
-
-@pytest.fixture
-def volume(client: modal.Client) -> modal.Volume:
-    return modal.Volume.from_name("shared", client=client)
-
-
-@pytest.fixture
-def notes(client: modal.Client) -> modal.Dict:
-    return modal.Dict.from_name("notes", create_if_missing=True, client=client)
-
-
-def function(client: modal.Client, name: str) -> Any:
-    return modal.Function.from_name(NAME, name, client=client)
-
-
-def desk(client: modal.Client, name: str) -> Any:
-    """Somebody with a view of the Volume of their own."""
-    return modal.Cls.from_name(NAME, "Desk", client=client)(name=name)
-
-
-def read(volume: modal.Volume, name: str) -> str | None:
-    """What everybody else would see."""
-    try:
-        return b"".join(volume.read_file(name)).decode()
-    except FileNotFoundError:
-        return None
-
-
-def running(standin: StandIn, name: str) -> Running:
-    """The container of that function which has something to do."""
-
-    def find() -> Running | None:
-        found = standin.containers()
-        return next((c for c in found if c["function"] == name and c["running"]), None)
-
-    found: Running = until(find)
-    return found
-
-
-def test_changes_show_after_commit_and_reload(
-    standin: StandIn, client: modal.Client, volume: modal.Volume
-) -> None:
-    one, two = desk(client, "one"), desk(client, "two")
-    standin.background_commits(False)
-    try:
-        assert two.read.remote("story/a.txt") is None
-        one.write.remote("story/a.txt", "first")
-        assert one.read.remote("story/a.txt") == "first"
-        assert read(volume, "story/a.txt") is None
-        one.commit.remote()
-        assert read(volume, "story/a.txt") == "first"
-        assert two.read.remote("story/a.txt") is None
-        two.reload.remote()
-        assert two.read.remote("story/a.txt") == "first"
-
-        two.write.remote("story/b.txt", "other")
-        two.write.remote("story/a.txt", "second")
-        two.commit.remote()
-        one.commit.remote()  # what it has not changed since is not taken back
-        assert read(volume, "story/a.txt") == "second"
-        assert one.read.remote("story/a.txt") == "first"
-        one.remove.remote("story/a.txt")
-        one.commit.remote()
-        assert [e.path for e in volume.listdir("story")] == ["story/b.txt"]
-        two.rename.remote("story", "tale")
-        two.commit.remote()
-        assert [e.path for e in volume.listdir("/", recursive=True)] == [
-            "tale",
-            "tale/a.txt",
-            "tale/b.txt",
-        ]
-    finally:
-        standin.background_commits(True)
-
-
-def test_an_open_file_prevents_a_reload(client: modal.Client) -> None:
-    one = desk(client, "one")
-    one.write.remote("open.txt", "")
-    message = one.reload_while_open.remote("open.txt")
-    assert "there are open files preventing the operation" in message
-    assert "path open.txt is open" in message
-    one.reload.remote()
-
-
-def test_changes_are_committed_now_and_then_and_at_an_orderly_end(
-    standin: StandIn, client: modal.Client, volume: modal.Volume
-) -> None:
-    one, two = desk(client, "one"), desk(client, "two")
-    one.write.remote("now-and-then.txt", "seen")
-    assert until(lambda: read(volume, "now-and-then.txt")) == "seen"
-    standin.background_commits(False)
-    try:
-        orderly = one.write.remote("ended.txt", "kept")
-        sudden = two.write.remote("killed.txt", "lost")
-        standin.preempt(orderly)
-        standin.kill(sudden)
-        until(lambda: not {orderly, sudden} & {c["task"] for c in standin.containers()})
-    finally:
-        standin.background_commits(True)
-    assert read(volume, "ended.txt") == "kept"
-    assert read(volume, "killed.txt") is None
-
-
-def test_a_client_uploads_lists_reads_and_removes(
-    standin: StandIn, volume: modal.Volume, tmp_path: Path
-) -> None:
-    large = os.urandom(9 << 20) + bytes(1 << 20)  # more than one block, and zeros at the end
-    (tmp_path / "sub").mkdir()
-    (tmp_path / "sub" / "x.txt").write_text("x")
-    with volume.batch_upload() as batch:
-        batch.put_file(io.BytesIO(large), "up/large.bin")
-        batch.put_directory(str(tmp_path), "/up/folder")
-    with pytest.raises(FileExistsError), volume.batch_upload() as batch:
-        batch.put_file(io.BytesIO(b""), "up/large.bin")
-    assert b"".join(volume.read_file("up/large.bin")) == large
-    entries = {(e.path, e.type.name, e.size) for e in volume.listdir("up", recursive=True)}
-    assert {("up/large.bin", "FILE", len(large)), ("up/folder/sub/x.txt", "FILE", 1)} <= entries
-    assert (standin.volume_folder("shared") / "up/folder/sub/x.txt").read_text() == "x"
-
-    assert standin.modal("volume", "ls", "shared", "up/folder").stdout.split() == ["up/folder/sub"]
-    target = tmp_path / "got"
-    done = standin.modal("volume", "get", "shared", "up/folder/sub/x.txt", str(target))
-    assert done.returncode == 0 and target.read_text() == "x", done.stderr
-    with pytest.raises(modal.exception.InvalidError):
-        volume.remove_file("up")
-    volume.remove_file("up", recursive=True)
-    with pytest.raises(FileNotFoundError):
-        volume.remove_file("up")
-    with pytest.raises(modal.exception.NotFoundError):
-        volume.listdir("up")
+__all__ = ["client", "notes", "standin"]
 
 
 def test_a_lost_containers_input_is_run_again(
@@ -313,12 +152,14 @@ def test_declarations_are_recorded(standin: StandIn) -> None:
 
 _WRONG = """
 import modal
+if not modal.is_local():
+    import forgotten
 app = modal.App("wrong", include_source=False)
 secrets = [modal.Secret.from_name("absent")] if {secret} else []
 @app.function(image=modal.Image.debian_slim().add_local_file(__file__, "/root/wrong.py"),
               secrets=secrets, gpu={gpu!r})
 def imports():
-    import forgotten
+    pass
 """
 
 

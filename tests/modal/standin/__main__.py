@@ -6,8 +6,7 @@ import faulthandler
 from collections import defaultdict
 from pathlib import Path
 
-from tests.modal.standin.fleet import Pace
-from tests.modal.standin.server import serve
+from tests.modal.standin.server import Pace, serve
 
 
 def main() -> None:

@@ -110,8 +110,12 @@ class Calls:
             pass
         return reply
 
-    async def ContainerStop(self, r: Any, peer: Container) -> pb.ContainerStopResponse:
-        peer.retired = True
+    async def ContainerStop(self, r: Any, peer: object) -> pb.ContainerStopResponse:
+        container = found(self._fleet.containers, r.task_id, "Container")
+        if r.graceful:
+            await self._fleet.retire([container])
+        else:
+            self._fleet.do(self._fleet.preempt(container))
         return pb.ContainerStopResponse()
 
     async def TaskResult(self, r: Any, peer: Container) -> None:

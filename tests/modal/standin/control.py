@@ -6,6 +6,7 @@ from typing import Any
 from aiohttp import web
 from modal_proto import api_pb2 as pb
 
+from tests.modal.standin.commits import Commits
 from tests.modal.standin.containers import Container
 from tests.modal.standin.deploys import Deployed, Deploys
 from tests.modal.standin.fleet import Fleet
@@ -23,10 +24,12 @@ class Control:
         secrets: Secrets,
         volumes: Volumes,
         fleet: Fleet,
+        commits: Commits,
         unanswered: set[str],
     ) -> None:
         self._deploys, self._images, self._secrets = deploys, images, secrets
-        self._volumes, self._fleet, self._unanswered = volumes, fleet, unanswered
+        self._volumes, self._fleet, self._commits = volumes, fleet, commits
+        self._unanswered = unanswered
 
     def add_to(self, application: web.Application) -> None:
         """Answer below /__standin/."""
@@ -41,7 +44,7 @@ class Control:
             application.router.add_get(f"/__standin/{name}", _json(answer))
         application.router.add_post("/__standin/containers/{task}/kill", self._kill)
         application.router.add_post("/__standin/containers/{task}/preempt", self._preempt)
-        application.router.add_post("/__standin/background-commits/{on}", self._commits)
+        application.router.add_post("/__standin/background-commits/{on}", self._switch)
 
     def _published(self) -> list[Deployed]:
         ids = [i for app in self._deploys.running() for i in app.functions.values()]
@@ -114,8 +117,8 @@ class Control:
         self._fleet.do(self._fleet.preempt(self._asked(request)))
         return web.json_response({})
 
-    async def _commits(self, request: web.Request) -> web.Response:
-        self._fleet.background_commits = request.match_info["on"] == "on"
+    async def _switch(self, request: web.Request) -> web.Response:
+        self._commits.on = request.match_info["on"] == "on"
         return web.json_response({})
 
 

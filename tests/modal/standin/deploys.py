@@ -1,11 +1,10 @@
 """Apps with their functions and classes: what `modal deploy` and `modal run` hand over."""
 
-import asyncio
 import hashlib
 import itertools
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +16,6 @@ from tests.modal.standin.dispatch import found
 GPUS = frozenset(
     "ANY T4 L4 A10 A10G L40S A100 A100-40GB A100-80GB RTX-PRO-6000 H100 H200 B200".split()
 )
-_LOG_POLL_S = 0.05
 
 
 @dataclass
@@ -44,8 +42,7 @@ class Deployed:
 class Deploys:
     """Apps, functions and classes; `port` is that of the HTTP front, where functions answer.
 
-    `published` and `stopped` are called with an app that has new functions, or has come to its
-    end; `busy` says whether it still has containers.
+    `published` and `stopped` are called with an app that has new functions, or has come to its end.
     """
 
     def __init__(self, port: int) -> None:
@@ -57,7 +54,6 @@ class Deploys:
         self._class_numbers = itertools.count(1)
         self.published: Callable[[str], Awaitable[None]]
         self.stopped: Callable[[str], Awaitable[None]]
-        self.busy: Callable[[str], bool]
 
     def get(self, function_id: str) -> Deployed:
         """The function behind an id, which may be that of a class with parameters."""
@@ -186,22 +182,6 @@ class Deploys:
         app.state = pb.APP_STATE_STOPPED
         self.deployed = {n: i for n, i in self.deployed.items() if i != r.app_id}
         await self.stopped(r.app_id)
-
-    async def AppGetLogs(self, r: Any, peer: object) -> AsyncIterator[pb.TaskLogsBatch]:
-        app, sent = found(self.apps, r.app_id, "App"), int(r.last_entry_id or 0)
-        end = time.monotonic() + (r.timeout or 5)
-        while time.monotonic() < end:
-            done = app.state == pb.APP_STATE_STOPPED and not self.busy(r.app_id)
-            news = app.output[sent:]
-            if news:
-                sent += len(news)
-                stdout = pb.FILE_DESCRIPTOR_STDOUT
-                items = [pb.TaskLogs(data=text, file_descriptor=stdout) for text in news]
-                yield pb.TaskLogsBatch(items=items, entry_id=str(sent))
-            if done:
-                yield pb.TaskLogsBatch(app_done=True, entry_id=str(sent))
-                return
-            await asyncio.sleep(_LOG_POLL_S)
 
     async def FunctionPrecreate(self, r: Any, peer: object) -> pb.FunctionPrecreateResponse:
         function_id = r.existing_function_id or self._new_id()

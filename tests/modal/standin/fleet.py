@@ -11,8 +11,7 @@ import logging
 import shutil
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +32,11 @@ _STATUS = pb.GenericResult
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Pace:
-    """How fast things go that take longer on Modal."""
-
-    grace_s: float = 10.0  # between the request to end and the kill; Modal's is 30
-    commit_interval_s: float = 2.0  # between two background commits; Modal's are "a few" apart
-
-
 class Fleet:
-    """All containers; `serve` lets one talk to the server and returns how to end that."""
+    """All containers; `serve` lets one talk to the server and returns how to end that.
+
+    Those that are asked to end have `grace_s` for it.
+    """
 
     def __init__(
         self,
@@ -51,14 +45,13 @@ class Fleet:
         images: Images,
         secrets: Secrets,
         volumes: Volumes,
-        pace: Pace,
+        grace_s: float,
     ) -> None:
         self._folder, self._deploys, self._images = folder, deploys, images
-        self._secrets, self._volumes, self._pace = secrets, volumes, pace
+        self._secrets, self._volumes, self._grace_s = secrets, volumes, grace_s
         self.serve: Callable[[Container], Coroutine[Any, Any, Callable[[], None]]]
         self.printed: Callable[[Container, str], None]
         self.containers: dict[str, Container] = {}
-        self.background_commits = True
         self._queues: defaultdict[str, deque[Call]] = defaultdict(deque)
         self._changed = asyncio.Condition()
         self._starting = asyncio.Lock()
@@ -249,7 +242,7 @@ class Fleet:
         """Ask it to end, and kill it if it does not."""
         told = container.interrupt()
         await self._notify()
-        end = time.monotonic() + self._pace.grace_s
+        end = time.monotonic() + self._grace_s
         while container.task_id in self.containers:
             told = told or container.interrupt()
             if time.monotonic() > end and not container.killed:
@@ -261,12 +254,19 @@ class Fleet:
         container.excused = True
         await self.end(container)
 
-    async def retire(self, app_id: str) -> None:
-        """Containers with an older version of a function get no more inputs."""
-        for container in self.of_app(app_id):
-            current = self._deploys.get(container.function_id).function
-            container.retired = container.retired or container.function is not current
+    async def retire(self, containers: Iterable[Container]) -> None:
+        """They get no more inputs, and end when they are done."""
+        for container in containers:
+            container.retired = True
         await self._notify()
+
+    async def renew(self, app_id: str) -> None:
+        """What has an older version of a function gives way to what has the new one."""
+        await self.retire(
+            c
+            for c in self.of_app(app_id)
+            if c.function is not self._deploys.get(c.function_id).function
+        )
 
     async def stop(self, app_id: str) -> None:
         """An app has come to its end, and so have its calls."""
@@ -287,15 +287,3 @@ class Fleet:
     async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()
-
-    async def commit_often(self) -> None:
-        """Commit what containers have changed, again and again."""
-        while True:
-            await asyncio.sleep(self._pace.commit_interval_s)
-            for container in list(self.containers.values()) if self.background_commits else []:
-                for mount in container.mounts:
-                    if container.alive and not container.killed:
-                        try:
-                            await asyncio.to_thread(mount.commit, container.pid())
-                        except OSError:
-                            logger.debug("%s has ended meanwhile", container.task_id)

@@ -129,7 +129,10 @@ class Secrets:
         return pb.SecretGetOrCreateResponse(secret_id=secret_id, metadata=metadata)
 
     async def SecretList(self, r: Any, peer: object) -> pb.SecretListResponse:
-        items = [pb.SecretListItem(label=name) for name in self._secrets.ids]
+        items = [
+            pb.SecretListItem(label=n, secret_id=i, metadata=pb.SecretMetadata(name=n))
+            for n, i in self._secrets.ids.items()
+        ]
         return pb.SecretListResponse(items=items, environment_name="main")
 
     async def SecretDelete(self, r: Any, peer: object) -> None:

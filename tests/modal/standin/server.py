@@ -4,26 +4,39 @@ import asyncio
 import os
 import signal
 import socket
+import stat
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import grpclib.server
 from aiohttp import web
 
 from tests.modal.standin.blobs import Blobs, Contents
 from tests.modal.standin.calls import Calls
+from tests.modal.standin.commits import Commits
 from tests.modal.standin.containers import Container
 from tests.modal.standin.control import Control
 from tests.modal.standin.deploys import Deploys
 from tests.modal.standin.dispatch import Dispatcher
-from tests.modal.standin.fleet import Fleet, Pace
+from tests.modal.standin.fleet import Fleet
 from tests.modal.standin.images import Images, Secrets
+from tests.modal.standin.logs import Logs
 from tests.modal.standin.stores import Dicts, Queues
 from tests.modal.standin.volumes import Volumes
 from tests.modal.standin.web import Web
 
+_LARGE = 10_000  # bytes of a request that is not written down
 OUTPUT, REQUESTS = "output.log", "requests.log"  # in the folder of work
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Times which a test may want to be shorter."""
+
+    grace_s: float = 10.0  # between the request to end and the kill; Modal's is 30
+    commit_interval_s: float = 2.0  # between background commits; Modal's are some seconds apart
 
 
 class Server:
@@ -35,30 +48,21 @@ class Server:
         address = f"http://127.0.0.1:{port}"
         blobs = Blobs(folder / "blobs", address)
         contents = Contents(folder / "contents", blobs)
-        images, self._secrets = Images(contents), Secrets(secrets)
+        images, secret = Images(contents), Secrets(secrets)
         self._deploys = deploys = Deploys(port)
         volumes = Volumes(folder / "volumes", contents, address)
-        self.fleet = fleet = Fleet(folder, deploys, images, self._secrets, volumes, pace)
-        calls = Calls(deploys, fleet)
-        deploys.published, deploys.stopped = fleet.retire, fleet.stop
-        deploys.busy = lambda app_id: bool(fleet.of_app(app_id))
+        self.fleet = fleet = Fleet(folder, deploys, images, secret, volumes, pace.grace_s)
+        self.commits = commits = Commits(fleet, pace.commit_interval_s)
+        calls, logs = Calls(deploys, fleet), Logs(deploys, fleet)
+        deploys.published, deploys.stopped = fleet.renew, fleet.stop
         fleet.serve, fleet.printed = self._serve, self._printed
+        self._services: list[object] = [deploys, images, secret, contents, blobs]
+        self._services += [volumes, calls, logs, Dicts(), Queues()]
         self._unanswered: set[str] = set()
-        self._services: list[object] = [
-            deploys,
-            images,
-            self._secrets,
-            contents,
-            blobs,
-            volumes,
-            calls,
-        ]
-        self._services += [Dicts(), Queues()]
         self._output, self._requests = _log(folder / OUTPUT), _log(folder / REQUESTS)
         self.application = web.Application(client_max_size=1 << 40)
-        Control(deploys, images, self._secrets, volumes, fleet, self._unanswered).add_to(
-            self.application
-        )
+        control = Control(deploys, images, secret, volumes, fleet, commits, self._unanswered)
+        control.add_to(self.application)
         Web(deploys, calls, blobs, volumes).add_to(self.application)
 
     def grpc(self, peer: Container | None = None) -> grpclib.server.Server:
@@ -79,8 +83,9 @@ class Server:
         app.output.append(line)
         self._output.write(f"[{container.task_id} {container.function.function_name}] {line}")
 
-    def _observe(self, name: str, request: object) -> None:
-        self._requests.write(f"=== {name}\n{request}\n")
+    def _observe(self, name: str, request: Any) -> None:
+        text = request if request.ByteSize() < _LARGE else f"{request.ByteSize()} bytes\n"
+        self._requests.write(f"=== {name}\n{text}\n")
 
 
 def _log(path: Path) -> TextIO:
@@ -94,7 +99,7 @@ def _listen(port: int) -> socket.socket:
 async def serve(
     folder: Path, ports: tuple[int, int], secrets: dict[str, dict[str, str]], pace: Pace
 ) -> None:
-    """Serve gRPC and HTTP until told to end, by a signal or by the end of the standard input.
+    """Serve gRPC and HTTP until a signal comes, or until a pipe at the standard input is closed.
 
     Prints "READY", the port for gRPC and the one for HTTP; a port 0 means a free one.
     """
@@ -107,7 +112,7 @@ async def serve(
     runner = web.AppRunner(server.application, handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()
     await web.SockSite(runner, http).start()
-    commits = asyncio.create_task(server.fleet.commit_often())
+    commits = asyncio.create_task(server.commits.run())
     print("READY", grpc.getsockname()[1], http.getsockname()[1], flush=True)
     await _told_to_end()
     commits.cancel()
@@ -126,5 +131,6 @@ async def _told_to_end() -> None:
             loop.remove_reader(0)
             end.set()
 
-    loop.add_reader(0, read)
+    if stat.S_ISFIFO(os.fstat(0).st_mode):
+        loop.add_reader(0, read)
     await end.wait()

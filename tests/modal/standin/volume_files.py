@@ -22,6 +22,7 @@ class Stamp:
     mode: int
     size: int = 0
     mtime_ns: int = 0
+    inode: int = 0  # another one if the file was replaced: clocks may be too coarse to show it
     target: str = ""  # of a symbolic link
 
 
@@ -49,7 +50,7 @@ def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, Stamp]]:
             yield path, Stamp(info.st_mode)
             yield from _walk(folder / entry.name, f"{path}/")
         elif stat.S_ISREG(info.st_mode) or target:
-            yield path, Stamp(info.st_mode, info.st_size, info.st_mtime_ns, target)
+            yield path, Stamp(info.st_mode, info.st_size, info.st_mtime_ns, info.st_ino, target)
 
 
 class VolumeFiles:

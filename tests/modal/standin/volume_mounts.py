@@ -43,6 +43,7 @@ class VolumeMount:
         """Make a fresh snapshot; returns the command that mounts it."""
         self._generation += 1
         layers = {name: self._layer(name) for name in ("lower", "upper", "work")}
+        # an overlay shows the inodes of the layer below, because all lie on one file system
         self._seen = self._files.snapshot(layers["lower"])
         for name in ("upper", "work"):
             layers[name].mkdir()
