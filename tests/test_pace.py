@@ -40,7 +40,11 @@ from ui.state import Phase
 START = datetime(2026, 11, 23, 15, tzinfo=UTC)
 Course = list[tuple[float, Event]]  # what is told, and when
 QUALITIES = ["draft", "fast", "balanced", "best"]
-few = checks(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = checks(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 
 def records(course: Course) -> list[Record]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as checks
 from hypothesis import strategies as st
 
 from inference.engines.base import EngineOptions
@@ -58,6 +59,7 @@ def test_what_is_planned_is_an_h100_and_nothing_measured() -> None:
     assert (PLANNED.dollars_per_hour, PLANNED.paces) == (3.95, {})
 
 
+@checks(deadline=None)  # files are written
 @given(runs=st.lists(paces, min_size=1, max_size=5))
 def test_the_middle_of_the_runs_counts(
     tmp_path_factory: pytest.TempPathFactory, runs: list[Pace]
