@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-PRICES_OF = "July 2026"
 _H100_DOLLARS_PER_HOUR = 3.95
 
 

@@ -6,7 +6,7 @@ from presets.schema import EngineFamily
 
 APP = "talking-portrait"
 GPU_CLASS, GENERATE = "MultiTalk", "generate"
-DRAFT, WEB = "draft", "web"
+DRAFT = "draft"
 BOARD = "talking-portrait-board"  # the Dict that says how far each job is
 
 WEIGHTS_VOLUME = "talking-portrait-weights"
