@@ -1,6 +1,11 @@
 """What several test files need."""
 
 import os
+import signal
+
+# what is started in the background ignores Ctrl-C, and so would all that the tests start
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # before torch is loaded: workers that share the cores wait for each other's threads otherwise
 if "PYTEST_XDIST_WORKER" in os.environ:
