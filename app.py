@@ -205,7 +205,7 @@ def manage_weights(arguments: list[str]) -> int:
     image=gpu_image,
     gpu=list(limits.gpus),
     volumes=on_gpu,
-    timeout=10 * _MINUTE_S,
+    timeout=10 * _MINUTE_S,  # hashing nothing, loading nothing
 )
 def examine() -> list[dict[str, Any]]:
     """What a GPU container finds when it looks around, see `inference.environment`."""

@@ -65,12 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
             dispatcher.close()
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=starting_jobs)
-    app.add_middleware(SecretKept)
-    app.add_middleware(CORSMiddleware)  # no other site is let in; Gradio on its own lets many
-    if settings.password:
-        sessions = Sessions(settings.password, owners.signed)
-        app.add_middleware(Password, sessions=sessions, guesses=Guesses())
-    app.add_middleware(Guard)
+    _close_doors(app, settings, owners)
     app.include_router(media.routes(settings.data, jobs, owners))
     app.include_router(uploads.routes(received, owners))
     app.mount("/style", StaticFiles(directory=STATIC))
@@ -97,6 +92,16 @@ def create_app(settings: Settings) -> FastAPI:
         ssr_mode=False,
     )
     return mounted
+
+
+def _close_doors(app: FastAPI, settings: Settings, owners: Owners) -> None:
+    """Middleware, from the innermost door to the outermost."""
+    app.add_middleware(SecretKept)
+    app.add_middleware(CORSMiddleware)  # no other site is let in; Gradio on its own lets many
+    if settings.password:
+        sessions = Sessions(settings.password, owners.signed)
+        app.add_middleware(Password, sessions=sessions, guesses=Guesses())
+    app.add_middleware(Guard)
 
 
 def _head() -> str:
