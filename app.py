@@ -219,4 +219,5 @@ def main(*arguments: str) -> None:
     """The operator's work: `modal run app.py --action ACTION ...`, see `ui.operator`."""
     operator = importlib.import_module("ui.operator")
     spawns = {"multitalk": MultiTalk().generate.spawn, "draft": draft.spawn}
-    sys.exit(operator.main(arguments, spawns, manage_weights.remote, examine.remote))
+    parts = operator.Parts(spawns, manage_weights.remote, examine.remote)
+    sys.exit(operator.main(arguments, parts))

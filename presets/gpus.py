@@ -3,7 +3,6 @@
 T4, L4 and A10 are in the list of valid names, but their prices were not in what we could read.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -35,13 +34,12 @@ GPUS: dict[str, Gpu] = {
     )
 }
 DEFAULT_GPUS = ("H100", "A100-80GB")  # taken in this order, as they are free
-_REQUESTED = re.compile(r"([A-Z0-9-]+)!?")  # "H100!": not to be upgraded to a better one
 
 
 def find_gpu(requested: str) -> Gpu | None:
-    """The GPU that a name asks for, as Modal writes it; None when there is none of that name."""
-    match = _REQUESTED.fullmatch(requested)
-    return GPUS.get(match[1]) if match else None
+    """The GPU that a name asks for, as Modal writes it: "H100!" is one that is not upgraded to a
+    better one. None when there is none of that name."""
+    return GPUS.get(requested.removesuffix("!"))
 
 
 def price(requested: Iterable[str]) -> float:

@@ -15,7 +15,6 @@ from inference.cloud.client import UNREACHABLE, Cloud, Unreachable, inputs
 from inference.cloud.station import Station
 from inference.engines.base import Engine
 from inference.errors import Fault, FaultCode
-from inference.events import Record, StageName
 from inference.settings import Settings
 from inference.task import Task
 from presets.schema import EngineFamily
@@ -46,6 +45,22 @@ class Call:
     broke: bool = False
 
 
+class _Flaky:
+    """The board's store as it is from here: looking things up may fail."""
+
+    def __init__(self, cloud: "LocalCloud") -> None:
+        self._cloud = cloud
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self._cloud.answer(lambda: self._cloud.store.get(key, default))
+
+    def pop(self, key: str, default: Any) -> Any:
+        return self._cloud.store.pop(key, default)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._cloud.store[key] = value
+
+
 @dataclass
 class LocalCloud(Cloud):
     """`engine` makes the videos. With `busy` no machine is free yet. `offline` questions in a row
@@ -59,7 +74,7 @@ class LocalCloud(Cloud):
     store: dict[str, Any] = field(default_factory=dict)
     calls: dict[str, Call] = field(default_factory=dict)
 
-    def _answer(self, answer: Callable[[], _T]) -> _T:
+    def answer(self, answer: Callable[[], _T]) -> _T:
         if self.offline:
             self.offline -= 1
             raise Unreachable(FaultCode.ENGINE_UNAVAILABLE, UNREACHABLE)
@@ -67,7 +82,7 @@ class LocalCloud(Cloud):
 
     @property
     def board(self) -> Board:
-        return Board(self.store)
+        return Board(_Flaky(self))
 
     def folder(self, job: str) -> Path:
         return self.root / names.work(job)
@@ -78,10 +93,10 @@ class LocalCloud(Cloud):
             shutil.copy(task.folder / name, self.folder(job) / name)
 
     def fetch(self, job: str, name: str, target: Path) -> None:
-        self._answer(lambda: shutil.copy(self.folder(job) / name, target))
+        self.answer(lambda: shutil.copy(self.folder(job) / name, target))
 
     def spawn(self, family: EngineFamily, job: str) -> str:
-        self.board.clear(job)
+        Board(self.store).clear(job)
         name, starts = f"fc-{len(self.calls)}", threading.Event()
         thread = threading.Thread(target=self._run, args=(name, job, starts), daemon=True)
         self.calls[name] = Call(thread, starts)
@@ -98,7 +113,7 @@ class LocalCloud(Cloud):
         if self.crashes:
             call.broke = True
             return
-        station = Station(Settings(), self.root, Still(), self.board)
+        station = Station(Settings(), self.root, Still(), Board(self.store))
         station.carry_out(job, lambda: self.engine)
 
     def ending(self, call: str) -> Fault | None:
@@ -107,7 +122,7 @@ class LocalCloud(Cloud):
             over = made.broke or not made.thread.is_alive()
             return Fault(FaultCode.INTERNAL, "The work on Modal ended early.") if over else None
 
-        return self._answer(answer)
+        return self.answer(answer)
 
     def stop(self, call: str) -> None:
         self.calls[call].stopped = True
@@ -116,21 +131,3 @@ class LocalCloud(Cloud):
     def remove(self, job: str) -> None:
         shutil.rmtree(self.folder(job), ignore_errors=True)
         self.board.clear(job)
-
-    def records(self, job: str) -> list[Record]:
-        return self._answer(lambda: self.board.records(job))
-
-    def preview(self, job: str) -> bytes | None:
-        return self.board.preview(job)
-
-    def cancel(self, job: str) -> None:
-        self.board.cancel(job)
-
-    def loading(self) -> str | None:
-        return self.board.loading()
-
-    def usual_s(self, stage: StageName) -> float | None:
-        return self.board.usual_s(stage)
-
-    def note_usual(self, stage: StageName, seconds: float) -> None:
-        self.board.note_usual(stage, seconds)

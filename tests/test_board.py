@@ -12,7 +12,7 @@ LOADING = Stage(StageName.LOADING, "Loading")
 
 def test_events_are_told_in_order_and_stay_few() -> None:
     store: dict[str, Any] = {}
-    told = Board(store).told(JOB)
+    told = Board(store).telling(JOB)
     told.tell(LOADING)
     for number in range(1, 40):
         told.tell(Frame(PREVIEW), preview=b"jpeg %d" % number)
@@ -31,7 +31,7 @@ def test_events_are_told_in_order_and_stay_few() -> None:
 
 def test_who_listens_now_and_then_misses_no_stage_and_no_window() -> None:
     store: dict[str, Any] = {}
-    told, seen = Board(store).told(JOB), -1
+    told, seen = Board(store).telling(JOB), -1
     heard: list[Event] = []
     events: list[Event] = [
         LOADING,
@@ -50,11 +50,11 @@ def test_who_listens_now_and_then_misses_no_stage_and_no_window() -> None:
 
 def test_another_run_goes_on_with_the_numbers() -> None:
     store: dict[str, Any] = {}
-    first = Board(store).told(JOB)
+    first = Board(store).telling(JOB)
     assert not first.begun
     first.tell(LOADING)
     first.tell(Window(0, "a", 5))
-    second = Board(store).told(JOB)
+    second = Board(store).telling(JOB)
     assert second.begun
     second.tell(LOADING)
     assert [record.seq for record in Board(store).records(JOB)] == [0, 1, 2]
@@ -62,7 +62,7 @@ def test_another_run_goes_on_with_the_numbers() -> None:
 
 def test_a_wish_to_stop_outlives_late_progress_and_goes_with_the_job() -> None:
     store: dict[str, Any] = {}
-    board, told = Board(store), Board(store).told(JOB)
+    board, told = Board(store), Board(store).telling(JOB)
     board.cancel(JOB)
     told.tell(LOADING, preview=b"late")
     assert board.is_cancelled(JOB) and not board.is_cancelled(OTHER)

@@ -1,7 +1,6 @@
 """A task on its way to the deployed app and back: what is heard, fetched, kept, given up."""
 
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -212,17 +211,3 @@ def test_started_again_it_begins_from_nothing(cloud: LocalCloud, spoken: Task) -
         if isinstance(event, Window) and event.index == 0:
             assert made.stat().st_mtime_ns > before
     assert not (spoken.folder / REMOTE_BEFORE).exists()
-
-
-def test_who_interrupts_leaves_nothing_there(cloud: LocalCloud, spoken: Task) -> None:
-    def interrupted() -> bool:
-        if (spoken.folder / segment_name(0)).exists():
-            raise KeyboardInterrupt
-        return False
-
-    with pytest.raises(KeyboardInterrupt):
-        carried_out(cloud, spoken, interrupted)
-    assert cloud.calls["fc-0"].stopped
-    deadline = time.monotonic() + 10
-    while cloud.calls["fc-0"].thread.is_alive() and time.monotonic() < deadline:
-        time.sleep(0.01)

@@ -17,7 +17,7 @@ def act(*arguments: str, checks: list[dict[str, Any]] | None = None, status: int
         print("command:", *arguments)
         return status
 
-    return operator.main(arguments, {}, manage, lambda: checks or [])
+    return operator.main(arguments, operator.Parts({}, manage, lambda: checks or []))
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,35 @@ def test_what_can_not_be_is_said_in_a_sentence(
     assert says in said.err and said.out == "" and "Traceback" not in said.err
 
 
+def test_a_recording_that_is_a_film_is_not_taken_for_the_video(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("face.png", "face.mp4"):
+        (tmp_path / name).write_bytes(b"neither")
+    assert act("--action", "batch", "--folder", str(tmp_path)) == 1
+    assert "face: This file is not a picture" in capsys.readouterr().err
+    assert (tmp_path / "face.mp4").read_bytes() == b"neither"
+
+
+def test_a_file_that_nobody_named_is_not_written_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("astronaut.mp4").write_bytes(b"mine")
+    given = ["--image", str(ASTRONAUT), "--audio", "astronaut.mp4"]
+    assert act("--action", "generate", *given) == 2
+    assert "astronaut.mp4 is there already. Name another file" in capsys.readouterr().err
+    assert Path("astronaut.mp4").read_bytes() == b"mine"
+
+
 def test_a_folder_is_gone_through_to_its_end(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("done.png", "one.png", "two.png"):
         (tmp_path / name).touch()
-    (tmp_path / "done.mp4").touch()
+    made = tmp_path / operator.VIDEOS / "done.mp4"
+    made.parent.mkdir()
+    made.touch()
     assert act("--action", "batch", "--folder", str(tmp_path)) == 1
     said = capsys.readouterr().err
     assert "done.mp4 is there already." in said

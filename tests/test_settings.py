@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from inference.errors import InputError
-from inference.settings import ROOT, load_settings
+from inference.settings import ROOT, for_containers, load_settings
 from presets.schema import EngineFamily
 
 
@@ -62,3 +62,48 @@ def test_a_wrong_value_is_named(value: str) -> None:
 def test_a_wrong_number_is_named(name: str, value: str) -> None:
     with pytest.raises(InputError, match=f"PORTRAIT_{name} is '.*'.*whole number"):
         load_settings({f"PORTRAIT_{name}": value})
+
+
+def test_gpus_and_secrets_are_lists_of_names() -> None:
+    assert load_settings({}).gpus == ("H100", "A100-80GB") and load_settings({}).secrets == ()
+    values = {"PORTRAIT_GPU": " L40S, H100! ,", "PORTRAIT_SECRETS": "aws-secret,hub"}
+    settings = load_settings(values)
+    assert settings.gpus == ("L40S", "H100!") and settings.secrets == ("aws-secret", "hub")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("GPU", "H100,H1000", "PORTRAIT_GPU names 'H1000', which Modal does not have. Choose from"),
+        ("GPU", "H100!!", "PORTRAIT_GPU names 'H100!!'"),
+        ("GPU", "!", "PORTRAIT_GPU names '!'"),
+        ("SECRETS", "two words", "PORTRAIT_SECRETS names 'two words', which can't be"),
+    ],
+)
+def test_a_name_that_modal_does_not_have_is_named(name: str, value: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        load_settings({f"PORTRAIT_{name}": value})
+
+
+def test_a_password_is_in_no_text_of_the_settings() -> None:
+    settings = load_settings({"PORTRAIT_PASSWORD": "open sesame"})
+    assert settings.password == "open sesame" and "sesame" not in repr(settings)
+
+
+def test_containers_are_given_what_is_set_but_the_password_and_the_places() -> None:
+    mine = {
+        "PORTRAIT_DATA": "/home/me/data",
+        "PORTRAIT_WEIGHTS": "/home/me/weights",
+        "PORTRAIT_PASSWORD": "open sesame",
+        "PORTRAIT_GPU": "L40S",
+        "PORTRAIT_QUEUE": "",
+        "HF_TOKEN": "mine",
+    }
+    there = for_containers("/vol/data", "/vol/weights", mine)
+    assert there == {
+        "PORTRAIT_DATA": "/vol/data",
+        "PORTRAIT_WEIGHTS": "/vol/weights",
+        "PORTRAIT_GPU": "L40S",
+        "PORTRAIT_RUNNING": "4",
+    }
+    assert for_containers("", "", mine | {"PORTRAIT_RUNNING": "2"})["PORTRAIT_RUNNING"] == "2"

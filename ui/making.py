@@ -1,5 +1,6 @@
 """From files to a video, for whoever sits at a terminal."""
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from inference.plan import find_preset, make_plan
 from inference.rates import PLANNED, Rates
 from inference.request import Request
 from inference.settings import load_settings
-from inference.task import Task
+from inference.task import REMOTE, Task
 from presets.schema import EngineFamily
 from ui import terminal
 from ui.endings import cancel_on_interrupt, deliver, scratch_folder
@@ -51,6 +52,18 @@ def make(
             raise no_face()
         if not as_json:
             terminal.say_warnings(task.plan)
-        with cancel_on_interrupt() as cancelled:
-            last = terminal.with_progress(engine.generate(task, cancelled), visible=not as_json)
-        deliver(task.folder, last, out, as_json)
+        try:
+            with cancel_on_interrupt() as cancelled:
+                events = engine.generate(task, cancelled)
+                last = terminal.with_progress(events, visible=not as_json)
+            deliver(task.folder, last, out, as_json)
+        finally:
+            _forget_elsewhere(task.folder)
+
+
+def _forget_elsewhere(folder: Path) -> None:
+    """Nobody comes back to a scratch folder: what of it is still on Modal goes now."""
+    if (folder / REMOTE).exists():
+        refusal = importlib.import_module("inference.cloud.forget").main([str(folder)])
+        if refusal:
+            terminal.say(refusal)

@@ -39,14 +39,12 @@ class Offers:
     def newest(self) -> Offer:
         """The offer as it was a moment ago; quick, for it is asked at each action."""
         with self._lock:
-            first = self._asking is None
-            old = time.monotonic() - self._asked_at > _LASTS_S
-            if first or (old and self._asking and not self._asking.is_alive()):
-                self._asked_at = time.monotonic()
-                self._asking = threading.Thread(target=self._ask, name="offers", daemon=True)
-                self._asking.start()
-            asking = self._asking
-        if first and asking:
+            before, now = self._asking, time.monotonic()
+            if before is None or (now - self._asked_at > _LASTS_S and not before.is_alive()):
+                asking = threading.Thread(target=self._ask, name="offers", daemon=True)
+                self._asking, self._asked_at = asking, now
+                asking.start()
+        if before is None:
             asking.join(_PATIENCE_S)
         return self._offer
 

@@ -37,6 +37,7 @@ class Action(StrEnum):
     BATCH = "batch"
 
 
+VIDEOS = "videos"  # in a batch's folder, unless another one is named
 _OF_WEIGHTS = {Action(action): command for command, action in names.ACTIONS.items()}
 
 
@@ -87,16 +88,24 @@ def act(
         case Action.GENERATE:
             if image is None or audio is None:
                 raise InputError(InputCode.BAD_OPTION, "generate needs --image and --audio.")
-            target = out or Path(f"{image.stem}.mp4")
+            target = out or _unused(Path(f"{image.stem}.mp4"))
             output.require_writable(target)
             make(_engine(parts), image, [audio, audio2], choices, target)
         case Action.BATCH:
             if folder is None:
                 raise InputError(InputCode.BAD_OPTION, "batch needs --folder.")
-            _batch(parts, rows(folder), choices, out or folder)
+            _batch(parts, rows(folder), choices, out or folder / VIDEOS)
         case _:
             kind = ["--dtype", dtype] if dtype else []
             raise typer.Exit(parts.manage_weights([_OF_WEIGHTS[action], *kind]))
+
+
+def _unused(target: Path) -> Path:
+    """`target`, which nobody named. Raises InputError when there is such a file already."""
+    if target.exists():
+        message = f"{target} is there already. Name another file with -o."
+        raise InputError(InputCode.BAD_OPTION, message)
+    return target
 
 
 def _test_environment(parts: Parts) -> None:
@@ -131,11 +140,6 @@ def _engine(parts: Parts) -> RemoteEngine:
     return RemoteEngine(EngineOptions(), Cloud(parts.spawns))
 
 
-def main(
-    arguments: Sequence[str],
-    spawns: Mapping[str, Spawn],
-    manage_weights: Callable[[list[str]], int],
-    examine: Callable[[], list[dict[str, Any]]],
-) -> int:
+def main(arguments: Sequence[str], parts: Parts) -> int:
     """Do what `arguments` say with the parts of the app; returns the exit status."""
-    return commands.run(_cli, arguments, Parts(spawns, manage_weights, examine))
+    return commands.run(_cli, arguments, parts)

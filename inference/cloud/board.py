@@ -41,7 +41,7 @@ class Board:
         """What happened to the job so far, oldest first."""
         return [from_json(line) for line in self._store.get(job, [])]
 
-    def told(self, job: str) -> "Telling":
+    def telling(self, job: str) -> "Telling":
         """For whoever makes the job: goes on where an earlier run stopped."""
         return Telling(self._store, job, self.records(job))
 

@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import modal
 
 from inference.cloud import names
-from inference.cloud.board import Board
+from inference.cloud.board import Board, Store
 from inference.cloud.mark import Mark
 from inference.errors import Fault, FaultCode
-from inference.events import Record, StageName
 from inference.task import PICTURE, PLAN, REQUEST, Task, voice_name
 from presets.schema import EngineFamily
 
@@ -68,6 +68,25 @@ def told() -> Iterator[None]:
         raise Fault(FaultCode.INTERNAL, message, repr(error)) from error
 
 
+class _Told:
+    """A Dict that refuses in sentences."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        with told():
+            return self._store.get(key, default)
+
+    def pop(self, key: Any, default: Any) -> Any:
+        with told():
+            return self._store.pop(key, default)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        with told():
+            self._store[key] = value
+
+
 def inputs(task: Task) -> list[str]:
     """The names of the files that a task is made of."""
     return [REQUEST, PLAN, PICTURE, *map(voice_name, range(len(task.request.recordings)))]
@@ -81,8 +100,9 @@ class Cloud:
         self._spawns = spawns or {}
 
     @cached_property
-    def _board(self) -> Board:
-        return Board(modal.Dict.from_name(names.BOARD, create_if_missing=True))
+    def board(self) -> Board:
+        """How far each job is."""
+        return Board(_Told(modal.Dict.from_name(names.BOARD, create_if_missing=True)))
 
     @cached_property
     def _volume(self) -> modal.Volume:
@@ -112,7 +132,7 @@ class Cloud:
     def spawn(self, family: EngineFamily, job: str) -> str:
         """The id of a new call that carries out the task in the job's folder."""
         with told():
-            self._board.clear(job)  # of an earlier call, a wish to stop it among it
+            self.board.clear(job)  # of an earlier call, a wish to stop it among it
             return self._spawn(family)(job).object_id
 
     def _spawn(self, family: EngineFamily) -> Spawn:
@@ -158,34 +178,4 @@ class Cloud:
         with told():
             with suppress(FileNotFoundError, modal.exception.NotFoundError):
                 self._volume.remove_file(str(names.work(job)), recursive=True)
-            self._board.clear(job)
-
-    def records(self, job: str) -> list[Record]:
-        """What happened to the job so far."""
-        with told():
-            return self._board.records(job)
-
-    def preview(self, job: str) -> bytes | None:
-        """The newest preview of the job, a JPEG."""
-        with told():
-            return self._board.preview(job)
-
-    def cancel(self, job: str) -> None:
-        """Ask whoever makes the job to stop."""
-        with told():
-            self._board.cancel(job)
-
-    def loading(self) -> str | None:
-        """The GPU container that was last seen to load its model."""
-        with told():
-            return self._board.loading()
-
-    def usual_s(self, stage: StageName) -> float | None:
-        """How long that stage takes as a rule."""
-        with told():
-            return self._board.usual_s(stage)
-
-    def note_usual(self, stage: StageName, seconds: float) -> None:
-        """One more time that a stage took."""
-        with told():
-            self._board.note_usual(stage, seconds)
+            self.board.clear(job)

@@ -53,22 +53,18 @@ class Errand:
         mark = read_mark(self._task.folder)
         if mark and not self._patiently(self._is_over, mark):
             yield self._patiently(self._stage_again)
-            waits = _Waits(self._cloud, self._task, told=True)
+            waits = _Waits(self._cloud, self._task, heard=True)
         else:
             yield Stage(StageName.STARTING, "Sending the inputs to Modal")
             waits = _Waits(self._cloud, self._task)
             mark = self._spawn()
-        try:
-            yield from self._followed(mark, waits)
-        except KeyboardInterrupt:  # nobody will come back for it
-            self._cloud.forget(mark)
-            raise
+        yield from self._followed(mark, waits)
 
     def _is_over(self, mark: Mark) -> bool:
         """Whether all that the call had to say was heard, so that it takes a new one to go on."""
         if not mark.call:
             return True
-        unheard = any(record.seq > mark.seen for record in self._cloud.records(self._job))
+        unheard = any(record.seq > mark.seen for record in self._cloud.board.records(self._job))
         return not unheard and self._cloud.ending(mark.call) is not None
 
     def _spawn(self) -> Mark:
@@ -87,7 +83,9 @@ class Errand:
 
     def _stage_again(self) -> Stage:
         """The stage that somebody before us heard of: an engine's first event is one."""
-        stages = [r.event for r in self._cloud.records(self._job) if isinstance(r.event, Stage)]
+        stages = [
+            r.event for r in self._cloud.board.records(self._job) if isinstance(r.event, Stage)
+        ]
         return stages[-1] if stages else Stage(StageName.STARTING, "Waiting for a machine")
 
     def _followed(self, mark: Mark, waits: "_Waits") -> Iterator[Event]:
@@ -116,11 +114,11 @@ class Errand:
                     self._patiently(self._cloud.stop, mark.call)
                     yield self._kept()
                     return
-                self._patiently(self._cloud.cancel, self._job)
+                self._patiently(self._cloud.board.cancel, self._job)
             time.sleep(_LISTEN_S)
 
     def _unheard(self, mark: Mark) -> list[Record]:
-        return [record for record in self._cloud.records(self._job) if record.seq > mark.seen]
+        return [record for record in self._cloud.board.records(self._job) if record.seq > mark.seen]
 
     def _taken(self, event: Event, mark: Mark) -> Iterator[Event]:
         """`event`, once what it speaks of is here; `mark` is kept once it is told."""
@@ -142,7 +140,7 @@ class Errand:
         self._patiently(self._cloud.fetch, self._job, name, self._task.path(name))
 
     def _take_preview(self) -> None:
-        jpeg = self._cloud.preview(self._job)
+        jpeg = self._cloud.board.preview(self._job)
         if jpeg is not None:
             target = self._task.path(PREVIEW)
             part = target.with_suffix(".part")
@@ -182,12 +180,12 @@ class Errand:
 class _Waits:
     """The stages of the time until a container says its first word."""
 
-    def __init__(self, cloud: Cloud, task: Task, told: bool = False) -> None:
-        """To be made before the call is spawned; `told`: the first stage was told of already."""
+    def __init__(self, cloud: Cloud, task: Task, heard: bool = False) -> None:
+        """To be made before the call is spawned; `heard`: of the first stage already."""
         self._cloud = cloud
         self._on_gpu = PRESETS[task.plan.quality].engine is EngineFamily.MULTITALK
-        self._loads_before = cloud.loading() if self._on_gpu else None
-        self._since, self._starting, self._loading = time.monotonic(), told, told
+        self._loads_before = cloud.board.loading() if self._on_gpu else None
+        self._since, self._starting, self._loading = time.monotonic(), heard, heard
 
     def new(self) -> list[Stage]:
         """The stages that began since this was asked last."""
@@ -195,11 +193,11 @@ class _Waits:
             self._starting = True
             if not self._on_gpu:
                 return [Stage(StageName.STARTING, "Starting a machine")]
-            usual_s = self._cloud.usual_s(StageName.STARTING)
+            usual_s = self._cloud.board.usual_s(StageName.STARTING)
             return [Stage(StageName.STARTING, "Starting a GPU", usual_s=usual_s)]
-        if self._on_gpu and not self._loading and self._cloud.loading() != self._loads_before:
+        if self._on_gpu and not self._loading and self._cloud.board.loading() != self._loads_before:
             self._loading = True
-            self._cloud.note_usual(StageName.STARTING, time.monotonic() - self._since)
-            usual_s = self._cloud.usual_s(StageName.LOADING)
+            self._cloud.board.note_usual(StageName.STARTING, time.monotonic() - self._since)
+            usual_s = self._cloud.board.usual_s(StageName.LOADING)
             return [Stage(StageName.LOADING, "Loading MultiTalk", usual_s=usual_s)]
         return []

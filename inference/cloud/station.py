@@ -47,7 +47,7 @@ class Station:
         folder that has no plan, see `received`.
         """
         self._shared.reload()
-        folder, telling = self._root / names.work(job), self._board.told(job)
+        folder, telling = self._root / names.work(job), self._board.telling(job)
         self._sweep(keep=folder)
 
         def events() -> Iterator[Event]:

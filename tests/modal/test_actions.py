@@ -37,20 +37,15 @@ def test_the_environment_is_looked_at_from_inside(standin: StandIn) -> None:
         assert re.search(rf"^ok +volume {volume} +/vol/{volume}", said, re.M), said
 
 
-@pytest.mark.parametrize(
-    ("action", "says"),
-    [
-        ("prepare-models", "The weights are not complete: "),
-        ("verify", "Run modal run app.py --action download-models"),
-    ],
-)
-def test_missing_weights_are_a_sentence(standin: StandIn, action: str, says: str) -> None:
+@pytest.mark.parametrize("action", ["prepare-models", "verify"])
+def test_missing_weights_are_a_sentence(standin: StandIn, action: str) -> None:
     status, said = act(standin, action)
-    assert status == 1 and says in said and "Traceback" not in said
-    assert "modal run app.py --action download-models" in said
+    assert status == 1 and "Traceback" not in said
+    assert "/vol/weights" in said and "Run modal run app.py --action download-models" in said
 
 
-def test_a_hub_that_does_not_answer_is_a_sentence(tmp_path: Path) -> None:
+def test_a_download_that_can_not_be_is_a_sentence(tmp_path: Path) -> None:
+    """From a hub that nobody runs; a machine with too little room says that first."""
     needs_root()
     nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9", "PORTRAIT_SECRETS": "hub"}
     with StandIn(tmp_path / "modal", secrets={"hub": nowhere}) as standin:
@@ -59,6 +54,7 @@ def test_a_hub_that_does_not_answer_is_a_sentence(tmp_path: Path) -> None:
         )
     said = done.stdout + done.stderr
     assert done.returncode == 1 and "Traceback" not in said
+    assert re.search(r"GB are needed in /vol/weights|The connection to the hub failed", said), said
 
 
 def test_a_folder_is_gone_through_with_one_loaded_model(standin: StandIn, tmp_path: Path) -> None:
