@@ -208,9 +208,11 @@ def manage_weights(arguments: list[str]) -> int:
     timeout=10 * _MINUTE_S,  # hashing nothing, loading nothing
 )
 def examine() -> list[dict[str, Any]]:
-    """What a GPU container finds when it looks around, see `inference.environment`."""
+    """What a GPU container finds when it looks around, see `inference.cloud.environment`."""
     volumes = {Path(name).name: Path(name) for name in (names.WEIGHTS, names.JOBS, names.CACHE)}
-    checks = importlib.import_module("inference.environment").examine(load_settings(), volumes)
+    checks = importlib.import_module("inference.cloud.environment").examine(
+        load_settings(), volumes
+    )
     return [asdict(check) for check in checks]
 
 

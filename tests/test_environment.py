@@ -14,10 +14,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference import environment
 from inference.check import Check
-from inference.environment import counted, examine, memory_limit, python_check
-from inference.gpu import Gpus, Seen
+from inference.cloud import environment
+from inference.cloud.environment import counted, examine, memory_limit, python_check
+from inference.cloud.gpu import Gpus, Seen
 from inference.settings import Settings
 from weights.sets import BF16, FP8, Mark, write_mark
 
@@ -95,7 +95,7 @@ def test_a_model_for_any_machine_needs_no_gpu(tiny: Settings, tmp_path: Path) ->
 def test_the_real_model_needs_a_gpu_and_weights(
     real: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference.probe.gpus", lambda: NO_GPU)
+    monkeypatch.setattr("inference.cloud.probe.gpus", lambda: NO_GPU)
     checks = found(real)
     assert {name for name, check in checks.items() if check.needed and not check.ok} == {
         "gpu",
@@ -123,8 +123,8 @@ def test_the_model_s_placement_is_told(
 ) -> None:
     complete(real, BF16)
     insert(monkeypatch, free_gb)
-    monkeypatch.setattr("inference.probe.gpus", lambda: ONE_GPU)
-    monkeypatch.setattr("inference.probe.model_attention", raises(RuntimeError("no kernel")))
+    monkeypatch.setattr("inference.cloud.probe.gpus", lambda: ONE_GPU)
+    monkeypatch.setattr("inference.cloud.probe.model_attention", raises(RuntimeError("no kernel")))
     checks = found(real)
     assert checks["gpu"].ok and checks["gpu memory"].found == "79.0 of 85.0 GB free"
     assert checks["model"].ok is ok and says in checks["model"].found
@@ -142,7 +142,7 @@ def test_the_model_s_placement_is_told(
 def test_flash_attn_may_fail_but_says_so(
     error: Exception, says: str, tiny: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference.probe.flash_attention", raises(error))
+    monkeypatch.setattr("inference.cloud.probe.flash_attention", raises(error))
     check = found(tiny)["flash-attn"]
     assert not check.ok and not check.needed and says in check.found
 
@@ -152,12 +152,12 @@ BREAKS = {
     "python": "platform.python_version_tuple",
     "host": "psutil.virtual_memory",
     "temporary folder": "shutil.disk_usage",
-    "packages": "inference.environment.version",
-    "gpu": "inference.probe.gpus",
-    "flash-attn": "inference.probe.flash_attention",
-    "attention": "inference.probe.model_attention",
-    "model": "inference.environment.complete_sets",
-    "volume weights": "inference.environment.counted",
+    "packages": "inference.cloud.environment.version",
+    "gpu": "inference.cloud.probe.gpus",
+    "flash-attn": "inference.cloud.probe.flash_attention",
+    "attention": "inference.cloud.probe.model_attention",
+    "model": "inference.cloud.environment.complete_sets",
+    "volume weights": "inference.cloud.environment.counted",
 }
 
 

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.gpu import Accuracy, Attention, Gpus, Seen, attention_check, first_line, gpu_checks
+from inference.cloud.gpu import (
+    Accuracy,
+    Attention,
+    Gpus,
+    Seen,
+    attention_check,
+    first_line,
+    gpu_checks,
+)
 
 GB = 10**9
 H100 = Seen("NVIDIA H100 80GB HBM3", (9, 0), 84 * GB, 85 * GB, bfloat16=True)

@@ -26,7 +26,6 @@ LAYERS: list[set[str]] = [
         "inference.settings",
         "inference.output",
         "inference.placement",
-        "inference.gpu",
         "inference.batch",
     },
     {"inference.media", "inference.intake", "inference.models"},
@@ -35,8 +34,6 @@ LAYERS: list[set[str]] = [
         "inference.cloud",
         "inference.engines",
         "inference.doctor",
-        "inference.probe",
-        "inference.environment",
     },
     {"inference.verify"},
     {
@@ -117,7 +114,10 @@ def test_neighbours_stay_apart(one: str, other: str) -> None:
         ("inference.engines.select", {"av", "cv2", "scipy", "torch", "gradio", "modal"}),
         ("inference.engines.multitalk", {"numpy", "av", "cv2", "torch", "diffusers", "gradio"}),
         ("inference.worker", {"av", "cv2", "scipy", "torch", "gradio", "modal"}),
-        ("inference.environment", {"numpy", "av", "cv2", "torch", "psutil", "gradio", "modal"}),
+        (
+            "inference.cloud.environment",
+            {"numpy", "av", "cv2", "torch", "psutil", "gradio", "modal"},
+        ),
         ("ui.server", {"torch", "cv2", "scipy", "av", "modal", "diffusers", "transformers"}),
         ("ui.commands", {"torch", "cv2", "scipy", "av", "modal", "gradio", "transformers"}),
         ("app", {"torch", "cv2", "scipy", "av", "gradio", "transformers"}),

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from inference import probe
-from inference.gpu import Seen
+from inference.cloud import probe
+from inference.cloud.gpu import Seen
 from inference.models.attention import attend
 from tests.plain import layers
 

@@ -1,6 +1,6 @@
 """What is known of a machine's GPUs and of its attention, as plain data, and what to say of it.
 
-Nothing is asked of the machine here; see `inference.probe`.
+Nothing is asked of the machine here; see `inference.cloud.probe`.
 """
 
 from collections.abc import Sequence

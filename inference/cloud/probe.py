@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from inference.gpu import Accuracy, Attention, Gpus, Seen, first_line
+from inference.cloud.gpu import Accuracy, Attention, Gpus, Seen, first_line
 from inference.models.attention import attend, takes_flash
 from inference.multitalk.card import device_of, measured
 

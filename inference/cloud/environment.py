@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from inference.check import Check
+from inference.cloud.gpu import attention_check, first_line, gpu_checks
 from inference.errors import PortraitError
-from inference.gpu import attention_check, first_line, gpu_checks
 from inference.placement import gb_down, gb_up
 from inference.settings import Settings
 from presets.models import DEFAULT_MODEL, MODELS
@@ -81,7 +81,7 @@ def _told(error: Exception) -> str:
 
 
 def _probe() -> Any:
-    return importlib.import_module("inference.probe")
+    return importlib.import_module("inference.cloud.probe")
 
 
 def _system() -> Check:
