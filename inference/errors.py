@@ -38,6 +38,8 @@ class FaultCode(StrEnum):
     DISK_FULL = "disk_full"
     OUT_OF_MEMORY = "out_of_memory"
     QUEUE_FULL = "queue_full"
+    BAD_WINDOW = "bad_window"  # what came out of the model is not worth going on with
+    STORAGE = "storage"  # the bucket could not be used
     INTERNAL = "internal"
 
 

@@ -43,6 +43,9 @@ class Settings:
     device: str | None = None
     # of the page; None: whoever finds it may use it
     password: str | None = field(default=None, repr=False)
+    # of the HTTP API; None: there is none
+    api_token: str | None = field(default=None, repr=False)
+    bucket: str | None = None  # where results are published; credentials: boto3 finds them itself
     gpus: tuple[str, ...] = DEFAULT_GPUS  # on Modal, in order of preference
     secrets: tuple[str, ...] = ()  # of Modal, by name, to attach at deploy
     on_modal: bool = False  # this process runs in a container of the deployed app
@@ -72,6 +75,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         model=_model(values, "PORTRAIT_MODEL"),
         device=_device(values, "PORTRAIT_DEVICE"),
         password=values.get("PORTRAIT_PASSWORD") or None,
+        api_token=values.get("PORTRAIT_API_TOKEN") or None,
+        bucket=values.get("AWS_BUCKET_NAME") or None,
         gpus=_gpus(values, "PORTRAIT_GPU"),
         secrets=_secrets(values, "PORTRAIT_SECRETS"),
         on_modal=values.get("MODAL_IS_REMOTE") == "1",

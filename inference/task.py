@@ -14,10 +14,12 @@ REQUEST = "request.json"
 PLAN = "plan.json"
 SOUND = "sound.wav"
 RESULT = "result.mp4"
+REPORT = "report.json"  # what was found of the result; see `inference.report`
+PUBLISHED = "published.json"  # where the result lies in a bucket; see `inference.storage`
 PREVIEW = "frames/latest.jpg"
 REMOTE = "remote.json"  # where it is made, when that is elsewhere; see `inference.cloud.mark`
 REMOTE_BEFORE = "remote-before.json"  # ... where it was, before it was started again
-OUTPUTS = ("frames", "windows", "growing", SOUND, RESULT)  # what carrying it out leaves
+OUTPUTS = ("frames", "windows", "growing", SOUND, RESULT, REPORT)  # what carrying it out leaves
 
 
 def voice_name(index: int) -> str:

@@ -33,7 +33,7 @@ _BROKE = "Something broke on our side. Try again."
 
 
 class Film(Protocol):
-    """What of the video can be played already; see `inference.media.growing`."""
+    """What of the video can be played already; see `inference.growing`."""
 
     def add(self, window: Window) -> None: ...
 
@@ -90,7 +90,7 @@ def _carry_out(folder: Path, select: Selector, before: Sequence[Record]) -> Iter
 
 def _film(task: Task) -> Film:
     # by name, so that a worker says that it starts before it loads what reads and writes media
-    film: Film = importlib.import_module("inference.media.growing").GrowingFilm(task)
+    film: Film = importlib.import_module("inference.growing").GrowingFilm(task)
     return film
 
 

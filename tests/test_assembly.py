@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inference.assembly import Stopped, assemble, mix_voices, save_preview
 from inference.events import Cancelled, Event, Finished, Frame, Stage, StageName, Step, Window
-from inference.media.assembly import Stopped, assemble, mix_voices, save_preview
 from inference.request import Speaking
 from inference.task import SOUND, Task, segment_name, voice_name
 from tests.bad_files import write_wav

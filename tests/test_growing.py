@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from inference.events import Window
+from inference.growing import GrowingFilm
 from inference.intake import take_in
 from inference.media import growing, video
 from inference.media.audio import write_sound
-from inference.media.growing import GrowingFilm
 from inference.plan import make_plan
 from inference.request import Request, Trim
 from inference.task import SOUND, Task, segment_name, voice_name

@@ -27,8 +27,11 @@ LAYERS: list[set[str]] = [
         "inference.output",
         "inference.placement",
         "inference.batch",
+        "inference.report",
     },
     {"inference.media", "inference.intake", "inference.models"},
+    {"inference.quality"},
+    {"inference.assembly", "inference.growing"},
     {"inference.draft", "inference.multitalk"},
     {
         "inference.cloud",
@@ -36,6 +39,7 @@ LAYERS: list[set[str]] = [
         "inference.doctor",
     },
     {"inference.verify"},
+    {"inference.storage"},
     {
         "inference.lock",
         "inference.history",

@@ -8,12 +8,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.assembly import Stopped, assemble, mix_voices, save_preview
 from inference.draft.animate import Performer
 from inference.draft.mark import DraftMark
 from inference.draft.speech import MouthCurves, analyse
 from inference.errors import no_face
 from inference.events import Event, Stage, StageName, Step
-from inference.media.assembly import Stopped, assemble, mix_voices, save_preview
 from inference.media.audio import read_mono
 from inference.media.faces import landmarks
 from inference.media.image import render_crop

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from inference.assembly import Stopped, assemble, mix_voices, save_preview
 from inference.errors import Fault, FaultCode
 from inference.events import Event, Stage, StageName, Step
-from inference.media.assembly import Stopped, assemble, mix_voices, save_preview
 from inference.media.audio import read_mono
 from inference.media.image import render_crop
 from inference.media.video import SegmentWriter
