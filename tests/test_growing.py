@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference import growing, video
+from inference import growing
 from inference.events import Window
 from inference.growing import GrowingFilm
 from inference.intake import take_in
+from inference.media import video
 from inference.media.audio import write_sound
 from inference.plan import make_plan
 from inference.request import Request, Trim
