@@ -1,0 +1,67 @@
+"""An mp4 opened by someone who doesn't trust it: no other format, no further file, no size that
+fills the memory."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import Discard
+from av.video.stream import VideoStream
+
+from inference.errors import InputCode, InputError, PortraitError
+
+MAX_MEGAPIXELS = 9  # a frame of 4K
+
+
+def not_a_video(details: str) -> InputError:
+    """The refusal of a file that can't be played as an mp4."""
+    message = "This file is not a video we can read, or it is damaged. Choose an MP4 or MOV file."
+    return InputError(InputCode.NOT_A_VIDEO, message, details)
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The container and its first picture track; the other tracks are not even read.
+
+    Raises InputError, from the work within as well, when it can't be decoded.
+    """
+    with open_mp4(path) as container:
+        if not container.streams.video:
+            raise not_a_video("no picture track")
+        stream = container.streams.video[0]
+        if stream.width * stream.height > MAX_MEGAPIXELS * 1e6:
+            message = (
+                f"The pictures of this video are {stream.width}x{stream.height} pixels, "
+                f"which is more than we can check. Save it smaller."
+            )
+            raise InputError(InputCode.VIDEO_TOO_LARGE, message)
+        for other in container.streams:
+            if other is not stream:
+                other.discard = Discard.all
+        yield container, stream
+
+
+@contextmanager
+def open_mp4(path: Path) -> Iterator[InputContainer]:
+    """The container. Raises InputError, from the work within as well, when it can't be decoded."""
+    try:
+        # A file object, not a name: FFmpeg takes names apart in search of protocols.
+        with (
+            path.open("rb") as file,
+            av.open(
+                file,
+                "r",
+                options={
+                    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2",
+                    "protocol_whitelist": "none",
+                },
+                metadata_errors="replace",
+            ) as container,
+        ):
+            yield container
+    except (PortraitError, MemoryError):
+        raise
+    except (av.error.FFmpegError, OverflowError, ValueError) as error:
+        raise not_a_video(repr(error)) from error

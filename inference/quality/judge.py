@@ -1,0 +1,158 @@
+"""Verdicts on what was measured, in plain words. Pure arithmetic."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.quality.appearance import colour, identity
+from inference.quality.faults import black_frames, noise_frames, standing
+from inference.quality.lips import lip_gaps, lip_sync, speakers
+from inference.quality.measure import Measured
+from inference.report import Aspect, Finding, Report, Verdict
+
+Floats = NDArray[np.float32]
+
+# Sound and picture end together to within an AAC frame and a video frame.
+_AAC_FRAME_S = 1024 / 48_000
+_RATE_TOLERANCE = 0.01  # frames per second
+
+_MOST = 0.5  # share of a window's frames from which on it is not worth going on with
+_ALL_BUT = 0.9  # share that stands still; a still face may well do so for a moment
+_STANDS_LONG_S = 1.0  # as long as this nobody takes it for a pause
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What the video was to be; None: nobody said."""
+
+    frames: int | None = None
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What is heard: loudness envelopes, float32 (n,), one value a frame.
+
+    `sound` is that of the whole, None without any; `voices` are the speakers' own, in their order,
+    where they are known. `sound_s` is when the video's own sound ends, None where it has none.
+    """
+
+    sound: Floats | None = None
+    voices: tuple[Floats, ...] = ()
+    sound_s: float | None = None
+
+
+def judge(measured: Sequence[Measured], planned: Planned, heard: Heard) -> Report:
+    """The report on a video that was measured in stretches, in their order."""
+    whole = joined(measured)
+    bad = black_frames(whole) | noise_frames(whole)
+    gap = np.where(bad[:, None], np.nan, whole.gap).astype(np.float32)
+    gaps = lip_gaps(gap)
+    found = [
+        lip_sync(gaps, heard.sound, whole.fps),
+        speakers(gaps, heard.voices),
+        _length(whole, planned, heard),
+        _picture(whole),
+        _motion(whole),
+        colour(whole, bad),
+        identity(whole, bad),
+    ]
+    told = tuple(finding for finding in found if finding is not None)
+    return Report(whole.frames, round(whole.frames / whole.fps, 3), told)
+
+
+def first_window_fault(measured: Measured) -> str | None:
+    """What is so wrong with a job's first window that the rest is not worth paying for: a sentence
+    such as "All 81 frames of the first window are black."; None: nothing."""
+    size = measured.width, measured.height
+    wanted = measured.picture_width, measured.picture_height
+    if size != wanted:
+        return (
+            f"The first window is {size[0]}x{size[1]} pixels; {wanted[0]}x{wanted[1]} were planned."
+        )
+    frames = measured.frames
+    for flags, what in ((black_frames(measured), "black"), (noise_frames(measured), "noise")):
+        count = int(flags.sum())
+        if count == frames:
+            return f"All {frames} frames of the first window are {what}."
+        if count > _MOST * frames:
+            return f"{count} of the {frames} frames of the first window are {what}."
+    if sum(map(len, standing(measured))) >= _ALL_BUT * (frames - 1):
+        return f"All {frames} frames of the first window show the same: nothing moves."
+    return None
+
+
+def joined(measured: Sequence[Measured]) -> Measured:
+    """All stretches as one. What is no series is the first one's."""
+    first = measured[0]
+    if len(measured) == 1:
+        return first
+    series = {
+        name: np.concatenate([getattr(each, name) for each in measured])
+        for name, value in vars(first).items()
+        if isinstance(value, np.ndarray) and name != "last"
+    }
+    return Measured(**(vars(first) | series | {"last": measured[-1].last}))
+
+
+def _length(whole: Measured, planned: Planned, heard: Heard) -> Finding:
+    picture_s = whole.frames / whole.fps
+    numbers = {"frames": float(whole.frames), "picture_s": round(picture_s, 3)}
+    if heard.sound_s is not None:
+        numbers["sound_s"] = round(heard.sound_s, 3)
+    fault = _size_fault(whole, planned) or _sound_fault(picture_s, whole.fps, heard.sound_s)
+    if fault:
+        return Finding(Aspect.LENGTH, Verdict.FAIL, fault, numbers)
+    sound = "no sound" if heard.sound_s is None else f"{picture_s:.2f} s of sound"
+    end = ", as planned." if planned.frames is not None else "."
+    return Finding(Aspect.LENGTH, Verdict.PASS, f"{whole.frames} frames and {sound}{end}", numbers)
+
+
+def _size_fault(whole: Measured, planned: Planned) -> str | None:
+    size = whole.width, whole.height
+    wanted = planned.width or size[0], planned.height or size[1]
+    if size != wanted:
+        return f"The picture is {size[0]}x{size[1]} pixels; {wanted[0]}x{wanted[1]} were planned."
+    if planned.fps is not None and abs(whole.fps - planned.fps) > _RATE_TOLERANCE:
+        return f"It plays {whole.fps:g} frames a second; {planned.fps:g} were planned."
+    if planned.frames is not None and whole.frames != planned.frames:
+        return f"There are {whole.frames} frames; {planned.frames} were planned."
+    return None
+
+
+def _sound_fault(picture_s: float, fps: float, sound_s: float | None) -> str | None:
+    if sound_s is None or abs(sound_s - picture_s) <= _AAC_FRAME_S + 1 / fps:
+        return None
+    than = "longer" if sound_s > picture_s else "shorter"
+    return f"The sound is {abs(sound_s - picture_s):.1f} s {than} than the picture."
+
+
+def _picture(whole: Measured) -> Finding:
+    black, noise = int(black_frames(whole).sum()), int(noise_frames(whole).sum())
+    numbers = {"black_frames": float(black), "noise_frames": float(noise)}
+    for count, what in ((black, "black"), (noise, "noise")):
+        if count:
+            message = f"{count} of {whole.frames} frames {'is' if count == 1 else 'are'} {what}."
+            return Finding(Aspect.PICTURE, Verdict.FAIL, message, numbers)
+    message = "No frame is black and none is noise."
+    return Finding(Aspect.PICTURE, Verdict.PASS, message, numbers)
+
+
+def _motion(whole: Measured) -> Finding:
+    still = standing(whole)
+    longest = max(still, key=len, default=range(0))
+    long_s = len(longest) / whole.fps
+    numbers = {"still_s": round(sum(map(len, still)) / whole.fps, 2), "longest_s": round(long_s, 2)}
+    if not still:
+        return Finding(Aspect.MOTION, Verdict.PASS, "Something moves all the time.", numbers)
+    if len(longest) >= _ALL_BUT * (whole.frames - 1):
+        return Finding(Aspect.MOTION, Verdict.FAIL, "Nothing moves.", numbers)
+    verdict = Verdict.FAIL if long_s >= _STANDS_LONG_S else Verdict.LOOK
+    message = f"{long_s:.1f} s stand still from {longest.start / whole.fps:.1f} s on."
+    if longest.stop == whole.frames:
+        message = f"The last {long_s:.1f} s stand still."
+    return Finding(Aspect.MOTION, verdict, message, numbers)
