@@ -24,6 +24,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -31,6 +32,7 @@ from typing import Protocol
 from inference import history, lock
 from inference.errors import Fault, FaultCode
 from inference.events import Cancelled, Event, Failed, Finished
+from inference.published import Published, read_published, write_started
 from inference.settings import ROOT
 from inference.task import PLAN
 from presets.quality import PRESETS
@@ -89,6 +91,11 @@ def state(folder: Path) -> State:
 def is_cancelled(folder: Path) -> bool:
     """Whether someone asked the worker to stop."""
     return (folder / CANCEL).exists()
+
+
+def is_at_work(folder: Path) -> bool:
+    """Whether somebody is at work in the folder, also on what comes after the video."""
+    return lock.is_held(folder / LOCK)
 
 
 def text(path: Path) -> str:
@@ -181,8 +188,40 @@ def end_process(pid: int) -> None:
 
 
 def forget_elsewhere(folder: Path) -> None:
-    """Start to end what the folder of a deleted job says is made elsewhere; see
+    """Start to end what the folder of a deleted job says is elsewhere; see
     `inference.cloud.forget`. It goes on when this process ends. Raises OSError."""
     command = [sys.executable, "-m", "inference.cloud.forget", str(folder)]
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     threading.Thread(target=process.wait, daemon=True).start()  # somebody has to ask for its end
+
+
+def publish(folder: Path, bucket: str) -> None:
+    """Start to publish what the finished job made; see `inference.storage`. It goes on when this
+    process ends, and holds the job's lock, so that whoever deletes the job ends it first.
+
+    A job on which somebody is at work is left alone. Raises OSError.
+    """
+    descriptor = lock.take(folder / LOCK)
+    if descriptor is None:
+        return
+    try:
+        write_started(folder, bucket)
+        command = [sys.executable, "-m", "inference.storage", str(folder)]
+        with (folder / LOG).open("ab") as log:
+            process = subprocess.Popen(
+                command, cwd=ROOT, stdin=descriptor, stdout=log, stderr=log, start_new_session=True
+            )
+        lock.write_holder(descriptor, process.pid)
+    finally:
+        os.close(descriptor)
+    threading.Thread(target=process.wait, daemon=True).start()
+
+
+def published(folder: Path) -> Published | None:
+    """What of the job lies in a bucket; None when nobody tried. If whoever was sending it is gone,
+    its refusal says so."""
+    at_work = is_at_work(folder)  # first: who is gone now has written its last word
+    found = read_published(folder)
+    if found and found.on_its_way and not at_work:
+        return replace(found, refusal="The upload ended early. Try again.")
+    return found

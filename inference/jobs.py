@@ -18,7 +18,7 @@ from inference.events import Stage, StageName
 from inference.fairness import Served, Waiting, order
 from inference.jobfolder import CANCEL, ID, LOCK, OWNER, SUBMITTED, WAITING, State
 from inference.settings import Settings
-from inference.task import OUTPUTS, REMOTE, REMOTE_BEFORE, Task
+from inference.task import OUTPUTS, PUBLISHED, REMOTE, REMOTE_BEFORE, Task
 from presets.schema import EngineFamily
 
 __all__ = ["ID", "JOBS", "Jobs", "State"]
@@ -28,6 +28,7 @@ _TURNS = "turns"
 _QUEUE_LOCK = "queue.lock"
 _GONE = ".deleted"  # what the name of a folder ends in while its files are being deleted
 _ID_BYTES = 16
+_ELSEWHERE = (REMOTE, REMOTE_BEFORE, PUBLISHED)  # marks of what is not in a job's folder
 _DAY_S = 24 * 60 * 60
 _CONTINUABLE = (State.FAILED, State.CANCELLED, State.INTERRUPTED)
 _NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
@@ -35,7 +36,7 @@ _NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight"
 
 class Jobs:
     """The jobs under `settings.data`. `due` is set when one may start. `end` ends a worker, and
-    `forget` what a deleted job's folder says is made elsewhere; then it deletes that folder."""
+    `forget` what a deleted job's folder says is elsewhere; then it deletes that folder."""
 
     def __init__(
         self,
@@ -127,6 +128,13 @@ class Jobs:
         """
         outdated = (*OUTPUTS, history.EVENTS)
         self._again(folder, _CONTINUABLE, outdated)
+
+    def publish(self, folder: Path) -> None:
+        """Start to publish what a finished job made; others, and those of which somebody is doing
+        so already, are left alone, and all of them where there is no bucket. Raises OSError."""
+        with self._alone():
+            if self._settings.bucket and self.state(folder) is State.FINISHED:
+                jobfolder.publish(folder, self._settings.bucket)
 
     def pick_up(self) -> None:
         """Have those that are made elsewhere, and were followed by a server that is gone, followed
@@ -257,9 +265,9 @@ class Jobs:
         return self.state(folder) not in (State.QUEUED, State.RUNNING)
 
     def _clear(self, gone: Path) -> None:
-        """Delete a folder that was set aside: what is a person's at once; the marks of what is made
-        elsewhere stay until that has ended."""
-        marks = [gone / name for name in (REMOTE, REMOTE_BEFORE) if (gone / name).exists()]
+        """Delete a folder that was set aside: what is a person's at once; the marks of what is
+        elsewhere stay until that is gone."""
+        marks = [gone / name for name in _ELSEWHERE if (gone / name).exists()]
         if not marks:
             shutil.rmtree(gone, ignore_errors=True)
             return

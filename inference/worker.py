@@ -80,6 +80,8 @@ def _carry_out(folder: Path, select: Selector, before: Sequence[Record]) -> Iter
                     after = before[-1].seq if before else -1
                     _attempt(partial(_note_pace, task, engine, after), "its pace was not noted")
                 _attempt(film.end, "the growing film was left out")
+                if isinstance(event, Finished):
+                    _attempt(partial(_publish, task), "it was not published")
                 return
         yield Failed(FaultCode.INTERNAL, _BROKE, f"{engine.name} ended without a final event")
     except PortraitError as error:
@@ -99,6 +101,14 @@ def _note_pace(task: Task, engine: Engine, after: int) -> None:
     if task.folder.parent.name == JOBS:
         data, maker = task.folder.parent.parent, made_by(engine.name, load_settings())
         pace.note(data, task, maker, after)
+
+
+def _publish(task: Task) -> None:
+    """Put a final video into the bucket, where there is one; a draft only when somebody asks."""
+    settings = load_settings()
+    if settings.bucket and PRESETS[task.plan.quality].engine is not EngineFamily.DRAFT:
+        # by name, because few workers need what speaks to a bucket
+        importlib.import_module("inference.storage").publish(task.folder, settings)
 
 
 def _attempt(step: Callable[[], None], or_else: str) -> None:

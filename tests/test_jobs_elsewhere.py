@@ -1,6 +1,6 @@
 """Jobs that are made elsewhere: followed again by the next server, forgotten when deleted."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,9 +8,10 @@ import pytest
 from inference.cloud.mark import Mark, marks, write_mark
 from inference.history import History
 from inference.jobs import Jobs, State
+from inference.published import Published, write_published
 from inference.queue import Dispatcher
 from inference.settings import Settings
-from inference.task import REMOTE, REMOTE_BEFORE, Task
+from inference.task import PUBLISHED, REMOTE, REMOTE_BEFORE, Task
 from inference.worker import STARTING
 
 OWNER = "a" * 64
@@ -75,6 +76,14 @@ def test_a_deleted_job_is_forgotten_there_and_gone_here(
     jobs.delete(left)
     assert jobs.folder(left.name) is None and jobs.owned(OWNER) == []
     assert forgetting.kept == [[REMOTE]]
+
+
+def test_so_is_what_was_published(jobs: Jobs, left: Path, forgetting: Forgetting) -> None:
+    (left / REMOTE).unlink()
+    write_published(left, Published("bucket", ("home/video.mp4",), "https://link"))
+    jobs.sweep(datetime.now(UTC) + timedelta(days=8))
+    assert jobs.folder(left.name) is None
+    assert forgetting.kept == [[PUBLISHED]]
 
 
 def test_what_could_not_be_forgotten_is_tried_again(

@@ -1,8 +1,8 @@
-"""Ends what a deleted job left on Modal, then its folder.
+"""Ends what a deleted job left elsewhere, on Modal and in a bucket, then its folder.
 
     python -m inference.cloud.forget FOLDER
 
-A process of its own, because Modal may take its time, or not answer: the folder stays then, and is
+A process of its own, because they may take their time, or not answer: the folder stays then, and is
 tried again. Exit status: 0 when nothing is left.
 """
 
@@ -13,18 +13,35 @@ from pathlib import Path
 from inference.cloud.client import Cloud
 from inference.cloud.mark import marks
 from inference.errors import Fault
+from inference.settings import load_settings
+from inference.storage import unpublish
 
 
-def main(arguments: list[str]) -> int | str:
-    """Forget the job whose folder is the one argument; returns the exit status, or what to say."""
-    folder = Path(arguments[0])
+def end_calls(folder: Path) -> str:
+    """End what the folder says is made on Modal; returns why it stays there, "" if it doesn't."""
     try:
         for mark in marks(folder):
             Cloud().forget(mark)
     except Fault as fault:
         return f"{folder.name[:8]} stays on Modal for now: {fault.message}"
-    shutil.rmtree(folder, ignore_errors=True)
-    return 0
+    return ""
+
+
+def main(arguments: list[str]) -> int | str:
+    """Forget the job whose folder is the one argument; returns the exit status, or what to say."""
+    folder = Path(arguments[0])
+    stays = [end_calls(folder), _unpublish(folder)]
+    if not any(stays):
+        shutil.rmtree(folder, ignore_errors=True)
+    return "\n".join(filter(None, stays)) or 0
+
+
+def _unpublish(folder: Path) -> str:
+    try:
+        unpublish(folder, load_settings().region)
+    except Fault as fault:
+        return f"{folder.name[:8]} stays in its bucket for now: {fault.message}"
+    return ""
 
 
 if __name__ == "__main__":
