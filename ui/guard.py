@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.media import not_found
 
-_OURS = r"healthz|sign-in|pulse|upload|media/.+|style/.+"
+_OURS = r"healthz|sign-in|pulse|upload|media/.+|style/.+|api(/.*)?"
 _GRADIOS = (
     r"config|theme\.css|manifest\.json|favicon\.ico|robots\.txt|assets/.+|static/.+"
     r"|gradio_api/(queue/(join|data)|heartbeat/[^/]+|app_id|cancel|reset)"

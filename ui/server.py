@@ -10,18 +10,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import gradio as gr
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from inference.errors import InputCode, InputError
 from inference.jobs import Jobs
 from inference.queue import Dispatcher
 from inference.settings import Settings
-from ui import media, terminal, text, uploads
+from ui import api, media, terminal, text, uploads
+from ui.gradio import gr
 from ui.guard import Guard
 from ui.guesses import Guesses
 from ui.owner import Owners, SecretKept
@@ -32,7 +33,8 @@ from ui.uploads import Uploads
 
 STATIC = Path(__file__).parent / "static"
 _GRADIO = "gradio"  # Gradio's own folder in ours; nothing of a person goes there
-_STYLES = ("tokens", "page", "controls", "cards", "frame", "line", "lists", "gradio")  # in order
+# in order
+_STYLES = ("tokens", "page", "controls", "cards", "frame", "line", "lists", "report", "gradio")
 _HEAD = """
 {styles}
 <link rel="preload" as="font" type="font/woff2" crossorigin
@@ -65,7 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
             dispatcher.close()
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=starting_jobs)
-    _close_doors(app, settings, owners)
+    _close_doors(app, settings, owners, api.door(settings, jobs, owners))
     app.include_router(media.routes(settings.data, jobs, owners))
     app.include_router(uploads.routes(received, owners))
     app.mount("/style", StaticFiles(directory=STATIC))
@@ -94,13 +96,14 @@ def create_app(settings: Settings) -> FastAPI:
     return mounted
 
 
-def _close_doors(app: FastAPI, settings: Settings, owners: Owners) -> None:
+def _close_doors(app: FastAPI, settings: Settings, owners: Owners, api_door: ASGIApp) -> None:
     """Middleware, from the innermost door to the outermost."""
     app.add_middleware(SecretKept)
     app.add_middleware(CORSMiddleware)  # no other site is let in; Gradio on its own lets many
     if settings.password:
         sessions = Sessions(settings.password, owners.signed)
         app.add_middleware(Password, sessions=sessions, guesses=Guesses())
+    app.add_middleware(api.Api, door=api_door)
     app.add_middleware(Guard)
 
 

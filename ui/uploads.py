@@ -65,13 +65,8 @@ class Uploads:
         """
         self.sweep()
         part = self._room(owner) / f"{secrets.token_hex(_ID_BYTES)}{_PART}"
-        length = 0
         try:
-            async with await anyio.open_file(part, "xb") as file:
-                async for chunk in chunks:
-                    length += len(chunk)
-                    kind.check(length)
-                    await file.write(chunk)
+            await write(part, kind, chunks)
             part.rename(part.with_suffix(""))
         except BaseException:
             part.unlink(missing_ok=True)
@@ -110,6 +105,19 @@ class Uploads:
         for path in [path for path in everything if _written_at(path) < then]:
             with suppress(OSError):  # somebody else was faster, or a newer file is in there
                 path.rmdir() if path.is_dir() else path.unlink()
+
+
+async def write(path: Path, kind: Kind, chunks: AsyncIterable[bytes]) -> None:
+    """Write `chunks` to the new file `path` as they come.
+
+    Raises InputError as soon as they are too large, and OSError.
+    """
+    length = 0
+    async with await anyio.open_file(path, "xb") as file:
+        async for chunk in chunks:
+            length += len(chunk)
+            kind.check(length)
+            await file.write(chunk)
 
 
 def routes(uploads: Uploads, owners: Owners) -> APIRouter:

@@ -1,0 +1,181 @@
+"""From a form to a job in the queue, over the HTTP API.
+
+The files are written straight into the new job's folder, decoded there, and removed; a job that
+does not come into the queue leaves nothing behind.
+"""
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import anyio
+from starlette.requests import Request as HttpRequest
+
+from inference import written
+from inference.errors import Fault, FaultCode, InputCode, InputError, no_face
+from inference.intake import take_in
+from inference.jobfolder import text as held
+from inference.jobs import Jobs
+from inference.plan import find_preset, make_plan
+from inference.rates import rates_of
+from inference.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB, Request
+from inference.settings import Settings
+from inference.task import Task
+from presets.quality import DRAFT_QUALITY
+from presets.schema import EngineFamily
+from ui.api_errors import LATER, Refusal
+from ui.api_form import Part, parts
+from ui.offers import Offers
+from ui.uploads import Kind, write
+
+FILES = {"image": Kind.PICTURE, "audio": Kind.VOICE, "audio2": Kind.VOICE}
+KEY_HEADER = "Idempotency-Key"
+AT_ONCE = 8  # forms that are received; who comes then is asked to come later
+_DECODED_AT_ONCE = 1  # forms; each has up to three files, and each file may take 1.5 GiB
+_PATIENCE_S = 600  # with a form on its way
+_FIELD_BYTES = 16_384  # more than the longest prompt has
+_MOST_BYTES = (MAX_PICTURE_MIB + 2 * MAX_RECORDING_MIB + 1) * 2**20
+_KEY = "idempotency-key"  # in a job's folder: the hash of the key that it was asked for with
+_GIVEN = "given-"
+
+
+class Intake:
+    """Takes jobs in for one owner, a few at a time."""
+
+    def __init__(self, settings: Settings, jobs: Jobs, owner: str) -> None:
+        self._settings, self._jobs, self._owner = settings, jobs, owner
+        self._offers = Offers(settings)
+        self._receiving = 0
+        self._keys: set[str] = set()  # of forms that are being taken in
+        self._decoding = anyio.CapacityLimiter(_DECODED_AT_ONCE)
+
+    async def take(self, request: HttpRequest) -> tuple[Path, bool]:
+        """The job's folder, and whether the job is new: the key that was sent with it may be known.
+
+        Raises Refusal, PortraitError, OSError and ClientDisconnect.
+        """
+        given = request.headers.get(KEY_HEADER)
+        if not given:
+            return await self._new(request), True
+        key = hashlib.sha256(given.encode()).hexdigest()
+        if key in self._keys:
+            message = f"The first request with this {KEY_HEADER} is being received. Wait for it."
+            raise Refusal(409, "in_progress", message, LATER)
+        self._keys.add(key)
+        try:
+            known = await anyio.to_thread.run_sync(self._known, key)
+            return (known, False) if known else (await self._new(request, key), True)
+        finally:
+            self._keys.remove(key)
+
+    def _known(self, key: str) -> Path | None:
+        """The job that was asked for with that key, if it is still there."""
+        found = (job for job in self._jobs.owned(self._owner) if held(job / _KEY) == key)
+        return next(found, None)
+
+    async def _new(self, request: HttpRequest, key: str = "") -> Path:
+        if _announced_bytes(request) > _MOST_BYTES:
+            message = f"This form is too large; {_MOST_BYTES >> 20} MB is the most."
+            raise Refusal(413, "form_too_large", message)
+        if self._receiving >= AT_ONCE:
+            message = f"{self._receiving} requests are being received already. Try again soon."
+            raise Refusal(429, "busy", message, LATER)
+        self._receiving += 1
+        folder = self._jobs.new(self._owner)
+        try:
+            fields = await _received(request, folder)
+            if key:
+                (folder / _KEY).write_text(key)
+            await anyio.to_thread.run_sync(self._submit, folder, fields, limiter=self._decoding)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        finally:
+            self._receiving -= 1
+        return folder
+
+    def _submit(self, folder: Path, fields: dict[str, str]) -> None:
+        """Plan what was given and put it in the queue. Raises PortraitError, OSError."""
+        choices = _choices(fields)
+        family = find_preset(choices["quality"]).engine
+        is_draft = family is EngineFamily.DRAFT
+        if not is_draft:
+            self._require_offered()
+        given = {name: folder / f"{_GIVEN}{name}" for name in FILES}
+        voices = [path for name, path in given.items() if name != "image" and path.exists()]
+        picture, recordings = take_in(folder, given["image"], voices)
+        for path in (given["image"], *voices):
+            path.unlink()
+        request = Request(picture=picture, recordings=recordings, **choices)
+        rates = rates_of(self._settings, paid=not is_draft and self._offers.newest().paid)
+        plan = make_plan(request, self._settings.longest_s(family), rates)
+        if is_draft and not plan.speakers:
+            raise no_face()
+        self._jobs.submit(Task(request, plan, folder))
+
+    def _require_offered(self) -> None:
+        """Raises Fault where no final videos can be made."""
+        final = self._offers.newest().final
+        if not final.ready:
+            raise Fault(FaultCode.ENGINE_UNAVAILABLE, final.reason)
+
+
+async def _received(request: HttpRequest, folder: Path) -> dict[str, str]:
+    try:
+        with anyio.fail_after(_PATIENCE_S):
+            return await _receive(request, folder)
+    except TimeoutError as error:
+        message = "The files did not arrive in time. Send smaller ones."
+        raise Refusal(408, "too_slow", message) from error
+
+
+async def _receive(request: HttpRequest, folder: Path) -> dict[str, str]:
+    """The form's fields; its files are written into `folder`."""
+    fields: dict[str, str] = {}
+    got: set[str] = set()
+    async for part in parts(request.headers.get("content-type", ""), request.stream()):
+        if part.name in got or part.name not in (*FILES, *written.FIELDS):
+            raise _unexpected(part.name, part.name in got)
+        got.add(part.name)
+        if part.name not in FILES:
+            fields[part.name] = await _value(part)
+        elif part.is_file:
+            await write(folder / f"{_GIVEN}{part.name}", FILES[part.name], part.chunks)
+        else:
+            message = f"{part.name} is no file. Send one, as with curl -F {part.name}=@FILE."
+            raise InputError(InputCode.BAD_OPTION, message)
+    for name in ("image", "audio"):
+        if name not in got:
+            message = f"There is no {name}. Send a file, as with curl -F {name}=@FILE."
+            raise InputError(InputCode.BAD_OPTION, message)
+    return fields
+
+
+async def _value(part: Part) -> str:
+    content = b""
+    async for chunk in part.chunks:
+        content += chunk
+        if len(content) > _FIELD_BYTES:
+            raise Refusal(413, "form_too_large", f"{part.name} is too long. Shorten it.")
+    return content.decode(errors="replace").strip()
+
+
+def _choices(fields: dict[str, str]) -> dict[str, Any]:
+    """The fields of a Request; one that was sent empty counts as not sent. Raises InputError."""
+    sent = {name: written.field(name, value) for name, value in fields.items() if value}
+    return {"quality": DRAFT_QUALITY} | sent
+
+
+def _unexpected(name: str, again: bool) -> InputError:
+    known = ", ".join((*FILES, *written.FIELDS))
+    message = f"There is no field {name[:40]!r}. Use {known}."
+    if again:
+        message = f"The field {name} was sent twice. Send it once."
+    return InputError(InputCode.BAD_OPTION, message)
+
+
+def _announced_bytes(request: HttpRequest) -> int:
+    """The length of what is sent, as far as it was said."""
+    said = request.headers.get("content-length", "")
+    return int(said) if said.isdecimal() else 0

@@ -1,0 +1,149 @@
+"""The routes of the HTTP API, for the one owner that its token stands for."""
+
+import hmac
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import (
+    FileResponse,
+    JSONResponse,
+    PlainTextResponse,
+    Response,
+    StreamingResponse,
+)
+from starlette.routing import Route
+
+from inference import history
+from inference.errors import PortraitError
+from inference.jobs import Jobs, State
+from inference.settings import Settings
+from inference.task import REPORT, RESULT
+from ui import api_docs, api_events, api_view
+from ui.api_errors import NOT_KEPT, Refusal, not_found, on_error
+from ui.api_intake import Intake
+from ui.media import SAVED_AS
+
+_ERRORS = (Refusal, PortraitError, OSError, HTTPException, Exception)
+_NOT_YET = "This job is {state}; there is no {what} yet."
+_NONE = "This job is {state}; there is no {what} of it."
+
+
+class Routes:
+    """What can be asked, of the jobs of `owner` alone."""
+
+    def __init__(self, settings: Settings, jobs: Jobs, owner: str) -> None:
+        self._jobs, self._owner = jobs, owner
+        self._intake = Intake(settings, jobs, owner)
+
+    def application(self) -> Starlette:
+        """The routes; whoever asks has shown the token."""
+        job = f"{api_view.JOBS}/{{job}}"
+        routes = [
+            Route("/api", self.explain),
+            Route(api_view.JOBS, self.submit, methods=["POST"]),
+            Route(api_view.JOBS, self.list_all),
+            Route(job, self.show),
+            Route(job, self.delete, methods=["DELETE"]),
+            Route(f"{job}/events", self.events),
+            Route(f"{job}/result", self.result),
+            Route(f"{job}/report", self.report),
+            Route(f"{job}/cancel", self.cancel, methods=["POST"]),
+            Route(f"{job}/resume", self.resume, methods=["POST"]),
+        ]
+        return Starlette(routes=routes, exception_handlers=dict.fromkeys(_ERRORS, on_error))
+
+    def explain(self, request: Request) -> Response:
+        return PlainTextResponse(api_docs.page(str(request.base_url)))
+
+    async def submit(self, request: Request) -> Response:
+        folder, is_new = await self._intake.take(request)
+        answer = self._shown(folder, 202 if is_new else 200)
+        answer.headers["Location"] = api_view.links(folder)["self"]
+        return answer
+
+    def list_all(self, request: Request) -> Response:
+        seen = [self._seen(folder) for folder in self._jobs.owned(self._owner)]
+        return JSONResponse({"jobs": [job for job in seen if job]}, headers=NOT_KEPT)
+
+    def show(self, request: Request) -> Response:
+        return self._shown(self._own(request))
+
+    def delete(self, request: Request) -> Response:
+        self._jobs.delete(self._own(request))
+        return Response(status_code=204)
+
+    def cancel(self, request: Request) -> Response:
+        folder = self._own(request)
+        self._jobs.cancel(folder)
+        return self._shown(folder)
+
+    def resume(self, request: Request) -> Response:
+        folder = self._own(request)
+        if self._jobs.state(folder) is State.FINISHED:
+            raise Refusal(409, "finished", "This video is finished; nothing of it is left to do.")
+        self._jobs.resume(folder)
+        return self._shown(folder)
+
+    def events(self, request: Request) -> Response:
+        folder = self._own(request)
+        heard = request.headers.get("last-event-id")
+        after = _number(request.query_params.get("after") or heard or "-1")
+        accepted = request.headers.get("accept", "")
+        if request.query_params.get("stream") == "0" or accepted.startswith("application/json"):
+            records = history.events(folder, after)
+            return JSONResponse({"events": [*map(api_events.plain, records)]}, headers=NOT_KEPT)
+        over = self._jobs.state(folder) not in api_events.AT_WORK
+        if heard and over and not history.events(folder, after):
+            return Response(status_code=204)  # tells an event source not to come back
+        headers = {**NOT_KEPT, "X-Accel-Buffering": "no"}  # a proxy may collect what it passes on
+        stream = api_events.follow(folder, after)
+        return StreamingResponse(stream, media_type=api_events.STREAM, headers=headers)
+
+    def result(self, request: Request) -> Response:
+        folder = self._own(request)
+        path = self._made(folder, RESULT, "video", (State.FINISHED, State.CANCELLED))
+        return FileResponse(path, media_type="video/mp4", headers=NOT_KEPT, filename=SAVED_AS)
+
+    def report(self, request: Request) -> Response:
+        path = self._made(self._own(request), REPORT, "report", (State.FINISHED,))
+        return FileResponse(path, media_type="application/json", headers=NOT_KEPT)
+
+    def _made(self, folder: Path, name: str, what: str, states: tuple[State, ...]) -> Path:
+        """The file of that name, which jobs in one of `states` may have. Raises Refusal."""
+        state = self._jobs.state(folder)
+        if state in api_events.AT_WORK:
+            raise Refusal(409, "not_finished", _NOT_YET.format(state=state, what=what))
+        if state not in states or not (folder / name).exists():
+            raise Refusal(409, f"no_{what}", _NONE.format(state=state, what=what))
+        return folder / name
+
+    def _own(self, request: Request) -> Path:
+        """The folder of the job that is asked for. Raises Refusal."""
+        folder = self._jobs.folder(request.path_params["job"])
+        if folder is None or not hmac.compare_digest(self._jobs.owner(folder), self._owner):
+            raise not_found()
+        return folder
+
+    def _shown(self, folder: Path, status: int = 200) -> Response:
+        seen = self._seen(folder)
+        if seen is None:
+            raise not_found()
+        return JSONResponse(seen, status, NOT_KEPT)
+
+    def _seen(self, folder: Path) -> dict[str, Any] | None:
+        """The job; None for one that was deleted just now."""
+        try:
+            return api_view.see(self._jobs, folder)
+        except FileNotFoundError:
+            return None
+
+
+def _number(text: str) -> int:
+    try:
+        return max(-1, int(text))
+    except ValueError:
+        message = f"{text[:40]!r} is no event's number. Give the id of the last one you have."
+        raise Refusal(400, "bad_option", message) from None

@@ -1,0 +1,146 @@
+"""A job as the HTTP API shows it."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from inference import history, report
+from inference.events import Cancelled, Failed, Finished, Record, Result, Stage
+from inference.jobs import Jobs, State
+from inference.plan import Plan
+from inference.published import read_published
+from inference.task import PLAN, REPORT
+from ui import progress
+from ui.api_events import AT_WORK
+
+JOBS = "/api/jobs"
+_PLAN = TypeAdapter(Plan)
+_ACTIONS = ("events", "result", "report", "cancel", "resume")
+_INTERRUPTED = "The work was interrupted. Resume it to go on from its last finished window."
+
+
+@dataclass(frozen=True)
+class Advance:
+    """How far it is: `share` of the frames done, 0 to 1; `left_s` None when nothing tells; `place`
+    in the queue, 1 being next, None for one that does not wait."""
+
+    stage: str | None
+    message: str | None
+    share: float
+    left_s: float | None
+    elapsed_s: float
+    place: int | None
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why there is no video."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """Where the video lies in a bucket, open to whoever has the address, until `expires` (UTC)."""
+
+    url: str
+    expires: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One job. `result` is there once it is finished, `kept_frames` when it was stopped, `error`
+    when it failed or was interrupted, `verdict` with a report of the result, `link` once that was
+    published."""
+
+    id: str
+    state: State
+    made: str  # UTC, as ISO 8601 has it
+    progress: Advance
+    result: dict[str, Any] | None
+    kept_frames: int | None
+    error: Trouble | None
+    verdict: str | None
+    link: Link | None
+    plan: Plan
+    links: dict[str, str]
+
+
+def see(jobs: Jobs, folder: Path) -> dict[str, Any]:
+    """The job now, as what becomes JSON. Raises OSError when it is gone, ValueError when it is not
+    of this version."""
+    now, state = datetime.now(UTC), jobs.state(folder)
+    plan = _PLAN.validate_json((folder / PLAN).read_bytes())
+    records = history.events(folder)
+    final = records[-1].event if records and state not in AT_WORK else None
+    made_s = (folder / PLAN).stat().st_mtime
+    seen = Seen(
+        id=folder.name,
+        state=state,
+        made=_written(datetime.fromtimestamp(made_s, UTC)),
+        progress=_advance(records, plan, now, state, jobs.place(folder)),
+        result=_facts(final.result) if isinstance(final, Finished) else None,
+        kept_frames=final.frames if isinstance(final, Cancelled) else None,
+        error=_trouble(final, state),
+        verdict=_verdict(folder) if state is State.FINISHED else None,
+        link=_link(folder),
+        plan=plan,
+        links=links(folder),
+    )
+    return asdict(seen)
+
+
+def links(folder: Path) -> dict[str, str]:
+    """Where everything of the job is to be had."""
+    job = f"{JOBS}/{folder.name}"
+    return {"self": job} | {action: f"{job}/{action}" for action in _ACTIONS}
+
+
+def _advance(
+    records: list[Record], plan: Plan, now: datetime, state: State, place: int | None
+) -> Advance:
+    read = progress.read(records, plan, now, state in AT_WORK)
+    stages = [record.event for record in records if isinstance(record.event, Stage)]
+    newest = stages[-1] if stages else None
+    return Advance(
+        stage=newest.name if newest else None,
+        message=newest.message if newest else None,
+        share=round(read.share, 4),
+        left_s=round(read.left_s, 1) if state in AT_WORK and read.left_s is not None else None,
+        elapsed_s=round(read.elapsed_s, 1),
+        place=place,
+    )
+
+
+def _trouble(final: object, state: State) -> Trouble | None:
+    if state is State.INTERRUPTED:
+        return Trouble(State.INTERRUPTED, _INTERRUPTED)
+    return Trouble(final.code, final.message) if isinstance(final, Failed) else None
+
+
+def _facts(result: Result) -> dict[str, Any]:
+    """What was made, without the names of files, which are had by links."""
+    return {name: value for name, value in vars(result).items() if name not in ("path", "report")}
+
+
+def _verdict(folder: Path) -> str | None:
+    try:
+        return report.from_json((folder / REPORT).read_bytes()).verdict
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _link(folder: Path) -> Link | None:
+    found = read_published(folder)
+    if found is None or found.url is None or found.expires is None or not found.is_open:
+        return None
+    return Link(found.url, _written(found.expires.astimezone(UTC)))
+
+
+def _written(moment: datetime) -> str:
+    """A moment of UTC, as ISO 8601 has it."""
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
