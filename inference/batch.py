@@ -1,37 +1,69 @@
-"""A folder of pictures and recordings, paired by name."""
+"""The videos that a folder asks for: as its table says, or pictures and recordings by name."""
 
-from dataclasses import dataclass
+from collections import defaultdict
 from pathlib import Path
 
+from inference import table
 from inference.errors import InputCode, InputError
+from inference.row import Row, told_apart
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif"}
 RECORDINGS = {".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus", ".webm", ".mp4", ".mov"}
 _SECOND = "-2"  # what the name of the right person's recording ends in
 
 
-@dataclass(frozen=True)
-class Row:
-    """One video to make. `recordings` is empty where there is none of the picture's name."""
+def rows(source: Path) -> list[Row]:
+    """The rows of `source`, a table or a folder: of the one table in it, else a row for each
+    picture with the recording of its name, and one for each recording that is left over.
 
-    name: str
-    image: Path
-    recordings: tuple[Path, ...]
+    What is wrong with a single row is its refusal. Raises InputError when there is none to read.
+    """
+    if source.is_file() and source.suffix.lower() == table.ENDING:
+        return told_apart(table.rows(source))
+    if not source.is_dir():
+        raise InputError(InputCode.NOT_FOUND, f"There is no folder {source}. Check its name.")
+    files = sorted(
+        path for path in source.iterdir() if path.is_file() and not path.name.startswith(".")
+    )
+    tables = [path for path in files if path.suffix.lower() == table.ENDING]
+    if len(tables) > 1:
+        names = ", ".join(path.name for path in tables)
+        message = f"{source} holds {len(tables)} tables: {names}. Name the one to use instead."
+        raise InputError(InputCode.BAD_OPTION, message)
+    return told_apart(table.rows(tables[0]) if tables else _pairs(source, files))
 
 
-def rows(folder: Path) -> list[Row]:
-    """A row for each picture in `folder`, by name: NAME.png with NAME.wav, and with NAME-2.wav for
-    a second person. Raises InputError when there is none."""
-    if not folder.is_dir():
-        raise InputError(InputCode.NOT_FOUND, f"There is no folder {folder}. Check its name.")
-    files = sorted(path for path in folder.iterdir() if path.is_file())
-    sounds = {path.stem: path for path in files if path.suffix.lower() in RECORDINGS}
-    found = []
-    for path in files:
-        if path.suffix.lower() in PICTURES:
-            voices = (sounds.get(path.stem), sounds.get(f"{path.stem}{_SECOND}"))
-            found.append(Row(path.stem, path, tuple(voice for voice in voices if voice)))
-    if not found:
+def _pairs(folder: Path, files: list[Path]) -> list[Row]:
+    """A row for each picture, by name: NAME.png with NAME.wav, and with NAME-2.wav for a second
+    person; and a refused one for each recording without a picture."""
+    pictures = [path for path in files if path.suffix.lower() in PICTURES]
+    if not pictures:
         message = f"{folder} holds no picture. Put pictures and recordings of the same names there."
         raise InputError(InputCode.NOT_FOUND, message)
-    return found
+    sounds = defaultdict(list)
+    for path in files:
+        if path.suffix.lower() in RECORDINGS:
+            sounds[path.stem].append(path)
+    shown = {path.stem for path in pictures}
+    found = []
+    for path in pictures:
+        second = f"{path.stem}{_SECOND}"
+        heard = [sounds.get(path.stem, []), [] if second in shown else sounds.get(second, [])]
+        recordings = tuple(voices[0] for voices in heard if voices)
+        found.append(Row(path.stem, path, recordings, refusal=_wrong(path, *heard)))
+    for stem, voices in sounds.items():
+        if stem not in shown and stem.removesuffix(_SECOND) not in shown:
+            message = f"There is no picture for {voices[0].name}. Put one of the same name there."
+            found.append(Row(stem, None, tuple(voices), refusal=message))
+    return sorted(found, key=lambda row: row.name)
+
+
+def _wrong(picture: Path, *heard: list[Path]) -> str:
+    """What is wrong with the recordings of each person in `picture`, the left one first."""
+    if not heard[0]:
+        return f"There is no recording for {picture.name}. Put one of the same name there."
+    for voices in heard:
+        if len(voices) > 1:
+            names = " and ".join(voice.name for voice in voices)
+            return f"{names} are recordings of the same name. Keep one of them."
+    return ""

@@ -1,0 +1,24 @@
+"""A picture that stands for a video."""
+
+import os
+from pathlib import Path
+
+import av
+from av.video.stream import VideoStream
+from PIL import Image
+
+_LONGEST_PX = 640  # of its sides; sharp on a card of a contact sheet
+
+
+def write_poster(video: Path, target: Path) -> None:
+    """Write `target`, in one move: the frame in the middle of our own `video`, as a JPEG."""
+    part = target.with_name(f".{target.name}.part")
+    with av.open(str(video)) as file:
+        stream: VideoStream = file.streams.video[0]
+        middle = (stream.duration or 0) // 2
+        file.seek(middle, stream=stream)  # to the keyframe before it
+        frame = next(frame for frame in file.decode(stream) if (frame.pts or 0) >= middle)
+    image = Image.fromarray(frame.to_ndarray(format="rgb24"))
+    image.thumbnail((_LONGEST_PX, _LONGEST_PX))
+    image.save(part, "JPEG", quality=82)
+    os.replace(part, target)
