@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from inference.errors import InputCode, InputError
-from inference.media.recording import FLOOR_DBFS, clean_recording
+from inference.media.level import FLOOR_DBFS
+from inference.media.recording import clean_recording
 from tests.media import ASTRONAUT, ROOT, VOICE_A
 from tests.sounds import FORMATS, Samples, chirps, encode, read_wav, write_mute_video, write_wav
 

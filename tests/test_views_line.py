@@ -152,7 +152,7 @@ def test_the_line_says_in_a_sentence_what_it_shows() -> None:
         "cut into 3 windows at 3.24 and 5.32 seconds"
     )
     assert said(desk(LEFT, RIGHT, voices=2)) == (
-        "Left speaks from 0.00 to 4.00 seconds, right from 4.00 to 9.00 seconds"
+        "Left speaks from 0.00 to 4.00 seconds, right speaks from 4.00 to 9.00 seconds"
     )
 
 

@@ -22,48 +22,21 @@ from numpy.typing import NDArray
 
 from inference.errors import InputCode, InputError
 from inference.media.filekind import HEAD_BYTES, ends_early, kind_of
+from inference.media.level import Meter
 from inference.request import MAX_RECORDING_MIB, SAMPLE_RATE_HZ, Recording
 
 Samples = NDArray[np.int16]
 
 MAX_MINUTES = 10
-FLOOR_DBFS = -120.0  # said of digital silence, whose level has no logarithm
 
 # Half a second more, because encoders pad what they are given.
 _MAX_SAMPLES = MAX_MINUTES * 60 * SAMPLE_RATE_HZ + SAMPLE_RATE_HZ // 2
 _RATES_HZ = range(2_000, 768_001)  # outside, one decoded frame could fill the memory
-_FULL_SCALE = 32_768
 # Demuxers by FFmpeg's names. None of them opens further files, as playlists would.
 _DEMUXERS = "wav,mp3,aac,flac,ogg,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2"
 _SKIPS_JUNK = ("mp3", "mp3float")  # decoders' names
 _LEAST_HEARD = 0.99  # of a FLAC's announced length, as its demuxer skips over holes
 _USE = "Use WAV, MP3, M4A, FLAC, OGG, WebM, MP4 or MOV."
-
-
-class _Meter:
-    """Length and level of samples as they pass."""
-
-    def __init__(self) -> None:
-        self.samples = 0
-        self._peak = 0
-        self._squares = 0.0
-
-    def add(self, block: Samples) -> None:
-        """Count a block, int16 (n, c)."""
-        self.samples += len(block)
-        wide = block.astype(np.float64)
-        self._peak = max(self._peak, int(np.abs(wide).max(initial=0)))
-        self._squares += float(np.vdot(wide, wide))
-
-    def result(self, channels: int) -> Recording:
-        mean = self._squares / max(1, self.samples * channels)
-        return Recording(self.samples, channels, _dbfs(self._peak), _dbfs(math.sqrt(mean)))
-
-
-def _dbfs(amplitude: float) -> float:
-    if amplitude <= 0:
-        return FLOOR_DBFS
-    return max(FLOOR_DBFS, 20 * math.log10(min(amplitude, _FULL_SCALE) / _FULL_SCALE))
 
 
 def clean_recording(source: Path, target: Path) -> Recording:
@@ -72,7 +45,7 @@ def clean_recording(source: Path, target: Path) -> Recording:
     Raises InputError: not a recording, too large or long, damaged, a video without sound.
     """
     _require_recording(source)
-    meter = _Meter()
+    meter = Meter()
     # A file object, not a name: FFmpeg takes names apart in search of protocols.
     with source.open("rb") as file, _open(file) as container:
         stream = _sound(container)

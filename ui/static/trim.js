@@ -1,4 +1,4 @@
-// The two sliders of the trimmer: they keep the part between them as long as it must be and no
+// The two sliders of the trimmer, which hold its edges: they keep the part between them as long as it must be and no
 // longer than it may be.
 
 import { send } from "./bus.js";
@@ -62,6 +62,8 @@ function draw(trimmer) {
   const { duration } = limits(trimmer);
   trimmer.style.setProperty("--from", from / duration);
   trimmer.style.setProperty("--to", to / duration);
+  const play = trimmer.querySelector("[data-play]");
+  if (play) part(play.dataset, from, to);
   speak(start, from);
   speak(end, to);
   const text = words("trimText", {
@@ -71,6 +73,11 @@ function draw(trimmer) {
   });
   const line = trimmer.querySelector("[data-trim-text]");
   if (line.textContent !== text) line.textContent = text;
+}
+
+function part(dataset, from, to) {
+  if (dataset.start !== String(from)) dataset.start = from;
+  if (dataset.end !== String(to)) dataset.end = to;
 }
 
 function speak(slider, seconds) {

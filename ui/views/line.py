@@ -4,7 +4,7 @@ scrubs."""
 from html import escape
 
 from inference.plan import Plan
-from ui import text, wording
+from ui import text, wording, wording_voice
 from ui.desk import Desk
 from ui.progress import window_shares
 from ui.views.elements import attributes
@@ -45,13 +45,15 @@ def plan_line(plan: Plan) -> str:
     )
 
 
-def strokes(lane: Lane, duration_s: float, width: float, height: float) -> str:
-    """An SVG path of the lane's bars, one upright stroke each."""
+def strokes(lane: Lane, duration_s: float, width: float, height: float, dots: bool = True) -> str:
+    """An SVG path of the lane's bars, one upright stroke each; `dots`: silence has some too."""
     left = width * lane.start_s / duration_s
     pitch = width * lane.length_s / duration_s / max(len(lane.bars), 1)
     middle = height / 2
     out = []
     for index, bar in enumerate(lane.bars):
+        if not (bar or dots):
+            continue
         half = max(1.0, (0.4 * height - 1.5) * bar)
         x = left + pitch * (index + 0.5)
         out.append(f"M{x:.1f} {middle - half:.1f}V{middle + half:.1f}")
@@ -60,7 +62,7 @@ def strokes(lane: Lane, duration_s: float, width: float, height: float) -> str:
 
 def _lane(lane: Lane, drawn: Timeline, share: float, two: bool) -> str:
     high = TWO_HIGH if two else ONE_HIGH
-    path = f'<path d="{strokes(lane, drawn.duration_s, WIDTH, high)}"/>'
+    path = f'<path d="{strokes(lane, drawn.duration_s, WIDTH, high, dots=not two)}"/>'
     spoken, label = (_spoken(lane, drawn, high), _label(lane, drawn)) if two else ("", "")
     gone = 100 * (1 - share)
     return (
@@ -88,21 +90,27 @@ def _cut_marks(drawn: Timeline, high: int) -> str:
 
 
 def _spoken(lane: Lane, drawn: Timeline, high: int) -> str:
-    """The part in which this one of two speaks, and thin lines where they only listen."""
-    left = WIDTH * lane.start_s / drawn.duration_s
-    right = WIDTH * (lane.start_s + lane.length_s) / drawn.duration_s
-    before = f"M8 {high / 2:g}H{left - 8:.0f}" if left > 24 else ""
-    after = f"M{right + 8:.0f} {high / 2:g}H{WIDTH - 8}" if right < WIDTH - 24 else ""
-    return (
+    """The parts in which this one of two speaks, and thin lines where they only listen."""
+    scale = WIDTH / drawn.duration_s
+    spoken = [(scale * part.start_s, scale * part.end_s) for part in lane.spoken]
+    tinted = "".join(
         f'<rect x="{left:.1f}" y="0" width="{right - left:.1f}" height="{high}"/>'
-        f'<path class="tp-listens" d="{before}{after}"/>'
+        for left, right in spoken
     )
+    starts, ends = [0.0, *(right for _, right in spoken)], [*(left for left, _ in spoken), WIDTH]
+    quiet = "".join(
+        f"M{start + 8:.0f} {high / 2:g}H{end - 8:.0f}"
+        for start, end in zip(starts, ends, strict=True)
+        if end - start > 24
+    )
+    return f'{tinted}<path class="tp-listens" d="{quiet}"/>'
 
 
 def _label(lane: Lane, drawn: Timeline) -> str:
     """The speaker's name, at the end where nothing is said."""
-    free_after = drawn.duration_s - lane.start_s - lane.length_s
-    at_end = lane.start_s < free_after and free_after > _LABEL_ROOM * drawn.duration_s
+    free_before = lane.spoken[0].start_s if lane.spoken else 0.0
+    free_after = drawn.duration_s - (lane.spoken[-1].end_s if lane.spoken else 0.0)
+    at_end = free_before < free_after and free_after > _LABEL_ROOM * drawn.duration_s
     kind = ' class="tp-at-end"' if at_end else ""
     return f"<b{kind}>{escape(wording.face_name(lane.voice, 2))}</b>"
 
@@ -153,5 +161,5 @@ def _with_room(marks: list[float], duration_s: float, room: float, end: float) -
 def _sentence(plan: Plan, drawn: Timeline) -> str:
     if len(drawn.lanes) < 2:
         return wording.line_alone(plan, drawn.cuts)
-    first, second = ((lane.start_s, lane.start_s + lane.length_s) for lane in drawn.lanes)
-    return wording.line_of_two(first, second)
+    speak = (wording_voice.speaks(lane.voice, lane.spoken) for lane in drawn.lanes)
+    return ", ".join(speak).capitalize()

@@ -4,23 +4,27 @@ import math
 from dataclasses import dataclass, replace
 
 from inference.errors import InputError
+from inference.media.phrases import Phrase
 from inference.plan import Plan, make_plan
-from inference.request import SAMPLE_RATE_HZ, Request
+from inference.request import SAMPLE_RATE_HZ, Picture, Request
 from inference.timing import Span, spans
 from presets.quality import DRAFT_QUALITY
 from ui.desk import Desk, GivenVoice
 from ui.requests import must_choose, request_of, speakers, speaking_voices
 
+_ANY_PICTURE = Picture(1, 1)  # where a voice sounds has nothing to do with it
+
 
 @dataclass(frozen=True)
 class Lane:
     """One voice: `voice` is 0 or 1, `bars` (0 to 1 high) fill the time from `start_s` on for
-    `length_s`; one that is trimmed away has no length and no bars."""
+    `length_s`; one that is trimmed away has no length and no bars. `spoken`: when it speaks."""
 
     voice: int
     bars: tuple[float, ...]
     start_s: float
     length_s: float
+    spoken: tuple[Phrase, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -33,13 +37,14 @@ class Timeline:
 
 
 def placed(desk: Desk) -> tuple[tuple[GivenVoice, Span], ...]:
-    """Where each of the voices that speak sounds; empty while an input is missing or unusable."""
+    """Where each of the voices that speak sounds; empty while there is none, or none of use."""
+    voices, choices = speaking_voices(desk), desk.choices
     try:
-        request = _asked(desk)
-        found = spans(request) if request else ()
+        recordings = tuple(voice.recording for voice in voices)
+        asked = Request(_ANY_PICTURE, recordings, choices.speaking, trim=choices.trim)
+        return tuple(zip(voices, spans(asked), strict=True))
     except InputError:
         return ()
-    return tuple(zip(speaking_voices(desk), found, strict=True)) if found else ()
 
 
 def _asked(desk: Desk) -> Request | None:
@@ -73,8 +78,23 @@ def _lanes(desk: Desk, duration_s: float, bars_in_all: int) -> tuple[Lane, ...]:
         count = round(bars_in_all * length / SAMPLE_RATE_HZ / duration_s)
         heights = part_of(voice, first, first + length, count)
         start_s, length_s = span.start / SAMPLE_RATE_HZ, length / SAMPLE_RATE_HZ
-        out.append(Lane(number_of(desk, voice), heights, start_s, length_s))
+        spoken = _spoken(voice, span)
+        out.append(Lane(number_of(desk, voice), heights, start_s, length_s, spoken))
     return tuple(out)
+
+
+def _spoken(voice: GivenVoice, span: Span) -> tuple[Phrase, ...]:
+    """When it speaks, in the video's seconds; all the time when its pauses are not known."""
+    if voice.recording.silent or not span.samples:
+        return ()
+    first_s, start_s = span.source_start / SAMPLE_RATE_HZ, span.start / SAMPLE_RATE_HZ
+    last_s = first_s + span.samples / SAMPLE_RATE_HZ
+    moved_s = start_s - first_s
+    return tuple(
+        Phrase(max(phrase.start_s, first_s) + moved_s, min(phrase.end_s, last_s) + moved_s)
+        for phrase in voice.phrases or (Phrase(first_s, last_s),)
+        if phrase.start_s < last_s and phrase.end_s > first_s
+    )
 
 
 def number_of(desk: Desk, voice: GivenVoice) -> int:

@@ -3,21 +3,22 @@
 from dataclasses import replace
 from html import escape
 
-from inference.request import MIN_RECORDING_S, SAMPLE_RATE_HZ, Speaking
-from inference.timing import joined_samples
-from ui import text, wording
-from ui.desk import Desk
+from inference.request import MIN_RECORDING_S, SAMPLE_RATE_HZ
+from inference.timing import Span, joined_samples
+from ui import text, wording, wording_voice
+from ui.desk import Desk, GivenVoice
 from ui.requests import speaking_voices
 from ui.state import Shown
 from ui.views.elements import attributes, button
 from ui.views.line import strokes
-from ui.views.timeline import Lane, number_of, part_of
+from ui.views.sounding import hear, heard, sounds
+from ui.views.timeline import Lane, number_of, part_of, placed
 
 _WIDE, _HIGH, _BARS = 344, 56, 90
 
 
 def trimmer(shown: Shown) -> str:
-    """The voices from end to end with two sliders; the browser shows what lies between."""
+    """The voices from end to end; what is used lies between two edges, each with a slider."""
     desk = shown.desk
     recordings = tuple(voice.recording for voice in speaking_voices(desk))
     length_s = joined_samples(recordings, desk.choices.speaking) / SAMPLE_RATE_HZ
@@ -34,12 +35,13 @@ def trimmer(shown: Shown) -> str:
         style=f"--from:{start / length_s:.4f};--to:{end / length_s:.4f}",
     )
     return (
-        f'<div class="tp-trimmer"{told}><div class="tp-strip">{_strip(desk, length_s)}</div>'
+        f'<div class="tp-editor tp-trimmer"{told}>{_strip(desk, length_s)}'
         f"{_slider(text.TRIM_START, 'start', start, length_s)}"
         f"{_slider(text.TRIM_END, 'end', end, length_s)}"
         f'<p class="tp-small tp-soft" data-trim-text aria-live="polite">'
-        f"{escape(wording.part(start, end))}</p>"
-        f'<div class="tp-act">{button(text.DONE, look="tp-go", data_do="edit", data_what="")}'
+        f"{escape(wording.part(start, end))}</p>{_marked(trim is None, length_s, longest)}"
+        f'<div class="tp-act">{hear(text.HEAR_PART, _untrimmed(desk))}'
+        f"{button(text.DONE, look='tp-go', data_do='edit', data_what='')}"
         f"{button(text.RESET, data_do='trim-reset')}</div></div>"
     )
 
@@ -62,25 +64,33 @@ def _slider(label: str, which: str, value: float, length_s: float) -> str:
     return f"<label>{escape(label)}<input{told}></label>"
 
 
+def _marked(unchosen: bool, length_s: float, longest: float) -> str:
+    """What was marked, as long as the person chose nothing."""
+    if not unchosen or length_s <= longest:
+        return ""
+    return f"<p>{escape(wording_voice.marked(longest))}</p>"
+
+
 def _strip(desk: Desk, length_s: float) -> str:
+    whole = _untrimmed(desk)
     drawn = "".join(
-        f'<path class="tp-voice-{lane.voice + 1}" d="{strokes(lane, length_s, _WIDE, _HIGH)}"/>'
-        for lane in _untrimmed(desk, length_s)
+        f'<path class="tp-voice-{number_of(desk, voice) + 1}" '
+        f'd="{strokes(_lane(desk, voice, span, length_s), length_s, _WIDE, _HIGH)}"/>'
+        for voice, span in whole
     )
-    return (
-        f'<svg viewBox="0 0 {_WIDE} {_HIGH}" preserveAspectRatio="none" aria-hidden="true">'
-        f"{drawn}</svg>"
+    strip = (
+        f'<div class="tp-strip" data-edges><svg viewBox="0 0 {_WIDE} {_HIGH}" '
+        f'preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'
+        '<i style="--grip:var(--from)"></i><i style="--grip:var(--to)"></i></div>'
     )
+    return heard(sounds(whole), length_s, strip)
 
 
-def _untrimmed(desk: Desk, length_s: float) -> list[Lane]:
-    whole = replace(desk, choices=replace(desk.choices, trim=None))
-    out, start_s = [], 0.0
-    for voice in speaking_voices(whole):
-        recording = voice.recording
-        count = max(1, round(_BARS * recording.duration_s / length_s))
-        bars = part_of(voice, 0, recording.samples, count)
-        out.append(Lane(number_of(desk, voice), bars, start_s, recording.duration_s))
-        if desk.choices.speaking is Speaking.IN_TURN:
-            start_s += recording.duration_s
-    return out
+def _untrimmed(desk: Desk) -> tuple[tuple[GivenVoice, Span], ...]:
+    return placed(replace(desk, choices=replace(desk.choices, trim=None)))
+
+
+def _lane(desk: Desk, voice: GivenVoice, span: Span, length_s: float) -> Lane:
+    duration_s = voice.recording.duration_s
+    bars = part_of(voice, 0, span.samples, max(1, round(_BARS * duration_s / length_s)))
+    return Lane(number_of(desk, voice), bars, span.start / SAMPLE_RATE_HZ, duration_s)

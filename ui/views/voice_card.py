@@ -1,5 +1,6 @@
 """The card of one voice, or of the voices of two people."""
 
+from dataclasses import replace
 from html import escape
 
 from inference.errors import InputCode
@@ -7,27 +8,42 @@ from inference.request import SAMPLE_RATE_HZ, Speaking
 from inference.timing import Span
 from ui import media, text, wording
 from ui.desk import Desk, GivenVoice
-from ui.requests import speakers, speaking_voices
+from ui.requests import speakers, speaking_voices, to_split
 from ui.state import Problem, Shown
-from ui.views.elements import attributes, button, message, play_button, quiet, small, switch
+from ui.views.elements import attributes, button, message, quiet, small, switch
 from ui.views.line import strokes
+from ui.views.sounding import hear, heard, whole
+from ui.views.splitting import splitter
 from ui.views.timeline import Lane, part_of, placed
 from ui.views.trimmer import longest_s, trimmer
+from ui.views.typing import typing
 
 _ALONE_WIDE, _ALONE_HIGH, _ALONE_BARS = 280, 48, 70  # of the drawing of one voice
 _ROW_WIDE, _ROW_HIGH, _ROW_BARS = 160, 32, 40
+_SAY_PROBLEMS = ("typing", "split")  # editors that say themselves what went wrong
 
 
 def voice_card(shown: Shown, filled: bool) -> str:
     """The card; `filled`: its way on is the page's one filled button."""
     two = len(speakers(shown.desk)) > 1
     body = _two(shown, filled) if two else _alone(shown, filled)
-    trim = trimmer(shown) if shown.desk.editing == "trim" and any(shown.desk.voices) else ""
     return (
         f'<section class="tp-card"{attributes(data_drop=None if two else _place(shown.desk))}'
         f"{attributes(data_empty=not two and not any(shown.desk.voices))}>{body}"
-        f'<div class="tp-trim">{trim}</div></section>'
+        f'<div class="tp-trim">{_editor(shown)}</div></section>'
     )
+
+
+def _editor(shown: Shown) -> str:
+    """What is open under the recordings, after what is wrong with what was done in it."""
+    if shown.desk.editing == "trim":
+        return trimmer(shown) if any(shown.desk.voices) else ""
+    if shown.desk.editing not in _SAY_PROBLEMS:
+        return ""
+    found = shown.problem
+    said = message(found.message) if found and found.place.startswith("voice") else ""
+    editor = typing(shown) if shown.desk.editing == "typing" else splitter(shown)
+    return f'<div class="tp-said">{said}</div>{editor}'
 
 
 def _place(desk: Desk) -> str:
@@ -41,11 +57,12 @@ def _slot(desk: Desk) -> int:
 
 def _alone(shown: Shown, filled: bool) -> str:
     voice, slot = shown.desk.voices[_slot(shown.desk)], _slot(shown.desk)
+    problem = _problem(shown, 0) or _problem(shown, 1)
     if voice is None:
-        head, body = wording.voice_hint(longest_s(shown)), _drop_zone(shown, filled)
+        body = _drop_zone(shown, filled and not problem)
+        head = wording.voice_hint(longest_s(shown))
     else:
         head, body = voice.name, _given(shown, voice, slot)
-    problem = _problem(shown, slot)
     return (
         f"<header><h2>{escape(text.VOICE)}</h2>{small(head)}</header>{body}"
         f"{_problems(shown, slot, problem, filled)}"
@@ -53,13 +70,12 @@ def _alone(shown: Shown, filled: bool) -> str:
 
 
 def _drop_zone(shown: Shown, filled: bool) -> str:
-    look = "tp-go" if filled and not _problem(shown, 0) else ""
-    go = button(text.VOICE_CHOOSE, look=look, data_choose="voice-0")
+    go = button(text.VOICE_CHOOSE, look="tp-go" if filled else "", data_choose="voice-0")
     return (
         f'<div class="tp-body"><div class="tp-drop">{go}'
         f"{small(text.VOICE_DROP, data_status='voice-0', aria_live='polite')}</div>"
         f'<div class="tp-either">'
-        f"{_record(shown, 0)}</div></div>"
+        f"{_record(shown, 0)}{button(text.TYPE, data_do='edit', data_what='typing')}</div></div>"
     )
 
 
@@ -71,30 +87,35 @@ def _record(shown: Shown, slot: int) -> str:
 def _given(shown: Shown, voice: GivenVoice, slot: int) -> str:
     part = _part(shown.desk, voice)
     note = wording.recording_heard(voice.recording, _seconds(part))
-    play = _play(voice, wording.play(text.VOICE.lower()))
+    play = _play(voice, part, wording.play(text.VOICE.lower()))
     drawn = _wave(voice, part, 0, _ALONE_WIDE, _ALONE_HIGH, _ALONE_BARS)
     return (
         f'<div class="tp-body tp-voice">{play}{drawn}</div>'
         f'<div class="tp-foot">{small(note, data_status=f"voice-{slot}", aria_live="polite")}'
-        f"{_trim(shown)}{quiet(text.CHANGE, data_choose=f'voice-{slot}')}</div>"
+        f"{_ways(shown)}{quiet(text.CHANGE, data_choose=f'voice-{slot}')}</div>"
     )
 
 
 def _two(shown: Shown, filled: bool) -> str:
     rows = "".join(_row(shown, slot, filled) for slot in (0, 1))
-    speaking = switch(
+    swap = quiet(text.SWAP, mark="swap", data_do="swap") if any(shown.desk.voices) else ""
+    ways = swap + _ways(shown)
+    foot = f'<div class="tp-foot"><span></span>{ways}</div>' if ways else ""
+    how = _how(shown.desk) if all(shown.desk.voices) else ""
+    head = f"<header><h2>{escape(text.VOICES)}</h2>{small(text.VOICES_HINT)}</header>"
+    return f"{head}{rows}{foot}{how}"
+
+
+def _how(desk: Desk) -> str:
+    """How the two speak, to be heard and chosen; there is no choice of one that was split."""
+    chosen = switch(
         "speaking",
         text.SPEAKING,
         {Speaking.IN_TURN: (text.IN_TURN, ""), Speaking.TOGETHER: (text.TOGETHER, "")},
-        shown.desk.choices.speaking,
+        desk.choices.speaking,
     )
-    foot = ""
-    if any(shown.desk.voices):
-        swap = quiet(text.SWAP, mark="swap", data_do="swap")
-        foot = f'<div class="tp-foot"><span></span>{swap}{_trim(shown)}</div>'
-    how = f'<div class="tp-body tp-how">{speaking}</div>' if all(shown.desk.voices) else ""
-    head = f"<header><h2>{escape(text.VOICES)}</h2>{small(text.VOICES_HINT)}</header>"
-    return f"{head}{rows}{foot}{how}"
+    said = small(text.SPLIT_PARTED) if desk.whole else chosen
+    return f'<div class="tp-body tp-how">{hear(text.HEAR_BOTH, placed(desk))}{said}</div>'
 
 
 def _row(shown: Shown, slot: int, filled: bool) -> str:
@@ -110,9 +131,9 @@ def _row(shown: Shown, slot: int, filled: bool) -> str:
         part = _part(shown.desk, voice)
         note = wording.used(_seconds(part), voice.recording.duration_s)
         wave = _wave(voice, part, slot, _ROW_WIDE, _ROW_HIGH, _ROW_BARS)
-        rest = wave + _play(voice, wording.play(name))
+        rest = wave + _play(voice, part, wording.play(name))
         below = quiet(text.CHANGE, data_choose=f"voice-{slot}")
-        if slot == 1:
+        if slot == 1 and not shown.desk.whole:
             below += quiet(text.REMOVE, data_do="remove", data_slot=slot)
     place = f"voice-{slot}"
     return (
@@ -125,7 +146,8 @@ def _row(shown: Shown, slot: int, filled: bool) -> str:
 
 
 def _problem(shown: Shown, slot: int) -> Problem | None:
-    found = shown.problem
+    """What is wrong with a recording, as long as no editor says it."""
+    found = shown.problem if shown.desk.editing not in _SAY_PROBLEMS else None
     return found if found and found.place == f"voice-{slot}" else None
 
 
@@ -149,15 +171,28 @@ def _is_too_long(shown: Shown) -> bool:
     return shown.plan is None and bool(speaking_voices(shown.desk))
 
 
-def _trim(shown: Shown) -> str:
-    """The way to the trimmer, when there is anything to trim."""
-    if shown.desk.editing == "trim" or not speaking_voices(shown.desk):
-        return ""
-    return quiet(text.TRIM, data_do="edit", data_what="trim")
+def _ways(shown: Shown) -> str:
+    """The ways to the editors that are not open and have something to work on."""
+    desk, two = shown.desk, len(speakers(shown.desk)) > 1
+    split = text.SPLIT_AGAIN if desk.whole else text.SPLIT
+    ways = {
+        "split": split if two and to_split(desk) else "",
+        "trim": text.TRIM if speaking_voices(desk) else "",
+        "typing": text.TYPE,
+    }
+    buttons = [
+        quiet(label, data_do="edit", data_what=what)
+        for what, label in ways.items()
+        if label and desk.editing != what
+    ]
+    if desk.whole and desk.editing != "split":
+        buttons.insert(1, quiet(text.ONE_VOICE, data_do="one-voice"))
+    return "".join(buttons)
 
 
-def _play(voice: GivenVoice, label: str) -> str:
-    return play_button(label, text.PAUSE, media.desk_url(voice.file))
+def _play(voice: GivenVoice, part: Span | None, label: str) -> str:
+    """Plays what is used of one voice, by itself."""
+    return hear(label, [(voice, replace(part, start=0) if part else whole(voice))])
 
 
 def _part(desk: Desk, voice: GivenVoice) -> Span | None:
@@ -186,8 +221,9 @@ def _wave(
         strokes(Lane(number, bars[start:end], start, end - start), count, wide, high)
         for start, end in ((first, last), (0, first), (last, count))
     ]
-    return (
+    wave = (
         f'<svg class="tp-wave tp-voice-{number + 1}" viewBox="0 0 {wide} {high}" '
         f'preserveAspectRatio="none" aria-hidden="true"><path d="{drawn[0]}"/>'
         f'<path class="tp-unused" d="{drawn[1]}{drawn[2]}"/></svg>'
     )
+    return heard(media.desk_url(voice.file), voice.recording.duration_s, wave)

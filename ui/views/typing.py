@@ -1,0 +1,38 @@
+"""Typing what is said, where there is no recording of it."""
+
+from html import escape
+
+from ui import text
+from ui.actions import MOST_TYPED
+from ui.desk import Desk
+from ui.requests import speakers
+from ui.state import Shown
+from ui.views.elements import attributes, button, small
+
+
+def typing(shown: Shown) -> str:
+    """The field and its button; one line instead where nothing can speak."""
+    if not shown.can_speak:
+        close = button(text.CANCEL, data_do="edit", data_what="")
+        return (
+            f'<div class="tp-editor" data-typing><p>{escape(text.TYPE_MISSING)}</p>'
+            f'<div class="tp-act">{close}</div></div>'
+        )
+    return (
+        f'<div class="tp-editor tp-fields"{_group()}>{_field(shown.desk)}'
+        f'<div class="tp-act">{button(text.TYPE_SPEAK, look="tp-go", data_speak="voice-0")}'
+        f"{button(text.CANCEL, data_do='edit', data_what='')}</div></div>"
+    )
+
+
+def _group() -> str:
+    return attributes(role="group", aria_label=text.TYPE, data_typing=True)
+
+
+def _field(desk: Desk) -> str:
+    hint = text.TYPE_HINT_TWO if len(speakers(desk)) > 1 else text.TYPE_HINT
+    told = attributes(data_typed=True, rows=5, maxlength=MOST_TYPED)
+    return (
+        f"<label>{escape(text.TYPE_WHAT)}{small(hint)}"
+        f"<textarea{told}>{escape(desk.typed)}</textarea></label>"
+    )
