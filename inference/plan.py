@@ -4,7 +4,7 @@ Pure arithmetic on what was measured of the files; nothing here opens one.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from inference.errors import InputCode, InputError
 from inference.framing import Crop, PictureSize, box_in_frame, fit_crop
@@ -22,6 +22,9 @@ from presets.quality import PRESETS
 from presets.schema import Preset
 
 SMALL_FACE_PX = 60  # narrower in the picture or the frame, lips are too coarse to read
+# Encoding what a window starts from and decoding it take as long as so many passes over it: 4.6 s
+# against 3.3 s, see `presets.quality`.
+BESIDE_PASSES = 1.4
 NOTABLE_FACE = 0.5  # a silent face this tall beside the smallest speaker's is kept in the frame
 
 
@@ -80,9 +83,12 @@ def make_plan(request: Request, max_seconds: float, rates: Rates = PLANNED) -> P
     """What will be run for `request`; recordings longer than `max_seconds` are refused. Its
     estimate is reckoned with `rates`.
 
-    Raises InputError: too long, too short after trimming, more recordings than faces, bad crop.
+    Raises InputError: too long, too short after trimming, more recordings than faces, bad crop,
+    steps or guidance that the quality does not allow.
     """
     preset, shape, picture = find_preset(request.quality), request.shape, request.picture
+    if preset.sampling:  # a draft does without
+        request.tuning.require_in(preset.bounds, preset.title)
     samples = used_samples(request, max_seconds)
     frames = frame_count(samples)
     speaking, warnings = _choose_speakers(request)
@@ -193,10 +199,8 @@ def window_work(
     preset = find_preset(request.quality)
     if preset.sampling is None:
         return max(1, speakers) * len(_new_frames(planned, index)) / MAX_WINDOW_FRAMES
-    sampling = preset.sampling
-    if request.steps is not None:
-        sampling = replace(sampling, steps=request.steps)
-    passes = sampling.computed_steps * sampling.passes
+    sampling = request.tuning.applied(preset.sampling)
+    passes = sampling.computed_steps * sampling.passes + BESIDE_PASSES
     return passes * planned[index].frames / MAX_WINDOW_FRAMES
 
 

@@ -4,11 +4,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from inference.errors import InputCode, InputError
+from inference.tuning import Tuning
+from presets.scenes import DEFAULTS, NEGATIVE
+from presets.schema import Bounds
 
 SAMPLE_RATE_HZ = 48_000  # of every clean recording and of the finished sound
 MIN_RECORDING_S = 0.4  # a shorter one has no measurable loudness (ITU-R BS.1770 block length)
 MAX_PICTURE_MIB, MAX_RECORDING_MIB = 20, 100  # of an untrusted file
 SILENCE_DBFS = -60.0  # a recording whose peak is at or below this holds no voice
+MOST_SEED = 2**32 - 1
+MOST_PROMPT = 2000  # characters; a little more than the 512 tokens that the model reads
 
 LOW_DBFS = -30.0  # a voice whose RMS is lower is hard to hear; it is raised
 
@@ -128,7 +133,9 @@ class Request:
     """What the person asked for. `recordings` holds one or two, left speaker first.
 
     `speakers`: the face of each recording's speaker, when someone chose them; empty: the largest.
-    `quality` names a preset; `steps` overrides its sampling steps; `seed` is 0 to 2**32 - 1.
+    `quality` names a preset; `steps`, `text_guidance` and `audio_guidance` are used instead of its
+    own, which has narrower bounds: see `inference.tuning`. `prompt` is what is to be seen,
+    `negative_prompt` what is not; empty: the usual. `seed` is 0 to MOST_SEED.
     """
 
     picture: Picture
@@ -142,6 +149,9 @@ class Request:
     prompt: str = ""
     seed: int = 42
     steps: int | None = None
+    negative_prompt: str = ""
+    text_guidance: float | None = None
+    audio_guidance: float | None = None
 
     def __post_init__(self) -> None:
         require_one_or_two(len(self.recordings))
@@ -151,21 +161,40 @@ class Request:
                 f"Speakers chosen: {len(self.speakers)}, recordings: {len(self.recordings)}. "
                 "Give each speaker a recording.",
             )
-        if not 0 <= self.seed < 2**32:
+        if not 0 <= self.seed <= MOST_SEED:
             raise InputError(
                 InputCode.BAD_OPTION,
-                f"The seed {self.seed} is out of range. Use a whole number from 0 to 4294967295.",
+                f"The seed {self.seed} is out of range. Use a whole number from 0 to {MOST_SEED}.",
             )
-        if self.steps is not None and not 1 <= self.steps <= 100:
-            raise InputError(
-                InputCode.BAD_OPTION, f"{self.steps} steps is out of range. Use 1 to 100."
-            )
+        self.tuning.require_in(Bounds())
+        for words in (self.prompt, self.negative_prompt):
+            _require_short(words)
         for recording in self.recordings:
             require_long_enough(recording.duration_s)
         if all(recording.silent for recording in self.recordings):
             raise InputError(
                 InputCode.SILENT, "No voice is heard in this recording. Choose another recording."
             )
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """What is to be seen, and what is not: the usual where nothing was written."""
+        usual = DEFAULTS[len(self.recordings)]
+        return self.prompt.strip() or usual, self.negative_prompt.strip() or NEGATIVE
+
+    @property
+    def tuning(self) -> Tuning:
+        """What is used instead of the quality's own."""
+        return Tuning(self.steps, self.text_guidance, self.audio_guidance)
+
+
+def _require_short(words: str) -> None:
+    if len(words) > MOST_PROMPT:
+        raise InputError(
+            InputCode.BAD_OPTION,
+            f"The scene is described in {len(words)} characters; {MOST_PROMPT} is the most. "
+            "Use fewer words.",
+        )
 
 
 def require_one_or_two(recordings: int) -> None:

@@ -12,10 +12,34 @@ class EngineFamily(StrEnum):
 
 
 @dataclass(frozen=True)
+class Range:
+    """What a number may be; both ends count."""
+
+    least: float
+    most: float
+
+    def __contains__(self, value: float) -> bool:
+        return self.least <= value <= self.most
+
+
+ANY_STEPS = Range(1, 100)
+ANY_GUIDANCE = Range(1, 10)  # stronger, it burns the picture
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What may be chosen instead of a quality's own values, which lie within."""
+
+    steps: Range = ANY_STEPS
+    text_guidance: Range = ANY_GUIDANCE
+    audio_guidance: Range = ANY_GUIDANCE
+
+
+@dataclass(frozen=True)
 class Sampling:
     """How MultiTalk samples a window. Raises ValueError when a value is out of its bounds.
 
-    `steps` 1 to 100; `shift` (above 0) moves them towards the noisy end; `text_guidance` and
+    `steps` in ANY_STEPS; `shift` (above 0) moves them towards the noisy end; `text_guidance` and
     `audio_guidance` (1: off) say how much prompt and voice are exaggerated; `lora` names the
     distillation these are made for; `step_cache` is TeaCache's threshold, None for off;
     `reuse_last` spares the last step's passes: it removes almost no noise, so the velocity of the
@@ -31,7 +55,7 @@ class Sampling:
     reuse_last: bool = False
 
     def __post_init__(self) -> None:
-        if not 1 <= self.steps <= 100:
+        if self.steps not in ANY_STEPS:
             raise ValueError(f"{self.steps} steps are not 1 to 100")
         if not (self.shift > 0 and self.text_guidance >= 1 and self.audio_guidance >= 1):
             raise ValueError(f"shift {self.shift} is not above 0, or a guidance scale below 1")
@@ -57,9 +81,9 @@ class Sampling:
 class Preset:
     """A named quality. Raises ValueError when a value is out of its bounds.
 
-    `sampling` is None where the engine does not sample; `overlap` motion frames, 4j+1 from 5 to
-    41; `step_s` seconds one pass over a full window takes and `start_s` seconds before the first,
-    both planning figures until a run is measured.
+    `sampling` is None where the engine does not sample, `bounds` what may be chosen instead of its
+    values; `overlap` motion frames, 4j+1 from 5 to 41; `step_s` seconds one pass over a full window
+    takes and `start_s` seconds before the first, until runs on this machine are measured.
     """
 
     name: str
@@ -69,9 +93,14 @@ class Preset:
     overlap: int
     start_s: float
     step_s: float
+    bounds: Bounds = Bounds()
 
     def __post_init__(self) -> None:
         if not (5 <= self.overlap <= 41 and self.overlap % 4 == 1):
             raise ValueError(f"overlap {self.overlap} is not 4j+1 from 5 to 41")
         if (self.sampling is not None) != (self.engine is EngineFamily.MULTITALK):
             raise ValueError(f"{self.name}: MultiTalk samples, and nothing else does")
+        if self.sampling and not all(
+            getattr(self.sampling, name) in allowed for name, allowed in vars(self.bounds).items()
+        ):
+            raise ValueError(f"{self.name}: its own values are out of its bounds")

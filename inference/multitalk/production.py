@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from inference.assembly import Stopped, assemble, mix_voices, save_preview
+from inference.assembly import Stopped, assemble, save_preview
 from inference.errors import Fault, FaultCode
 from inference.events import Event, Stage, StageName, Step
 from inference.media.audio import read_mono
 from inference.media.image import render_crop
 from inference.media.video import SegmentWriter
+from inference.mixing import mix_voices
 from inference.models.encoders import AUDIO_RATE_HZ
 from inference.multitalk import handover
 from inference.multitalk.card import device_of, placement, require_room
@@ -25,7 +25,7 @@ from inference.multitalk.networks import Choices, Loaded, load
 from inference.multitalk.picture import Box, covered, halves, speaker_masks
 from inference.multitalk.pipeline import Carried, Pipeline, Recipe, Scene
 from inference.multitalk.preview import preview
-from inference.multitalk.prompt import DEFAULTS, NEGATIVE, text_features
+from inference.multitalk.prompt import text_features
 from inference.multitalk.sampling import Denoised
 from inference.multitalk.voice import voice_features
 from inference.plan import find_preset
@@ -79,7 +79,9 @@ class Production:
         scene = self._look(task, loaded, voices)
         handover.drop_unfinishable(task)
         work = _Work(task, loaded, scene, recipe, self._device, cancelled)
-        yield from assemble(task, EngineFamily.MULTITALK.value, work.window, started)
+        # random weights draw nothing but noise, which is what is wanted of them
+        trained = self._weights is not None
+        yield from assemble(task, EngineFamily.MULTITALK.value, work.window, started, trained)
 
     def _load(self, lora: str | None) -> Loaded:
         """The model, with what a quality changes of it switched on."""
@@ -115,11 +117,10 @@ class Production:
         plan, speakers = task.plan, len(voices)
         frame = render_crop(task.path(PICTURE), plan.picture, plan.crop, plan.width, plan.height)
         picture = covered(Image.fromarray(frame), plan.width, plan.height).to(self._device)
-        texts = [task.request.prompt or DEFAULTS[speakers], NEGATIVE]
         networks = loaded.networks
         longest = networks.transformer.params.text_len
         with loaded.text_encoder() as encoder:
-            prompt, negative = text_features(encoder, loaded.tokenizer, texts, longest)
+            prompt, negative = text_features(encoder, loaded.tokenizer, task.request.words, longest)
         masks = None
         if speakers == 2:
             masks = speaker_masks(_people(task), plan.width, plan.height).to(self._device)
@@ -247,8 +248,7 @@ def _longest(task: Task) -> int:
 def _recipe(task: Task) -> Recipe:
     sampling = find_preset(task.plan.quality).sampling
     assert sampling is not None, "a quality of this engine samples"
-    steps = task.request.steps
-    return Recipe(sampling if steps is None else replace(sampling, steps=steps))
+    return Recipe(task.request.tuning.applied(sampling))
 
 
 def _sounding(span: Span) -> slice:

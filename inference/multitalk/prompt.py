@@ -10,20 +10,6 @@ from torch import Tensor
 
 from inference.models.encoders import TextEncoder
 
-# What the model was taught to keep away from, published with it.
-NEGATIVE = (
-    "bright tones, overexposed, static, blurred details, subtitles, style, works, paintings, "
-    "images, static, overall gray, worst quality, low quality, JPEG compression residue, ugly, "
-    "incomplete, extra fingers, poorly drawn hands, poorly drawn faces, deformed, disfigured, "
-    "misshapen limbs, fused fingers, still picture, messy background, three legs, many people in "
-    "the background, walking backwards"
-)
-# Where the person wrote nothing, by the number of speakers.
-DEFAULTS = {
-    1: "A person talks to the camera with natural expression, lips, eyes and head moving slightly.",
-    2: "Two people have a lively conversation, facing the camera, each moving when they speak.",
-}
-
 
 class Tokenizer(Protocol):
     """As in transformers: texts to `input_ids` and `attention_mask`, the end token added."""

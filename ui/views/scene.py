@@ -1,51 +1,141 @@
 """Scene and quality: what few need, folded away."""
 
+from collections.abc import Iterator
 from html import escape
 
-from inference.request import Shape
+from inference.request import MOST_PROMPT, MOST_SEED, Shape
+from inference.tuning import NAMES
 from presets.quality import PRESETS
-from presets.schema import EngineFamily
-from ui import text, wording
+from presets.scenes import DEFAULTS, NEGATIVE, SCENES
+from presets.schema import EngineFamily, Preset, Range
+from ui import text, wording, wording_scene
+from ui.desk import Choices
+from ui.requests import speaking_voices
 from ui.state import Shown
-from ui.views.elements import attributes, icon, small, switch
+from ui.views.elements import attributes, button, icon, message, quiet, small, switch
+
+_FINALS = [preset for preset in PRESETS.values() if preset.engine is EngineFamily.MULTITALK]
+_GUIDANCE_STEP = 0.1
 
 
 def scene_card(shown: Shown) -> str:
-    """Shape, quality, what is seen, and the number of the random start."""
+    """Shape, quality, what is seen, and, folded once more, the numbers."""
     choices = shown.desk.choices
     quality = PRESETS[choices.quality].title if shown.gpu.ready else ""
     line = wording.settings_line(choices.shape, quality)
     shapes = {shape.value: (text.SHAPES[shape], wording.shape_size(shape)) for shape in Shape}
-    model = _quality(shown) + _scene(choices.prompt) if shown.gpu.ready else ""
+    model = _quality(shown) + _scene(shown) if shown.gpu.ready else ""
     why = "" if shown.gpu.ready else f'<p class="tp-small tp-soft">{escape(shown.gpu.reason)}</p>'
     told = attributes(data_fold="advanced", open=shown.desk.advanced)
     return (
         f'<details class="tp-card tp-fold"{told}><summary><b>{escape(text.SCENE_AND_QUALITY)}</b>'
         f'{small(line)}{icon("fold")}</summary><div class="tp-body tp-fields">'
-        f"{switch('shape', text.SHAPE, shapes, choices.shape)}{model}{why}{_seed(choices.seed)}"
+        f"{switch('shape', text.SHAPE, shapes, choices.shape)}{model}{why}{_advanced(shown)}"
         f'<p class="tp-small tp-soft">{escape(text.WINDOW_HINT)}</p></div></details>'
     )
 
 
 def _quality(shown: Shown) -> str:
     options = {
-        name: (preset.title, wording.cost(shown.finals[name]) if name in shown.finals else "")
-        for name, preset in PRESETS.items()
-        if preset.engine is EngineFamily.MULTITALK
+        preset.name: (
+            preset.title,
+            wording.cost(shown.finals[preset.name]) if preset.name in shown.finals else "",
+        )
+        for preset in _FINALS
     }
     chosen = switch("quality", text.QUALITY, options, shown.desk.choices.quality)
     return f'<div class="tp-list">{chosen}</div>'
 
 
-def _scene(prompt: str) -> str:
-    return (
-        f"<label>{escape(text.SCENE)}{small(text.SCENE_HINT)}"
-        f'<textarea data-set="prompt" rows="2" maxlength="2000">{escape(prompt)}</textarea></label>'
+def _scene(shown: Shown) -> str:
+    """Scenes to press, one of which is the text below them; pressed again, it goes."""
+    prompt = shown.desk.choices.prompt
+    usual = DEFAULTS[max(1, len(speaking_voices(shown.desk)))]
+    scenes = "".join(
+        button(
+            scene.title,
+            look="tp-pill",
+            data_do="set",
+            data_field="prompt",
+            data_value="" if prompt == scene.prompt else scene.prompt,
+            aria_pressed="true" if prompt == scene.prompt else "false",
+        )
+        for scene in SCENES.values()
     )
+    return (
+        f'<div role="group" aria-label="{escape(text.SCENE)}"><b>{escape(text.SCENE)}</b>'
+        f'<div class="tp-pills">{scenes}</div>'
+        f"{_words('prompt', '', text.SCENE_HINT, prompt, usual)}</div>"
+    )
+
+
+def _words(name: str, label: str, hint: str, written: str, usual: str) -> str:
+    told = attributes(data_set=name, rows=3, maxlength=MOST_PROMPT, placeholder=usual)
+    return (
+        f"<label>{escape(label)}{small(hint) if hint else ''}"
+        f"<textarea{told}>{escape(written)}</textarea></label>"
+    )
+
+
+def _advanced(shown: Shown) -> str:
+    """The numbers, with what was wrong with the last one."""
+    problem, choices = shown.problem, shown.desk.choices
+    wrong = message(problem.message) if problem and problem.place == "scene" else ""
+    model = "".join(_tuning(choices, PRESETS[choices.quality])) if shown.gpu.ready else ""
+    told = attributes(data_fold="tuning", open=shown.desk.tuning or bool(wrong))
+    return (
+        f'<details class="tp-finer tp-fold"{told}><summary><b>{escape(text.ADVANCED)}</b>'
+        f'{small(text.ADVANCED_HINT)}{icon("fold")}</summary><div class="tp-fields">'
+        f"{wrong}{_seed(choices.seed)}{model}</div></details>"
+    )
+
+
+def _tuning(choices: Choices, quality: Preset) -> Iterator[str]:
+    """A field for all that can be chosen in that quality, empty where nothing was."""
+    chosen = choices.tuning(quality.name)
+    for name, label in NAMES.items():
+        allowed: Range = getattr(quality.bounds, name)
+        if allowed.least == allowed.most:
+            continue
+        own, value = getattr(quality.sampling, name), getattr(chosen, name)
+        told = attributes(
+            type="number",
+            data_set=name,
+            value="" if value is None else f"{value:g}",
+            placeholder=f"{own:g}",
+            min=f"{allowed.least:g}",
+            max=f"{allowed.most:g}",
+            step=1 if name == "steps" else _GUIDANCE_STEP,
+            inputmode="numeric" if name == "steps" else "decimal",
+        )
+        hint = wording_scene.tuning_hint(name, quality, own)
+        yield f"<label>{escape(label)}{small(hint)}<input{told}></label>"
+    if _hears_words(quality):
+        yield _words("negative_prompt", text.NOT_SEEN, "", choices.negative_prompt, NEGATIVE)
+    else:
+        why = wording_scene.words_built_in(quality, filter(_hears_words, _FINALS))
+        yield f'<p class="tp-small tp-soft">{escape(why)}</p>'
+
+
+def _hears_words(quality: Preset) -> bool:
+    """Whether a run without the prompt, which is given what should not be seen, can be made."""
+    return quality.bounds.text_guidance.most > 1
 
 
 def _seed(seed: int) -> str:
     told = attributes(
-        type="number", data_set="seed", value=seed, min=0, max=2**32 - 1, inputmode="numeric"
+        type="number", data_set="seed", value=seed, min=0, max=MOST_SEED, inputmode="numeric"
     )
-    return f"<label>{escape(text.SEED)}{small(text.SEED_HINT)}<input{told}></label>"
+    new = quiet(
+        text.SEED_NEW, mark="again", data_do="set", data_field="seed", data_value=_another(seed)
+    )
+    return (
+        f'<div class="tp-beside"><label>{escape(text.SEED)}{small(text.SEED_HINT)}'
+        f"<input{told}></label>{new}</div>"
+    )
+
+
+def _another(seed: int) -> int:
+    """The next number of a sequence that goes through all of them (Numerical Recipes' ranqd1), so
+    that the page is the same each time it is drawn."""
+    return (seed * 1664525 + 1013904223) % (MOST_SEED + 1)

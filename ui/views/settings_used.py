@@ -1,0 +1,48 @@
+"""What a finished video was made with, folded away."""
+
+from collections.abc import Iterator
+from html import escape
+
+from inference.tuning import NAMES
+from presets.quality import PRESETS
+from ui import text, wording
+from ui.state import JobShown
+from ui.views.elements import icon, small
+
+
+def settings_used(job: JobShown) -> str:
+    """The card as HTML."""
+    facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(fact)}</dd>" for name, fact in _facts(job))
+    words = "".join(
+        f'<dt>{escape(name)}</dt><dd class="tp-words">{escape(written)}</dd>'
+        for name, written in _words(job)
+    )
+    line = wording.settings_line(job.plan.shape, PRESETS[job.plan.quality].title)
+    return (
+        f'<details class="tp-card tp-fold"><summary><b>{escape(text.SETTINGS_USED)}</b>'
+        f"{small(line)}{icon('fold')}</summary>"
+        f'<div class="tp-body"><dl class="tp-used">{facts}{words}</dl></div></details>'
+    )
+
+
+def _facts(job: JobShown) -> Iterator[tuple[str, str]]:
+    plan, preset = job.plan, PRESETS[job.plan.quality]
+    yield text.QUALITY, preset.title
+    yield text.SHAPE, f"{text.SHAPES[plan.shape]}, {wording.shape_size(plan.shape)}"
+    yield text.LENGTH, wording.length(plan)
+    yield text.SEED, str(plan.seed)
+    if preset.sampling:
+        sampling = job.request.tuning.applied(preset.sampling)
+        for name, label in NAMES.items():
+            yield label, f"{getattr(sampling, name):g}"
+
+
+def _words(job: JobShown) -> Iterator[tuple[str, str]]:
+    """What the model was told, the usual words too."""
+    sampling = PRESETS[job.plan.quality].sampling
+    if sampling is None:
+        return
+    seen, not_seen = job.request.words
+    yield text.SCENE, seen
+    if job.request.tuning.applied(sampling).text_guidance > 1:  # else no pass is given it
+        yield text.NOT_SEEN, not_seen
