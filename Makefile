@@ -10,7 +10,7 @@ TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check bench gpu clean
+.PHONY: run test check bench gpu speech clean
 
 run: $(VENV)/run.done
 	$(BIN)/python app.py serve --host $(HOST) --port $(PORT)
@@ -30,6 +30,9 @@ gpu: $(VENV)/run.done
 	$(PIP) $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 	$(PIP) -r requirements-model.txt
 
+speech: $(VENV)/run.done
+	$(PIP) -r requirements-speech.txt
+
 clean:
 	rm -rf $(VENV)
 
@@ -45,7 +48,7 @@ $(VENV)/run.done: $(BIN)/python requirements.txt
 	$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/test.done: $(VENV)/run.done requirements-model.txt requirements-test.txt
+$(VENV)/test.done: $(VENV)/run.done requirements-model.txt requirements-speech.txt requirements-test.txt
 	@echo "Installing what the tests need (torch among it, some minutes, once) ..."
 	$(PIP) $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 	$(PIP) -r requirements-test.txt

@@ -43,7 +43,7 @@ _GIB = 1024  # Modal counts memory in MiB
 
 try:
     environment = for_containers(names.PAGE_DATA, names.WEIGHTS)
-    limits, password = load_settings(environment), load_settings().password
+    limits, mine = load_settings(environment), load_settings()
 except InputError as error:  # a wrong setting at deploy
     sys.exit(error.message)
 
@@ -58,9 +58,9 @@ def _with_sources(image: modal.Image) -> modal.Image:
 
 
 page_image = _with_sources(
-    modal.Image.debian_slim(python_version=PYTHON).pip_install_from_requirements(
-        str(ROOT / "requirements.txt")
-    )
+    modal.Image.debian_slim(python_version=PYTHON)
+    .pip_install_from_requirements(str(ROOT / "requirements.txt"))
+    .pip_install_from_requirements(str(ROOT / "requirements-speech.txt"))
 )
 gpu_image = _with_sources(
     modal.Image.from_registry(CUDA, add_python=PYTHON)
@@ -83,7 +83,9 @@ on_gpu: dict[str | PurePosixPath, modal.Volume | modal.CloudBucketMount] = {
 }
 holds_all = all(gpu.memory_gb >= 80 for gpu in map(find_gpu, limits.gpus) if gpu)
 secrets = [modal.Secret.from_name(name) for name in limits.secrets]
-page_secret = modal.Secret.from_dict({"PORTRAIT_PASSWORD": password or ""})
+page_secret = modal.Secret.from_dict(
+    {"PORTRAIT_PASSWORD": mine.password or "", "PORTRAIT_API_TOKEN": mine.api_token or ""}
+)
 
 app = modal.App(names.APP)
 if not modal.is_local():  # what goes wrong with weights in a container is mended from outside

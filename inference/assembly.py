@@ -1,4 +1,4 @@
-"""What every engine does around its windows: sound, previews, segments joined to the video.
+"""What every engine does around its windows: previews, segments joined to the video.
 
 How a window is made is the engine's own; the order, what is left out after an earlier start, what
 a cancel keeps and what the finished file says of itself are the same for all.
@@ -8,28 +8,23 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from inference.errors import Fault, FaultCode
 from inference.events import Cancelled, Event, Finished, Frame, Result, Stage, StageName, Window
-from inference.media.audio import write_sound
 from inference.media.video import join
-from inference.task import PREVIEW, RESULT, SOUND, Task, segment_name, voice_name
-from inference.timing import FPS, SAMPLES_PER_FRAME, spans
+from inference.plan import find_preset
+from inference.quality.watch import Watch
+from inference.task import PREVIEW, RESULT, SOUND, Task, measured_name, segment_name
+from inference.timing import FPS
+from inference.tuning import NAMES
 
 
 class Stopped(Exception):
     """The person cancelled in the middle of a window."""
-
-
-def mix_voices(task: Task, target: Path) -> None:
-    """Write the finished sound, as long as the video, with every voice in its place: 48 kHz WAV."""
-    placed = spans(task.request)
-    voices = [task.path(voice_name(index)) for index in range(len(placed))]
-    write_sound(voices, placed, task.plan.frames * SAMPLES_PER_FRAME, target)
 
 
 def save_preview(task: Task, frame: NDArray[np.uint8]) -> Frame:
@@ -45,16 +40,20 @@ def save_preview(task: Task, frame: NDArray[np.uint8]) -> Frame:
 
 
 def assemble(
-    task: Task, engine: str, make_window: Callable[[int], Iterator[Event]], started: float
+    task: Task,
+    engine: str,
+    make_window: Callable[[int], Iterator[Event]],
+    started: float,
+    stop_early: bool = False,
 ) -> Iterator[Event]:
     """The events from the first window to the end; after a cancel, finished windows stay a video.
 
     `make_window` writes the segment of a window and yields what happens on the way; it raises
     Stopped when cancelled. It is not asked for a window that an earlier start has finished, which
     is only told of again. SOUND has to be there. `started` is `time.monotonic()` at the task's
-    beginning.
+    beginning. With `stop_early` a first window that is of no use ends the work: a Fault is raised.
     """
-    kept = 0
+    kept, watch = 0, Watch(task)
     for index in range(len(task.plan.windows)):
         try:
             if not (task.folder / segment_name(index)).exists():
@@ -64,11 +63,26 @@ def assemble(
                 _join(task, engine, index, kept)
             yield Cancelled(kept, RESULT if kept else None)
             return
+        fault = watch.look(index)
+        if fault and stop_early:
+            raise _of_no_use(task, index, fault)
         kept = task.plan.new_frames(index).stop
         yield Window(index, segment_name(index), kept)
     yield Stage(StageName.FINISHING, "Adding the sound")
     _join(task, engine, len(task.plan.windows), kept)
-    yield Finished(_result(task, engine, time.monotonic() - started))
+    report = watch.report()
+    yield Finished(_result(task, engine, time.monotonic() - started, report))
+
+
+def _of_no_use(task: Task, index: int, fault: str) -> Fault:
+    """Why the work ends with window `index`, which is not kept: another try makes it anew."""
+    for name in (segment_name(index), measured_name(index)):
+        (task.folder / name).unlink(missing_ok=True)
+    advice = (
+        "This happens once in a while. Another try with a fresh random start usually works; "
+        "a larger face in the frame helps too."
+    )
+    return Fault(FaultCode.BAD_WINDOW, f"{fault} {advice}", f"seed {task.plan.seed}")
 
 
 def _join(task: Task, engine: str, segments: int, frames: int) -> None:
@@ -89,6 +103,11 @@ def _metadata(task: Task, engine: str) -> dict[str, str]:
         "speaking": request.speaking,
         "prompt": request.prompt,
     }
+    sampling = find_preset(plan.quality).sampling
+    if sampling is not None:
+        used = request.tuning.applied(sampling)
+        settings |= {name: getattr(used, name) for name in NAMES}
+        settings["negative_prompt"] = request.negative_prompt
     return {
         "title": "Talking Portrait",
         "description": "AI-generated video: a still picture animated to a recording.",
@@ -96,7 +115,7 @@ def _metadata(task: Task, engine: str) -> dict[str, str]:
     }
 
 
-def _result(task: Task, engine: str, seconds: float) -> Result:
+def _result(task: Task, engine: str, seconds: float, report: str | None) -> Result:
     plan = task.plan
     return Result(
         path=RESULT,
@@ -107,4 +126,5 @@ def _result(task: Task, engine: str, seconds: float) -> Result:
         fps=FPS,
         engine=engine,
         seconds=round(seconds, 2),
+        report=report,
     )

@@ -21,6 +21,8 @@ class InputCode(StrEnum):
     PICTURE_MOVES = "picture_moves"
     NOT_A_RECORDING = "not_a_recording"
     RECORDING_TOO_LARGE = "recording_too_large"
+    NOT_A_VIDEO = "not_a_video"
+    VIDEO_TOO_LARGE = "video_too_large"
     NO_SOUND = "no_sound"
     TOO_SHORT = "too_short"
     TOO_LONG = "too_long"

@@ -65,7 +65,8 @@ class Window:
 
 @dataclass(frozen=True)
 class Result:
-    """The finished video: `frames` frames of `width` x `height` at `fps`, made in `seconds`."""
+    """The finished video: `frames` frames of `width` x `height` at `fps`, made in `seconds`;
+    `report` is the file of its quality report, where there is one."""
 
     path: str
     frames: int
@@ -75,6 +76,7 @@ class Result:
     fps: int
     engine: str
     seconds: float
+    report: str | None = None
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ the one before is not disturbed. The sound is encoded once, and copied into each
 import time
 from pathlib import Path
 
-from inference.assembly import mix_voices
 from inference.events import Window
 from inference.media.video import encode_sound, join_encoded
+from inference.mixing import mix_voices
 from inference.task import SOUND, Task, growing_name, segment_name
 
 _FOLDER = "growing"

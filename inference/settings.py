@@ -46,6 +46,7 @@ class Settings:
     # of the HTTP API; None: there is none
     api_token: str | None = field(default=None, repr=False)
     bucket: str | None = None  # where results are published; credentials: boto3 finds them itself
+    region: str | None = None  # of S3; boto3 itself reads only AWS_DEFAULT_REGION
     gpus: tuple[str, ...] = DEFAULT_GPUS  # on Modal, in order of preference
     secrets: tuple[str, ...] = ()  # of Modal, by name, to attach at deploy
     on_modal: bool = False  # this process runs in a container of the deployed app
@@ -77,6 +78,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         password=values.get("PORTRAIT_PASSWORD") or None,
         api_token=values.get("PORTRAIT_API_TOKEN") or None,
         bucket=values.get("AWS_BUCKET_NAME") or None,
+        region=values.get("AWS_REGION") or None,
         gpus=_gpus(values, "PORTRAIT_GPU"),
         secrets=_secrets(values, "PORTRAIT_SECRETS"),
         on_modal=values.get("MODAL_IS_REMOTE") == "1",
@@ -88,7 +90,7 @@ def for_containers(
 ) -> dict[str, str]:
     """The variables that a container of the deployed app is given: what is set in `environment`
     (the process's own by default), its own places for `data` and `weights`, and room for several
-    people. The password is not among them: an image is no place for it."""
+    people. The password and the API's token are not among them: an image is no place for them."""
     values = os.environ if environment is None else environment
     given = {name: values[name] for name in _TRAVELLING if values.get(name)}
     return {"PORTRAIT_RUNNING": "4"} | given | {"PORTRAIT_DATA": data, "PORTRAIT_WEIGHTS": weights}

@@ -37,6 +37,11 @@ def state_name(index: int) -> str:
     return f"windows/{index:03d}.state.safetensors"
 
 
+def measured_name(index: int) -> str:
+    """File name of what was measured of window `index`, from 0; see `inference.quality`."""
+    return f"windows/{index:03d}.measured.npz"
+
+
 def growing_name(index: int) -> str:
     """File name of the film, with its sound, up to and with window `index`, from 0."""
     return f"growing/{index:03d}.mp4"

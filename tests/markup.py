@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-_VOID = {"img", "input", "br", "hr"}
+_VOID = {"img", "input", "br", "hr", "meta", "link"}
 
 
 @dataclass

@@ -146,6 +146,7 @@ def job_of(
         id=FINAL_ID if is_final else DRAFT_ID,
         name=name,
         state=state,
+        request=request,
         plan=plan,
         progress=progress,
         place=2 if state is State.QUEUED else None,

@@ -25,10 +25,9 @@ def small_task(folder: Path, seconds: float, people: int = 1, steps: int = 2) ->
     """The astronaut, or the drawn pair, in a frame of 64x32, saved in `folder`."""
     image, voices = (ASTRONAUT, [VOICE_A]) if people == 1 else (DRAWN_PAIR, [VOICE_A, VOICE_B])
     picture, recordings = take_in(folder, image, voices)
-    request = Request(
-        picture, recordings, trim=Trim(0, seconds), quality="fast", steps=steps, prompt="A face."
-    )
-    task = Task(request, shrunk(make_plan(request, 40)), folder)
+    request = Request(picture, recordings, trim=Trim(0, seconds), quality="fast", prompt="A face.")
+    plan = shrunk(make_plan(request, 40))
+    task = Task(replace(request, steps=steps), plan, folder)  # also fewer than people may choose
     task.save()
     return task
 

@@ -1,10 +1,22 @@
 """Options become what they say, or a sentence on how to write them."""
 
+from pathlib import Path
+
 import pytest
 
 from inference.errors import InputError
+from inference.published import Address
 from inference.request import CropChoice, Shape, Speaking, Trim
-from ui.arguments import EngineChoice, quality_for, request_fields, require_fit
+from inference.tuning import Tuning
+from ui.arguments import (
+    EngineChoice,
+    quality_for,
+    request_fields,
+    require_fit,
+    scene_fields,
+    source,
+    sources,
+)
 
 
 def test_what_is_not_given_is_left_to_the_plan() -> None:
@@ -23,19 +35,40 @@ def test_a_part_and_a_crop_are_read() -> None:
     assert (fields["trim"], fields["crop"]) == (Trim(1.5, 4), CropChoice(-10, 0, 896))
 
 
+def test_what_is_seen_and_how_it_is_sampled() -> None:
+    fields = scene_fields(("A red wall.", "Rain"), 7, Tuning(60, audio_guidance=3.5))
+    assert fields == {
+        "prompt": "A red wall.",
+        "negative_prompt": "Rain",
+        "seed": 7,
+        "steps": 60,
+        "text_guidance": None,
+        "audio_guidance": 3.5,
+    }
+
+
 @pytest.mark.parametrize(
     ("trim", "crop", "says"),
     [
-        ("soon", None, "--trim 'soon' is not understood. Write it like --trim 0-40."),
+        ("soon", None, "--trim 'soon' is not understood. Write it like 0-40."),
         ("0-inf", None, "--trim '0-inf' is not understood"),
         ("4-1", None, "The part 4-1 is empty"),
-        (None, "1,2", "--crop '1,2' is not understood. Write it like --crop 0,0,896."),
+        (None, "1,2", "--crop '1,2' is not understood. Write it like 0,0,896."),
         (None, "1,2,nan", "--crop '1,2,nan' is not understood"),
     ],
 )
 def test_what_is_not_understood_is_quoted(trim: str | None, crop: str | None, says: str) -> None:
     with pytest.raises(InputError, match=says):
         request_fields(Speaking.TOGETHER, Shape.SQUARE, trim, crop, "draft")
+
+
+def test_a_file_is_here_or_in_a_bucket() -> None:
+    assert sources("a//b.png", None, "S3://faces/a//b.png") == [
+        Path("a/b.png"),
+        Address("faces", "a//b.png"),
+    ]
+    with pytest.raises(InputError, match="s3://faces names no file in a bucket"):
+        source("s3://faces")
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference.assembly import Stopped, assemble, mix_voices, save_preview
+from inference.assembly import Stopped, assemble, save_preview
 from inference.events import Cancelled, Event, Finished, Frame, Stage, StageName, Step, Window
+from inference.mixing import mix_voices
+from inference.plan import make_plan
 from inference.request import Speaking
 from inference.task import SOUND, Task, segment_name, voice_name
 from tests.bad_files import write_wav
@@ -95,6 +97,14 @@ def test_the_video_says_what_it_is_and_how_it_was_made(sounding: Task) -> None:
         "speaking": "together",
         "prompt": "A red wall.",
     }
+
+
+def test_a_final_video_says_how_it_was_sampled(sounding: Task) -> None:
+    request = replace(sounding.request, quality="best", negative_prompt="Rain", audio_guidance=3.5)
+    run(Task(request, make_plan(request, 40), sounding.folder), Maker(sounding))
+    said = json.loads(streams(sounding.folder / "result.mp4")[2]["comment"])
+    assert (said["steps"], said["text_guidance"], said["audio_guidance"]) == (40, 5, 3.5)
+    assert said["negative_prompt"] == "Rain"
 
 
 def test_a_window_that_is_there_is_told_of_but_not_made_again(sounding: Task) -> None:

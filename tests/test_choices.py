@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from inference.errors import InputError
+from inference.media.phrases import Phrase
 from inference.request import Box, CropChoice, Shape, Speaking, Trim
-from tests.desks import LEFT, RIGHT, THIRD, desk
+from inference.tuning import Tuning
+from tests.desks import LEFT, RIGHT, THIRD, desk, voice
 from ui.actions import Action, parse
 from ui.choices import change
 from ui.desk import Desk
@@ -67,6 +69,7 @@ def test_of_three_faces_the_third_choice_replaces_the_nearer_one() -> None:
         ("speaking", "together", {"speaking": Speaking.TOGETHER}),
         ("quality", "best", {"quality": "best"}),
         ("prompt", "  A woman sings. ", {"prompt": "A woman sings."}),
+        ("negative_prompt", " Rain ", {"negative_prompt": "Rain"}),
         ("seed", "4294967295", {"seed": 4294967295}),
     ],
 )
@@ -74,6 +77,38 @@ def test_a_field_takes_its_value(field: str, value: str, expected: dict[str, obj
     before = desk(LEFT)
     after = do(before, "set", field=field, value=value)
     assert after == replace(before, choices=replace(before.choices, **expected))  # type: ignore[arg-type]
+
+
+def test_steps_and_guidance_are_each_quality_s_own() -> None:
+    chosen = do(desk(LEFT), "set", field="steps", value="12")
+    best = do(chosen, "set", field="quality", value="best")
+    best = do(best, "set", field="steps", value=" 60 ")
+    best = do(best, "set", field="text_guidance", value="4.5")
+    both = do(best, "set", field="quality", value="balanced")
+    assert both.choices.tuning("best") == Tuning(60, 4.5)
+    assert both.choices.tuning("balanced") == Tuning(12)
+    assert both.choices.tuning("fast") == Tuning()
+    emptied = do(both, "set", field="steps", value="")
+    assert emptied.choices.tuning("balanced") == Tuning()
+    assert emptied.choices.tuning("best") == Tuning(60, 4.5)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("steps", "17", "Steps: 17 is out of range for Balanced. Use 4 to 16."),
+        ("steps", "7.5", "Steps: use a whole number, 4 to 16."),
+        ("audio_guidance", "x", "How closely it follows the voice: use a number, 1 to 5."),
+        ("audio_guidance", "nan", "is out of range for Balanced. Use 1 to 5."),
+        ("text_guidance", "5", "is out of range for Balanced. Use 1."),
+    ],
+)
+def test_a_number_that_can_not_be_is_refused_in_a_sentence(
+    field: str, value: str, told: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        do(desk(LEFT), "set", field=field, value=value)
+    assert caught.value.message.endswith(told)
 
 
 @pytest.mark.parametrize(
@@ -98,5 +133,30 @@ def test_folds_and_editors_open_and_close() -> None:
     opened = do(desk(LEFT), "set", field="fold-advanced", value=True)
     assert opened.advanced
     assert not do(opened, "set", field="fold-advanced", value=False).advanced
+    assert do(desk(LEFT), "set", field="fold-tuning", value=True).tuning
     assert do(opened, "edit", what="framing").editing == "framing"
     assert do(replace(opened, deleting=True), "delete-not").deleting is False
+
+
+def test_one_recording_is_split_by_its_phrases_and_had_back() -> None:
+    phrases = (Phrase(0.0, 1.0), Phrase(1.3, 2.0), Phrase(3.0, 4.0))
+    whole = replace(voice(), phrases=phrases)
+    opened = do(replace(desk(LEFT, RIGHT), voices=(whole, None)), "edit", what="split")
+    assert (opened.editing, opened.owners) == ("split", (0, 0, 1))
+    handed = do(do(opened, "hand-over", phrase="1"), "hand-over", phrase="7")
+    assert handed.owners == (0, 1, 1)
+    assert do(handed, "one-voice") == replace(opened, editing="", owners=())
+    two = replace(handed, voices=desk(LEFT, voices=2).voices, whole=whole)
+    swapped = do(two, "swap")
+    assert swapped.voices == (two.voices[1], two.voices[0]) and swapped.owners == (1, 0, 0)
+    assert do(two, "one-voice").voices == (whole, None)
+    assert do(two, "remove", slot="0").whole is None
+
+
+def test_a_recording_without_a_pause_can_not_be_split() -> None:
+    with pytest.raises(InputError, match="no pause"):
+        do(desk(LEFT, RIGHT), "edit", what="split")
+
+
+def test_what_is_typed_is_kept() -> None:
+    assert do(desk(LEFT), "type", text=" 1: Hi ").typed == " 1: Hi "

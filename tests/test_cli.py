@@ -274,7 +274,7 @@ def test_options_count_before_settings(folder: Path) -> None:
 
 @pytest.mark.skipif(has_gpu(), reason="this machine has the GPU that the test does without")
 def test_multitalk_says_in_a_sentence_that_there_is_no_gpu(folder: Path) -> None:
-    options = "--engine multitalk --model multitalk-tiny --device cuda --steps 1 --trim 0-0.8"
+    options = "--engine multitalk --model multitalk-tiny --device cuda --steps 4 --trim 0-0.8"
     done = generate(folder, "--image", ASTRONAUT, "--audio", VOICE_A, *options.split())
     sentence = check_refused(done, 1, "engine_unavailable", folder)
     assert "cuda was asked for" in sentence and "Use the device cpu." in sentence

@@ -1,5 +1,6 @@
 """A desk is the same for whoever looks again, and its files are those that lie on it."""
 
+import json
 import os
 import threading
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from inference.request import Box, CropChoice, Speaking, Trim
+from inference.tuning import Tuning
 from tests.desks import LEFT, RIGHT, desk
 from ui.desk import Choices, Desk, Desks
 
@@ -37,6 +39,8 @@ def test_all_of_it_is_there_again(desks: Desks) -> None:
         trim=Trim(1.5, 2.25),
         speakers=(Box(1.5, 2, 3, 4), RIGHT.box),
         prompt='"quoted" ünï',
+        negative_prompt="Rain",
+        tuned={"best": Tuning(60, audio_guidance=3.5)},
     )
     full = replace(
         desk(LEFT, RIGHT, voices=2), choices=choices, draft="d" * 32, editing="trim", kept=True
@@ -44,6 +48,17 @@ def test_all_of_it_is_there_again(desks: Desks) -> None:
     desks.save(ME, full)
     assert Desks(desks.folder(ME).parents[1]).load(ME) == full
     assert desks.load(YOU) == Desk()
+
+
+def test_a_desk_of_the_version_before_is_read(desks: Desks) -> None:
+    desks.save(ME, desk(LEFT))
+    file = desks.folder(ME) / "desk.json"
+    saved = json.loads(file.read_text())
+    for name in ("negative_prompt", "tuned"):
+        del saved["choices"][name]
+    del saved["tuning"]
+    file.write_text(json.dumps(saved))
+    assert desks.load(ME) == desk(LEFT)
 
 
 def test_files_that_left_the_desk_are_deleted_and_those_in_jobs_stay(

@@ -1,6 +1,5 @@
 """A command ends with a video, with its reason, or with what is kept; nothing else stays."""
 
-import json
 import os
 import signal
 import stat
@@ -23,20 +22,9 @@ def out(tmp_path: Path, task: Task) -> Path:
     return tmp_path / "out.mp4"
 
 
-def test_a_finished_video_is_delivered_and_described(
-    task: Task, out: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    deliver(task.folder, Finished(result(task.plan)), out, as_json=True)
-    told = json.loads(capsys.readouterr().out)
-    assert (told["path"], told["frames"]) == (str(out), task.plan.frames)
-    assert out.read_bytes() == b"film"
-
-
-def test_without_json_standard_output_stays_empty(
-    task: Task, out: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    deliver(task.folder, Finished(result(task.plan)), out, as_json=False)
-    assert capsys.readouterr().out == ""
+def test_a_finished_video_is_delivered_and_described(task: Task, out: Path) -> None:
+    made = deliver(task.folder, Finished(result(task.plan)), out)
+    assert (made.path, made.frames) == (str(out), task.plan.frames)
     assert out.read_bytes() == b"film"
 
 
@@ -52,13 +40,13 @@ def test_why_there_is_no_video_is_raised(
     last: Event, kind: type[Exception], says: str, task: Task, out: Path
 ) -> None:
     with pytest.raises(kind, match=says):
-        deliver(task.folder, last, out, as_json=False)
+        deliver(task.folder, last, out)
     assert not out.exists()
 
 
 def test_what_a_cancel_kept_is_delivered(task: Task, out: Path) -> None:
     with pytest.raises(Interrupted, match="The first 2.0 s are kept in .*out.mp4"):
-        deliver(task.folder, Cancelled(50, "result.mp4"), out, as_json=False)
+        deliver(task.folder, Cancelled(50, "result.mp4"), out)
     assert out.read_bytes() == b"film"
 
 

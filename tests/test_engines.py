@@ -64,7 +64,7 @@ def two_windows(taken_in: Task, engine: Engine, tmp_path: Path) -> Task:
     shutil.copytree(taken_in.folder, tmp_path, dirs_exist_ok=True)
     if engine.name != "multitalk":
         return replace(taken_in, folder=tmp_path)
-    request = replace(taken_in.request, quality="fast", steps=1)
+    request = replace(taken_in.request, quality="fast", steps=2)
     return Task(request, shrunk(make_plan(request, 40)), tmp_path)
 
 

@@ -95,7 +95,9 @@ def test_short_silent_and_long_recordings(alone: Person, tmp_path: Path) -> None
     assert shown.problem and shown.problem.code == "too_long"
     assert "--trim" not in shown.problem.message
     assert shown.job is None and shown.desk.voices[0]  # it is kept, to be trimmed
-    trimmed = alone.do("trim", start="2", end="9.5")
+    assert shown.desk.editing == "trim" and shown.desk.choices.trim is None
+    alone.do("trim", start="2", end="9.5")
+    trimmed = alone.do("edit", what="")
     assert trimmed.problem is None and trimmed.phase is Phase.DRAFTING
     assert trimmed.plan and trimmed.plan.recording_s == 7.5
 

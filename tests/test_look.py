@@ -11,6 +11,7 @@ from inference.engines.base import Availability
 from inference.errors import Fault, FaultCode
 from inference.jobs import Jobs, State
 from inference.plan import make_plan
+from inference.published import Published, write_published
 from inference.rates import PACE
 from inference.settings import Settings
 from inference.task import Task
@@ -92,6 +93,16 @@ def test_a_final_video_is_what_the_headline_is_about(
     shown = look.at(ME)
     assert shown.phase is Phase.WAITING
     assert shown.job and shown.job.id == final.name and not shown.job.is_draft
+
+
+def test_a_link_is_seen_as_soon_as_it_is_there(look: Look, desks: Desks, submitted: Submit) -> None:
+    job = submitted(desk(LEFT), "best")
+    desks.save(ME, replace(desk(LEFT), final=job.name))
+    before, published = look.pulse(ME), Published("bucket", ("home/video.mp4",), "https://link")
+    write_published(job, published)
+    assert look.pulse(ME) != before
+    shown = look.at(ME).job
+    assert shown and shown.published == published
 
 
 def test_more_faces_than_can_speak_have_to_be_chosen_from(look: Look, desks: Desks) -> None:

@@ -92,7 +92,7 @@ def test_a_file_that_nobody_named_is_not_written_over(
 def test_a_folder_is_gone_through_to_its_end(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("done.png", "one.png", "two.png"):
+    for name in ("done.png", "done.wav", "one.png", "two.png"):
         (tmp_path / name).touch()
     made = tmp_path / operator.VIDEOS / "done.mp4"
     made.parent.mkdir()
@@ -100,5 +100,5 @@ def test_a_folder_is_gone_through_to_its_end(
     assert act("--action", "batch", "--folder", str(tmp_path)) == 1
     said = capsys.readouterr().err
     assert "done.mp4 is there already." in said
-    assert "one: 0 recordings were given" in said and "two: 0 recordings were given" in said
+    assert "one: There is no recording for one.png" in said and "two: There is no" in said
     assert "2 of 3 could not be made." in said

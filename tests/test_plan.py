@@ -1,14 +1,17 @@
 """What will be run: who speaks, what the person is told, and the JSON others read."""
 
 import json
+import re
 from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 
 from inference.errors import InputCode, InputError
-from inference.plan import Estimate, Plan, make_plan, window_work
+from inference.plan import BESIDE_PASSES, Estimate, Plan, make_plan, window_work
 from inference.rates import PLANNED, Pace, Rates
 from inference.request import Box, CropChoice, Face, Picture, Recording, Request, Shape
+from inference.timing import MAX_WINDOW_FRAMES
 from presets.quality import PRESETS
 
 LOUD = Recording(512_714, channels=2, peak_dbfs=-1.0, level_dbfs=-20.0)
@@ -161,7 +164,7 @@ def test_an_estimate_says_what_it_is_reckoned_with() -> None:
     fast, best = (plan(LEFT, rates=measured, quality=name).estimate for name in ("fast", "best"))
     frames = sum(window.frames for window in plan(LEFT).windows)
     assert fast.basis == "past runs" and best.basis == "table"
-    assert fast.seconds == pytest.approx(100 + 3 * 6 * frames / 81, abs=0.06)
+    assert fast.seconds == pytest.approx(100 + 3 * (6 + BESIDE_PASSES) * frames / 81, abs=0.06)
     assert best.seconds == plan(LEFT, quality="best").estimate.seconds
     assert fast.dollars == pytest.approx(fast.seconds / 3600 * 1.95, abs=1e-4)
     draft = plan(LEFT, rates=Rates(1.95, {"draft": Pace(2.0, 0.81)})).estimate
@@ -186,23 +189,68 @@ def test_the_work_of_all_windows_is_the_estimate_s(
     assert min(work) > 0
 
 
-def computing_s(quality: str, steps: int | None = None) -> float:
+def computing_s(quality: str, **tuned: Any) -> float:
     """What is estimated for the steps alone."""
-    seconds = plan(LEFT, quality=quality, steps=steps).estimate.seconds
-    return seconds - PRESETS[quality].start_s
+    made, preset = plan(LEFT, quality=quality, **tuned), PRESETS[quality]
+    full_windows = sum(window.frames for window in made.windows) / MAX_WINDOW_FRAMES
+    beside_s = BESIDE_PASSES * full_windows * preset.step_s
+    return made.estimate.seconds - preset.start_s - beside_s
 
 
 @pytest.mark.parametrize(
     ("quality", "computed"),
-    [("fast", [1, 1, 2, 9]), ("balanced", [1, 1, 2, 9]), ("best", [1, 2, 3, 10])],
+    [
+        ("fast", {2: 1, 3: 2, 12: 11}),
+        ("balanced", {4: 3, 9: 8}),
+        ("best", {10: 10, 11: 11, 100: 100}),
+    ],
 )
-def test_an_estimate_counts_the_steps_that_are_computed(quality: str, computed: list[int]) -> None:
-    one = computing_s(quality, 1)
-    for steps, count in zip((1, 2, 3, 10), computed, strict=True):
-        assert computing_s(quality, steps) == pytest.approx(count * one, abs=0.6)  # it is rounded
+def test_an_estimate_counts_the_steps_that_are_computed(
+    quality: str, computed: dict[int, int]
+) -> None:
     sampling = PRESETS[quality].sampling
     assert sampling is not None
-    assert computing_s(quality) == computing_s(quality, sampling.steps)
+    one = computing_s(quality) / sampling.computed_steps
+    for steps, count in computed.items():
+        assert computing_s(quality, steps=steps) == pytest.approx(count * one, abs=0.6)  # rounded
+    assert computing_s(quality) == computing_s(quality, steps=sampling.steps)
+
+
+@pytest.mark.parametrize(
+    ("quality", "guidance", "passes"),
+    [
+        ("best", {}, 3),
+        ("best", {"text_guidance": 1}, 2),
+        ("best", {"text_guidance": 1, "audio_guidance": 1}, 1),
+        ("best", {"text_guidance": 9.5, "audio_guidance": 1.5}, 3),
+        ("fast", {"audio_guidance": 1}, 1),
+        ("fast", {"audio_guidance": 4}, 2),
+    ],
+)
+def test_an_estimate_counts_the_passes_that_guidance_takes(
+    quality: str, guidance: dict[str, Any], passes: int
+) -> None:
+    usual = PRESETS[quality].sampling
+    assert usual is not None
+    one = computing_s(quality) / usual.passes
+    assert computing_s(quality, **guidance) == pytest.approx(passes * one, abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("quality", "tuned", "told"),
+    [
+        ("fast", {"steps": 40}, "Steps: 40 is out of range for Fast. Use 2 to 12."),
+        ("best", {"steps": 9}, "Steps: 9 is out of range for Best. Use 10 to 100."),
+        ("balanced", {"text_guidance": 5}, "the words: 5 is out of range for Balanced. Use 1."),
+        ("fast", {"audio_guidance": 5.5}, "the voice: 5.5 is out of range for Fast. Use 1 to 5."),
+    ],
+)
+def test_what_a_quality_does_not_allow_is_refused(
+    quality: str, tuned: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(InputError, match=re.escape(told)):
+        plan(LEFT, quality=quality, **tuned)
+    assert plan(LEFT, quality="draft", **tuned)  # which makes no use of it
 
 
 def test_an_unknown_quality_is_refused() -> None:

@@ -28,11 +28,11 @@ from inference.models.encoders import VideoCoder
 from inference.models.transformer import Time, Transformer
 from inference.multitalk import production
 from inference.multitalk.picture import Box, halves, speaker_masks
-from inference.multitalk.pipeline import Pipeline, Scene
-from inference.multitalk.prompt import DEFAULTS
+from inference.multitalk.pipeline import Pipeline, Recipe, Scene
 from inference.multitalk.sampling import Denoised
 from inference.plan import Speaker
 from inference.task import SOUND, Task
+from presets.scenes import DEFAULTS
 from tests.media import decoded
 from tests.small import HEIGHT, WIDTH, live_tensors
 from tests.small_tasks import ONE_WINDOW_S, TWO_WINDOWS_S, in_many_windows, small_task, tiny_engine
@@ -180,14 +180,21 @@ def test_without_faces_two_people_share_the_frame(tmp_path: Path, masked: list[l
 
 
 @pytest.fixture
-def scenes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Scene]]:
+def recipes() -> list[Recipe]:
+    """The recipe of each window that is made, beside `scenes`."""
+    return []
+
+
+@pytest.fixture
+def scenes(monkeypatch: pytest.MonkeyPatch, recipes: list[Recipe]) -> Iterator[list[Scene]]:
     """The scene of each window that is made."""
     seen: list[Scene] = []
 
     class Watched(Pipeline):
-        def denoise(self, scene: Scene, *rest: Any) -> Iterator[Denoised]:
+        def denoise(self, scene: Scene, recipe: Recipe, *rest: Any) -> Iterator[Denoised]:
             seen.append(scene)
-            return super().denoise(scene, *rest)
+            recipes.append(recipe)
+            return super().denoise(scene, recipe, *rest)
 
     monkeypatch.setattr(production, "Pipeline", Watched)
     yield seen
@@ -215,6 +222,19 @@ def test_where_nothing_was_written_a_prompt_stands_in(
         shutil.rmtree(tmp_path / "windows")
     unwritten, default, written = (scene.prompt for scene in scenes)
     assert unwritten.equal(default) and len(written) == len("A robot.") + 1
+
+
+def test_what_was_chosen_reaches_the_sampler(
+    tmp_path: Path, scenes: list[Scene], recipes: list[Recipe]
+) -> None:
+    task = small_task(tmp_path, ONE_WINDOW_S, steps=3)
+    chosen = replace(task.request, audio_guidance=1.0, negative_prompt="A dog.")
+    events = make(replace(task, request=chosen))
+    (sampling,) = (recipe.sampling for recipe in recipes)
+    assert (sampling.steps, sampling.audio_guidance, sampling.passes) == (3, 1.0, 1)
+    assert (sampling.lora, sampling.reuse_last) == ("lightx2v", True)
+    assert [event.total for event in events if isinstance(event, Step)] == [3] * 3
+    assert len(scenes[0].negative) == len("A dog.") + 1
 
 
 def test_a_model_that_breaks_is_told_at_its_first_step(

@@ -4,7 +4,8 @@ import pytest
 import torch
 from transformers import ByT5Tokenizer
 
-from inference.multitalk.prompt import DEFAULTS, NEGATIVE, cleaned, text_features
+from inference.multitalk.prompt import cleaned, text_features
+from presets.scenes import DEFAULTS, NEGATIVE
 from tests.small import loaded
 
 END = 1  # the end token's id

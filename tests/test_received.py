@@ -95,7 +95,7 @@ def test_two_uploads_are_two_speakers(uploads: Path) -> None:
     [
         ({"seed": "soon"}, "seed is not what it should be"),
         ({"shape": "round"}, "shape is not what it should be"),
-        ({"steps": 500}, "500 steps is out of range"),
+        ({"steps": 500}, "Steps: 500 is out of range"),
         ({"quality": "superb"}, "no quality 'superb'"),
     ],
 )

@@ -4,6 +4,7 @@ import pytest
 
 from inference.errors import InputCode, InputError
 from inference.request import Picture, Recording, Request, Shape, Trim
+from presets.scenes import DEFAULTS, NEGATIVE
 
 VOICE = Recording(48_000, channels=1, peak_dbfs=-1.0, level_dbfs=-20.0)
 
@@ -45,10 +46,29 @@ def test_one_or_two_voices(count: int) -> None:
         Request(Picture(10, 10), (VOICE,) * count)
 
 
-@pytest.mark.parametrize("wrong", [{"seed": -1}, {"seed": 2**32}, {"steps": 0}, {"steps": 101}])
-def test_numbers_out_of_range_are_refused(wrong: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"seed": -1},
+        {"seed": 2**32},
+        {"steps": 0},
+        {"steps": 101},
+        {"text_guidance": 0.5},
+        {"audio_guidance": 11.0},
+        {"prompt": "p" * 2001},
+        {"negative_prompt": "n" * 2001},
+    ],
+)
+def test_what_is_out_of_range_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InputError, match="Use"):
         Request(Picture(10, 10), (VOICE,), **wrong)  # type: ignore[arg-type]
+
+
+def test_where_nothing_was_written_the_usual_words_stand_in() -> None:
+    alone, pair = (Request(Picture(10, 10), (VOICE,) * count, prompt=" ") for count in (1, 2))
+    assert alone.words == (DEFAULTS[1], NEGATIVE) and pair.words == (DEFAULTS[2], NEGATIVE)
+    written = Request(Picture(10, 10), (VOICE,), prompt=" A robot. ", negative_prompt="Rain")
+    assert written.words == ("A robot.", "Rain")
 
 
 @pytest.mark.parametrize(("start", "end"), [(3.0, 3.0), (4.0, 3.0), (-1.0, 3.0)])

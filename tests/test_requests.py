@@ -7,6 +7,7 @@ import pytest
 from inference.errors import InputError
 from inference.plan import make_plan
 from inference.request import CropChoice, Shape, Speaking, Trim
+from inference.tuning import Tuning
 from tests.desks import LEFT, RIGHT, THIRD, desk
 from ui.desk import Choices, Desk
 from ui.requests import framing, likeliest_slot, must_choose, request_of, speaking_voices
@@ -53,6 +54,15 @@ def test_two_people_speak_with_their_own_recordings_and_all_choices() -> None:
         Trim(1, 3),
     )
     assert (request.quality, request.prompt, request.seed) == ("best", "p", 7)
+
+
+def test_each_quality_is_asked_for_with_its_own_numbers() -> None:
+    tuned = {"best": Tuning(60, 4.5, 3.5)}
+    chosen = replace(desk(LEFT), choices=Choices(negative_prompt="Rain", tuned=tuned))
+    best, fast = request_of(chosen, "best"), request_of(chosen, "fast")
+    assert best and fast
+    assert best.tuning == tuned["best"] and fast.tuning == Tuning()
+    assert best.negative_prompt == fast.negative_prompt == "Rain"
 
 
 @pytest.mark.parametrize("voices", [0, 1, 2])

@@ -1,5 +1,6 @@
 """A task comes back from its folder as it was."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from inference.request import (
     Speaking,
     Trim,
 )
-from inference.task import Task, growing_name, load_task, segment_name, voice_name
+from inference.task import REQUEST, Task, growing_name, load_task, segment_name, voice_name
 
 
 def test_a_task_survives_the_disk(tmp_path: Path) -> None:
@@ -33,10 +34,21 @@ def test_a_task_survives_the_disk(tmp_path: Path) -> None:
         prompt="Café at night",
         seed=7,
         steps=6,
+        negative_prompt="Regen",
+        audio_guidance=2.5,
     )
     task = Task(request, make_plan(request, 40), tmp_path)
     task.save()
     assert load_task(tmp_path) == task
+
+
+def test_a_request_of_the_version_before_is_read(task: Task) -> None:
+    task.save()
+    saved = json.loads((task.folder / REQUEST).read_text())
+    for name in ("negative_prompt", "text_guidance", "audio_guidance"):
+        del saved[name]
+    (task.folder / REQUEST).write_text(json.dumps(saved))
+    assert load_task(task.folder) == task
 
 
 def test_files_have_the_names_the_folder_is_read_by() -> None:

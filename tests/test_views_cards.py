@@ -128,8 +128,9 @@ def test_a_single_speaker_s_recording_is_found_where_it_lies() -> None:
     moved = replace(desk(LEFT), voices=(None, desk(LEFT).voices[0]))
     root = side(at_start(moved))
     assert root.all(data_drop="voice-1") and root.all(data_choose="voice-1")
-    play = [node.attributes["data-play"] for node in root.all("button", aria_pressed="false")]
-    assert play == ["/media/desk/voice-one.wav"]
+    (play,) = [node.attributes["data-play"] for node in root.all("button", aria_pressed="false")]
+    whole = {"channels": 1, "from": 0, "at": 0, "samples": 4 * 48_000}
+    assert json.loads(play) == [{"url": "/media/desk/voice-one.wav", **whole}]
 
 
 def test_the_trimmer_knows_the_joined_length_and_the_limit() -> None:

@@ -53,7 +53,7 @@ def states() -> dict[str, Shown]:
     pages["deleting"] = replace(
         pages["history"], desk=replace(draft.desk, selected="3" * 32, deleting=True)
     )
-    for place in ("picture", "voice-0", "voice-1", "stage", "history"):
+    for place in ("picture", "voice-0", "voice-1", "scene", "stage", "history"):
         problem = Problem(place, InputCode.BAD_OPTION, "This can't be used.")
         pages[f"problem-{place}"] = replace(draft, problem=problem)
         pages[f"problem-at-start-{place}"] = replace(page(Phase.START), problem=problem)
@@ -119,7 +119,10 @@ def test_every_field_can_be_set_to_what_it_offers() -> None:
         value = node.attributes.get("value", "A scene.")
         change(Set("set", node.attributes["data-set"], value), opened)
     names = {node.attributes["data-set"] for node in fields}
-    assert names == {"speaking", "shape", "quality", "prompt", "seed"}
+    assert names == {
+        *("speaking", "shape", "quality", "prompt", "seed"),
+        *("steps", "audio_guidance"),  # all there is to choose in the usual quality
+    }
 
 
 @every_state

@@ -100,15 +100,15 @@ def test_each_phase_has_its_actions(phase: Phase, gpu: bool, actions: list[str])
 def test_a_final_video_leads_back_to_its_draft_and_names_the_price_again() -> None:
     said = ways(page(Phase.INTERRUPTED, final=True))
     assert [action for _, action in said] == ["resume", "restart", "version"]
-    assert said[0][0].startswith("Go on about 23 s about $")
+    assert said[0][0].startswith("Go on about 36 s about $")
     assert said[1][0].startswith("Start again about 1 min") and "about $" in said[1][0]
 
 
 def test_making_it_says_time_and_money_before() -> None:
     shown = page(Phase.DRAFT)
     estimate = shown.finals["balanced"]
-    assert (estimate.seconds, estimate.dollars) == (63.6, 0.0698)  # 14 passes of 126 frames
-    assert ways(shown) == [("Make it with MultiTalk about 1 min 4 s about $0.07", "make")]
+    assert (estimate.seconds, estimate.dollars) == (99.1, 0.1087)  # 14 passes, 126 frames
+    assert ways(shown) == [("Make it with MultiTalk about 1 min 39 s about $0.11", "make")]
 
 
 def test_a_draft_too_long_for_the_final_video_can_be_kept_or_cut() -> None:

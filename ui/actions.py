@@ -18,6 +18,7 @@ Slot = Annotated[int, Field(ge=0, le=1)]
 Id = Annotated[str, Field(pattern=rf"^{ID.pattern}$")]
 Name = Annotated[str, Field(max_length=255)]
 Pixels = Annotated[float, Field(ge=-100_000, le=100_000)]
+MOST_TYPED = 20_000  # characters that are kept; fewer can be spoken
 Seconds = Annotated[float, Field(ge=0, le=100_000)]
 
 
@@ -125,11 +126,52 @@ class ResetTrim:
 
 
 @checked(frozen=True)
+class Type:
+    """Keep a text that is to be spoken."""
+
+    do: Literal["type"]
+    text: Annotated[str, Field(max_length=MOST_TYPED)]
+
+
+@checked(frozen=True)
+class Speak:
+    """Make a recording, or one of each of two, of a text."""
+
+    do: Literal["speak"]
+    text: Annotated[str, Field(max_length=MOST_TYPED)]
+
+
+@checked(frozen=True)
+class HandOver:
+    """Give a phrase of the recording that is being split to the other one."""
+
+    do: Literal["hand-over"]
+    phrase: Annotated[int, Field(ge=0, le=100_000)]
+
+
+@checked(frozen=True)
+class Split:
+    """Make two recordings of the one, each silent where the other one speaks."""
+
+    do: Literal["split"]
+
+
+@checked(frozen=True)
+class OneVoice:
+    """Have the recording back that was split, or is about to be."""
+
+    do: Literal["one-voice"]
+
+
+@checked(frozen=True)
 class ForDesk:
     """What can be done with the desk as a whole: use the middle of a picture without a face, make a
-    final video, keep the draft, stop, go on, start again, go back to the draft, clear it."""
+    final video, keep the draft, stop, go on, start again, go back to the draft, clear it, publish
+    what was made."""
 
-    do: Literal["middle", "make", "keep", "stop", "resume", "restart", "version", "again"]
+    do: Literal[
+        "middle", "make", "keep", "stop", "resume", "restart", "version", "again", "publish"
+    ]
 
 
 @checked(frozen=True)
@@ -162,6 +204,11 @@ Action = (
     | Speaks
     | ChooseTrim
     | ResetTrim
+    | Type
+    | Speak
+    | HandOver
+    | Split
+    | OneVoice
     | ForDesk
     | InHistory
     | DeleteNot

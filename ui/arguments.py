@@ -1,14 +1,20 @@
-"""What the command line's options ask for: a request's fields, a quality, an engine."""
+"""What the command line's options ask for: a file, a request's fields, a quality, an engine."""
 
-import math
+from dataclasses import asdict
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
+from inference import written
 from inference.errors import InputCode, InputError
 from inference.plan import find_preset
-from inference.request import CropChoice, Shape, Speaking, Trim
+from inference.published import SCHEME, Address, address
+from inference.request import Shape, Speaking
+from inference.tuning import Tuning
 from presets.quality import DEFAULT_QUALITY, DRAFT_QUALITY
 from presets.schema import EngineFamily
+
+Source = Path | Address  # where a person's file is
 
 
 class EngineChoice(StrEnum):
@@ -18,6 +24,17 @@ class EngineChoice(StrEnum):
     DRAFT = "draft"
     MULTITALK = "multitalk"
     MODAL = "modal"
+
+
+def source(text: str) -> Source:
+    """The file that an option names, here or in a bucket. Raises InputError for an address that is
+    not like s3://bucket/folder/file."""
+    return address(text) if text.lower().startswith(SCHEME) else Path(text)
+
+
+def sources(*texts: str | None) -> list[Source]:
+    """The files of those options that were given; see `source`."""
+    return [source(text) for text in texts if text is not None]
 
 
 def request_fields(
@@ -30,11 +47,21 @@ def request_fields(
     return {
         "speaking": speaking,
         "shape": shape,
-        "trim": Trim(*_numbers(trim, "--trim", "-", "0-40", 2)) if trim else None,
-        "crop": CropChoice(*map(round, _numbers(crop, "--crop", ",", "0,0,896", 3)))
-        if crop
-        else None,
+        "trim": written.trim(trim, "--trim") if trim else None,
+        "crop": written.crop(crop, "--crop") if crop else None,
         "quality": quality,
+    }
+
+
+def scene_fields(words: tuple[str, str], seed: int, tuning: Tuning) -> dict[str, Any]:
+    """The fields of a Request that say what is seen and how it is sampled; `words`: what is to be
+    seen and what is not."""
+    prompt, negative_prompt = words
+    return {
+        "prompt": prompt,
+        "negative_prompt": negative_prompt,
+        "seed": seed,
+        **asdict(tuning),
     }
 
 
@@ -54,14 +81,3 @@ def require_fit(choice: EngineChoice, quality: str) -> None:
     ):
         message = f"The {choice} engine does not make quality {quality}. Leave out --engine."
         raise InputError(InputCode.BAD_OPTION, message)
-
-
-def _numbers(text: str, option: str, separator: str, example: str, count: int) -> list[float]:
-    try:
-        numbers = [float(part) for part in text.split(separator)]
-    except ValueError:
-        numbers = []
-    if len(numbers) != count or not all(map(math.isfinite, numbers)):
-        message = f"{option} {text!r} is not understood. Write it like {option} {example}."
-        raise InputError(InputCode.BAD_OPTION, message)
-    return numbers

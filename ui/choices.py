@@ -2,37 +2,54 @@
 
 from dataclasses import replace
 from functools import singledispatch
+from typing import Any
 
 from inference.errors import InputCode, InputError
 from inference.framing import fit_crop
-from inference.request import Box, CropChoice, Shape, Speaking, Trim
+from inference.media.phrases import alternated
+from inference.request import MOST_SEED, Box, CropChoice, Shape, Speaking, Trim
+from inference.tuning import NAMES
 from presets.quality import PRESETS
 from presets.schema import EngineFamily
-from ui import text
+from ui import text, wording_scene
 from ui.actions import (
     ChooseCrop,
     ChooseTrim,
     DeleteNot,
     Edit,
+    HandOver,
     MoveBox,
+    OneVoice,
     Remove,
     ResetFraming,
     ResetTrim,
     Set,
     Speaks,
     Swap,
+    Type,
 )
 from ui.desk import Choices, Desk, Voices
-from ui.requests import MOST_SPEAKERS, speakers
+from ui.requests import MOST_SPEAKERS, likeliest_slot, speakers, to_split
 
 SMALLEST_BOX_PX = 16.0
-_MOST_SEED = 2**32 - 1
+# What Scene and quality asks about the final video; what is wrong with it is said there.
+SCENE_FIELDS = {"prompt", "negative_prompt", "seed", *NAMES}
 
 
 def with_voices(desk: Desk, voices: Voices) -> Desk:
     """`desk` with other recordings, of which all is used."""
-    editing = desk.editing if any(voices) else ""
-    return replace(_choose(desk, trim=None), voices=voices, editing=editing)
+    editing = desk.editing if any(voices) and desk.editing not in ("typing", "split") else ""
+    changed = _choose(desk, trim=None)
+    return replace(changed, voices=voices, whole=None, owners=(), editing=editing)
+
+
+def unsplit(desk: Desk) -> Desk:
+    """`desk` with the recording that was split; nothing else of it changes."""
+    changed = replace(desk, whole=None, owners=(), editing="")
+    if desk.whole is None:
+        return changed
+    right = likeliest_slot(desk) == 1
+    return replace(changed, voices=(None, desk.whole) if right else (desk.whole, None))
 
 
 @singledispatch
@@ -43,7 +60,31 @@ def change(action: object, desk: Desk) -> Desk:
 
 @change.register
 def _edit(action: Edit, desk: Desk) -> Desk:
-    return replace(desk, editing=action.what)
+    if action.what != "split":
+        return replace(desk, editing=action.what)
+    voice = to_split(desk)
+    if voice is None or len(voice.phrases) < 2:
+        raise InputError(InputCode.BAD_OPTION, text.NO_PAUSE)
+    owners = desk.owners or alternated(voice.phrases)
+    return replace(desk, editing="split", owners=owners)
+
+
+@change.register
+def _hand_over(action: HandOver, desk: Desk) -> Desk:
+    owners = list(desk.owners)
+    if action.phrase < len(owners):
+        owners[action.phrase] = 1 - owners[action.phrase]
+    return replace(desk, owners=tuple(owners))
+
+
+@change.register
+def _one_voice(action: OneVoice, desk: Desk) -> Desk:
+    return unsplit(desk)
+
+
+@change.register
+def _type(action: Type, desk: Desk) -> Desk:
+    return replace(desk, typed=action.text)
 
 
 @change.register
@@ -54,6 +95,9 @@ def _delete_not(action: DeleteNot, desk: Desk) -> Desk:
 @change.register
 def _swap(action: Swap, desk: Desk) -> Desk:
     left, right = desk.voices
+    if desk.whole:
+        owners = tuple(1 - owner for owner in desk.owners)
+        return replace(desk, voices=(right, left), owners=owners)
     return with_voices(desk, (right, left))
 
 
@@ -126,6 +170,8 @@ def _set(action: Set, desk: Desk) -> Desk:
     match action.field:
         case "fold-advanced":
             return replace(desk, advanced=action.value is True)
+        case "fold-tuning":
+            return replace(desk, tuning=action.value is True)
         case "fold-boxes":
             return replace(desk, boxes=action.value is True)
         case "speaking" if value in set(Speaking):
@@ -134,15 +180,32 @@ def _set(action: Set, desk: Desk) -> Desk:
             return _choose(desk, shape=Shape(value), crop=None)
         case "quality" if value in PRESETS and PRESETS[value].engine is EngineFamily.MULTITALK:
             return _choose(desk, quality=value)
-        case "prompt":
-            return _choose(desk, prompt=value.strip())
+        case "prompt" | "negative_prompt":
+            return _choose(desk, **{action.field: value.strip()})
+        case name if name in NAMES:
+            return _tuned(desk, name, value.strip())
         case "seed":
             return _choose(desk, seed=_seed(value))
     raise InputError(InputCode.BAD_OPTION, text.BROKE, f"{action.field}: {value}")
 
 
+def _tuned(desk: Desk, name: str, value: str) -> Desk:
+    """With another of the chosen quality's numbers; its own again when `value` is empty."""
+    quality, whole = PRESETS[desk.choices.quality], name == "steps"
+    try:
+        number = (int(value) if whole else float(value)) if value else None
+    except ValueError as error:
+        allowed = getattr(quality.bounds, name)
+        refusal = wording_scene.use_number(NAMES[name], allowed, whole)
+        raise InputError(InputCode.BAD_OPTION, refusal) from error
+    own: dict[str, Any] = {name: number}
+    tuning = replace(desk.choices.tuning(quality.name), **own)
+    tuning.require_in(quality.bounds, quality.title)
+    return _choose(desk, tuned={**desk.choices.tuned, quality.name: tuning})
+
+
 def _seed(value: str) -> int:
-    if not value.isdecimal() or int(value) > _MOST_SEED:
+    if not value.isdecimal() or int(value) > MOST_SEED:
         raise InputError(InputCode.BAD_OPTION, text.BAD_SEED)
     return int(value)
 

@@ -6,7 +6,7 @@ Exit status: 0 done, 2 the person's input, 1 ours, 130 interrupted.
 import importlib
 import logging
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from inference import output
+from inference.batch import rows
 from inference.engines.base import Engine, EngineOptions
 from inference.engines.select import configured_engine, engine_for
 from inference.errors import (
@@ -27,41 +28,47 @@ from inference.errors import (
 )
 from inference.plan import find_preset
 from inference.rates import Rates, rates_of
+from inference.report import Verdict
 from inference.request import Shape, Speaking
 from inference.settings import load_settings
+from inference.tuning import Tuning
 from presets.models import MODELS
-from presets.quality import DEFAULT_QUALITY, DRAFT_QUALITY, PRESETS
+from presets.quality import DRAFT_QUALITY
 from presets.schema import EngineFamily
-from ui import terminal
-from ui.arguments import EngineChoice, quality_for, request_fields, require_fit
+from ui import checking, terminal
+from ui.arguments import (
+    EngineChoice,
+    quality_for,
+    request_fields,
+    require_fit,
+    scene_fields,
+    source,
+    sources,
+)
 from ui.endings import ENDINGS, NOTHING_FINISHED, Interrupted, scratch_folder
 from ui.making import make, prepare
+from ui.options import (
+    Audio,
+    Audio2,
+    AudioGuidance,
+    Format,
+    Image,
+    Json,
+    NegativePrompt,
+    Part,
+    Prompt,
+    Quality,
+    QualityOrNone,
+    Seed,
+    Steps,
+    TextGuidance,
+    Together,
+    Window,
+)
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-Image = Annotated[Path, typer.Option(help="A picture of one or two faces.")]
-Audio = Annotated[Path, typer.Option(help="A recording of the voice; of the left person of two.")]
-Audio2 = Annotated[Path | None, typer.Option(help="A recording of the right person's voice.")]
-Together = Annotated[Speaking, typer.Option(help="Two voices at the same time, or in turn.")]
-Format = Annotated[Shape, typer.Option(help="The shape of the video.")]
-Part = Annotated[str | None, typer.Option(metavar="A-B", help="Seconds to use, as 0-40.")]
-Window = Annotated[
-    str | None, typer.Option(metavar="LEFT,TOP,WIDTH", help="Crop, in pixels of the picture.")
-]
-Quality = Annotated[str, typer.Option(help=f"One of {', '.join(PRESETS)}.")]
-QualityOrNone = Annotated[
-    str | None,
-    typer.Option(
-        help=f"One of {', '.join(PRESETS)}; {DRAFT_QUALITY} unless given, "
-        f"or {DEFAULT_QUALITY} where --engine names another one than draft."
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object.")]
-Prompt = Annotated[str, typer.Option(help="What the scene is like, for MultiTalk.")]
-Steps = Annotated[int | None, typer.Option(help="Sampling steps, for MultiTalk.")]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same video.")]
 
 
 @cli.callback(invoke_without_command=True)
@@ -96,7 +103,8 @@ def plan(
     """Show what would be made: crop, length, windows, speakers, time."""
     with scratch_folder() as folder:
         choices = request_fields(speaking, shape, trim, crop, quality)
-        planned = prepare(folder, image, [audio, audio2], choices, _rates()).plan
+        given = sources(audio, audio2)
+        planned = prepare(folder, source(image), given, choices, _rates()).plan
     if as_json:
         terminal.print_json(asdict(planned))
     else:
@@ -115,8 +123,11 @@ def generate(
     crop: Window = None,
     quality: QualityOrNone = None,
     prompt: Prompt = "",
+    negative_prompt: NegativePrompt = "",
     seed: Seed = 42,
     steps: Steps = None,
+    text_guidance: TextGuidance = None,
+    audio_guidance: AudioGuidance = None,
     engine: Annotated[EngineChoice, typer.Option(help="Who makes it.")] = EngineChoice.AUTO,
     model: Annotated[str | None, typer.Option(help=f"One of {', '.join(MODELS)}.")] = None,
     device: Annotated[str | None, typer.Option(help="As cpu, cuda or cuda:1.")] = None,
@@ -129,9 +140,65 @@ def generate(
     output.require_writable(out)
     quality = quality_for(engine, quality)
     choices = request_fields(speaking, shape, trim, crop, quality)
-    choices |= {"prompt": prompt, "seed": seed, "steps": steps}
+    tuning = Tuning(steps, text_guidance, audio_guidance)
+    choices |= scene_fields((prompt, negative_prompt), seed, tuning)
     maker = _engine(engine, quality, EngineOptions(model, device))
-    make(maker, image, [audio, audio2], choices, out, as_json)
+    make(maker, source(image), sources(audio, audio2), choices, out, as_json)
+
+
+@cli.command()
+def batch(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Pictures and recordings by name, or a CSV.")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--output", help="The folder of the videos.")],
+    speaking: Together = Speaking.TOGETHER,
+    shape: Format = Shape.LANDSCAPE,
+    trim: Part = None,
+    crop: Window = None,
+    quality: QualityOrNone = None,
+    prompt: Prompt = "",
+    negative_prompt: NegativePrompt = "",
+    seed: Seed = 42,
+    steps: Steps = None,
+    text_guidance: TextGuidance = None,
+    audio_guidance: AudioGuidance = None,
+    engine: Annotated[EngineChoice, typer.Option(help="Who makes them.")] = EngineChoice.AUTO,
+    model: Annotated[str | None, typer.Option(help=f"One of {', '.join(MODELS)}.")] = None,
+    device: Annotated[str | None, typer.Option(help="As cpu, cuda or cuda:1.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make many videos, and a page to look at them."""
+    batches = importlib.import_module("ui.batches")  # draws a page, as the server does
+    batches.require_apart(folder, out)
+    wanted = rows(folder)
+    quality = quality_for(engine, quality)
+    choices = request_fields(speaking, shape, trim, crop, quality)
+    tuning = Tuning(steps, text_guidance, audio_guidance)
+    choices |= scene_fields((prompt, negative_prompt), seed, tuning)
+    engine_of = _engines(engine, EngineOptions(model, device))
+    if any("quality" not in row.choices for row in wanted):
+        engine_of(quality)  # what no row could be made with is said once
+    used = model or load_settings().model or ""
+    if batches.make_all(wanted, out, choices, engine_of, used, as_json):
+        raise typer.Exit(1)
+
+
+@cli.command()
+def check(
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="The mp4 to check.")],
+    audio: Annotated[
+        list[Path] | None,
+        typer.Option(help="What is to be heard; given twice: the left person's, the right one's."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check a video: lips, length, pictures, colours, faces. Ends with 1 if it fails."""
+    with scratch_folder() as folder:
+        report = checking.check(folder, video, audio or [])
+    checking.tell(report, as_json)
+    if report.verdict is Verdict.FAIL:
+        raise typer.Exit(1)
 
 
 @cli.command()
@@ -151,6 +218,20 @@ def _engine(choice: EngineChoice, quality: str, asked: EngineOptions) -> Engine:
     if choice is EngineChoice.AUTO:
         return engine_for(find_preset(quality).engine, load_settings(), asked)
     return configured_engine(choice.value, load_settings(), asked)
+
+
+def _engines(choice: EngineChoice, asked: EngineOptions) -> Callable[[str], Engine]:
+    """Who makes a quality: one engine of each family, whose model is loaded once."""
+    known: dict[EngineFamily, Engine] = {}
+
+    def engine_of(quality: str) -> Engine:
+        require_fit(choice, quality)
+        family = find_preset(quality).engine
+        if family not in known:
+            known[family] = _engine(choice, quality, asked)
+        return known[family]
+
+    return engine_of
 
 
 def _rates() -> Rates:

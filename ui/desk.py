@@ -20,14 +20,16 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from inference.media.phrases import Phrase
 from inference.request import Box, CropChoice, Picture, Recording, Shape, Speaking, Trim
+from inference.tuning import Tuning
 from presets.quality import DEFAULT_QUALITY
 
 DESKS = "desks"
 STATE = "desk.json"
 _ID_BYTES = 16
 
-Editing = Literal["", "framing", "trim"]
+Editing = Literal["", "framing", "trim", "typing", "split"]
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,14 @@ class GivenPicture:
 
 @dataclass(frozen=True)
 class GivenVoice:
-    """A recording that was taken in; `bars`, each 0 to 1 high, draw it."""
+    """A recording that was taken in; `bars`, each 0 to 1 high, draw it, `phrases` are when somebody
+    speaks in it."""
 
     name: str
     file: str
     recording: Recording
     bars: tuple[float, ...]
+    phrases: tuple[Phrase, ...] = ()
 
 
 Voices = tuple[GivenVoice | None, GivenVoice | None]  # of the left and of the right speaker
@@ -57,7 +61,8 @@ Voices = tuple[GivenVoice | None, GivenVoice | None]  # of the left and of the r
 @dataclass(frozen=True)
 class Choices:
     """What was chosen about the inputs. `speakers`: who speaks, left to right, when the person
-    said so; empty otherwise. `quality` is that of the final video."""
+    said so; empty otherwise. `quality` is that of the final video, `tuned` what was chosen instead
+    of a quality's own values, by its name."""
 
     shape: Shape = Shape.LANDSCAPE
     speaking: Speaking = Speaking.IN_TURN
@@ -67,6 +72,12 @@ class Choices:
     quality: str = DEFAULT_QUALITY
     prompt: str = ""
     seed: int = 42
+    negative_prompt: str = ""
+    tuned: dict[str, Tuning] = field(default_factory=dict)
+
+    def tuning(self, quality: str) -> Tuning:
+        """What was chosen instead of that quality's own values."""
+        return self.tuned.get(quality, Tuning())
 
 
 @dataclass(frozen=True)
@@ -76,9 +87,11 @@ class Desk:
     `crop` is the picture of the exact crop, drawn of what `cropped` stands for. `draft` is the
     newest draft, made of what `drafted` stands for; `before` the one on show until it is finished,
     to be deleted then if it may be `replaced`. `final` is the video made of the draft. `kept`: the
-    person wants the draft itself. `middle`: also without a face. `advanced` and `boxes` are folds
-    that are open. `selected` is the job that is open in the history, `deleting` whether it is to
-    be deleted.
+    person wants the draft itself. `middle`: also without a face. `advanced`, `tuning` and `boxes`
+    are folds that are open. `typed` is a text to be spoken. `whole` is the recording that both
+    voices were parted of, `owners` whose each of its phrases is: 0 the left one's, 1 the right
+    one's. `selected` is the job that is open in the history, `deleting` whether it is to be
+    deleted.
     """
 
     picture: GivenPicture | None = None
@@ -95,14 +108,18 @@ class Desk:
     middle: bool = False
     editing: Editing = ""
     advanced: bool = False
+    tuning: bool = False
     boxes: bool = False
+    typed: str = ""
+    whole: GivenVoice | None = None
+    owners: tuple[int, ...] = ()
     selected: str | None = None
     deleting: bool = False
 
     @property
     def files(self) -> frozenset[str]:
         """The names of the files that are on it."""
-        names = [voice.file for voice in self.voices if voice] + [self.crop or ""]
+        names = [voice.file for voice in (*self.voices, self.whole) if voice] + [self.crop or ""]
         if self.picture:
             names += [self.picture.file, self.picture.preview]
         return frozenset(filter(None, names))

@@ -15,7 +15,7 @@ from inference.settings import Settings
 from inference.task import PICTURE, Task, voice_name
 from presets.quality import DRAFT_QUALITY
 from ui import media
-from ui.desk import STATE, Desk, Desks, link
+from ui.desk import STATE, Choices, Desk, Desks, link
 from ui.inputs import draw_crop
 from ui.look import DESK_COPY, NAME, Look
 from ui.requests import framing, request_of, speakers, speaking_voices
@@ -61,7 +61,7 @@ class Drafts:
         """Stands for everything that a draft is made of; empty when none can be made."""
         if self._look.plan(desk)[0] is None or not speakers(desk):
             return ""
-        request = request_of(replace(desk, choices=replace(desk.choices, prompt="")), DRAFT_QUALITY)
+        request = request_of(replace(desk, choices=_seen_in_draft(desk.choices)), DRAFT_QUALITY)
         return hashlib.sha256(repr((_material(desk), request)).encode()).hexdigest()
 
     def start(self, owner: str, desk: Desk, quality: str) -> str:
@@ -123,6 +123,11 @@ class Drafts:
         return desk if same else replace(desk, before=None, replaced=False)
 
 
+def _seen_in_draft(choices: Choices) -> Choices:
+    """`choices` without what no draft shows."""
+    return replace(choices, prompt="", negative_prompt="")
+
+
 def _given(job: Path) -> set[str]:
     """The names of the picture and the recordings that lay on the desk of that job."""
     kinds = ("picture-", "voice-")
@@ -141,6 +146,9 @@ def _as_given(desk: Desk, quality: str) -> Desk:
         draft=draft,
         drafted=desk.drafted if draft else "",
         middle=desk.middle,
+        typed=desk.typed,
+        whole=desk.whole,
+        owners=desk.owners,
     )
 
 

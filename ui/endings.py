@@ -7,15 +7,14 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
 from inference import output
 from inference.errors import from_code
-from inference.events import Cancelled, Event, Failed, Finished
+from inference.events import Cancelled, Event, Failed, Finished, Result
 from inference.timing import FPS
-from ui import terminal
 
 NOTHING_FINISHED = "Stopped. Nothing was finished yet."
 ENDINGS = (signal.SIGTERM, signal.SIGHUP)  # other ways to be told to stop; all clean up
@@ -54,21 +53,17 @@ def cancel_on_interrupt() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def deliver(folder: Path, last: Event, out: Path, as_json: bool) -> None:
-    """Put what was made in a task's `folder` at `out` and say so, after the engine's last event.
+def deliver(folder: Path, last: Event, out: Path) -> Result:
+    """What was made in a task's `folder`, now at `out`, after the engine's last event.
 
     Raises the PortraitError that kept it from being made, Interrupted after a cancel, and OSError.
     """
     if isinstance(last, Finished):
         output.deliver(folder / last.result.path, out)
-        if as_json:
-            terminal.print_json(asdict(replace(last.result, path=str(out))))
-        else:
-            terminal.say(f"{out}: {last.result.duration_s:.2f} s, made in {last.result.seconds} s")
-    elif isinstance(last, Failed):
+        return replace(last.result, path=str(out))
+    if isinstance(last, Failed):
         raise from_code(last.code, last.message, last.details)
-    elif isinstance(last, Cancelled) and last.path:
+    if isinstance(last, Cancelled) and last.path:
         output.deliver(folder / last.path, out)
         raise Interrupted(f"Stopped. The first {last.frames / FPS:.1f} s are kept in {out}.")
-    else:
-        raise Interrupted(NOTHING_FINISHED)
+    raise Interrupted(NOTHING_FINISHED)

@@ -5,15 +5,19 @@ page is looked at again. What goes wrong becomes a sentence on it. Nothing here 
 """
 
 import logging
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import singledispatchmethod
 from pathlib import Path
 
+from inference import history
 from inference.errors import Fault, FaultCode, InputCode, InputError, PortraitError, disk_fault
+from inference.events import Failed
 from inference.jobfolder import family
 from inference.jobs import Jobs
+from inference.request import MOST_SEED
 from inference.settings import Settings
 from presets.schema import EngineFamily
 from ui import text
@@ -24,14 +28,18 @@ from ui.actions import (
     GiveVoice,
     InHistory,
     Refresh,
+    Speak,
+    Split,
     TakeExample,
     parse,
 )
-from ui.choices import change
+from ui.choices import SCENE_FIELDS, change
 from ui.desk import Desk, Desks
 from ui.drafts import Drafts
 from ui.inputs import Change, Inputs
 from ui.look import DESK_COPY, Look
+from ui.requests import speakers
+from ui.script import lines_of
 from ui.state import Place, Problem, Shown
 from ui.uploads import Uploads
 
@@ -99,11 +107,29 @@ class Handlers:
     @_do.register
     def _give_picture(self, action: GivePicture, owner: str) -> None:
         with self._inputs.picture(owner, action) as lay:
-            self._change(owner, lay)
+            self._change(owner, lambda desk: self._to_trim(lay(desk)))
 
     @_do.register
     def _give_voice(self, action: GiveVoice, owner: str) -> None:
         with self._inputs.voice(owner, action) as lay:
+            self._change(owner, lambda desk: self._to_trim(lay(desk)))
+
+    def _to_trim(self, desk: Desk) -> Desk:
+        """With the trimmer open when the recordings are too long to be used whole."""
+        _, problem = self.look.plan(desk)
+        too_long = problem is not None and problem.code == InputCode.TOO_LONG
+        return replace(desk, editing="trim") if too_long else desk
+
+    @_do.register
+    def _speak(self, action: Speak, owner: str) -> None:
+        self._change(owner, lambda desk: replace(desk, typed=action.text))
+        lines = lines_of(action.text, two=len(speakers(self._desks.load(owner))) > 1)
+        with self._inputs.typed(owner, lines, self.look.longest_s[0]) as lay:
+            self._change(owner, lay)
+
+    @_do.register
+    def _split(self, action: Split, owner: str) -> None:
+        with self._inputs.split(owner) as lay:
             self._change(owner, lay)
 
     @_do.register
@@ -130,14 +156,23 @@ class Handlers:
                 self._jobs.cancel(job)
             case "resume" if job:
                 self._jobs.resume(job)
+            case "restart" if job and _is_of_no_use(job):
+                self._change(owner, lambda desk: self._tried_anew(owner, desk))
             case "restart" if job:
                 self._jobs.restart(job)
+            case "publish" if job:
+                self._jobs.publish(job)
 
     def _with_final(self, owner: str, desk: Desk) -> Desk:
         """Once only, however often the button was pressed."""
         if desk.final or self.look.plan(desk)[0] is None:
             return desk
         return replace(desk, final=self._drafts.start(owner, desk, desk.choices.quality))
+
+    def _tried_anew(self, owner: str, desk: Desk) -> Desk:
+        """With another random start: the same one would lead to the same frames."""
+        choices = replace(desk.choices, seed=secrets.randbelow(MOST_SEED + 1))
+        return self._with_final(owner, replace(desk, choices=choices, final=None))
 
     @_do.register
     def _in_history(self, action: InHistory, owner: str) -> None:
@@ -176,6 +211,13 @@ class Handlers:
         return replace(desk, final=None, draft=None, drafted="")
 
 
+def _is_of_no_use(job: Path) -> bool:
+    """Whether the job was ended by what its first window looked like."""
+    newest = history.last(job)
+    ended = newest.event if newest else None
+    return isinstance(ended, Failed) and ended.code == FaultCode.BAD_WINDOW
+
+
 def _attempt(step: Callable[[], None], place: Place) -> Problem | None:
     """Take a step; what goes wrong becomes a sentence at `place`."""
     try:
@@ -203,8 +245,12 @@ def _place(values: Mapping[str, object]) -> Place:
             return "picture"
         case "voice":
             return "voice-1" if str(values.get("slot")) == "1" else "voice-0"
-        case "trim":
+        case "trim" | "type" | "speak" | "hand-over" | "split" | "one-voice":
             return "voice-0"
+        case "edit" if values.get("what") in ("trim", "typing", "split"):
+            return "voice-0"
+        case "set" if str(values.get("field")) in SCENE_FIELDS:
+            return "scene"
         case "select" | "open" | "use" | "delete" | "delete-sure":
             return "history"
     return "stage"

@@ -6,7 +6,7 @@ folder, together with the change that lays it on the desk.
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,14 +17,16 @@ from PIL import Image
 from inference.errors import InputCode, InputError
 from inference.framing import PictureSize
 from inference.media.image import render_crop
+from inference.media.phrases import Phrase, find_phrases, part
 from inference.media.sandbox import read_picture, read_recording
+from inference.media.typed import Line, can_speak, say
 from inference.request import Picture, Recording, Speaking, require_long_enough
 from presets.examples import EXAMPLES, MEDIA
-from ui import text, voice
+from ui import text, voice, wording_voice
 from ui.actions import GivePicture, GiveVoice, TakeExample
-from ui.choices import with_voices
+from ui.choices import unsplit, with_voices
 from ui.desk import Choices, Desk, Desks, GivenPicture, GivenVoice
-from ui.requests import Framing, likeliest_slot
+from ui.requests import MOST_SPEAKERS, Framing, likeliest_slot, to_split
 from ui.uploads import Uploads
 
 PREVIEW_PX = 1600  # longer side of the picture that the framing is adjusted on
@@ -49,6 +51,7 @@ class _ReadVoice:
     clean: Path
     recording: Recording
     bars: tuple[float, ...]
+    phrases: tuple[Phrase, ...]
 
 
 class Inputs:
@@ -111,6 +114,59 @@ class Inputs:
             yield lay
 
     @contextmanager
+    def typed(self, owner: str, lines: Sequence[Line], longest_s: float) -> Iterator[Change]:
+        """Typed lines as recordings, of at most `longest_s`; of two people both are as long."""
+        if not can_speak():
+            raise InputError(InputCode.BAD_OPTION, text.TYPE_MISSING)
+        with self._reading, self._desks.scratch() as folder:
+            clean = folder / "typed.wav"
+            spoken = say(lines, clean)
+            if spoken.recording.silent:
+                raise InputError(InputCode.BAD_OPTION, text.TYPED_NO_WORDS)
+            if spoken.recording.duration_s > longest_s:
+                sentence = wording_voice.speech_too_long(spoken.recording.duration_s, longest_s)
+                raise InputError(InputCode.BAD_OPTION, sentence)
+            who = set(spoken.owners)
+            if len(who) > 1:
+                reads = _parted(clean, folder, text.TYPED_TEXT, spoken.phrases, spoken.owners)
+            else:
+                reads = (_measured(clean, text.TYPED_TEXT, spoken.recording),)
+
+            def lay(desk: Desk) -> Desk:
+                given = [self._adopted(owner, read) for read in reads]
+                if len(given) > 1:
+                    together = replace(desk.choices, speaking=Speaking.TOGETHER)
+                    return with_voices(replace(desk, choices=together), (given[0], given[1]))
+                voices = list(desk.voices)
+                voices[who.pop()] = given[0]
+                return with_voices(desk, (voices[0], voices[1]))
+
+            yield lay
+
+    @contextmanager
+    def split(self, owner: str) -> Iterator[Change]:
+        """The one recording as two, each silent where the other one speaks."""
+        before = self._desks.load(owner)
+        whole, owners = to_split(before), before.owners
+        if whole is None or len(owners) != len(whole.phrases):
+            raise InputError(InputCode.NOT_FOUND, text.NOT_THERE)
+        if len(set(owners)) < MOST_SPEAKERS:
+            raise InputError(InputCode.BAD_OPTION, text.SPLIT_ONE_SIDED)
+        with self._desks.scratch() as folder:
+            clean = self._desks.folder(owner) / whole.file
+            reads = _parted(clean, folder, whole.name, whole.phrases, owners)
+
+            def lay(desk: Desk) -> Desk:
+                if to_split(desk) != whole:  # another recording was given meanwhile
+                    return desk
+                left, right = (self._adopted(owner, read) for read in reads)
+                choices = replace(desk.choices, speaking=Speaking.TOGETHER)
+                done = replace(desk, voices=(left, right), choices=choices, editing="")
+                return replace(done, whole=whole, owners=owners)
+
+            yield lay
+
+    @contextmanager
     def _uploaded(self, owner: str, upload: str) -> Iterator[Path]:
         """The uploaded file in a scratch folder of its own."""
         with self._reading, self._desks.scratch() as folder:
@@ -129,14 +185,16 @@ class Inputs:
         )
         choices = replace(desk.choices, crop=None, speakers=())
         changed = replace(desk, picture=given, choices=choices, middle=False)
-        first, second = desk.voices
+        if len(read.picture.faces) < MOST_SPEAKERS:
+            changed = unsplit(changed) if changed.owners else changed
+        first, second = changed.voices
         if (first is None) != (second is None) and likeliest_slot(changed) != (first is None):
             return replace(changed, voices=(second, first))
         return changed
 
     def _adopted(self, owner: str, read: _ReadVoice) -> GivenVoice:
         file = self._desks.adopt(owner, read.clean, "voice")
-        return GivenVoice(read.name, file, read.recording, read.bars)
+        return GivenVoice(read.name, file, read.recording, read.bars, read.phrases)
 
 
 def _read_picture(source: Path, name: str) -> _ReadPicture:
@@ -155,7 +213,20 @@ def _read_voice(source: Path, name: str) -> _ReadVoice:
     clean = source.with_suffix(".wav")
     recording = read_recording(source, clean)
     require_long_enough(recording.duration_s)
-    return _ReadVoice(name, clean, recording, voice.bars(clean, BARS))
+    return _measured(clean, name, recording)
+
+
+def _measured(clean: Path, name: str, recording: Recording) -> _ReadVoice:
+    return _ReadVoice(name, clean, recording, voice.bars(clean, BARS), find_phrases(clean))
+
+
+def _parted(
+    clean: Path, folder: Path, name: str, phrases: Sequence[Phrase], owners: Sequence[int]
+) -> tuple[_ReadVoice, ...]:
+    """The recording as one of each of two, in `folder`."""
+    targets = [folder / f"voice-{index}.wav" for index in range(MOST_SPEAKERS)]
+    measured = part(clean, phrases, owners, targets)
+    return tuple(map(_measured, targets, (name, name), measured))
 
 
 def draw_crop(clean: Path, picture: Picture, framing: Framing, choices: Choices, to: Path) -> None:

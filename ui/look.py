@@ -11,13 +11,17 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from inference import history
+from inference import history, jobfolder
 from inference.errors import InputCode, InputError, no_face
 from inference.jobs import Jobs, State
+from inference.media.typed import can_speak
 from inference.plan import Estimate, Plan, make_plan
+from inference.published import changed_ns
 from inference.rates import Rates, rates_of
+from inference.report import Report, from_json
+from inference.request import Request
 from inference.settings import Settings
-from inference.task import PLAN
+from inference.task import PLAN, REPORT, REQUEST
 from presets.quality import DRAFT_QUALITY, PRESETS
 from presets.schema import EngineFamily
 from ui import progress, text
@@ -30,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 NAME = "name.txt"  # in a job's folder: what its picture was called
 DESK_COPY = "desk"  # ... and the desk as it was when the job was started
-_PLAN = TypeAdapter(Plan)
+_PLAN, _REQUEST = TypeAdapter(Plan), TypeAdapter(Request)
 _FINAL_PHASES = {
     State.QUEUED: Phase.WAITING,
     State.RUNNING: Phase.MAKING,
@@ -75,6 +79,8 @@ class Look:
             keep_days=self._settings.keep_days,
             count=len(owned),
             history=None if listed is None else tuple(filter(None, listed)),
+            can_speak=can_speak(),
+            publishes=self._settings.bucket is not None,
         )
 
     @property
@@ -95,6 +101,8 @@ class Look:
         for folder in self._jobs.owned(owner):
             state = self._jobs.state(folder)
             marks.append([folder.name, state])
+            if published_ns := changed_ns(folder):
+                marks.append([published_ns, jobfolder.is_at_work(folder)])
             if folder.name in (desk.draft, desk.final):
                 marks.append(history.size(folder))
             if state is State.QUEUED:
@@ -142,13 +150,24 @@ class Look:
             id=folder.name,
             name=(folder / NAME).read_text(encoding="utf-8"),
             state=state,
+            request=_REQUEST.validate_json((folder / REQUEST).read_bytes()),
             plan=plan,
             progress=progress.read(records, plan, now, state in (State.QUEUED, State.RUNNING)),
             place=self._jobs.place(folder) if state is State.QUEUED else None,
             stopping=self._jobs.is_cancelled(folder) and state is State.RUNNING,
             made=made,
             until=made + timedelta(days=self._settings.keep_days),
+            published=jobfolder.published(folder),
+            report=_report(folder),
         )
+
+
+def _report(folder: Path) -> Report | None:
+    """What was found of the job's video; None when nobody looked."""
+    try:
+        return from_json((folder / REPORT).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _framed(desk: Desk) -> Framed | None:

@@ -12,17 +12,19 @@ from typing import Annotated, Any
 import typer
 
 from inference import output
-from inference.batch import Row, rows
+from inference.batch import rows
 from inference.check import Check
 from inference.cloud import names
 from inference.cloud.client import Cloud, Spawn
 from inference.engines.base import EngineOptions
 from inference.engines.remote import RemoteEngine
-from inference.errors import InputCode, InputError, PortraitError, disk_fault
+from inference.errors import InputCode, InputError
 from inference.request import Shape, Speaking
+from inference.row import Row
+from inference.tuning import Tuning
 from presets.quality import DEFAULT_QUALITY
-from ui import commands, terminal
-from ui.arguments import request_fields
+from ui import batches, commands, options, terminal
+from ui.arguments import request_fields, scene_fields, source, sources
 from ui.making import make
 
 
@@ -58,42 +60,52 @@ _cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def act(
     context: typer.Context,
     action: Annotated[Action, typer.Option(help="What to do.")],
-    image: Annotated[Path | None, typer.Option(help="generate: a picture.")] = None,
-    audio: Annotated[Path | None, typer.Option(help="generate: a recording.")] = None,
-    audio2: commands.Audio2 = None,
+    image: Annotated[
+        str | None, typer.Option(metavar=options.FILE, help="generate: a picture.")
+    ] = None,
+    audio: Annotated[
+        str | None, typer.Option(metavar=options.FILE, help="generate: a recording.")
+    ] = None,
+    audio2: options.Audio2 = None,
     folder: Annotated[
-        Path | None, typer.Option(help="batch: pictures and recordings, paired by name.")
+        Path | None, typer.Option(help="batch: pictures and recordings, paired by name, or a CSV.")
     ] = None,
     dtype: Annotated[str, typer.Option(help="prepare-models: bf16 (default) or fp8.")] = "",
     out: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="The mp4 to write; with batch, the folder of them."),
     ] = None,
-    speaking: commands.Together = Speaking.TOGETHER,
-    shape: commands.Format = Shape.LANDSCAPE,
-    trim: commands.Part = None,
-    crop: commands.Window = None,
-    quality: commands.Quality = DEFAULT_QUALITY,
-    prompt: commands.Prompt = "",
-    seed: commands.Seed = 42,
-    steps: commands.Steps = None,
+    speaking: options.Together = Speaking.TOGETHER,
+    shape: options.Format = Shape.LANDSCAPE,
+    trim: options.Part = None,
+    crop: options.Window = None,
+    quality: options.Quality = DEFAULT_QUALITY,
+    prompt: options.Prompt = "",
+    negative_prompt: options.NegativePrompt = "",
+    seed: options.Seed = 42,
+    steps: options.Steps = None,
+    text_guidance: options.TextGuidance = None,
+    audio_guidance: options.AudioGuidance = None,
 ) -> None:
     """Look after the deployed app."""
     parts: Parts = context.obj
     choices = request_fields(speaking, shape, trim, crop, quality)
-    choices |= {"prompt": prompt, "seed": seed, "steps": steps}
+    tuning = Tuning(steps, text_guidance, audio_guidance)
+    choices |= scene_fields((prompt, negative_prompt), seed, tuning)
     match action:
         case Action.TEST_ENVIRONMENT:
             _test_environment(parts)
         case Action.GENERATE:
             if image is None or audio is None:
                 raise InputError(InputCode.BAD_OPTION, "generate needs --image and --audio.")
-            target = out or _unused(Path(f"{image.stem}.mp4"))
+            picture = source(image)
+            target = out or _unused(Path(f"{picture.stem}.mp4"))
             output.require_writable(target)
-            make(_engine(parts), image, [audio, audio2], choices, target)
+            make(_engine(parts), picture, sources(audio, audio2), choices, target)
         case Action.BATCH:
             if folder is None:
                 raise InputError(InputCode.BAD_OPTION, "batch needs --folder.")
+            batches.require_apart(folder, out or folder / VIDEOS)
             _batch(parts, rows(folder), choices, out or folder / VIDEOS)
         case _:
             kind = ["--dtype", dtype] if dtype else []
@@ -116,23 +128,9 @@ def _test_environment(parts: Parts) -> None:
 
 
 def _batch(parts: Parts, wanted: Sequence[Row], choices: dict[str, Any], out: Path) -> None:
-    """Make the videos that are not there yet; what is wrong with one does not stop the others."""
-    out.mkdir(parents=True, exist_ok=True)
-    engine, failed = _engine(parts), 0
-    for number, row in enumerate(wanted, 1):
-        target = out / f"{row.name}.mp4"
-        if target.exists():
-            terminal.say(f"{target} is there already.")
-            continue
-        terminal.say(f"{number} of {len(wanted)}: {row.name}")
-        try:
-            make(engine, row.image, row.recordings, choices, target)
-        except (PortraitError, OSError) as error:
-            failed += 1
-            told = disk_fault(error) if isinstance(error, OSError) else error
-            terminal.say(f"{row.name}: {told.message}")
-    if failed:
-        terminal.say(f"{failed} of {len(wanted)} could not be made.")
+    """Make the videos that are not there yet, all with one engine."""
+    engine = _engine(parts)
+    if batches.make_all(wanted, out, choices, lambda quality: engine):
         raise typer.Exit(1)
 
 

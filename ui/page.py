@@ -10,11 +10,10 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-import gradio as gr
-
 from inference.jobs import Jobs
 from inference.settings import Settings
 from ui import text, views
+from ui.gradio import gr
 from ui.handlers import Handlers
 from ui.owner import Owners
 from ui.state import Problem

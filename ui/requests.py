@@ -45,6 +45,12 @@ def likeliest_slot(desk: Desk) -> int:
     return int(len(who) > 1 and who[1].width * who[1].height > who[0].width * who[0].height)
 
 
+def to_split(desk: Desk) -> GivenVoice | None:
+    """The recording that is or can be split between two; None when there are two already."""
+    given = [voice for voice in desk.voices if voice]
+    return desk.whole or (given[0] if len(given) == 1 else None)
+
+
 def speaking_voices(desk: Desk) -> tuple[GivenVoice, ...]:
     """The recordings that are used, those of the left and of the right speaker."""
     given = tuple(voice for voice in desk.voices if voice)
@@ -72,6 +78,7 @@ def _request(
     who: tuple[Box, ...],
     quality: str,
 ) -> Request:
+    tuning = choices.tuning(quality)
     return Request(
         picture=picture,
         recordings=tuple(voice.recording for voice in voices),
@@ -83,6 +90,10 @@ def _request(
         quality=quality,
         prompt=choices.prompt,
         seed=choices.seed,
+        negative_prompt=choices.negative_prompt,
+        steps=tuning.steps,
+        text_guidance=tuning.text_guidance,
+        audio_guidance=tuning.audio_guidance,
     )
 
 

@@ -11,12 +11,15 @@ from inference.engines.base import Availability
 from inference.framing import Crop
 from inference.jobs import State
 from inference.plan import Estimate, Plan
+from inference.published import Published
+from inference.report import Report
+from inference.request import Request
 from presets.quality import PRESETS
 from presets.schema import EngineFamily
 from ui.desk import Desk
 from ui.progress import Progress
 
-Place = Literal["picture", "voice-0", "voice-1", "stage", "history"]
+Place = Literal["picture", "voice-0", "voice-1", "scene", "stage", "history"]
 
 
 class Phase(StrEnum):
@@ -43,12 +46,15 @@ class JobShown:
     id: str
     name: str
     state: State
+    request: Request
     plan: Plan
     progress: Progress
     place: int | None
     stopping: bool
     made: datetime
     until: datetime
+    published: Published | None = None
+    report: Report | None = None
 
     @property
     def is_draft(self) -> bool:
@@ -91,7 +97,8 @@ class Shown:
     `job` is what the headline is about: the final video, else the newest draft. `before` is an
     earlier draft, on show until the newest is there. `gpu`: whether final videos can be made.
     `history` is None when it is not looked at; `count` is its length all the same.
-    `longest_s`: of a recording, for a draft and for a final video.
+    `longest_s`: of a recording, for a draft and for a final video. `can_speak`: typed text too.
+    `publishes`: there is a bucket for results.
     """
 
     phase: Phase
@@ -107,3 +114,5 @@ class Shown:
     keep_days: int
     count: int
     history: tuple[JobShown, ...] | None
+    can_speak: bool = True
+    publishes: bool = False

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from inference.check import Check
-from inference.events import Event, Stage, Step
+from inference.events import Event, Result, Stage, Step
 from inference.plan import Plan
+from inference.published import Published
 from ui import wording
 
 _screen = Console(stderr=True, highlight=False)
@@ -55,6 +57,22 @@ def say_warnings(plan: Plan) -> None:
     """The plan's warnings, a line each."""
     for warning in plan.warnings:
         say(f"Note: {warning.message}")
+
+
+def print_made(result: Result, published: Published | None, as_json: bool) -> None:
+    """What became of a video, and of publishing it; its link has a line of standard output to
+    itself, or stands in the one JSON object."""
+    link, expires = (published.url, published.expires) if published else (None, None)
+    if as_json:
+        linked = {"link": link, "link_expires": expires.isoformat() if expires else None}
+        print_json(asdict(result) | (linked if published else {}))
+    else:
+        say(f"{result.path}: {result.duration_s:.2f} s, made in {result.seconds} s")
+    if published and published.refusal:
+        say(f"The video is in {result.path}, but was not published. {published.refusal}")
+    if link and expires and not as_json:
+        say(f"Published. This link opens until {expires:%Y-%m-%d %H:%M} UTC:")
+        print(link)
 
 
 def print_checks(checks: list[Check]) -> None:

@@ -6,7 +6,7 @@ Nothing here knows HTML. A message = what was found; what to do.
 
 from inference.errors import InputCode, InputError
 from inference.events import StageName
-from inference.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB, Shape
+from inference.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB, MOST_SEED, Shape
 from inference.timing import FPS, MAX_WINDOW_FRAMES
 from ui.text_browser import for_browser as for_browser
 
@@ -93,6 +93,24 @@ VOICE_TOO_BIG = (
     f"This recording is {{size}} MB; {MAX_RECORDING_MIB} MB is the most. Choose a smaller one."
 )
 RECORD, TRIM, SWAP, REMOVE = "Record", "Trim", "Swap voices", "Remove"
+TYPE, TYPE_WHAT, TYPE_SPEAK, CANCEL = "Type it", "What is said", "Speak this", "Cancel"
+TYPE_HINT = "In English. A voice of this machine reads it aloud."
+TYPE_HINT_TWO = "In English. Begin a line with 1: or 2: for who says it, left or right."
+TYPED_TEXT = "Typed text"
+TYPE_MISSING = "Speech for typed text is not installed here: run make speech, then try again."
+TYPED_EMPTY = "There is nothing to speak yet. Type a sentence."
+TYPED_NO_WORDS = "There are no words in this text. Type a sentence in English."
+TYPED_FOR_TWO = (
+    "These lines are for two people, and only one speaks here. "
+    "Give a picture of two people, or leave out 1: and 2:."
+)
+SPLIT, SPLIT_AGAIN, ONE_VOICE = "Split between the two", "Who says what", "One voice again"
+SPLIT_HINT = "Press a part to give it to the other one."
+SPLIT_PARTED = "One recording, split between the two"
+SPLIT_ONE_SIDED = "Everything is said by one of the two. Give a part to the other one first."
+NO_PAUSE = "There is no pause in this recording to split it at. Choose a recording for each."
+HEAR_BOTH = "Play both, as in the video"
+HEAR_PART, HEAR_ALL = "Play the part to use", "Play all of it"
 SPEAKING, IN_TURN, TOGETHER = "How they speak", "In turn", "Together"
 SILENT = "No voice is heard in this recording. Choose another recording."
 TRIM_PART, TRIM_START, TRIM_END = "The part to use", "Start", "End"
@@ -108,10 +126,18 @@ BOX_OUTSIDE = "The box of a face has to lie on the picture. Move it back."
 # Scene and quality.
 SCENE_AND_QUALITY = "Scene and quality"
 SHAPE, QUALITY, SCENE, SEED = "Shape", "Quality", "Scene", "Seed"
+ADVANCED, ADVANCED_HINT = "Advanced", "nothing here has to be set"
 SHAPES = {Shape.LANDSCAPE: "Landscape", Shape.PORTRAIT: "Portrait", Shape.SQUARE: "Square"}
-SCENE_HINT = "What is seen and how it moves, in a few words. Empty: just as in the picture."
+SCENE_HINT = "Or in your own words: what is seen and how it moves."
+NOT_SEEN = "What should not be seen"
 SEED_HINT = "The same number makes the same video again."
-BAD_SEED = "The seed is a whole number from 0 to 4294967295."
+SEED_NEW = "New number"
+BAD_SEED = f"The seed is a whole number from 0 to {MOST_SEED}."
+TUNING_HINTS = {
+    "steps": "More take longer and cost more.",
+    "text_guidance": "Higher exaggerates what the scene says.",
+    "audio_guidance": "Higher moves the lips more.",
+}
 WINDOW_HINT = (
     f"A window is one pass of the model, up to {MAX_WINDOW_FRAMES / FPS:.2f} s. "
     "A longer recording is made in several, one after the other."
@@ -142,6 +168,10 @@ PAY_HINT = f"You pay only when you press this. {STOP_HINT}"
 CHOOSE_PART = "Choose the part to use"
 AGAIN, VERSION, RETRY, GO_ON = "Make another", "Make another version", "Try again", "Go on"
 START_AGAIN = "Start again"
+COPY_LINK, LINK_COPIED, MAKE_LINK = "Copy share link", "Link copied", "Make a share link"
+LINK_COMES = "The share link is being made"
+LINK_UNTIL = "The link works until {day} for anyone who has it."
+LINK_NOT, LINK_OVER = "Your video is still here.", "The share link has expired."
 SAYS_AI = "The file says that it is AI-generated."
 USE_PORTRAIT = "Use portrait"
 BROKE = "Something broke on our side. Try again."

@@ -62,6 +62,8 @@ _SENTENCES = {
     "boxPlace": "{percent} %",
     "trimText": "{from} s to {to} s, {length} s",
     "trimAt": "{at} s",
+    "speaking": "Speaking your text",
+    "soundLost": "This recording can't be played now. Try again.",
     # the connection
     "connectionLost": "Connection lost. The work goes on; this page catches up by itself.",
     "notDone": "This did not reach the page's server. Try it again.",

@@ -10,8 +10,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from gradio.themes.base import Base
-from gradio.themes.utils import fonts, sizes
+from ui.gradio import gr
 
 _COLOURS = {
     "page": ["background_fill_secondary"],
@@ -40,21 +39,21 @@ _SHAPES = {
 }
 
 
-class Studio(Base):
+class Studio(gr.themes.Base):
     """The product's look. Fonts are named, not fetched: the page serves them itself."""
 
     def __init__(self) -> None:
-        text = (fonts.Font("Hanken Grotesk"), "system-ui", "sans-serif")
+        text = (gr.themes.Font("Hanken Grotesk"), "system-ui", "sans-serif")
         super().__init__(
-            spacing_size=sizes.spacing_md,
-            radius_size=sizes.radius_md,
-            text_size=sizes.text_lg,
+            spacing_size=gr.themes.sizes.spacing_md,
+            radius_size=gr.themes.sizes.radius_md,
+            text_size=gr.themes.sizes.text_lg,
             font=text,
         )
         self.name = "studio"
         values = {name: f"var(--{token})" for token, names in _COLOURS.items() for name in names}
         values |= _SHAPES
-        known = inspect.signature(Base.set).parameters
+        known = inspect.signature(gr.themes.Base.set).parameters
         dark = {f"{name}_dark": value for name, value in values.items()}
         values |= {name: value for name, value in dark.items() if name in known} | _GROUND
         super().set(**values)

@@ -160,14 +160,6 @@ def line_alone(plan: Plan, cuts: Sequence[float]) -> str:
     return f"{sentence}, cut into {len(cuts) + 1} windows at {at} seconds"
 
 
-def line_of_two(first: tuple[float, float], second: tuple[float, float]) -> str:
-    """The voice lines of two speakers in a sentence; each from a second to a second."""
-    return (
-        f"Left speaks from {first[0]:.2f} to {first[1]:.2f} seconds, "
-        f"right from {second[0]:.2f} to {second[1]:.2f} seconds"
-    )
-
-
 def warning(notice: Notice) -> str:
     """A plan's warning as the page says it."""
     return text.WARNINGS.get(notice.code, notice.message)

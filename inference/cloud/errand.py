@@ -129,6 +129,8 @@ class Errand:
             self._fetch(segment_name(event.index))
         elif isinstance(event, Finished) or (isinstance(event, Cancelled) and event.path):
             self._fetch(RESULT)
+            if isinstance(event, Finished) and event.result.report:
+                self._fetch(event.result.report)
         try:
             yield event
         finally:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import find_objects, gaussian_filter1d, label
-from scipy.signal import find_peaks, peak_widths
 
+from inference.draft.peaks import find_peaks
 from inference.draft.spectrum import Floats, Spectrum, background_level, ramp, total
 
 # Hops are of 5 ms. Pairs are what counts as 0 and what as 1.
@@ -77,31 +77,25 @@ def _gaps(spectrum: Spectrum, loud_db: float) -> Iterator[Closure]:
     )
     tilt = front - low
     quiet = -gaussian_filter1d(np.maximum(voice, loud_db - range_db), _SMOOTH_HOPS)
-    middles, found = find_peaks(
-        quiet,
-        plateau_size=(None, _LONGEST_GAP_HOPS),
-        prominence=_SHALLOWEST_GAP_DB,
-        wlen=_GAP_SPAN_HOPS,
-    )
-    depths_db = found["prominences"]
-    bases = (depths_db, found["left_bases"], found["right_bases"])
-    widths, _, starts, ends = peak_widths(quiet, middles, _GAP_EDGE, bases)
-    for depth_db, width, start, end in zip(depths_db, widths, starts, ends, strict=True):
-        first, last = int(start), int(np.ceil(end))
+    for gap in find_peaks(quiet, _SHALLOWEST_GAP_DB, _GAP_SPAN_HOPS, _LONGEST_GAP_HOPS, _GAP_EDGE):
+        first, last = int(gap.start), int(np.ceil(gap.end))
         lead_in = max(0, first - _BESIDE_HOPS)
         before_db = voice[lead_in : first + 1].max()
         after_db = voice[last : last + _BESIDE_HOPS + 1].max()
-        if width > _LONGEST_GAP_HOPS or min(before_db, after_db) < loud_db + _BESIDE_DB:
+        if (
+            gap.end - gap.start > _LONGEST_GAP_HOPS
+            or min(before_db, after_db) < loud_db + _BESIDE_DB
+        ):
             continue
         closing = slice(max(0, first - 2), first + 1)
         hiss_db = hiss[closing.start : last + 4].mean() - max(before_db, after_db)
         tilt_db = tilt[closing].mean()
         rise_db = tilt_db - tilt[lead_in : lead_in + 6].mean()
-        lips_db = _FULL_DEPTH_DB * depth_db / range_db - hiss_db
+        lips_db = _FULL_DEPTH_DB * gap.prominence / range_db - hiss_db
         lips_db -= _DARKENING * rise_db + _DARKNESS * tilt_db
         certainty = float(ramp(lips_db, *_GAP_DB))
         if certainty > 0:
-            yield Closure(float(start), float(end), certainty)
+            yield Closure(gap.start, gap.end, certainty)
 
 
 def _murmurs(spectrum: Spectrum, loud_db: float) -> Iterator[Closure]:

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.assembly import Stopped, assemble, mix_voices, save_preview
+from inference.assembly import Stopped, assemble, save_preview
 from inference.draft.animate import Performer
 from inference.draft.mark import DraftMark
 from inference.draft.speech import MouthCurves, analyse
@@ -18,12 +18,13 @@ from inference.media.audio import read_mono
 from inference.media.faces import landmarks
 from inference.media.image import render_crop
 from inference.media.video import SegmentWriter
+from inference.mixing import mix_voices
 from inference.task import PICTURE, SOUND, Task, segment_name, voice_name
 from inference.timing import SAMPLES_PER_FRAME, spans
+from presets.schema import EngineFamily
 
 logger = logging.getLogger(__name__)
 
-ENGINE_NAME = "draft"
 _STEP_FRAMES = 5  # frames between two Step events
 _PREVIEW_FRAMES = 15  # frames between two previews
 
@@ -89,7 +90,7 @@ def draw(task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
     yield Stage(StageName.DRAWING, "Drawing the draft")
     pace = _Pace(task.plan.frames)
     make_window = partial(_draw_window, task, scene, pace, cancelled)
-    yield from assemble(task, ENGINE_NAME, make_window, started)
+    yield from assemble(task, EngineFamily.DRAFT.value, make_window, started)
 
 
 def _listen(task: Task) -> list[MouthCurves]:

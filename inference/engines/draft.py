@@ -1,12 +1,17 @@
-"""The draft engine: any machine's CPU, no network."""
+"""The draft engine: any machine's CPU, no network.
 
+Light on purpose: what draws is loaded only once there is something to draw, so that a wrong option
+or a file of no use is told at once.
+"""
+
+import importlib
 from collections.abc import Callable, Iterator
 
-from inference.draft import pipeline
 from inference.engines.base import Availability, EngineOptions, guarded
 from inference.errors import InputCode, InputError
 from inference.events import Event
 from inference.task import Task
+from presets.schema import EngineFamily
 from weights.manifest import FACE_DETECTOR, FACE_MESH
 
 
@@ -16,7 +21,7 @@ class DraftEngine:
     Raises InputError when a model or a device is asked for.
     """
 
-    name = pipeline.ENGINE_NAME
+    name = EngineFamily.DRAFT.value
 
     def __init__(self, options: EngineOptions) -> None:
         if options.model:
@@ -36,4 +41,9 @@ class DraftEngine:
         return ""
 
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
-        return guarded(pipeline.draw(task, cancelled))
+        return guarded(_draw(task, cancelled))
+
+
+def _draw(task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
+    """Loading is part of it, so that what goes wrong there is told like the rest."""
+    yield from importlib.import_module("inference.draft.pipeline").draw(task, cancelled)

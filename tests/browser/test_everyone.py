@@ -167,7 +167,6 @@ def test_the_part_that_is_proposed_of_a_long_recording_is_used(
         me.give("picture", ASTRONAUT)
         me.give("voice-0", VOICE_A)
         expect(me.page.get_by_role("alert")).to_contain_text("5 s is the most")
-        me.press("Choose the part to use")
         expect(me.page.locator("[data-trim=start]")).to_be_focused()
         expect(me.page.locator("[data-trimmer]")).to_be_in_viewport()
         me.shoot("19-trim")

@@ -1,5 +1,6 @@
 """The player is played by mouse and keys, alone and beside others."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,8 @@ def test_a_reload_keeps_the_place_and_stays_quiet(browser: Browser, bench: Bench
 
 
 def test_one_sound_at_a_time(browser: Browser, bench: Bench) -> None:
-    play = f'<button data-play="{JOB}/voice.wav" data-label-play="Play the voice"'
+    part = {"url": f"{JOB}/voice.wav", "channels": 1, "from": 0, "at": 0, "samples": 48_000}
+    play = f"<button data-play='{json.dumps([part])}' data-label-play='Play the voice'"
     play += ' data-label-pause="Pause" aria-label="Play the voice" aria-pressed="false">v</button>'
     bench.regions = regions(f"{JOB}/4.mp4") | {"tp-side": play}
     with opened(browser, bench) as page:

@@ -19,7 +19,7 @@ from tests.modal.standin.handle import StandIn
 from tests.servers import serving
 from ui import text
 
-PASSWORD, SECRET = "open sesame", "huggingface-secret"
+PASSWORD, TOKEN, SECRET = "open sesame", "say friend", "huggingface-secret"
 MINUTE_S = 60
 SHIPPED = ("presets", "weights", "inference", "ui")
 
@@ -76,7 +76,8 @@ def test_the_page_image_has_no_torch(
 ) -> None:
     for name in (PAGE, DRAFT):
         text = "\n".join(standin.images()[functions[name]["image"]])
-        assert "torch" not in text and "flash" not in text and "requirements" in text
+        assert "torch" not in text and "flash" not in text
+        assert "requirements.txt" in text and "requirements-speech.txt" in text
 
 
 def test_limits_are_set_on_purpose(functions: dict[str, dict[str, Any]]) -> None:
@@ -133,11 +134,12 @@ def test_settings_count_secrets_come_when_named_and_the_password_is_one(
 ) -> None:
     assert functions["manage_weights"]["secrets"] == [] == functions[GPU]["secrets"]
     named = TINY | {"PORTRAIT_SECRETS": SECRET, "PORTRAIT_PASSWORD": PASSWORD}
-    named |= {"PORTRAIT_GPU": "A10, L40S"}
+    named |= {"PORTRAIT_GPU": "A10, L40S", "PORTRAIT_API_TOKEN": TOKEN}
     assert standin.modal("deploy", "app.py", env=named).returncode == 0
     again = standin.functions(APP)
     assert again["manage_weights"]["secrets"] == [SECRET] and SECRET in again[PAGE]["secrets"]
-    assert PASSWORD not in json.dumps(standin.images())
+    images = json.dumps(standin.images())
+    assert PASSWORD not in images and TOKEN not in images
     assert again[GPU]["gpus"] == ["A10", "L40S"] and again[GPU]["memory_mb"] == 80 * 1024
 
 
@@ -158,11 +160,14 @@ def test_what_can_not_be_deployed_is_said_in_a_sentence(
     assert done.returncode and says in said and "Traceback" not in said
 
 
-def test_a_password_is_asked_for(tmp_path: Path) -> None:
-    with deployed(tmp_path / "modal", TINY | {"PORTRAIT_PASSWORD": PASSWORD}) as standin:
+def test_a_password_is_asked_for_and_by_programs_a_token(tmp_path: Path) -> None:
+    closed = TINY | {"PORTRAIT_PASSWORD": PASSWORD, "PORTRAIT_API_TOKEN": TOKEN}
+    with deployed(tmp_path / "modal", closed) as standin:
         assert get(standin, "/healthz")[0] == 200
         status, body = get(standin, "/")
         assert status == 401 and b"password" in body.lower()
+        status, body = get(standin, "/api/jobs")
+        assert status == 401 and b"no_token" in body
 
 
 def test_from_a_laptop(tmp_path: Path) -> None:
@@ -170,7 +175,7 @@ def test_from_a_laptop(tmp_path: Path) -> None:
     needs_root()
     voice, out = spoken(tmp_path / "voice.wav", seconds=0.8), tmp_path / "out.mp4"
     make = ["app.py", "generate", "--image", str(ASTRONAUT), "--audio", str(voice)]
-    make += ["--quality", "fast", "--steps", "1", "--engine", "modal", "-o", str(out)]
+    make += ["--quality", "fast", "--steps", "2", "--engine", "modal", "-o", str(out)]
     unknown = {"MODAL_TOKEN_ID": "", "MODAL_TOKEN_SECRET": ""}
     with StandIn(tmp_path / "modal") as standin:
         for environment, says in [

@@ -2,8 +2,13 @@
 
 import { follow } from "./follow.js";
 
-const EDITORS = { framing: "tp-framing", trim: "[data-trimmer]" };
-const FIRST = "[data-framing], [data-trim]";
+const EDITORS = {
+  framing: "tp-framing",
+  trim: "[data-trimmer]",
+  typing: "[data-typing]",
+  split: "[data-splitter]",
+};
+const FIRST = "[data-framing], [data-trim], [data-typed], [data-phrase]";
 
 let open = "";
 

@@ -3,6 +3,8 @@
 import "./head.js";
 import "./views.js";
 import "./acts.js";
+import "./written.js";
+import "./copy.js";
 import "./pulse.js";
 import "./giving.js";
 import "./camera.js";
@@ -14,6 +16,8 @@ import "./voice_line.js";
 import "./framing.js";
 import "./framing_sliders.js";
 import "./trim.js";
+import "./edges.js";
+import "./typing.js";
 import "./editors.js";
 import "./sounds.js";
 import "./times.js";

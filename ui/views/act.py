@@ -9,6 +9,7 @@ from ui.state import JobShown, Phase, Shown
 from ui.views.elements import attributes, button, link_button, message, quiet, small
 from ui.views.money import dollars_spent, rest
 from ui.views.primary import primary
+from ui.views.share import about_link, share
 
 
 def act(shown: Shown) -> str:
@@ -25,9 +26,10 @@ def act(shown: Shown) -> str:
         case Phase.DRAFT:
             return _draft(shown, job, go)
         case Phase.KEPT:
-            return _row(_download(job, go), _again())
+            return _row(_download(job, go), share(shown, job), _again()) + about_link(shown, job)
         case Phase.RESULT:
-            return _row(_download(job, go), _version(), _again()) + _line(text.SAYS_AI)
+            ways = _row(_download(job, go), share(shown, job), _version(), _again())
+            return ways + about_link(shown, job) + _line(text.SAYS_AI)
         case Phase.STOPPED:
             return _stopped(job, go)
         case Phase.INTERRUPTED:

@@ -17,6 +17,8 @@ _ICONS = {
     "again": '<path d="M4 12a8 8 0 1 0 2.5-5.8M4 4v4.5h4.5"/>',
     "swap": '<path d="M7 4v14m0 0-3-3m3 3 3-3m7 5V6m0 0-3 3m3-3 3 3"/>',
     "delete": '<path d="M5 7h14M10 7V4h4v3m-7 0 1 13h8l1-13"/>',
+    "link": '<path d="M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.3l-1 1M14 10a4 4 0 0 0-5.7 0l-3 3'
+    'A4 4 0 0 0 11 18.7l1-1"/>',
     "fold": '<path d="m6 9 6 6 6-6"/>',
 }
 _PLAY = (
@@ -71,10 +73,10 @@ def link_button(label: str, url: str, *, look: str = "", mark: str = "", **value
     return f'<a class="{classes}"{rest}>{drawn}<b>{escape(label)}</b></a>'
 
 
-def play_button(label: str, pause: str, url: str) -> str:
-    """The round button that plays and pauses a recording."""
+def play_button(label: str, pause: str, sounds: str) -> str:
+    """The round button that plays and pauses `sounds`; `ui.views.sounding` writes them."""
     rest = attributes(
-        data_play=url,
+        data_play=sounds,
         data_label_play=label,
         data_label_pause=pause,
         aria_label=label,

@@ -26,7 +26,9 @@ def primary(shown: Shown) -> Where:
 
 
 def _editing(shown: Shown) -> bool:
-    """Whether an editor is on show; its Done is filled then."""
+    """Whether an editor is on show; its way on is filled then."""
     if shown.desk.editing == "framing":
         return shown.framed is not None
-    return shown.desk.editing == "trim" and any(shown.desk.voices)
+    if shown.desk.editing == "trim":
+        return any(shown.desk.voices)
+    return shown.desk.editing != ""
