@@ -53,7 +53,19 @@ def assemble(
     is only told of again. SOUND has to be there. `started` is `time.monotonic()` at the task's
     beginning. With `stop_early` a first window that is of no use ends the work: a Fault is raised.
     """
-    kept, watch = 0, Watch(task)
+    with Watch(task) as watch:
+        yield from _assembled(task, engine, make_window, started, watch, stop_early)
+
+
+def _assembled(
+    task: Task,
+    engine: str,
+    make_window: Callable[[int], Iterator[Event]],
+    started: float,
+    watch: Watch,
+    stop_early: bool,
+) -> Iterator[Event]:
+    kept = 0
     for index in range(len(task.plan.windows)):
         try:
             if not (task.folder / segment_name(index)).exists():
@@ -63,9 +75,9 @@ def assemble(
                 _join(task, engine, index, kept)
             yield Cancelled(kept, RESULT if kept else None)
             return
-        fault = watch.look(index)
-        if fault and stop_early:
-            raise _of_no_use(task, index, fault)
+        watch.look(index)
+        if stop_early and index == 0:
+            _require_use(task, watch.first_fault())
         kept = task.plan.new_frames(index).stop
         yield Window(index, segment_name(index), kept)
     yield Stage(StageName.FINISHING, "Adding the sound")
@@ -74,15 +86,18 @@ def assemble(
     yield Finished(_result(task, engine, time.monotonic() - started, report))
 
 
-def _of_no_use(task: Task, index: int, fault: str) -> Fault:
-    """Why the work ends with window `index`, which is not kept: another try makes it anew."""
-    for name in (segment_name(index), measured_name(index)):
+def _require_use(task: Task, fault: str | None) -> None:
+    """Ends the work when the first window has a `fault`; it is not kept, so that another try makes
+    it anew."""
+    if fault is None:
+        return
+    for name in (segment_name(0), measured_name(0)):
         (task.folder / name).unlink(missing_ok=True)
     advice = (
         "This happens once in a while. Another try with a fresh random start usually works; "
         "a larger face in the frame helps too."
     )
-    return Fault(FaultCode.BAD_WINDOW, f"{fault} {advice}", f"seed {task.plan.seed}")
+    raise Fault(FaultCode.BAD_WINDOW, f"{fault} {advice}", f"seed {task.plan.seed}")
 
 
 def _join(task: Task, engine: str, segments: int, frames: int) -> None:

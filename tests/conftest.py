@@ -1,5 +1,6 @@
 """What several test files need."""
 
+import gc
 import os
 import signal
 
@@ -28,6 +29,11 @@ from tests.weights_runner import Machine
 
 FOUR_SECONDS = Recording(samples=4 * 48_000, channels=1, peak_dbfs=-3.0, level_dbfs=-20.0)
 ONE_PERSON = Picture(512, 512, (Face(Box(170, 75, 280, 195), score=0.9),))
+
+
+def pytest_collection_finish() -> None:
+    """Modules stay until the end: to look for garbage among their many objects takes long."""
+    gc.freeze()
 
 
 @pytest.fixture

@@ -1,10 +1,14 @@
 """Looks at a job's windows as they are finished, and reports on the whole at its end.
 
-Looking never costs anybody their video: what breaks is logged, and there is no report then.
+It looks beside the work on the next window. Looking never costs anybody their video: what breaks is
+logged, and there is no report then.
 """
 
 import logging
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
 
 from inference.media.image import render_crop
 from inference.quality.judge import first_window_fault
@@ -16,33 +20,43 @@ logger = logging.getLogger(__name__)
 
 
 class Watch:
-    """Of one task's windows, in their order."""
+    """Of one task's windows, in their order; a context, at whose end it stops looking."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
         self._measurer: Measurer | None = None
-        self._measured: list[Measured] = []
-        self._broken = False
+        self._measured: list[Future[Measured]] = []
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="watch")
 
-    def look(self, index: int) -> str | None:
-        """What is so wrong with window `index`, whose segment is there, that the rest is not worth
-        making; only a first window can be that bad."""
-        if self._broken:
-            return None
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def look(self, index: int) -> None:
+        """Begin to look at window `index`, whose segment is there."""
+        before = self._measured[-1] if self._measured else None
+        self._measured.append(self._thread.submit(self._measure, index, before))
+
+    def first_fault(self) -> str | None:
+        """What is so wrong with the first window that the rest is not worth making."""
         try:
-            self._measured.append(self._measure(index))
-            return None if index else first_window_fault(self._measured[0])
+            return first_window_fault(self._measured[0].result())
         except Exception:
-            logger.exception("window %d was not measured", index)
-            self._broken = True
+            logger.exception("the first window was not measured")
             return None
 
     def report(self) -> str | None:
         """The name of the report on the finished video, which is written now; None without one."""
-        if self._broken:
-            return None
         try:
-            found = examine_task(self._task, self._measured, self._task.folder / RESULT)
+            measured = [looked.result() for looked in self._measured]
+            found = examine_task(self._task, measured, self._task.folder / RESULT)
         except Exception:
             logger.exception("no report was made")
             return None
@@ -52,17 +66,16 @@ class Watch:
         os.replace(part, target)
         return REPORT
 
-    def _measure(self, index: int) -> Measured:
+    def _measure(self, index: int, before: Future[Measured] | None) -> Measured:
         """Once for each segment; an earlier start may have done it."""
         kept = self._task.path(measured_name(index))
         if kept.exists():
             return Measured.load(kept)
         if self._measurer is None:
-            plan = self._task.plan
-            picture = self._task.folder / PICTURE
+            plan, picture = self._task.plan, self._task.folder / PICTURE
             pixels = render_crop(picture, plan.picture, plan.crop, plan.width, plan.height)
             self._measurer = Measurer(pixels, [speaker.box for speaker in plan.speakers])
-        before = self._measured[-1] if self._measured else None
-        measured = self._measurer.measure(self._task.folder / segment_name(index), before)
+        segment = self._task.folder / segment_name(index)
+        measured = self._measurer.measure(segment, before.result() if before else None)
         measured.save(kept)
         return measured
