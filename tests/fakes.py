@@ -1,9 +1,11 @@
 """A scripted engine: says what it is told to say and leaves the files that it speaks of.
 
 `python -m tests.fakes FOLDER` is `inference.worker` with this engine for every family, slowed down
-by SCRIPTED_PAUSE_S seconds an event, drafts by SCRIPTED_DRAFT_PAUSE_S where that is set.
+by SCRIPTED_PAUSE_S seconds an event, drafts by SCRIPTED_DRAFT_PAUSE_S where that is set. A final
+video whose seed is SCRIPTED_BAD_SEED ends with its first window.
 """
 
+import math
 import os
 import sys
 import time
@@ -16,9 +18,11 @@ from PIL import Image
 
 from inference import worker
 from inference.engines.base import Availability
+from inference.errors import FaultCode
 from inference.events import (
     Cancelled,
     Event,
+    Failed,
     Finished,
     Frame,
     Result,
@@ -29,7 +33,9 @@ from inference.events import (
 )
 from inference.media.video import SegmentWriter
 from inference.plan import Plan
-from inference.task import PREVIEW, RESULT, Task, segment_name
+from inference.report import Aspect, Curve, Finding, Report, Verdict
+from inference.task import PREVIEW, REPORT, RESULT, Task, segment_name
+from presets.schema import EngineFamily
 
 _STEPS = 4  # of a scripted window
 
@@ -52,10 +58,31 @@ def script(plan: Plan) -> list[Event]:
 
 
 def result(plan: Plan) -> Result:
-    """A result as planned."""
-    return Result(
-        RESULT, plan.frames, plan.duration_s, plan.width, plan.height, plan.fps, "scripted", 1.0
+    """A result as planned, with a report."""
+    size, engine = (plan.width, plan.height, plan.fps), "scripted"
+    return Result(RESULT, plan.frames, plan.duration_s, *size, engine, 1.0, REPORT)
+
+
+def report(plan: Plan) -> Report:
+    """What might be found of a result: good, but for its colours."""
+    lips = tuple(0.8 + 0.1 * math.sin(at / 3) for at in range(60))
+    drift = tuple(0.002 * at**2 for at in range(60))
+    length = f"{plan.frames} frames and {plan.duration_s:.2f} s of sound, as planned."
+    both = {"picture_s": plan.duration_s, "sound_s": plan.duration_s}
+    findings = (
+        Finding(
+            Aspect.LIP_SYNC, Verdict.PASS, "The lips follow the voice.", {}, Curve(lips, 0.4, 1)
+        ),
+        Finding(Aspect.LENGTH, Verdict.PASS, length, both),
+        Finding(Aspect.COLOUR, Verdict.LOOK, "A little warmer at the end.", {}, Curve(drift, 0, 4)),
     )
+    return Report(plan.frames, plan.duration_s, findings)
+
+
+def of_no_use() -> list[Event]:
+    """What an engine says whose first window is black."""
+    said = "All 81 frames of the first window are black. Another try usually works."
+    return [Stage(StageName.LISTENING, "Listening"), Failed(FaultCode.BAD_WINDOW, said)]
 
 
 @dataclass
@@ -68,6 +95,7 @@ class ScriptedEngine:
 
     events: Sequence[Event] | None = None
     pause_s: float = 0.0
+    bad_seed: str = ""
     name: str = "scripted"
 
     def availability(self) -> Availability:
@@ -78,7 +106,10 @@ class ScriptedEngine:
 
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
         kept = window = 0
-        for number, event in enumerate(script(task.plan) if self.events is None else self.events):
+        events = script(task.plan) if self.events is None else self.events
+        if str(task.plan.seed) == self.bad_seed:
+            events = of_no_use()
+        for number, event in enumerate(events):
             if number and cancelled():
                 if kept:
                     write_video(task.path(RESULT), kept)
@@ -105,6 +136,7 @@ class ScriptedEngine:
                 write_video(task.path(event.path), event.frames_done - kept)
         elif isinstance(event, Finished):
             write_video(task.path(event.result.path), event.result.frames)
+            task.path(REPORT).write_bytes(report(task.plan).to_json())
 
 
 def write_video(path: Path, frames: int) -> None:
@@ -114,11 +146,13 @@ def write_video(path: Path, frames: int) -> None:
             writer.write(np.full((32, 64, 3), index % 256, np.uint8))
 
 
-if __name__ == "__main__":
+def configured(family: str) -> ScriptedEngine:
+    """The engine as the environment has it."""
     final_s = os.environ.get("SCRIPTED_PAUSE_S", "0.1")
-    pause_s = {"draft": os.environ.get("SCRIPTED_DRAFT_PAUSE_S", final_s)}
-    sys.exit(
-        worker.main(
-            sys.argv[1:], lambda name: ScriptedEngine(pause_s=float(pause_s.get(name, final_s)))
-        )
-    )
+    if family == EngineFamily.DRAFT:
+        return ScriptedEngine(pause_s=float(os.environ.get("SCRIPTED_DRAFT_PAUSE_S", final_s)))
+    return ScriptedEngine(None, float(final_s), os.environ.get("SCRIPTED_BAD_SEED", ""))
+
+
+if __name__ == "__main__":
+    sys.exit(worker.main(sys.argv[1:], configured))
