@@ -12,7 +12,7 @@ from inference.events import Event
 from inference.jobs import Jobs
 from inference.settings import Settings
 from tests.played_jobs import new_task
-from ui import api
+from ui.api.door import Api, door, owner_of
 from ui.guard import Guard
 from ui.owner import Owners
 
@@ -30,13 +30,13 @@ class Server:
         self.settings = Settings(data=data, api_token=token, **settings)
         self.jobs = Jobs(self.settings)
         owners = Owners(data)
-        self._door = api.door(self.settings, self.jobs, owners)
-        self.owner = api.owner_of(token or "", owners)
+        self._door = door(self.settings, self.jobs, owners)
+        self.owner = owner_of(token or "", owners)
 
     def client(self, headers: dict[str, str] | None = None) -> TestClient:
         """Somebody who sends `headers` with everything, the token unless they say otherwise."""
         app = Starlette()
-        app.add_middleware(api.Api, door=self._door)
+        app.add_middleware(Api, door=self._door)
         app.add_middleware(Guard)
         return TestClient(app, headers=bearer() if headers is None else headers)
 

@@ -13,7 +13,7 @@ from inference.report import Aspect, Curve, Finding, Report, Verdict
 from inference.request import Box, Face, Picture, Recording, Request
 from inference.task import REPORT, Task
 from tests.fakes import ScriptedEngine
-from ui import batches
+from ui.batch import run
 
 _PICTURE = Picture(512, 512, (Face(Box(170, 75, 280, 195), score=0.9),))
 _RECORDING = Recording(samples=20_000, channels=1, peak_dbfs=-3.0, level_dbfs=-20.0)
@@ -68,7 +68,7 @@ def prepare(folder: Path, image: Path, recordings: Any, choices: dict[str, Any])
 
 def without_decoding(patch: pytest.MonkeyPatch) -> None:
     """Have batches take any file for what it says it is."""
-    patch.setattr(batches, "prepare", prepare)
+    patch.setattr(run, "prepare", prepare)
 
 
 def table(folder: Path, rows: list[str], header: str = "name;seed;image;audio;shape") -> Path:
@@ -83,4 +83,4 @@ def table(folder: Path, rows: list[str], header: str = "name;seed;image;audio;sh
 def made(folder: Path, out: Path, engine: ScriptedEngine, **choices: Any) -> int:
     """What `make_all` returns for the rows of a folder, made by `engine`."""
     from_options = {"quality": "draft", "seed": 42} | choices
-    return batches.make_all(rows(folder), out, from_options, lambda quality: engine)
+    return run.make_all(rows(folder), out, from_options, lambda quality: engine)

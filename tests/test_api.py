@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from tests.calling import TOKEN, Server, bearer, error
 from tests.clocks import Clock
 from ui import text
-from ui.api import Api, Door
+from ui.api.door import Api, Door
 from ui.guard import Guard
 from ui.guesses import BURST, FREE, Guesses
 from ui.owner import COOKIE, Owners

@@ -17,8 +17,8 @@ from tests.bad_files import write_wav
 from tests.calling import TOKEN, bearer
 from tests.media import ASTRONAUT, decoded
 from tests.servers import Server, serving
-from ui.api_docs import page
-from ui.api_routes import Routes
+from ui.api.docs import page
+from ui.api.routes import Routes
 
 MIB = 2**20
 STEP_S = 0.08  # from one event of a scripted job to the next

@@ -13,8 +13,8 @@ from inference.history import History
 from tests.calling import Server
 from tests.fakes import result
 from tests.played_jobs import PLANS
-from ui import api_events
-from ui.api_events import follow
+from ui.api import events
+from ui.api.events import follow
 
 PATIENCE_S = 20
 MADE = Finished(result(PLANS["draft"]))
@@ -79,7 +79,7 @@ def test_it_follows_a_job_at_work_and_past_a_stop(server: Server) -> None:
 def test_it_ends_with_a_worker_that_is_killed_and_with_a_job_that_is_deleted(
     server: Server, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    monkeypatch.setattr(api_events, "_LOOKS", 1)
+    monkeypatch.setattr(events, "_LOOKS", 1)
     folder, comments = server.job(), []
 
     def end(chunk: str) -> None:

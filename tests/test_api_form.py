@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import anyio
 import pytest
 
-from ui.api_errors import Refusal
-from ui.api_form import parts
+from ui.api.errors import Refusal
+from ui.api.form import parts
 
 TYPE = 'multipart/form-data; boundary="--x"'
 IMAGE = bytes(range(256)) * 20 + b"\r\n----y\r\n"  # nearly a boundary

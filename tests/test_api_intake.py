@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from tests.bad_files import BAD_PICTURES, BAD_RECORDINGS, write_wav
 from tests.calling import Server, error
 from tests.media import ASTRONAUT, DRAWN_PAIR
-from ui import api_intake
+from ui.api import intake
 
 MIB = 2**20
 JOBS = "/api/jobs"
@@ -171,7 +171,7 @@ def test_what_is_announced_as_too_large_is_not_read(server: Server, client: Test
 def test_only_so_many_are_received_at_once(
     server: Server, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api_intake, "AT_ONCE", 0)
+    monkeypatch.setattr(intake, "AT_ONCE", 0)
     refused = send(client, {}, image=b"x")
     assert error(refused) == (429, "busy") and "retry-after" in refused.headers
     assert server.left() == []
@@ -180,6 +180,6 @@ def test_only_so_many_are_received_at_once(
 def test_slow_ones_are_given_up(
     server: Server, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api_intake, "_PATIENCE_S", 0)
+    monkeypatch.setattr(intake, "_PATIENCE_S", 0)
     assert error(send(client, {}, image=bytes(MIB))) == (408, "too_slow")
     assert server.left() == []

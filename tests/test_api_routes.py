@@ -15,7 +15,7 @@ from inference.report import Aspect, Finding, Report, Verdict
 from tests.calling import Server, bearer, error
 from tests.fakes import result
 from tests.played_jobs import PLANS
-from ui import api_view
+from ui.api import view
 
 MADE = Finished(result(PLANS["draft"]))
 FAILED = Failed(FaultCode.OUT_OF_MEMORY, "The GPU ran out of memory. Try again.", "Traceback ...")
@@ -176,7 +176,7 @@ def test_what_is_not_foreseen_is_one_sentence(
     def breaks(*_: object) -> None:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr(api_view, "see", breaks)
+    monkeypatch.setattr(view, "see", breaks)
     client = TestClient(server.client().app, headers=bearer(), raise_server_exceptions=False)
     answer = client.get(url(server.job()))
     assert error(answer) == (500, "internal") and "secret" not in answer.text

@@ -19,7 +19,7 @@ from tests.media import ASTRONAUT, ROOT, decoded
 from tests.modal.deployed import spoken
 from tests.sheets import Reporting, made, table
 from ui import commands
-from ui.batch_folder import opened
+from ui.batch.folder import opened
 
 APP = [sys.executable, str(ROOT / "app.py")]
 

@@ -8,9 +8,9 @@ import pytest
 from inference.report import Verdict
 from tests.markup import Node, tree
 from tests.sheets import report
-from ui import contact_sheet
-from ui.contact_sheet import Card, Clip
-from ui.text_batch import Kind
+from ui.batch import contact_sheet
+from ui.batch.contact_sheet import Card, Clip
+from ui.batch.words import Kind
 
 CLIP = Clip(
     "f", 896, 448, 21, 0.84, 2.04, "Draft, seed 42", ("The face is small.",), "https://x/y?a&b"

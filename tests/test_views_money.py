@@ -41,7 +41,7 @@ def test_where_nobody_is_paid_money_is_not_spoken_of(phase: Phase) -> None:
 def test_of_the_free_a_time_is_said() -> None:
     rates = Rates(0.0)
     ready = page(Phase.DRAFT, rates=rates)
-    assert ways(ready) == [("Make it with MultiTalk about 1 min 39 s", "make")]
+    assert ways(ready) == [("Make it with MultiTalk about 1 min 40 s", "make")]
     assert "Stop any time; what is finished is kept." in stage(ready).words
     assert "Made in 57 s. It is kept" in render(page(Phase.RESULT, rates=rates)).head
     lost = render(page(Phase.INTERRUPTED, final=True, rates=rates))

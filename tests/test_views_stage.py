@@ -108,7 +108,7 @@ def test_making_it_says_time_and_money_before() -> None:
     shown = page(Phase.DRAFT)
     estimate = shown.finals["balanced"]
     assert (estimate.seconds, estimate.dollars) == (99.1, 0.1087)  # 14 passes, 126 frames
-    assert ways(shown) == [("Make it with MultiTalk about 1 min 39 s about $0.11", "make")]
+    assert ways(shown) == [("Make it with MultiTalk about 1 min 40 s about $0.11", "make")]
 
 
 def test_a_draft_too_long_for_the_final_video_can_be_kept_or_cut() -> None:

@@ -169,7 +169,7 @@ def batch(
     as_json: Json = False,
 ) -> None:
     """Make many videos, and a page to look at them."""
-    batches = importlib.import_module("ui.batches")  # draws a page, as the server does
+    batches = importlib.import_module("ui.batch.run")  # draws a page, as the server does
     batches.require_apart(folder, out)
     wanted = rows(folder)
     quality = quality_for(engine, quality)

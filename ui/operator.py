@@ -23,8 +23,9 @@ from inference.request import Shape, Speaking
 from inference.row import Row
 from inference.tuning import Tuning
 from presets.quality import DEFAULT_QUALITY
-from ui import batches, commands, options, terminal
+from ui import commands, options, terminal
 from ui.arguments import request_fields, scene_fields, source, sources
+from ui.batch import run
 from ui.making import make
 
 
@@ -105,7 +106,7 @@ def act(
         case Action.BATCH:
             if folder is None:
                 raise InputError(InputCode.BAD_OPTION, "batch needs --folder.")
-            batches.require_apart(folder, out or folder / VIDEOS)
+            run.require_apart(folder, out or folder / VIDEOS)
             _batch(parts, rows(folder), choices, out or folder / VIDEOS)
         case _:
             kind = ["--dtype", dtype] if dtype else []
@@ -130,7 +131,7 @@ def _test_environment(parts: Parts) -> None:
 def _batch(parts: Parts, wanted: Sequence[Row], choices: dict[str, Any], out: Path) -> None:
     """Make the videos that are not there yet, all with one engine."""
     engine = _engine(parts)
-    if batches.make_all(wanted, out, choices, lambda quality: engine):
+    if run.make_all(wanted, out, choices, lambda quality: engine):
         raise typer.Exit(1)
 
 

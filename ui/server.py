@@ -21,7 +21,8 @@ from inference.errors import InputCode, InputError
 from inference.jobs import Jobs
 from inference.queue import Dispatcher
 from inference.settings import Settings
-from ui import api, media, terminal, text, uploads
+from ui import media, terminal, text, uploads
+from ui.api.door import Api, door
 from ui.gradio import gr
 from ui.guard import Guard
 from ui.guesses import Guesses
@@ -67,7 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
             dispatcher.close()
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=starting_jobs)
-    _close_doors(app, settings, owners, api.door(settings, jobs, owners))
+    _close_doors(app, settings, owners, door(settings, jobs, owners))
     app.include_router(media.routes(settings.data, jobs, owners))
     app.include_router(uploads.routes(received, owners))
     app.mount("/style", StaticFiles(directory=STATIC))
@@ -103,7 +104,7 @@ def _close_doors(app: FastAPI, settings: Settings, owners: Owners, api_door: ASG
     if settings.password:
         sessions = Sessions(settings.password, owners.signed)
         app.add_middleware(Password, sessions=sessions, guesses=Guesses())
-    app.add_middleware(api.Api, door=api_door)
+    app.add_middleware(Api, door=api_door)
     app.add_middleware(Guard)
 
 

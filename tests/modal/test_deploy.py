@@ -77,7 +77,7 @@ def test_the_page_image_has_no_torch(
     for name in (PAGE, DRAFT):
         text = "\n".join(standin.images()[functions[name]["image"]])
         assert "torch" not in text and "flash" not in text
-        assert "requirements.txt" in text and "requirements-speech.txt" in text
+        assert "\ngradio==" in text and "\nhibari-tts==" in text
 
 
 def test_limits_are_set_on_purpose(functions: dict[str, dict[str, Any]]) -> None:

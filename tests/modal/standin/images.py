@@ -31,8 +31,9 @@ class Images:
         self._mounts: dict[str, list[pb.MountFile]] = {}
 
     def commands(self, image_id: str) -> list[str]:
-        """The lines of its Dockerfile, from the base to the top."""
-        return [c for image in self._layers(image_id) for c in image.dockerfile_commands]
+        """The lines of its Dockerfile, from the base to the top, each layer's before what is in
+        the files it copies from the machine that deployed."""
+        return [line for image in self._layers(image_id) for line in _lines(image)]
 
     def environment(self, image_id: str) -> dict[str, str]:
         """The variables that its commands set."""
@@ -138,3 +139,9 @@ class Secrets:
     async def SecretDelete(self, r: Any, peer: object) -> None:
         found(self._secrets.objects, r.secret_id, "Secret")
         self._secrets.delete(r.secret_id)
+
+
+def _lines(image: pb.Image) -> list[str]:
+    copied = [file.data.decode() for file in image.context_files]
+    lines = [line for text in copied for line in text.splitlines() if not line.startswith("#")]
+    return [*image.dockerfile_commands, *lines]

@@ -24,8 +24,8 @@ from inference.settings import Settings
 from inference.task import Task
 from presets.quality import DRAFT_QUALITY
 from presets.schema import EngineFamily
-from ui.api_errors import LATER, Refusal
-from ui.api_form import Part, parts
+from ui.api.errors import LATER, Refusal
+from ui.api.form import Part, parts
 from ui.offers import Offers
 from ui.uploads import Kind, write
 

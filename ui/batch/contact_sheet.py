@@ -15,14 +15,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 from inference.report import Report, Verdict
-from ui import text, text_batch
-from ui.text_batch import FILTERS, KINDS, VERDICTS, Kind
+from ui import text
+from ui.batch import words
+from ui.batch.words import FILTERS, KINDS, VERDICTS, Kind
 from ui.views.bar import foot, mark
 from ui.views.elements import attributes, icon, link_button
 from ui.views.report import findings
 
 _HERE = Path(__file__).parent
-_STATIC = _HERE / "static"
+_STATIC = _HERE.parent / "static"
 _STYLES = ("page", "cards", "lists", "report")  # of the page, after its tokens
 _MARKS = {
     Kind.GOOD: ("", "done"),
@@ -99,15 +100,15 @@ class Card:
 
 def sheet(cards: Iterable[str], kinds: Counter[Kind]) -> str:
     """The page with those `cards`, each of which `card` has drawn."""
-    lead = text_batch.summary(kinds)
+    lead = words.summary(kinds)
     if kinds[Kind.WAITING]:
-        lead = f"{lead} {text_batch.NEXT_LOAD}"
+        lead = f"{lead} {words.NEXT_LOAD}"
     return _PAGE.format(
-        title=escape(text.tab_title(text_batch.headline(kinds))),
+        title=escape(text.tab_title(words.headline(kinds))),
         styles=_styles(),
         mark=mark(),
-        kind=escape(text_batch.TITLE),
-        headline=escape(text_batch.headline(kinds)),
+        kind=escape(words.TITLE),
+        headline=escape(words.headline(kinds)),
         lead=escape(lead),
         filters=_filters(kinds),
         cards="\n".join(cards),
@@ -120,7 +121,7 @@ def card(shown: Card) -> str:
     """The card of one row."""
     kind, url = shown.kind, shown.clip.url if shown.clip else None
     lines = "".join(f'<p class="tp-small tp-soft">{escape(line)}</p>' for line in _lines(shown))
-    link = link_button(text_batch.PUBLISHED, url, rel="noreferrer") if url else ""
+    link = link_button(words.PUBLISHED, url, rel="noreferrer") if url else ""
     return (
         f'<article class="tp-card" data-kind="{kind}">{_film(shown)}<div class="tp-cap">'
         f'<div class="tp-row"><h2>{escape(shown.name)}</h2>{_tag(kind)}</div>{lines}{link}</div>'
@@ -132,15 +133,15 @@ def _lines(shown: Card) -> tuple[str, ...]:
     """What is told of the video beside the verdict."""
     clip = shown.clip
     if clip:
-        return text_batch.made(clip.duration_s, clip.seconds), clip.settings, *clip.notes
-    return (text_batch.WAS_THERE,) if shown.video else ()
+        return words.made(clip.duration_s, clip.seconds), clip.settings, *clip.notes
+    return (words.WAS_THERE,) if shown.video else ()
 
 
 def _film(shown: Card) -> str:
     """The video, or in its place why there is none."""
     if shown.video is None:
-        kind, words = ("tp-bad", shown.refusal) if shown.refusal else ("", text_batch.WAITING)
-        return f'<div class="tp-film tp-none {kind}"><p>{escape(words)}</p></div>'
+        kind, why = ("tp-bad", shown.refusal) if shown.refusal else ("", words.WAITING)
+        return f'<div class="tp-film tp-none {kind}"><p>{escape(why)}</p></div>'
     size = {"width": shown.clip.width, "height": shown.clip.height} if shown.clip else {}
     told = attributes(
         src=quote(shown.video),
@@ -166,7 +167,7 @@ def _findings(report: Report) -> str:
     rest = findings(found for found in report.findings if found.verdict is not Verdict.PASS)
     if not good:
         return rest
-    count = text_batch.good_checks(len(good))
+    count = words.good_checks(len(good))
     return (
         f'{rest}<details class="tp-fold"><summary><b>{escape(count)}</b>{icon("fold")}</summary>'
         f"{findings(good)}</details>"
@@ -181,7 +182,7 @@ def _filters(kinds: Counter[Kind]) -> str:
         f"<small>{sum(kinds[kind] for kind in shown)}</small></button>"
         for number, (name, shown) in enumerate(FILTERS.items())
     )
-    label = escape(text_batch.FILTERS_LABEL)
+    label = escape(words.FILTERS_LABEL)
     return f'<div class="tp-filters" role="group" aria-label="{label}">{buttons}</div>'
 
 

@@ -21,9 +21,9 @@ from inference.errors import PortraitError
 from inference.jobs import Jobs, State
 from inference.settings import Settings
 from inference.task import REPORT, RESULT
-from ui import api_docs, api_events, api_view
-from ui.api_errors import NOT_KEPT, Refusal, not_found, on_error
-from ui.api_intake import Intake
+from ui.api import docs, events, view
+from ui.api.errors import NOT_KEPT, Refusal, not_found, on_error
+from ui.api.intake import Intake
 from ui.media import SAVED_AS
 
 _ERRORS = (Refusal, PortraitError, OSError, HTTPException, Exception)
@@ -40,11 +40,11 @@ class Routes:
 
     def application(self) -> Starlette:
         """The routes; whoever asks has shown the token."""
-        job = f"{api_view.JOBS}/{{job}}"
+        job = f"{view.JOBS}/{{job}}"
         routes = [
             Route("/api", self.explain),
-            Route(api_view.JOBS, self.submit, methods=["POST"]),
-            Route(api_view.JOBS, self.list_all),
+            Route(view.JOBS, self.submit, methods=["POST"]),
+            Route(view.JOBS, self.list_all),
             Route(job, self.show),
             Route(job, self.delete, methods=["DELETE"]),
             Route(f"{job}/events", self.events),
@@ -56,12 +56,12 @@ class Routes:
         return Starlette(routes=routes, exception_handlers=dict.fromkeys(_ERRORS, on_error))
 
     def explain(self, request: Request) -> Response:
-        return PlainTextResponse(api_docs.page(str(request.base_url)))
+        return PlainTextResponse(docs.page(str(request.base_url)))
 
     async def submit(self, request: Request) -> Response:
         folder, is_new = await self._intake.take(request)
         answer = self._shown(folder, 202 if is_new else 200)
-        answer.headers["Location"] = api_view.links(folder)["self"]
+        answer.headers["Location"] = view.links(folder)["self"]
         return answer
 
     def list_all(self, request: Request) -> Response:
@@ -94,13 +94,13 @@ class Routes:
         accepted = request.headers.get("accept", "")
         if request.query_params.get("stream") == "0" or accepted.startswith("application/json"):
             records = history.events(folder, after)
-            return JSONResponse({"events": [*map(api_events.plain, records)]}, headers=NOT_KEPT)
-        over = self._jobs.state(folder) not in api_events.AT_WORK
+            return JSONResponse({"events": [*map(events.plain, records)]}, headers=NOT_KEPT)
+        over = self._jobs.state(folder) not in events.AT_WORK
         if heard and over and not history.events(folder, after):
             return Response(status_code=204)  # tells an event source not to come back
         headers = {**NOT_KEPT, "X-Accel-Buffering": "no"}  # a proxy may collect what it passes on
-        stream = api_events.follow(folder, after)
-        return StreamingResponse(stream, media_type=api_events.STREAM, headers=headers)
+        stream = events.follow(folder, after)
+        return StreamingResponse(stream, media_type=events.STREAM, headers=headers)
 
     def result(self, request: Request) -> Response:
         folder = self._own(request)
@@ -114,7 +114,7 @@ class Routes:
     def _made(self, folder: Path, name: str, what: str, states: tuple[State, ...]) -> Path:
         """The file of that name, which jobs in one of `states` may have. Raises Refusal."""
         state = self._jobs.state(folder)
-        if state in api_events.AT_WORK:
+        if state in events.AT_WORK:
             raise Refusal(409, "not_finished", _NOT_YET.format(state=state, what=what))
         if state not in states or not (folder / name).exists():
             raise Refusal(409, f"no_{what}", _NONE.format(state=state, what=what))
@@ -136,7 +136,7 @@ class Routes:
     def _seen(self, folder: Path) -> dict[str, Any] | None:
         """The job; None for one that was deleted just now."""
         try:
-            return api_view.see(self._jobs, folder)
+            return view.see(self._jobs, folder)
         except FileNotFoundError:
             return None
 

@@ -21,8 +21,8 @@ from inference import lock, report
 from inference.errors import InputCode, InputError
 from inference.report import Report
 from inference.task import REPORT, RESULT
-from ui import text_batch
-from ui.contact_sheet import Card, Clip
+from ui.batch import words
+from ui.batch.contact_sheet import Card, Clip
 from ui.making import forget_elsewhere
 
 SHEET, RECORDS, POSTERS = "index.html", "batch.json", "posters"
@@ -135,7 +135,7 @@ class BatchFolder:
         except FileNotFoundError:
             return {}
         except ValueError as error:
-            message = text_batch.NOT_OURS.format(path=path)
+            message = words.NOT_OURS.format(path=path)
             raise InputError(InputCode.BAD_OPTION, message, str(error)) from error
 
 
@@ -148,7 +148,7 @@ def opened(path: Path) -> Iterator[BatchFolder]:
     path.mkdir(parents=True, exist_ok=True)
     held = lock.take(path / _LOCK)
     if held is None:
-        message = text_batch.BUSY.format(out=path)
+        message = words.BUSY.format(out=path)
         raise InputError(InputCode.BAD_OPTION, message)
     try:
         folder = BatchFolder(path)

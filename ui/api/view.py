@@ -14,7 +14,7 @@ from inference.plan import Plan
 from inference.published import read_published
 from inference.task import PLAN, REPORT
 from ui import progress
-from ui.api_events import AT_WORK
+from ui.api.events import AT_WORK
 
 JOBS = "/api/jobs"
 _PLAN = TypeAdapter(Plan)

@@ -17,8 +17,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from inference.jobs import Jobs
 from inference.settings import Settings
-from ui.api_errors import Refusal, answer
-from ui.api_routes import Routes
+from ui.api.errors import Refusal, answer
+from ui.api.routes import Routes
 from ui.guesses import MOST, Guesses, address_of
 from ui.owner import Owners
 

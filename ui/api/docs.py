@@ -3,7 +3,7 @@
 from inference import written
 from inference.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB
 from presets.quality import DRAFT_QUALITY, PRESETS
-from ui.api_intake import KEY_HEADER
+from ui.api.intake import KEY_HEADER
 
 _PAGE = """\
 # Talking Portrait: the HTTP API

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from ui.api_errors import Refusal
+from ui.api.errors import Refusal
 
 _FORM = b"multipart/form-data"
 _BROKEN = "This form is cut off or damaged. Send it again."

@@ -12,12 +12,13 @@ from inference.errors import InputCode, InputError, PortraitError, disk_fault, f
 from inference.events import Failed, Finished, Result
 from inference.row import Row
 from inference.task import Task
-from ui import contact_sheet, terminal, text_batch
-from ui.batch_folder import SHEET, BatchFolder, fingerprint, opened
-from ui.contact_sheet import Card, Clip
+from ui import terminal
+from ui.batch import contact_sheet, words
+from ui.batch.contact_sheet import Card, Clip
+from ui.batch.folder import SHEET, BatchFolder, fingerprint, opened
+from ui.batch.words import Kind
 from ui.endings import Interrupted, cancel_on_interrupt
 from ui.making import prepare, publish
-from ui.text_batch import Kind
 
 EngineOf = Callable[[str], Engine]  # who makes a quality; raises PortraitError
 
@@ -25,7 +26,7 @@ EngineOf = Callable[[str], Engine]  # who makes a quality; raises PortraitError
 def require_apart(source: Path, out: Path) -> None:
     """Raises InputError when the videos would lie among what they are made of."""
     if source.resolve() == out.resolve():
-        raise InputError(InputCode.BAD_OPTION, text_batch.SAME_FOLDER.format(out=out))
+        raise InputError(InputCode.BAD_OPTION, words.SAME_FOLDER.format(out=out))
 
 
 def make_all(
@@ -47,11 +48,11 @@ def make_all(
         try:
             batch.run()
         except (KeyboardInterrupt, Interrupted):
-            raise Interrupted(text_batch.stopped(batch.kinds)) from None
+            raise Interrupted(words.stopped(batch.kinds)) from None
         if as_json:
             terminal.print_json(batch.told())
         else:
-            terminal.say(text_batch.summary(batch.kinds))
+            terminal.say(words.summary(batch.kinds))
             terminal.say(str(out / SHEET))
         return batch.kinds[Kind.FAILED]
 
@@ -129,9 +130,9 @@ class _Batch:
             if known:
                 self._say(f"{self._folder.video(row.name)} is there already.")
             else:
-                self._say(text_batch.position(index + 1, len(self._rows), row.name))
+                self._say(words.position(index + 1, len(self._rows), row.name))
                 clip = self._make(row, row.image, choices, mark, cancelled)
-                made = text_batch.made(clip.duration_s, clip.seconds)
+                made = words.made(clip.duration_s, clip.seconds)
                 self._say(f"{self._folder.video(row.name)}: {made}")
         except (PortraitError, OSError) as error:
             told = disk_fault(error) if isinstance(error, OSError) else error
@@ -164,9 +165,9 @@ class _Batch:
         published = publish(task, self._folder.video(name))
         if published is None:
             return clip
-        told = text_batch.not_published(published.refusal) if published.refusal else ""
+        told = words.not_published(published.refusal) if published.refusal else ""
         if published.expires:
-            told = text_batch.link_opens(published.expires)
+            told = words.link_opens(published.expires)
         known = replace(clip, url=published.url, notes=(*clip.notes, told))
         self._folder.note(name, known)
         return known
@@ -181,6 +182,6 @@ def _clip(task: Task, result: Result, mark: str) -> Clip:
         frames=result.frames,
         duration_s=result.duration_s,
         seconds=result.seconds,
-        settings=text_batch.settings(task.request, task.plan),
+        settings=words.settings(task.request, task.plan),
         notes=tuple(notice.message for notice in task.plan.warnings),
     )

@@ -1,0 +1,1 @@
+"""The jobs over HTTP, for programs that have a token."""

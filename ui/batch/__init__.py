@@ -1,0 +1,1 @@
+"""Many videos at a time, and one page that shows them all."""
