@@ -18,8 +18,9 @@ from inference.events import Cancelled, Event, Finished, Frame, Result, Stage, S
 from inference.media.video import join
 from inference.plan import find_preset
 from inference.quality.watch import Watch
+from inference.request import SAMPLE_RATE_HZ
 from inference.task import PREVIEW, RESULT, SOUND, Task, measured_name, segment_name
-from inference.timing import FPS
+from inference.timing import FPS, used_range
 from inference.tuning import NAMES
 
 
@@ -102,10 +103,10 @@ def _require_use(task: Task, fault: str | None) -> None:
 
 def _join(task: Task, engine: str, segments: int, frames: int) -> None:
     paths = [task.folder / segment_name(index) for index in range(segments)]
-    join(paths, task.folder / SOUND, frames, task.path(RESULT), _metadata(task, engine))
+    join(paths, task.folder / SOUND, frames, task.path(RESULT), _metadata(task, engine, frames))
 
 
-def _metadata(task: Task, engine: str) -> dict[str, str]:
+def _metadata(task: Task, engine: str, frames: int) -> dict[str, str]:
     request, plan = task.request, task.plan
     settings = {
         "ai_generated": True,
@@ -113,9 +114,10 @@ def _metadata(task: Task, engine: str) -> dict[str, str]:
         "quality": plan.quality,
         "seed": plan.seed,
         "shape": plan.shape,
-        "frames": plan.frames,
+        "frames": frames,
         "crop": [plan.crop.left, plan.crop.top, plan.crop.width],
         "speaking": request.speaking,
+        "used_s": [sample / SAMPLE_RATE_HZ for sample in used_range(request)],
         "prompt": request.prompt,
     }
     sampling = find_preset(plan.quality).sampling

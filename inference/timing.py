@@ -5,6 +5,7 @@ most 81 of them, and 25 of them make a second.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inference.errors import InputCode, InputError
@@ -45,7 +46,7 @@ def joined_samples(recordings: tuple[Recording, ...], speaking: Speaking) -> int
     return sum(lengths) if speaking is Speaking.IN_TURN else max(lengths)
 
 
-def _trim_range(request: Request) -> tuple[int, int]:
+def used_range(request: Request) -> tuple[int, int]:
     """First and last (exclusive) sample of the joined recordings that are used."""
     total = joined_samples(request.recordings, request.speaking)
     if request.trim is None:
@@ -65,7 +66,7 @@ def used_samples(request: Request, max_seconds: float) -> int:
 
     Raises InputError when that is under `MIN_RECORDING_S` or over `max_seconds`.
     """
-    start, end = _trim_range(request)
+    start, end = used_range(request)
     duration_s = (end - start) / SAMPLE_RATE_HZ
     require_long_enough(duration_s)
     if duration_s > max_seconds:
@@ -79,14 +80,19 @@ def used_samples(request: Request, max_seconds: float) -> int:
 
 def spans(request: Request) -> tuple[Span, ...]:
     """Where each recording sounds in the video; one that is trimmed away has 0 samples."""
-    first, last = _trim_range(request)
+    in_turn = request.speaking is Speaking.IN_TURN
+    return placed([each.samples for each in request.recordings], in_turn, used_range(request))
+
+
+def placed(lengths: Sequence[int], in_turn: bool, used: tuple[int, int]) -> tuple[Span, ...]:
+    """`spans` of recordings of so many samples; `used` is the part of all of them joined."""
+    first, last = used
     out, offset = [], 0
-    for recording in request.recordings:
-        start = min(max(offset, first), offset + recording.samples)
-        end = max(start, min(offset + recording.samples, last))
+    for length in lengths:
+        start = min(max(offset, first), offset + length)
+        end = max(start, min(offset + length, last))
         out.append(Span(start - offset, start - first, end - start))
-        if request.speaking is Speaking.IN_TURN:
-            offset += recording.samples
+        offset += length if in_turn else 0
     return tuple(out)
 
 

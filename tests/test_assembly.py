@@ -95,6 +95,7 @@ def test_the_video_says_what_it_is_and_how_it_was_made(sounding: Task) -> None:
         "frames": 101,
         "crop": [crop.left, crop.top, crop.width],
         "speaking": "together",
+        "used_s": [0.0, 4.0],
         "prompt": "A red wall.",
     }
 
@@ -122,7 +123,8 @@ def test_a_cancel_keeps_the_windows_that_are_finished(sounding: Task) -> None:
     assert events[-1] == Cancelled(kept, "result.mp4")
     frames, samples, metadata = streams(sounding.folder / "result.mp4")
     assert frames == kept and kept * 1920 <= samples < (kept + 2) * 1920
-    assert json.loads(metadata["comment"])["ai_generated"]
+    said = json.loads(metadata["comment"])
+    assert (said["ai_generated"], said["frames"]) == (True, kept)
 
 
 def test_a_cancel_in_the_first_window_keeps_nothing(sounding: Task) -> None:

@@ -18,7 +18,7 @@ from inference.task import SOUND, Task, measured_name, segment_name
 from presets.examples import EXAMPLES, MEDIA
 from tests import faults
 from tests.faults import Frame, found
-from tests.media import DRAWN_ONE, VOICE_B
+from tests.media import DRAWN_ONE, VOICE_A, VOICE_B
 from tests.test_cli import run
 from tests.test_pipeline import make
 
@@ -199,9 +199,15 @@ def test_the_command_names_what_is_wrong_and_ends_with_1(astronaut: Good, tmp_pa
     assert len(lines) == 7 and all("Good" in line for line in lines[1:6])
 
 
-def test_the_command_holds_a_video_against_its_voice(astronaut: Good, tmp_path: Path) -> None:
-    voice = astronaut.task.folder / SOUND
-    done = run("check", astronaut.video, "--audio", voice, "--json", temporary=tmp_path)
+@pytest.mark.parametrize(
+    ("name", "voices"), [("astronaut", [SOUND]), ("pair", [VOICE_A, VOICE_B])], ids=["part", "all"]
+)
+def test_the_command_holds_a_video_against_its_voices(
+    name: str, voices: list[str | Path], request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    good: Good = request.getfixturevalue(name)
+    given = [option for voice in voices for option in ("--audio", good.task.folder / voice)]
+    done = run("check", good.video, *given, "--json", temporary=tmp_path)
     report = json.loads(done.stdout)
     assert (done.returncode, done.stderr, report["verdict"]) == (0, "", "pass")
     assert [finding["aspect"] for finding in report["findings"]][0] == "lip_sync"

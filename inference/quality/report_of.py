@@ -2,7 +2,7 @@
 
 import json
 import wave
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from inference.quality.sound import envelope, own_sound, track
 from inference.report import Report
 from inference.request import SAMPLE_RATE_HZ, Shape, Speaking
 from inference.task import Task, voice_name
-from inference.timing import FPS, SAMPLES_PER_FRAME, Span, spans
+from inference.timing import FPS, SAMPLES_PER_FRAME, placed, spans
 
 Floats = NDArray[np.float32]
 
@@ -34,9 +34,9 @@ def examine_task(task: Task, measured: Sequence[Measured], result: Path) -> Repo
     The lips are held against the sound that `result` has, each speaker's against their voice.
     """
     plan, frames = task.plan, sum(each.frames for each in measured)
-    placed = spans(task.request)
+    places = spans(task.request)
     samples = frames * SAMPLES_PER_FRAME
-    tracks = [track(task.folder / voice_name(at), span, samples) for at, span in enumerate(placed)]
+    tracks = [track(task.folder / voice_name(at), span, samples) for at, span in enumerate(places)]
     voices = tuple(envelope(tracks[speaker.audio], frames, FPS) for speaker in plan.speakers)
     heard = replace(_own(result, frames, measured[0].fps), voices=voices)
     return judge(measured, Planned(plan.frames, plan.width, plan.height, plan.fps), heard)
@@ -54,8 +54,7 @@ def examine(video: Path, recordings: Sequence[Path] = ()) -> Report:
     measured = Measurer(None, boxes).measure(video)
     heard = _own(video, measured.frames, measured.fps)
     if recordings:
-        in_turn = settings.get("speaking") == Speaking.IN_TURN
-        tracks = _tracks(recordings, measured, in_turn)
+        tracks = _tracks(recordings, measured, settings)
         together = np.stack(tracks).sum(0, dtype=np.float32)
         voices = tuple(envelope(track, measured.frames, measured.fps) for track in tracks)
         heard = replace(
@@ -79,16 +78,29 @@ def _own(video: Path, frames: int, fps: float) -> Heard:
     return Heard(sound=envelope(samples, frames, fps), sound_s=end_s)
 
 
-def _tracks(recordings: Sequence[Path], measured: Measured, in_turn: bool) -> list[Floats]:
+def _tracks(
+    recordings: Sequence[Path], measured: Measured, settings: Mapping[str, object]
+) -> list[Floats]:
     """Each recording at its place in the video, as `sound.track` has it."""
-    samples = round(measured.frames / measured.fps * SAMPLE_RATE_HZ)
-    tracks, start = [], 0
+    lengths = []
     for recording in recordings:
         with wave.open(str(recording), "rb") as sound:
-            length = sound.getnframes()
-        tracks.append(track(recording, Span(0, start, length), samples))
-        start += length if in_turn else 0
-    return tracks
+            lengths.append(sound.getnframes())
+    in_turn = settings.get("speaking") == Speaking.IN_TURN
+    total = sum(lengths) if in_turn else max(lengths)
+    places = placed(lengths, in_turn, _used(settings.get("used_s"), total))
+    samples = round(measured.frames / measured.fps * SAMPLE_RATE_HZ)
+    return [track(*each, samples) for each in zip(recordings, places, strict=True)]
+
+
+def _used(used_s: object, total: int) -> tuple[int, int]:
+    """The part of `total` samples that the video has; all of them where they are that part."""
+    match used_s:
+        case [float(start_s), float(end_s)]:
+            first, last = round(start_s * SAMPLE_RATE_HZ), round(end_s * SAMPLE_RATE_HZ)
+            if 0 <= first < last <= total:
+                return first, last
+    return 0, total
 
 
 def _settings(video: Path) -> dict[str, object]:
