@@ -210,6 +210,5 @@ def test_a_wall_has_no_face_to_draft(
         me.see("No face in this picture")
         expect(me.page.get_by_role("alert")).to_contain_text("A draft needs a face")
         me.shoot("10-no-face")
-        me.page.reload()
-        me.ready()
+        me.reload()
         me.see("No face in this picture")

@@ -76,8 +76,7 @@ def test_a_scene_and_numbers_are_chosen_and_the_price_follows(
         choose(me, "steps", "40")
         expect(refusal).to_have_count(0)
         assert serious(page) == []
-        page.reload()
-        me.ready()
+        me.reload()
         expect(number(me, "steps")).to_have_value("40")
         expect(prompt).to_have_value(f"{SCENES['news'].prompt} Rain.")
 

@@ -38,8 +38,7 @@ def make_final(me: Visit) -> None:
 def test_reload_second_tab_and_stop(browser: Browser, server: Server, artifacts: Path) -> None:
     with visit(browser, server.address, DESKTOP, "light", artifacts) as me:
         make_final(me)
-        me.page.reload()
-        me.ready()
+        me.reload()
         me.see("Making your video")
         other = Visit(me.page.context, server.address, None)
         other.see("Making your video")

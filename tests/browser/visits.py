@@ -1,5 +1,6 @@
 """People at the page: a window of a size and scheme each, watched for anything a browser minds."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ LOOKS: list[tuple[Size, Scheme]] = [
     (PHONE, "dark"),
 ]
 PATIENCE_MS = 60_000
+_CUT_OFF = re.compile("^AbortError|Connection errored out")
 _COLOURS_CHANGE_MS = 400  # 120 ms, and the bar moves in 200 ms
 
 
@@ -39,6 +41,12 @@ class Visit:
         """Go to the page; returns when it shows this browser's state."""
         self.page.goto(self.address)
         self.ready()
+
+    def reload(self) -> None:
+        """Load the page anew; it may mind that this cuts off what it was just asking."""
+        self.page.reload()
+        self.ready()
+        self.complaints = [said for said in self.complaints if not _CUT_OFF.search(said)]
 
     def ready(self) -> None:
         """Wait until the page is there."""
@@ -91,7 +99,7 @@ class Visit:
 
     def check(self) -> None:
         """Nothing was minded, nobody else was asked."""
-        assert self.complaints == []
+        assert self.complaints == [], self.complaints
         assert self.hosts - {""} == {urlparse(self.address).netloc}
 
     def _hear_console(self, said: ConsoleMessage) -> None:

@@ -64,8 +64,7 @@ def test_a_video_survives_all_that_can_happen(
         until_window(me, 1, of=2)
         me.page.locator("#tp-side img[src*='/media/']").first.wait_for()  # the live frame
         me.shoot("21-modal-making")
-        me.page.reload()
-        me.ready()
+        me.reload()
         me.see("Making your video")
         other = Visit(me.page.context, address, None)
         other.see("Making your video")
