@@ -107,7 +107,7 @@ def reach(page: Page, name: str) -> None:
 
 def test_nothing_lies_beside_the_window_at_any_width(browser: Browser, address: str) -> None:
     with visit(browser, address) as me:
-        me.press("Drawn pair")
+        me.press("Astronaut")
         me.see("Your draft is ready")
         for width in WIDTHS:
             me.page.set_viewport_size({"width": width, "height": 900})

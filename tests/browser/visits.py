@@ -13,12 +13,7 @@ Box = dict[str, float]
 Scheme = Literal["light", "dark"]
 Size = tuple[int, int]
 DESKTOP, PHONE = (1280, 900), (390, 844)
-LOOKS: list[tuple[Size, Scheme]] = [
-    (DESKTOP, "light"),
-    (DESKTOP, "dark"),
-    (PHONE, "light"),
-    (PHONE, "dark"),
-]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 PATIENCE_MS = 60_000
 _CUT_OFF = re.compile("^AbortError|Connection errored out")
 _COLOURS_CHANGE_MS = 400  # 120 ms, and the bar moves in 200 ms
@@ -27,8 +22,15 @@ _COLOURS_CHANGE_MS = 400  # 120 ms, and the bar moves in 200 ms
 class Visit:
     """One tab. `complaints` is what the browser minded, `hosts` whom it asked."""
 
-    def __init__(self, context: BrowserContext, address: str, artifacts: Path | None) -> None:
-        self.page, self.address, self._artifacts = context.new_page(), address, artifacts
+    def __init__(
+        self,
+        context: BrowserContext,
+        address: str,
+        artifacts: Path | None,
+        scheme: Scheme = "light",
+    ) -> None:
+        self.page, self.address = context.new_page(), address
+        self._artifacts, self._scheme = artifacts, scheme
         self.complaints: list[str] = []
         self.hosts: set[str] = set()
         self.page.set_default_timeout(PATIENCE_MS)
@@ -87,15 +89,16 @@ class Visit:
         )
         return box
 
-    def shoot(self, state: str) -> None:
-        """Keep a screenshot of the whole page."""
+    def shoot(self, state: str, schemes: tuple[Scheme, ...] = ()) -> None:
+        """Keep a screenshot of the whole page, in the visit's scheme unless others are named."""
         if self._artifacts is None:
             return
         size = self.page.viewport_size
-        scheme = self.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-        self.page.wait_for_timeout(_COLOURS_CHANGE_MS)
-        name = f"{size and size['width']}-{'dark' if scheme else 'light'}-{state}.png"
-        self.page.screenshot(path=self._artifacts / name, full_page=True)
+        for scheme in schemes or (self._scheme,):
+            self.page.emulate_media(color_scheme=scheme)
+            self.page.wait_for_timeout(_COLOURS_CHANGE_MS)
+            name = f"{size and size['width']}-{scheme}-{state}.png"
+            self.page.screenshot(path=self._artifacts / name, full_page=True)
 
     def check(self) -> None:
         """Nothing was minded, nobody else was asked."""
@@ -119,7 +122,7 @@ def visit(
     width, height = size
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
     try:
-        visit = Visit(context, address, artifacts)
+        visit = Visit(context, address, artifacts, scheme)
         yield visit
         visit.check()
     finally:
