@@ -31,11 +31,6 @@ FOUR_SECONDS = Recording(samples=4 * 48_000, channels=1, peak_dbfs=-3.0, level_d
 ONE_PERSON = Picture(512, 512, (Face(Box(170, 75, 280, 195), score=0.9),))
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: browsers and servers are waited for much of the time."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_collection_finish() -> None:
     """Modules stay until the end: to look for garbage among their many objects takes long."""
     gc.freeze()
