@@ -1,6 +1,7 @@
 """The media that ships with the project, and what tests do with it."""
 
 import socket
+import wave
 from pathlib import Path
 
 import av
@@ -27,3 +28,11 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def spoken(target: Path, seconds: float, voice: Path = VOICE_A) -> Path:
+    """The first seconds of a recording."""
+    with wave.open(str(voice)) as whole, wave.open(str(target), "wb") as part:
+        part.setparams(whole.getparams())
+        part.writeframes(whole.readframes(round(seconds * whole.getframerate())))
+    return target

@@ -15,8 +15,7 @@ from inference.errors import InputError
 from inference.report import Verdict, from_json
 from tests import sheets
 from tests.markup import tree
-from tests.media import ASTRONAUT, ROOT, decoded
-from tests.modal.deployed import spoken
+from tests.media import ASTRONAUT, ROOT, decoded, spoken
 from tests.sheets import Reporting, made, table
 from ui import commands
 from ui.batch.folder import opened

@@ -13,11 +13,11 @@ import uvicorn
 from playwright.sync_api import Browser, BrowserType, expect, sync_playwright
 
 from tests.browser.bench import Bench
-from tests.media import ROOT, free_port
+from tests.media import ROOT, free_port, spoken
 from tests.servers import serving
 
 ARTIFACTS = ROOT / "tests" / "artifacts"
-_PATIENCE_MS = 60_000
+_PATIENCE_MS = 120_000
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = [
     "--no-sandbox",
@@ -69,6 +69,12 @@ def address(data: Path) -> Iterator[str]:
     """Where the server listens."""
     with serving(data) as server:
         yield server.address
+
+
+@pytest.fixture(scope="session")
+def word(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recording so short that its draft is there at once."""
+    return spoken(tmp_path_factory.mktemp("word") / "word.wav", seconds=1.6)
 
 
 @pytest.fixture(scope="session")

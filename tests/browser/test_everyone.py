@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.visits import DESKTOP, PHONE, Scheme, Size, Visit, visit
 from tests.crowd import crowd
-from tests.media import ASTRONAUT, VOICE_A
+from tests.media import ASTRONAUT, DRAWN_PAIR, VOICE_A
 from tests.servers import serving
 
 CROWD = 20
@@ -28,13 +28,12 @@ def serious(page: Page) -> list[str]:
 
 @pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
 def test_axe_finds_nothing_serious(
-    browser: Browser, address: str, artifacts: Path, size: Size, scheme: Scheme
+    browser: Browser, address: str, artifacts: Path, word: Path, size: Size, scheme: Scheme
 ) -> None:
     with visit(browser, address, size, scheme, artifacts) as me:
         page = me.page
         assert serious(page) == []
-        me.press("Drawn pair")
-        me.see("Your draft is ready")
+        me.draft(word, DRAWN_PAIR)
         assert serious(page) == []
         me.press("Adjust")
         page.locator("tp-framing").wait_for()
@@ -50,11 +49,10 @@ def test_axe_finds_nothing_serious(
         assert serious(page) == []
 
 
-def test_the_history_is_usable(browser: Browser, address: str, artifacts: Path) -> None:
+def test_the_history_is_usable(browser: Browser, address: str, artifacts: Path, word: Path) -> None:
     with visit(browser, address, DESKTOP, "light", artifacts) as me:
         page = me.page
-        me.press("Astronaut")
-        me.see("Your draft is ready")
+        me.draft(word)
         page.get_by_role("link", name="History").click()
         cards = page.locator("[data-do=select]")
         expect(cards).to_have_count(1)
@@ -105,10 +103,11 @@ def reach(page: Page, name: str) -> None:
     raise AssertionError(f"Tab never reaches {name}")
 
 
-def test_nothing_lies_beside_the_window_at_any_width(browser: Browser, address: str) -> None:
+def test_nothing_lies_beside_the_window_at_any_width(
+    browser: Browser, address: str, word: Path
+) -> None:
     with visit(browser, address) as me:
-        me.press("Astronaut")
-        me.see("Your draft is ready")
+        me.draft(word)
         for width in WIDTHS:
             me.page.set_viewport_size({"width": width, "height": 900})
             wide = me.page.evaluate("document.documentElement.scrollWidth")
@@ -116,11 +115,10 @@ def test_nothing_lies_beside_the_window_at_any_width(browser: Browser, address: 
 
 
 def test_a_second_browser_reaches_nothing_of_the_first(
-    browser: Browser, address: str, data: Path
+    browser: Browser, address: str, data: Path, word: Path
 ) -> None:
     with visit(browser, address) as me:
-        me.press("Astronaut")
-        me.see("Your draft is ready")
+        me.draft(word)
         job = (me.film or "").split("/")[2]
         seen = {image.get_attribute("src") or "" for image in me.page.locator("img").all()}
         names = [path.name for path in (data / "desks").rglob("*") if path.is_file()]
@@ -149,10 +147,9 @@ def fetch(visit: Visit, route: str) -> int:
     return status
 
 
-def test_beside_a_crowd_the_page_goes_on(browser: Browser, address: str) -> None:
+def test_beside_a_crowd_the_page_goes_on(browser: Browser, address: str, word: Path) -> None:
     with crowd(address, CROWD), visit(browser, address) as me:
-        me.press("Astronaut")
-        me.see("Your draft is ready")
+        me.draft(word)
         me.press("Keep this draft")
         me.see("Your draft is kept")
 

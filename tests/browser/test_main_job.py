@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
-from tests.browser.visits import DESKTOP, PHONE, SCHEMES, Scheme, Size, Visit, visit
-from tests.media import ASTRONAUT, DRAWN_PAIR, VOICE_A, VOICE_B
+from tests.browser.visits import DESKTOP, PHONE, SCHEMES, Size, Visit, visit
+from tests.media import ASTRONAUT, DRAWN_PAIR, VOICE_A, VOICE_B, spoken
 
 PLAN = "7.75 s of speech → 197 frames, 7.88 s (4 windows)"
 HEIC = Path(__file__).parents[1] / "data" / "face.heic"
@@ -90,33 +90,28 @@ def check_download(me: Visit, data: Path) -> None:
     assert Path(download.value.path()).read_bytes() == made.read_bytes()
 
 
-@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
-def test_an_example_plays_after_two_clicks(
-    browser: Browser, address: str, artifacts: Path, size: Size, scheme: Scheme
-) -> None:
-    with visit(browser, address, size, scheme, artifacts) as me:
+def test_an_example_plays_after_two_clicks(browser: Browser, address: str, artifacts: Path) -> None:
+    with visit(browser, address, DESKTOP, "light", artifacts) as me:
         me.press("Drawn pair")
         me.see("Your draft is ready")
         expect(me.page.locator("#tp-head p")).to_contain_text("The left one speaks first")
-        me.shoot("6-two-people")
+        me.shoot("6-two-people", SCHEMES)
         me.page.locator("tp-player").get_by_role("button", name="Play").click()
         me.page.wait_for_function(FILM + ".currentTime > 0.3")
 
 
 def test_two_people_with_a_recording_each_swapped_and_together(
-    browser: Browser, address: str, artifacts: Path
+    browser: Browser, address: str, artifacts: Path, tmp_path: Path
 ) -> None:
     with visit(browser, address, PHONE, "light", artifacts) as me:
         page = me.page
-        me.give("picture", DRAWN_PAIR)
+        me.draft(spoken(tmp_path / "a.wav", 2.0, VOICE_A), DRAWN_PAIR)
         expect(page.locator("#tp-side")).to_contain_text("2 faces found")
-        me.give("voice-0", VOICE_A)
-        me.see("Your draft is ready")
-        me.give("voice-1", VOICE_B)
-        expect(page.locator(".tp-plan")).to_contain_text("13.55 s of speech")
+        me.give("voice-1", spoken(tmp_path / "b.wav", 1.5, VOICE_B))
+        expect(page.locator(".tp-plan")).to_contain_text("3.50 s of speech")
         me.see("Your draft is ready")
         page.get_by_role("radio", name="Together").click()
-        expect(page.locator(".tp-plan")).to_contain_text("7.75 s of speech")
+        expect(page.locator(".tp-plan")).to_contain_text("2.00 s of speech")
         me.see("Your draft is ready")
         first = page.locator("#tp-side .tp-wave, #tp-side svg").first
         expect(first).to_be_visible()
@@ -177,7 +172,7 @@ def test_a_picture_that_is_too_big_is_refused_before_it_is_sent(
 
 
 def test_what_can_not_be_used_is_said_in_its_card_and_the_page_goes_on(
-    browser: Browser, address: str, artifacts: Path, tmp_path: Path
+    browser: Browser, address: str, artifacts: Path, word: Path, tmp_path: Path
 ) -> None:
     broken = tmp_path / "holiday.jpg"
     broken.write_text("This is no picture.")
@@ -191,7 +186,7 @@ def test_what_can_not_be_used_is_said_in_its_card_and_the_page_goes_on(
         expect(page.get_by_role("alert")).to_have_count(0)
         me.give("voice-0", ASTRONAUT)
         expect(page.get_by_role("alert")).to_be_visible()
-        me.give("voice-0", VOICE_A)
+        me.give("voice-0", word)
         me.see("Your draft is ready")
         me.give("picture", broken)  # the good one stays, and its draft
         expect(page.get_by_role("alert")).to_contain_text("not a picture")
@@ -200,12 +195,12 @@ def test_what_can_not_be_used_is_said_in_its_card_and_the_page_goes_on(
 
 
 def test_a_wall_has_no_face_to_draft(
-    browser: Browser, address: str, artifacts: Path, tmp_path: Path
+    browser: Browser, address: str, artifacts: Path, word: Path, tmp_path: Path
 ) -> None:
     wall = tmp_path / "wall.png"
     Image.new("RGB", (640, 480), "teal").save(wall)
     with visit(browser, address, DESKTOP, "light", artifacts) as me:
-        me.give("voice-0", VOICE_A)
+        me.give("voice-0", word)
         me.give("picture", wall)
         me.see("No face in this picture")
         expect(me.page.get_by_role("alert")).to_contain_text("A draft needs a face")

@@ -29,10 +29,8 @@ def choose(me: Visit, name: str, value: str) -> None:
     number(me, name).press("Tab")
 
 
-def with_open_folds(me: Visit) -> None:
-    """A draft is there, and the scene's card is open."""
-    me.press("Astronaut")
-    me.see("Your draft is ready")
+def open_folds(me: Visit) -> None:
+    """The whole card of the scene."""
     for fold in ("Scene and quality", "Advanced"):
         me.page.locator("summary", has_text=fold).click()
     expect(number(me, "steps")).to_be_visible()
@@ -42,7 +40,9 @@ def test_a_scene_and_numbers_are_chosen_and_the_price_follows(
     browser: Browser, server: Server, artifacts: Path
 ) -> None:
     with visit(browser, server.address, PHONE, "dark", artifacts) as me:
-        with_open_folds(me)
+        me.press("Astronaut")
+        me.see("Your draft is ready")
+        open_folds(me)
         page, draft = me.page, me.film
         prompt = page.locator("textarea[data-set=prompt]")
         prompt.fill("My own words")
@@ -82,10 +82,11 @@ def test_a_scene_and_numbers_are_chosen_and_the_price_follows(
 
 
 def test_another_number_makes_another_version_and_the_result_tells_it(
-    browser: Browser, server: Server, artifacts: Path
+    browser: Browser, server: Server, artifacts: Path, word: Path
 ) -> None:
     with visit(browser, server.address, DESKTOP, "light", artifacts) as me:
-        with_open_folds(me)
+        me.draft(word)
+        open_folds(me)
         me.press("Song")
         choose(me, "steps", "6")
         me.press("New number")

@@ -10,7 +10,6 @@ from playwright.sync_api import Browser, expect
 
 from tests import s3
 from tests.browser.visits import DESKTOP, visit
-from tests.media import ASTRONAUT, VOICE_A
 from tests.servers import Server, serving
 
 BUCKET = "videos"
@@ -27,14 +26,12 @@ def server(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
 
 
 def test_a_bad_start_is_said_and_tried_anew_and_the_result_is_reported_on_and_passed_on(
-    browser: Browser, server: Server, artifacts: Path
+    browser: Browser, server: Server, artifacts: Path, word: Path
 ) -> None:
     with visit(browser, server.address, DESKTOP, "light", artifacts) as me:
         page = me.page
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        me.give("picture", ASTRONAUT)
-        me.give("voice-0", VOICE_A)
-        me.see("Your draft is ready")
+        me.draft(word)
         me.press("Make it with MultiTalk")
         me.see("The video could not be made")
         expect(page.get_by_role("alert")).to_contain_text("first window are black")

@@ -9,12 +9,14 @@ from urllib.parse import urlparse
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, expect
 
+from tests.media import ASTRONAUT
+
 Box = dict[str, float]
 Scheme = Literal["light", "dark"]
 Size = tuple[int, int]
 DESKTOP, PHONE = (1280, 900), (390, 844)
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 _CUT_OFF = re.compile("^AbortError|Connection errored out")
 _COLOURS_CHANGE_MS = 400  # 120 ms, and the bar moves in 200 ms
 
@@ -63,6 +65,12 @@ class Visit:
         with self.page.expect_file_chooser() as chooser:
             self.page.locator(f"[data-choose={place}]").first.click()
         chooser.value.set_files(file)
+
+    def draft(self, voice: Path, picture: Path = ASTRONAUT) -> None:
+        """Give both, and wait for the draft."""
+        self.give("picture", picture)
+        self.give("voice-0", voice)
+        self.see("Your draft is ready")
 
     def see(self, headline: str) -> None:
         """Wait for the headline."""

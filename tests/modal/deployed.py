@@ -1,11 +1,9 @@
 """What tests of the deployed app have in common."""
 
-import wave
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.media import VOICE_A
 from tests.modal.conftest import needs_root
 from tests.modal.standin.handle import StandIn
 
@@ -25,11 +23,3 @@ def deployed(
         done = standin.modal("deploy", "app.py", env=environment)
         assert done.returncode == 0, done.stdout + done.stderr
         yield standin
-
-
-def spoken(target: Path, seconds: float) -> Path:
-    """A recording of that length."""
-    with wave.open(str(VOICE_A)) as whole, wave.open(str(target), "wb") as part:
-        part.setparams(whole.getparams())
-        part.writeframes(whole.readframes(round(seconds * whole.getframerate())))
-    return target

@@ -23,18 +23,16 @@ PATIENCE_S = 300
 FILM = "[...document.querySelector('tp-player').shadowRoot.querySelectorAll('video')].at(-1)"
 
 
-def draft(me: Visit, picture: Path, voice: Path) -> None:
-    """Give both and see the draft, then choose the quickest final quality and its fewest steps."""
-    me.give("picture", picture)
-    me.give("voice-0", voice)
-    me.see("Your draft is ready")
+def draft(me: Visit, picture: Path, voice: Path, steps: int) -> None:
+    """Give both and see the draft, then choose the quickest final quality."""
+    me.draft(voice, picture)
     me.page.locator("summary", has_text="Scene and quality").click()
     me.page.get_by_role("radio", name="Fast").click()
     expect(me.page.locator("summary", has_text="Fast")).to_be_visible()
     me.page.locator("summary", has_text="Advanced").click()
-    steps = me.page.locator("input[data-set=steps]")
-    steps.fill("2")
-    steps.press("Tab")
+    number = me.page.locator("input[data-set=steps]")
+    number.fill(str(steps))
+    number.press("Tab")
 
 
 def make(me: Visit) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.media import ASTRONAUT, DRAWN_ONE, decoded
+from tests.media import ASTRONAUT, DRAWN_ONE, decoded, spoken
 from tests.modal.conftest import needs_root
-from tests.modal.deployed import TINY, spoken
+from tests.modal.deployed import TINY
 from tests.modal.standin.handle import StandIn
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from tests.crowd import Session
-from tests.media import ASTRONAUT, ROOT, decoded
+from tests.media import ASTRONAUT, ROOT, decoded, spoken
 from tests.modal.conftest import needs_root
-from tests.modal.deployed import APP, DRAFT, GPU, PAGE, TINY, deployed, spoken
+from tests.modal.deployed import APP, DRAFT, GPU, PAGE, TINY, deployed
 from tests.modal.standin.handle import StandIn
 from tests.servers import serving
 from ui import text

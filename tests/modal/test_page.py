@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.visits import DESKTOP, PHONE, Visit, visit
-from tests.media import ASTRONAUT, DRAWN_ONE
-from tests.modal.deployed import APP, GPU, PAGE, deployed, spoken
+from tests.media import ASTRONAUT, DRAWN_ONE, spoken
+from tests.modal.deployed import APP, GPU, PAGE, deployed
 from tests.modal.people import (
     PATIENCE_S,
     copied,
@@ -25,6 +25,8 @@ from tests.modal.people import (
 from tests.modal.standin.handle import StandIn
 
 PLAN = "3.30 s of speech → 85 frames, 3.40 s (2 windows)"
+GROWING = "tp-player[film*='/growing/']"
+FIRST_WINDOW = 57  # of its frames
 
 
 @pytest.fixture(scope="module")
@@ -50,16 +52,16 @@ def test_a_video_survives_all_that_can_happen(
     browser: Browser, standin: StandIn, address: str, voice: Path, tmp_path: Path, artifacts: Path
 ) -> None:
     """Reload and second tab, the page's machine lost, the GPU's machine lost; beside it somebody
-    else, who gets their own video."""
+    else, who stops their own video in the middle."""
     with (
         visit(browser, address, DESKTOP, "light", artifacts) as me,
         visit(browser, address, PHONE, "dark", artifacts) as you,
     ):
-        draft(me, ASTRONAUT, voice)
+        draft(me, ASTRONAUT, voice, steps=2)
         expect(me.page.locator(".tp-plan")).to_have_text(PLAN)
         make(me)
         mine = machine(standin, GPU)
-        draft(you, DRAWN_ONE, spoken(tmp_path / "short.wav", seconds=0.8))
+        draft(you, DRAWN_ONE, voice, steps=5)
         make(you)
         until_window(me, 1, of=2)
         me.page.locator("#tp-side img[src*='/media/']").first.wait_for()  # the live frame
@@ -70,12 +72,15 @@ def test_a_video_survives_all_that_can_happen(
         other.see("Making your video")
         other.page.close()
         standin.kill(machine(standin, PAGE))  # a page that is open asks all the time
-        me.page.locator("tp-player[film*='/growing/']").wait_for(timeout=PATIENCE_S * 1000)
+        me.page.locator(GROWING).wait_for(timeout=PATIENCE_S * 1000)
         until_window(me, 2, of=2)
         half = copied(standin, me, tmp_path / "half")
         standin.kill(mine)
-        until_ready(you)
-        assert len(saved(you, tmp_path / "you.mp4")) == 21
+        you.page.locator(GROWING).wait_for(timeout=PATIENCE_S * 1000)
+        you.press("Stop, keep what is finished")
+        expect(you.page.locator("#tp-head h1")).to_have_text("Stopped", timeout=PATIENCE_S * 1000)
+        you.shoot("23-modal-stopped")
+        assert len(saved(you, tmp_path / "you.mp4")) == FIRST_WINDOW
         you.page.close()
         until_ready(me)
         plays(me)
@@ -83,15 +88,3 @@ def test_a_video_survives_all_that_can_happen(
         assert np.array_equal(saved(me, tmp_path / "me.mp4"), finished(half))
         for tab in (me, you):  # what they asked for while the page was gone
             tab.complaints.clear()
-
-
-def test_a_stop_keeps_what_is_finished(
-    browser: Browser, address: str, tmp_path: Path, artifacts: Path
-) -> None:
-    with visit(browser, address, DESKTOP, "light", artifacts) as me:
-        draft(me, DRAWN_ONE, spoken(tmp_path / "short.wav", seconds=3.3))
-        make(me)
-        until_window(me, 1, of=2)
-        me.press("Stop, keep what is finished")
-        me.see("Stopped")
-        me.shoot("23-modal-stopped")
