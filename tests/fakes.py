@@ -2,7 +2,8 @@
 
 `python -m tests.fakes FOLDER` is `inference.worker` with this engine for every family, slowed down
 by SCRIPTED_PAUSE_S seconds an event, drafts by SCRIPTED_DRAFT_PAUSE_S where that is set. A final
-video whose seed is SCRIPTED_BAD_SEED ends with its first window.
+video whose seed is SCRIPTED_BAD_SEED ends with its first window, and while the file SCRIPTED_HOLD
+exists none goes on after its second.
 """
 
 import math
@@ -38,6 +39,8 @@ from inference.task import PREVIEW, REPORT, RESULT, Task, segment_name
 from presets.schema import EngineFamily
 
 _STEPS = 4  # of a scripted window
+_HELD_AFTER = 2  # windows
+_LOOK_S = 0.05  # how often the file that holds it is looked for
 
 
 def script(plan: Plan) -> list[Event]:
@@ -90,12 +93,14 @@ class ScriptedEngine:
     """Yields `events` (those of `script` when there are none), `pause_s` apart, and their files.
 
     After a cancel it keeps the windows it has, as the contract asks; windows that an earlier start
-    has finished are told of again, but not made again.
+    has finished are told of again, but not made again. While the file `hold` exists it waits after
+    its second window.
     """
 
     events: Sequence[Event] | None = None
     pause_s: float = 0.0
     bad_seed: str = ""
+    hold: Path | None = None
     name: str = "scripted"
 
     def availability(self) -> Availability:
@@ -110,6 +115,8 @@ class ScriptedEngine:
         if str(task.plan.seed) == self.bad_seed:
             events = of_no_use()
         for number, event in enumerate(events):
+            while self._held(window) and not cancelled():
+                time.sleep(_LOOK_S)
             if number and cancelled():
                 if kept:
                     write_video(task.path(RESULT), kept)
@@ -124,6 +131,9 @@ class ScriptedEngine:
             if isinstance(event, Window):
                 kept, window = event.frames_done, event.index + 1
             yield event
+
+    def _held(self, window: int) -> bool:
+        return self.hold is not None and window >= _HELD_AFTER and self.hold.exists()
 
     def _leave_files(self, task: Task, event: Event, kept: int, number: int) -> None:
         if isinstance(event, Frame):
@@ -151,7 +161,9 @@ def configured(family: str) -> ScriptedEngine:
     final_s = os.environ.get("SCRIPTED_PAUSE_S", "0.1")
     if family == EngineFamily.DRAFT:
         return ScriptedEngine(pause_s=float(os.environ.get("SCRIPTED_DRAFT_PAUSE_S", final_s)))
-    return ScriptedEngine(None, float(final_s), os.environ.get("SCRIPTED_BAD_SEED", ""))
+    hold = os.environ.get("SCRIPTED_HOLD")
+    bad_seed = os.environ.get("SCRIPTED_BAD_SEED", "")
+    return ScriptedEngine(None, float(final_s), bad_seed, Path(hold) if hold else None)
 
 
 if __name__ == "__main__":

@@ -28,13 +28,15 @@ class Server:
     """A server for the folder `data` at `address`.
 
     `pause_s`: of the scripted engine between two events of a final video; None for the real
-    engines. `settings` are further variables of the environment.
+    engines. While the file `hold` exists, no final video of the scripted engine goes on after its
+    second window. `settings` are further variables of the environment.
     """
 
     def __init__(self, data: Path, pause_s: float | None = None, **settings: str) -> None:
         self.data, self._pause_s = data, pause_s
         self._port = free_port()
         self.address = f"http://127.0.0.1:{self._port}"
+        self.hold = data / "hold"
         self._environment = os.environ | {"PORTRAIT_DATA": str(data)} | settings
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -43,8 +45,11 @@ class Server:
         arguments = ["app.py", "serve", "--port", str(self._port)]
         if self._pause_s is not None:
             arguments = ["-m", "tests.servers", str(self._port)]
-            pauses = {"SCRIPTED_PAUSE_S": str(self._pause_s), "SCRIPTED_DRAFT_PAUSE_S": "0"}
-            self._environment |= pauses
+            self._environment |= {
+                "SCRIPTED_PAUSE_S": str(self._pause_s),
+                "SCRIPTED_DRAFT_PAUSE_S": "0",
+                "SCRIPTED_HOLD": str(self.hold),
+            }
         self._process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=ROOT,

@@ -14,25 +14,30 @@ from inference.jobs import JOBS, Jobs
 from inference.settings import Settings
 from tests.browser.conftest import chromium_options
 from tests.browser.visits import DESKTOP, PHONE, Visit, visit
-from tests.media import ASTRONAUT, VOICE_A
+from tests.media import VOICE_A
 from tests.servers import Server, serving
-
-SLOWLY_S = 0.2  # an event of the scripted engine: a final video of four windows takes 8 s
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that can make final videos, slowly."""
-    with serving(tmp_path_factory.mktemp("data"), pause_s=SLOWLY_S) as server:
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that can make final videos."""
+    with serving(tmp_path_factory.mktemp("data"), pause_s=0.02) as server:
         yield server
 
 
+@pytest.fixture
+def server(started: Server) -> Server:
+    """The server; a final video of four windows stands still after two of them."""
+    started.hold.touch()
+    return started
+
+
 def make_final(me: Visit) -> None:
-    me.give("picture", ASTRONAUT)
-    me.give("voice-0", VOICE_A)
-    me.see("Your draft is ready")
+    """Half of a final video."""
+    me.draft(VOICE_A)
     me.press("Make it with MultiTalk")
     me.see("Making your video")
+    me.page.locator("tp-player[film*='/growing/']").wait_for()
 
 
 def test_reload_second_tab_and_stop(browser: Browser, server: Server, artifacts: Path) -> None:
@@ -42,7 +47,6 @@ def test_reload_second_tab_and_stop(browser: Browser, server: Server, artifacts:
         me.see("Making your video")
         other = Visit(me.page.context, server.address, None)
         other.see("Making your video")
-        me.page.locator("tp-player[film*='/growing/']").wait_for()
         me.shoot("11-making")
         me.press("Stop, keep what is finished")
         me.see("Stopped")
@@ -59,7 +63,6 @@ def test_reload_second_tab_and_stop(browser: Browser, server: Server, artifacts:
 def test_the_growing_film_keeps_its_place(browser: Browser, server: Server) -> None:
     with visit(browser, server.address) as me:
         make_final(me)
-        me.page.locator("tp-player[film*='/growing/']").wait_for()
         first = me.film
         me.page.locator("tp-player").get_by_role("button", name="Play").click()
         time = (
@@ -68,6 +71,7 @@ def test_the_growing_film_keeps_its_place(browser: Browser, server: Server) -> N
         )
         me.page.wait_for_function(f"{time} > 1")
         seen = me.page.evaluate(time)
+        server.hold.unlink()
         me.page.wait_for_function(
             "first => document.querySelector('tp-player').getAttribute('film') !== first", arg=first
         )
@@ -89,6 +93,8 @@ def test_a_browser_that_was_closed_finds_its_work_again(
     context.close()
     context, me = open_browser()
     try:
+        me.see("Making your video")
+        server.hold.unlink()
         me.see("Your video is ready")
         me.check()
     finally:
@@ -104,6 +110,7 @@ def test_the_server_is_killed_and_started_again_in_the_middle(
     server.kill()
     expect(me.page.get_by_role("status").filter(has_text="Connection lost")).to_be_visible()
     me.shoot("13-connection-lost")
+    server.hold.unlink()
     server.start()
     me.see("Your video is ready")  # the work went on, and nobody touched the page
     expect(me.page.get_by_role("status").filter(has_text="Connection lost")).to_have_count(0)
@@ -115,10 +122,10 @@ def test_work_that_was_interrupted_goes_on_or_starts_again(
 ) -> None:
     with visit(browser, server.address, DESKTOP, "dark", artifacts) as me:
         make_final(me)
-        me.page.locator("tp-player[film*='/growing/']").wait_for()
         end_worker(server.data)
         me.see("Interrupted")
         me.shoot("14-interrupted")
+        server.hold.unlink()
         me.press("Go on")
         me.see("Your video is ready")
 
