@@ -113,6 +113,18 @@ def test_a_voice_that_is_just_loud_enough_is_left_alone(tmp_path: Path) -> None:
     assert np.array_equal(made(tmp_path, 600_000, (voice, Span(0, 0, 600_000))), voice)
 
 
+def test_one_who_says_little_is_raised_no_more_than_one_who_says_much(tmp_path: Path) -> None:
+    voice = np.rint(loud(600_000) * 0.15).astype(np.int16)
+    parted = [voice.copy(), voice.copy()]
+    parted[0][60_000:] = 0
+    parted[1][:60_000] = 0
+    span = Span(0, 0, 600_000)
+    whole = made(tmp_path, 600_000, (voice, span))
+    both = made(tmp_path, 600_000, (parted[0], span), (parted[1], span))
+    for part in (slice(0, 60_000), slice(60_000, None)):
+        assert level_dbfs(both[part]) == pytest.approx(level_dbfs(whole[part]), abs=0.7)
+
+
 def test_raising_stops_at_a_peak_and_at_its_most(tmp_path: Path) -> None:
     faint = np.rint(loud(480_000) * 0.01).astype(np.int16)
     span = Span(0, 0, 480_000)

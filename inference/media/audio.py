@@ -15,7 +15,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.request import LOW_DBFS, SAMPLE_RATE_HZ, SILENCE_DBFS
+from inference.media.level import Meter
+from inference.request import SAMPLE_RATE_HZ
 from inference.timing import Span
 
 with warnings.catch_warnings():
@@ -121,8 +122,13 @@ def _blocks(start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def _floats(segment: AudioSegment) -> Floats:
     """The segment's samples, float32 (n, c), -1 to 1."""
+    return _samples(segment).astype(np.float32) / np.float32(_FULL_SCALE)
+
+
+def _samples(segment: AudioSegment) -> NDArray[np.int16]:
+    """The segment's samples, (n, c)."""
     values: NDArray[np.int16] = np.frombuffer(segment.raw_data, np.int16)
-    return values.reshape(-1, segment.channels).astype(np.float32) / np.float32(_FULL_SCALE)
+    return values.reshape(-1, segment.channels)
 
 
 def _mixed(
@@ -157,19 +163,15 @@ def _gains_db(tracks: Sequence[_Track], samples: int) -> list[float]:
 
 def _raise_db(track: _Track) -> float:
     """How much a low voice is raised; 0 for any other and for a listener's silence."""
-    peak, squares, count = 0, 0.0, 0
+    meter = Meter()
     for start, length in _blocks(track.span.start, track.end):
-        segment = track.read(start, length)
-        peak = max(peak, segment.max)
-        squares += float(segment.rms) ** 2 * length
-        count += length
-    peak_dbfs = _dbfs(peak / _FULL_SCALE)
-    if peak_dbfs <= SILENCE_DBFS:
+        meter.add(_samples(track.read(start, length)))
+    found = meter.result(track.channels)
+    if found.silent or not found.low:
         return 0.0
-    level_dbfs = _dbfs(math.sqrt(squares / count) / _FULL_SCALE)
-    if level_dbfs >= LOW_DBFS:
-        return 0.0
-    return max(0.0, min(RAISED_DBFS - level_dbfs, MOST_GAIN_DB, HEADROOM_DBFS - peak_dbfs))
+    return max(
+        0.0, min(RAISED_DBFS - found.level_dbfs, MOST_GAIN_DB, HEADROOM_DBFS - found.peak_dbfs)
+    )
 
 
 def _dbfs(amplitude: float) -> float:

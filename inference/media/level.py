@@ -5,30 +5,39 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.request import Recording
+from inference.request import SAMPLE_RATE_HZ, Recording
 
 FLOOR_DBFS = -120.0  # said of digital silence, whose level has no logarithm
 _FULL_SCALE = 32_768
+_STEP = SAMPLE_RATE_HZ // 50  # this much without a sound is digital silence
 
 
 class Meter:
-    """Length and level of samples as they pass."""
+    """Length and level of samples as they pass.
+
+    Digital silence counts for the length alone: a voice is as loud beside long pauses that somebody
+    cut out, or where a recording was parted between two people.
+    """
 
     def __init__(self) -> None:
         self.samples = 0
+        self._sounding = 0
         self._peak = 0
         self._squares = 0.0
 
     def add(self, block: NDArray[np.int16]) -> None:
         """Count a block, int16 (n, c)."""
         self.samples += len(block)
+        starts = np.arange(0, len(block), _STEP)
+        sizes = np.minimum(_STEP, len(block) - starts)
+        self._sounding += int(sizes[np.logical_or.reduceat(block.any(1), starts)].sum())
         wide = block.astype(np.float64)
         self._peak = max(self._peak, int(np.abs(wide).max(initial=0)))
         self._squares += float(np.vdot(wide, wide))
 
     def result(self, channels: int) -> Recording:
         """What was measured of all blocks, which had that many channels."""
-        mean = self._squares / max(1, self.samples * channels)
+        mean = self._squares / max(1, self._sounding * channels)
         return Recording(self.samples, channels, _dbfs(self._peak), _dbfs(math.sqrt(mean)))
 
 

@@ -1,12 +1,13 @@
 // Recordings into the sound that the video will have: each in its place, a low voice raised, two
 // at a time lowered where they would clip. The numbers and the order are those of
-// inference/media/audio.py.
+// inference/media/audio.py and level.py.
 
 const LOW_DBFS = -30;
 const RAISED_DBFS = -23;
 const MOST_GAIN_DB = 20;
 const HEADROOM_DBFS = -1;
 const SILENCE_DBFS = -60;
+const STEP = 960; // this much without a sound, at 48 kHz, is digital silence
 
 const decibels = (amplitude) => 20 * Math.log10(amplitude);
 const factor = (gain) => 10 ** (gain / 20);
@@ -17,10 +18,16 @@ function peakOf(sides) {
   return peak;
 }
 
+/** RMS of what sounds: digital silence does not count. */
 function levelOf(sides) {
-  let squares = 0;
-  for (const side of sides) for (const sample of side) squares += sample * sample;
-  return Math.sqrt(squares / (sides.length * sides[0].length));
+  let [squares, sounding] = [0, 0];
+  for (let start = 0; start < sides[0].length; start += STEP) {
+    const before = squares;
+    for (const side of sides)
+      for (const sample of side.subarray(start, start + STEP)) squares += sample * sample;
+    if (squares > before) sounding += sides.length * Math.min(STEP, sides[0].length - start);
+  }
+  return Math.sqrt(squares / Math.max(1, sounding));
 }
 
 function raisedBy(sides) {
