@@ -90,8 +90,7 @@ def copied(standin: StandIn, me: Visit, target: Path) -> Path:
 
 def finished(half: Path) -> list[NDArray[np.uint8]]:
     """The frames of that video when this machine makes the rest of it, undisturbed."""
-    environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}  # as over there
-    environment |= TINY | {"PORTRAIT_DEVICE": "cpu"}
+    environment = os.environ | TINY | {"PORTRAIT_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "inference.worker", str(half)]
     subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True)
     return decoded(half / RESULT)

@@ -89,6 +89,10 @@ class Container:
             "MODAL_ENVIRONMENT": "main",
             "MODAL_CONTAINER_ARGUMENTS_PATH": f"{_WORLD}/io/arguments",
             "MODAL_IMAGE_ID": self.function.image_id,
+            # all containers share this machine's cores; memory that is asked for again is kept
+            "OMP_NUM_THREADS": "1",
+            "MALLOC_MMAP_THRESHOLD_": str(2**32),
+            "MALLOC_TRIM_THRESHOLD_": str(2**32),
         }
 
     def _script(self, folder_of_work: str) -> Iterator[str]:
