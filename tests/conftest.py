@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import sys
 
 # what is started in the background ignores Ctrl-C, and so would all that the tests start
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -31,9 +32,17 @@ FOUR_SECONDS = Recording(samples=4 * 48_000, channels=1, peak_dbfs=-3.0, level_d
 ONE_PERSON = Picture(512, 512, (Face(Box(170, 75, 280, 195), score=0.9),))
 
 
+def pytest_sessionstart() -> None:
+    """The tests start hundreds of processes: what one has compiled the others need not."""
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """Modules stay until the end: to look for garbage among their many objects takes long."""
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from inference.media.video import SegmentWriter
 from inference.multitalk import production
 from inference.task import Task, segment_name, state_name
 from tests.media import ROOT, decoded
+from tests.processes import ON_FEW_CORES
 from tests.small import shrunk
 from tests.small_tasks import ONE_WINDOW_S, TWO_WINDOWS_S, in_many_windows, small_task, tiny_engine
 
@@ -95,7 +96,7 @@ def test_the_same_seed_gives_the_same_video_and_another_one_does_not(
 @pytest.fixture
 def worker_environment() -> dict[str, str]:
     chosen = {"PORTRAIT_MODEL": "multitalk-tiny", "PORTRAIT_DEVICE": "cpu"}
-    return os.environ | chosen | {"OMP_NUM_THREADS": "1"}  # two would wait for each other
+    return os.environ | chosen | ON_FEW_CORES
 
 
 def start(folder: Path, environment: dict[str, str]) -> "subprocess.Popen[bytes]":

@@ -18,6 +18,7 @@ from tests.browser.visits import Visit
 from tests.media import ROOT, decoded
 from tests.modal.deployed import TINY
 from tests.modal.standin.handle import StandIn
+from tests.processes import ON_FEW_CORES
 
 PATIENCE_S = 300
 FILM = "[...document.querySelector('tp-player').shadowRoot.querySelectorAll('video')].at(-1)"
@@ -90,7 +91,7 @@ def copied(standin: StandIn, me: Visit, target: Path) -> Path:
 
 def finished(half: Path) -> list[NDArray[np.uint8]]:
     """The frames of that video when this machine makes the rest of it, undisturbed."""
-    environment = os.environ | TINY | {"PORTRAIT_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
+    environment = os.environ | TINY | ON_FEW_CORES | {"PORTRAIT_DEVICE": "cpu"}
     command = [sys.executable, "-m", "inference.worker", str(half)]
     subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True)
     return decoded(half / RESULT)

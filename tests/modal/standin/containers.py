@@ -21,6 +21,7 @@ from modal_proto import api_pb2 as pb
 
 from tests.modal.standin.call import Call
 from tests.modal.standin.volume_mounts import VolumeMount
+from tests.processes import ON_FEW_CORES
 
 PROJECT = Path(__file__).parents[3]
 _HIDDEN = (str(PROJECT), "/root", "/tmp")
@@ -69,7 +70,7 @@ class Container:
             *_COMMAND,
             "sh",
             str(script),
-            env=self._environment() | variables,
+            env=self._environment() | ON_FEW_CORES | variables,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -89,10 +90,6 @@ class Container:
             "MODAL_ENVIRONMENT": "main",
             "MODAL_CONTAINER_ARGUMENTS_PATH": f"{_WORLD}/io/arguments",
             "MODAL_IMAGE_ID": self.function.image_id,
-            # all containers share this machine's cores; memory that is asked for again is kept
-            "OMP_NUM_THREADS": "1",
-            "MALLOC_MMAP_THRESHOLD_": str(2**32),
-            "MALLOC_TRIM_THRESHOLD_": str(2**32),
         }
 
     def _script(self, folder_of_work: str) -> Iterator[str]:
