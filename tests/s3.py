@@ -78,10 +78,11 @@ def running(folder: Path) -> Iterator[S3]:
     for name, port, grpc in zip(_PORTS, ports[::2], ports[1::2], strict=True):
         given += [f"-{name}.port={port}", f"-{name}.port.grpc={grpc}"]
     command = [
-        str(Path(sys.executable).with_name("weed")), "server", "-ip=127.0.0.1",
-        "-ip.bind=127.0.0.1", f"-dir={folder}", "-s3", f"-s3.config={folder / 's3.json'}",
-        "-s3.iam=false", "-s3.autoCreateBucket=false", "-s3.port.iceberg=0", "-s3.port.lance=0",
-        "-volume.max=64", "-master.volumeSizeLimitMB=64", "-master.telemetry=false", *given,
+        str(Path(sys.executable).with_name("weed")), "-logtostderr=true", "server",
+        "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}", "-s3",
+        f"-s3.config={folder / 's3.json'}", "-s3.iam=false", "-s3.autoCreateBucket=false",
+        "-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.max=64", "-master.volumeSizeLimitMB=64",
+        "-master.telemetry=false", *given,
     ]  # fmt: skip
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
