@@ -61,6 +61,15 @@ def used_range(request: Request) -> tuple[int, int]:
     return start, min(total, round(request.trim.end_s * SAMPLE_RATE_HZ))
 
 
+def over(duration_s: float, limit_s: float) -> str:
+    """A length in whole seconds, or in tenths where those would not show that it is too long."""
+    return (
+        f"{duration_s:.0f}"
+        if round(duration_s) > limit_s
+        else f"{math.ceil(10 * duration_s) / 10:g}"
+    )
+
+
 def used_samples(request: Request, max_seconds: float) -> int:
     """Length in samples of what is used of the joined recordings.
 
@@ -72,8 +81,8 @@ def used_samples(request: Request, max_seconds: float) -> int:
     if duration_s > max_seconds:
         raise InputError(
             InputCode.TOO_LONG,
-            f"This recording is {duration_s:.0f} s long; {max_seconds:g} s is the most. "
-            f"Choose the part to use (--trim 0-{max_seconds:g}).",
+            f"This recording is {over(duration_s, max_seconds)} s long; {max_seconds:g} s is the "
+            f"most. Choose the part to use (--trim 0-{max_seconds:g}).",
         )
     return end - start
 

@@ -12,6 +12,7 @@ from tests.desks import LEFT, RIGHT, THIRD, desk, voice
 from ui.actions import Action, parse
 from ui.choices import change
 from ui.desk import Desk
+from ui.requests import speaking_voices
 
 
 def do(desk: Desk, name: str, **values: object) -> Desk:
@@ -60,6 +61,18 @@ def test_of_three_faces_the_third_choice_replaces_the_nearer_one() -> None:
     assert do(two, "speaks", face=1).choices.speakers == (THIRD.box, RIGHT.box)
     assert do(two, "speaks", face=0).choices.speakers == (RIGHT.box,)
     assert do(two, "speaks", face=7) == two
+
+
+def test_a_face_keeps_its_voice_when_the_other_one_falls_silent() -> None:
+    two = do(do(desk(LEFT, THIRD, RIGHT, voices=2), "speaks", face=0), "speaks", face=2)
+    both = speaking_voices(two)
+    trimmed = do(two, "trim", start="1.5", end="3")
+    right = do(trimmed, "speaks", face=0)
+    assert speaking_voices(right) == both[1:] and right.choices.trim is None
+    assert speaking_voices(do(right, "speaks", face=0)) == both
+    left = do(two, "speaks", face=2)
+    assert speaking_voices(left) == both[:1]
+    assert speaking_voices(do(left, "speaks", face=2)) == both
 
 
 @pytest.mark.parametrize(

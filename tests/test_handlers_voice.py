@@ -4,6 +4,7 @@ from pathlib import Path
 
 from inference.request import Speaking
 from tests.bad_files import write_wav
+from tests.media import DRAWN_PAIR
 from tests.people import ME, Person, files
 from tests.sounds import read_wav
 from tests.sounds import write_wav as write_samples
@@ -28,6 +29,12 @@ def test_a_split_recording_lies_on_the_desk_twice_and_comes_back(
     assert (len(left.phrases), len(right.phrases)) == (1, 1)
     assert left.phrases[0].end_s < right.phrases[0].start_s
     assert {left.file, right.file, given.file} < files(alone.data / "desks" / ME)
+    alone.do("edit", what="split")
+    alone.do("hand-over", phrase=0)
+    alone.do("hand-over", phrase=1)
+    left_by_trimming = alone.do("edit", what="trim").desk
+    assert left_by_trimming.editing == "trim" and left_by_trimming.owners == (1, 0)
+    assert left_by_trimming.voices[0] and left_by_trimming.voices[0].phrases == right.phrases
     back = alone.do("one-voice").desk
     assert back.voices == (given, None) and back.whole is None
     assert files(alone.data / "desks" / ME) == {given.file, "desk.json"}
@@ -46,3 +53,10 @@ def test_a_text_becomes_a_recording(alone: Person) -> None:
     spoken = desk.voices[0]
     assert spoken and spoken.name == "Typed text" and not spoken.recording.silent
     assert desk.editing == "" and desk.typed == "Hello there."
+
+
+def test_what_is_not_typed_any_more_is_not_said(alone: Person) -> None:
+    alone.give("picture", DRAWN_PAIR)
+    assert all(alone.do("speak", text="1: Hi.\n2: Hello.").desk.voices)
+    left, right = alone.do("speak", text="1: Hi.").desk.voices
+    assert left and not right

@@ -32,6 +32,18 @@ def test_phrases_are_found_in_any_room(tmp_path: Path, noise: float) -> None:
     assert ends == pytest.approx([0.44, 1.56, 1.94, 2.66], abs=0.021)
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.003])
+def test_little_is_said_in_a_long_time(tmp_path: Path, noise: float) -> None:
+    sound = spoken(noise, (20.0, 20.5), (40.0, 40.5), length_s=60)
+    found = find_phrases(write_wav(tmp_path / "a.wav", sound))
+    ends = [end for phrase in found for end in (phrase.start_s, phrase.end_s)]
+    assert ends == pytest.approx([19.94, 20.56, 39.94, 40.56], abs=0.021)
+    if noise:  # the same when all else was cut out, as of a recording that was parted
+        sound[: round(19.8 * RATE_HZ)] = sound[round(20.7 * RATE_HZ) :] = 0
+        (one,) = find_phrases(write_wav(tmp_path / "b.wav", sound))
+        assert (one.start_s, one.end_s) == pytest.approx((19.94, 20.56), abs=0.021)
+
+
 def test_silence_has_no_phrase_and_talk_without_a_pause_is_one(tmp_path: Path) -> None:
     assert find_phrases(write_wav(tmp_path / "silent.wav", spoken(0.0))) == ()
     (all_of_it,) = find_phrases(write_wav(tmp_path / "loud.wav", spoken(0.1)))

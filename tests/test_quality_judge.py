@@ -103,6 +103,25 @@ def test_what_can_not_be_judged_is_said(
     assert found.verdict in verdict and words in found.message
 
 
+def test_at_another_rate_lips_may_be_as_far_off_in_time() -> None:
+    voice = speech(3)
+    assert lip_sync([lips(voice, 5)], voice, 50.0).verdict is Verdict.PASS  # 0.08 s
+    assert lip_sync([lips(voice, 9)], voice, 50.0).verdict is Verdict.FAIL  # 0.16 s
+
+
+def test_lips_are_not_blamed_for_those_that_could_not_be_seen() -> None:
+    unseen = np.full(FRAMES, np.nan, np.float32)
+    found = lip_sync([lips(speech(2)), unseen], speech(3), 25.0)
+    assert found.verdict is Verdict.LOOK and "could not be followed" in found.message
+
+
+def test_a_face_that_is_never_seen_is_not_called_the_same() -> None:
+    gap = np.stack([lips(speech(1, 21)), np.full(21, np.nan, np.float32)], 1)
+    planned = replace(PLANNED, frames=21)
+    found = of(judge([good(gap, 21)], planned, heard(21)), Aspect.IDENTITY)
+    assert found.verdict is Verdict.LOOK and "could not be followed" in found.message
+
+
 @given(st.integers(0, 1000))
 @settings(max_examples=8, deadline=None)
 def test_who_speaks_is_told(seed: int) -> None:

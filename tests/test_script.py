@@ -20,6 +20,8 @@ def said(typed: str, two: bool = True) -> list[tuple[int, str]]:
         ("Note: this\nis one.", [(0, "Note: this"), (0, "is one.")]),
         ("1: Hello.\n2:\n2: 😀\n2: 42", [(0, "Hello."), (1, "42")]),
         ("Café Größe\n...", [(0, "Café Größe")]),
+        ("We meet later.\n2:30 is fine.", [(0, "We meet later."), (0, "2:30 is fine.")]),
+        ("My message is this: be kind.", [(0, "My message is this: be kind.")]),
     ],
 )
 def test_lines_of_two(typed: str, lines: list[tuple[int, str]]) -> None:

@@ -13,6 +13,7 @@ from inference.timing import (
     MIN_FRAMES,
     SAMPLES_PER_FRAME,
     frame_count,
+    over,
     spans,
     used_samples,
     windows,
@@ -144,3 +145,10 @@ def test_a_trim_past_the_end_is_refused() -> None:
 def test_a_trim_that_leaves_too_little_is_refused() -> None:
     with pytest.raises(InputError, match=r"0\.3 s long; at least 0\.4 s"):
         used_samples(request(5, trim=Trim(1, 1.3)), 40)
+
+
+@pytest.mark.parametrize(
+    ("length_s", "said"), [(131.2, "131"), (120.3, "120.3"), (120.004, "120.1")]
+)
+def test_what_is_too_long_never_sounds_as_long_as_it_may_be(length_s: float, said: str) -> None:
+    assert over(length_s, 120) == said

@@ -29,7 +29,7 @@ from ui.actions import (
     Type,
 )
 from ui.desk import Choices, Desk, Voices
-from ui.requests import MOST_SPEAKERS, likeliest_slot, speakers, to_split
+from ui.requests import MOST_SPEAKERS, likeliest_slot, speakers, speaking_voices, to_split
 
 SMALLEST_BOX_PX = 16.0
 # What Scene and quality asks about the final video; what is wrong with it is said there.
@@ -38,9 +38,14 @@ SCENE_FIELDS = {"prompt", "negative_prompt", "seed", *NAMES}
 
 def with_voices(desk: Desk, voices: Voices) -> Desk:
     """`desk` with other recordings, of which all is used."""
-    editing = desk.editing if any(voices) and desk.editing not in ("typing", "split") else ""
-    changed = _choose(desk, trim=None)
-    return replace(changed, voices=voices, whole=None, owners=(), editing=editing)
+    changed = replace(_choose(desk, trim=None), voices=voices, whole=None, owners=())
+    return changed if desk.editing == "framing" else replace(changed, editing="")
+
+
+def untrimmed(before: Desk, after: Desk) -> Desk:
+    """`after`; all of its recordings is used if others are used than `before`."""
+    same = speaking_voices(before) == speaking_voices(after)
+    return after if same else _choose(after, trim=None)
 
 
 def unsplit(desk: Desk) -> Desk:
@@ -94,11 +99,14 @@ def _delete_not(action: DeleteNot, desk: Desk) -> Desk:
 
 @change.register
 def _swap(action: Swap, desk: Desk) -> Desk:
+    swapped = _swapped(desk)
+    return swapped if desk.whole else with_voices(desk, swapped.voices)
+
+
+def _swapped(desk: Desk) -> Desk:
     left, right = desk.voices
-    if desk.whole:
-        owners = tuple(1 - owner for owner in desk.owners)
-        return replace(desk, voices=(right, left), owners=owners)
-    return with_voices(desk, (right, left))
+    owners = tuple(1 - owner for owner in desk.owners)
+    return replace(desk, voices=(right, left), owners=owners)
 
 
 @change.register
@@ -151,7 +159,11 @@ def _speaks(action: Speaks, desk: Desk) -> Desk:
         if len(chosen) == MOST_SPEAKERS:
             chosen.remove(min(chosen, key=lambda other: abs(_centre(other) - _centre(box))))
         chosen.append(box)
-    return _choose(desk, speakers=_left_to_right(chosen))
+    before, after = desk.choices.speakers, _left_to_right(chosen)
+    changed = _choose(desk, speakers=after)
+    if {len(before), len(after)} == {1, 2} and before[-1:] == after[-1:] and all(desk.voices):
+        changed = _swapped(changed)  # the left one goes or comes: the right one keeps their voice
+    return untrimmed(desk, changed)
 
 
 @change.register

@@ -23,6 +23,7 @@ from presets.schema import EngineFamily
 from ui import text
 from ui.actions import (
     Action,
+    Edit,
     ForDesk,
     GivePicture,
     GiveVoice,
@@ -126,6 +127,14 @@ class Handlers:
         lines = lines_of(action.text, two=len(speakers(self._desks.load(owner))) > 1)
         with self._inputs.typed(owner, lines, self.look.longest_s[0]) as lay:
             self._change(owner, lay)
+
+    @_do.register
+    def _edit(self, action: Edit, owner: str) -> None:
+        """What was handed over of a split recording counts, however its editor is left."""
+        desk = self._desks.load(owner)
+        if desk.editing == "split" and desk.whole and action.what != "split":
+            self._do(Split("split"), owner)
+        self._change(owner, lambda desk: change(action, desk))
 
     @_do.register
     def _split(self, action: Split, owner: str) -> None:

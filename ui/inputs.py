@@ -24,7 +24,7 @@ from inference.request import Picture, Recording, Speaking, require_long_enough
 from presets.examples import EXAMPLES, MEDIA
 from ui import text, voice, wording_voice
 from ui.actions import GivePicture, GiveVoice, TakeExample
-from ui.choices import unsplit, with_voices
+from ui.choices import unsplit, untrimmed, with_voices
 from ui.desk import Choices, Desk, Desks, GivenPicture, GivenVoice
 from ui.requests import MOST_SPEAKERS, Framing, likeliest_slot, to_split
 from ui.uploads import Uploads
@@ -137,7 +137,9 @@ class Inputs:
                 if len(given) > 1:
                     together = replace(desk.choices, speaking=Speaking.TOGETHER)
                     return with_voices(replace(desk, choices=together), (given[0], given[1]))
-                voices = list(desk.voices)
+                # of what was typed before nothing is said any more
+                typed = (voice and voice.name == text.TYPED_TEXT for voice in desk.voices)
+                voices = [None if t else v for t, v in zip(typed, desk.voices, strict=True)]
                 voices[who.pop()] = given[0]
                 return with_voices(desk, (voices[0], voices[1]))
 
@@ -187,6 +189,7 @@ class Inputs:
         changed = replace(desk, picture=given, choices=choices, middle=False)
         if len(read.picture.faces) < MOST_SPEAKERS:
             changed = unsplit(changed) if changed.owners else changed
+        changed = untrimmed(desk, changed)
         first, second = changed.voices
         if (first is None) != (second is None) and likeliest_slot(changed) != (first is None):
             return replace(changed, voices=(second, first))

@@ -52,7 +52,10 @@ def to_split(desk: Desk) -> GivenVoice | None:
 
 
 def speaking_voices(desk: Desk) -> tuple[GivenVoice, ...]:
-    """The recordings that are used, those of the left and of the right speaker."""
+    """The recordings that are used, those of the left and of the right speaker; of one that was
+    split all, when only one speaks."""
+    if desk.whole and len(speakers(desk)) == 1:
+        return (desk.whole,)
     given = tuple(voice for voice in desk.voices if voice)
     return given[: max(1, len(speakers(desk)))]
 

@@ -9,7 +9,7 @@ from inference.media.typed import Line
 from ui import text, wording_voice
 
 MOST_CHARACTERS = 2000
-_NUMBERED = re.compile(r"\s*(1|2|left|right)\s*:(.*)", re.IGNORECASE)
+_NUMBERED = re.compile(r"\s*(1|2|left|right)\s*:(?!\d)(.*)", re.IGNORECASE)
 _NAMED = re.compile(r"\s*([^\W\d][\w .'-]{0,29}?)\s*:(.*)")
 _SPEAKERS = {"1": 0, "left": 0, "2": 1, "right": 1}
 
@@ -17,8 +17,8 @@ _SPEAKERS = {"1": 0, "left": 0, "2": 1, "right": 1}
 def lines_of(typed: str, two: bool) -> tuple[Line, ...]:
     """The lines that are spoken, in order; those of one person when not `two` speak.
 
-    "1:", "2:", "Left:", "Right:" say who goes on; where two speak, so do names if every line
-    starts with one. Raises InputError when nobody can say this.
+    "1:", "2:", "Left:", "Right:" say who goes on, but not a time as 1:30; where two speak, so do
+    names if every line of several starts with one. Raises InputError when nobody can say this.
     """
     if len(typed) > MOST_CHARACTERS:
         raise _refused(wording_voice.text_too_long(len(typed), MOST_CHARACTERS))
@@ -35,7 +35,7 @@ def lines_of(typed: str, two: bool) -> tuple[Line, ...]:
 def _by_speaker(typed: str, two: bool) -> list[Line]:
     given = [row for row in typed.splitlines() if row.strip()]
     named = [_NAMED.fullmatch(row) for row in given]
-    if two and given and all(named) and not any(map(_NUMBERED.fullmatch, given)):
+    if two and len(given) > 1 and all(named) and not any(map(_NUMBERED.fullmatch, given)):
         return _by_name([(found[1].casefold(), found[2]) for found in named if found])
     out, speaker = [], 0
     for row in given:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from inference.events import StageName
 from inference.plan import Estimate, Notice, Plan
 from inference.request import Recording, Shape, Speaking
-from inference.timing import FPS
+from inference.timing import FPS, over
 from presets.examples import Example
 from ui import text
 
@@ -238,7 +238,8 @@ def interrupted_lead(windows: int, more: float | None) -> str:
 def too_long_for_final(plan: Plan, longest_s: float) -> str:
     """Why a draft can't become a final video as it is."""
     return (
-        f"MultiTalk makes up to {longest_s:g} s; this recording is {plan.recording_s:.0f} s long."
+        f"MultiTalk makes up to {longest_s:g} s; this recording is "
+        f"{over(plan.recording_s, longest_s)} s long."
     )
 
 

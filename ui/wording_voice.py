@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from inference.media.phrases import Phrase
+from inference.timing import over
 from ui import text
 
 
@@ -43,4 +44,5 @@ def text_names(count: int) -> str:
 
 def speech_too_long(length_s: float, longest_s: float) -> str:
     """Why a typed text is not used."""
-    return f"This text takes {length_s:.0f} s to say; {longest_s:g} s is the most. Shorten it."
+    length = over(length_s, longest_s)
+    return f"This text takes {length} s to say; {longest_s:g} s is the most. Shorten it."

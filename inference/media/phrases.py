@@ -26,6 +26,8 @@ _FADE_S = 0.01  # where one falls silent, so that nothing clicks
 _STEP_S = 0.02  # levels are measured in steps of this length
 _STEP = round(_STEP_S * SAMPLE_RATE_HZ)
 _BLOCK = 500 * _STEP
+_NOTHING_DBFS = -100.0  # what is lower was cut out
+_LOUD_DB = 10.0  # the loudest of a voice is hardly further above its usual loud sounds
 _FULL_SCALE = 32_768
 
 
@@ -119,7 +121,8 @@ def _without_short_pauses(runs: Sequence[Sequence[float]]) -> list[tuple[float, 
 def _threshold_db(levels: NDArray[np.float64]) -> float:
     """The level from which on somebody speaks: a third of the way from the room's noise to the
     voice, and 15 to 35 dB under the voice."""
-    noise, voice = np.quantile(levels, (0.1, 0.95))
+    noise, voice = np.quantile(levels[levels > _NOTHING_DBFS], (0.1, 0.95))
+    voice = max(voice, levels.max() - _LOUD_DB)  # also where little is said
     return float(np.clip(noise + (voice - noise) / 3, voice - 35, voice - 15))
 
 

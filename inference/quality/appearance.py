@@ -90,7 +90,7 @@ def identity(whole: Measured, bad: Flags) -> Finding:
         return Finding(Aspect.IDENTITY, Verdict.LOOK, message, numbers, shown)
     for gap in gaps:
         for lost in stretches(np.isnan(gap) & ~bad):
-            if len(lost) >= _LOST_S * whole.fps:
+            if len(lost) >= min(_LOST_S * whole.fps, len(bad) / 2):
                 message = f"A face could not be followed from {lost.start / whole.fps:.1f} s on."
                 return Finding(Aspect.IDENTITY, Verdict.LOOK, message, numbers, shown)
     same = "The face stays the same." if count == 1 else "The faces stay the same."

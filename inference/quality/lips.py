@@ -13,7 +13,8 @@ Floats = NDArray[np.float32]
 LAGS = range(-12, 13)  # frames by which lips are looked for before (+) and after (-) their sound
 USUAL_LEAD = 1  # frame: lips are on their way before a sound is heard, in life and in drafts
 # ITU-R BT.1359: 45 ms too late or 125 ms too early a sound is noticed, 90 and 185 are too much.
-_IN_TIME, _TOO_FAR = 2, 4  # frames: up to this good; from this bad
+_IN_TIME_S, _TOO_FAR_S = 0.08, 0.16  # 2 and 4 frames: up to this good; from this bad
+_CLOSE_S = 0.001
 
 # Lips and loudness of lively speech correlate with 0.5 to 0.9; over a few seconds, strangers reach
 # 0.3 at some lag by chance.
@@ -58,6 +59,8 @@ def lip_sync(gaps: Sequence[Floats], sound: Floats | None, fps: float) -> Findin
     found = {lag: _at_lag(lips, sound, lag) for lag in LAGS}
     best = max(found, key=lambda lag: found[lag])
     verdict, message = _sync_verdict(best - USUAL_LEAD, found[best], fps)
+    if verdict is Verdict.FAIL and len(followed) < len(gaps):  # perhaps the other one speaks
+        return _unsure("A face could not be followed, so the lips were not checked.")
     numbers = {"offset_s": round((best - USUAL_LEAD) / fps, 3), "strength": round(found[best], 3)}
     local = curve(_local(lips, sound, round(_LOCAL_S * fps)), _STRANGERS, 1.0)
     return Finding(Aspect.LIP_SYNC, verdict, message, numbers, local)
@@ -72,15 +75,16 @@ def _sync_verdict(early: int, strength: float, fps: float) -> tuple[Verdict, str
         return Verdict.FAIL, "The lips do not follow the voice."
     if strength < _FOLLOWS:
         return Verdict.LOOK, "The lips follow the voice only loosely."
-    if abs(early) > _IN_TIME:
+    off_s = abs(early) / fps
+    if off_s > _IN_TIME_S + _CLOSE_S:
         side = "ahead of" if early > 0 else "behind"
-        verdict = Verdict.FAIL if abs(early) >= _TOO_FAR else Verdict.LOOK
-        return verdict, f"The lips run {abs(early) / fps:.2f} s {side} the voice."
+        verdict = Verdict.FAIL if off_s > _TOO_FAR_S - _CLOSE_S else Verdict.LOOK
+        return verdict, f"The lips run {off_s:.2f} s {side} the voice."
     if early == 0:
         return Verdict.PASS, "The lips follow the voice."
-    count = "one frame" if abs(early) == 1 else "two frames"
+    count = {1: "one frame", 2: "two frames"}.get(abs(early), f"{abs(early)} frames")
     side = "early" if early > 0 else "late"
-    return Verdict.PASS, f"The lips follow the voice, {count} {side} ({abs(early) / fps:.2f} s)."
+    return Verdict.PASS, f"The lips follow the voice, {count} {side} ({off_s:.2f} s)."
 
 
 def _at_lag(lips: Floats, sound: Floats, lag: int) -> float:

@@ -57,13 +57,13 @@ class Watch:
         try:
             measured = [looked.result() for looked in self._measured]
             found = examine_task(self._task, measured, self._task.folder / RESULT)
+            target = self._task.path(REPORT)
+            part = target.with_suffix(".part")
+            part.write_bytes(found.to_json())
+            os.replace(part, target)
         except Exception:
             logger.exception("no report was made")
             return None
-        target = self._task.path(REPORT)
-        part = target.with_suffix(".part")
-        part.write_bytes(found.to_json())
-        os.replace(part, target)
         return REPORT
 
     def _measure(self, index: int, before: Future[Measured] | None) -> Measured:

@@ -51,7 +51,8 @@ document.addEventListener(
     const trimmer = target.closest('[data-do="edit"]') && target.closest("[data-trimmer]");
     if (!trimmer) return;
     const [start, end] = sliders(trimmer).map((slider) => slider.valueAsNumber);
-    if (start > 0 || end < limits(trimmer).duration) send({ do: "trim", start, end });
+    const { duration, longest } = limits(trimmer);
+    if (start > 0 || end < duration || duration >= longest) send({ do: "trim", start, end });
   },
   { capture: true },
 );

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from html import escape
+from math import floor
 
 from inference.request import MIN_RECORDING_S, SAMPLE_RATE_HZ
 from inference.timing import Span, joined_samples
@@ -29,7 +30,7 @@ def trimmer(shown: Shown) -> str:
         role="group",
         aria_label=text.TRIM_PART,
         data_trimmer=True,
-        data_duration=f"{length_s:.2f}",
+        data_duration=_down(length_s),
         data_longest=f"{longest:g}",
         data_least=f"{MIN_RECORDING_S:g}",
         style=f"--from:{start / length_s:.4f};--to:{end / length_s:.4f}",
@@ -52,12 +53,17 @@ def longest_s(shown: Shown) -> float:
     return min(draft, final) if shown.gpu.ready else draft
 
 
+def _down(length_s: float) -> str:
+    """Not more than there is."""
+    return f"{floor(length_s * 100) / 100:.2f}"
+
+
 def _slider(label: str, which: str, value: float, length_s: float) -> str:
     told = attributes(
         type="range",
         data_trim=which,
         min=0,
-        max=f"{length_s:.2f}",
+        max=_down(length_s),
         step=0.01,
         value=f"{value:.2f}",
     )
