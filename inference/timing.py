@@ -63,11 +63,8 @@ def used_range(request: Request) -> tuple[int, int]:
 
 def over(duration_s: float, limit_s: float) -> str:
     """A length in whole seconds, or in tenths where those would not show that it is too long."""
-    return (
-        f"{duration_s:.0f}"
-        if round(duration_s) > limit_s
-        else f"{math.ceil(10 * duration_s) / 10:g}"
-    )
+    whole = f"{duration_s:.0f}"
+    return whole if round(duration_s) > limit_s else f"{math.ceil(10 * duration_s) / 10:g}"
 
 
 def used_samples(request: Request, max_seconds: float) -> int:
