@@ -42,6 +42,7 @@ class FaultCode(StrEnum):
     QUEUE_FULL = "queue_full"
     BAD_WINDOW = "bad_window"  # what came out of the model is not worth going on with
     STORAGE = "storage"  # the bucket could not be used
+    MOVING = "moving"  # another machine changes the folder of data for now
     INTERNAL = "internal"
 
 

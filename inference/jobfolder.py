@@ -17,10 +17,6 @@ import json
 import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -29,11 +25,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from inference import history, lock
+from inference import history, lock, processes
 from inference.errors import Fault, FaultCode
 from inference.events import Cancelled, Event, Failed, Finished
 from inference.published import Published, read_published, write_started
-from inference.settings import ROOT
 from inference.task import PLAN
 from presets.quality import PRESETS
 from presets.schema import EngineFamily
@@ -178,21 +173,10 @@ def held(folder: Path, end: Callable[[int], None] | None = None) -> Iterator[Non
         os.close(descriptor)
 
 
-def end_process(pid: int) -> None:
-    """End the process and, where it leads one, its whole group, at once."""
-    with suppress(ProcessLookupError, PermissionError):  # it has just ended by itself
-        if os.getpgid(pid) == pid:
-            os.killpg(pid, signal.SIGKILL)
-        else:
-            os.kill(pid, signal.SIGKILL)
-
-
 def forget_elsewhere(folder: Path) -> None:
     """Start to end what the folder of a deleted job says is elsewhere; see
     `inference.cloud.forget`. It goes on when this process ends. Raises OSError."""
-    command = [sys.executable, "-m", "inference.cloud.forget", str(folder)]
-    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
-    threading.Thread(target=process.wait, daemon=True).start()  # somebody has to ask for its end
+    processes.start("inference.cloud.forget", folder)
 
 
 def publish(folder: Path, bucket: str) -> None:
@@ -206,15 +190,10 @@ def publish(folder: Path, bucket: str) -> None:
         return
     try:
         write_started(folder, bucket)
-        command = [sys.executable, "-m", "inference.storage", str(folder)]
-        with (folder / LOG).open("ab") as log:
-            process = subprocess.Popen(
-                command, cwd=ROOT, stdin=descriptor, stdout=log, stderr=log, start_new_session=True
-            )
+        process = processes.start("inference.storage", folder, descriptor, folder / LOG)
         lock.write_holder(descriptor, process.pid)
     finally:
         os.close(descriptor)
-    threading.Thread(target=process.wait, daemon=True).start()
 
 
 def published(folder: Path) -> Published | None:

@@ -12,13 +12,14 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 
-from inference import history, jobfolder, lock
+from inference import history, jobfolder, lock, processes
 from inference.errors import Fault, FaultCode
 from inference.events import Stage, StageName
 from inference.fairness import Served, Waiting, order
 from inference.jobfolder import CANCEL, ID, LOCK, OWNER, SUBMITTED, WAITING, State
 from inference.settings import Settings
 from inference.task import OUTPUTS, PUBLISHED, REMOTE, REMOTE_BEFORE, Task
+from inference.write_access import SoleWriter, WriteAccess
 from presets.schema import EngineFamily
 
 __all__ = ["ID", "JOBS", "Jobs", "State"]
@@ -36,20 +37,24 @@ _NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight"
 
 class Jobs:
     """The jobs under `settings.data`. `due` is set when one may start. `end` ends a worker, and
-    `forget` what a deleted job's folder says is elsewhere; then it deletes that folder."""
+    `forget` what a deleted job's folder says is elsewhere; then it deletes that folder. What
+    changes a job raises Moving while `access` is not granted."""
 
     def __init__(
         self,
         settings: Settings,
-        end: Callable[[int], None] = jobfolder.end_process,
+        end: Callable[[int], None] = processes.end,
         forget: Callable[[Path], None] = jobfolder.forget_elsewhere,
+        access: WriteAccess | None = None,
     ) -> None:
         self.due = threading.Event()
+        self.access = access or SoleWriter()
         self._settings, self._end, self._forget = settings, end, forget
         self._root = settings.data / JOBS
 
     def new(self, owner: str) -> Path:
         """A new folder, for its owner only; its unguessable name is the job's id."""
+        self.access.require()
         folder = self._root / secrets.token_hex(_ID_BYTES)
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700)
@@ -141,7 +146,8 @@ class Jobs:
         again: nothing in them was interrupted. To be called when a server starts."""
         with self._alone():
             for folder in self._all():
-                if (folder / REMOTE).exists() and self.state(folder) is State.INTERRUPTED:
+                made = SUBMITTED if self._settings.on_modal else REMOTE  # there all are elsewhere
+                if (folder / made).exists() and self.state(folder) is State.INTERRUPTED:
                     (folder / WAITING).touch()
                     self.due.set()
 
@@ -183,7 +189,8 @@ class Jobs:
         return started
 
     def _alone(self) -> AbstractContextManager[None]:
-        """Nobody else, here or in another process, changes the state of a job."""
+        """Nobody else, here or in another process, changes the state of a job. Raises Moving."""
+        self.access.require()
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         return lock.alone(self._settings.data / _QUEUE_LOCK)
 
@@ -283,4 +290,8 @@ class Jobs:
 
 
 def _made_ns(folder: Path) -> int:
-    return jobfolder.time_ns(folder / SUBMITTED) or folder.stat().st_mtime_ns
+    """When it was put in the queue, or else made: by a file's time, for a folder's own may be
+    anything on a Volume."""
+    owner = folder / OWNER
+    since = owner if owner.exists() else folder
+    return jobfolder.time_ns(folder / SUBMITTED) or since.stat().st_mtime_ns

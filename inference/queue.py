@@ -6,16 +6,15 @@ ends, and the next server takes up the queue where it is.
 
 import logging
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from inference import processes
 from inference.jobfolder import LOG, Launch, Process
 from inference.jobs import Jobs
-from inference.settings import ROOT
 
 logger = logging.getLogger(__name__)
 
@@ -28,19 +27,11 @@ _SWEEP_S = 60 * 60.0
 
 def launch(folder: Path, lock: int) -> subprocess.Popen[bytes]:
     """The new process that carries out the job in `folder`; it holds `lock` until its end."""
-    with (folder / LOG).open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", WORKER, str(folder)],
-            cwd=ROOT,
-            stdin=lock,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    return processes.start(WORKER, folder, lock, folder / LOG)
 
 
 class Dispatcher:
-    """Starts what is due in `jobs`, from `start` to `close`; `launch` makes a job's process.
+    """Starts what is due in `jobs`, from each `start` to `close`; `launch` makes a job's process.
 
     Now and then the jobs are swept, and with them whatever `sweep` is for.
     """
@@ -50,18 +41,21 @@ class Dispatcher:
     ) -> None:
         self._jobs, self._launch, self._sweep = jobs, launch, sweep
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin to start jobs, and follow again those that are made elsewhere. Raises OSError."""
         self._jobs.pick_up()
+        self._closed.clear()
+        self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Start no more jobs; those at work go on. Returns when the thread has ended."""
         self._closed.set()
         self._jobs.due.set()
-        self._thread.join()
+        if self._thread:
+            self._thread.join()
 
     def _run(self) -> None:
         swept = -_SWEEP_S

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from inference import history, jobfolder, lock
+from inference import history, jobfolder, lock, processes
 from inference.errors import Fault
 from inference.events import Cancelled, Event, Failed, Finished, Stage, StageName
 from inference.jobfolder import State
@@ -142,18 +142,18 @@ def test_a_process_is_ended_with_all_its_children(tmp_path: Path) -> None:
     ) as process:
         assert process.stdout
         child = psutil.Process(int(process.stdout.readline()))
-        jobfolder.end_process(process.pid)
+        processes.end(process.pid)
         process.wait()
         psutil.wait_procs([child], timeout=30)
         assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
-    jobfolder.end_process(process.pid)  # it has gone: no error
+    processes.end(process.pid)  # it has gone: no error
 
 
 def test_of_a_process_in_somebody_else_s_group_only_itself_is_ended() -> None:
     with subprocess.Popen([sys.executable, "-c", WITH_CHILD], stdout=subprocess.PIPE) as process:
         assert process.stdout
         child = psutil.Process(int(process.stdout.readline()))
-        jobfolder.end_process(process.pid)
+        processes.end(process.pid)
         process.wait()
         try:
             assert child.is_running() and child.status() != psutil.STATUS_ZOMBIE

@@ -5,6 +5,8 @@ Files on a desk have random names and are never changed, only replaced by others
 job that still uses one is not disturbed.
 """
 
+import hashlib
+import math
 import os
 import secrets
 import shutil
@@ -23,6 +25,7 @@ from pydantic import TypeAdapter, ValidationError
 from inference.media.phrases import Phrase
 from inference.request import Box, CropChoice, Picture, Recording, Shape, Speaking, Trim
 from inference.tuning import Tuning
+from inference.write_access import SoleWriter, WriteAccess
 from presets.quality import DEFAULT_QUALITY
 
 DESKS = "desks"
@@ -129,10 +132,11 @@ _DESK = TypeAdapter(Desk)
 
 
 class Desks:
-    """The desks in one folder of data, each named by its owner."""
+    """The desks in one folder of data, each named by its owner. What changes one raises Moving
+    while `access` is not granted."""
 
-    def __init__(self, data: Path) -> None:
-        self._root = data / DESKS
+    def __init__(self, data: Path, access: WriteAccess | None = None) -> None:
+        self._root, self._access = data / DESKS, access or SoleWriter()
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
 
     def folder(self, owner: str) -> Path:
@@ -152,22 +156,24 @@ class Desks:
         except (FileNotFoundError, ValidationError):
             return Desk()
 
-    def changed(self, owner: str) -> int:
-        """When the desk was saved last, in nanoseconds; 0 when it never was."""
+    def version(self, owner: str) -> str:
+        """What changes whenever the desk does. Not its time: a Volume may keep whole seconds."""
         try:
-            return (self._root / owner / STATE).stat().st_mtime_ns
+            return hashlib.sha256((self._root / owner / STATE).read_bytes()).hexdigest()
         except FileNotFoundError:
-            return 0
+            return ""
 
     def adopt(self, owner: str, path: Path, kind: str) -> str:
         """The name, starting with `kind`, that the file at `path` now has on the desk, to which
         it was moved. Call it and `save` under one `lock`. Raises OSError."""
+        self._access.require()
         name = f"{kind}-{secrets.token_hex(_ID_BYTES)}{path.suffix}"
         shutil.move(path, self.folder(owner) / name)
         return name
 
     def save(self, owner: str, desk: Desk) -> None:
         """Keep `desk` and remove the files that are no longer on it. Raises OSError."""
+        self._access.require()
         folder = self.folder(owner)
         part = folder / f"{STATE}.part"
         part.write_bytes(_DESK.dump_json(desk))
@@ -198,7 +204,9 @@ class Desks:
         for folder in self._root.glob("*"):
             with self.lock(folder.name), suppress(FileNotFoundError):
                 saved = folder / STATE  # which a scratch folder does not have
-                newest = (saved if saved.exists() else folder).stat().st_mtime
+                files = [saved] if saved.exists() else [*folder.iterdir()]
+                # not the folder's own time, which may be anything on a Volume
+                newest = max((file.stat().st_mtime for file in files), default=math.inf)
                 if newest < older_than.timestamp():
                     shutil.rmtree(folder)
 

@@ -19,6 +19,7 @@ from inference.jobfolder import family
 from inference.jobs import Jobs
 from inference.request import MOST_SEED
 from inference.settings import Settings
+from inference.write_access import Moving
 from presets.schema import EngineFamily
 from ui import text
 from ui.actions import (
@@ -47,13 +48,16 @@ from ui.uploads import Uploads
 logger = logging.getLogger(__name__)
 
 _ANEW = ("example", "again", "open", "use")  # actions that replace all that is on the desk
+# Actions that start, end or delete what somebody pays for or waits for: they count for certain.
+_KEPT = ("make", "stop", "resume", "restart", "delete-sure")
 
 
 class Handlers:
     """The page's actions, for one folder of data."""
 
     def __init__(self, settings: Settings, jobs: Jobs, uploads: Uploads) -> None:
-        self._jobs, self._uploads, self._desks = jobs, uploads, Desks(settings.data)
+        self._jobs, self._uploads = jobs, uploads
+        self._desks = Desks(settings.data, jobs.access)
         self.look = Look(settings, jobs, self._desks)
         self._inputs = Inputs(self._desks, uploads)
         self._problems: dict[str, Problem] = {}
@@ -61,14 +65,28 @@ class Handlers:
         self._kept = timedelta(days=settings.keep_days)
 
     def act(self, owner: str, values: Mapping[str, object]) -> Shown:
-        """The page after what a browser sent was done."""
-        place, in_history = _place(values), values.get("view") == "history"
+        """The page after what a browser sent was done, or refused while another machine's turn
+        is not over yet."""
+        in_history, refused, drafted = values.get("view") == "history", False, None
+        try:
+            with self._jobs.access.turn():
+                drafted = self._done(owner, values)
+        except Moving:
+            refused = values.get("do") != "refresh"
+        shown = self.look.at(owner, self._problems.get(owner) or drafted, in_history)
+        return replace(shown, refused=refused)
+
+    def _done(self, owner: str, values: Mapping[str, object]) -> Problem | None:
+        """Do what a browser sent; returns what keeps the draft from being made."""
+        place = _place(values)
         self._forget(owner, values, place)
         done = _attempt(lambda: self._do(parse(values), owner), place)
         drafted = _attempt(lambda: self._draft(owner), "stage")
+        if values.get("do") in _KEPT:
+            done = _attempt(self._jobs.access.keep, place) or done
         if done:
             self._problems[owner] = done
-        return self.look.at(owner, self._problems.get(owner) or drafted, in_history)
+        return drafted
 
     def _forget(self, owner: str, values: Mapping[str, object], place: Place) -> None:
         """What went wrong is said until something else is done there, or all is new."""
@@ -231,6 +249,8 @@ def _attempt(step: Callable[[], None], place: Place) -> Problem | None:
     """Take a step; what goes wrong becomes a sentence at `place`."""
     try:
         step()
+    except Moving:
+        raise
     except Exception as error:
         told = _told(error)
         return Problem(place, told.code, told.message)

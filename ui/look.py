@@ -81,6 +81,7 @@ class Look:
             history=None if listed is None else tuple(filter(None, listed)),
             can_speak=can_speak(),
             publishes=self._settings.bucket is not None,
+            moving=not self._jobs.access.granted,
         )
 
     @property
@@ -97,9 +98,9 @@ class Look:
     def pulse(self, owner: str) -> str:
         """Changes whenever the page of `owner` does."""
         desk = self._desks.load(owner)
-        marks: list[object] = [self._desks.changed(owner)]
+        marks: list[object] = [self._jobs.access.granted, self._desks.version(owner)]
         for folder in self._jobs.owned(owner):
-            state = self._jobs.state(folder)
+            state = self._state(folder)
             marks.append([folder.name, state])
             if published_ns := changed_ns(folder):
                 marks.append([published_ns, jobfolder.is_at_work(folder)])
@@ -108,6 +109,13 @@ class Look:
             if state is State.QUEUED:
                 marks.append(self._jobs.place(folder))
         return json.dumps(marks)
+
+    def _state(self, folder: Path) -> State:
+        """Where the job stands, as far as can be told: whether another machine works on it can't
+        be seen here."""
+        state = self._jobs.state(folder)
+        unseen = state is State.INTERRUPTED and not self._jobs.access.granted
+        return State.RUNNING if unseen else state
 
     def plan(self, desk: Desk) -> tuple[Plan | None, Problem | None]:
         """What would be made of the desk: a draft, or a final video where no draft can be; or what
@@ -144,7 +152,7 @@ class Look:
 
     def _job(self, folder: Path, now: datetime) -> JobShown:
         plan = _PLAN.validate_json((folder / PLAN).read_bytes())
-        records, state = history.events(folder), self._jobs.state(folder)
+        records, state = history.events(folder), self._state(folder)
         made = datetime.fromtimestamp((folder / PLAN).stat().st_mtime, UTC)
         return JobShown(
             id=folder.name,

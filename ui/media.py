@@ -48,11 +48,13 @@ def routes(data: Path, jobs: Jobs, owners: Owners) -> APIRouter:
 
     @router.api_route("/media/desk/{name}", methods=["GET", "HEAD"])
     def show_desk(request: Request, name: str) -> Response:
-        return _answer(request, _on_desk(data, owners.owner_of(request.cookies), name))
+        path = _on_desk(data, owners.owner_of(request.cookies), name)
+        return _answer(request, path, whole=not jobs.access.granted)
 
     @router.api_route("/media/{job}/{name:path}", methods=["GET", "HEAD"])
     def show_job(request: Request, job: str, name: str) -> Response:
-        return _answer(request, _in_job(jobs, owners.owner_of(request.cookies), job, name))
+        path = _in_job(jobs, owners.owner_of(request.cookies), job, name)
+        return _answer(request, path, whole=not jobs.access.granted)
 
     return router
 
@@ -79,11 +81,14 @@ def _in_job(jobs: Jobs, owner: str | None, job: str, name: str) -> Path | None:
     return folder / name
 
 
-def _answer(request: Request, path: Path | None) -> Response:
-    """The file, or the part of it that was asked for; to be saved, if the address says so."""
+def _answer(request: Request, path: Path | None, whole: bool) -> Response:
+    """The file, or the part of it that was asked for; to be saved, if the address says so. `whole`
+    has it read at once, and closed."""
     try:
         found = path.stat() if path else None
-        if path and path.match(PREVIEW):  # the next one may take its place at any moment
+        # the next preview may take its place at any moment; before this machine's turn what is
+        # open would keep it from seeing what the one before wrote
+        if path and (whole or path.match(PREVIEW)):
             return Response(path.read_bytes(), headers=_HEADERS, media_type=_TYPES[path.suffix])
     except FileNotFoundError:
         found = None

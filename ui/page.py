@@ -85,9 +85,10 @@ class Page:
             shown = self._handlers.act(owner, sent)
         regions = views.render(shown)
         filled = (getattr(regions, field.name) for field in fields(Regions))
-        return *filled, _answer(next(self._answers))
+        return *filled, _answer(next(self._answers), shown.moving, shown.refused)
 
 
-def _answer(number: int) -> str:
-    """Tells the browser which answer it has."""
-    return f'<i data-answer="{number}" hidden></i>'
+def _answer(number: int, moving: bool = False, refused: bool = False) -> str:
+    """Tells the browser which answer it has, and what to send again."""
+    told = " data-moving" * moving + " data-refused" * refused
+    return f'<i data-answer="{number}"{told} hidden></i>'

@@ -6,10 +6,12 @@ Whoever runs it (the command line, a cloud function) takes `create_app`.
 import json
 import os
 import socket
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import anyio
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -21,6 +23,7 @@ from inference.errors import InputCode, InputError
 from inference.jobs import Jobs
 from inference.queue import Dispatcher
 from inference.settings import Settings
+from inference.write_access import WriteAccess
 from ui import media, terminal, text, uploads
 from ui.api.door import Api, door
 from ui.gradio import gr
@@ -48,24 +51,27 @@ _HEAD = """
 """
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The application for one folder of data. While it runs, jobs are started.
+def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI:
+    """The application for one folder of data. While it runs and `access` is granted, jobs are
+    started.
 
     Raises OSError when nothing can be written there.
     """
     owners = Owners(settings.data)
-    jobs, received = Jobs(settings), Uploads(settings.data)
-    os.environ["GRADIO_TEMP_DIR"] = str(settings.data / _GRADIO)
+    jobs = Jobs(settings, access=access)
+    received = Uploads(settings.data, jobs.access)
+    temporary = Path(tempfile.gettempdir()) if settings.on_modal else settings.data
+    os.environ["GRADIO_TEMP_DIR"] = str(temporary / _GRADIO)
     page = Page(settings, jobs, received, owners)
 
     @asynccontextmanager
     async def starting_jobs(app: FastAPI) -> AsyncIterator[None]:
         dispatcher = Dispatcher(jobs, sweep=page.sweep)
-        dispatcher.start()
+        await anyio.to_thread.run_sync(jobs.access.follow, dispatcher.start, dispatcher.close)
         try:
             yield
         finally:
-            dispatcher.close()
+            await anyio.to_thread.run_sync(jobs.access.close)
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=starting_jobs)
     _close_doors(app, settings, owners, door(settings, jobs, owners))

@@ -98,7 +98,8 @@ class Shown:
     earlier draft, on show until the newest is there. `gpu`: whether final videos can be made.
     `history` is None when it is not looked at; `count` is its length all the same.
     `longest_s`: of a recording, for a draft and for a final video. `can_speak`: typed text too.
-    `publishes`: there is a bucket for results.
+    `publishes`: there is a bucket for results. `moving`: nothing can be changed until another
+    machine's turn is over; `refused`: what was asked was not done for that reason.
     """
 
     phase: Phase
@@ -116,3 +117,5 @@ class Shown:
     history: tuple[JobShown, ...] | None
     can_speak: bool = True
     publishes: bool = False
+    moving: bool = False
+    refused: bool = False

@@ -1,6 +1,7 @@
 """What the page says in the browser itself, before or without an answer of the server."""
 
 from inference.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB
+from inference.write_access import MOVING
 
 _SENTENCES = {
     # sending a file
@@ -66,6 +67,7 @@ _SENTENCES = {
     "soundLost": "This recording can't be played now. Try again.",
     # the connection
     "connectionLost": "Connection lost. The work goes on; this page catches up by itself.",
+    "moving": MOVING,
     "notDone": "This did not reach the page's server. Try it again.",
     # times
     "today": "Today {time}",

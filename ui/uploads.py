@@ -7,7 +7,7 @@ comes, never held in memory, and is not opened here.
 import math
 import secrets
 import time
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect
 from inference.errors import FaultCode, InputCode, InputError, PortraitError, disk_fault
 from inference.jobs import ID
 from inference.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB
+from inference.write_access import SoleWriter, WriteAccess
 from ui import text
 from ui.owner import Owners
 
@@ -33,6 +34,7 @@ _MIB = 2**20
 _STATUS = {
     InputCode.PICTURE_TOO_LARGE: 413,
     InputCode.RECORDING_TOO_LARGE: 413,
+    FaultCode.MOVING: 503,
     FaultCode.DISK_FULL: 507,
 }
 
@@ -55,23 +57,29 @@ class Kind(StrEnum):
 class Uploads:
     """The uploads in one folder of data; each belongs to its owner."""
 
-    def __init__(self, data: Path) -> None:
-        self._root = data / UPLOADS
+    def __init__(self, data: Path, access: WriteAccess | None = None) -> None:
+        self._root, self._access = data / UPLOADS, access or SoleWriter()
 
     async def receive(self, owner: str, kind: Kind, chunks: AsyncIterable[bytes]) -> str:
         """The id of a new upload that holds `chunks`, complete on disk.
 
-        Raises InputError when it is too large, OSError; nothing is left then.
+        Raises InputError when it is too large, Moving, OSError; nothing is left then.
         """
-        self.sweep()
-        part = self._room(owner) / f"{secrets.token_hex(_ID_BYTES)}{_PART}"
-        try:
-            await write(part, kind, chunks)
-            part.rename(part.with_suffix(""))
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-        return part.stem
+        with self._access.turn():
+            self._sweep_files()
+            part = self._room(owner) / f"{secrets.token_hex(_ID_BYTES)}{_PART}"
+            try:
+                await write(part, kind, self._allowed(chunks))
+                part.rename(part.with_suffix(""))
+            except BaseException:
+                part.unlink(missing_ok=True)
+                raise
+            return part.stem
+
+    async def _allowed(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+        async for chunk in chunks:
+            self._access.require()
+            yield chunk
 
     def take(self, owner: str, upload: str) -> Path | None:
         """The file of an upload, for whoever asks first: they move or delete it, soon.
@@ -100,11 +108,16 @@ class Uploads:
 
     def sweep(self) -> None:
         """Remove what anyone left behind: files, and folders that are empty by then."""
+        self._sweep_files()
+        for folder in self._root.glob("*"):
+            with suppress(OSError):  # a newer file is in there
+                folder.rmdir()
+
+    def _sweep_files(self) -> None:
         then = time.time() - LASTS_S
-        everything = [*self._root.glob("*/*"), *self._root.glob("*")]
-        for path in [path for path in everything if _written_at(path) < then]:
-            with suppress(OSError):  # somebody else was faster, or a newer file is in there
-                path.rmdir() if path.is_dir() else path.unlink()
+        for path in self._root.glob("*/*"):
+            if _written_at(path) < then:
+                path.unlink(missing_ok=True)
 
 
 async def write(path: Path, kind: Kind, chunks: AsyncIterable[bytes]) -> None:
@@ -145,7 +158,7 @@ def routes(uploads: Uploads, owners: Owners) -> APIRouter:
 
 
 def _refusal(status: int, sentence: str) -> JSONResponse:
-    return JSONResponse({"message": sentence}, status)
+    return JSONResponse({"message": sentence, "again": status == _STATUS[FaultCode.MOVING]}, status)
 
 
 def _written_at(path: Path) -> float:

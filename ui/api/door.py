@@ -17,12 +17,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from inference.jobs import Jobs
 from inference.settings import Settings
-from ui.api.errors import Refusal, answer
+from inference.write_access import Moving, WriteAccess
+from ui.api.errors import LATER, Refusal, answer
 from ui.api.routes import Routes
 from ui.guesses import MOST, Guesses, address_of
 from ui.owner import Owners
 
 _PATH = re.compile(r"/api(/.*)?")
+_READING = ("GET", "HEAD", "OPTIONS")
 _EXPLAINED = "/api"  # to everybody: whoever asks how it goes has no token yet
 _BEARER = re.compile(r"bearer +(.+)", re.IGNORECASE)
 _OFF = "There is no HTTP API here. Whoever runs this server can set PORTRAIT_API_TOKEN."
@@ -80,6 +82,24 @@ class Door:
             del self._known[next(iter(self._known))]
 
 
+class InTurn:
+    """Asks whoever wants to change something while another machine's turn is not over to come
+    again."""
+
+    def __init__(self, inside: ASGIApp, access: WriteAccess) -> None:
+        self._inside, self._access = inside, access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] in _READING:
+            await self._inside(scope, receive, send)
+            return
+        try:
+            with self._access.turn():
+                await self._inside(scope, receive, send)
+        except Moving as moving:
+            await answer(Refusal(503, moving.code, moving.message, LATER))(scope, receive, send)
+
+
 def owner_of(token: str, owners: Owners) -> str:
     """The owner, 64 hex digits, of the jobs that were asked for with `token`."""
     # begins with a word, so that it is no browser's secret, which is signed with the same key
@@ -92,7 +112,7 @@ def door(settings: Settings, jobs: Jobs, owners: Owners) -> ASGIApp:
     if not token:
         return answer(Refusal(404, "no_api", _OFF))
     routes = Routes(settings, jobs, owner_of(token, owners))
-    return Door(routes.application(), token, Guesses())
+    return Door(InTurn(routes.application(), jobs.access), token, Guesses())
 
 
 def _digest(token: bytes) -> str:

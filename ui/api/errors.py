@@ -22,6 +22,7 @@ _STATUS: Mapping[InputCode | FaultCode, int] = {
     InputCode.NOT_A_RECORDING: 415,
     FaultCode.QUEUE_FULL: 429,
     FaultCode.ENGINE_UNAVAILABLE: 503,
+    FaultCode.MOVING: 503,
     FaultCode.DISK_FULL: 507,
 }
 _ROUTE = {

@@ -4,6 +4,7 @@ import hmac
 from pathlib import Path
 from typing import Any
 
+import anyio
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -60,6 +61,7 @@ class Routes:
 
     async def submit(self, request: Request) -> Response:
         folder, is_new = await self._intake.take(request)
+        await anyio.to_thread.run_sync(self._jobs.access.keep)
         answer = self._shown(folder, 202 if is_new else 200)
         answer.headers["Location"] = view.links(folder)["self"]
         return answer
@@ -73,11 +75,13 @@ class Routes:
 
     def delete(self, request: Request) -> Response:
         self._jobs.delete(self._own(request))
+        self._jobs.access.keep()
         return Response(status_code=204)
 
     def cancel(self, request: Request) -> Response:
         folder = self._own(request)
         self._jobs.cancel(folder)
+        self._jobs.access.keep()
         return self._shown(folder)
 
     def resume(self, request: Request) -> Response:
@@ -85,6 +89,7 @@ class Routes:
         if self._jobs.state(folder) is State.FINISHED:
             raise Refusal(409, "finished", "This video is finished; nothing of it is left to do.")
         self._jobs.resume(folder)
+        self._jobs.access.keep()
         return self._shown(folder)
 
     def events(self, request: Request) -> Response:

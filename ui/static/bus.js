@@ -5,11 +5,15 @@ import { notice } from "./notice.js";
 import { words } from "./words.js";
 
 const ANSWER_MS = 20_000;
+const AGAIN_MS = 1000; // before an action that was refused for the moment is sent again
 const FAILED = "send"; // the notice that an action got no answer
+const MOVING = "moving"; // ... that nothing can be changed for the moment
+
+const newestAnswer = () => document.querySelector("#tp-bus [data-answer]");
 
 /** The number of the newest answer; "0" until the first. */
 export function answered() {
-  return document.querySelector("#tp-bus [data-answer]")?.dataset.answer ?? "0";
+  return newestAnswer()?.dataset.answer ?? "0";
 }
 
 /** Which of the two pages is looked at. */
@@ -28,7 +32,7 @@ export function send(action, patience = ANSWER_MS) {
   if (asked) notice(FAILED, "");
   const sent = last
     .then(bus)
-    .then(() => deliver(seen, patience))
+    .then(() => delivered(seen, patience))
     .finally(() => (waiting -= 1));
   waiting += 1;
   newest = { key, sent };
@@ -40,6 +44,17 @@ export function send(action, patience = ANSWER_MS) {
 
 /** Whether anything is on its way; its answer will be the newest page. */
 export const busy = () => waiting > 0;
+
+// What is refused because the app moves to another machine is sent again until it is done.
+async function delivered(action, patience) {
+  for (;;) {
+    const done = await deliver(action, patience);
+    const { moving, refused } = newestAnswer()?.dataset ?? {};
+    notice(MOVING, moving === undefined ? "" : words("moving"));
+    if (!done || refused === undefined) return done;
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+  }
+}
 
 function deliver(action, patience) {
   const before = answered();

@@ -8,6 +8,7 @@ import { words } from "./words.js";
 const MIB = 2 ** 20;
 const NAME = 255; // characters of a file's name that are sent
 const READING_MS = 150_000; // more than the server takes to read the longest file
+const AGAIN_MS = 1000; // before a file that was refused for the moment is sent again
 const STALLED_MS = 30_000; // nothing went on for so long: the connection is lost
 const PICTURE = {
   kind: "picture",
@@ -44,6 +45,12 @@ export async function give(place, file) {
   running.set(place, request);
   const answer = await sent(request, place, file, kind);
   if (running.get(place) !== request) return; // a newer file took its place
+  if (answer?.again) {
+    tell(place, answer.message);
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    if (running.get(place) === request) await give(place, file);
+    return;
+  }
   if (answer === null) {
     complain(place, words("sendingLost"), again);
   } else if (answer.upload) {

@@ -1,0 +1,114 @@
+"""A lease with generations, which at most one of several machines holds, in a `modal.Dict`.
+
+    writer-<n>   who holds generation n, and how often they renewed it; nobody once it was released
+    wanted-<n>   there when somebody asks the holder of generation n to let go
+
+The next generation is taken with `put(..., skip_if_exists=True)`, which one of several succeeds in.
+No two machines' clocks are compared: a newcomer waits until the holder's entry has not changed for
+LEASE_S on its own clock, and the holder trusts its lease for only TRUST_S after it last began to
+renew it, so that both agree although answers may be late.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from inference.cloud.board import Store
+
+LEASE_S = 30.0  # without a renewal, and others may take it
+TRUST_S = 20.0  # after the last renewal that succeeded, and its holder acts on it no more
+_WRITER, _WANTED = "writer-", "wanted-"
+_KEPT = 3  # generations before the newest; a machine that looked so long ago has looked again
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """An entry of another machine, and since when it is as it is."""
+
+    entry: Any
+    since: float
+
+
+class Lease:
+    """One machine's part in it, `me` being its name. Every method but `held` may raise what the
+    store raises; then nothing is known to have changed."""
+
+    def __init__(self, store: Store, me: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store, self._me, self._clock = store, me, clock
+        self._generation = 0  # the newest known
+        self._mine = False  # it was taken, and is not known to be another's
+        self._renewals = 0
+        self._begins = self._ends = 0.0  # when it may be acted on
+        self._seen = _Seen(None, clock())
+        self._gave_way = False
+
+    @property
+    def held(self) -> bool:
+        """Whether this machine may act on the lease now."""
+        return self._mine and self._begins <= self._clock() < self._ends
+
+    def turn(self) -> None:
+        """Renew the lease, or try to take it. To be called every few seconds."""
+        if self._mine:
+            self._renew()
+        else:
+            self._try()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether another machine asks this one, which holds the lease, to let go."""
+        return self._store.get(f"{_WANTED}{self._generation}") is not None
+
+    def release(self) -> None:
+        """Let go at once; nothing may be written from now on. Others come first next time."""
+        self._mine, self._gave_way = False, True
+        self._seen = _Seen(None, self._clock())
+        self._store[self._key()] = [None, self._renewals]
+
+    def _renew(self) -> None:
+        asked_at = self._clock()
+        self._renewals += 1
+        self._store[self._key()] = [self._me, self._renewals]
+        if self._store.get(self._key(1)) is None:
+            self._ends = asked_at + TRUST_S
+        else:  # it was away for so long that another one took over
+            self._mine, self._gave_way = False, True
+
+    def _try(self) -> None:
+        now = self._clock()
+        entry = self._newest()
+        if entry != self._seen.entry:
+            self._seen = _Seen(entry, now)
+        holder = entry[0] if entry else None
+        if holder is None and not self._gave_way:
+            self._take()
+        elif now - self._seen.since >= LEASE_S:
+            self._take()
+        elif not self._gave_way:
+            self._store[f"{_WANTED}{self._generation}"] = self._me
+
+    def _newest(self) -> Any:
+        """The entry of the newest generation; None when there never was one."""
+        if not self._generation:
+            keys = [key for key in map(str, self._store.keys()) if key.startswith(_WRITER)]
+            self._generation = max((int(key.removeprefix(_WRITER)) for key in keys), default=0)
+        while (entry := self._store.get(self._key(1))) is not None:
+            self._generation += 1
+        return entry or self._store.get(self._key())
+
+    def _take(self) -> None:
+        before, asked_at = self._seen.entry, self._clock()
+        if not self._store.put(self._key(1), [self._me, 0], skip_if_exists=True):
+            return
+        # Whoever held it may have renewed it since it was looked at, before it could see that the
+        # next one is taken, and trusts that for a while.
+        waits_s = 0.0 if self._store.get(self._key()) == before else TRUST_S
+        self._generation += 1
+        self._mine, self._renewals, self._gave_way = True, 0, False
+        self._begins, self._ends = self._clock() + waits_s, asked_at + TRUST_S
+        for kind in (_WRITER, _WANTED):
+            self._store.pop(f"{kind}{self._generation - _KEPT}", None)
+
+    def _key(self, after: int = 0) -> str:
+        return f"{_WRITER}{self._generation + after}"

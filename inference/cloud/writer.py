@@ -1,0 +1,180 @@
+"""A page's container, which may change the Volume of jobs as long as it holds the lease.
+
+Two of them live for a while when the app is deployed anew or a machine is replaced. Each sees the
+Volume as it was at its start, and the last one to write a file wins; so only one writes. Whoever
+comes asks the holder to let go. It ends what it has begun, commits, and releases the lease; the next
+one reloads the Volume and begins.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from inference import processes
+from inference.cloud.lease import Lease
+from inference.errors import Fault, FaultCode
+from inference.write_access import Moving
+
+logger = logging.getLogger(__name__)
+
+_LOOK_S = 1.0  # between two looks at the lease, and two tries to reload
+_RENEW_S = 3.0
+DRAIN_S = 10.0  # for changes that were begun; with the commit it stays below 15
+_OPEN_FILES = "open files"  # in what the client says of a reload that they prevent
+
+
+class Shared(Protocol):
+    """What is used of a `modal.Volume` that is mounted here."""
+
+    def reload(self) -> None: ...
+
+    def commit(self) -> None: ...
+
+
+class LeasedWriter:
+    """Write access to a Volume that `lease` gives; see `inference.write_access.WriteAccess`."""
+
+    def __init__(self, lease: Lease, volume: Shared) -> None:
+        self._lease, self._volume = lease, volume
+        self._begin: Callable[[], None] = lambda: None
+        self._end: Callable[[], None] = lambda: None
+        self._changed = threading.Condition()
+        self._admitted = False  # changes may begin
+        self._over = True  # those that were begun may not go on, either
+        self._changing = 0
+        self._following = False  # `begin` was called last, not `end`
+        self._closed = threading.Event()
+        self._commits = threading.Lock()
+        self._committed_at = 0.0
+        self._renewed_at = 0.0
+        self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
+
+    def start(self) -> None:
+        """Ask for the access from now on. It is there at once when nobody else has it."""
+        self._attempt(self._look)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Return when the access is there."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._admitted)
+
+    @property
+    def granted(self) -> bool:
+        return self._admitted and self._lease.held
+
+    def require(self) -> None:
+        if self._over or not self._lease.held:
+            raise Moving
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        with self._changed:
+            if not self.granted:
+                raise Moving
+            self._changing += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._changing -= 1
+                self._changed.notify_all()
+
+    def keep(self) -> None:
+        asked_at = time.monotonic()
+        with self._commits:
+            if self._committed_at > asked_at:  # somebody's commit that began after this was asked
+                return
+            began_at = time.monotonic()
+            try:
+                commit(self._volume)
+            except Exception as error:
+                message = "What you did could not be kept for sure. Look whether it is there."
+                raise Fault(FaultCode.INTERNAL, message, repr(error)) from error
+            self._committed_at = began_at
+
+    def follow(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
+        with self._changed:
+            self._begin, self._end = begin, end
+            if self._admitted:
+                self._call_begin()
+
+    def close(self) -> None:
+        self._closed.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        if self._admitted:
+            self._attempt(self._let_go)
+
+    def _run(self) -> None:
+        while not self._closed.wait(_LOOK_S):
+            self._attempt(self._look)
+
+    def _attempt(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception:  # Modal does not answer, say; the lease ends by itself
+            logger.exception("the lease could not be looked after")
+        if self._admitted and not self._lease.held:
+            self._stop()
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if self._admitted and now - self._renewed_at < _RENEW_S:
+            return
+        self._lease.turn()
+        self._renewed_at = now
+        if self._lease.held and not self._admitted:
+            self._take_over()
+        elif self._admitted and self._lease.wanted:
+            self._let_go()
+
+    def _take_over(self) -> None:
+        """Show the Volume as it is now, then begin. What is open prevents it for the moment."""
+        try:
+            self._volume.reload()
+        except RuntimeError as error:
+            if _OPEN_FILES not in str(error):
+                raise
+            logger.info("not yet: %s", error)
+            return
+        logger.info("this machine writes from now on")
+        with self._changed:
+            self._admitted, self._over = True, False
+            self._call_begin()
+            self._changed.notify_all()
+
+    def _call_begin(self) -> None:
+        self._following = True
+        self._begin()
+
+    def _stop(self) -> None:
+        """Begin nothing more, and end what works beside this process."""
+        with self._changed:
+            self._admitted, self._over = False, True
+            following, self._following = self._following, False
+        if following:
+            self._end()
+        processes.end_all()
+
+    def _let_go(self) -> None:
+        """Let changes that were begun come to their end, and hand over."""
+        with self._changed:
+            self._admitted = False
+            self._changed.wait_for(lambda: not self._changing, DRAIN_S)
+        self._stop()
+        commit(self._volume)
+        self._lease.release()
+        logger.info("another machine writes from now on")
+
+
+def commit(volume: Shared) -> None:
+    """Make what was written to `volume` outlive this machine."""
+    try:
+        volume.commit()
+    except RuntimeError as error:  # it is committed; what is open only prevents to see others'
+        if _OPEN_FILES not in str(error):
+            raise
