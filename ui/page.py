@@ -4,10 +4,10 @@ The browser's code sends what a person does over the bus (`bus.js`); the answer 
 rendered anew of what lies in the folders. Nothing of a person is kept in Gradio.
 """
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
-from itertools import count
 from typing import Any
 
 from inference.jobs import Jobs
@@ -37,7 +37,6 @@ class Page:
 
     def __init__(self, settings: Settings, jobs: Jobs, uploads: Uploads, owners: Owners) -> None:
         self._handlers, self._owners = Handlers(settings, jobs, uploads), owners
-        self._answers = count(1)
         self.blocks = gr.Blocks(title=text.TITLE, analytics_enabled=False)
         with self.blocks:
             parts = [*self._lay_out(), self._bus()]
@@ -73,7 +72,7 @@ class Page:
         return [parts[field.name] for field in fields(Regions)]
 
     def _bus(self) -> gr.HTML:
-        return gr.HTML(_answer(0), elem_id="tp-bus", js_on_load=_BUS, **_PLAIN)
+        return gr.HTML(_answer("0"), elem_id="tp-bus", js_on_load=_BUS, **_PLAIN)
 
     def _act(self, event: gr.EventData, request: gr.Request) -> Updates:
         """The whole page after what a browser sent was done."""
@@ -85,10 +84,11 @@ class Page:
             shown = self._handlers.act(owner, sent)
         regions = views.render(shown)
         filled = (getattr(regions, field.name) for field in fields(Regions))
-        return *filled, _answer(next(self._answers), shown.moving, shown.refused)
+        # not counted: the one before may have come from another server
+        return *filled, _answer(secrets.token_hex(8), shown.moving, shown.refused)
 
 
-def _answer(number: int, moving: bool = False, refused: bool = False) -> str:
+def _answer(name: str, moving: bool = False, refused: bool = False) -> str:
     """Tells the browser which answer it has, and what to send again."""
     told = " data-moving" * moving + " data-refused" * refused
-    return f'<i data-answer="{number}"{told} hidden></i>'
+    return f'<i data-answer="{name}"{told} hidden></i>'

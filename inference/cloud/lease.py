@@ -10,9 +10,9 @@ renew it, so that both agree although answers may be late.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from inference.cloud.board import Store
 
@@ -20,6 +20,12 @@ LEASE_S = 30.0  # without a renewal, and others may take it
 TRUST_S = 20.0  # after the last renewal that succeeded, and its holder acts on it no more
 _WRITER, _WANTED = "writer-", "wanted-"
 _KEPT = 3  # generations before the newest; a machine that looked so long ago has looked again
+
+
+class Entries(Store, Protocol):
+    """What is used of a `modal.Dict`."""
+
+    def keys(self) -> Iterable[Any]: ...
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,9 @@ class Lease:
     """One machine's part in it, `me` being its name. Every method but `held` may raise what the
     store raises; then nothing is known to have changed."""
 
-    def __init__(self, store: Store, me: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, store: Entries, me: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._store, self._me, self._clock = store, me, clock
         self._generation = 0  # the newest known
         self._mine = False  # it was taken, and is not known to be another's
@@ -64,29 +72,29 @@ class Lease:
         """Let go at once; nothing may be written from now on. Others come first next time."""
         self._mine, self._gave_way = False, True
         self._seen = _Seen(None, self._clock())
-        self._store[self._key()] = [None, self._renewals]
+        self._store.put(self._key(), [None, self._renewals])
 
     def _renew(self) -> None:
         asked_at = self._clock()
         self._renewals += 1
-        self._store[self._key()] = [self._me, self._renewals]
+        self._store.put(self._key(), [self._me, self._renewals])
         if self._store.get(self._key(1)) is None:
             self._ends = asked_at + TRUST_S
         else:  # it was away for so long that another one took over
             self._mine, self._gave_way = False, True
 
     def _try(self) -> None:
-        now = self._clock()
+        asked_at = self._clock()
         entry = self._newest()
         if entry != self._seen.entry:
-            self._seen = _Seen(entry, now)
+            self._seen = _Seen(entry, self._clock())  # it may have come while it was looked for
         holder = entry[0] if entry else None
         if holder is None and not self._gave_way:
             self._take()
-        elif now - self._seen.since >= LEASE_S:
+        elif asked_at - self._seen.since >= LEASE_S:
             self._take()
         elif not self._gave_way:
-            self._store[f"{_WANTED}{self._generation}"] = self._me
+            self._store.put(f"{_WANTED}{self._generation}", self._me)
 
     def _newest(self) -> Any:
         """The entry of the newest generation; None when there never was one."""

@@ -1,9 +1,9 @@
 """A page's container, which may change the Volume of jobs as long as it holds the lease.
 
 Two of them live for a while when the app is deployed anew or a machine is replaced. Each sees the
-Volume as it was at its start, and the last one to write a file wins; so only one writes. Whoever
-comes asks the holder to let go. It ends what it has begun, commits, and releases the lease; the next
-one reloads the Volume and begins.
+Volume as it was at its start, and the last one to write a file wins; so only one writes. A newcomer
+asks the holder to let go: that one ends what it has begun, commits, and releases the lease. Then
+the newcomer reloads the Volume and begins.
 """
 
 import logging

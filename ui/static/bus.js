@@ -11,7 +11,7 @@ const MOVING = "moving"; // ... that nothing can be changed for the moment
 
 const newestAnswer = () => document.querySelector("#tp-bus [data-answer]");
 
-/** The number of the newest answer; "0" until the first. */
+/** The name of the newest answer; "0" until the first. */
 export function answered() {
   return newestAnswer()?.dataset.answer ?? "0";
 }
