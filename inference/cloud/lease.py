@@ -6,7 +6,8 @@
 The next generation is taken with `put(..., skip_if_exists=True)`, which one of several succeeds in.
 No two machines' clocks are compared: a newcomer waits until the holder's entry has not changed for
 LEASE_S on its own clock, and the holder trusts its lease for only TRUST_S after it last began to
-renew it, so that both agree although answers may be late.
+renew it, so that both agree although answers may be late. No generation is deleted, or a machine
+that was away for long could take it for its own; entries expire a week after they were last used.
 """
 
 import time
@@ -19,7 +20,6 @@ from inference.cloud.board import Store
 LEASE_S = 30.0  # without a renewal, and others may take it
 TRUST_S = 20.0  # after the last renewal that succeeded, and its holder acts on it no more
 _WRITER, _WANTED = "writer-", "wanted-"
-_KEPT = 3  # generations before the newest; a machine that looked so long ago has looked again
 
 
 class Entries(Store, Protocol):
@@ -30,8 +30,9 @@ class Entries(Store, Protocol):
 
 @dataclass(frozen=True)
 class _Seen:
-    """An entry of another machine, and since when it is as it is."""
+    """The newest generation's entry, and since when it is known to be so."""
 
+    generation: int
     entry: Any
     since: float
 
@@ -48,7 +49,7 @@ class Lease:
         self._mine = False  # it was taken, and is not known to be another's
         self._renewals = 0
         self._begins = self._ends = 0.0  # when it may be acted on
-        self._seen = _Seen(None, clock())
+        self._seen = _Seen(0, None, clock())
         self._gave_way = False
 
     @property
@@ -71,7 +72,7 @@ class Lease:
     def release(self) -> None:
         """Let go at once; nothing may be written from now on. Others come first next time."""
         self._mine, self._gave_way = False, True
-        self._seen = _Seen(None, self._clock())
+        self._seen = _Seen(0, None, self._clock())
         self._store.put(self._key(), [None, self._renewals])
 
     def _renew(self) -> None:
@@ -86,8 +87,9 @@ class Lease:
     def _try(self) -> None:
         asked_at = self._clock()
         entry = self._newest()
-        if entry != self._seen.entry:
-            self._seen = _Seen(entry, self._clock())  # it may have come while it was looked for
+        if (self._generation, entry) != (self._seen.generation, self._seen.entry):
+            # not since it was asked for: it may have come only then
+            self._seen = _Seen(self._generation, entry, self._clock())
         holder = entry[0] if entry else None
         if holder is None and not self._gave_way:
             self._take()
@@ -115,8 +117,6 @@ class Lease:
         self._generation += 1
         self._mine, self._renewals, self._gave_way = True, 0, False
         self._begins, self._ends = self._clock() + waits_s, asked_at + TRUST_S
-        for kind in (_WRITER, _WANTED):
-            self._store.pop(f"{kind}{self._generation - _KEPT}", None)
 
     def _key(self, after: int = 0) -> str:
         return f"{_WRITER}{self._generation + after}"
