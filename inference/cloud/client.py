@@ -19,6 +19,7 @@ import modal
 from inference.cloud import names
 from inference.cloud.board import Board, Store
 from inference.cloud.mark import Mark
+from inference.cloud.writer import commit
 from inference.errors import Fault, FaultCode
 from inference.task import PICTURE, PLAN, REQUEST, Task, voice_name
 from presets.schema import EngineFamily
@@ -94,10 +95,11 @@ def inputs(task: Task) -> list[str]:
 
 class Cloud:
     """The app as it is deployed. `spawns` replaces the functions that are found by name, one for
-    each engine family, for a run that has its own. All of this raises Fault, also Unreachable."""
+    each engine family, for a run that has its own. `within`: asked from one of its containers,
+    whose tasks lie on the Volume of jobs, too. All of this raises Fault, also Unreachable."""
 
-    def __init__(self, spawns: Mapping[str, Spawn] | None = None) -> None:
-        self._spawns = spawns or {}
+    def __init__(self, spawns: Mapping[str, Spawn] | None = None, within: bool = False) -> None:
+        self._spawns, self._within = spawns or {}, within
 
     @cached_property
     def board(self) -> Board:
@@ -129,11 +131,17 @@ class Cloud:
         finally:
             part.unlink(missing_ok=True)
 
-    def spawn(self, family: EngineFamily, job: str) -> str:
-        """The id of a new call that carries out the task in the job's folder."""
+    def keep(self) -> None:
+        """Make what was written to the tasks' folders outlive this machine."""
+        if self._within:
+            with told():
+                commit(self._volume)
+
+    def spawn(self, family: EngineFamily, job: str, attempt: str) -> str:
+        """The id of a new call that carries out the task in the job's folder, if no other call
+        makes that attempt."""
         with told():
-            self.board.clear(job)  # of an earlier call, a wish to stop it among it
-            return self._spawn(family)(job).object_id
+            return self._spawn(family)(job, attempt=attempt).object_id
 
     def _spawn(self, family: EngineFamily) -> Spawn:
         if family in self._spawns:

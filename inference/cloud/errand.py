@@ -7,6 +7,7 @@ finds the mark in the task's folder and listens on.
 
 import logging
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -57,28 +58,40 @@ class Errand:
         else:
             yield Stage(StageName.STARTING, "Sending the inputs to Modal")
             waits = _Waits(self._cloud, self._task)
-            mark = self._spawn()
+            mark = self._spawn(mark)
         yield from self._followed(mark, waits)
 
     def _is_over(self, mark: Mark) -> bool:
         """Whether all that the call had to say was heard, so that it takes a new one to go on."""
-        if not mark.call:
-            return True
         unheard = any(record.seq > mark.seen for record in self._cloud.board.records(self._job))
-        return not unheard and self._cloud.ending(mark.call) is not None
+        if unheard and mark.attempt:
+            return False
+        call = self._call(mark)
+        return not call or (not unheard and self._cloud.ending(call) is not None)
 
-    def _spawn(self) -> Mark:
-        given_up = read_mark(self._task.folder, REMOTE_BEFORE)
+    def _call(self, mark: Mark) -> str:
+        """The id of the call that makes the attempt: the first one that began, of several that
+        were spawned by machines which were lost before they could write it down."""
+        return self._cloud.board.maker(self._job, mark.attempt) or mark.call
+
+    def _spawn(self, before: Mark | None) -> Mark:
+        """Have a call make the task: a new attempt of it, unless one may have been spawned by
+        somebody who was ended `before` they knew."""
+        task, given_up = self._task, read_mark(self._task.folder, REMOTE_BEFORE)
         if given_up:
             self._cloud.forget(given_up)
-            (self._task.folder / REMOTE_BEFORE).unlink()
-        self._task.save()  # which a command line does not need for itself
-        write_mark(self._task.folder, Mark(self._job, call=""))  # should we be ended from here on
-        self._cloud.send(self._task, self._job)
-        mark = Mark(
-            self._job, self._cloud.spawn(PRESETS[self._task.plan.quality].engine, self._job)
-        )
-        write_mark(self._task.folder, mark)
+            (task.folder / REMOTE_BEFORE).unlink()
+        task.save()  # which a command line does not need for itself
+        mark = Mark(self._job, call="", attempt=secrets.token_hex(8))
+        if before and before.attempt and not before.call:
+            mark = before
+        write_mark(task.folder, mark)
+        self._cloud.keep()  # whoever comes after us must know of what is paid for
+        self._cloud.board.begin(self._job, mark.attempt)
+        self._cloud.send(task, self._job)
+        family = PRESETS[task.plan.quality].engine
+        mark = replace(mark, call=self._cloud.spawn(family, self._job, mark.attempt))
+        write_mark(task.folder, mark)
         return mark
 
     def _stage_again(self) -> Stage:
@@ -105,16 +118,17 @@ class Errand:
                 yield Failed(ending.code, ending.message, ending.details)
                 return
             elif time.monotonic() - heard > _SILENCE_S:
-                ending, heard = self._patiently(self._cloud.ending, mark.call), time.monotonic()
+                ending = self._patiently(lambda: self._cloud.ending(self._call(mark)))
+                heard = time.monotonic()
             if mark.seen < 0:
                 yield from self._patiently(waits.new)
             if self._cancelled() and not asked:
                 asked = True
+                self._patiently(self._cloud.board.cancel, self._job)
                 if mark.seen < 0:  # nobody is there who could stop in good order
-                    self._patiently(self._cloud.stop, mark.call)
+                    self._patiently(self._cloud.stop, self._call(mark))
                     yield self._kept()
                     return
-                self._patiently(self._cloud.board.cancel, self._job)
             time.sleep(_LISTEN_S)
 
     def _unheard(self, mark: Mark) -> list[Record]:
@@ -150,8 +164,9 @@ class Errand:
             os.replace(part, target)
 
     def _clean_up(self) -> None:
-        """All is here: nothing of it stays there."""
+        """All is here, for certain: nothing of it stays there."""
         try:
+            self._cloud.keep()
             self._cloud.remove(self._job)
             (self._task.folder / REMOTE).unlink(missing_ok=True)
         except Fault as fault:  # swept there some day

@@ -13,11 +13,13 @@ from inference.task import REMOTE, REMOTE_BEFORE
 @dataclass(frozen=True)
 class Mark:
     """`job` is its name there; `call` the id of its call, "" before there is one; `seen` the number
-    of the last event that was heard of, -1 before the first."""
+    of the last event that was heard of, -1 before the first. `attempt` tells this start of the job
+    from others: of several calls for one attempt only the first makes the video."""
 
     job: str
     call: str
     seen: int = -1
+    attempt: str = ""
 
 
 _MARK = TypeAdapter(Mark)

@@ -44,5 +44,8 @@ class RemoteEngine:
 class ContainerEngine(RemoteEngine):
     """The same from inside a container of the app, which needs no account and is deployed."""
 
+    def __init__(self, options: EngineOptions) -> None:
+        super().__init__(options, Cloud(within=True))
+
     def availability(self) -> Availability:
         return Availability(True)
