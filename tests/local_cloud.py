@@ -22,6 +22,19 @@ from presets.schema import EngineFamily
 _T = TypeVar("_T")
 
 
+class MemoryDict(dict[str, Any]):
+    """A Dict within this process."""
+
+    _one_at_a_time = threading.Lock()
+
+    def put(self, key: str, value: Any, *, skip_if_exists: bool = False) -> bool:
+        with self._one_at_a_time:
+            if skip_if_exists and key in self:
+                return False
+            self[key] = value
+            return True
+
+
 class Still:
     """A Volume where everyone sees everything at once; counts what is asked of it."""
 
@@ -57,8 +70,8 @@ class _Flaky:
     def pop(self, key: str, default: Any) -> Any:
         return self._cloud.store.pop(key, default)
 
-    def __setitem__(self, key: str, value: Any) -> None:
-        self._cloud.store[key] = value
+    def put(self, key: str, value: Any, *, skip_if_exists: bool = False) -> bool:
+        return self._cloud.store.put(key, value, skip_if_exists=skip_if_exists)
 
 
 @dataclass
@@ -71,7 +84,7 @@ class LocalCloud(Cloud):
     busy: bool = False
     offline: int = 0
     crashes: bool = False
-    store: dict[str, Any] = field(default_factory=dict)
+    store: MemoryDict = field(default_factory=MemoryDict)
     calls: dict[str, Call] = field(default_factory=dict)
 
     def answer(self, answer: Callable[[], _T]) -> _T:

@@ -1,17 +1,16 @@
 """What is said about jobs between machines."""
 
-from typing import Any
-
 from inference.cloud.board import Board
 from inference.events import Cancelled, Event, Frame, Stage, StageName, Step, Window
 from inference.task import PREVIEW
+from tests.local_cloud import MemoryDict
 
 JOB, OTHER = "a" * 32, "b" * 32
 LOADING = Stage(StageName.LOADING, "Loading")
 
 
 def test_events_are_told_in_order_and_stay_few() -> None:
-    store: dict[str, Any] = {}
+    store = MemoryDict()
     told = Board(store).telling(JOB)
     told.tell(LOADING)
     for number in range(1, 40):
@@ -30,7 +29,7 @@ def test_events_are_told_in_order_and_stay_few() -> None:
 
 
 def test_who_listens_now_and_then_misses_no_stage_and_no_window() -> None:
-    store: dict[str, Any] = {}
+    store = MemoryDict()
     told, seen = Board(store).telling(JOB), -1
     heard: list[Event] = []
     events: list[Event] = [
@@ -49,7 +48,7 @@ def test_who_listens_now_and_then_misses_no_stage_and_no_window() -> None:
 
 
 def test_another_run_goes_on_with_the_numbers() -> None:
-    store: dict[str, Any] = {}
+    store = MemoryDict()
     first = Board(store).telling(JOB)
     assert not first.begun
     first.tell(LOADING)
@@ -61,7 +60,7 @@ def test_another_run_goes_on_with_the_numbers() -> None:
 
 
 def test_a_wish_to_stop_outlives_late_progress_and_goes_with_the_job() -> None:
-    store: dict[str, Any] = {}
+    store = MemoryDict()
     board, told = Board(store), Board(store).telling(JOB)
     board.cancel(JOB)
     told.tell(LOADING, preview=b"late")
@@ -72,7 +71,7 @@ def test_a_wish_to_stop_outlives_late_progress_and_goes_with_the_job() -> None:
 
 
 def test_what_is_usual_is_the_middle_of_the_last_five() -> None:
-    board = Board({})
+    board = Board(MemoryDict())
     assert board.usual_s(StageName.LOADING) is None
     for seconds in (900.0, 40.0, 60.0, 50.0, 41.0, 70.04):
         board.note_usual(StageName.LOADING, seconds)
@@ -81,7 +80,7 @@ def test_what_is_usual_is_the_middle_of_the_last_five() -> None:
 
 
 def test_the_container_that_loads_is_known() -> None:
-    board = Board({})
+    board = Board(MemoryDict())
     assert board.loading() is None
     board.note_loading("one")
     assert board.loading() == "one"

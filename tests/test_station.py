@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,7 +17,7 @@ from inference.events import Cancelled, Event, Failed, Finished, Stage, StageNam
 from inference.settings import Settings
 from inference.task import RESULT, Task, segment_name
 from tests.fakes import ScriptedEngine
-from tests.local_cloud import Still
+from tests.local_cloud import MemoryDict, Still
 from tests.small_tasks import with_silence
 
 JOB = "f" * 32
@@ -36,7 +35,7 @@ def volume(tmp_path: Path, task: Task) -> Path:
 class Watched(Still):
     """Knows what was told when things were committed."""
 
-    def __init__(self, store: dict[str, Any]) -> None:
+    def __init__(self, store: MemoryDict) -> None:
         super().__init__()
         self._store = store
         self.told_before: list[int] = []
@@ -47,7 +46,7 @@ class Watched(Still):
 
 
 def carried_out(
-    volume: Path, engine: Engine, store: dict[str, Any], shared: Still | None = None
+    volume: Path, engine: Engine, store: MemoryDict, shared: Still | None = None
 ) -> list[Event]:
     station = Station(Settings(), volume, shared or Still(), Board(store))
     station.carry_out(JOB, lambda: engine)
@@ -55,7 +54,7 @@ def carried_out(
 
 
 def test_a_task_is_carried_out_to_its_end(volume: Path) -> None:
-    store: dict[str, Any] = {}
+    store = MemoryDict()
     events = carried_out(volume, ScriptedEngine(), store)
     assert isinstance(events[0], Stage) and isinstance(events[-1], Finished)
     assert [event.index for event in events if isinstance(event, Window)] == [0, 1]
@@ -64,7 +63,7 @@ def test_a_task_is_carried_out_to_its_end(volume: Path) -> None:
 
 
 def test_files_are_there_for_everyone_before_they_are_told_of(volume: Path) -> None:
-    store: dict[str, Any] = {}
+    store = MemoryDict()
     shared = Watched(store)
     events = carried_out(volume, ScriptedEngine(), store, shared)
     spoken_of = [i for i, event in enumerate(events) if isinstance(event, (Window, Finished))]
@@ -83,7 +82,7 @@ class Cut(ScriptedEngine):
 
 
 def test_another_run_says_so_and_goes_on_with_the_next_window(volume: Path) -> None:
-    store: dict[str, Any] = {}
+    store = MemoryDict()
     with pytest.raises(KeyboardInterrupt):
         carried_out(volume, Cut(), store)
     kept = (volume / names.work(JOB) / segment_name(0)).stat()
@@ -100,7 +99,7 @@ def test_another_run_says_so_and_goes_on_with_the_next_window(volume: Path) -> N
 
 def test_who_asks_to_stop_is_heard(volume: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inference.cloud.station._ASK_S", 0.0)
-    store: dict[str, Any] = {}
+    store = MemoryDict()
     Board(store).cancel(JOB)
     assert isinstance(carried_out(volume, ScriptedEngine(), store)[-1], Cancelled)
 
@@ -120,20 +119,20 @@ class Broken:
 
 
 def test_what_goes_wrong_is_told_and_not_raised(volume: Path) -> None:
-    last = carried_out(volume, Broken(), {})[-1]
+    last = carried_out(volume, Broken(), MemoryDict())[-1]
     assert last == Failed("out_of_memory", "The GPU ran out of memory.")
 
     def none_there() -> Engine:
         raise Fault(FaultCode.ENGINE_UNAVAILABLE, "No weights are here.")
 
-    store: dict[str, Any] = {}
+    store = MemoryDict()
     Station(Settings(), volume, Still(), Board(store)).carry_out(JOB, none_there)
     told = Board(store).records(JOB)[-1].event
     assert isinstance(told, Failed) and told.message == "No weights are here."
 
 
 def test_a_job_whose_folder_is_gone_fails_in_a_sentence(tmp_path: Path) -> None:
-    last = carried_out(tmp_path, ScriptedEngine(), {})[-1]
+    last = carried_out(tmp_path, ScriptedEngine(), MemoryDict())[-1]
     assert isinstance(last, Failed) and "not on Modal any more" in last.message
 
 
@@ -143,5 +142,5 @@ def test_what_others_left_behind_goes_after_a_week(volume: Path) -> None:
         folder.mkdir()
         then = time.time() - days * 24 * 60 * 60
         os.utime(folder, (then, then))
-    carried_out(volume, ScriptedEngine(), {})
+    carried_out(volume, ScriptedEngine(), MemoryDict())
     assert not old.exists() and new.exists() and (volume / names.work(JOB)).exists()

@@ -22,13 +22,14 @@ _PASSING = (Step, Frame)  # only the newest counts
 
 
 class Store(Protocol):
-    """What is used of a `modal.Dict`; a plain dict will do."""
+    """What is used of a `modal.Dict`. `put` returns whether it wrote; with `skip_if_exists` it is
+    an atomic take of the key."""
 
     def get(self, key: Any, default: Any = None) -> Any: ...
 
     def pop(self, key: Any, default: Any) -> Any: ...
 
-    def __setitem__(self, key: Any, value: Any) -> None: ...
+    def put(self, key: Any, value: Any, *, skip_if_exists: bool = False) -> bool: ...
 
 
 class Board:
@@ -52,7 +53,7 @@ class Board:
 
     def cancel(self, job: str) -> None:
         """Ask whoever makes the job to stop."""
-        self._store[f"{job}/cancel"] = True
+        self._store.put(f"{job}/cancel", True)
 
     def is_cancelled(self, job: str) -> bool:
         """Whether somebody asked to stop the job."""
@@ -65,7 +66,7 @@ class Board:
 
     def note_loading(self, container: str) -> None:
         """A GPU container begins to load its model."""
-        self._store[_LOADING] = container
+        self._store.put(_LOADING, container)
 
     def loading(self) -> str | None:
         """The GPU container that was last seen to load its model."""
@@ -75,7 +76,9 @@ class Board:
     def note_usual(self, stage: StageName, seconds: float) -> None:
         """One more time that a stage took before a job could begin."""
         times = self._store.get(_USUAL, {})
-        self._store[_USUAL] = times | {stage.value: [*times.get(stage.value, []), seconds][-_RUNS:]}
+        self._store.put(
+            _USUAL, times | {stage.value: [*times.get(stage.value, []), seconds][-_RUNS:]}
+        )
 
     def usual_s(self, stage: StageName) -> float | None:
         """How long that stage takes as a rule; None as long as nobody knows."""
@@ -97,10 +100,10 @@ class Telling:
     def tell(self, event: Event, preview: bytes | None = None) -> None:
         """Say that `event` happened; `preview` is the JPEG that comes with a Frame."""
         if preview is not None:
-            self._store[f"{self._job}/preview"] = preview
+            self._store.put(f"{self._job}/preview", preview)
         number = self._records[-1].seq + 1 if self._records else 0
         if isinstance(event, _PASSING):
             kind = type(event)
             self._records = [r for r in self._records if not isinstance(r.event, kind)]
         self._records.append(Record(number, event))
-        self._store[self._job] = [record.to_json() for record in self._records]
+        self._store.put(self._job, [record.to_json() for record in self._records])

@@ -82,9 +82,9 @@ class _Told:
         with told():
             return self._store.pop(key, default)
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def put(self, key: Any, value: Any, *, skip_if_exists: bool = False) -> bool:
         with told():
-            self._store[key] = value
+            return self._store.put(key, value, skip_if_exists=skip_if_exists)
 
 
 def inputs(task: Task) -> list[str]:
