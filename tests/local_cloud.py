@@ -108,17 +108,17 @@ class LocalCloud(Cloud):
     def fetch(self, job: str, name: str, target: Path) -> None:
         self.answer(lambda: shutil.copy(self.folder(job) / name, target))
 
-    def spawn(self, family: EngineFamily, job: str) -> str:
-        Board(self.store).clear(job)
+    def spawn(self, family: EngineFamily, job: str, attempt: str = "") -> str:
+        Board(self.store).begin(job, attempt)
         name, starts = f"fc-{len(self.calls)}", threading.Event()
-        thread = threading.Thread(target=self._run, args=(name, job, starts), daemon=True)
+        thread = threading.Thread(target=self._run, args=(name, job, attempt, starts), daemon=True)
         self.calls[name] = Call(thread, starts)
         if not self.busy:
             starts.set()
         thread.start()
         return name
 
-    def _run(self, name: str, job: str, starts: threading.Event) -> None:
+    def _run(self, name: str, job: str, attempt: str, starts: threading.Event) -> None:
         starts.wait()
         call = self.calls[name]
         if call.stopped:
@@ -126,8 +126,9 @@ class LocalCloud(Cloud):
         if self.crashes:
             call.broke = True
             return
-        station = Station(Settings(), self.root, Still(), Board(self.store))
-        station.carry_out(job, lambda: self.engine)
+        board = Board(self.store)
+        station = Station(Settings(), self.root, Still(), board, leave=lambda call: None)
+        station.carry_out(job, lambda: self.engine, None, attempt, name)
 
     def ending(self, call: str) -> Fault | None:
         def answer() -> Fault | None:
