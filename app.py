@@ -13,6 +13,7 @@ import sys
 if __name__ == "__main__":  # the command line needs nothing of what follows, and starts faster
     sys.exit(importlib.import_module("ui.commands").main(sys.argv[1:]))
 
+import logging
 import time
 from dataclasses import asdict
 from functools import partial
@@ -23,9 +24,11 @@ import modal
 
 from inference.cloud import names
 from inference.cloud.board import Board
+from inference.cloud.loader import Loader
 from inference.cloud.station import Station
+from inference.cloud.watchdog import leave_container
 from inference.engines.select import configured_engine
-from inference.errors import Fault, InputError
+from inference.errors import InputError
 from inference.events import StageName
 from inference.settings import ROOT, for_containers, load_settings
 from presets.gpus import find_gpu
@@ -40,6 +43,8 @@ FLASH_ATTENTION = "flash-attn==2.8.3.post2"
 
 _MINUTE_S, _HOUR_S = 60, 3600
 _GIB = 1024  # Modal counts memory in MiB
+_LONGEST_VIDEO_S = 4 * _HOUR_S  # 40 s in the best quality; what takes longer goes on when asked
+_LONGEST_DRAFT_S = 10 * _MINUTE_S  # the longest draft takes about two
 
 try:
     environment = for_containers(names.PAGE_DATA, names.WEIGHTS)
@@ -96,8 +101,21 @@ def _board() -> Board:
     return Board(modal.Dict.from_name(names.BOARD, create_if_missing=True))
 
 
-def _station() -> Station:
-    return Station(load_settings(), Path(names.JOBS), jobs_volume, _board())
+def _station(longest_s: float) -> Station:
+    return Station(load_settings(), Path(names.JOBS), jobs_volume, _board(), longest_s)
+
+
+def _multitalk() -> Any:
+    """The engine, its model loaded from the Volume; how long that took is noted."""
+    started, board = time.monotonic(), _board()
+    board.note_loading(f"{time.time():.3f}")
+    weights_to_read.reload()
+    engine: Any = configured_engine(EngineFamily.MULTITALK.value, load_settings())
+    engine.load()
+    took_s = time.monotonic() - started
+    board.note_usual(StageName.LOADING, took_s)
+    print(f"MultiTalk is loaded, after {took_s:.0f} s.")
+    return engine
 
 
 @app.cls(
@@ -105,53 +123,39 @@ def _station() -> Station:
     gpu=list(limits.gpus),
     volumes=on_gpu,
     memory=(32 if holds_all else 80) * _GIB,  # blocks that do not fit on it wait in the host's
-    timeout=4 * _HOUR_S,  # 40 s in the best quality; a longer run goes on from its last window
-    startup_timeout=30 * _MINUTE_S,  # a cold Volume gives its 40 GB slowly
+    cpu=4,  # encoding and checks run beside the GPU; Modal's 0.125 would set torch's threads, too
+    timeout=_LONGEST_VIDEO_S,  # a watchdog ends the job before: Modal would run it anew
+    startup_timeout=30 * _MINUTE_S,  # a cold Volume gives its 40 GB slowly; `load` returns before
     retries=modal.Retries(max_retries=3, initial_delay=1.0),  # goes on from the last window
     scaledown_window=5 * _MINUTE_S,  # long enough to look at a video and want another one
     max_containers=limits.running,  # the most that can be spent at a time
-    enable_memory_snapshot=True,  # torch and diffusers are imported once, not at each start
-)
+)  # no memory snapshot: there is no GPU while it is taken, and torch never sees one afterwards
 class MultiTalk:
     """The model on a GPU: loaded once, one video at a time."""
 
     station: Station
-    engine: Any
+    model: Loader
 
-    @modal.enter(snap=True)
-    def import_packages(self) -> None:
-        importlib.import_module("inference.multitalk.production")
-
-    @modal.enter(snap=False)
+    @modal.enter()
     def load(self) -> None:
-        """The model, from the Volume. Without weights a call says so, and tries again."""
-        self.station, self.engine = _station(), None
-        started, board = time.monotonic(), _board()
-        board.note_loading(f"{time.time():.3f}")
-        try:
-            self._ready()
-        except Fault as fault:
-            print(fault.message, fault.details)
-        else:
-            took_s = time.monotonic() - started
-            board.note_usual(StageName.LOADING, took_s)
-            print(f"MultiTalk is loaded, after {took_s:.0f} s.")
+        """The model, from the Volume. What goes wrong is told to the call that comes next."""
+        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+        self.station, self.model = _station(_LONGEST_VIDEO_S), Loader(_multitalk)
+        self.model.begin()
 
     @modal.method()
-    def generate(self, job: str, options: dict[str, Any] | None = None) -> None:
+    def generate(self, job: str, options: dict[str, Any] | None = None, attempt: str = "") -> None:
         """Make the video of the job's folder on the Volume; what happens stands on the board.
 
-        `options` are for a folder of plain uploads, see `inference.cloud.received`.
+        `options` are for a folder of plain uploads, see `inference.cloud.received`; of several
+        calls with the same `attempt` one makes the video.
         """
-        self.station.carry_out(job, self._ready, options)
-
-    def _ready(self) -> Any:
-        if self.engine is None:
-            weights_to_read.reload()
-            engine: Any = configured_engine(EngineFamily.MULTITALK.value, load_settings())
-            engine.load()
-            self.engine = engine
-        return self.engine
+        call = modal.current_function_call_id() or ""
+        try:
+            self.station.carry_out(job, self.model.engine, options, attempt, call)
+        finally:
+            if self.model.is_broken:
+                leave_container()
 
 
 @app.function(
@@ -159,14 +163,16 @@ class MultiTalk:
     volumes={names.JOBS: jobs_volume},
     cpu=4,  # what a draft makes use of
     memory=4 * _GIB,
-    timeout=10 * _MINUTE_S,  # the longest draft takes about two
+    timeout=_LONGEST_DRAFT_S,
     retries=1,  # a machine that went away; a second time it is the input
     scaledown_window=10 * _MINUTE_S,  # drafts come in bursts, and a CPU that waits costs little
     max_containers=limits.running,
 )
-def draft(job: str, options: dict[str, Any] | None = None) -> None:
-    """Make the draft of the job's folder on the Volume."""
-    _station().carry_out(job, partial(configured_engine, "draft", load_settings()), options)
+def draft(job: str, options: dict[str, Any] | None = None, attempt: str = "") -> None:
+    """Make the draft of the job's folder on the Volume, as `MultiTalk.generate` does."""
+    engine = partial(configured_engine, "draft", load_settings())
+    call = modal.current_function_call_id() or ""
+    _station(_LONGEST_DRAFT_S).carry_out(job, engine, options, attempt, call)
 
 
 @app.function(

@@ -77,7 +77,7 @@ class _Flaky:
 @dataclass
 class LocalCloud(Cloud):
     """`engine` makes the videos. With `busy` no machine is free yet. `offline` questions in a row
-    are not answered from now on."""
+    are not answered from now on. `did` is what could not be undone, in order."""
 
     root: Path
     engine: Engine
@@ -86,6 +86,7 @@ class LocalCloud(Cloud):
     crashes: bool = False
     store: MemoryDict = field(default_factory=MemoryDict)
     calls: dict[str, Call] = field(default_factory=dict)
+    did: list[str] = field(default_factory=list)
 
     def answer(self, answer: Callable[[], _T]) -> _T:
         if self.offline:
@@ -108,17 +109,20 @@ class LocalCloud(Cloud):
     def fetch(self, job: str, name: str, target: Path) -> None:
         self.answer(lambda: shutil.copy(self.folder(job) / name, target))
 
-    def spawn(self, family: EngineFamily, job: str) -> str:
-        Board(self.store).clear(job)
+    def keep(self) -> None:
+        self.did.append("keep")
+
+    def spawn(self, family: EngineFamily, job: str, attempt: str) -> str:
+        self.did.append("spawn")
         name, starts = f"fc-{len(self.calls)}", threading.Event()
-        thread = threading.Thread(target=self._run, args=(name, job, starts), daemon=True)
+        thread = threading.Thread(target=self._run, args=(name, job, attempt, starts), daemon=True)
         self.calls[name] = Call(thread, starts)
         if not self.busy:
             starts.set()
         thread.start()
         return name
 
-    def _run(self, name: str, job: str, starts: threading.Event) -> None:
+    def _run(self, name: str, job: str, attempt: str, starts: threading.Event) -> None:
         starts.wait()
         call = self.calls[name]
         if call.stopped:
@@ -126,8 +130,9 @@ class LocalCloud(Cloud):
         if self.crashes:
             call.broke = True
             return
-        station = Station(Settings(), self.root, Still(), Board(self.store))
-        station.carry_out(job, lambda: self.engine)
+        board = Board(self.store)
+        station = Station(Settings(), self.root, Still(), board, leave=lambda call: None)
+        station.carry_out(job, lambda: self.engine, None, attempt, name)
 
     def ending(self, call: str) -> Fault | None:
         def answer() -> Fault | None:
@@ -142,5 +147,6 @@ class LocalCloud(Cloud):
         self.calls[call].starts.set()
 
     def remove(self, job: str) -> None:
+        self.did.append("remove")
         shutil.rmtree(self.folder(job), ignore_errors=True)
         self.board.clear(job)

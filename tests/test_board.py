@@ -84,3 +84,49 @@ def test_the_container_that_loads_is_known() -> None:
     assert board.loading() is None
     board.note_loading("one")
     assert board.loading() == "one"
+
+
+def test_of_calls_with_the_same_attempt_one_makes_the_job() -> None:
+    board = Board(MemoryDict())
+    board.begin(JOB, "one")
+    assert board.maker(JOB, "one") is None and board.begun_at(JOB) is None
+    assert board.claim(JOB, "one", "fc-1")
+    began = board.begun_at(JOB)
+    assert not board.claim(JOB, "one", "fc-2")
+    assert board.claim(JOB, "one", "fc-1")  # run again, on another machine
+    assert board.maker(JOB, "one") == "fc-1" and board.begun_at(JOB) == began
+    assert board.claim(OTHER, "one", "fc-2")
+
+
+def test_an_attempt_is_begun_once_and_ends_with_the_next() -> None:
+    store = MemoryDict()
+    board = Board(store)
+    board.begin(JOB, "one")
+    board.claim(JOB, "one", "fc-1")
+    board.telling(JOB).tell(LOADING)
+    board.begin(JOB, "one")  # whoever asked before did not come to write down the call
+    assert board.maker(JOB, "one") == "fc-1" and board.records(JOB)
+    board.begin(JOB, "two")
+    assert board.maker(JOB, "two") is None and not board.records(JOB)
+    assert not board.claim(JOB, "one", "fc-1")  # nobody waits for that one any more
+    assert board.claim(JOB, "two", "fc-2")
+    board.clear(JOB)
+    assert store == {}
+
+
+def test_an_attempt_without_a_name_is_anyones() -> None:
+    board = Board(MemoryDict())
+    assert board.claim(JOB, "", "fc-1") and board.claim(JOB, "", "fc-2")
+    assert board.begun_at(JOB) is None
+
+
+def test_a_job_is_open_from_its_attempt_to_its_end() -> None:
+    board = Board(MemoryDict())
+    assert not board.is_open(JOB)
+    board.begin(JOB, "one")
+    assert board.is_open(JOB)
+    told = board.telling(JOB)
+    told.tell(LOADING)
+    assert board.is_open(JOB) and not told.ended
+    told.tell(Cancelled(0))
+    assert not board.is_open(JOB) and told.ended and board.telling(JOB).ended

@@ -1,7 +1,7 @@
 """A task on its way to the deployed app and back: what is heard, fetched, kept, given up."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,6 +110,54 @@ def test_whoever_comes_next_listens_on_where_the_last_one_stopped(
     assert isinstance(after[0], Stage) and isinstance(after[-1], Finished)
     told = kinds(before, Window) + kinds(after, Window)
     assert [event.index for event in told if isinstance(event, Window)] == [0, 1]
+
+
+def lost_before_it_was_written_down(task: Task) -> None:
+    """The folder as the next machine finds it: a call was to be spawned, and nobody knows more."""
+    mark = read_mark(task.folder)
+    assert mark
+    write_mark(task.folder, replace(mark, call="", seen=-1))
+
+
+def test_what_is_paid_for_is_kept_before_and_deleted_after(cloud: LocalCloud, spoken: Task) -> None:
+    carried_out(cloud, spoken)
+    assert cloud.did == ["keep", "spawn", "keep", "remove"]
+
+
+def test_a_call_that_nobody_wrote_down_is_followed(cloud: LocalCloud, spoken: Task) -> None:
+    left_after(cloud, spoken, Frame)
+    lost_before_it_was_written_down(spoken)
+    assert isinstance(carried_out(cloud, spoken)[-1], Finished)
+    assert len(cloud.calls) == 1
+
+
+def test_of_two_calls_for_one_start_only_one_is_work(
+    cloud: LocalCloud, spoken: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one waits for a machine, so nobody can tell that it is there."""
+    cloud.busy, made = True, list[Task]()
+    left_after(cloud, spoken, Stage)
+    events = Errand(cloud, spoken, never).events()
+    while not cloud.calls:
+        next(events)
+    events.close()  # type: ignore[attr-defined]
+    lost_before_it_was_written_down(spoken)
+    generate = ScriptedEngine.generate
+
+    def counted(
+        engine: ScriptedEngine, task: Task, cancelled: Callable[[], bool]
+    ) -> Iterator[Event]:
+        made.append(task)
+        return generate(engine, task, cancelled)
+
+    monkeypatch.setattr(ScriptedEngine, "generate", counted)
+    heard = []
+    for event in Errand(cloud, spoken, never).events():
+        heard.append(event)
+        for call in cloud.calls.values():
+            call.starts.set()
+    assert len(cloud.calls) == 2 and len(made) == 1
+    assert isinstance(heard[-1], Finished)
 
 
 def test_who_was_ended_before_the_call_begins_again(cloud: LocalCloud, spoken: Task) -> None:

@@ -1,6 +1,6 @@
 """A container's end: one task, carried out on a shared folder, told on the board."""
 
-import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,9 +11,20 @@ import pytest
 from inference.cloud import names
 from inference.cloud.board import Board
 from inference.cloud.station import Station
+from inference.cloud.sweep import STAMP
 from inference.engines.base import Availability, Engine
 from inference.errors import Fault, FaultCode
-from inference.events import Cancelled, Event, Failed, Finished, Stage, StageName, Step, Window
+from inference.events import (
+    FINAL,
+    Cancelled,
+    Event,
+    Failed,
+    Finished,
+    Stage,
+    StageName,
+    Step,
+    Window,
+)
 from inference.settings import Settings
 from inference.task import RESULT, Task, segment_name
 from tests.fakes import ScriptedEngine
@@ -136,11 +147,79 @@ def test_a_job_whose_folder_is_gone_fails_in_a_sentence(tmp_path: Path) -> None:
     assert isinstance(last, Failed) and "not on Modal any more" in last.message
 
 
-def test_what_others_left_behind_goes_after_a_week(volume: Path) -> None:
-    old, new = volume / names.work("0" * 32), volume / names.work("1" * 32)
-    for folder, days in ((old, 7.1), (new, 6.9)):
-        folder.mkdir()
-        then = time.time() - days * 24 * 60 * 60
-        os.utime(folder, (then, then))
+def test_a_folder_without_a_time_is_given_one_and_an_old_one_goes(volume: Path) -> None:
+    old = volume / names.work("0" * 32)
+    old.mkdir()
+    (old / STAMP).write_text("0")
     carried_out(volume, ScriptedEngine(), MemoryDict())
-    assert not old.exists() and new.exists() and (volume / names.work(JOB)).exists()
+    assert not old.exists() and int((volume / names.work(JOB) / STAMP).read_text())
+
+
+def test_a_run_after_the_last_word_does_nothing(volume: Path) -> None:
+    store, shared = MemoryDict(), Still()
+    before = carried_out(volume, ScriptedEngine(), store)
+    station = Station(Settings(), volume, shared, Board(store))
+    station.carry_out(JOB, not_asked_for)
+    assert [record.event for record in Board(store).records(JOB)] == before
+    assert shared.reloads == shared.commits == 0
+
+
+def not_asked_for() -> Engine:
+    raise AssertionError("the model is used")
+
+
+def test_of_two_calls_one_makes_the_video_and_the_other_says_nothing(volume: Path) -> None:
+    store = MemoryDict()
+    station = Station(Settings(), volume, Still(), Board(store))
+    Board(store).claim(JOB, "one", "fc-1")
+    station.carry_out(JOB, not_asked_for, None, "one", "fc-2")
+    assert Board(store).records(JOB) == []
+    station.carry_out(JOB, ScriptedEngine, None, "one", "fc-1")
+    assert isinstance(Board(store).records(JOB)[-1].event, Finished)
+
+
+class Stuck(ScriptedEngine):
+    """Makes a window, then hangs until its container was left; goes on then, as if in time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.calls = threading.Event(), list[str]()
+
+    def leave(self, call: str) -> None:
+        self.calls.append(call)
+        self.left.set()
+
+    def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
+        for event in super().generate(task, lambda: False):
+            yield event
+            if isinstance(event, Window) and event.index == 0:
+                assert self.left.wait(60) and cancelled()
+
+
+def test_work_that_stands_still_ends_with_one_last_word(
+    volume: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.cloud.watchdog._LOOK_S", 0.01)
+    monkeypatch.setattr("inference.cloud.watchdog._SILENCE_S", 0.2)
+    store, engine = MemoryDict(), Stuck()
+    shared = Watched(store)
+    station = Station(Settings(), volume, shared, Board(store), leave=engine.leave)
+    station.carry_out(JOB, lambda: engine, None, "one", "fc-1")
+    told = [record.event for record in Board(store).records(JOB)]
+    assert [event for event in told if isinstance(event, FINAL)] == told[-1:]
+    last = told[-1]
+    assert isinstance(last, Failed) and "Go on with this job" in last.message
+    assert engine.calls == ["fc-1"]
+    assert len(told) - 1 in shared.told_before  # what is finished was kept before
+
+
+def test_all_runs_of_a_job_share_its_time(volume: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference.cloud.watchdog._LOOK_S", 0.01)
+    store, engine = MemoryDict(), Stuck()
+    Board(store).claim(JOB, "one", "fc-1")
+    store[f"{JOB}/maker"] = ("fc-1", time.time() - 4 * 60 * 60)  # ... by an earlier run
+    station = Station(Settings(), volume, Still(), Board(store), leave=engine.leave)
+    station.carry_out(JOB, lambda: engine, None, "one", "fc-1")
+    last = Board(store).records(JOB)[-1].event
+    assert isinstance(last, Failed) and "took longer than it may" in last.message
+    assert engine.calls == ["fc-1"]

@@ -5,6 +5,8 @@
     <job>/preview   the newest preview, a JPEG
     <job>/cancel    there when somebody asked to stop it; a key of its own, which no late word of
                     progress overwrites
+    <job>/attempt   which attempt at the job is wanted, by a name that its page thought of
+    <job>/maker     the call that makes it, and when it began: whoever puts it there first
     loading         the GPU container that was last seen to load its model
     usual           how long containers took to start and to load of late, in seconds
 
@@ -12,9 +14,10 @@ Entries expire by themselves a week after they were last used.
 """
 
 import statistics
+import time
 from typing import Any, Protocol
 
-from inference.events import Event, Frame, Record, StageName, Step, from_json
+from inference.events import FINAL, Event, Frame, Record, StageName, Step, from_json
 
 _LOADING, _USUAL = "loading", "usual"
 _RUNS = 5  # of which the median is taken
@@ -61,8 +64,45 @@ class Board:
 
     def clear(self, job: str) -> None:
         """Forget what was said about the job."""
-        for key in (job, f"{job}/preview", f"{job}/cancel"):
-            self._store.pop(key, None)
+        for part in ("", "/preview", "/cancel", "/attempt", "/maker"):
+            self._store.pop(f"{job}{part}", None)
+
+    def begin(self, job: str, attempt: str) -> None:
+        """Make room for a new attempt at the job. To be asked before a call is spawned; of an
+        attempt that is under way nothing is lost, so it may be asked again."""
+        if not attempt or self._store.get(f"{job}/attempt") != attempt:
+            self.clear(job)
+            self._store.put(f"{job}/attempt", attempt)
+
+    def claim(self, job: str, attempt: str, call: str) -> bool:
+        """Take the attempt for a call; returns whether that call makes the job: it has the attempt
+        now, or had it before. An attempt without a name is anyone's."""
+        if not attempt:
+            return True
+        if self._store.get(f"{job}/attempt", attempt) != attempt:
+            return False  # given up for another one
+        return (
+            self._store.put(f"{job}/maker", (call, time.time()), skip_if_exists=True)
+            or self.maker(job, attempt) == call
+        )
+
+    def maker(self, job: str, attempt: str) -> str | None:
+        """The id of the call that has the attempt; None as long as none has begun with it."""
+        if self._store.get(f"{job}/attempt", attempt) != attempt:
+            return None
+        call: str | None = self._store.get(f"{job}/maker", (None, 0.0))[0]
+        return call
+
+    def begun_at(self, job: str) -> float | None:
+        """When the call that makes the job first began, in seconds since 1970."""
+        began: float | None = self._store.get(f"{job}/maker", (None, None))[1]
+        return began
+
+    def is_open(self, job: str) -> bool:
+        """Whether something is known of the job, but not its end."""
+        records = self.records(job)
+        known = records or self._store.get(f"{job}/attempt")
+        return bool(known) and not (records and isinstance(records[-1].event, FINAL))
 
     def note_loading(self, container: str) -> None:
         """A GPU container begins to load its model."""
@@ -96,6 +136,11 @@ class Telling:
     def begun(self) -> bool:
         """Whether anything was told already, by an earlier run."""
         return bool(self._records)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the final event was told."""
+        return self.begun and isinstance(self._records[-1].event, FINAL)
 
     def tell(self, event: Event, preview: bytes | None = None) -> None:
         """Say that `event` happened; `preview` is the JPEG that comes with a Frame."""

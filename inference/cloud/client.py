@@ -5,6 +5,7 @@ Tasks and what is made of them travel through the Volume of jobs, as files; what
 from the board. So a laptop and the page's own container do exactly the same.
 """
 
+import io
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,7 @@ import modal
 from inference.cloud import names
 from inference.cloud.board import Board, Store
 from inference.cloud.mark import Mark
+from inference.cloud.sweep import STAMP, stamp
 from inference.cloud.writer import commit
 from inference.errors import Fault, FaultCode
 from inference.task import PICTURE, PLAN, REQUEST, Task, voice_name
@@ -120,6 +122,7 @@ class Cloud:
         with told(), self._volume.batch_upload(force=True) as batch:
             for name in inputs(task):
                 batch.put_file(task.folder / name, names.work(job) / name)
+            batch.put_file(io.BytesIO(stamp()), names.work(job) / STAMP)
 
     def fetch(self, job: str, name: str, target: Path) -> None:
         """Copy a file of the job's folder to `target`, whole. Raises OSError, too."""

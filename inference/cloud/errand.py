@@ -66,8 +66,11 @@ class Errand:
         unheard = any(record.seq > mark.seen for record in self._cloud.board.records(self._job))
         if unheard and mark.attempt:
             return False
-        call = self._call(mark)
-        return not call or (not unheard and self._cloud.ending(call) is not None)
+        return not self._call(mark) or (not unheard and self._ending(mark) is not None)
+
+    def _ending(self, mark: Mark) -> Fault | None:
+        """Why the call that makes the attempt ended; None while it lasts."""
+        return self._cloud.ending(self._call(mark))
 
     def _call(self, mark: Mark) -> str:
         """The id of the call that makes the attempt: the first one that began, of several that
@@ -118,8 +121,7 @@ class Errand:
                 yield Failed(ending.code, ending.message, ending.details)
                 return
             elif time.monotonic() - heard > _SILENCE_S:
-                ending = self._patiently(lambda: self._cloud.ending(self._call(mark)))
-                heard = time.monotonic()
+                ending, heard = self._patiently(self._ending, mark), time.monotonic()
             if mark.seen < 0:
                 yield from self._patiently(waits.new)
             if self._cancelled() and not asked:

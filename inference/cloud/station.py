@@ -2,86 +2,136 @@
 it is.
 
 A call may be ended at any time, and run again from its start on another machine. So it looks first
-at what is there: finished windows are kept and not made again.
+at what is there: who makes the job, whether it came to its end, which windows are finished.
 """
 
-import shutil
+import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from inference.cloud import names
 from inference.cloud.board import Board, Telling
 from inference.cloud.received import received
+from inference.cloud.sweep import STAMP, stamp, sweep
+from inference.cloud.watchdog import Patience, leave_container, watched
+from inference.cloud.writer import Shared, commit
 from inference.engines.base import Engine, guarded
-from inference.events import FINAL, Event, Frame, Stage, StageName, Window
+from inference.errors import Fault
+from inference.events import FINAL, Event, Failed, Frame, Stage, StageName, Window
 from inference.settings import Settings
 from inference.task import PREVIEW
 
+logger = logging.getLogger(__name__)
+
 _ASK_S = 1.0  # between two looks whether somebody asked to stop
-_DAY_S = 24 * 60 * 60
-
-
-class Shared(Protocol):
-    """What is used of a `modal.Volume` that is mounted here."""
-
-    def reload(self) -> None: ...
-
-    def commit(self) -> None: ...
+_LONGEST_S = 4 * 60 * 60.0
+_MARGIN_S = 120.0  # before Modal's own limit: what is last said and committed takes its time
 
 
 class Station:
-    """Carries tasks out, one at a time. `root` is where the Volume of jobs is mounted."""
+    """Carries tasks out, one at a time. `root` is where the Volume of jobs is mounted; a job takes
+    at most `longest_s`, all its runs together. `leave` ends this process, and that call with it."""
 
-    def __init__(self, settings: Settings, root: Path, shared: Shared, board: Board) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        root: Path,
+        shared: Shared,
+        board: Board,
+        longest_s: float = _LONGEST_S,
+        leave: Callable[[str], None] = leave_container,
+    ) -> None:
         self._settings, self._root = settings, root
         self._shared, self._board = shared, board
+        self._longest_s, self._leave = longest_s, leave
 
     def carry_out(
-        self, job: str, engine: Callable[[], Engine], options: Mapping[str, Any] | None = None
+        self,
+        job: str,
+        engine: Callable[[], Engine],
+        options: Mapping[str, Any] | None = None,
+        attempt: str = "",
+        call: str = "",
     ) -> None:
-        """Make the video of the job's folder, all the way to its final event.
+        """Make the video of the job's folder, all the way to its final event; nothing, when another
+        call has this attempt, or an earlier run came to the end.
 
         `engine` gives who makes it; what it raises is told like the rest. `options` are for a
-        folder that has no plan, see `received`.
+        folder that has no plan, see `received`. `call` is the id of the call that runs this.
         """
+        if not self._board.claim(job, attempt, call):
+            return
+        telling = self._board.telling(job)
+        if telling.ended:
+            return
         self._shared.reload()
-        folder, telling = self._root / names.work(job), self._board.telling(job)
-        self._sweep(keep=folder)
+        folder = self._root / names.work(job)
+        if folder.is_dir():
+            (folder / STAMP).write_bytes(stamp())
+        sweep(folder.parent, self._board, self._settings.keep_days)
+        run = _Run(self._board, job, telling, self._shared, folder)
+        began = self._board.begun_at(job) or time.time()
+        patience = Patience(began + self._longest_s - _MARGIN_S)
 
         def events() -> Iterator[Event]:
             if telling.begun:
                 yield Stage(StageName.STARTING, "Starting again on another machine")
             task = received(folder, options or {}, self._settings)
-            yield from engine().generate(task, self._asked_to_stop(job))
+            yield from engine().generate(task, run.asked_to_stop)
 
-        for event in guarded(events()):
-            self._tell(telling, event, folder)
+        def leave() -> None:
+            if not run.came_to_its_end:
+                self._leave(call)
 
-    def _tell(self, telling: Telling, event: Event, folder: Path) -> None:
-        """Files are there for everyone before anyone hears of them."""
-        preview = (folder / PREVIEW).read_bytes() if isinstance(event, Frame) else None
+        with watched(patience, run.give_up, leave):
+            for event in guarded(events()):
+                patience.hear(event)
+                run.tell(event)
+
+
+class _Run:
+    """One run of a job: what is told of it, by the work and by who watches it, and once it ended
+    nothing more."""
+
+    def __init__(
+        self, board: Board, job: str, telling: Telling, shared: Shared, folder: Path
+    ) -> None:
+        self._board, self._job, self._folder = board, job, folder
+        self._telling, self._shared = telling, shared
+        self._one_at_a_time = threading.Lock()
+        self._looked, self._asked = 0.0, False
+        self.came_to_its_end = False  # the work itself said its last word
+
+    def tell(self, event: Event) -> None:
+        """Say what happened. Files are there for everyone before anyone hears of them."""
+        preview = (self._folder / PREVIEW).read_bytes() if isinstance(event, Frame) else None
         if isinstance(event, (Window, *FINAL)):
-            self._shared.commit()
-        telling.tell(event, preview)
+            commit(self._shared)
+        if self._told(event, preview) and isinstance(event, FINAL):
+            self.came_to_its_end = True
 
-    def _asked_to_stop(self, job: str) -> Callable[[], bool]:
-        """Whether somebody asked to stop, looked up once in a while."""
-        looked, asked = 0.0, False
+    def give_up(self, fault: Fault) -> None:
+        """Say the last word in the work's place, after keeping what it has finished."""
+        try:
+            commit(self._shared)
+        except Exception:
+            logger.exception("what is finished stays as it was committed last")
+        self._told(Failed(fault.code, fault.message, fault.details))
 
-        def cancelled() -> bool:
-            nonlocal looked, asked
-            if not asked and time.monotonic() - looked > _ASK_S:
-                asked, looked = self._board.is_cancelled(job), time.monotonic()
-            return asked
+    def _told(self, event: Event, preview: bytes | None = None) -> bool:
+        with self._one_at_a_time:  # a late word would overwrite the last one
+            if self._telling.ended:
+                return False
+            self._telling.tell(event, preview)
+            return True
 
-        return cancelled
-
-    def _sweep(self, keep: Path) -> None:
-        """Delete what was left behind longer ago than it is kept: whoever made a job removes its
-        folder when they have the video, unless they never came back."""
-        then = time.time() - self._settings.keep_days * _DAY_S
-        for folder in keep.parent.glob("*"):
-            if folder != keep and folder.stat().st_mtime < then:
-                shutil.rmtree(folder, ignore_errors=True)
+    def asked_to_stop(self) -> bool:
+        """Whether the work is to end: somebody asked for it, looked up once in a while."""
+        if self._telling.ended:
+            return True
+        if not self._asked and time.monotonic() - self._looked > _ASK_S:
+            self._asked, self._looked = self._board.is_cancelled(self._job), time.monotonic()
+        return self._asked

@@ -82,11 +82,11 @@ def test_the_page_image_has_no_torch(
 
 def test_limits_are_set_on_purpose(functions: dict[str, dict[str, Any]]) -> None:
     gpu, page, draft = functions[GPU], functions[PAGE], functions[DRAFT]
-    assert gpu["memory_mb"] == 32 * 1024
-    assert gpu["gpus"] == ["H100", "A100-80GB"] and functions["examine"]["gpus"] == gpu["gpus"]
+    assert gpu["memory_mb"] == 32 * 1024 and gpu["cpu"] == 4
+    assert gpu["gpus"] == ["H100", "A100-80GB"] and functions["examine"]["gpus"] == ["L4"]
     assert (gpu["timeout_s"], gpu["startup_timeout_s"]) == (240 * MINUTE_S, 30 * MINUTE_S)
     assert (gpu["retries"], gpu["idle_s"], gpu["max_inputs"]) == (3, 5 * MINUTE_S, 1)
-    assert (gpu["max_containers"], gpu["min_containers"], gpu["memory_snapshot"]) == (4, 0, True)
+    assert (gpu["max_containers"], gpu["min_containers"], gpu["memory_snapshot"]) == (4, 0, False)
     assert (page["max_containers"], page["max_inputs"], page["gpus"]) == (1, 100, [])
     assert (draft["cpu"], draft["gpus"], draft["max_inputs"]) == (4, [], 1)
     assert draft["retries"] == 1 and draft["timeout_s"] == 10 * MINUTE_S

@@ -1,0 +1,68 @@
+"""What a container loads once and keeps; a start that fails is told to whoever comes next.
+
+Modal takes a start hook that raises, or takes too long, for a machine that failed: it begins
+another one, again and again, each at the price of its GPU. So a hook waits here for as long as it
+may, and returns whatever came of it.
+"""
+
+import logging
+import threading
+import traceback
+from collections.abc import Callable
+
+from inference.cloud import names
+from inference.cloud.watchdog import LOADING_S
+from inference.engines.base import Engine
+from inference.errors import Fault, FaultCode
+
+logger = logging.getLogger(__name__)
+
+_ELSEWHERE = (
+    "Go on with this job: another machine tries. "
+    f"If it stays so, modal app logs {names.APP} says why."
+)
+
+
+class Loader:
+    """Loads an engine with `load`, in a thread of its own."""
+
+    def __init__(self, load: Callable[[], Engine]) -> None:
+        self._load = load
+        self._engine: Engine | None = None
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._try, name="loading", daemon=True)
+
+    def begin(self, longest_s: float = LOADING_S) -> None:
+        """Load, and return when that is done, went wrong, or has taken `longest_s`."""
+        self._thread.start()
+        self._thread.join(longest_s)
+
+    def engine(self) -> Engine:
+        """The engine. Raises Fault when there is none: one that may pass, as missing weights do,
+        only after another try."""
+        if self._thread.is_alive():
+            message = f"MultiTalk was not loaded after {LOADING_S / 60:.0f} minutes. "
+            raise Fault(FaultCode.ENGINE_UNAVAILABLE, f"{message}{_ELSEWHERE}")
+        if self._engine is None and not self.is_broken:
+            self._try()
+        if self._engine is not None:
+            return self._engine
+        if isinstance(self._error, Fault):
+            raise self._error
+        lines = "".join(traceback.format_exception(self._error)) if self._error else ""
+        message = f"MultiTalk can't be loaded on this machine. {_ELSEWHERE}"
+        raise Fault(FaultCode.ENGINE_UNAVAILABLE, message, lines)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether another try in this process is of no use."""
+        return self._thread.is_alive() or (
+            self._error is not None and not isinstance(self._error, Fault)
+        )
+
+    def _try(self) -> None:
+        try:
+            self._engine, self._error = self._load(), None
+        except Exception as error:
+            logger.error("%s", error, exc_info=not isinstance(error, Fault))
+            self._error = error
