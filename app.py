@@ -14,6 +14,7 @@ if __name__ == "__main__":  # the command line needs nothing of what follows, an
     sys.exit(importlib.import_module("ui.commands").main(sys.argv[1:]))
 
 import logging
+import secrets
 import time
 from dataclasses import asdict
 from functools import partial
@@ -24,13 +25,15 @@ import modal
 
 from inference.cloud import names
 from inference.cloud.board import Board
+from inference.cloud.lease import Lease
 from inference.cloud.loader import Loader
 from inference.cloud.station import Station
 from inference.cloud.watchdog import leave_container
+from inference.cloud.writer import LeasedWriter
 from inference.engines.select import configured_engine
 from inference.errors import InputError
 from inference.events import StageName
-from inference.settings import ROOT, for_containers, load_settings
+from inference.settings import ROOT, closing, for_containers, load_settings
 from presets.gpus import find_gpu
 from presets.schema import EngineFamily
 from weights.errors import reach_by
@@ -87,12 +90,13 @@ on_gpu: dict[str | PurePosixPath, modal.Volume | modal.CloudBucketMount] = {
     names.CACHE: cache_volume,
 }
 holds_all = all(gpu.memory_gb >= 80 for gpu in map(find_gpu, limits.gpus) if gpu)
-secrets = [modal.Secret.from_name(name) for name in limits.secrets]
-page_secret = modal.Secret.from_dict(
-    {"PORTRAIT_PASSWORD": mine.password or "", "PORTRAIT_API_TOKEN": mine.api_token or ""}
-)
+named_secrets = [modal.Secret.from_name(name) for name in limits.secrets]
+doors = closing(mine)
+page_secrets = [*named_secrets, *([modal.Secret.from_dict(doors)] if doors else [])]
 
 app = modal.App(names.APP)
+if modal.is_local() and "deploy" in sys.argv and not mine.password:
+    print(names.OPEN_TO_ALL)
 if not modal.is_local():  # what goes wrong with weights in a container is mended from outside
     reach_by(names.WAYS)
 
@@ -127,7 +131,7 @@ def _multitalk() -> Any:
     timeout=_LONGEST_VIDEO_S,  # a watchdog ends the job before: Modal would run it anew
     startup_timeout=30 * _MINUTE_S,  # a cold Volume gives its 40 GB slowly; `load` returns before
     retries=modal.Retries(max_retries=3, initial_delay=1.0),  # goes on from the last window
-    scaledown_window=5 * _MINUTE_S,  # long enough to look at a video and want another one
+    scaledown_window=limits.gpu_idle_minutes * _MINUTE_S,  # for whoever wants another video soon
     max_containers=limits.running,  # the most that can be spent at a time
 )  # no memory snapshot: there is no GPU while it is taken, and torch never sees one afterwards
 class MultiTalk:
@@ -178,24 +182,30 @@ def draft(job: str, options: dict[str, Any] | None = None, attempt: str = "") ->
 @app.function(
     image=page_image,
     volumes={names.JOBS: jobs_volume},
-    secrets=[*secrets, page_secret],
+    secrets=page_secrets,
     cpu=2,  # decoding what people give, in processes with limits
     memory=4 * _GIB,
     timeout=5 * _MINUTE_S,  # of one request; Modal itself cuts them after 150 s
     scaledown_window=20 * _MINUTE_S,  # a page that is looked at asks all the time
-    max_containers=1,  # Gradio's queue, desks and locks live in one process and on one machine
-)
+    max_containers=1,  # Gradio's queue, desks and locks live in one process and on one machine;
+)  # a new deploy and a lost machine overlap all the same: the lease says which of two may write
 @modal.concurrent(max_inputs=100)  # a page's requests are short, and many people have one open
 @modal.asgi_app()
 def web() -> Any:
-    """The page."""
-    return importlib.import_module("ui.server").create_app(load_settings())
+    """The page. It shows what it sees at once, and changes things when the lease is its own."""
+    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    lease = Lease(modal.Dict.from_name(names.BOARD, create_if_missing=True), secrets.token_hex(8))
+    access = LeasedWriter(lease, jobs_volume)
+    access.start()
+    if not Path(names.PAGE_DATA, names.PAGE_KEY).exists():  # the first page ever has to make it
+        access.wait()
+    return importlib.import_module("ui.server").create_app(load_settings(), access)
 
 
 @app.function(
     image=gpu_image,
     volumes={names.WEIGHTS: weights_volume, names.CACHE: cache_volume},
-    secrets=secrets,
+    secrets=named_secrets,
     cpu=4,
     memory=16 * _GIB,
     timeout=12 * _HOUR_S,  # 90 GB over a slow line; run again, it goes on

@@ -22,8 +22,11 @@ _TRAVELLING = (
     "PORTRAIT_MODEL",
     "PORTRAIT_DEVICE",
     "PORTRAIT_GPU",
+    "PORTRAIT_GPU_IDLE_MINUTES",
     "PORTRAIT_SECRETS",
 )
+_UNLOCKED = "none"  # a password that is none, on purpose
+_LONGEST_IDLE = 20  # minutes; Modal's own limit
 _SECRET = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what Modal lets a Secret be called
 
 
@@ -41,13 +44,15 @@ class Settings:
     weights: Path = Path("weights/files")  # a folder for each model
     model: str | None = None  # of MultiTalk, and its device; None: the engine's own choice
     device: str | None = None
-    # of the page; None: whoever finds it may use it
+    # of the page; None: whoever finds it may use it, `unlocked`: as was said in so many words
     password: str | None = field(default=None, repr=False)
+    unlocked: bool = False
     # of the HTTP API; None: there is none
     api_token: str | None = field(default=None, repr=False)
     bucket: str | None = None  # where results are published; credentials: boto3 finds them itself
     region: str | None = None  # of S3; boto3 itself reads only AWS_DEFAULT_REGION
     gpus: tuple[str, ...] = DEFAULT_GPUS  # on Modal, in order of preference
+    gpu_idle_minutes: int = 2  # how long one waits there for another video, which is billed
     secrets: tuple[str, ...] = ()  # of Modal, by name, to attach at deploy
     on_modal: bool = False  # this process runs in a container of the deployed app
 
@@ -62,6 +67,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     Raises InputError naming the variable when a value is not what it should be.
     """
     values = os.environ if environment is None else environment
+    password = values.get("PORTRAIT_PASSWORD") or None
     return Settings(
         data=Path(values.get("PORTRAIT_DATA") or ROOT / "data").absolute(),
         max_seconds=_seconds(values, "PORTRAIT_MAX_SECONDS", Settings.max_seconds),
@@ -75,11 +81,15 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         weights=Path(values.get("PORTRAIT_WEIGHTS") or ROOT / "weights/files").absolute(),
         model=_model(values, "PORTRAIT_MODEL"),
         device=_device(values, "PORTRAIT_DEVICE"),
-        password=values.get("PORTRAIT_PASSWORD") or None,
+        password=None if password == _UNLOCKED else password,
+        unlocked=password == _UNLOCKED,
         api_token=values.get("PORTRAIT_API_TOKEN") or None,
         bucket=values.get("AWS_BUCKET_NAME") or None,
         region=values.get("AWS_REGION") or None,
         gpus=_gpus(values, "PORTRAIT_GPU"),
+        gpu_idle_minutes=_count(
+            values, "PORTRAIT_GPU_IDLE_MINUTES", Settings.gpu_idle_minutes, most=_LONGEST_IDLE
+        ),
         secrets=_secrets(values, "PORTRAIT_SECRETS"),
         on_modal=values.get("MODAL_IS_REMOTE") == "1",
     )
@@ -94,6 +104,16 @@ def for_containers(
     values = os.environ if environment is None else environment
     given = {name: values[name] for name in _TRAVELLING if values.get(name)}
     return {"PORTRAIT_RUNNING": "4"} | given | {"PORTRAIT_DATA": data, "PORTRAIT_WEIGHTS": weights}
+
+
+def closing(settings: Settings) -> dict[str, str]:
+    """The variables that close the page's doors, for a Secret: those that are set, for an empty one
+    would take the place of one in the operator's own Secret."""
+    said = {
+        "PORTRAIT_PASSWORD": _UNLOCKED if settings.unlocked else settings.password,
+        "PORTRAIT_API_TOKEN": settings.api_token,
+    }
+    return {name: value for name, value in said.items() if value}
 
 
 def _seconds(values: Mapping[str, str], name: str, default: float) -> float:
@@ -111,14 +131,13 @@ def _seconds(values: Mapping[str, str], name: str, default: float) -> float:
     return seconds
 
 
-def _count(values: Mapping[str, str], name: str, default: int) -> int:
+def _count(values: Mapping[str, str], name: str, default: int, most: int = 1000) -> int:
     text = values.get(name)
     if not text:
         return default
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1000):
-        raise InputError(
-            InputCode.BAD_OPTION, f"{name} is {text!r}. Set it to a whole number from 1 to 1000."
-        )
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
+        message = f"{name} is {text!r}. Set it to a whole number from 1 to {most}."
+        raise InputError(InputCode.BAD_OPTION, message)
     return int(text)
 
 

@@ -16,9 +16,10 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inference import lock
+from inference.cloud.names import PAGE_KEY
 
 COOKIE = "portrait"
-KEY = "secret"
+KEY = PAGE_KEY
 KEY_BYTES = 32
 _SECRET = re.compile(r"[0-9a-f]{64}")
 _SECRET_BYTES = 32

@@ -15,19 +15,28 @@ import re
 import time
 import unicodedata
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import parse_qs
 
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from inference.settings import Settings
 from ui import text
 from ui.guesses import Guesses, address_of
 from ui.theme import dark_without_script
 from ui.views.sign_in import FIELD, SIGN_IN, sign_in
 
 COOKIE = "portrait-session"
+HAD_ONE = "had-password"  # the file in the folder of data that remembers it
 SESSION_S = 30 * 24 * 3600
 FORM_BYTES = 4096  # the longest form that is read
 _FORM = "application/x-www-form-urlencoded"
@@ -65,6 +74,33 @@ class Sessions:
     def _seal(self, end: str) -> str:
         # begins with a word, so that it is no browser's secret, which is signed with the same key
         return self._sign(f"session {end} {self._password}")
+
+
+class Forgotten:
+    """Lets nobody in to a page that had a password and was deployed without one, until the operator
+    says what is to be: whoever knows the address could spend their money.
+
+    `mark` is the file that remembers; it lies in the folder of data, which outlives deploys.
+    """
+
+    def __init__(self, app: ASGIApp, mark: Path) -> None:
+        self._app, self._mark = app, mark
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        shut = scope["type"] in ("http", "websocket") and scope["path"] != "/healthz"
+        if shut and self._mark.exists():
+            await PlainTextResponse(text.PASSWORD_FORGOTTEN, 503)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def remember(mark: Path, settings: Settings) -> None:
+    """Have the file `mark` say whether the page has a password; without one it stays as it was,
+    unless that is on purpose. Raises OSError."""
+    if settings.password:
+        mark.touch(mode=0o600)
+    elif settings.unlocked:
+        mark.unlink(missing_ok=True)
 
 
 class Password:

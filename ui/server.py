@@ -31,7 +31,7 @@ from ui.guard import Guard
 from ui.guesses import Guesses
 from ui.owner import Owners, SecretKept
 from ui.page import Page
-from ui.password import Password, Sessions
+from ui.password import HAD_ONE, Forgotten, Password, Sessions, remember
 from ui.theme import Studio
 from ui.uploads import Uploads
 
@@ -67,7 +67,12 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
     @asynccontextmanager
     async def starting_jobs(app: FastAPI) -> AsyncIterator[None]:
         dispatcher = Dispatcher(jobs, sweep=page.sweep)
-        await anyio.to_thread.run_sync(jobs.access.follow, dispatcher.start, dispatcher.close)
+
+        def begin() -> None:
+            remember(settings.data / HAD_ONE, settings)
+            dispatcher.start()
+
+        await anyio.to_thread.run_sync(jobs.access.follow, begin, dispatcher.close)
         try:
             yield
         finally:
@@ -111,6 +116,8 @@ def _close_doors(app: FastAPI, settings: Settings, owners: Owners, api_door: ASG
         sessions = Sessions(settings.password, owners.signed)
         app.add_middleware(Password, sessions=sessions, guesses=Guesses())
     app.add_middleware(Api, door=api_door)
+    if settings.on_modal and not settings.password and not settings.unlocked:
+        app.add_middleware(Forgotten, mark=settings.data / HAD_ONE)
     app.add_middleware(Guard)
 
 

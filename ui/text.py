@@ -24,6 +24,10 @@ SIGN_IN_LEAD = "This page is for those who have its password."
 PASSWORD_WRONG = "This is not the password. Try again."
 PASSWORD_WRONG_WAIT = "This is not the password. Try again in {seconds} s."
 PASSWORD_TRIES = "There were too many wrong passwords. Try again in {seconds} s."
+PASSWORD_FORGOTTEN = (
+    "This page had a password and was deployed without one. "
+    "Set PORTRAIT_PASSWORD and deploy it again; none opens it to everyone."
+)
 PASSWORD_TOO_LONG = "This is too long for a password. Try again."
 PASSWORD_LOST = "The password did not arrive. Give it again."
 SIGNED_OUT = "You are not signed in. Load the page again."

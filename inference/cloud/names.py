@@ -14,12 +14,18 @@ JOBS_VOLUME = "talking-portrait-jobs"
 CACHE_VOLUME = "talking-portrait-cache"
 WEIGHTS, JOBS, CACHE = "/vol/weights", "/vol/jobs", "/vol/cache"  # where containers see them
 PAGE_DATA = f"{JOBS}/page"  # the page's own folder of data
+PAGE_KEY = "secret"  # the file in it that says whose is what; see `ui.owner`
 _WORK = PurePosixPath("work")  # on the Volume of jobs: a folder for each task that is made there
 
 WHERE = {EngineFamily.DRAFT: DRAFT, EngineFamily.MULTITALK: GPU_CLASS}  # who makes which task
 # what an operator types for a command of `weights`
 ACTIONS = {"download": "download-models", "prepare": "prepare-models", "verify": "verify"}
 WAYS = {name: f"modal run app.py --action {action}" for name, action in ACTIONS.items()}
+
+OPEN_TO_ALL = (  # unless a Secret of the operator's own has a password
+    "No PORTRAIT_PASSWORD is set: whoever has the page's address can spend your money. "
+    "Set it, here or in a Secret, and deploy again."
+)
 
 
 def work(job: str) -> PurePosixPath:
