@@ -10,12 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from inference.cloud import names
 from inference.cloud.board import Board, Telling
 from inference.cloud.received import received
 from inference.cloud.sweep import STAMP, stamp, sweep
+from inference.cloud.volumes import Shared
 from inference.cloud.watchdog import Patience, leave_container, watched
 from inference.engines.base import Engine, guarded
 from inference.errors import Fault
@@ -28,14 +29,6 @@ logger = logging.getLogger(__name__)
 _ASK_S = 1.0  # between two looks whether somebody asked to stop
 _LONGEST_S = 4 * 60 * 60.0
 _MARGIN_S = 120.0  # before Modal's own limit: what is last said and committed takes its time
-
-
-class Shared(Protocol):
-    """What is used of a `modal.Volume` that is mounted here."""
-
-    def reload(self) -> None: ...
-
-    def commit(self) -> None: ...
 
 
 class Station:
