@@ -221,15 +221,16 @@ def manage_weights(arguments: list[str]) -> int:
 
 @app.function(
     image=gpu_image,
-    gpu=list(limits.gpus),
+    gpu="L4",  # the cheapest that runs all of what the others run
     volumes=on_gpu,
-    timeout=10 * _MINUTE_S,  # hashing nothing, loading nothing
+    cpu=4,
+    timeout=10 * _MINUTE_S,  # hashing nothing, loading nothing, reading 4 GB
 )
 def examine() -> list[dict[str, Any]]:
     """What a GPU container finds when it looks around, see `inference.cloud.environment`."""
     volumes = {Path(name).name: Path(name) for name in (names.WEIGHTS, names.JOBS, names.CACHE)}
     checks = importlib.import_module("inference.cloud.environment").examine(
-        load_settings(), volumes
+        load_settings(), volumes, {Path(names.JOBS).name: jobs_volume}
     )
     return [asdict(check) for check in checks]
 

@@ -11,14 +11,13 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from inference.check import Check
 from inference.cloud import environment
-from inference.cloud.environment import counted, examine, memory_limit, python_check
+from inference.cloud.environment import examine, memory_limit, python_check
 from inference.cloud.gpu import Gpus, Seen
 from inference.settings import Settings
+from tests.local_cloud import Still
 from weights.sets import BF16, FP8, Mark, write_mark
 
 GB = 10**9
@@ -79,9 +78,10 @@ def raises(error: Exception) -> Callable[..., Any]:
 def test_all_is_told_in_order_as_plain_data_that_fits_a_terminal(
     tiny: Settings, tmp_path: Path
 ) -> None:
-    checks = examine(tiny, {"jobs": tmp_path})
-    names = [*NAMES, "gpu", "cuda", "flash-attn", "attention", "model", "volume jobs"]
-    assert [check.name for check in checks] == names
+    checks = examine(tiny, {"jobs": tmp_path}, {"jobs": Still()})
+    names = [*NAMES, "gpu", "cuda", "flash-attn", "flash-attn build", "attention", "model"]
+    names += ["volume jobs", "free space", "times", "symlinks", "hard links", "locks"]
+    assert [check.name for check in checks] == [*names, "read rate", "landlock"]
     assert [Check(**one) for one in json.loads(json.dumps([*map(asdict, checks)]))] == checks
     assert all(len(check.name) <= 16 and "\n" not in check.found for check in checks)
 
@@ -128,6 +128,8 @@ def test_the_model_s_placement_is_told(
     checks = found(real)
     assert checks["gpu"].ok and checks["gpu memory"].found == "79.0 of 85.0 GB free"
     assert checks["model"].ok is ok and says in checks["model"].found
+    assert "looked at on NVIDIA H100: " in checks["model"].found
+    assert ok or not checks["model"].needed  # jobs may run on a larger one
     assert not checks["attention"].ok and "RuntimeError: no kernel." in checks["attention"].found
 
 
@@ -147,6 +149,36 @@ def test_flash_attn_may_fail_but_says_so(
     assert not check.ok and not check.needed and says in check.found
 
 
+class Installed:
+    """flash-attn's metadata, as far as it tells who built it."""
+
+    def __init__(self, generator: str) -> None:
+        self._generator = generator
+
+    def read_text(self, name: str) -> str:
+        assert name == "WHEEL"
+        return (
+            f"Wheel-Version: 1.0\nGenerator: {self._generator}\nTag: cp312-cp312-linux_x86_64\n\n"
+        )
+
+
+@pytest.mark.parametrize(
+    ("generator", "says"),
+    [
+        ("setuptools (75.8.0)", "a release wheel: cp312-cp312-linux_x86_64, made by setuptools (7"),
+        ("setuptools (80.9.0)", "compiled when the image was built: cp312-cp312-linux_x86_64"),
+        ("", "a release wheel"),
+    ],
+)
+def test_where_flash_attn_was_built_is_told(
+    generator: str, says: str, tiny: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "not here" in found(tiny)["flash-attn build"].found
+    monkeypatch.setattr(environment, "version", lambda name: "80.9.0")
+    monkeypatch.setattr(environment, "distribution", lambda name: Installed(generator))
+    assert says in found(tiny)["flash-attn build"].found
+
+
 BREAKS = {
     "system": "platform.release",
     "python": "platform.python_version_tuple",
@@ -157,7 +189,7 @@ BREAKS = {
     "flash-attn": "inference.cloud.probe.flash_attention",
     "attention": "inference.cloud.probe.model_attention",
     "model": "inference.cloud.environment.complete_sets",
-    "volume weights": "inference.cloud.environment.counted",
+    "volume weights": "inference.cloud.volumes.counted",
 }
 
 
@@ -259,18 +291,3 @@ def test_weights_may_lie_below_their_volume(real: Settings, tmp_path: Path) -> N
     real.weights.mkdir()
     check = found(real, all=tmp_path)["volume all"]
     assert check.ok and check.found.endswith("complete sets: none, writable")
-
-
-@given(st.lists(st.integers(0, 2000), max_size=6), st.integers(0, 3), st.integers(0, 3))
-def test_bytes_are_counted_once_and_names_each(sizes: list[int], hard: int, soft: int) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for index, size in enumerate(sizes):
-            file = folder / str(index % 2) / str(index)
-            file.parent.mkdir(exist_ok=True)
-            file.write_bytes(b"x" * size)
-            for link in range(hard):
-                os.link(file, folder / f"hard-{index}-{link}")
-            for link in range(soft):
-                (folder / f"soft-{index}-{link}").symlink_to(file)
-        assert counted(folder) == (len(sizes) * (1 + hard + soft), sum(sizes))

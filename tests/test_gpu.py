@@ -80,7 +80,7 @@ def test_free_memory_is_never_overstated(card: Seen) -> None:
 def test_a_good_gpu_is_told_in_full() -> None:
     assert all(check.ok for check in gpu_checks(GOOD, True))
     assert [check.found for check in gpu_checks(GOOD, True)] == [
-        "NVIDIA H100 80GB HBM3, compute capability 9.0",
+        "torch sees NVIDIA H100 80GB HBM3, compute capability 9.0",
         "torch is built for CUDA 12.8; driver 570.86.15, which knows CUDA 12.8",
         "84.0 of 85.0 GB free",
         "computed by the GPU itself",
@@ -89,7 +89,7 @@ def test_a_good_gpu_is_told_in_full() -> None:
 
 def test_several_gpus_have_their_numbers() -> None:
     gpu, _, memory, bfloat16 = gpu_checks(replace(GOOD, seen=(H100, T4)), True)
-    assert gpu.found.startswith("0: NVIDIA H100") and "; 1: Tesla T4" in gpu.found
+    assert gpu.found.startswith("torch sees 0: NVIDIA H100") and "; 1: Tesla T4" in gpu.found
     assert memory.found == "0: 84.0 of 85.0 GB free; 1: 15.0 of 16.0 GB free"
     assert "Tesla T4" in bfloat16.found and "H100" not in bfloat16.found
 

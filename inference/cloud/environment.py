@@ -3,21 +3,23 @@
 Whatever goes wrong becomes a check that says so: a look at a broken machine must end well.
 """
 
+import ctypes
 import importlib
 import os
 import platform
 import shutil
-import stat
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from inference.check import Check
+from inference.cloud import names
 from inference.cloud.gpu import attention_check, first_line, gpu_checks
-from inference.errors import PortraitError
+from inference.cloud.volumes import Shared, free_space, read_rate, tried, volume_check
+from inference.errors import Fault, PortraitError
 from inference.placement import gb_down, gb_up
 from inference.settings import Settings
 from presets.models import DEFAULT_MODEL, MODELS
@@ -25,7 +27,8 @@ from weights.sets import complete_sets
 
 _PYTHONS = ("3.11", "3.12")  # of the image
 _PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "einops", "numpy", "av", "psutil")
-_FLASH = "flash-attn"
+_FLASH, _FLASH_BUILD = "flash-attn", "flash-attn build"
+_LANDLOCK_CREATE_RULESET, _LANDLOCK_VERSION = 444, 1  # the system call, and its flag that asks
 _TEMPORARY_BYTES = 1_000_000_000  # a recording and its video several times over
 _LIMITS = (  # on a container's memory, as the two versions of control groups have them
     Path("/sys/fs/cgroup/memory.max"),
@@ -42,9 +45,11 @@ class _Look(NamedTuple):
     find: Callable[[], Check | list[Check]]
 
 
-def examine(settings: Settings, volumes: Mapping[str, Path]) -> list[Check]:
+def examine(
+    settings: Settings, volumes: Mapping[str, Path], shared: Mapping[str, Shared] | None = None
+) -> list[Check]:
     """Every check, in the order a person would want to read them; `volumes` are mounted folders
-    by their names. Loads torch, if it is there."""
+    by their names, of which those in `shared` are tried out. Loads torch, if it is there."""
     trained = MODELS[settings.model or DEFAULT_MODEL].trained
     gpu = trained or (settings.device or "").startswith("cuda")
     looks = [
@@ -55,12 +60,19 @@ def examine(settings: Settings, volumes: Mapping[str, Path]) -> list[Check]:
         _Look("packages", True, _packages),
         _Look("gpu", gpu, lambda: gpu_checks(_probe().gpus(), gpu)),
         _Look(_FLASH, False, partial(_flash_attention, settings)),
+        _Look(_FLASH_BUILD, False, _flash_build),
         _Look("attention", True, partial(_attention, settings)),
         _Look("model", True, partial(_model, settings)),
     ]
     for volume, folder in volumes.items():
         name = f"volume {volume}"
         looks.append(_Look(name, True, partial(_volume, name, folder, settings)))
+    looks.append(_Look("free space", False, partial(free_space, volumes)))
+    for volume, one in (shared or {}).items():
+        own = volumes[volume] / names.work("tried-out")  # if it stays, it goes like a job
+        looks.append(_Look(f"trying {volume}", False, partial(tried, own, one)))
+    looks.append(_Look("read rate", False, partial(read_rate, settings.weights)))
+    looks.append(_Look("landlock", False, _landlock))
     return [check for look in looks for check in _found_by(look)]
 
 
@@ -157,12 +169,41 @@ def _flash_attention(settings: Settings) -> Check:
     return attention_check(_FLASH, attention, needed=False)
 
 
+def _flash_build() -> Check:
+    """Whether the package was compiled for this image: then this image's setuptools made it."""
+    if not _version(_FLASH):
+        return Check(_FLASH_BUILD, False, "it is not here: build the image anew", needed=False)
+    found = distribution(_FLASH)
+    about = dict(
+        line.split(": ", 1) for line in (found.read_text("WHEEL") or "").splitlines() if line
+    )
+    made = f"{about.get('Tag', 'no tag')}, made by {about.get('Generator', 'nobody knows what')}"
+    here = f"setuptools ({version('setuptools')})"
+    how = (
+        "compiled when the image was built" if about.get("Generator") == here else "a release wheel"
+    )
+    return Check(_FLASH_BUILD, True, f"{how}: {made}; here is {here}", needed=False)
+
+
+def _landlock() -> Check:
+    """Whether the kernel lets a process shut itself in, by the version of its interface."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    number = libc.syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _LANDLOCK_VERSION)
+    if number >= 0:
+        found = f"version {number} of its interface: a process can shut itself in"
+    else:
+        why = os.strerror(ctypes.get_errno())
+        found = f"not there ({why}): what reads people's files is held by limits and the container"
+    return Check("landlock", True, found, needed=False)
+
+
 def _attention(settings: Settings) -> Check:
     return attention_check("attention", _probe().model_attention(settings.device), needed=True)
 
 
 def _model(settings: Settings) -> Check:
-    """How the configured model goes on this machine. Raises Fault when it does not fit."""
+    """How the configured model goes on this machine. That it does not is no fault: jobs may run on
+    a larger card."""
     model = MODELS[settings.model or DEFAULT_MODEL]
     if not model.trained:
         return Check("model", True, f"{model.name}: random weights, which draw noise")
@@ -175,52 +216,18 @@ def _model(settings: Settings) -> Check:
     if device.type != "cuda":
         found = f"{model.name}: its weights are here, but no GPU to put them on. See the line gpu."
         return Check("model", False, found)
-    return Check("model", True, f"{model.name}: {card.placement(device, folder).sentence}")
+    name = f"{model.name}, looked at on {card.measured(device).name}"
+    try:
+        return Check("model", True, f"{name}: {card.placement(device, folder).sentence}")
+    except Fault as fault:
+        found = f"{name}: {fault.message} Jobs run on {' or '.join(settings.gpus)}."
+        return Check("model", False, found, needed=False)
 
 
 def _volume(name: str, folder: Path, settings: Settings) -> Check:
     """Of the weights it is enough that they can be read."""
-    if not folder.is_dir():
-        found = f"{folder} is not there. Deploy again, so that the volume is mounted."
-        return Check(name, False, found)
-    files, size = counted(folder)
-    refusal = _refusal(folder)
-    ok, found = not refusal, f"{folder}, {files} files, {gb_up(size)} GB"
+    sets = None
     if settings.weights.is_relative_to(folder):
-        sets = complete_sets(settings.weights / (settings.model or DEFAULT_MODEL))
-        found += f", complete sets: {', '.join(sets) or 'none'}"
-        ok = True
-    if not refusal:
-        found += ", writable"
-    elif ok:
-        found += f", read-only ({refusal})"
-    else:
-        found += f". It can't be written to ({refusal}). Make room there, or mount it writable."
-    return Check(name, ok, found)
-
-
-def counted(folder: Path) -> tuple[int, int]:
-    """The number of files below, and their bytes; a file of several names takes its own once.
-    Links are not followed; what can't be read, or goes away meanwhile, is left out."""
-    files, sizes = 0, dict[tuple[int, int], int]()
-    for place, _, names in os.walk(folder):
-        for name in names:
-            try:
-                found = os.lstat(os.path.join(place, name))
-            except OSError:
-                continue
-            files += 1
-            if stat.S_ISREG(found.st_mode):
-                sizes[found.st_dev, found.st_ino] = found.st_size
-    return files, sum(sizes.values())
-
-
-def _refusal(folder: Path) -> str:
-    """Why no file can be written there, in the system's words; "" when one can."""
-    try:
-        with tempfile.TemporaryFile(dir=folder) as file:  # gone when it is closed
-            file.write(b"x")
-            file.flush()
-    except OSError as error:
-        return error.strerror or type(error).__name__
-    return ""
+        there = complete_sets(settings.weights / (settings.model or DEFAULT_MODEL))
+        sets = ", ".join(there) or "none"
+    return volume_check(name, folder, sets)

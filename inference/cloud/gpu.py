@@ -69,7 +69,7 @@ def gpu_checks(gpus: Gpus, needed: bool) -> list[Check]:
         f"{gb_down(card.free_bytes)} of {gb_down(card.total_bytes)} GB free" for card in gpus.seen
     ]
     return [
-        Check("gpu", True, _each(names), needed),
+        Check("gpu", True, f"torch sees {_each(names)}", needed),
         _cuda(gpus, needed),
         Check("gpu memory", True, _each(memory), needed),
         _bfloat16(gpus.seen),

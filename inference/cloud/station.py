@@ -16,6 +16,7 @@ from inference.cloud import names
 from inference.cloud.board import Board, Telling
 from inference.cloud.received import received
 from inference.cloud.sweep import STAMP, stamp, sweep
+from inference.cloud.volumes import Shared
 from inference.cloud.watchdog import Patience, leave_container, watched
 from inference.cloud.writer import Shared, commit
 from inference.engines.base import Engine, guarded
