@@ -1,11 +1,15 @@
 """A small app for trying the stand-in: each function shows something that Modal does."""
 
+import fcntl
+import importlib
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import modal
+import modal.experimental
 
 NAME = "sample"
 SHARED = Path("/vol/shared")
@@ -71,6 +75,77 @@ class Desk:
                 return str(error)
         return ""
 
+    @modal.method()
+    def link(self, name: str, target: str) -> bool:
+        """A symbolic link; returns whether there can be a hard one, too."""
+        (SHARED / name).symlink_to(target)
+        try:
+            (SHARED / f"{name}-hard").hardlink_to(SHARED / name)
+        except PermissionError:
+            return False
+        return True
+
+    @modal.method()
+    def time_ns(self, name: str) -> int:
+        return (SHARED / name).stat().st_mtime_ns
+
+    @modal.method()
+    def free(self) -> tuple[int, int]:
+        """Bytes on the Volume and beside it."""
+        return shutil.disk_usage(SHARED).free, shutil.disk_usage("/").free
+
+    @modal.method()
+    def lock(self, name: str) -> None:
+        """Nobody else is to have it until `unlock`; raises BlockingIOError if somebody has."""
+        self.held = (SHARED / name).open("a")
+        fcntl.flock(self.held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    @modal.method()
+    def unlock(self) -> None:
+        self.held.close()
+
+    @modal.method()
+    def leave(self) -> str:
+        """Its last work; returns which container has done it."""
+        modal.experimental.stop_fetching_inputs()
+        return os.environ["MODAL_TASK_ID"]
+
+
+@app.cls(gpu="H100", enable_memory_snapshot=True)
+class Card:
+    """Loads torch before there is a GPU, and asks it for devices when it is hasty."""
+
+    hasty: bool = modal.parameter(default=False)
+
+    @modal.enter(snap=True)
+    def load(self) -> None:
+        self.torch = importlib.import_module("torch")
+        if self.hasty:
+            self.torch.accelerator.is_available()
+
+    @modal.method()
+    def count(self) -> int:
+        number: int = self.torch.cuda.device_count()
+        return number
+
+
+@app.cls(gpu="H100")
+class Frail:
+    """Can't be started the first `times` that somebody tries."""
+
+    times: int = modal.parameter()
+
+    @modal.enter()
+    def break_down(self) -> None:
+        if count(f"starts {self.times}") <= self.times:
+            raise OSError("it broke down")
+
+    @modal.method()
+    def work(self) -> int:
+        """Returns how often it was started."""
+        number: int = notes[f"starts {self.times}"]
+        return number
+
 
 @app.function(
     gpu=["H100", "A100-80GB:2"],
@@ -94,6 +169,8 @@ def wait(key: str) -> dict[str, Any]:
             time.sleep(0.05)
     except KeyboardInterrupt:
         notes[f"{key} interrupted"] = True
+        while notes.get(f"{key} hold"):
+            time.sleep(0.05)
         raise
     return {
         "run": run,
@@ -112,9 +189,13 @@ def fail(key: str, times: int) -> int:
     return number
 
 
-@app.function(timeout=1)
-def sleep() -> None:
-    time.sleep(60)
+@app.function(timeout=1, retries=1)
+def sleep(key: str, times: int) -> int:
+    """Take too long so often, then answer how often it was called."""
+    number = count(key)
+    if number <= times:
+        time.sleep(60)
+    return number
 
 
 @app.function(
@@ -134,6 +215,7 @@ def look(data: bytes) -> dict[str, Any]:
         "word": os.environ["WORD"],
         "image": os.environ["SAMPLE"],
         "read_only": read_only,
+        "baked": Path("/root/baked.txt").read_text(),
         "length": len(data),
     }
 
@@ -151,7 +233,8 @@ def web() -> Any:
         while more:
             message = await receive()
             length, more = length + len(message["body"]), message["more_body"]
-        headers = [(b"content-type", b"text/plain")]
+        task = os.environ["MODAL_TASK_ID"].encode()
+        headers = [(b"content-type", b"text/plain"), (b"task", task)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"%d\n" % length, "more_body": True})
         if scope["path"] == "/stream":

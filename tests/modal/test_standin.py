@@ -86,9 +86,23 @@ def test_another_process_waits_and_cancels(
     assert done.stdout == "1\n", done.stderr
 
 
-def test_a_function_has_its_time(client: modal.Client) -> None:
+def test_terminated_is_for_good(standin: StandIn, client: modal.Client, notes: modal.Dict) -> None:
+    call = function(client, "wait").spawn("terminated")
+    runs(notes, "terminated", 1)
+    before, task = standin.runs("wait"), running(standin, "wait")["task"]
+    call.cancel(terminate_containers=True)
+    with pytest.raises(modal.exception.RemoteError):
+        call.get(timeout=PATIENCE_S)
+    until(lambda: task not in {c["task"] for c in standin.containers()})
+    assert standin.runs("wait") == before and notes["terminated"] == 1
+
+
+def test_each_run_has_its_time(standin: StandIn, client: modal.Client) -> None:
+    once, always = (function(client, "sleep").spawn(f"{n} sleeps", n) for n in (1, 9))
+    assert once.get(timeout=PATIENCE_S) == 2
     with pytest.raises(modal.exception.FunctionTimeoutError):
-        function(client, "sleep").remote()
+        always.get(timeout=PATIENCE_S)
+    assert standin.runs("sleep") == 4
 
 
 def test_a_web_function_takes_and_streams(standin: StandIn, notes: modal.Dict) -> None:
@@ -111,13 +125,14 @@ def test_a_container_has_what_was_declared_and_nothing_else(client: modal.Client
         "word": "hidden",
         "image": "two words",
         "read_only": True,
+        "baked": "broken",
         "length": len(large),
     }
 
 
 def test_declarations_are_recorded(standin: StandIn) -> None:
     found = standin.functions(NAME)
-    assert sorted(found) == ["Desk.*", "fail", "look", "sleep", "wait", "web"]
+    assert sorted(found) == ["Card.*", "Desk.*", "Frail.*", "fail", "look", "sleep", "wait", "web"]
     image = found["wait"].pop("image")
     assert found["wait"] == {
         "app": NAME,

@@ -7,10 +7,13 @@ from pathlib import Path
 import modal
 import pytest
 
+from tests.modal.sample_app import SHARED
 from tests.modal.standin.handle import StandIn
 from tests.modal.trying import client, desk, read, standin, until, volume
 
 __all__ = ["client", "standin", "volume"]
+
+SECOND_NS = 10**9
 
 
 def test_changes_show_after_commit_and_reload(
@@ -47,6 +50,27 @@ def test_changes_show_after_commit_and_reload(
         ]
     finally:
         standin.background_commits(True)
+
+
+def test_what_is_not_to_be_relied_on(client: modal.Client) -> None:
+    """Times, whole links, hard links, free space, and locks between containers."""
+    one, two = desk(client, "one"), desk(client, "two")
+    one.write.remote("odd/a.txt", "first")
+    assert one.link.remote("odd/whole", str(SHARED / "odd/a.txt")) is False
+    assert one.link.remote("odd/short", "a.txt") is False
+    assert one.read.remote("odd/whole") == one.read.remote("odd/short") == "first"
+    exact_ns = one.time_ns.remote("odd/a.txt")
+    one.commit.remote()
+    two.reload.remote()
+    assert two.read.remote("odd/whole") is None and two.read.remote("odd/short") == "first"
+    assert two.time_ns.remote("odd/a.txt") == exact_ns // SECOND_NS * SECOND_NS
+    assert two.time_ns.remote("odd") == 0 != one.time_ns.remote("odd")
+    on_volume, beside = one.free.remote()
+    assert on_volume == 0 < beside
+    for holder in (one, two):
+        holder.lock.remote("odd/a.txt")
+    for holder in (one, two):
+        holder.unlock.remote()
 
 
 def test_an_open_file_prevents_a_reload(client: modal.Client) -> None:

@@ -34,7 +34,8 @@ def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """Modal, with the sample app deployed."""
     needs_root()
     secrets = {"known": {"WORD": "hidden"}}
-    with StandIn(tmp_path_factory.mktemp("modal"), secrets=secrets) as standin:
+    replaced = {"/root/baked.txt": "broken"}
+    with StandIn(tmp_path_factory.mktemp("modal"), secrets=secrets, replaced=replaced) as standin:
         done = standin.modal("deploy", APP)
         assert done.returncode == 0, done.stdout + done.stderr
         yield standin

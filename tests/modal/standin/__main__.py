@@ -3,10 +3,11 @@
 import argparse
 import asyncio
 import faulthandler
+import json
 from collections import defaultdict
 from pathlib import Path
 
-from tests.modal.standin.server import Pace, serve
+from tests.modal.standin.server import Pace, Workspace, serve
 
 
 def main() -> None:
@@ -16,6 +17,7 @@ def main() -> None:
     parser.add_argument("--grpc-port", type=int, default=0)
     parser.add_argument("--http-port", type=int, default=0)
     parser.add_argument("--secret", action="append", default=[], metavar="NAME:KEY=VALUE")
+    parser.add_argument("--replaced", type=json.loads, default={}, metavar="JSON")
     parser.add_argument("--grace-s", type=float, default=Pace.grace_s)
     parser.add_argument("--commit-interval-s", type=float, default=Pace.commit_interval_s)
     arguments = parser.parse_args()
@@ -27,7 +29,7 @@ def main() -> None:
     pace = Pace(arguments.grace_s, arguments.commit_interval_s)
     ports = (arguments.grpc_port, arguments.http_port)
     faulthandler.enable()  # the handle ends a server that hangs with SIGABRT
-    asyncio.run(serve(arguments.folder, ports, secrets, pace))
+    asyncio.run(serve(arguments.folder, ports, Workspace(secrets, arguments.replaced), pace))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ class Call:
         self.function_id, self.item, self.kind = function_id, item, kind
         self.output: pb.FunctionPutOutputsItem | None = None
         self.run = 0  # counts how often it was run again, for whatever reason
+        self.late = False  # this run has taken too long, and was told so
         self.failures = 0  # those of them that count against the retry policy
         self._data: dict[Direction, list[pb.DataChunk]] = {"in": [], "out": []}
         self._changed = asyncio.Condition()
@@ -27,6 +28,10 @@ class Call:
     def has_answered(self) -> bool:
         """Something of the answer was passed on, which cannot be taken back."""
         return bool(self._data["out"])
+
+    def again(self) -> None:
+        """Begin another run."""
+        self.run, self.late = self.run + 1, False
 
     def may_fail_again(self, policy: pb.FunctionRetryPolicy) -> bool:
         """Whether there is a retry left; it is used up by asking."""

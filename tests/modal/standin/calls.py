@@ -110,6 +110,10 @@ class Calls:
             pass
         return reply
 
+    async def ContainerCheckpoint(self, r: Any, peer: Container) -> None:
+        """The process that goes on is the one that was kept."""
+        peer.restore()
+
     async def ContainerStop(self, r: Any, peer: object) -> pb.ContainerStopResponse:
         container = found(self._fleet.containers, r.task_id, "Container")
         if r.graceful:

@@ -8,8 +8,10 @@ kernel ends all the others with it. The same happens when the server ends, howev
 """
 
 import asyncio
+import json
 import os
 import shlex
+import shutil
 import signal
 import sys
 import time
@@ -26,6 +28,8 @@ from tests.processes import ON_FEW_CORES
 PROJECT = Path(__file__).parents[3]
 _HIDDEN = (str(PROJECT), "/root", "/tmp")
 _WORLD = "/__modal"  # what is Modal's in a container
+_RESTORED = "restored.json"  # in `io`: the runtime waits for it after a snapshot
+_INSIDE = Path(__file__).with_name("sitecustomize.py")
 _COMMAND = ["setpriv", "--pdeathsig=KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child"]
 
 
@@ -36,13 +40,15 @@ class Container:
         self.task_id, self.function_id, self.function = task_id, function_id, function
         self.folder = folder
         self.root = folder / "box" / "root"  # seen only from inside
-        self.io = folder / "io"  # its arguments and its socket
+        self.io = folder / "io"  # its arguments, its socket and what Python loads first
         self.io.mkdir(parents=True)
+        shutil.copy(_INSIDE, self.io)
         (folder / "box").mkdir()
         self.mounts: list[VolumeMount] = []
         self.running: dict[str, Call] = {}
         self.cancelled: asyncio.Queue[str] = asyncio.Queue()
         self.since = self.last_used = time.time()
+        self.snapshot = False  # its memory is kept before it asks for inputs
         self.ready = False  # it has asked for inputs
         self.retired = False  # it is to get no more inputs
         self.told_to_end = False
@@ -55,6 +61,11 @@ class Container:
     def slots(self) -> int:
         """How many inputs it works on at a time."""
         return max(self.function.max_concurrent_inputs, 1)
+
+    @property
+    def blind(self) -> bool:
+        """A process in it has asked for devices too early, and sees no GPU any more."""
+        return (self.io / "blind").exists()
 
     @property
     def alive(self) -> bool:
@@ -77,20 +88,33 @@ class Container:
             start_new_session=True,
         )
 
+    def restore(self) -> None:
+        """Go on after the snapshot; from now on there is a GPU."""
+        part = self.io / "part"
+        part.write_text(json.dumps({"task_id": self.task_id}))
+        part.rename(self.io / _RESTORED)
+
     def _environment(self) -> dict[str, str]:
-        return {
+        found = {
             "PATH": os.environ["PATH"],
             "HOME": "/root",
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",
-            "PYTHONPATH": "/root",
+            "PYTHONPATH": f"{_WORLD}/io:/root",
             "MODAL_TASK_ID": self.task_id,
             "MODAL_IS_REMOTE": "1",
             "MODAL_SERVER_URL": f"unix://{_WORLD}/io/sock",
             "MODAL_ENVIRONMENT": "main",
             "MODAL_CONTAINER_ARGUMENTS_PATH": f"{_WORLD}/io/arguments",
             "MODAL_IMAGE_ID": self.function.image_id,
+            "MODAL_RESTORE_STATE_PATH": f"{_WORLD}/io/{_RESTORED}",
         }
+        if self.snapshot:
+            found["MODAL_ENABLE_SNAP_RESTORE"] = "1"
+        if self.function.resources.gpu_config.gpu_type:
+            late = found["MODAL_RESTORE_STATE_PATH"]
+            found["STANDIN_GPU_SIGN"] = late if self.snapshot else _WORLD
+        return found
 
     def _script(self, folder_of_work: str) -> Iterator[str]:
         box, root = shlex.quote(f"{self.folder}/box"), shlex.quote(str(self.root))

@@ -1,6 +1,7 @@
 """What a test may ask of the stand-in and do to it, over HTTP below /__standin/, as JSON."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
@@ -11,6 +12,7 @@ from tests.modal.standin.containers import Container
 from tests.modal.standin.deploys import Deployed, Deploys
 from tests.modal.standin.fleet import Fleet
 from tests.modal.standin.images import Images, Secrets
+from tests.modal.standin.starts import Starts
 from tests.modal.standin.volumes import Volumes
 
 
@@ -24,12 +26,13 @@ class Control:
         secrets: Secrets,
         volumes: Volumes,
         fleet: Fleet,
+        starts: Starts,
         commits: Commits,
         unanswered: set[str],
     ) -> None:
         self._deploys, self._images, self._secrets = deploys, images, secrets
-        self._volumes, self._fleet, self._commits = volumes, fleet, commits
-        self._unanswered = unanswered
+        self._volumes, self._fleet, self._starts = volumes, fleet, starts
+        self._commits, self._unanswered = commits, unanswered
 
     def add_to(self, application: web.Application) -> None:
         """Answer below /__standin/."""
@@ -38,6 +41,9 @@ class Control:
             "functions": lambda: [self._function(d) for d in self._published()],
             "images": lambda: {i: self._images.commands(i) for i in self._images.images},
             "volumes": self._volumes.folders,
+            "failed-starts": lambda: {f: asdict(x) for f, x in self._starts.failures.items()},
+            "runs": lambda: self._fleet.runs,
+            "blind": self._blind,
             "unimplemented": lambda: sorted(self._unanswered),
         }
         for name, answer in answers.items():
@@ -45,6 +51,10 @@ class Control:
         application.router.add_post("/__standin/containers/{task}/kill", self._kill)
         application.router.add_post("/__standin/containers/{task}/preempt", self._preempt)
         application.router.add_post("/__standin/background-commits/{on}", self._switch)
+
+    def _blind(self) -> list[str]:
+        alive = (c.function.function_name for c in self._fleet.containers.values() if c.blind)
+        return [*self._fleet.blind, *alive]
 
     def _published(self) -> list[Deployed]:
         ids = [i for app in self._deploys.running() for i in app.functions.values()]

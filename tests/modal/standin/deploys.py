@@ -63,6 +63,10 @@ class Deploys:
         """The id of the function without parameters."""
         return self._bound.get(function_id, (function_id, b""))[0]
 
+    def lasts(self, function_id: str) -> bool:
+        """Its app was deployed, not just run."""
+        return self.apps[self.get(function_id).app_id].state == pb.APP_STATE_DEPLOYED
+
     def parameters(self, function_id: str) -> bytes:
         """The serialized parameters of a class."""
         return self._bound.get(function_id, ("", b""))[1]

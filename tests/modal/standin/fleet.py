@@ -1,18 +1,20 @@
 """Which containers there are, and which input goes to which of them.
 
 A container is started when there is more to do than the others of its function can take on, and
-ended when it was idle for its function's time. When one dies, what it was doing is done again by
-another: without limit if the machine was taken away, otherwise as often as the function's retry
-policy says. (Modal does not limit it for deployed apps; here a test is to see an end.)
+ended when it was idle for its function's time. One that gets no more inputs, because it is of an
+older deploy or because its machine is taken away, is replaced while it lives. When one dies, what
+it was doing is done again by another: without limit if the machine was taken away, otherwise as
+often as the function's retry policy says. That counts for what takes too long, too. (Modal tries
+again without end to start what a deployed app needs; here a test is to see an end.)
 """
 
 import asyncio
 import logging
+import math
 import shutil
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Coroutine, Iterable
-from pathlib import Path
 from typing import Any
 
 from modal_proto import api_pb2 as pb
@@ -20,8 +22,7 @@ from modal_proto import api_pb2 as pb
 from tests.modal.standin.call import Call
 from tests.modal.standin.containers import Container
 from tests.modal.standin.deploys import Deploys
-from tests.modal.standin.images import Images, Secrets
-from tests.modal.standin.volumes import Volumes
+from tests.modal.standin.starts import Starts
 
 _MOST = 10  # containers of a function that sets no limit
 _FAILED_STARTS = 3  # one after the other, and nobody waits any longer
@@ -33,31 +34,19 @@ logger = logging.getLogger(__name__)
 
 
 class Fleet:
-    """All containers; `serve` lets one talk to the server and returns how to end that.
+    """All containers; those that are asked to end have `grace_s` for it."""
 
-    Those that are asked to end have `grace_s` for it.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        deploys: Deploys,
-        images: Images,
-        secrets: Secrets,
-        volumes: Volumes,
-        grace_s: float,
-    ) -> None:
-        self._folder, self._deploys, self._images = folder, deploys, images
-        self._secrets, self._volumes, self._grace_s = secrets, volumes, grace_s
-        self.serve: Callable[[Container], Coroutine[Any, Any, Callable[[], None]]]
+    def __init__(self, starts: Starts, deploys: Deploys, grace_s: float) -> None:
+        self._starts, self._deploys, self._grace_s = starts, deploys, grace_s
         self.printed: Callable[[Container, str], None]
         self.containers: dict[str, Container] = {}
+        self.runs: Counter[str] = Counter()  # inputs that were handed out, by function
+        self.blind: list[str] = []  # functions of the containers that ended so
         self._queues: defaultdict[str, deque[Call]] = defaultdict(deque)
         self._changed = asyncio.Condition()
         self._starting = asyncio.Lock()
-        self._failed_starts: defaultdict[str, int] = defaultdict(int)
+        self._in_vain: Counter[str] = Counter()  # failed starts one after the other
         self._tasks: set[asyncio.Task[None]] = set()
-        self._count = 0
         self._closing = False
 
     def do(self, work: Coroutine[Any, Any, None]) -> None:
@@ -95,46 +84,23 @@ class Fleet:
         most = function.autoscaler_settings.max_containers or function.concurrency_limit or _MOST
         async with self._starting:
             while True:
-                alive = [c for c in self.containers.values() if c.function_id == function_id]
-                fit = [c for c in alive if not c.retired]
+                all_of_it = [c for c in self.containers.values() if c.function_id == function_id]
+                fit = [c for c in all_of_it if not c.retired]
                 work = self.waiting(function_id) + sum(len(c.running) for c in fit)
-                if self._closing or len(alive) >= most or work <= sum(c.slots for c in fit):
+                if self._closing or len(fit) >= most or work <= sum(c.slots for c in fit):
                     return
                 await self._start(function_id)
 
     async def _start(self, function_id: str) -> None:
-        self._count += 1
-        task_id, deployed = f"ta-{self._count}", self._deploys.get(function_id)
-        folder = self._folder / "tasks" / task_id
-        container = Container(task_id, function_id, deployed.function, folder)
-        self.containers[task_id] = container
+        container = self._starts.new(function_id)
+        self.containers[container.task_id] = container
         try:
-            close = await self._begin(container, deployed.app_id)
+            close = await self._starts.begin(container)
         except Exception as error:  # a full disk, say: whoever waits is to hear of it
-            del self.containers[task_id]
+            del self.containers[container.task_id]
             await self._give_up(container, f"container could not be started: {error}")
             raise
         self.do(self._attend(container, close))
-
-    async def _begin(self, container: Container, app_id: str) -> Callable[[], None]:
-        function, folder = container.function, container.folder
-        container.mounts = self._volumes.mounts(function, folder / "volumes", container.root)
-        await asyncio.to_thread(self._images.write, function, folder / "layer")
-        arguments = pb.ContainerArguments(
-            task_id=container.task_id,
-            function_id=container.function_id,
-            app_id=app_id,
-            function_def=function,
-            serialized_params=self._deploys.parameters(container.function_id),
-            environment_name="main",
-            app_layout=self._deploys.layout(app_id),
-        )
-        (container.io / "arguments").write_bytes(arguments.SerializeToString())
-        variables = self._images.environment(function.image_id)
-        variables |= self._secrets.environment(list(function.secret_ids))
-        close = await self.serve(container)
-        await container.start(variables, self._images.folder_of_work(function.image_id))
-        return close
 
     async def _attend(self, container: Container, close: Callable[[], None]) -> None:
         """Print what it prints, and see to what it leaves."""
@@ -142,6 +108,7 @@ class Fleet:
             self.printed(container, line.decode(errors="replace"))
         status = await container.wait()
         close()
+        self.blind += [container.function.function_name] * container.blind
         del self.containers[container.task_id]
         await self._take_back(container, status)
         await asyncio.to_thread(shutil.rmtree, container.folder, ignore_errors=True)
@@ -151,28 +118,37 @@ class Fleet:
     async def _take_back(self, container: Container, status: int) -> None:
         """Have its inputs run again, or end them."""
         why = f"container exited with {status}"
-        policy = container.function.retry_policy
         for call in list(container.running.values()):
-            again = container.excused or call.may_fail_again(policy)
-            begun = call.has_answered and container.function.webhook_config.type
-            if again and not begun:
-                call.run += 1
-                await self.submit(call)
-            else:
-                await call.end(_STATUS.GENERIC_STATUS_INTERNAL_FAILURE, why)
+            if not self._runs_again(container, call):
+                await call.end(_failure(call), why)
         container.running.clear()
         if container.ready or container.told_to_end or container.killed:
             return
-        self._failed_starts[container.function_id] += 1
-        if container.failure or self._failed_starts[container.function_id] >= _FAILED_STARTS:
+        self._starts.failed(container)
+        self._in_vain[container.function_id] += 1
+        told = container.failure and not self._deploys.lasts(container.function_id)
+        if told or self._in_vain[container.function_id] >= _FAILED_STARTS:
             await self._give_up(container, why)
+
+    def _runs_again(self, container: Container, call: Call) -> bool:
+        """Have one of its inputs run again if that may be; False if not."""
+        function = container.function
+        excused = container.excused and not call.late
+        if call.has_answered and function.webhook_config.type:
+            return False
+        if not (excused or call.may_fail_again(function.retry_policy)):
+            return False
+        call.again()
+        delay_s = 0 if excused else call.delay_s(function.retry_policy)
+        self.do(self._submit_later(call, delay_s))
+        return True
 
     async def _give_up(self, container: Container, why: str) -> None:
         """Nobody waits for a function that cannot start."""
         status = _STATUS.GENERIC_STATUS_INTERNAL_FAILURE
         result = container.failure or pb.GenericResult(status=status, exception=why)
         queue = self._queues[container.function_id]
-        self._failed_starts[container.function_id] = 0
+        self._in_vain[container.function_id] = 0
         while queue:
             call = queue.popleft()
             await call.finish(pb.FunctionPutOutputsItem(input_id=call.input_id, result=result))
@@ -180,7 +156,7 @@ class Fleet:
     async def take(self, container: Container) -> Call | None:
         """The next input for it; None if there is none for now, or never if it is retired."""
         container.ready = True
-        self._failed_starts[container.function_id] = 0
+        self._in_vain[container.function_id] = 0
         settings = container.function.autoscaler_settings
         idle_s = container.function.task_idle_timeout_secs or settings.scaledown_window or _IDLE_S
         queue = self._queues[container.function_id]
@@ -191,40 +167,45 @@ class Fleet:
                 if not container.retired and container.alive:
                     call = queue.popleft()
                     container.running[call.input_id] = call
-                    self.do(self._limit(call, call.run, container.function.timeout_secs))
+                    self.runs[container.function.function_name] += 1
+                    self.do(self._limit(container, call, call.run))
                     return call
         except TimeoutError:
             if not container.running and time.time() - container.last_used >= idle_s:
                 container.retired = True
         return None
 
-    async def _limit(self, call: Call, run: int, timeout_s: int) -> None:
-        if timeout_s:
-            await asyncio.sleep(timeout_s)
-            if call.run == run:
-                await self.cancel(call, _STATUS.GENERIC_STATUS_TIMEOUT)
+    async def _limit(self, container: Container, call: Call, run: int) -> None:
+        """Interrupt it after the function's time, and end the container if that does not help."""
+
+        def goes_on() -> bool:
+            return call.run == run and container.running.get(call.input_id) is call
+
+        await asyncio.sleep(container.function.timeout_secs or math.inf)
+        if goes_on():
+            call.late = True
+            container.excused = container.excused or container.slots > 1  # all go with the one
+            await container.cancelled.put(call.input_id)
+            await asyncio.sleep(self._grace_s)
+            if goes_on():
+                container.kill()
 
     async def put(self, container: Container, output: pb.FunctionPutOutputsItem) -> None:
         """What became of one of its inputs."""
         call = container.running.pop(output.input_id, None)
         container.last_used = time.time()
-        if call is None:
+        if call is None or call.output is not None:
             return
-        policy = container.function.retry_policy
-        failed = output.result.status == _STATUS.GENERIC_STATUS_FAILURE
-        if failed and call.output is None and call.may_fail_again(policy):
-            call.run += 1
-            self.do(self._submit_later(call, call.delay_s(policy)))
-        else:
+        if not call.late and output.result.status != _STATUS.GENERIC_STATUS_FAILURE:
             await call.finish(output)
+        elif not self._runs_again(container, call):
+            await (call.end(_failure(call), "timed out") if call.late else call.finish(output))
 
     async def _submit_later(self, call: Call, delay_s: float) -> None:
         await asyncio.sleep(delay_s)
         await self.submit(call)
 
-    async def cancel(
-        self, call: Call, status: Any = _STATUS.GENERIC_STATUS_TERMINATED, terminate: bool = False
-    ) -> None:
+    async def cancel(self, call: Call, terminate: bool = False) -> None:
         """End it, wherever it is; its container goes on unless it is to `terminate`."""
         if call.output is not None:
             return
@@ -236,7 +217,7 @@ class Fleet:
                     self.do(self.end(container))
         if call in self._queues[call.function_id]:
             self._queues[call.function_id].remove(call)
-        await call.end(status, "cancelled")
+        await call.end(_STATUS.GENERIC_STATUS_TERMINATED, "cancelled")
 
     async def end(self, container: Container) -> None:
         """Ask it to end, and kill it if it does not."""
@@ -250,14 +231,20 @@ class Fleet:
             await asyncio.sleep(0.02)
 
     async def preempt(self, container: Container) -> None:
-        """Its machine is needed by somebody else."""
+        """Its machine is needed by somebody else. What it does begins anew elsewhere, even while
+        it is still at it; only requests are answered by one, as long as it lives."""
         container.excused = True
+        await self.retire([container])
+        for call in [] if container.function.webhook_config.type else [*container.running.values()]:
+            if self._runs_again(container, call):
+                del container.running[call.input_id]
         await self.end(container)
 
     async def retire(self, containers: Iterable[Container]) -> None:
-        """They get no more inputs, and end when they are done."""
+        """They get no more inputs, and end when they are done; others are started for them."""
         for container in containers:
             container.retired = True
+            self.do(self._grow(container.function_id))
         await self._notify()
 
     async def renew(self, app_id: str) -> None:
@@ -287,3 +274,7 @@ class Fleet:
     async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()
+
+
+def _failure(call: Call) -> Any:
+    return _STATUS.GENERIC_STATUS_TIMEOUT if call.late else _STATUS.GENERIC_STATUS_INTERNAL_FAILURE

@@ -19,7 +19,10 @@ _END_S = 60  # longer than a container's time to end
 
 
 class Running(TypedDict):
-    """A container; `running` has the ids of its inputs, `pid` is 0 before its runtime starts."""
+    """A container; `running` has the ids of its inputs, `pid` is 0 before its runtime starts.
+
+    One that is `ending` gets no more inputs: it is of an older deploy, say, or its machine goes.
+    """
 
     task: str
     app: str
@@ -30,11 +33,20 @@ class Running(TypedDict):
     ending: bool
 
 
+class FailedStarts(TypedDict):
+    """How often a function's containers failed before they asked for an input, and its price."""
+
+    count: int
+    seconds: float
+    dollars: float
+
+
 class StandIn:
     """A running stand-in with its files in `folder`, which may be given to the `modal` command.
 
     `secrets` are those that the workspace has: by name, their variables. Containers that are asked
-    to end have `grace_s` for it; what they write is committed every `commit_interval_s`.
+    to end have `grace_s` for it; what they write is committed every `commit_interval_s`. Files in
+    containers that are `replaced`, by their paths, have another text than was deployed.
     """
 
     def __init__(
@@ -42,11 +54,13 @@ class StandIn:
         folder: Path,
         *,
         secrets: Mapping[str, Mapping[str, str]] | None = None,
+        replaced: Mapping[str, str] | None = None,
         grace_s: float = 10.0,
         commit_interval_s: float = 2.0,
     ) -> None:
         self.folder = folder
         self._options = [f"--grace-s={grace_s}", f"--commit-interval-s={commit_interval_s}"]
+        self._options.append(f"--replaced={json.dumps(dict(replaced or {}))}")
         for name, values in (secrets or {}).items():
             self._options += [f"--secret={name}:{key}={value}" for key, value in values.items()]
         self._server: subprocess.Popen[str] | None = None
@@ -159,6 +173,22 @@ class StandIn:
     def images(self) -> dict[str, list[str]]:
         """The Dockerfile lines of each image by its id, from the base to the top."""
         found: dict[str, list[str]] = self._ask("images")
+        return found
+
+    def runs(self, function: str) -> int:
+        """How often a container was given an input of that function."""
+        count: int = self._ask("runs").get(function, 0)
+        return count
+
+    def failed_starts(self) -> dict[str, FailedStarts]:
+        """What was paid for nothing, by function."""
+        found: dict[str, FailedStarts] = self._ask("failed-starts")
+        return found
+
+    def blind(self) -> list[str]:
+        """The functions of the containers in which a process will never see its GPU, because it
+        has asked torch for devices before there was one."""
+        found: list[str] = self._ask("blind")
         return found
 
     def unimplemented(self) -> list[str]:

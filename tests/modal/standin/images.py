@@ -23,10 +23,10 @@ _HOME = "/root"  # where Modal's containers work
 
 
 class Images:
-    """Images and mounts by their ids."""
+    """Images and mounts by their ids; files that are `replaced` have another text in containers."""
 
-    def __init__(self, contents: Contents) -> None:
-        self._contents = contents
+    def __init__(self, contents: Contents, replaced: dict[str, str]) -> None:
+        self._contents, self._replaced = contents, replaced
         self.images: dict[str, pb.Image] = {}
         self._mounts: dict[str, list[pb.MountFile]] = {}
 
@@ -70,6 +70,8 @@ class Images:
             shutil.copyfile(self._contents.path(file.sha256_hex), target)
             if file.mode:
                 target.chmod(file.mode & 0o777)
+            if path in self._replaced:
+                target.write_text(self._replaced[path])
 
     def _layers(self, image_id: str) -> Iterator[pb.Image]:
         image = self.images.get(image_id)

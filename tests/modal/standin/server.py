@@ -23,6 +23,7 @@ from tests.modal.standin.dispatch import Dispatcher
 from tests.modal.standin.fleet import Fleet
 from tests.modal.standin.images import Images, Secrets
 from tests.modal.standin.logs import Logs
+from tests.modal.standin.starts import Starts
 from tests.modal.standin.stores import Dicts, Queues
 from tests.modal.standin.volumes import Volumes
 from tests.modal.standin.web import Web
@@ -39,29 +40,38 @@ class Pace:
     commit_interval_s: float = 2.0  # between background commits; Modal's are some seconds apart
 
 
+@dataclass(frozen=True)
+class Workspace:
+    """Secrets by name, and texts of files that are not in containers as they were deployed."""
+
+    secrets: dict[str, dict[str, str]]
+    replaced: dict[str, str]
+
+
 class Server:
     """Everything that Modal does here, with its files in `folder`, for the HTTP front at `port`."""
 
-    def __init__(
-        self, folder: Path, port: int, secrets: dict[str, dict[str, str]], pace: Pace
-    ) -> None:
+    def __init__(self, folder: Path, port: int, workspace: Workspace, pace: Pace) -> None:
         address = f"http://127.0.0.1:{port}"
         blobs = Blobs(folder / "blobs", address)
         contents = Contents(folder / "contents", blobs)
-        images, secret = Images(contents), Secrets(secrets)
+        images, secret = Images(contents, workspace.replaced), Secrets(workspace.secrets)
         self._deploys = deploys = Deploys(port)
         volumes = Volumes(folder / "volumes", contents, address)
-        self.fleet = fleet = Fleet(folder, deploys, images, secret, volumes, pace.grace_s)
+        starts = Starts(folder, deploys, images, secret, volumes)
+        self.fleet = fleet = Fleet(starts, deploys, pace.grace_s)
         self.commits = commits = Commits(fleet, pace.commit_interval_s)
         calls, logs = Calls(deploys, fleet), Logs(deploys, fleet)
         deploys.published, deploys.stopped = fleet.renew, fleet.stop
-        fleet.serve, fleet.printed = self._serve, self._printed
+        starts.serve, fleet.printed = self._serve, self._printed
         self._services: list[object] = [deploys, images, secret, contents, blobs]
         self._services += [volumes, calls, logs, Dicts(), Queues()]
         self._unanswered: set[str] = set()
         self._output, self._requests = _log(folder / OUTPUT), _log(folder / REQUESTS)
         self.application = web.Application(client_max_size=1 << 40)
-        control = Control(deploys, images, secret, volumes, fleet, commits, self._unanswered)
+        control = Control(
+            deploys, images, secret, volumes, fleet, starts, commits, self._unanswered
+        )
         control.add_to(self.application)
         Web(deploys, calls, blobs, volumes).add_to(self.application)
 
@@ -96,9 +106,7 @@ def _listen(port: int) -> socket.socket:
     return socket.create_server(("127.0.0.1", port))
 
 
-async def serve(
-    folder: Path, ports: tuple[int, int], secrets: dict[str, dict[str, str]], pace: Pace
-) -> None:
+async def serve(folder: Path, ports: tuple[int, int], workspace: Workspace, pace: Pace) -> None:
     """Serve gRPC and HTTP until a signal comes, or until a pipe at the standard input is closed.
 
     Prints "READY", the port for gRPC and the one for HTTP; a port 0 means a free one.
@@ -106,7 +114,7 @@ async def serve(
     folder = folder.resolve()
     os.chdir(folder)
     grpc, http = map(_listen, ports)
-    server = Server(folder, http.getsockname()[1], secrets, pace)
+    server = Server(folder, http.getsockname()[1], workspace, pace)
     for_clients = server.grpc()
     await for_clients.start(sock=grpc)
     runner = web.AppRunner(server.application, handler_cancellation=True, shutdown_timeout=1)

@@ -3,16 +3,24 @@
 Files are never changed in place here: each new content is a new file, put where it belongs with a
 rename. So a snapshot can be made of hard links, which cost nothing for large files and keep what
 they had, whatever is committed later.
+
+As with Modal little is to be relied on: times of files lose what is less than a second, those of
+folders are lost; and a symbolic link to a whole path leads nowhere, because a container's mounts
+are its own.
 """
 
 import os
 import shutil
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+_SECOND_NS = 10**9
+_ELSEWHERE = "/__modal/elsewhere"
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,9 @@ class VolumeFiles:
                     copy.chmod(stat.S_IMODE(stamp.mode))
                 else:
                     os.link(source, copy, follow_symlinks=False)
+            for path, stamp in found.items():
+                if stat.S_ISDIR(stamp.mode):
+                    os.utime(target / path, (0, 0))
             return found
 
     def merge(self, source: Path, before: Survey, now: Survey) -> Survey:
@@ -103,7 +114,8 @@ class VolumeFiles:
     def put(self, source: Path, path: str, mode: int) -> None:
         """Make the file `path` one with the content of `source`."""
         with self._lock:
-            self._replace(source, str(self.inside(path).relative_to(self.content)), mode)
+            place = str(self.inside(path).relative_to(self.content))
+            self._replace(source, place, mode, time.time_ns())
 
     def remove(self, path: str) -> None:
         """Remove a file, or a folder with all that is in it."""
@@ -134,15 +146,16 @@ class VolumeFiles:
             target.chmod(stat.S_IMODE(stamp.mode))
         elif stamp.target:
             self._make_room(path)
-            target.symlink_to(stamp.target)
+            absolute = stamp.target.startswith("/")
+            target.symlink_to(f"{_ELSEWHERE}{stamp.target}" if absolute else stamp.target)
         else:
-            self._replace(source, path, stat.S_IMODE(stamp.mode))
-            os.utime(target, ns=(stamp.mtime_ns, stamp.mtime_ns))
+            self._replace(source, path, stat.S_IMODE(stamp.mode), stamp.mtime_ns)
 
-    def _replace(self, source: Path, path: str, mode: int) -> None:
+    def _replace(self, source: Path, path: str, mode: int, mtime_ns: int) -> None:
         part, target = self._next(), self.content / path
         shutil.copyfile(source, part)
         part.chmod(mode)
+        os.utime(part, (mtime_ns // _SECOND_NS,) * 2)
         if target.is_dir() or target.is_symlink():
             self._make_room(path)
         else:
