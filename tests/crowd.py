@@ -15,10 +15,11 @@ _POLL_S = 0.5  # as often as the page of somebody whose video is being made
 
 
 class Session:
-    """One browser at `address`, with its cookie."""
+    """One browser at `address`, with its cookie; there may be several hosts."""
 
-    def __init__(self, address: str) -> None:
-        self.http = httpx.Client(base_url=address, timeout=60)
+    def __init__(self, address: str, host: str = "") -> None:
+        headers = {"Host": host} if host else {}
+        self.http = httpx.Client(base_url=address, timeout=60, headers=headers)
         self.http.get("/").raise_for_status()
         (self._bus,) = self.http.get("/config").raise_for_status().json()["dependencies"]
         self._hash = secrets.token_hex(8)

@@ -20,8 +20,8 @@ import modal
 from inference.cloud import names
 from inference.cloud.board import Board, Store
 from inference.cloud.mark import Mark
+from inference.cloud.shared import commit
 from inference.cloud.sweep import STAMP, stamp
-from inference.cloud.writer import commit
 from inference.errors import Fault, FaultCode
 from inference.task import PICTURE, PLAN, REQUEST, Task, voice_name
 from presets.schema import EngineFamily

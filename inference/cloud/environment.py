@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 from inference.check import Check
 from inference.cloud import names
 from inference.cloud.gpu import attention_check, first_line, gpu_checks
-from inference.cloud.volumes import Shared, free_space, read_rate, tried, volume_check
+from inference.cloud.shared import Shared
+from inference.cloud.volumes import free_space, read_rate, tried, volume_check
 from inference.errors import Fault, PortraitError
 from inference.placement import gb_down, gb_up
 from inference.settings import Settings

@@ -15,10 +15,9 @@ from typing import Any
 from inference.cloud import names
 from inference.cloud.board import Board, Telling
 from inference.cloud.received import received
+from inference.cloud.shared import Shared, commit
 from inference.cloud.sweep import STAMP, stamp, sweep
-from inference.cloud.volumes import Shared
 from inference.cloud.watchdog import Patience, leave_container, watched
-from inference.cloud.writer import Shared, commit
 from inference.engines.base import Engine, guarded
 from inference.errors import Fault
 from inference.events import FINAL, Event, Failed, Frame, Stage, StageName, Window

@@ -13,9 +13,9 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
 
 from inference.check import Check
+from inference.cloud.shared import Shared, commit
 from inference.placement import gb_down, gb_up
 
 _RATE_BYTES = 2_000_000_000  # read for each number of threads, at most
@@ -25,14 +25,6 @@ _LEAN_SET_GB = 52
 _OLD_NS = 3 * 24 * 60 * 60 * 10**9 + 123_456_789
 _SOON_S = 60.0
 _FOLDER, _FILE, _RELATIVE, _ABSOLUTE = "folder", "file", "relative", "absolute"
-
-
-class Shared(Protocol):
-    """What is used of a `modal.Volume` that is mounted here."""
-
-    def reload(self) -> None: ...
-
-    def commit(self) -> None: ...
 
 
 def tried(own: Path, shared: Shared) -> list[Check]:
@@ -47,12 +39,12 @@ def tried(own: Path, shared: Shared) -> list[Check]:
         (own / _ABSOLUTE).symlink_to(file)
         written_ns = time.time_ns() // 10**9 * 10**9 - _OLD_NS
         os.utime(file, ns=(written_ns, written_ns))
-        shared.commit()
+        commit(shared)
         shared.reload()
         checks = [_times(folder, file, written_ns), _links(own), _hard_links(file), _locks(file)]
     finally:
         shutil.rmtree(own, ignore_errors=True)
-        shared.commit()
+        commit(shared)
     return checks
 
 

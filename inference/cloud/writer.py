@@ -11,10 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from inference import processes
 from inference.cloud.lease import Lease
+from inference.cloud.shared import OPEN_FILES, Shared, commit
 from inference.errors import Fault, FaultCode
 from inference.write_access import Moving
 
@@ -23,15 +23,6 @@ logger = logging.getLogger(__name__)
 _LOOK_S = 1.0  # between two looks at the lease, and two tries to reload
 _RENEW_S = 3.0
 DRAIN_S = 10.0  # for changes that were begun; with the commit it stays below 15
-_OPEN_FILES = "open files"  # in what the client says of a reload that they prevent
-
-
-class Shared(Protocol):
-    """What is used of a `modal.Volume` that is mounted here."""
-
-    def reload(self) -> None: ...
-
-    def commit(self) -> None: ...
 
 
 class LeasedWriter:
@@ -137,7 +128,7 @@ class LeasedWriter:
         try:
             self._volume.reload()
         except RuntimeError as error:
-            if _OPEN_FILES not in str(error):
+            if OPEN_FILES not in str(error):
                 raise
             logger.info("not yet: %s", error)
             return
@@ -169,12 +160,3 @@ class LeasedWriter:
         commit(self._volume)
         self._lease.release()
         logger.info("another machine writes from now on")
-
-
-def commit(volume: Shared) -> None:
-    """Make what was written to `volume` outlive this machine."""
-    try:
-        volume.commit()
-    except RuntimeError as error:  # it is committed; what is open only prevents to see others'
-        if _OPEN_FILES not in str(error):
-            raise

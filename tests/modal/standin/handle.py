@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypedDict
 
+from tests.crowd import Session
+
 PROJECT = Path(__file__).parents[3]
 _PATIENCE_S = 300
 _END_S = 60  # longer than a container's time to end
@@ -153,6 +155,10 @@ class StandIn:
     def _host(self, app: str, function: str) -> str:
         name = re.sub(r"[^a-z0-9]+", "-", f"{app}-{function}".lower())
         return f"{name}.localhost:{self._ports[1]}"
+
+    def session(self, app: str, function: str) -> Session:
+        """A browser at a page."""
+        return Session(f"http://127.0.0.1:{self._ports[1]}", self._host(app, function))
 
     def request(
         self, app: str, function: str, path: str = "/", data: bytes | None = None

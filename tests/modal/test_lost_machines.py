@@ -1,0 +1,210 @@
+"""Two pages alive after a redeploy in the middle of a job, and machines lost at every moment: the
+video is there, once, and was paid for once."""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from inference.cloud import names
+from inference.task import RESULT, segment_name
+from tests.crowd import Session
+from tests.media import ASTRONAUT, decoded, spoken
+from tests.modal.deployed import APP, GPU, PAGE, TINY, deployed
+from tests.modal.standin.handle import StandIn
+
+PATIENCE_S = 300
+FRAMES = 85  # of 3.3 s of speech, in two windows
+READY = "Your video is ready"
+WRITES = re.compile(r"^\[(ta-\d+) web\] .*this machine writes from now on", re.M)
+VIDEO = re.compile(r"/media/([0-9a-f]{32})/result\.mp4")
+
+
+@pytest.fixture(scope="module")
+def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """Modal, with the app deployed."""
+    with deployed(tmp_path_factory.mktemp("modal")) as standin:
+        yield standin
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.1)
+
+
+@dataclass
+class Losing:
+    """Somebody with a job at work, whose page's machine is `old` and lives on as long as its stream
+    is open; `new` is the one that a redeploy started."""
+
+    standin: StandIn
+    me: Session
+    old: str
+    new: str = ""
+    streams: list[threading.Thread] = field(default_factory=list)
+
+    def pages(self) -> list[str]:
+        found = self.standin.containers()
+        return [c["task"] for c in found if c["function"] == PAGE and c["pid"]]
+
+    def redeploy(self) -> None:
+        """Returns when both pages are there."""
+        self.hold()
+        assert self.standin.modal("deploy", "app.py", env=TINY).returncode == 0
+        until(lambda: self.asked("refresh") and len(self.pages()) > 1)
+        self.new = next(task for task in self.pages() if task != self.old)
+
+    def hold(self) -> None:
+        """Keep a stream of the page open, as a browser does."""
+
+        def follow() -> None:
+            with httpx.Client(base_url=self.me.http.base_url, headers=self.me.http.headers) as http:
+                try:
+                    with http.stream("GET", "/gradio_api/heartbeat/one", timeout=None) as stream:
+                        for _ in stream.iter_raw():
+                            pass
+                except httpx.HTTPError:  # its machine is lost
+                    pass
+
+        self.streams.append(threading.Thread(target=follow, daemon=True))
+        self.streams[-1].start()
+
+    def asked(self, do: str, **values: object) -> str:
+        """The page after an action; "" when there was no answer, or it is to be sent again."""
+        try:
+            page = self.me.act(do=do, **values)
+        except (httpx.HTTPError, AssertionError):
+            return ""
+        return "" if "data-refused" in page else page
+
+    def kill(self, *tasks: str) -> None:
+        for task in tasks:
+            self.standin.kill(task)
+
+    def writes(self, task: str) -> bool:
+        return task in WRITES.findall(self.standin.output())
+
+    def made(self, name: str) -> bool:
+        """Whether somebody made that file of the job, and nobody deleted it."""
+        work = self.standin.volume_folder(names.JOBS_VOLUME) / names.work("")
+        return any(work.glob(f"*/{name}"))
+
+    def gpu(self) -> str:
+        found = self.standin.containers()
+        return next((c["task"] for c in found if c["function"] == GPU and c["running"]), "")
+
+
+def before_the_turn(it: Losing) -> None:
+    it.redeploy()
+    it.kill(it.old)
+
+
+def once_the_turn_is_over(it: Losing) -> None:
+    it.redeploy()
+    until(lambda: it.writes(it.new))
+    it.kill(it.old)
+
+
+def newcomer_before_its_turn(it: Losing) -> None:
+    it.redeploy()
+    it.kill(it.new)
+
+
+def newcomer_in_its_turn(it: Losing) -> None:
+    it.redeploy()
+    until(lambda: it.writes(it.new))
+    it.kill(it.new)
+
+
+def newcomer_with_the_first_window(it: Losing) -> None:
+    it.redeploy()
+    until(lambda: it.made(segment_name(0)))
+    it.kill(it.new)
+
+
+def newcomer_with_a_result_that_it_has_not(it: Losing) -> None:
+    it.redeploy()
+    until(lambda: it.made(RESULT))
+    it.kill(it.new)
+
+
+def newcomer_with_a_result_that_is_told(it: Losing) -> None:
+    it.redeploy()
+    until(lambda: READY in it.asked("refresh"))
+    it.kill(it.new)
+
+
+def at_the_press(it: Losing) -> None:
+    it.kill(it.old)
+    until(lambda: it.asked("refresh"))
+    it.old = it.pages()[0]
+    it.redeploy()
+
+
+def both(it: Losing) -> None:
+    it.redeploy()
+    it.kill(it.old, it.new)
+
+
+def gpu_too(it: Losing) -> None:
+    until(it.gpu)
+    it.redeploy()
+    it.kill(it.gpu(), it.old)
+
+
+QUICK = [before_the_turn, newcomer_with_the_first_window]
+THOROUGH = [
+    once_the_turn_is_over,
+    newcomer_before_its_turn,
+    newcomer_in_its_turn,
+    newcomer_with_a_result_that_it_has_not,
+    newcomer_with_a_result_that_is_told,
+    at_the_press,
+    both,
+    gpu_too,
+]
+
+
+@pytest.mark.parametrize(
+    "lose", [*QUICK, *(pytest.param(each, marks=pytest.mark.soak) for each in THOROUGH)]
+)
+def test_the_video_is_there_once_and_paid_for_once(
+    standin: StandIn, tmp_path: Path, lose: Callable[[Losing], None]
+) -> None:
+    runs = standin.runs(GPU)
+    with standin.session(APP, PAGE) as me:
+        page = next(c for c in standin.containers() if c["function"] == PAGE and not c["ending"])
+        it = Losing(standin, me, page["task"])
+        drafted = draft(it, spoken(tmp_path / "voice.wav", seconds=3.3))
+        until(lambda: "Making your video" in it.asked("make"))
+        lose(it)
+        until(lambda: READY in it.asked("refresh"))
+        (video,) = set(VIDEO.findall(it.asked("refresh"))) - {drafted}
+        videos = it.asked("refresh", view="history").count('data-do="select"')
+        (tmp_path / RESULT).write_bytes(me.http.get(f"/media/{video}/result.mp4").content)
+    assert len(decoded(tmp_path / RESULT)) == FRAMES
+    assert videos == 2  # with the draft
+    assert standin.runs(GPU) - runs == 1 + (lose is gpu_too)
+    until(lambda: not it.made("*"))  # nothing of it stays there
+    assert standin.failed_starts() == {} and standin.blind() == []
+
+
+def draft(it: Losing, voice: Path) -> str:
+    """Give both, and choose the quickest final quality; returns the draft that is made then."""
+    for kind, file in (("picture", ASTRONAUT), ("voice", voice)):
+        answer = it.me.http.post(
+            f"/upload?kind={kind}", content=file.read_bytes(), headers={"X-Portrait": "1"}
+        )
+        given = {"upload": answer.raise_for_status().json()["upload"], "name": file.name}
+        assert it.asked(kind, **given | ({"slot": 0} if kind == "voice" else {}))
+    it.asked("set", field="quality", value="fast")
+    it.asked("set", field="steps", value="2")
+    until(lambda: "Your draft is ready" in it.asked("refresh"))
+    return VIDEO.findall(it.asked("refresh"))[0]
