@@ -20,6 +20,7 @@ from tests import small_weights
 from tests.small import CPU, FRAMES, MODEL, fresh, random, scene
 from weights.assemble import assemble
 from weights.checks import sha256_of
+from weights.disk import Disk
 from weights.fp8 import dequantised, quantised
 from weights.lock import Entry, Lock
 from weights.names import is_quantised
@@ -44,7 +45,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lock.record(file, entry)
     assert assemble(weights, manifest)
     for kind in LEAN:
-        assert prepare(weights, manifest, kind, lambda _: None)
+        assert prepare(weights, manifest, kind, lambda _: None, Disk())
     return weights / manifest.model
 
 
