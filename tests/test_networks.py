@@ -98,6 +98,13 @@ def worth(network: torch.nn.Module, name: str) -> Tensor:
     return tensor
 
 
+def test_how_fast_a_set_was_read_is_told_once(sets: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "inference"):
+        load(MODEL, sets / BF16, CPU)
+    (said,) = (record.getMessage() for record in caplog.records)
+    assert said.startswith("read 0.0 GB in ") and said.endswith(" GB/s")
+
+
 @pytest.mark.parametrize("kind", [ORIGINAL, BF16, FP8])
 def test_a_set_gives_the_networks_that_it_was_made_of(sets: Path, kind: str) -> None:
     loaded = load(MODEL, sets / kind, CPU)
