@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from inference.models.registry import MODELS, ModelSpec
 from inference.multitalk.networks import Choices, read_networks
 from tests.small import CPU
+from weights.disk import Disk
 from weights.manifest import MULTITALK_14B, Manifest
 from weights.names import own_name
 from weights.prepare import prepare
@@ -98,7 +99,7 @@ def _watched(work: Callable[..., Any], given: tuple[Any, ...]) -> tuple[Any, flo
 
 
 def _prepare(weights: Path, manifest: Manifest, kind: str) -> None:
-    prepare(weights, manifest, kind, lambda _: None)
+    prepare(weights, manifest, kind, lambda _: None, Disk())
 
 
 def bytes_of(folder: Path) -> int:

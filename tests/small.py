@@ -80,3 +80,9 @@ def live_tensors(*ending: int) -> list[Tensor]:
     # by their types: what stands for a module that is not loaded yet would load it when asked
     tensors = [thing for thing in gc.get_objects() if issubclass(type(thing), Tensor)]
     return [tensor for tensor in tensors if tuple(tensor.shape[-len(ending) :]) == ending]
+
+
+def assert_same(found: Tensor, wanted: Tensor) -> None:
+    """Equal, and of the same numbers."""
+    assert (found.dtype, found.shape) == (wanted.dtype, wanted.shape)
+    assert found.float().equal(wanted.float())

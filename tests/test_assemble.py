@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,30 @@ def test_a_disk_without_links_gets_the_same_set(
     assert stamps(weights.set(ORIGINAL)) == before
 
 
+@pytest.mark.parametrize("without", [("link",), ("link", "symlink")])
+def test_times_that_lost_their_nanoseconds_are_the_same(
+    weights: Weights, without: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in without:
+        monkeypatch.setattr(os, name, refusing)
+    weights.assemble()
+    for path in files(weights.folder):
+        if not path.is_symlink():
+            os.utime(path, (0, path.stat().st_mtime_ns // 10**9))
+    check_whole(weights)
+
+
+def test_a_set_of_links_is_complete_wherever_it_is_mounted(
+    weights: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", refusing)
+    weights.assemble()
+    elsewhere = replace(weights, folder=weights.folder.rename(weights.folder.with_name("other")))
+    weights.folder.mkdir()  # so that nothing is found there
+    assert missing(elsewhere.set(ORIGINAL)) is None
+    check_whole(elsewhere)
+
+
 @pytest.mark.parametrize(
     ("ways", "is_link"),
     [
@@ -130,6 +155,12 @@ def _link_broken(folder: Path) -> None:
     (folder / SHARD).symlink_to(folder / "nowhere")
 
 
+def _link_absolute(folder: Path) -> None:
+    """As an earlier version made it."""
+    (folder / SHARD).unlink()
+    (folder / SHARD).symlink_to(next((folder.parents[1] / "hub").rglob(Path(SHARD).name)))
+
+
 def _stranger(folder: Path) -> None:
     shutil.copy(folder / SHARD, folder / "transformer" / "model-00001.safetensors")
 
@@ -152,6 +183,7 @@ def _part_linked(folder: Path) -> None:
         _file_gone,
         _file_older,
         _link_broken,
+        _link_absolute,
         _stranger,
         _part_left,
         _part_linked,

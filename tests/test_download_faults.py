@@ -128,6 +128,13 @@ def test_too_little_space_is_told_before_anything_is_asked(tmp_path: Path, hub: 
     assert not hub.connections
 
 
+def test_what_a_volume_of_modal_says_of_its_space_is_no_matter(tmp_path: Path, hub: Hub) -> None:
+    machine = Machine(tmp_path, hub)
+    know(hub.folder, FILES[-1], size_bytes=10**18)
+    line = machine.run("download", MODAL_IS_REMOTE="1").told()
+    assert FILES[-1].key in line and "replaced" in line  # by a smaller one
+
+
 def test_too_little_space_for_what_the_hub_has_is_told_before_anything_is_fetched(
     tmp_path: Path, hub: Hub
 ) -> None:

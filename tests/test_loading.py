@@ -9,14 +9,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from inference.models.linear import Linear
-from inference.models.registry import MODELS
-from tests.small import CPU, random
+from tests.small import CPU, assert_same, random
 from weights import loading
-from weights.loading import load_part, load_strict, new_buffer, pieces, read, read_file
-from weights.tensors import MisfitError, Source, sources
-
-SHARED = {"shared.weight", "encoder.embed_tokens.weight"}  # of a text encoder: one tensor
+from weights.loading import load_strict, new_buffer, pieces, read, read_file
+from weights.tensors import MisfitError, sources
 
 
 def network() -> nn.Module:
@@ -99,42 +95,6 @@ def test_one_report_tells_all_kinds_of_fault() -> None:
     )
 
 
-def encoder_tensors() -> tuple[nn.Module, dict[str, Tensor]]:
-    """A text encoder, and what its file holds: the tensor that two places share once."""
-    encoder = MODELS["multitalk-tiny"].parts()["text"]()
-    state = encoder.state_dict()
-    assert set(state) > SHARED
-    others = {name: tensor + 1 for name, tensor in state.items() if name not in SHARED}
-    return encoder, others | {"shared.weight": state["shared.weight"] + 1}
-
-
-def test_a_tensor_that_two_places_share_is_wanted_once_and_stays_one() -> None:
-    encoder, given = encoder_tensors()
-    load_strict(encoder, given)
-    check_shared(encoder, given["shared.weight"])
-
-
-def test_a_tensor_that_two_places_share_is_read_once_and_stays_one(tmp_path: Path) -> None:
-    _, given = encoder_tensors()
-    with torch.device("meta"):
-        encoder = MODELS["multitalk-tiny"].parts()["text"]()
-    load_part(encoder, written(given, tmp_path), on_cpu, torch.float32)
-    check_shared(encoder, given["shared.weight"])
-
-
-def check_shared(encoder: nn.Module, wanted: Tensor) -> None:
-    first, second = (encoder.get_parameter(name) for name in sorted(SHARED))
-    assert first is second and first.equal(wanted)
-    encoder.bfloat16()  # as one parameter it stays one in whatever happens to it
-    assert len({encoder.get_parameter(name).data_ptr() for name in SHARED}) == 1
-
-
-def test_a_tensor_that_two_places_share_is_missing_once() -> None:
-    encoder, given = encoder_tensors()
-    del given["shared.weight"]
-    assert check_refused(encoder, given) == "1 missing: shared.weight"
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Tensors of every kind of number in two files, with something else beside them."""
@@ -166,11 +126,6 @@ def test_a_tensor_read_in_pieces_is_the_whole_in_the_wanted_numbers(
     for name, source in found.items():
         wanted = whole[name] if name == "d" else whole[name].to(dtype)  # 8 bits stay 8 bits
         assert_same(read(source, CPU, dtype, buffer), wanted)
-
-
-def assert_same(found: Tensor, wanted: Tensor) -> None:
-    assert (found.dtype, found.shape) == (wanted.dtype, wanted.shape)
-    assert found.float().equal(wanted.float())
 
 
 def test_pieces_come_in_order_as_they_are_in_the_file(folder: Path) -> None:
@@ -242,52 +197,3 @@ def test_a_folder_without_tensors_is_an_error(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="absent"):
         read_file(tmp_path / "absent.safetensors", CPU, torch.float32)
-
-
-def written(given: dict[str, Tensor], folder: Path) -> dict[str, Source]:
-    save_file(given, folder / "1.safetensors")
-    return sources(folder)
-
-
-def on_cpu(name: str) -> torch.device:
-    return CPU
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_network_without_memory_is_filled_from_files(tmp_path: Path, dtype: torch.dtype) -> None:
-    given = tensors()
-    with torch.device("meta"):
-        filled = network()
-    load_part(filled, written(given, tmp_path), on_cpu, dtype)
-    for name, tensor in filled.state_dict().items():
-        assert_same(tensor, given[name].to(dtype))
-
-
-def test_each_tensor_goes_where_its_name_belongs(tmp_path: Path) -> None:
-    def place(name: str) -> torch.device:
-        return torch.device("meta" if name.startswith("3.") else "cpu")
-
-    filled = network()
-    load_part(filled, written(tensors(), tmp_path), place, torch.float32)
-    there = {name for name, tensor in filled.state_dict().items() if tensor.is_meta}
-    assert there == {"3.weight", "3.bias"}
-
-
-def test_scales_of_8_bit_weights_stay_float32(tmp_path: Path) -> None:
-    layer, given = Linear(6, 5), {"0.bias": random(1, 5), "0.scale": random(2, 5)}
-    given["0.weight"] = random(3, 5, 6).to(torch.float8_e4m3fn)
-    layer.keep_in_8_bits()
-    filled = nn.Sequential(layer)
-    load_part(filled, written(given, tmp_path), on_cpu, torch.bfloat16)
-    for name, tensor in filled.state_dict().items():
-        wanted = given[name].bfloat16() if name == "0.bias" else given[name]
-        assert_same(tensor, wanted)
-
-
-def test_files_that_do_not_fit_are_refused_before_any_is_read(tmp_path: Path) -> None:
-    filled, given = network(), tensors() | {"stranger": torch.zeros(1)}
-    found, before = written(given, tmp_path), dict(filled.named_parameters())
-    (tmp_path / "1.safetensors").unlink()
-    with pytest.raises(MisfitError, match="1 unexpected: stranger"):
-        load_part(filled, found, on_cpu, torch.float32)
-    assert all(parameter is before[name] for name, parameter in filled.named_parameters())

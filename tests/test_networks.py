@@ -20,6 +20,7 @@ from tests import small_weights
 from tests.small import CPU, FRAMES, MODEL, fresh, random, scene
 from weights.assemble import assemble
 from weights.checks import sha256_of
+from weights.disk import Disk
 from weights.fp8 import dequantised, quantised
 from weights.lock import Entry, Lock
 from weights.names import is_quantised
@@ -44,7 +45,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lock.record(file, entry)
     assert assemble(weights, manifest)
     for kind in LEAN:
-        assert prepare(weights, manifest, kind, lambda _: None)
+        assert prepare(weights, manifest, kind, lambda _: None, Disk())
     return weights / manifest.model
 
 
@@ -95,6 +96,13 @@ def worth(network: torch.nn.Module, name: str) -> Tensor:
     tensor: Tensor = network.state_dict()[name]
     assert tensor.dtype is torch.float32
     return tensor
+
+
+def test_how_fast_a_set_was_read_is_told_once(sets: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "inference"):
+        load(MODEL, sets / BF16, CPU)
+    (said,) = (record.getMessage() for record in caplog.records)
+    assert said.startswith("read 0.0 GB in ") and said.endswith(" GB/s")
 
 
 @pytest.mark.parametrize("kind", [ORIGINAL, BF16, FP8])

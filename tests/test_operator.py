@@ -13,28 +13,30 @@ BAD = GOOD | {"ok": False, "found": "None."}
 
 
 def act(*arguments: str, checks: list[dict[str, Any]] | None = None, status: int = 0) -> int:
-    def manage(arguments: list[str]) -> int:
-        print("command:", *arguments)
+    def manage(commands: list[list[str]]) -> int:
+        print("one call:", *(" ".join(command) for command in commands), sep="; ")
         return status
 
     return operator.main(arguments, operator.Parts({}, manage, lambda: checks or []))
 
 
 @pytest.mark.parametrize(
-    ("action", "command"),
-    [("download-models", "download"), ("prepare-models", "prepare"), ("verify", "verify")],
+    ("arguments", "commands"),
+    [
+        ("download-models", "download; prepare"),
+        ("download-models --dtype fp8", "download; prepare --dtype fp8"),
+        ("download-models --no-prepare", "download"),
+        ("prepare-models", "prepare"),
+        ("prepare-models --dtype fp8", "prepare --dtype fp8"),
+        ("verify", "verify"),
+    ],
 )
 @pytest.mark.parametrize("status", [0, 1])
 def test_weights_are_looked_after_by_their_own_commands(
-    capsys: pytest.CaptureFixture[str], action: str, command: str, status: int
+    capsys: pytest.CaptureFixture[str], arguments: str, commands: str, status: int
 ) -> None:
-    assert act("--action", action, status=status) == status
-    assert capsys.readouterr().out == f"command: {command}\n"
-
-
-def test_the_kind_of_a_lean_set_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
-    assert act("--action", "prepare-models", "--dtype", "fp8") == 0
-    assert capsys.readouterr().out == "command: prepare --dtype fp8\n"
+    assert act("--action", *arguments.split(), status=status) == status
+    assert capsys.readouterr().out == f"one call:; {commands}\n"
 
 
 @pytest.mark.parametrize(("checks", "status"), [([GOOD], 0), ([GOOD, BAD], 1)])
@@ -52,6 +54,7 @@ def test_the_environment_is_shown_line_by_line(
         ([], "Missing option '--action'"),
         (["--action", "generate"], "generate needs --image and --audio."),
         (["--action", "batch"], "batch needs --folder."),
+        (["--action", "download-models", "--dtype", "int4"], "'int4'. Use one of bf16, fp8."),
         (["--action", "batch", "--folder", "nowhere"], "There is no folder nowhere"),
         (["--action", "generate", "--quality", "superb"], "generate needs --image and --audio."),
         (

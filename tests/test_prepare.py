@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,11 @@ from inference.multitalk.networks import load
 from tests.media import ROOT
 from tests.sets import Weights, contents, downloaded, files, laid_out, stamps, tensors_of
 from tests.small import CPU, FRAMES, HEIGHT, MODEL, WIDTH, random, scene
-from weights import loading, prepare
+from weights import disk, loading, prepare
+from weights.disk import Disk, Volume
 from weights.errors import WeightsError
 from weights.sets import BF16, FP8, LEAN, NETWORKS, ORIGINAL, missing, read_mark
-from weights.shards import Entry, shard_writer
+from weights.shards import Entry, ShardWriter, shard_writer
 from weights.tensors import MisfitError
 
 LORA = "loras/fusionx.safetensors"
@@ -33,6 +35,7 @@ BROKEN_OFF = """
 import os, signal, sys
 from pathlib import Path
 from tests.small_weights import manifest
+from weights import disk
 from weights.prepare import prepare
 
 def watch(event, arguments):
@@ -43,7 +46,7 @@ def watch(event, arguments):
 
 renamed, weights = [], Path(sys.argv[1])
 sys.addaudithook(watch)
-prepare(weights, manifest(weights / "hub"), sys.argv[2], print)
+prepare(weights, manifest(weights / "hub"), sys.argv[2], print, getattr(disk, sys.argv[3])())
 """
 
 
@@ -93,19 +96,47 @@ def test_a_second_run_does_nothing(weights: Weights, kind: str) -> None:
     assert stamps(weights.set(kind)) == before
 
 
-@pytest.mark.parametrize("kind", LEAN)
+@pytest.mark.parametrize(("kind", "disk"), [(FP8, Disk()), (BF16, Volume())])
 def test_a_run_that_was_killed_goes_on_and_gives_the_same_bytes(
-    weights: Weights, made: Weights, kind: str
+    weights: Weights, made: Weights, kind: str, disk: Disk, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-c", BROKEN_OFF, str(weights.folder), kind]
-    killed = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    command = [sys.executable, "-c", BROKEN_OFF, str(weights.folder), kind, type(disk).__name__]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    killed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     first, second = "transformer/model-00001.safetensors", "video/model-00001.safetensors.part"
     finished = stamps(weights.set(kind))
     assert set(finished) == {first, second} and missing(weights.set(kind)) == MARK
-    assert weights.prepare(kind)
+    assert weights.prepare(kind, disk)
     assert stamps(weights.set(kind))[first] == finished[first]
     assert contents(weights.set(kind)) == contents(made.set(kind))
+
+
+def test_on_a_volume_nothing_is_open_there_while_it_is_made(
+    weights: Weights, made: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tensors are written in any order, which there sends the whole file anew; and what it says of
+    its free space is no matter."""
+    seen = 0
+
+    def write(writer: ShardWriter, name: str, piece: Tensor) -> None:
+        nonlocal seen
+        seen += 1
+        assert not list(weights.set(FP8).rglob("*.part"))
+        written(writer, name, piece)
+
+    written = ShardWriter.write
+    monkeypatch.setattr(ShardWriter, "write", write)
+    monkeypatch.setattr(shutil, "disk_usage", refusing)
+    (tmp_path / "own").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "own"))
+    assert weights.prepare(FP8, Volume()) and seen
+    assert contents(weights.set(FP8)) == contents(made.set(FP8))
+    assert not list((tmp_path / "own").iterdir())
+
+
+def refusing(*_: object) -> None:
+    raise OSError("nobody knows")
 
 
 @pytest.mark.parametrize("name", [MARK, "audio/model-00001.safetensors", LORA])
@@ -180,7 +211,7 @@ def test_another_version_of_a_lora_is_taken_up_even_if_it_is_as_long(weights: We
 def test_too_little_disk_is_told_before_anything_is_written(
     weights: Weights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare, "_SPARE_BYTES", 1 << 60)
+    monkeypatch.setattr(disk, "_SPARE_BYTES", 1 << 60)
     with pytest.raises(WeightsError, match=r"GB are needed in .*, and .* GB are free\. Free some"):
         weights.prepare(BF16)
     assert not files(weights.set(BF16))

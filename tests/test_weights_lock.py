@@ -1,6 +1,7 @@
 """What was found at the first download is written down, and nothing else is taken afterwards."""
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +46,21 @@ def test_all_files_of_a_repository_come_from_the_commit_of_the_first(path: Path)
     assert Lock(path).commit(OTHER) == "c" * 40
     alike = replace(OTHER, repo=replace(REPO, name="someone/something-else"))
     assert lock.commit(alike) == "main"
+
+
+def test_of_a_time_whole_seconds_count_also_in_a_lock_that_has_more(path: Path) -> None:
+    path.parent.mkdir()
+    file = path.parent / "file"
+    file.write_bytes(b"7 bytes")
+    lock, second = Lock(path), ENTRY.mtime_ns // 10**9
+    lock.record(ONE, ENTRY)
+    for seconds, state in [(second, "checked"), (second - 1, "changed"), (second + 1, "changed")]:
+        os.utime(file, (0, seconds))
+        assert lock.state(ONE, file) == state
+    lock.distrust(ONE)
+    for seconds in (second, 0):
+        os.utime(file, (0, seconds))
+        assert lock.state(ONE, file) == "changed"
 
 
 def test_threads_that_record_at_once_lose_nothing(path: Path) -> None:

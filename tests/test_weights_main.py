@@ -9,7 +9,7 @@ import pytest
 
 from inference.settings import ROOT
 from tests.hub import Hub
-from tests.weights_runner import FILES, Machine, content, keys
+from tests.weights_runner import FILES, Machine, content, finished_in, keys
 from weights.manifest import MULTITALK_14B
 from weights.sets import LEAN
 
@@ -39,7 +39,7 @@ def test_status_tells_what_is_complete_changed_and_gone(machine: Machine) -> Non
     assert states == {file.key: "checked" for file in FILES}
     assert sets[0] == f"{machine.original}: complete"
 
-    machine.place(SHARD).write_bytes(content(LAST))
+    machine.damage(SHARD, content(LAST))
     machine.lose(LAST)
     (machine.original / LAST.place).unlink()
     states, sets = status(machine)
@@ -48,8 +48,12 @@ def test_status_tells_what_is_complete_changed_and_gone(machine: Machine) -> Non
 
 
 def test_a_download_prints_what_it_does_and_no_more(bare: Machine) -> None:
-    first = bare.download().out.splitlines()
-    assert first == [
+    out = bare.download().out
+    assert sorted(finished_in(out)) == sorted(file.place for file in FILES)
+    begin, *files, fetched, made = out.splitlines()
+    assert files[-1].startswith(f"{len(FILES)} of {len(FILES)}: ")
+    assert files[-1].endswith(", 0.1 of 0.1 MB")
+    assert [begin, fetched, made] == [
         f"To fetch: {len(FILES)} of {len(FILES)} files, 0.1 MB.",
         f"Fetched and checked: {len(FILES)}.",
         f"{bare.original} is complete.",
@@ -109,7 +113,7 @@ def test_verify_names_each_fault_and_unmarks_the_set(machine: Machine) -> None:
 def test_ctrl_c_ends_a_download_at_once_and_the_next_goes_on(bare: Machine, hub: Hub) -> None:
     done = bare.stopped_at(LAST, signal.SIGINT)
     assert done.told(130) == "Stopped. What is finished is kept."
-    assert done.out.startswith("To fetch") and len(done.out.splitlines()) == 1
+    assert done.out.startswith("To fetch") and finished_in(done.out)
     finished = bare.checked()
     assert finished and not bare.marked()
     hub.fetched.clear()

@@ -7,6 +7,7 @@ fetched and laid out, not loaded; `tests.small_weights` has those of a model tha
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -141,6 +142,13 @@ class Machine:
         lock = Lock(lock_file(self.weights))
         return keys(f for f in FILES if lock.state(f, place_of(self.weights, f)) == "checked")
 
+    def damage(self, file: HubFile, content: bytes) -> None:
+        """Let it hold that instead, since a second after it was checked."""
+        place = self.place(file)
+        later = place.stat().st_mtime + 1
+        place.write_bytes(content)
+        os.utime(place, (later, later))
+
     def lose(self, *files: HubFile) -> None:
         """Delete them on this machine."""
         for file in files:
@@ -159,6 +167,15 @@ class Machine:
         """Another machine with the same files, which reaches another hub."""
         shutil.copytree(self.weights, folder / "weights")
         return Machine(folder, hub)
+
+
+def finished_in(out: str) -> list[str]:
+    """The files that a download said are finished, some of them; each with its count and size."""
+    lines = [line for line in out.splitlines() if re.match(r"\d+ of \d+: ", line)]
+    assert lines
+    for number, line in enumerate(lines, start=1):
+        assert re.fullmatch(rf"{number} of \d+: .*, 0\.0 MB, 0\.[01] of 0\.1 MB", line), line
+    return [line.split(": ")[1].split(", ")[0] for line in lines]
 
 
 def ended(process: subprocess.Popen[str]) -> Ended:

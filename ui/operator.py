@@ -27,6 +27,7 @@ from ui import commands, options, terminal
 from ui.arguments import request_fields, scene_fields, source, sources
 from ui.batch import run
 from ui.making import make
+from weights.sets import LEAN
 
 
 class Action(StrEnum):
@@ -47,10 +48,11 @@ _OF_WEIGHTS = {Action(action): command for command, action in names.ACTIONS.item
 @dataclass(frozen=True)
 class Parts:
     """What the app offers to call: who makes tasks of each engine family, what `python -m weights`
-    does (its exit status), what a GPU container finds (fields of a Check each)."""
+    does, command after command (an exit status), what a GPU container finds (fields of a Check
+    each)."""
 
     spawns: Mapping[str, Spawn]
-    manage_weights: Callable[[list[str]], int]
+    manage_weights: Callable[[list[list[str]]], int]
     examine: Callable[[], list[dict[str, Any]]]
 
 
@@ -71,7 +73,10 @@ def act(
     folder: Annotated[
         Path | None, typer.Option(help="batch: pictures and recordings, paired by name, or a CSV.")
     ] = None,
-    dtype: Annotated[str, typer.Option(help="prepare-models: bf16 (default) or fp8.")] = "",
+    dtype: Annotated[str, typer.Option(help="Of a lean set: bf16 (default) or fp8.")] = "",
+    prepare: Annotated[
+        bool, typer.Option("--prepare/--no-prepare", help="download-models: a lean set, too.")
+    ] = True,
     out: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="The mp4 to write; with batch, the folder of them."),
@@ -109,8 +114,21 @@ def act(
             run.require_apart(folder, out or folder / VIDEOS)
             _batch(parts, rows(folder), choices, out or folder / VIDEOS)
         case _:
-            kind = ["--dtype", dtype] if dtype else []
-            raise typer.Exit(parts.manage_weights([_OF_WEIGHTS[action], *kind]))
+            raise typer.Exit(parts.manage_weights(_of_weights(action, dtype, prepare)))
+
+
+def _of_weights(action: Action, dtype: str, prepare: bool) -> list[list[str]]:
+    """The commands of `python -m weights` that an action is made of.
+
+    Raises InputError for a dtype that there is not: after a download that would come late.
+    """
+    if dtype and dtype not in LEAN:
+        message = f"There is no dtype {dtype!r}. Use one of {', '.join(LEAN)}."
+        raise InputError(InputCode.BAD_OPTION, message)
+    kind = ["--dtype", dtype] if dtype else []
+    if action is Action.DOWNLOAD_MODELS:
+        return [["download"], ["prepare", *kind]] if prepare else [["download"]]
+    return [[_OF_WEIGHTS[action], *kind]]
 
 
 def _unused(target: Path) -> Path:

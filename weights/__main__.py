@@ -16,6 +16,7 @@ from inference.settings import load_settings
 from presets.quality import PRESETS
 from presets.schema import EngineFamily
 from weights.assemble import assemble
+from weights.disk import Disk, Volume
 from weights.download import download
 from weights.errors import WeightsError, how_to
 from weights.lock import Lock
@@ -58,7 +59,7 @@ def _download(quality: Quality = None) -> None:
     files = manifest.needed(_one_of(_QUALITIES, quality, "quality"))
     if _broken(weights, manifest, files):
         unmark(weights / manifest.model / ORIGINAL)
-    fetched = download(weights, files, _say)
+    fetched = download(weights, files, _say, _disk())
     print(f"Fetched and checked: {fetched}." if fetched else "Every file is there already.")
     _assemble()
 
@@ -82,7 +83,7 @@ def _prepare(dtype: Kind = LEAN[0]) -> None:
     except ModuleNotFoundError as error:
         message = f"{error.name} is needed for this, and it is not installed. Run make gpu."
         raise WeightsError(message) from error
-    done = module.prepare(weights, manifest, dtype, _say)
+    done = module.prepare(weights, manifest, dtype, _say, _disk())
     folder = weights / manifest.model / dtype
     print(f"{folder} is {'complete' if done else 'complete already; nothing to do'}.")
 
@@ -99,6 +100,10 @@ def _verify() -> None:
         message = f"Faults: {len(faults)}. Run {how_to('download')}, and prepare again."
         raise WeightsError(message)
     print("Every file is as it should be.")
+
+
+def _disk() -> Disk:
+    return Volume() if load_settings().on_modal else Disk()
 
 
 def _one_of(choices: Sequence[str], chosen: str | None, option: str) -> str | None:

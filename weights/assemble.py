@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from weights.errors import WeightsError, how_to
-from weights.lock import Lock
+from weights.lock import Lock, size_and_time
 from weights.manifest import HubFile, Manifest
 from weights.refusals import told
 from weights.sets import (
@@ -79,17 +79,19 @@ def linked(source: Path, target: Path, ways: Sequence[Callable[[Path, Path], obj
 
 def _place(source: Path, target: Path) -> None:
     if not _same(source, target):
-        linked(source, target, (os.link, os.symlink, shutil.copy2))
+        linked(source, target, (os.link, _link, shutil.copy2))
+
+
+def _link(source: Path, target: Path) -> None:
+    """Make a symbolic link that holds wherever the folder with both is mounted."""
+    os.symlink(os.path.relpath(source, target.parent.resolve()), target)
 
 
 def _same(source: Path, target: Path) -> bool:
-    """Whether `target` is a link to `source` or a copy of it."""
-    if not target.exists():
+    """Whether `target` is a link to `source` that holds elsewhere, too, or a copy of it."""
+    if not target.exists() or (target.is_symlink() and os.path.isabs(os.readlink(target))):
         return False
-    if target.samefile(source):
-        return True
-    one, other = source.stat(), target.stat()
-    return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+    return target.samefile(source) or size_and_time(target) == size_and_time(source)
 
 
 def _mark(lock: Lock, files: Sequence[HubFile]) -> Mark:

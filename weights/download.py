@@ -20,17 +20,18 @@ from filelock import FileLock, Timeout
 from huggingface_hub import HfFileMetadata, get_hf_file_metadata, hf_hub_download, hf_hub_url
 
 from weights.checks import matches_etag, sha256_of
+from weights.disk import Disk
 from weights.errors import WeightsError
 from weights.lock import Entry, Lock
 from weights.manifest import HubFile
-from weights.progress import Bars
+from weights.progress import Bars, told_bytes
 from weights.refusals import told
 from weights.sets import lock_file, place_of, store
 
 # What the client warns of is tried again, or told in our own sentence.
 logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
 _AT_ONCE = 4  # downloads; more gain nothing on one connection to the hub
-_SPARE_BYTES = 1 << 30  # to be left free on the disk
+_ADVICE = ", or set PORTRAIT_WEIGHTS to a larger disk."
 _ARRIVING = ".arriving"
 
 Say = Callable[[str], None]
@@ -46,8 +47,9 @@ class _Wanted:
     etag: str
 
 
-def download(weights: Path, files: Sequence[HubFile], say: Say) -> int:
-    """Bring the `files` to their place below `weights`; returns how many had to be fetched.
+def download(weights: Path, files: Sequence[HubFile], say: Say, disk: Disk) -> int:
+    """Bring the `files` to their place below `weights`, on `disk`; returns how many had to be
+    fetched.
 
     Those that are there and checked cost no request. Raises WeightsError, with all that arrived
     whole kept, when the hub refuses, the disk is full, or a file is not what it should be.
@@ -57,24 +59,20 @@ def download(weights: Path, files: Sequence[HubFile], say: Say) -> int:
         absent = [file for file in files if not _there(weights, lock, file)]
         if not absent:
             return 0
-        _require_space(weights, [file.size_bytes or 0 for file in absent])
+        disk.require_space(weights, sum(file.size_bytes or 0 for file in absent), _ADVICE)
         asked = [_asked(file, lock) for file in absent]
         wanted = [each for each in asked if not _taken(weights, lock, each)]
-        _require_space(weights, [each.size_bytes for each in wanted])
+        total_bytes = sum(each.size_bytes for each in wanted)
+        disk.require_space(weights, total_bytes, _ADVICE)
         arriving = store(weights) / _ARRIVING
         for orphan in arriving.rglob("*.incomplete"):  # of a run that was killed
             orphan.unlink()
-        say(f"To fetch: {len(wanted)} of {len(files)} files, {_size(wanted)}.")
-        with Bars(sum(each.size_bytes for each in wanted)) as bars:
+        say(f"To fetch: {len(wanted)} of {len(files)} files, {told_bytes(total_bytes)}.")
+        with Bars(len(wanted), total_bytes, say) as bars:
             fetch = partial(_fetch, weights, arriving, lock, bars)
             _all_of([partial(fetch, each) for each in wanted])
         shutil.rmtree(arriving, ignore_errors=True)
         return len(wanted)
-
-
-def _size(wanted: Sequence[_Wanted]) -> str:
-    megabytes = sum(each.size_bytes for each in wanted) / 1e6
-    return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.1f} MB"
 
 
 def _all_of(jobs: Sequence[Callable[[], None]]) -> None:
@@ -152,16 +150,6 @@ def _taken(weights: Path, lock: Lock, wanted: _Wanted) -> bool:
     return True
 
 
-def _require_space(weights: Path, sizes: Sequence[int]) -> None:
-    need = sum(sizes) + _SPARE_BYTES
-    free = shutil.disk_usage(weights).free
-    if need > free:
-        raise WeightsError(
-            f"{need / 1e9:.1f} GB are needed in {weights}, and {free / 1e9:.1f} GB are free. "
-            "Free some space, or set PORTRAIT_WEIGHTS to a larger disk."
-        )
-
-
 def _fetch(weights: Path, arriving: Path, lock: Lock, bars: Bars, wanted: _Wanted) -> None:
     """Fetch one file, check it, move it to its place and write it down."""
     file, folder = wanted.file, arriving / wanted.file.repo.name
@@ -179,6 +167,7 @@ def _fetch(weights: Path, arriving: Path, lock: Lock, bars: Bars, wanted: _Wante
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(path, target)
         _record(lock, file, target, wanted.commit, sha256)
+        bars.finish(file.place, wanted.size_bytes)
     except (OSError, httpx2.HTTPError) as error:
         raise told(error, file.key, wanted.commit) from error
 

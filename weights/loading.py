@@ -1,12 +1,15 @@
-"""Tensors from their files onto a network, all or none, one at a time.
+"""Tensors from their files onto a network, all or none, a few at a time.
 
-No more of a file is in memory than the piece that is being read, so loading takes the memory of
-what is loaded.
+No more of a file is in memory than the pieces that are being read, so loading takes the memory of
+what is loaded and half a gigabyte.
 """
 
 import math
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from io import RawIOBase
+from itertools import chain, zip_longest
 from pathlib import Path
 
 import torch
@@ -17,6 +20,7 @@ from weights.shards import NUMBERS
 from weights.tensors import FLOAT8, SCALE, MisfitError, Source, require_fit
 
 PIECE_NUMBERS = 1 << 24  # of a tensor that are read at a time: 64 MB in float32
+_AT_ONCE = 8  # tensors: one reader gets a small part of what a disk in a cloud gives to several
 
 Place = Callable[[str], torch.device]  # of a tensor, by its name
 
@@ -79,18 +83,37 @@ def read(source: Source, device: torch.device, dtype: torch.dtype, buffer: Tenso
 
 def load_part(
     network: nn.Module, found: Mapping[str, Source], place: Place, dtype: torch.dtype
-) -> None:
-    """Give every parameter and buffer that `network` stores its tensor from where it was `found`.
+) -> int:
+    """Give every parameter and buffer that `network` stores its tensor from where it was `found`;
+    returns how many bytes were read.
 
     `network` may be built without memory (on the meta device). Raises MisfitError, before anything
-    is read, unless names and shapes are exactly the network's.
+    is read, unless names and shapes are exactly the network's; after an error it is as it was.
     """
     _require_own(network, {name: source.shape for name, source in found.items()})
-    tensors, buffer = {}, new_buffer()
-    for name, source in found.items():
+    own = threading.local()
+
+    def take_buffer() -> None:
+        own.buffer = new_buffer()
+
+    def read_one(name: str) -> Tensor:
         numbers = torch.float32 if name.endswith(SCALE) else dtype
-        tensors[name] = read(source, place(name), numbers, buffer)
+        return read(found[name], place(name), numbers, own.buffer)
+
+    names = _from_all_files(found)
+    with ThreadPoolExecutor(_AT_ONCE, initializer=take_buffer) as pool:
+        # after an error those that have not begun are left
+        tensors = dict(zip(names, pool.map(read_one, names), strict=True))
     load_strict(network, tensors)
+    return sum(math.prod(s.shape) * NUMBERS[s.dtype].itemsize for s in found.values())
+
+
+def _from_all_files(found: Mapping[str, Source]) -> list[str]:
+    """The names so that neighbours are in different files, and each file is read in its order."""
+    files: dict[Path, list[str]] = {}
+    for name, source in found.items():
+        files.setdefault(source.file, []).append(name)
+    return [name for name in chain(*zip_longest(*files.values())) if name is not None]
 
 
 def load_strict(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:

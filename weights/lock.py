@@ -1,7 +1,8 @@
 """What was found at the first download, written down, and held to ever after.
 
 The file is JSON: for each weight file by its repository and name, the commit it came from, its size
-and SHA-256, and the time stamp that tells that it was not touched since it was hashed.
+and SHA-256, and the time stamp that tells that it was not touched since it was hashed. Of that only
+whole seconds count: a Volume of Modal need not keep more.
 """
 
 import json
@@ -12,6 +13,14 @@ from pathlib import Path
 from weights.errors import WeightsError
 from weights.manifest import HubFile
 from weights.whole import write_json
+
+_SECOND_NS = 10**9
+
+
+def size_and_time(path: Path) -> tuple[int, int]:
+    """What tells that a file is as it was: its bytes, and the second it was written in."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns // _SECOND_NS
 
 
 @dataclass(frozen=True)
@@ -50,10 +59,8 @@ class Lock:
             return "missing"
         if entry is None:
             return "unchecked"
-        found = path.stat()
-        if (found.st_size, found.st_mtime_ns) != (entry.size_bytes, entry.mtime_ns):
-            return "changed"
-        return "checked"
+        recorded = (entry.size_bytes, entry.mtime_ns // _SECOND_NS)
+        return "checked" if size_and_time(path) == recorded else "changed"
 
     def commit(self, file: HubFile) -> str:
         """The revision to fetch: the commit that other files of the repository came from, so that
@@ -68,7 +75,7 @@ class Lock:
         """Have the file hashed again before it is used."""
         entry = self.get(file)
         if entry is not None:
-            self.record(file, replace(entry, mtime_ns=0))
+            self.record(file, replace(entry, mtime_ns=-1))  # before all times
 
     def record(self, file: HubFile, entry: Entry) -> None:
         """Write it down, at once and whole."""

@@ -14,6 +14,7 @@ import torch
 
 from weights.assemble import linked, require_original
 from weights.checks import sha256_of
+from weights.disk import Disk
 from weights.errors import WeightsError
 from weights.fp8 import quantised
 from weights.listing import require_listed
@@ -37,7 +38,6 @@ from weights.shards import Entry, shard_writer
 from weights.tensors import FLOAT8, SCALE, Source, metadata, sources
 
 _SHARD_BYTES = 2 << 30
-_SPARE_BYTES = 1 << 30  # to be left free on the disk
 _WEIGHT = ".weight"
 
 
@@ -49,8 +49,10 @@ class _Shard:
     tensors: Mapping[str, Source]
 
 
-def prepare(weights: Path, manifest: Manifest, kind: str, say: Callable[[str], None]) -> bool:
-    """Make the set `kind` (bf16 or fp8) below `weights`. False if it was there already.
+def prepare(
+    weights: Path, manifest: Manifest, kind: str, say: Callable[[str], None], disk: Disk
+) -> bool:
+    """Make the set `kind` (bf16 or fp8) below `weights`, on `disk`. False if it was there already.
 
     Raises WeightsError when the original set is not complete or fit, or the disk is full.
     """
@@ -66,12 +68,14 @@ def prepare(weights: Path, manifest: Manifest, kind: str, say: Callable[[str], N
         require_listed(manifest, part, found[part])
     shards = [shard for part in NETWORKS for shard in _shards(folder / part, found[part], kind)]
     try:
-        _require_space(folder, shards, mark.source, kind)
+        folder.mkdir(parents=True, exist_ok=True)
+        advice = " and run it again; what is finished is kept."
+        disk.require_space(folder, _left_bytes(shards, mark.source, kind), advice)
         unmark(folder)
         for number, shard in enumerate(shards, start=1):
             if not _is_finished(shard.path, mark.source):
                 say(f"{kind}: file {number} of {len(shards)}")
-                _write(shard, mark.source, kind)
+                _write(shard, mark.source, kind, disk)
         for name in others:
             # no symbolic link: the originals may be deleted when the lean set is there
             linked(original / name, folder / name, (os.link, shutil.copyfile))
@@ -118,12 +122,12 @@ def _entries(part: str, name: str, source: Source, kind: str) -> list[Entry]:
     return [Entry(name, source.shape, getattr(torch, DTYPES[part]))]
 
 
-def _write(shard: _Shard, fingerprint: str, kind: str) -> None:
+def _write(shard: _Shard, fingerprint: str, kind: str, disk: Disk) -> None:
     part = shard.path.parent.name
     entries = {name: _entries(part, name, src, kind) for name, src in shard.tensors.items()}
     flat = [entry for each in entries.values() for entry in each]
     buffer = new_buffer()
-    with shard_writer(shard.path, flat, {"source": fingerprint}) as writer:
+    with shard_writer(shard.path, flat, {"source": fingerprint}, disk.making) as writer:
         for name, source in shard.tensors.items():
             first, *scale = entries[name]
             for piece in pieces(source, buffer):
@@ -146,21 +150,15 @@ def _is_finished(path: Path, fingerprint: str) -> bool:
     return metadata(path).get("source") == fingerprint
 
 
-def _require_space(folder: Path, shards: Sequence[_Shard], fingerprint: str, kind: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    need = _SPARE_BYTES + sum(
+def _left_bytes(shards: Sequence[_Shard], fingerprint: str, kind: str) -> int:
+    """Of the tensors that are still to be written."""
+    return sum(
         entry.size_bytes
         for shard in shards
         if not _is_finished(shard.path, fingerprint)
         for name, source in shard.tensors.items()
         for entry in _entries(shard.path.parent.name, name, source, kind)
     )
-    free = shutil.disk_usage(folder).free
-    if need > free:
-        raise WeightsError(
-            f"{need / 1e9:.1f} GB are needed in {folder}, and {free / 1e9:.1f} GB are free. "
-            "Free some space and run it again; what is finished is kept."
-        )
 
 
 def _sweep(folder: Path, wanted: Sequence[Path]) -> None:

@@ -1,5 +1,8 @@
-"""How far downloads are: a bar for each file and one for all, on a terminal only."""
+"""How far downloads are: on a terminal a bar for each file and one for all, elsewhere a line for
+each file that is finished."""
 
+from collections.abc import Callable
+from threading import Lock
 from typing import Any, Self
 
 from rich.console import Console
@@ -15,10 +18,17 @@ from rich.progress import (
 _ALL = "all files"
 
 
-class Bars:
-    """A context manager; shows nothing where standard error is no terminal."""
+def told_bytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
-    def __init__(self, total_bytes: int) -> None:
+
+class Bars:
+    """A context manager, for so many files of `total_bytes`; `say` is told the lines that stand for
+    bars where standard error is no terminal. May be used by several threads."""
+
+    def __init__(self, files: int, total_bytes: int, say: Callable[[str], None]) -> None:
+        self._of, self._total, self._say = files, told_bytes(total_bytes), say
+        self._finished, self._finished_bytes, self._counting = 0, 0, Lock()
         console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -51,6 +61,17 @@ class Bars:
                 progress.remove_task(self._task)
 
         return Bar
+
+    def finish(self, name: str, size_bytes: int) -> None:
+        """A file is in its place, checked."""
+        if not self._progress.disable:
+            return
+        with self._counting:
+            self._finished += 1
+            self._finished_bytes += size_bytes
+            done = told_bytes(self._finished_bytes).removesuffix(self._total[-3:])
+            line = f"{self._finished} of {self._of}: {name}, {told_bytes(size_bytes)}"
+            self._say(f"{line}, {done} of {self._total}")
 
     def __enter__(self) -> Self:
         self._progress.start()

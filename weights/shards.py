@@ -6,8 +6,8 @@ JSON; the tensors' bytes one after the other.
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -42,11 +42,14 @@ class Entry:
 
 @contextmanager
 def shard_writer(
-    path: Path, entries: Sequence[Entry], metadata: Mapping[str, str]
+    path: Path,
+    entries: Sequence[Entry],
+    metadata: Mapping[str, str],
+    making: Callable[[Path], AbstractContextManager[Path]] = whole,
 ) -> Iterator["ShardWriter"]:
     """Writes the file `path`, which is there whole once the block ends, and not at all after an
-    error. Raises ValueError when a tensor did not get all its numbers."""
-    with whole(path) as part, part.open("wb") as file:
+    error; `making` it says where. Raises ValueError when a tensor did not get all its numbers."""
+    with making(path) as part, part.open("wb") as file:
         writer = ShardWriter(file, entries, metadata)
         yield writer
         writer.finish()

@@ -1,5 +1,7 @@
 """A model's networks, ready on a device: read from a set of weights, or of random numbers."""
 
+import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from weights.loading import load_part, read_file
 from weights.sets import DTYPES
 from weights.tensors import FLOAT8, Source, sources
 
+logger = logging.getLogger(__name__)
 _SEED = 0  # of random weights
 _HOST = torch.device("cpu")
 
@@ -109,7 +112,7 @@ def read_networks(
 ) -> Networks:
     """The networks of `spec` from a set of weights, each in its dtype; what is not to be on the
     device is on the host. Raises WeightsError or OSError when files don't fit or are not there."""
-    parts: dict[str, Any] = {}
+    parts, started, count = dict[str, Any](), time.monotonic(), 0
     away = _away(spec.transformer.num_layers, choices)
     for name, build in spec.parts().items():
         found = sources(folder / name)
@@ -122,9 +125,11 @@ def read_networks(
         def place(tensor: str, starts: tuple[str, ...] = starts) -> torch.device:
             return _HOST if tensor.startswith(starts) else device
 
-        load_part(parts[name], found, place, dtypes[name])
+        count += load_part(parts[name], found, place, dtypes[name])
         if name != "transformer":  # it may be in two places, and its files hold all of it
             parts[name].to(place(""))  # what no file holds
+    gigabytes, seconds = count / 1e9, time.monotonic() - started
+    logger.info("read %.1f GB in %.0f s, %.2f GB/s", gigabytes, seconds, gigabytes / seconds)
     return Networks(**parts)
 
 

@@ -45,7 +45,7 @@ def test_missing_weights_are_a_sentence(standin: StandIn, action: str) -> None:
 
 
 def test_a_download_that_can_not_be_is_a_sentence(tmp_path: Path) -> None:
-    """From a hub that nobody runs; a machine with too little room says that first."""
+    """From a hub that nobody runs; what a Volume says of its room is no matter."""
     needs_root()
     nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9", "PORTRAIT_SECRETS": "hub"}
     with StandIn(tmp_path / "modal", secrets={"hub": nowhere}) as standin:
@@ -54,7 +54,8 @@ def test_a_download_that_can_not_be_is_a_sentence(tmp_path: Path) -> None:
         )
     said = done.stdout + done.stderr
     assert done.returncode == 1 and "Traceback" not in said
-    assert re.search(r"GB are needed in /vol/weights|The connection to the hub failed", said), said
+    assert "The connection to the hub failed" in said, said
+    assert "not complete" not in said  # of what did not come nothing is prepared
 
 
 def test_a_folder_is_gone_through_with_one_loaded_model(standin: StandIn, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_the_gpu_image_is_built_in_the_one_order_that_works(
     lines = standin.images()[functions[GPU]["image"]]
     text = "\n".join(lines)
     assert "nvidia/cuda:12.8.1-devel-ubuntu22.04" in text
-    steps = ["torch==2.10.0", "setuptools==80.9.0", "flash-attn==2.8.3.post2", "diffusers"]
+    steps = ["torch==2.10.0", "psutil==7.2.2", "flash-attn==2.8.3.post2", "diffusers"]
     found = [next(i for i, line in enumerate(lines) if step in line) for step in steps[:3]]
     assert found == sorted(found) and len(set(found)) == 3
     assert "--no-build-isolation" in lines[found[2]]
@@ -69,6 +69,24 @@ def test_the_gpu_image_is_built_in_the_one_order_that_works(
     assert all("==" in line or "-r " in line for line in installs)
     late = [i for i, line in enumerate(lines) if "requirements" in line]
     assert late and min(late) > found[2]
+
+
+def test_where_no_wheel_fits_attention_is_compiled_for_the_cards_and_few_at_a_time(
+    standin: StandIn, functions: dict[str, dict[str, Any]]
+) -> None:
+    lines = standin.images()[functions[GPU]["image"]]
+    before = lines[: next(i for i, line in enumerate(lines) if "flash-attn" in line)]
+    assert "ENV FLASH_ATTN_CUDA_ARCHS='80;90'" in before  # the trial's L4, H100 and A100
+    assert "ENV MAX_JOBS=4" in before and "ENV NVCC_THREADS=2" in before
+
+
+def test_weights_are_looked_after_where_no_gpu_image_need_be_built(
+    standin: StandIn, functions: dict[str, dict[str, Any]]
+) -> None:
+    text = "\n".join(standin.images()[functions["manage_weights"]["image"]])
+    assert "flash" not in text and "nvidia" not in text and "ninja" not in text
+    assert "torch==2.10.0 --index-url https://download.pytorch.org/whl/cpu" in text
+    assert "\nhuggingface-hub==" in text and "\nsafetensors==" in text
 
 
 def test_the_page_image_has_no_torch(
@@ -141,6 +159,7 @@ def test_settings_count_secrets_come_when_named_and_the_password_is_one(
     images = json.dumps(standin.images())
     assert PASSWORD not in images and TOKEN not in images
     assert again[GPU]["gpus"] == ["A10", "L40S"] and again[GPU]["memory_mb"] == 80 * 1024
+    assert "ENV FLASH_ATTN_CUDA_ARCHS=80" in standin.images()[again[GPU]["image"]]
 
 
 @pytest.mark.parametrize(
