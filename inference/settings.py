@@ -106,7 +106,7 @@ def for_containers(
     return {"PORTRAIT_RUNNING": "4"} | given | {"PORTRAIT_DATA": data, "PORTRAIT_WEIGHTS": weights}
 
 
-def closing(settings: Settings) -> dict[str, str]:
+def closing(settings: Settings) -> dict[str, str | None]:
     """The variables that close the page's doors, for a Secret: those that are set, for an empty one
     would take the place of one in the operator's own Secret."""
     said = {

@@ -11,6 +11,7 @@ from inference import history
 from inference.events import Event
 from inference.jobs import Jobs
 from inference.settings import Settings
+from inference.write_access import WriteAccess
 from tests.played_jobs import new_task
 from ui.api.door import Api, door, owner_of
 from ui.guard import Guard
@@ -26,9 +27,15 @@ def bearer(token: str = TOKEN) -> dict[str, str]:
 class Server:
     """The API for one folder of data, which starts no jobs; `owner` is who the token stands for."""
 
-    def __init__(self, data: Path, token: str | None = TOKEN, **settings: Any) -> None:
+    def __init__(
+        self,
+        data: Path,
+        token: str | None = TOKEN,
+        access: WriteAccess | None = None,
+        **settings: Any,
+    ) -> None:
         self.settings = Settings(data=data, api_token=token, **settings)
-        self.jobs = Jobs(self.settings)
+        self.jobs = Jobs(self.settings, access=access)
         owners = Owners(data)
         self._door = door(self.settings, self.jobs, owners)
         self.owner = owner_of(token or "", owners)

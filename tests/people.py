@@ -7,6 +7,7 @@ from pathlib import Path
 
 from inference.jobs import Jobs
 from inference.settings import Settings
+from inference.write_access import WriteAccess
 from ui.handlers import Handlers
 from ui.state import Phase, Shown
 from ui.uploads import Uploads
@@ -18,13 +19,18 @@ PATIENCE_S = 60
 class Person:
     """Someone at the page of a server that starts jobs."""
 
-    def __init__(self, settings: Settings, owner: str = ME) -> None:
+    def __init__(
+        self, settings: Settings, owner: str = ME, access: WriteAccess | None = None
+    ) -> None:
         self.data, self.owner = settings.data, owner
-        self.jobs = Jobs(settings)
+        self.jobs = Jobs(settings, access=access)
         self._handlers = Handlers(settings, self.jobs, Uploads(settings.data))
 
     def do(self, name: str, /, **values: object) -> Shown:
         return self._handlers.act(self.owner, {"do": name, **values})
+
+    def pulse(self) -> str:
+        return self._handlers.look.pulse(self.owner)
 
     def give(self, kind: str, file: Path, **values: object) -> Shown:
         """Upload `file` and say what it is."""

@@ -158,7 +158,8 @@ def routes(uploads: Uploads, owners: Owners) -> APIRouter:
 
 
 def _refusal(status: int, sentence: str) -> JSONResponse:
-    return JSONResponse({"message": sentence, "again": status == _STATUS[FaultCode.MOVING]}, status)
+    again = {"again": True} if status == _STATUS[FaultCode.MOVING] else {}
+    return JSONResponse({"message": sentence} | again, status)
 
 
 def _written_at(path: Path) -> float:

@@ -8,12 +8,14 @@ import { words } from "./words.js";
 const AT_WORK_MS = 500;
 const AT_REST_MS = 3000;
 const HIDDEN_MS = 10_000;
+const ASLEEP_MS = 10 * 60_000; // hidden for so long, it asks no more: its server may end
 const PATIENCE_MS = 5000; // for an answer
 const LOST_AFTER = 2; // questions without an answer
 const LOST = "pulse"; // the notice of a lost connection
 
 let known; // the version that the page shows, as far as it was told
 let failures = 0;
+let hiddenSince = document.hidden ? Date.now() : null;
 let timer;
 
 function pace() {
@@ -42,8 +44,10 @@ async function beat() {
     if (failures >= LOST_AFTER) notice(LOST, words("connectionLost"));
   }
   clearTimeout(timer);
-  timer = setTimeout(beat, pace());
+  if (!asleep()) timer = setTimeout(beat, pace());
 }
+
+const asleep = () => hiddenSince !== null && Date.now() - hiddenSince >= ASLEEP_MS;
 
 async function heard(version) {
   const lost = failures >= LOST_AFTER;
@@ -59,6 +63,7 @@ async function heard(version) {
 }
 
 document.addEventListener("visibilitychange", () => {
+  hiddenSince = document.hidden ? Date.now() : null;
   if (document.hidden) return;
   clearTimeout(timer);
   beat();

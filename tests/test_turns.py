@@ -1,0 +1,148 @@
+"""While another machine's turn is not over, everything is shown and nothing is changed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from inference.jobs import Jobs, State
+from inference.settings import Settings
+from inference.write_access import MOVING, Moving, SoleWriter
+from tests.calling import Server, bearer
+from tests.people import ME, Person, drafted, files
+from tests.played_jobs import new_task
+from ui import uploads
+from ui.desk import Desk, Desks
+from ui.owner import Owners
+from ui.state import Phase
+from ui.uploads import HEADER, Uploads
+
+
+class Turns(SoleWriter):
+    """Access that comes and goes; `kept` counts what was made to last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.granted, self.kept = True, 0
+
+    def require(self) -> None:
+        if not self.granted:
+            raise Moving
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        self.require()
+        yield
+
+    def keep(self) -> None:
+        self.kept += 1
+
+
+@pytest.fixture
+def turns() -> Turns:
+    return Turns()
+
+
+@pytest.fixture
+def person(settings: Settings, turns: Turns, scripted: None) -> Person:
+    return Person(settings, access=turns)
+
+
+def test_an_action_is_refused_and_the_page_is_shown_all_the_same(
+    me: Person, person: Person, turns: Turns, scripted: None
+) -> None:
+    drafted(me)
+    turns.granted = False
+    before, pulse = files(person.data), person.pulse()
+    shown = person.do("set", field="shape", value="square")
+    assert shown.refused and shown.moving and shown.phase is Phase.DRAFT
+    assert not person.do("refresh").refused
+    assert shown.problem is None and files(person.data) == before
+    turns.granted = True
+    assert person.pulse() != pulse  # the page is drawn anew
+    again = person.do("set", field="shape", value="square")
+    assert not again.refused and not again.moving and again.phase is Phase.DRAFTING
+
+
+def test_what_began_before_writes_nothing_more(
+    settings: Settings, turns: Turns, tmp_path: Path
+) -> None:
+    desks, jobs = Desks(settings.data, turns), Jobs(settings, access=turns)
+    task = new_task(jobs, ME, "draft")
+    desks.save(ME, Desk())
+    turns.granted = False
+    before = files(settings.data)
+    for change in (
+        lambda: desks.save(ME, Desk(kept=True)),
+        lambda: desks.adopt(ME, tmp_path / "x.png", "picture"),
+        lambda: jobs.submit(task),
+        lambda: jobs.delete(task.folder),
+        lambda: jobs.new(ME),
+    ):
+        with pytest.raises(Moving):
+            change()
+    assert files(settings.data) == before and desks.load(ME) == Desk()
+
+
+def test_a_job_at_work_elsewhere_is_not_called_interrupted(
+    settings: Settings, turns: Turns, person: Person
+) -> None:
+    """Locks don't show on other machines."""
+    task = new_task(person.jobs, ME, "draft")
+    person.jobs.submit(task)
+    (task.folder / "waiting").unlink()
+    assert person.jobs.state(task.folder) is State.INTERRUPTED
+    turns.granted = False
+    shown = person.do("refresh", view="history")
+    assert shown.history and shown.history[0].state is State.RUNNING
+    assert Person(replace(settings, on_modal=True)).jobs.pick_up() is None
+    assert person.jobs.state(task.folder) is State.QUEUED
+
+
+def test_what_somebody_pays_for_is_made_to_last(person: Person, turns: Turns) -> None:
+    drafted(person)
+    assert turns.kept == 0
+    person.do("make")
+    assert turns.kept == 1
+
+
+def test_an_upload_is_asked_for_again(tmp_path: Path, turns: Turns) -> None:
+    owners = Owners(tmp_path)
+    received = Uploads(tmp_path, turns)
+    app = Starlette(routes=uploads.routes(received, owners).routes)
+    me = TestClient(app, cookies={"portrait": "a" * 64}, headers={HEADER: "1"})
+    turns.granted = False
+    answer = me.post("/upload?kind=picture", content=b"x")
+    assert answer.status_code == 503 and answer.json() == {"message": MOVING, "again": True}
+
+    def chunks() -> Iterator[bytes]:
+        yield b"x"
+        turns.granted = False
+        yield b"y"
+
+    turns.granted = True
+    assert me.post("/upload?kind=picture", content=chunks()).json()["again"]
+    assert not [*(tmp_path / "uploads").glob("*/*")]
+    turns.granted = True
+    assert me.post("/upload?kind=picture", content=b"x").status_code == 200
+
+
+def test_programs_are_asked_to_come_again(tmp_path: Path, turns: Turns) -> None:
+    server = Server(tmp_path, access=turns)
+    job, client = server.job(), server.client(bearer())
+    turns.granted = False
+    for answer in (
+        client.post("/api/jobs", files={"image": b"x", "audio": b"x"}),
+        client.post(f"/api/jobs/{job.name}/cancel"),
+        client.delete(f"/api/jobs/{job.name}"),
+    ):
+        assert answer.status_code == 503 and answer.headers["Retry-After"]
+        assert answer.json()["error"] == {"code": "moving", "message": MOVING}
+    assert client.get(f"/api/jobs/{job.name}").json()["state"] == "queued"
+    assert server.left() == [job]
+    turns.granted = True
+    assert client.delete(f"/api/jobs/{job.name}").status_code == 204 and turns.kept == 1
