@@ -1,5 +1,7 @@
 """Work without progress is ended, whatever it is stuck in, and no other work."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 
@@ -8,6 +10,7 @@ import pytest
 from inference.cloud.watchdog import LOADING_S, Patience, watched
 from inference.errors import Fault
 from inference.events import Event, Frame, Stage, StageName, Step, Window
+from inference.settings import ROOT
 
 MINUTE_S = 60.0
 NEVER = 1e9
@@ -117,3 +120,21 @@ def test_work_that_is_done_is_watched_no_more() -> None:
         (watch,) = {*threading.enumerate()} - before
     watch.join(END_S)
     assert not watch.is_alive()
+
+
+STUCK = """
+import ctypes
+from inference.cloud import watchdog
+watchdog._GRACE_S = 0.1
+watchdog.leave_container()
+def holds_pythons_lock():
+    ctypes.PyDLL(None).sleep(600)
+holds_pythons_lock()
+"""
+
+
+def test_a_process_that_nobody_ends_tells_where_it_is_stuck_and_exits() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STUCK], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1 and "in holds_pythons_lock" in done.stderr

@@ -5,8 +5,8 @@ the process leave, whatever the work itself is stuck in; it needs Python's lock 
 that never lets go of it is left to Modal, which misses the container's heartbeat.
 """
 
+import faulthandler
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +26,7 @@ _SILENCE_S = 10 * 60.0
 _STEPS = 10  # a slow card's step may take longer than that: as many of them
 _LOOK_S = 5.0
 _GRACE_S = 60.0  # for the last word, and for Modal to end the process itself
+_STDERR = 2  # the descriptor, whatever sys.stderr is
 _WHILE_LOADING = (StageName.STARTING, StageName.LOADING)
 
 
@@ -82,7 +83,8 @@ def watched(
                 saying = threading.Thread(target=last_word, args=[fault], daemon=True)
                 saying.start()
                 saying.join(_GRACE_S)
-                return leave()
+                leave()
+                return
 
     threading.Thread(target=watch, name="watchdog", daemon=True).start()
     try:
@@ -92,11 +94,10 @@ def watched(
 
 
 def leave_container(call: str = "") -> None:
-    """End this process within a minute, and have Modal give it no other input. With `call`, the
-    work is stuck: Modal ends that call, so that it is not run again elsewhere."""
-    exit_at_last = threading.Timer(_GRACE_S, os._exit, [1])  # whatever atexit or a driver waits for
-    exit_at_last.daemon = True
-    exit_at_last.start()
+    """End this process within a minute, at last by telling where it is stuck and exiting, and have
+    Modal give it no other input. With `call`, the work is stuck: Modal ends that call, so that it
+    is not run again elsewhere."""
+    faulthandler.dump_traceback_later(_GRACE_S, exit=True, file=_STDERR)  # needs no Python
     ways = [modal.experimental.stop_fetching_inputs]
     if call:
         ways.append(partial(modal.FunctionCall.from_id(call).cancel, terminate_containers=True))
