@@ -41,7 +41,8 @@ from weights.errors import reach_by
 PYTHON = "3.12"
 CUDA = "nvidia/cuda:12.8.1-devel-ubuntu22.04"  # devel: flash-attn compiles where no wheel fits
 TORCH = "torch==2.10.0"  # the newest that flash-attn has wheels for; brings CUDA 12.8
-CPU_TORCH = "https://download.pytorch.org/whl/cpu"  # an index
+CPU_TORCH = f"{TORCH}+cpu"  # not on PyPI, but where the next line says
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 BUILD_TOOLS = (
     "ninja==1.13.0",
     "packaging==25.0",
@@ -80,7 +81,7 @@ page_image = _with_sources(
     slim_image.pip_install_from_requirements(str(ROOT / "requirements-speech.txt"))
 )
 # without flash-attn: where that can't be built, weights can be looked after all the same
-weights_image = _with_sources(slim_image.pip_install(TORCH, index_url=CPU_TORCH))
+weights_image = _with_sources(slim_image.pip_install(CPU_TORCH, extra_index_url=CPU_INDEX))
 # How flash-attn compiles where no wheel fits. In the image and not beside its step, because only
 # then another list of cards builds it anew. Its own choice of jobs counts the machine's cores and
 # memory, not what a builder may use of them; each takes about 9 GB with two threads.

@@ -21,7 +21,7 @@ from weights.verify import verify
 
 Stamps = dict[str, tuple[int, int]]
 HERE = Disk()
-_SECONDS = count(1_700_000_000)  # no download arrives in the same one as another
+_TIMES_NS = count(1_700_000_000_123_456_789, 10**9)  # no two downloads in the same second
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Weights:
         lock = Lock(lock_file(self.folder))
         for file in [self.file(place) for place in places] or self.manifest.files:
             path = place_of(self.folder, file)
-            os.utime(path, (0, next(_SECONDS)))
+            os.utime(path, ns=(0, next(_TIMES_NS)))
             found, sha256 = path.stat(), sha256_of(path)
             revision = file.repo.revision
             lock.record(file, Entry(revision, revision, found.st_size, sha256, found.st_mtime_ns))

@@ -85,7 +85,7 @@ def test_weights_are_looked_after_where_no_gpu_image_need_be_built(
 ) -> None:
     text = "\n".join(standin.images()[functions["manage_weights"]["image"]])
     assert "flash" not in text and "nvidia" not in text and "ninja" not in text
-    assert "torch==2.10.0 --index-url https://download.pytorch.org/whl/cpu" in text
+    assert "torch==2.10.0+cpu --extra-index-url https://download.pytorch.org/whl/cpu" in text
     assert "\nhuggingface-hub==" in text and "\nsafetensors==" in text
 
 
