@@ -247,7 +247,7 @@ def manage_weights(commands: list[list[str]]) -> int:
 
 @app.function(
     image=gpu_image,
-    gpu="L4",  # the cheapest that runs all of what the others run
+    gpu=TRIAL_GPU,
     volumes=on_gpu,
     cpu=4,
     timeout=10 * _MINUTE_S,  # hashing nothing, loading nothing, reading 4 GB

@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from starlette.applications import Starlette
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from inference import jobfolder
 from inference.jobs import Jobs, State
 from inference.settings import Settings
 from inference.write_access import MOVING, Moving, SoleWriter
@@ -95,8 +96,9 @@ def test_a_job_at_work_elsewhere_is_not_called_interrupted(
     job = drafted(me).job
     assert job
     folder = me.data / "jobs" / job.id
-    history = folder / "events.jsonl"
-    history.write_text("".join(history.read_text().splitlines(keepends=True)[:-1]))
+    events = folder / "events.jsonl"
+    with jobfolder.held(folder):  # once its worker has ended
+        events.write_text("".join(events.read_text().splitlines(keepends=True)[:-1]))
     assert person.jobs.state(folder) is State.INTERRUPTED
     turns.granted = False
     shown = person.do("refresh", view="history")
@@ -106,8 +108,9 @@ def test_a_job_at_work_elsewhere_is_not_called_interrupted(
     assert person.jobs.state(folder) is State.QUEUED
 
 
-def test_what_somebody_pays_for_is_made_to_last(person: Person, turns: Turns) -> None:
-    drafted(person)
+def test_what_somebody_pays_for_is_made_to_last(me: Person, person: Person, turns: Turns) -> None:
+    drafted(me)
+    person.do("set", field="quality", value="fast")
     assert turns.kept == 0
     person.do("make")
     assert turns.kept == 1
@@ -116,7 +119,8 @@ def test_what_somebody_pays_for_is_made_to_last(person: Person, turns: Turns) ->
 def test_an_upload_is_asked_for_again(tmp_path: Path, turns: Turns) -> None:
     owners = Owners(tmp_path)
     received = Uploads(tmp_path, turns)
-    app = Starlette(routes=uploads.routes(received, owners).routes)
+    app = FastAPI()
+    app.include_router(uploads.routes(received, owners))
     me = TestClient(app, cookies={"portrait": "a" * 64}, headers={HEADER: "1"})
     turns.granted = False
     answer = me.post("/upload?kind=picture", content=b"x")
