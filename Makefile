@@ -10,13 +10,16 @@ TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check bench gpu speech clean
+.PHONY: run test soak check bench gpu speech clean
 
 run: $(VENV)/run.done
 	$(BIN)/python app.py serve --host $(HOST) --port $(PORT)
 
 test: $(VENV)/test.done
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+soak: $(VENV)/test.done
+	$(BIN)/python -m pytest -m soak
 
 check: $(VENV)/test.done
 	$(BIN)/ruff format --check .
