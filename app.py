@@ -112,8 +112,8 @@ on_gpu: dict[str | PurePosixPath, modal.Volume | modal.CloudBucketMount] = {
 }
 holds_all = all(gpu.memory_gb >= 80 for gpu in map(find_gpu, limits.gpus) if gpu)
 named_secrets = [modal.Secret.from_name(name) for name in limits.secrets]
-doors = closing(mine)
-page_secrets = [*named_secrets, *([modal.Secret.from_dict(doors)] if doors else [])]
+# there is one even when nothing is in it: containers have to count as many as the deploy did
+page_secret = modal.Secret.from_dict(closing(mine))
 
 app = modal.App(names.APP)
 if modal.is_local() and "deploy" in sys.argv and not mine.password:
@@ -203,7 +203,7 @@ def draft(job: str, options: dict[str, Any] | None = None, attempt: str = "") ->
 @app.function(
     image=page_image,
     volumes={names.JOBS: jobs_volume},
-    secrets=page_secrets,
+    secrets=[*named_secrets, page_secret],
     cpu=2,  # decoding what people give, in processes with limits
     memory=4 * _GIB,
     timeout=5 * _MINUTE_S,  # of one request; Modal itself cuts them after 150 s

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from anyio.from_thread import start_blocking_portal
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from inference.settings import Settings
+from inference.settings import Settings, load_settings
 from tests.routes import patterns
 from tests.signing_in import SIGNED_OUT, give, said
 from ui import text
@@ -18,18 +19,18 @@ from ui.server import create_app
 from ui.views.sign_in import SIGN_IN
 
 PASSWORD = "open sesame"
-Build = Callable[[Path, str | None], FastAPI]
+Build = Callable[[Settings], FastAPI]
 
 
 @pytest.fixture(scope="module")
 def build() -> Iterator[Build]:
-    async def make(data: Path, password: str | None) -> FastAPI:
-        return create_app(Settings(data=data, password=password))
+    async def make(settings: Settings) -> FastAPI:
+        return create_app(settings)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", "put back after these tests")
         with start_blocking_portal() as portal:
-            yield lambda data, password: portal.call(make, data, password)
+            yield lambda settings: portal.call(make, settings)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def app(build: Build, data: Path) -> FastAPI:
-    return build(data, PASSWORD)
+    return build(Settings(data=data, password=PASSWORD))
 
 
 def test_no_route_says_anything_to_a_stranger(app: FastAPI) -> None:
@@ -92,12 +93,39 @@ def test_a_server_that_is_started_anew_knows_its_sessions(
     me = TestClient(app)
     give(me, PASSWORD)
     for password, status in ((PASSWORD, 200), ("changed", 401)):
-        again = TestClient(build(data, password), cookies=me.cookies)
+        again = TestClient(build(Settings(data=data, password=password)), cookies=me.cookies)
         assert again.get("/theme.css").status_code == status
 
 
 def test_without_a_password_nothing_is_asked(build: Build, tmp_path: Path) -> None:
-    anyone = TestClient(build(tmp_path, None))
+    anyone = TestClient(build(Settings(data=tmp_path)))
     assert anyone.get("/pulse").json() == {"version": ""}
     assert text.START in anyone.get("/").text
     assert anyone.get(SIGN_IN).status_code == give(anyone, PASSWORD).status_code == 404
+
+
+def test_a_page_that_had_one_does_not_come_up_open_on_modal(build: Build, tmp_path: Path) -> None:
+    """A shell that lacks it deploys anew: the folder of data, which stays, remembers."""
+
+    def deployed(password: str) -> TestClient:
+        given = load_settings({"PORTRAIT_PASSWORD": password, "MODAL_IS_REMOTE": "1"})
+        return TestClient(build(replace(given, data=tmp_path)))
+
+    with deployed("") as anyone:  # it never had one
+        assert anyone.get("/").status_code == 200
+    with deployed(PASSWORD) as stranger:
+        assert stranger.get("/").status_code == 401
+    with deployed("") as stranger:
+        for path in ("/", "/pulse", "/config", "/api", "/sign-in"):
+            answer = stranger.get(path)
+            assert (answer.status_code, answer.text) == (503, text.PASSWORD_FORGOTTEN)
+        assert stranger.get("/healthz").status_code == 200
+    for password in ("none", ""):  # that is remembered, too
+        with deployed(password) as anyone:
+            assert anyone.get("/").status_code == 200
+
+
+def test_at_home_it_may_come_and_go(build: Build, tmp_path: Path) -> None:
+    for password, status in ((PASSWORD, 401), (None, 200)):
+        with TestClient(build(Settings(data=tmp_path, password=password))) as anyone:
+            assert anyone.get("/").status_code == status

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from inference.errors import InputError
-from inference.settings import ROOT, for_containers, load_settings
+from inference.settings import ROOT, closing, for_containers, load_settings
 from presets.schema import EngineFamily
 
 
@@ -107,3 +107,24 @@ def test_containers_are_given_what_is_set_but_the_password_and_the_places() -> N
         "PORTRAIT_RUNNING": "4",
     }
     assert for_containers("", "", mine | {"PORTRAIT_RUNNING": "2"})["PORTRAIT_RUNNING"] == "2"
+
+
+def test_a_password_may_be_none_on_purpose() -> None:
+    given = {"": (None, False), "none": (None, True), "sesame": ("sesame", False)}
+    for value, wanted in given.items():
+        settings = load_settings({"PORTRAIT_PASSWORD": value})
+        assert (settings.password, settings.unlocked) == wanted
+
+
+def test_only_what_is_set_goes_into_the_secret_of_the_page() -> None:
+    """An empty value would take the place of one in the operator's own Secret."""
+    assert closing(load_settings({"PORTRAIT_PASSWORD": "", "PORTRAIT_API_TOKEN": ""})) == {}
+    for given in ({"PORTRAIT_PASSWORD": "none"}, {"PORTRAIT_API_TOKEN": "friend"}):
+        assert closing(load_settings(given)) == given
+
+
+def test_a_gpu_waits_for_as_long_as_is_set_and_modal_allows() -> None:
+    assert load_settings({}).gpu_idle_minutes == 2
+    assert load_settings({"PORTRAIT_GPU_IDLE_MINUTES": "20"}).gpu_idle_minutes == 20
+    with pytest.raises(InputError, match="Set it to a whole number from 1 to 20"):
+        load_settings({"PORTRAIT_GPU_IDLE_MINUTES": "21"})

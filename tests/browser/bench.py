@@ -15,6 +15,7 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
+from inference.write_access import MOVING
 from tests.media import ROOT
 from ui import text
 
@@ -59,9 +60,11 @@ window.answering = true;
 window.portraitBus = (name, action) => {
   window.sent.push(action);
   if (!window.answering) return;
-  window.changes?.(action);
   answers += 1;
-  region("tp-bus", `<i data-answer="${answers}" hidden></i>`);
+  const refused = window.moving && action.do !== "refresh" ? "data-refused" : "";
+  if (!refused) window.changes?.(action);
+  const told = `${window.moving ? "data-moving" : ""} ${refused}`;
+  region("tp-bus", `<i data-answer="${answers}" ${told} hidden></i>`);
 };
 """
 
@@ -79,6 +82,7 @@ class Bench:
     pulse_status: int = 200
     uploads: list[tuple[str, bytes]] = field(default_factory=list)  # the kind, the file
     refusal: str = ""
+    moving: int = 0  # how many more uploads are to be sent again
     server: uvicorn.Server | None = None
     cut: bool = False  # whether connections break while a file is sent
     missing: int = 0  # how many more times films are not to be had
@@ -131,6 +135,9 @@ class Bench:
             if self.cut:
                 await self.cut_off(request)
             body = await request.body()
+            if self.moving:
+                self.moving -= 1
+                return JSONResponse({"message": MOVING, "again": True}, 503)
             if self.refusal:
                 return JSONResponse({"message": self.refusal}, 400)
             self.uploads.append((kind, body))

@@ -7,6 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from inference.write_access import MOVING
 from tests.browser.bench import Bench, opened, put, sent, wait_for
 
 TOP = """<nav><a href="#make" data-view>Make</a><a href="#history" data-view>History</a></nav>
@@ -81,6 +82,26 @@ def test_actions_wait_for_each_other_and_are_not_sent_twice(browser: Browser, be
         put(page, "tp-bus", '<i data-answer="100"></i>')
         wait_for(page, "window.sent.some((action) => action.do === 'swap')")
         assert sent(page) == [{"do": "make"}, {"do": "swap"}]
+        expect(make).not_to_have_attribute("aria-busy", "true")
+
+
+def test_what_is_refused_while_the_app_moves_is_sent_again(browser: Browser, bench: Bench) -> None:
+    bench.regions = regions(
+        stage='<button data-do="make">Make it</button><button data-do="swap">Swap</button>'
+    )
+    with opened(browser, bench) as page:
+        page.evaluate("window.moving = true; window.done = []")
+        page.evaluate("() => { window.changes = ({ do: what }) => window.done.push(what); }")
+        make = page.get_by_role("button", name="Make it")
+        make.click()
+        page.get_by_role("button", name="Swap").click()
+        said = page.get_by_role("status")
+        expect(said).to_have_text(MOVING)
+        wait_for(page, "window.sent.filter((action) => action.do === 'make').length > 1")
+        expect(make).to_have_attribute("aria-busy", "true")
+        page.evaluate("window.moving = false")
+        wait_for(page, "window.done.join() === 'make,swap'")  # once each, in order
+        expect(said).to_be_empty()
         expect(make).not_to_have_attribute("aria-busy", "true")
 
 
@@ -169,11 +190,20 @@ def test_the_pulse_is_faster_while_there_is_work(browser: Browser, bench: Bench)
         pulses(3000)  # until the pace is taken up
         working = pulses(9000)
         page.evaluate(
-            "() => { Object.defineProperty(document, 'hidden', { get: () => true });"
+            "() => { window.away = true;"
+            " Object.defineProperty(document, 'hidden', { get: () => window.away });"
             " document.dispatchEvent(new Event('visibilitychange')) }"
         )
         pulses(1000)
         hidden = pulses(9000)
+        page.clock.run_for(10 * 60_000)  # its server's machine may end now
+        page.wait_for_timeout(200)
+        asleep = pulses(20_000)
+        page.evaluate(
+            "() => { window.away = false; document.dispatchEvent(new Event('visibilitychange')) }"
+        )
+        awake = pulses(2000)
+    assert asleep == 0 and awake > 0
     assert 2 <= resting <= 4
     assert 12 <= working <= 19
     assert hidden <= 1

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from inference.write_access import MOVING
 from tests.browser.bench import Bench, opened, put, sent, wait_for
 from tests.media import ASTRONAUT, VOICE_A, VOICE_B
 
@@ -52,6 +53,18 @@ def cards(bench: Bench) -> None:
     head = '<div class="tp-head" data-state="start" data-tab="Talking Portrait"><h1>Give</h1></div>'
     field = '<textarea aria-label="Scene"></textarea>'
     bench.regions = {"tp-head": head, "tp-side": side(), "tp-foot": field}
+
+
+def test_a_file_that_is_refused_while_the_app_moves_is_sent_again(
+    browser: Browser, bench: Bench
+) -> None:
+    bench.moving = 2
+    with opened(browser, bench, expected=("503",)) as page:
+        choose(page, "picture", ASTRONAUT)
+        expect(page.locator('[data-status="picture"]')).to_have_text(MOVING)
+        wait_for(page, "window.sent.some((action) => action.do === 'picture')")
+        assert bench.uploads == [("picture", ASTRONAUT.read_bytes())]
+        expect(page.locator('[data-status="picture"]')).to_have_text("or drop it here")
 
 
 def choose(page: Page, place: str, file: Path) -> None:

@@ -16,10 +16,11 @@ def deployed(
     folder: Path,
     environment: Mapping[str, str] = TINY,
     secrets: Mapping[str, Mapping[str, str]] | None = None,
+    replaced: Mapping[str, str] | None = None,
 ) -> Iterator[StandIn]:
-    """Modal, with the app deployed from a machine with that environment."""
+    """Modal, with the app deployed from a machine with that environment; see `StandIn`."""
     needs_root()
-    with StandIn(folder, secrets=secrets) as standin:
+    with StandIn(folder, secrets=secrets, replaced=replaced) as standin:
         done = standin.modal("deploy", "app.py", env=environment)
         assert done.returncode == 0, done.stdout + done.stderr
         yield standin

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from inference.cloud import names
 from tests.crowd import Session
 from tests.media import ASTRONAUT, ROOT, decoded, spoken
 from tests.modal.conftest import needs_root
@@ -103,7 +104,7 @@ def test_limits_are_set_on_purpose(functions: dict[str, dict[str, Any]]) -> None
     assert gpu["memory_mb"] == 32 * 1024 and gpu["cpu"] == 4
     assert gpu["gpus"] == ["H100", "A100-80GB"] and functions["examine"]["gpus"] == ["L4"]
     assert (gpu["timeout_s"], gpu["startup_timeout_s"]) == (240 * MINUTE_S, 30 * MINUTE_S)
-    assert (gpu["retries"], gpu["idle_s"], gpu["max_inputs"]) == (3, 5 * MINUTE_S, 1)
+    assert (gpu["retries"], gpu["idle_s"], gpu["max_inputs"]) == (3, 2 * MINUTE_S, 1)
     assert (gpu["max_containers"], gpu["min_containers"], gpu["memory_snapshot"]) == (4, 0, False)
     assert (page["max_containers"], page["max_inputs"], page["gpus"]) == (1, 100, [])
     assert (draft["cpu"], draft["gpus"], draft["max_inputs"]) == (4, [], 1)
@@ -179,14 +180,61 @@ def test_what_can_not_be_deployed_is_said_in_a_sentence(
     assert done.returncode and says in said and "Traceback" not in said
 
 
-def test_a_password_is_asked_for_and_by_programs_a_token(tmp_path: Path) -> None:
-    closed = TINY | {"PORTRAIT_PASSWORD": PASSWORD, "PORTRAIT_API_TOKEN": TOKEN}
-    with deployed(tmp_path / "modal", closed) as standin:
-        assert get(standin, "/healthz")[0] == 200
-        status, body = get(standin, "/")
-        assert status == 401 and b"password" in body.lower()
-        status, body = get(standin, "/api/jobs")
-        assert status == 401 and b"no_token" in body
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """Modal, with the app deployed with a password, and a model that can't be loaded."""
+    doors = TINY | {"PORTRAIT_PASSWORD": PASSWORD, "PORTRAIT_API_TOKEN": TOKEN}
+    broken = {"/root/inference/multitalk/production.py": "raise MemoryError('no room')"}
+    with deployed(tmp_path_factory.mktemp("closed"), doors, replaced=broken) as standin:
+        yield standin
+
+
+SENT = """
+import sys, modal
+from inference.cloud import names
+from inference.cloud.board import Board
+with modal.Volume.from_name(names.JOBS_VOLUME).batch_upload() as batch:
+    batch.put_file(sys.argv[1], names.work("mine") / "given-picture")
+    batch.put_file(sys.argv[2], names.work("mine") / "given-voice-1")
+"""
+LOADED = """
+getattr(modal.Cls.from_name(names.APP, names.GPU_CLASS)(), names.GENERATE).remote("mine")
+print(Board(modal.Dict.from_name(names.BOARD)).records("mine")[-1].event.message)
+"""
+DRAFTED = """
+modal.Function.from_name(names.APP, names.DRAFT).remote("mine", {"quality": "draft", "seed": 7})
+"""
+
+
+def test_a_model_that_can_not_be_loaded_is_told_and_costs_one_start(
+    closed: StandIn, tmp_path: Path
+) -> None:
+    voice = spoken(tmp_path / "voice.wav", seconds=1.0)
+    done = closed.python("-c", SENT + LOADED, str(ASTRONAUT), str(voice))
+    assert done.stdout.startswith("MultiTalk can't be loaded on this machine."), done.stderr
+    assert "MemoryError: no room" in closed.output()
+    assert closed.failed_starts() == {} and closed.runs(GPU) == 1
+
+
+def test_a_password_is_asked_for_and_by_programs_a_token(closed: StandIn) -> None:
+    for path, says in (("/", b"password"), ("/api/jobs", b"no_token")):
+        status, body = get(closed, path)
+        assert status == 401 and says in body.lower()
+
+
+def test_a_page_that_had_a_password_does_not_come_up_open(closed: StandIn) -> None:
+    assert get(closed, "/")[0] == 401
+    for given, status in (("", 503), ("none", 200)):
+        done = closed.modal("deploy", "app.py", env=TINY | {"PORTRAIT_PASSWORD": given})
+        assert done.returncode == 0 and names.OPEN_TO_ALL in " ".join(done.stdout.split())
+        assert get(closed, "/")[0] == status
+        assert get(closed, "/healthz")[0] == 200
+
+
+def test_a_password_of_the_operators_own_secret_counts(tmp_path: Path) -> None:
+    own = {"door": {"PORTRAIT_PASSWORD": PASSWORD}}
+    with deployed(tmp_path / "modal", TINY | {"PORTRAIT_SECRETS": "door"}, own) as standin:
+        assert get(standin, "/")[0] == 401
 
 
 def test_from_a_laptop(tmp_path: Path) -> None:
@@ -219,22 +267,12 @@ def test_from_a_laptop(tmp_path: Path) -> None:
                 time.sleep(0.2)
 
 
-UPLOADS = """
-import sys, modal
-from inference.cloud import names
-with modal.Volume.from_name(names.JOBS_VOLUME).batch_upload() as batch:
-    batch.put_file(sys.argv[1], names.work("mine") / "given-picture")
-    batch.put_file(sys.argv[2], names.work("mine") / "given-voice-1")
-modal.Function.from_name(names.APP, names.DRAFT).remote("mine", {"quality": "draft", "seed": 7})
-"""
-
-
 def test_plain_uploads_are_planned_where_the_video_is_made(
     standin: StandIn, tmp_path: Path
 ) -> None:
     """No plan came with them: faces are found, the crop and the length are worked out there."""
     voice = spoken(tmp_path / "voice.wav", seconds=1.0)
-    done = standin.python("-c", UPLOADS, str(ASTRONAUT), str(voice))
+    done = standin.python("-c", SENT + DRAFTED, str(ASTRONAUT), str(voice))
     assert done.returncode == 0, done.stderr
     work = standin.volume_folder(f"{APP}-jobs") / "work" / "mine"
     plan = json.loads((work / "plan.json").read_text())
