@@ -31,7 +31,7 @@ from weights.sets import LEAN
 
 
 class Action(StrEnum):
-    """What can be done; see the README."""
+    """What can be done; see docs/modal.md."""
 
     TEST_ENVIRONMENT = "test-environment"
     DOWNLOAD_MODELS = "download-models"
