@@ -80,7 +80,6 @@ slim_image = modal.Image.debian_slim(python_version=PYTHON).pip_install_from_req
 page_image = _with_sources(
     slim_image.pip_install_from_requirements(str(ROOT / "requirements-speech.txt"))
 )
-# without flash-attn: where that can't be built, weights can be looked after all the same
 weights_image = _with_sources(slim_image.pip_install(CPU_TORCH, extra_index_url=CPU_INDEX))
 # How flash-attn compiles where no wheel fits. In the image and not beside its step, because only
 # then another list of cards builds it anew. Its own choice of jobs counts the machine's cores and
@@ -90,7 +89,7 @@ compiling = {
     "MAX_JOBS": "4",
     "NVCC_THREADS": "2",
 }
-gpu_image = _with_sources(
+model_image = (
     modal.Image.from_registry(CUDA, add_python=PYTHON)
     .entrypoint([])  # NVIDIA's prints a page of text at each start
     .pip_install(TORCH)
@@ -100,6 +99,11 @@ gpu_image = _with_sources(
     .pip_install_from_requirements(str(ROOT / "requirements.txt"))
     .pip_install_from_requirements(str(ROOT / "requirements-model.txt"))
 )
+# `modal run` builds the images of all functions before it calls one. What is done about weights
+# calls no GPU: where flash-attn can't be built, it goes on all the same.
+said = " ".join(sys.argv).replace("=", " ")
+about_weights = any(f"--action {action}" in said for action in names.ACTIONS.values())
+gpu_image = weights_image if about_weights else _with_sources(model_image)
 
 weights_volume = modal.Volume.from_name(names.WEIGHTS_VOLUME, create_if_missing=True)
 weights_to_read = weights_volume.with_mount_options(read_only=True)

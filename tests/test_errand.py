@@ -11,6 +11,7 @@ from inference.cloud import errand
 from inference.cloud.client import Unreachable
 from inference.cloud.errand import Errand
 from inference.cloud.mark import Mark, read_mark, write_mark
+from inference.errors import Fault, FaultCode
 from inference.events import Cancelled, Event, Failed, Finished, Frame, Stage, StageName, Window
 from inference.task import (
     OUTPUTS,
@@ -122,6 +123,17 @@ def lost_before_it_was_written_down(task: Task) -> None:
 def test_what_is_paid_for_is_kept_before_and_deleted_after(cloud: LocalCloud, spoken: Task) -> None:
     carried_out(cloud, spoken)
     assert cloud.did == ["keep", "spawn", "keep", "remove"]
+
+
+def test_what_is_not_kept_here_is_not_deleted_there(
+    cloud: LocalCloud, spoken: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused() -> None:
+        raise Fault(FaultCode.INTERNAL, "Modal did not keep it.")
+
+    monkeypatch.setattr(cloud, "keep", refused)
+    assert isinstance(carried_out(cloud, spoken)[-1], Finished)
+    assert cloud.did == ["spawn"] and (cloud.folder(spoken.folder.name) / RESULT).exists()
 
 
 def test_a_call_that_nobody_wrote_down_is_followed(cloud: LocalCloud, spoken: Task) -> None:

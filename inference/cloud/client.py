@@ -31,6 +31,7 @@ NO_ACCOUNT = "Modal does not know this machine. Run modal setup, with a Modal ac
 BAD_TOKEN = "Modal refuses the token of this machine. Run modal token new."
 UNREACHABLE = "Modal can't be reached. Check the network, and go on with this job then."
 _TOO_LONG = "The work on Modal took longer than it may. Go on with this job."
+_NOT_KEPT = "Modal did not keep what was written. Go on with this job."
 _ENDED = "The work on Modal ended early. Go on with this job."
 
 _NETWORK = (
@@ -137,8 +138,11 @@ class Cloud:
     def keep(self) -> None:
         """Make what was written to the tasks' folders outlive this machine."""
         if self._within:
-            with told():
-                commit(self._volume)
+            try:
+                with told():
+                    commit(self._volume)
+            except RuntimeError as error:  # of the Volume
+                raise Fault(FaultCode.INTERNAL, _NOT_KEPT, repr(error)) from error
 
     def spawn(self, family: EngineFamily, job: str, attempt: str) -> str:
         """The id of a new call that carries out the task in the job's folder, if no other call

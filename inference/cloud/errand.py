@@ -89,7 +89,7 @@ class Errand:
         if before and before.attempt and not before.call:
             mark = before
         write_mark(task.folder, mark)
-        self._cloud.keep()  # whoever comes after us must know of what is paid for
+        self._keep()  # whoever comes after us must know of what is paid for
         self._cloud.board.begin(self._job, mark.attempt)
         self._cloud.send(task, self._job)
         family = PRESETS[task.plan.quality].engine
@@ -167,12 +167,23 @@ class Errand:
 
     def _clean_up(self) -> None:
         """All is here, for certain: nothing of it stays there."""
+        if not self._keep():
+            return  # it is swept there some day
         try:
-            self._cloud.keep()
             self._cloud.remove(self._job)
             (self._task.folder / REMOTE).unlink(missing_ok=True)
-        except Fault as fault:  # swept there some day
+        except Fault as fault:
             logger.warning("what Modal has of this job stays: %s", fault.details)
+
+    def _keep(self) -> bool:
+        """Whether what is written here outlives this machine from now on. Modal keeps it some
+        seconds later in any case."""
+        try:
+            self._cloud.keep()
+        except Fault as fault:
+            logger.warning("not kept yet: %s", fault.details)
+            return False
+        return True
 
     def _kept(self) -> Cancelled:
         """The end of a job that was stopped before its turn: what an earlier stop kept, stays."""
