@@ -1,37 +1,32 @@
 """The GPUs that Modal lends, by its names: memory and price, from its price list of July 2026, and
-compute capability, from NVIDIA's list.
-
-T4, L4 and A10 are in the list of valid names, but their prices were not in what we could read.
+compute capability, from NVIDIA's list. `docs/modal.md` says where prices were copied from.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_H100_DOLLARS_PER_HOUR = 3.95
-
 
 @dataclass(frozen=True)
 class Gpu:
-    """`memory_gb` of it as the card is sold; dollars an hour, None where we know no price;
-    `capability` to compute, ten times NVIDIA's number."""
+    """`memory_gb` of it as the card is sold; `capability` to compute, ten times NVIDIA's number."""
 
     name: str
     memory_gb: int
-    dollars_per_hour: float | None
+    dollars_per_hour: float
     capability: int
 
 
 GPUS: dict[str, Gpu] = {
     gpu.name: gpu
     for gpu in (
-        Gpu("T4", 16, None, 75),
-        Gpu("L4", 24, None, 89),
-        Gpu("A10", 24, None, 86),
+        Gpu("T4", 16, 0.59, 75),
+        Gpu("L4", 24, 0.80, 89),
+        Gpu("A10", 24, 1.10, 86),
         Gpu("L40S", 48, 1.95, 89),
         Gpu("A100-40GB", 40, 2.10, 80),
         Gpu("A100-80GB", 80, 2.50, 80),
-        Gpu("RTX-PRO-6000", 96, None, 120),
-        Gpu("H100", 80, _H100_DOLLARS_PER_HOUR, 90),
+        Gpu("RTX-PRO-6000", 96, 3.03, 120),
+        Gpu("H100", 80, 3.95, 90),
         Gpu("H200", 141, 4.54, 90),
         Gpu("B200", 180, 6.25, 100),
     )
@@ -47,10 +42,9 @@ def find_gpu(requested: str) -> Gpu | None:
 
 
 def price(requested: Iterable[str]) -> float:
-    """Dollars an hour of the first GPU asked for whose price we know; of an H100 when of none."""
+    """Dollars an hour of the first GPU asked for that Modal has; of an H100 when of none."""
     wanted = filter(None, map(find_gpu, requested))
-    known = (gpu.dollars_per_hour for gpu in wanted if gpu.dollars_per_hour is not None)
-    return next(known, _H100_DOLLARS_PER_HOUR)
+    return next((gpu.dollars_per_hour for gpu in wanted), GPUS["H100"].dollars_per_hour)
 
 
 def attention_kernels(requested: Iterable[str]) -> list[int]:
