@@ -169,11 +169,13 @@ class Jobs:
         with self._alone():
             for folder in self._all():
                 if _made_ns(folder) < before_ns and self._rests(folder):
+                    self.access.require()
                     self._set_aside(folder)
             for turn in (self._settings.data / _TURNS).glob("*"):
                 if jobfolder.time_ns(turn) < before_ns:
                     turn.unlink()
         for gone in self._root.glob(f"*{_GONE}"):
+            self.access.require()
             self._clear(gone)
 
     def start_due(self, launch: jobfolder.Launch) -> list[jobfolder.Process]:

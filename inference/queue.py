@@ -15,6 +15,7 @@ from pathlib import Path
 from inference import processes
 from inference.jobfolder import LOG, Launch, Process
 from inference.jobs import Jobs
+from inference.write_access import Moving
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,8 @@ class Dispatcher:
                     swept = time.monotonic()
                     self._sweep(datetime.now(UTC))
                     self._jobs.sweep(datetime.now(UTC))
+            except Moving:
+                logger.info("another machine goes on with the queue")
             except Exception:  # one job's broken folder, a full disk: the others' turn comes too
                 logger.exception("the queue could not go on")
             self._jobs.due.wait(_TICK_S)

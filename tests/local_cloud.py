@@ -88,6 +88,8 @@ class LocalCloud(Cloud):
     calls: dict[str, Call] = field(default_factory=dict)
     did: list[str] = field(default_factory=list)
 
+    _within = False
+
     def answer(self, answer: Callable[[], _T]) -> _T:
         if self.offline:
             self.offline -= 1

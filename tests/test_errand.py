@@ -23,7 +23,7 @@ from inference.task import (
     Task,
     segment_name,
 )
-from tests.fakes import ScriptedEngine
+from tests.fakes import ScriptedEngine, of_no_use
 from tests.local_cloud import LocalCloud
 from tests.small_tasks import with_silence
 
@@ -122,7 +122,7 @@ def lost_before_it_was_written_down(task: Task) -> None:
 
 def test_what_is_paid_for_is_kept_before_and_deleted_after(cloud: LocalCloud, spoken: Task) -> None:
     carried_out(cloud, spoken)
-    assert cloud.did == ["keep", "spawn", "keep", "remove"]
+    assert cloud.did == ["keep", "spawn", "keep", "keep", "remove"]
 
 
 def test_what_is_not_kept_here_is_not_deleted_there(
@@ -141,6 +141,61 @@ def test_a_call_that_nobody_wrote_down_is_followed(cloud: LocalCloud, spoken: Ta
     lost_before_it_was_written_down(spoken)
     assert isinstance(carried_out(cloud, spoken)[-1], Finished)
     assert len(cloud.calls) == 1
+
+
+def test_a_call_that_nobody_wrote_down_is_ended_with_its_job(
+    cloud: LocalCloud, spoken: Task
+) -> None:
+    left_after(cloud, spoken, Frame)
+    lost_before_it_was_written_down(spoken)
+    mark = read_mark(spoken.folder)
+    assert mark
+    cloud.forget(mark)
+    assert cloud.calls["fc-0"].stopped
+
+
+def test_after_one_that_nobody_wrote_down_the_next_start_is_another(
+    cloud: LocalCloud, spoken: Task
+) -> None:
+    """Of the same attempt no other call would be let to work."""
+    cloud.engine = ScriptedEngine(events=[*of_no_use()])
+    left_after(cloud, spoken, Stage)
+    events = Errand(cloud, spoken, never).events()
+    while not cloud.board.records(spoken.folder.name):
+        next(events)
+    events.close()  # type: ignore[attr-defined]
+    lost_before_it_was_written_down(spoken)
+    assert isinstance(carried_out(cloud, spoken)[-1], Failed)
+    cloud.engine = ScriptedEngine()
+    assert isinstance(carried_out(cloud, spoken)[-1], Finished)
+    assert len(cloud.calls) == 2
+
+
+def test_what_an_earlier_attempt_said_is_not_taken_for_this_one_s(
+    cloud: LocalCloud, spoken: Task
+) -> None:
+    """The worker was ended when it had written down a new attempt, and no more."""
+    cloud.engine = ScriptedEngine(events=[*of_no_use()])
+    assert isinstance(carried_out(cloud, spoken)[-1], Failed)
+    write_mark(spoken.folder, Mark(spoken.folder.name, call="", attempt="the next"))
+    cloud.engine = ScriptedEngine()
+    assert isinstance(carried_out(cloud, spoken)[-1], Finished)
+    assert len(cloud.calls) == 2
+
+
+def test_before_another_attempt_the_earlier_call_is_stopped(
+    cloud: LocalCloud, spoken: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It only seemed to be over: both would write into one folder."""
+    left_after(cloud, spoken, Frame)
+    mark = read_mark(spoken.folder)
+    assert mark
+    seen = cloud.board.records(spoken.folder.name)[-1].seq + 1000
+    write_mark(spoken.folder, replace(mark, seen=seen))
+    over = Fault(FaultCode.INTERNAL, "It seems to be over.")
+    monkeypatch.setattr(cloud, "ending", lambda call: over if call == "fc-0" else None)
+    carried_out(cloud, spoken)
+    assert cloud.calls["fc-0"].stopped and len(cloud.calls) == 2
 
 
 def test_of_two_calls_for_one_start_only_one_is_work(

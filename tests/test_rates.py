@@ -41,9 +41,7 @@ def noted(data: Path, runs: dict[str, dict[str, Sequence[Pace]]]) -> Path:
         ("", 3.95),
     ],
 )
-def test_the_price_is_that_of_the_first_gpu(
-    tmp_path: Path, listed: str, dollars: float
-) -> None:
+def test_the_price_is_that_of_the_first_gpu(tmp_path: Path, listed: str, dollars: float) -> None:
     settings = load_settings({"PORTRAIT_GPU": listed, "PORTRAIT_DATA": str(tmp_path)})
     assert rates_of(settings, paid=True) == Rates(dollars)
     assert rates_of(settings, paid=False) == Rates(0.0)

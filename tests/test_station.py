@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -223,3 +224,25 @@ def test_all_runs_of_a_job_share_its_time(volume: Path, monkeypatch: pytest.Monk
     last = Board(store).records(JOB)[-1].event
     assert isinstance(last, Failed) and "took longer than it may" in last.message
     assert engine.calls == ["fc-1"]
+
+
+class Away(MemoryDict):
+    """Does not answer what is asked all the time: takes no steps and previews, knows no stop."""
+
+    def put(self, key: str, value: Any, *, skip_if_exists: bool = False) -> bool:
+        passing = key == JOB and "step" in str(value[-1])
+        if passing or key.endswith("preview"):
+            raise ConnectionError("Modal is away")
+        return super().put(key, value, skip_if_exists=skip_if_exists)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        if key.endswith("cancel"):
+            raise ConnectionError("Modal is away")
+        return super().get(key, default)
+
+
+def test_a_board_that_is_away_for_a_moment_costs_no_paid_work(
+    volume: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.cloud.station._ASK_S", 0.0)
+    assert isinstance(carried_out(volume, ScriptedEngine(), Away())[-1], Finished)

@@ -148,6 +148,35 @@ def test_without_an_answer_of_the_store_it_stops_in_time(
         first.require()
 
 
+def test_it_stops_in_time_also_while_the_store_does_not_answer(
+    machine: Callable[[str], Machine], store: MemoryDict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, go = machine("first"), threading.Event()
+    monkeypatch.setattr(store, "put", lambda *asked, **named: go.wait(_PATIENCE_S))
+    try:
+        until(lambda: first.log == ["reload", "begin", "end"])
+    finally:
+        go.set()
+
+
+def test_what_can_not_be_begun_is_tried_again(store: MemoryDict) -> None:
+    """And until then nobody is told that it may be changed."""
+    troubles, log = [OSError("no room"), OSError("no room")], list[str]()
+    one = LeasedWriter(Lease(store, "one"), Volume(log))
+
+    def begin() -> None:
+        if troubles:
+            raise troubles.pop()
+        log.append("begin")
+
+    one.start()
+    one.follow(begin, lambda: None)
+    assert not one.granted
+    until(lambda: one.granted)
+    assert log[-1] == "begin" and not troubles
+    one.close()
+
+
 def test_open_files_only_delay_the_turn(machine: Callable[[str], Machine]) -> None:
     first = machine("first")
     first.close()

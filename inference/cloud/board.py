@@ -45,6 +45,11 @@ class Board:
         """What happened to the job so far, oldest first."""
         return [from_json(line) for line in self._store.get(job, [])]
 
+    def records_of(self, job: str, attempt: str) -> list[Record]:
+        """What happened in that attempt at the job so far; nothing when another one is wanted."""
+        wanted = self._store.get(f"{job}/attempt", attempt)
+        return self.records(job) if wanted == attempt else []
+
     def telling(self, job: str) -> "Telling":
         """For whoever makes the job: goes on where an earlier run stopped."""
         return Telling(self._store, job, self.records(job))

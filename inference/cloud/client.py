@@ -37,6 +37,9 @@ _ENDED = "The work on Modal ended early. Go on with this job."
 _NETWORK = (
     modal.exception.ConnectionError,
     modal.exception.ServiceError,
+    modal.exception.InternalError,
+    modal.exception.ResourceExhaustedError,
+    modal.exception.DataLossError,
     aiohttp.ClientError,
     ConnectionError,
     socket.gaierror,
@@ -182,11 +185,28 @@ class Cloud:
         with told(), suppress(modal.exception.NotFoundError, modal.exception.OutputExpiredError):
             modal.FunctionCall.from_id(call).cancel()
 
+    def calls_of(self, mark: Mark) -> set[str]:
+        """The ids of the calls that are known to have been spawned for a job: the one that makes
+        it may be another than its mark has."""
+        maker = self.board.maker(mark.job, mark.attempt)
+        return {call for call in (mark.call, maker) if call}
+
     def forget(self, mark: Mark) -> None:
-        """End the call of a job, and leave nothing of it there."""
-        if mark.call:
-            self.stop(mark.call)
+        """End the calls of a job, and leave nothing of it there."""
+        for call in self.calls_of(mark):
+            self.stop(call)
         self.remove(mark.job)
+
+    def is_kept(self, file: Path) -> bool:
+        """Whether other machines would find that file of a task's folder as it is here."""
+        if not self._within:
+            return True
+        with told():
+            try:
+                (entry,) = self._volume.listdir(str(file.relative_to(names.JOBS)))
+            except (modal.exception.NotFoundError, ValueError):
+                return False
+        return entry.size == file.stat().st_size
 
     def remove(self, job: str) -> None:
         """Delete the job's folder there, and what the board says of it."""

@@ -63,10 +63,9 @@ class Errand:
 
     def _is_over(self, mark: Mark) -> bool:
         """Whether all that the call had to say was heard, so that it takes a new one to go on."""
-        unheard = any(record.seq > mark.seen for record in self._cloud.board.records(self._job))
-        if unheard and mark.attempt:
+        if self._unheard(mark):
             return False
-        return not self._call(mark) or (not unheard and self._ending(mark) is not None)
+        return not self._call(mark) or self._ending(mark) is not None
 
     def _ending(self, mark: Mark) -> Fault | None:
         """Why the call that makes the attempt ended; None while it lasts."""
@@ -79,15 +78,20 @@ class Errand:
 
     def _spawn(self, before: Mark | None) -> Mark:
         """Have a call make the task: a new attempt of it, unless one may have been spawned by
-        somebody who was ended `before` they knew."""
+        somebody who was ended `before` they knew. It may have begun by now, too."""
+        if before and not self._is_over(before):
+            return before
         task, given_up = self._task, read_mark(self._task.folder, REMOTE_BEFORE)
         if given_up:
             self._cloud.forget(given_up)
             (task.folder / REMOTE_BEFORE).unlink()
         task.save()  # which a command line does not need for itself
         mark = Mark(self._job, call="", attempt=secrets.token_hex(8))
-        if before and before.attempt and not before.call:
-            mark = before
+        calls = self._cloud.calls_of(before) if before else set()
+        if before and before.attempt and not calls:
+            mark = replace(before, seen=-1)
+        for call in calls:  # one that only seems to be over would write into the same folder
+            self._cloud.stop(call)
         write_mark(task.folder, mark)
         self._keep()  # whoever comes after us must know of what is paid for
         self._cloud.board.begin(self._job, mark.attempt)
@@ -95,13 +99,13 @@ class Errand:
         family = PRESETS[task.plan.quality].engine
         mark = replace(mark, call=self._cloud.spawn(family, self._job, mark.attempt))
         write_mark(task.folder, mark)
+        self._keep()
         return mark
 
     def _stage_again(self) -> Stage:
         """The stage that somebody before us heard of: an engine's first event is one."""
-        stages = [
-            r.event for r in self._cloud.board.records(self._job) if isinstance(r.event, Stage)
-        ]
+        records = self._cloud.board.records(self._job)
+        stages = [record.event for record in records if isinstance(record.event, Stage)]
         return stages[-1] if stages else Stage(StageName.STARTING, "Waiting for a machine")
 
     def _followed(self, mark: Mark, waits: "_Waits") -> Iterator[Event]:
@@ -110,6 +114,8 @@ class Errand:
         ending: Fault | None = None
         while True:
             new = self._patiently(self._unheard, mark)
+            if new and mark.seen < 0:
+                mark = replace(mark, call=self._patiently(self._call, mark))
             for record in new:
                 mark = replace(mark, seen=record.seq)
                 yield from self._taken(record.event, mark)
@@ -128,13 +134,15 @@ class Errand:
                 asked = True
                 self._patiently(self._cloud.board.cancel, self._job)
                 if mark.seen < 0:  # nobody is there who could stop in good order
-                    self._patiently(self._cloud.stop, self._call(mark))
+                    for call in self._patiently(self._cloud.calls_of, mark):
+                        self._patiently(self._cloud.stop, call)
                     yield self._kept()
                     return
             time.sleep(_LISTEN_S)
 
     def _unheard(self, mark: Mark) -> list[Record]:
-        return [record for record in self._cloud.board.records(self._job) if record.seq > mark.seen]
+        records = self._cloud.board.records_of(self._job, mark.attempt)
+        return [record for record in records if record.seq > mark.seen]
 
     def _taken(self, event: Event, mark: Mark) -> Iterator[Event]:
         """`event`, once what it speaks of is here; `mark` is kept once it is told."""
@@ -167,9 +175,9 @@ class Errand:
 
     def _clean_up(self) -> None:
         """All is here, for certain: nothing of it stays there."""
-        if not self._keep():
-            return  # it is swept there some day
         try:
+            if not (self._keep() and self._cloud.is_kept(self._task.folder / RESULT)):
+                return  # it is swept there some day
             self._cloud.remove(self._job)
             (self._task.folder / REMOTE).unlink(missing_ok=True)
         except Fault as fault:

@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from inference.cloud.sweep import STAMP, stamp, sweep
 from inference.cloud.watchdog import Patience, leave_container, watched
 from inference.engines.base import Engine, guarded
 from inference.errors import Fault
-from inference.events import FINAL, Event, Failed, Frame, Stage, StageName, Window
+from inference.events import FINAL, Event, Failed, Frame, Stage, StageName, Step, Window
 from inference.settings import Settings
 from inference.task import PREVIEW
 
@@ -125,7 +126,8 @@ class _Run:
         with self._one_at_a_time:  # a late word would overwrite the last one
             if self._telling.ended:
                 return False
-            self._telling.tell(event, preview)
+            with _forgiven() if isinstance(event, (Step, Frame)) else nullcontext():
+                self._telling.tell(event, preview)
             return True
 
     def asked_to_stop(self) -> bool:
@@ -133,5 +135,16 @@ class _Run:
         if self._telling.ended:
             return True
         if not self._asked and time.monotonic() - self._looked > _ASK_S:
-            self._asked, self._looked = self._board.is_cancelled(self._job), time.monotonic()
+            self._looked = time.monotonic()
+            with _forgiven():
+                self._asked = self._board.is_cancelled(self._job)
         return self._asked
+
+
+@contextmanager
+def _forgiven() -> Iterator[None]:
+    """A board that does not answer for a moment costs no paid work; the next word says more."""
+    try:
+        yield
+    except Exception:
+        logger.warning("the board does not answer", exc_info=True)

@@ -73,12 +73,14 @@ def watched(
     leave: Callable[[], None],
 ) -> Iterator[None]:
     """Work within this ends when its time is over: `last_word` is told why, and has a minute for
-    what it does; then, in any case, `leave` is called."""
-    done = threading.Event()
+    what it does; then, in any case, `leave` is called. Work that comes back meanwhile waits for
+    that: nothing new is begun in a process that is to leave."""
+    done, over = threading.Event(), threading.Event()
 
     def watch() -> None:
         while not done.wait(_LOOK_S):
             if fault := patience.over():
+                over.set()
                 logger.error("gives up: %s", fault.message)
                 saying = threading.Thread(target=last_word, args=[fault], daemon=True)
                 saying.start()
@@ -86,11 +88,14 @@ def watched(
                 leave()
                 return
 
-    threading.Thread(target=watch, name="watchdog", daemon=True).start()
+    thread = threading.Thread(target=watch, name="watchdog", daemon=True)
+    thread.start()
     try:
         yield
     finally:
         done.set()
+        if over.is_set():
+            thread.join()
 
 
 def leave_container(call: str = "") -> None:

@@ -41,12 +41,16 @@ class LeasedWriter:
         self._commits = threading.Lock()
         self._committed_at = 0.0
         self._renewed_at = 0.0
-        self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
+        self._threads = [
+            threading.Thread(target=run, name=run.__name__, daemon=True)
+            for run in (self._look_after, self._watch)
+        ]
 
     def start(self) -> None:
         """Ask for the access from now on. It is there at once when nobody else has it."""
         self._attempt(self._look)
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def wait(self) -> None:
         """Return when the access is there."""
@@ -90,27 +94,32 @@ class LeasedWriter:
     def follow(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
         with self._changed:
             self._begin, self._end = begin, end
-            if self._admitted:
-                self._call_begin()
+        if self._admitted:
+            self._attempt(self._open)
 
     def close(self) -> None:
         self._closed.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
         if self._admitted:
-            self._attempt(self._let_go)
+            self._attempt(self._let_go if self._lease.held else self._stop)
 
-    def _run(self) -> None:
+    def _look_after(self) -> None:
         while not self._closed.wait(_LOOK_S):
             self._attempt(self._look)
+
+    def _watch(self) -> None:
+        """Stop in time, whatever the other thread waits for an answer to."""
+        while not self._closed.wait(_LOOK_S):
+            if self._admitted and not self._lease.held:
+                self._stop()
 
     def _attempt(self, step: Callable[[], None]) -> None:
         try:
             step()
         except Exception:  # Modal does not answer, say; the lease ends by itself
             logger.exception("the lease could not be looked after")
-        if self._admitted and not self._lease.held:
-            self._stop()
 
     def _look(self) -> None:
         now = time.monotonic()
@@ -133,23 +142,29 @@ class LeasedWriter:
             logger.info("not yet: %s", error)
             return
         logger.info("this machine writes from now on")
-        with self._changed:
-            self._admitted, self._over = True, False
-            self._call_begin()
-            self._changed.notify_all()
+        self._open()
 
-    def _call_begin(self) -> None:
-        self._following = True
-        self._begin()
+    def _open(self) -> None:
+        """Let changes be made. What can't be begun now is tried again at the next look."""
+        with self._changed:
+            self._over, self._following = False, True
+            try:
+                self._begin()
+            except BaseException:
+                self._admitted, self._over = False, True
+                raise
+            self._admitted = True
+            self._changed.notify_all()
 
     def _stop(self) -> None:
         """Begin nothing more, and end what works beside this process."""
         with self._changed:
             self._admitted, self._over = False, True
             following, self._following = self._following, False
+        processes.end_all()
         if following:
             self._end()
-        processes.end_all()
+        processes.end_all()  # what was begun meanwhile
 
     def _let_go(self) -> None:
         """Let changes that were begun come to their end, and hand over."""
@@ -157,6 +172,7 @@ class LeasedWriter:
             self._admitted = False
             self._changed.wait_for(lambda: not self._changing, DRAIN_S)
         self._stop()
-        commit(self._volume)
-        self._lease.release()
+        if self._lease.held:  # else others are waited for no longer
+            commit(self._volume)
+            self._lease.release()
         logger.info("another machine writes from now on")
