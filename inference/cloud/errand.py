@@ -79,7 +79,8 @@ class Errand:
     def _spawn(self, before: Mark | None) -> Mark:
         """Have a call make the task: a new attempt of it, unless one may have been spawned by
         somebody who was ended `before` they knew. It may have begun by now, too."""
-        if before and not self._is_over(before):
+        calls = self._cloud.calls_of(before) if before else set()
+        if before and calls and not self._is_over(before):
             return before
         task, given_up = self._task, read_mark(self._task.folder, REMOTE_BEFORE)
         if given_up:
@@ -87,7 +88,6 @@ class Errand:
             (task.folder / REMOTE_BEFORE).unlink()
         task.save()  # which a command line does not need for itself
         mark = Mark(self._job, call="", attempt=secrets.token_hex(8))
-        calls = self._cloud.calls_of(before) if before else set()
         if before and before.attempt and not calls:
             mark = replace(before, seen=-1)
         for call in calls:  # one that only seems to be over would write into the same folder
