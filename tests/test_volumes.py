@@ -33,8 +33,9 @@ def test_nothing_of_what_is_tried_stays(tmp_path: Path) -> None:
     (tmp_path / "work" / "tried-out").mkdir(parents=True)  # by somebody who was ended
     shared = Still()
     checks = tried(tmp_path / "work" / "tried-out", shared)
-    assert [*(tmp_path / "work").iterdir()] == [] and shared.commits == 2
-    assert {check.name for check in checks} == {"times", "symlinks", "hard links", "locks"}
+    assert [*(tmp_path / "work").iterdir()] == [] and shared.commits == 3
+    names = {"times", "symlinks", "hard links", "locks", "commits"}
+    assert {check.name for check in checks} == names
     assert all(check.ok and not check.needed for check in checks)
 
 
@@ -44,6 +45,20 @@ def test_a_file_system_that_lacks_nothing_is_told_as_one(tmp_path: Path) -> None
     assert "relative ones are kept, absolute ones are kept" in checks["symlinks"].found
     assert checks["hard links"].found.startswith("allowed")
     assert checks["locks"].found.startswith("taken here")
+
+
+class Open(Still):
+    """A Volume that can't be seen anew while a file of it is open."""
+
+    def commit(self) -> None:
+        super().commit()
+        if self.commits == 1:
+            raise RuntimeError("vo-1: there are open files preventing the operation")
+
+
+def test_a_commit_that_an_open_file_prevents_is_told(tmp_path: Path) -> None:
+    checks = {check.name: check for check in tried(tmp_path / "own", Open())}
+    assert "there are open files" in checks["commits"].found
 
 
 def whole_seconds(own: Path) -> None:

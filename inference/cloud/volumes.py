@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from inference.check import Check
+from inference.cloud.gpu import first_line
 from inference.cloud.shared import Shared, commit
 from inference.placement import gb_down, gb_up
 
@@ -39,9 +40,10 @@ def tried(own: Path, shared: Shared) -> list[Check]:
         (own / _ABSOLUTE).symlink_to(file)
         written_ns = time.time_ns() // 10**9 * 10**9 - _OLD_NS
         os.utime(file, ns=(written_ns, written_ns))
-        commit(shared)
+        commits = _commits(file, shared)
         shared.reload()
         checks = [_times(folder, file, written_ns), _links(own), _hard_links(file), _locks(file)]
+        checks.append(commits)
     finally:
         shutil.rmtree(own, ignore_errors=True)
         commit(shared)
@@ -96,6 +98,21 @@ def _locks(file: Path) -> Check:
             here = "taken here"
     found = f"{here}; across containers not tried, which takes two. Nothing relies on them there"
     return Check("locks", True, found, needed=False)
+
+
+def _commits(file: Path, shared: Shared) -> Check:
+    with file.open("rb"):
+        try:
+            shared.commit()
+        except RuntimeError as error:
+            made = f"not made, or not to the end, while a file is open ({first_line(str(error))})"
+        else:
+            made = "made while a file is open"
+    commit(shared)
+    found = (
+        f"{made}. Before a result is deleted elsewhere it is looked for among what was committed"
+    )
+    return Check("commits", True, found, needed=False)
 
 
 def free_space(volumes: Mapping[str, Path]) -> Check:
