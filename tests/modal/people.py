@@ -4,9 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlparse
+from urllib.request import urlopen
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +20,7 @@ from inference.cloud import names
 from inference.task import RESULT, segment_name, state_name
 from tests.browser.visits import Visit
 from tests.media import ROOT, decoded
-from tests.modal.deployed import TINY
+from tests.modal.deployed import APP, PAGE, TINY
 from tests.modal.standin.handle import StandIn
 from tests.processes import ON_FEW_CORES
 
@@ -59,6 +63,32 @@ def plays(me: Visit) -> None:
     me.page.wait_for_function(FILM + ".readyState >= 3")
     me.page.locator("tp-player").first.get_by_role("button", name="Play").click()
     me.page.wait_for_function(FILM + ".currentTime > 0.3")
+
+
+@contextmanager
+def two_pages(standin: StandIn) -> Iterator[tuple[str, str]]:
+    """Deploy the app anew. Gives the tasks of the page's old machine, which lives on as long as a
+    stream of it is open, and of the new one, whose page is about to start."""
+
+    def pages() -> list[str]:
+        found = standin.containers()
+        return [c["task"] for c in found if c["function"] == PAGE and c["pid"]]
+
+    with urlopen(standin.request(APP, PAGE, "/gradio_api/heartbeat/one"), timeout=PATIENCE_S):
+        (old,) = pages()
+        assert standin.modal("deploy", "app.py", env=TINY).returncode == 0
+        asking = threading.Thread(target=_ask, args=[standin], daemon=True)
+        asking.start()
+        end = time.monotonic() + PATIENCE_S
+        while old not in (now := pages()) or len(now) < 2:
+            assert time.monotonic() < end, now
+            time.sleep(0.05)
+        yield old, next(task for task in now if task != old)
+
+
+def _ask(standin: StandIn) -> None:
+    with suppress(OSError), urlopen(standin.request(APP, PAGE, "/healthz"), timeout=PATIENCE_S):
+        pass
 
 
 def machine(standin: StandIn, function: str) -> str:

@@ -2,10 +2,9 @@
 video is there, once, and was paid for once."""
 
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,8 @@ from inference.cloud import names
 from inference.task import RESULT, segment_name
 from tests.crowd import Session
 from tests.media import ASTRONAUT, decoded, spoken
-from tests.modal.deployed import APP, GPU, PAGE, TINY, deployed
+from tests.modal.deployed import APP, GPU, PAGE, deployed
+from tests.modal.people import machine, two_pages
 from tests.modal.standin.handle import StandIn
 
 PATIENCE_S = 300
@@ -42,39 +42,18 @@ def until(condition: Callable[[], object]) -> None:
 
 @dataclass
 class Losing:
-    """Somebody with a job at work, whose page's machine is `old` and lives on as long as its stream
-    is open; `new` is the one that a redeploy started."""
+    """Somebody with a job at work; the page's machines are the `old` and the `new` one, once the
+    app was deployed anew."""
 
     standin: StandIn
     me: Session
-    old: str
+    pages: ExitStack
+    old: str = ""
     new: str = ""
 
-    def pages(self) -> list[str]:
-        found = self.standin.containers()
-        return [c["task"] for c in found if c["function"] == PAGE and c["pid"]]
-
     def redeploy(self) -> None:
-        """Returns when both machines are there, and the new one's page is about to start."""
-        self.beside("/gradio_api/heartbeat/one")
-        assert self.standin.modal("deploy", "app.py", env=TINY).returncode == 0
-        self.beside("/healthz")
-        until(lambda: len(self.pages()) > 1)
-        self.new = next(task for task in self.pages() if task != self.old)
-
-    def beside(self, path: str) -> None:
-        """Ask the page for something, and listen as long as it has something to say."""
-
-        def listen() -> None:
-            with (
-                suppress(httpx.HTTPError),  # its machine is lost
-                httpx.Client(base_url=self.me.http.base_url, headers=self.me.http.headers) as http,
-                http.stream("GET", path, timeout=None) as stream,
-            ):
-                for _ in stream.iter_raw():
-                    pass
-
-        threading.Thread(target=listen, daemon=True).start()
+        """Returns when both machines are there."""
+        self.old, self.new = self.pages.enter_context(two_pages(self.standin))
 
     def asked(self, do: str, **values: object) -> str:
         """The page after an action; "" when there was no answer, or it is to be sent again."""
@@ -142,9 +121,8 @@ def newcomer_with_a_result_that_is_told(it: Losing) -> None:
 
 
 def at_the_press(it: Losing) -> None:
-    it.kill(it.old)
+    it.kill(machine(it.standin, PAGE))
     until(lambda: it.asked("refresh"))
-    it.old = it.pages()[0]
     it.redeploy()
 
 
@@ -159,8 +137,9 @@ def gpu_too(it: Losing) -> None:
     it.kill(it.gpu(), it.old)
 
 
-QUICK = [before_the_turn, once_the_turn_is_over]
+QUICK = [once_the_turn_is_over]  # another one is in `test_page`
 THOROUGH = [
+    before_the_turn,
     newcomer_before_its_turn,
     newcomer_in_its_turn,
     newcomer_with_the_first_window,
@@ -179,9 +158,8 @@ def test_the_video_is_there_once_and_paid_for_once(
     standin: StandIn, tmp_path: Path, lose: Callable[[Losing], None]
 ) -> None:
     runs, seconds = standin.runs(GPU), 0.8 if lose in QUICK else 3.3
-    with standin.session(APP, PAGE) as me:
-        page = next(c for c in standin.containers() if c["function"] == PAGE and not c["ending"])
-        it = Losing(standin, me, page["task"])
+    with standin.session(APP, PAGE) as me, ExitStack() as pages:
+        it = Losing(standin, me, pages)
         drafted = draft(it, spoken(tmp_path / "voice.wav", seconds=seconds))
         until(lambda: "Making your video" in it.asked("make"))
         lose(it)

@@ -19,6 +19,7 @@ from tests.modal.people import (
     make,
     plays,
     saved,
+    two_pages,
     until_ready,
     until_window,
 )
@@ -51,8 +52,8 @@ def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_video_survives_all_that_can_happen(
     browser: Browser, standin: StandIn, address: str, voice: Path, tmp_path: Path, artifacts: Path
 ) -> None:
-    """Reload and second tab, the page's machine lost, the GPU's machine lost; beside it somebody
-    else, who stops their own video in the middle."""
+    """Reload and second tab, a new deploy and the page's old machine lost before it has handed
+    over, the GPU's machine lost; beside it somebody else, who stops their video in the middle."""
     with (
         visit(browser, address, DESKTOP, "light", artifacts) as me,
         visit(browser, address, PHONE, "dark", artifacts) as you,
@@ -71,7 +72,8 @@ def test_a_video_survives_all_that_can_happen(
         other = Visit(me.page.context, address, None)
         other.see("Making your video")
         other.page.close()
-        standin.kill(machine(standin, PAGE))  # a page that is open asks all the time
+        with two_pages(standin) as (old, _):
+            standin.kill(old)  # before it can hand over
         me.page.locator(GROWING).wait_for(timeout=PATIENCE_S * 1000)
         until_window(me, 2, of=2)
         half = copied(standin, me, tmp_path / "half")
