@@ -24,7 +24,7 @@ class Person:
     ) -> None:
         self.data, self.owner = settings.data, owner
         self.jobs = Jobs(settings, access=access)
-        self._handlers = Handlers(settings, self.jobs, Uploads(settings.data))
+        self._handlers = Handlers(settings, self.jobs, Uploads(settings.data, access))
 
     def do(self, name: str, /, **values: object) -> Shown:
         return self._handlers.act(self.owner, {"do": name, **values})
@@ -34,11 +34,8 @@ class Person:
 
     def give(self, kind: str, file: Path, **values: object) -> Shown:
         """Upload `file` and say what it is."""
-        upload = secrets.token_hex(16)
-        target = self.data / "uploads" / self.owner / upload
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, target)
-        return self.do(kind, upload=upload, name=file.name, **values)
+        upload = uploaded(self.data, file, self.owner)
+        return self.do(kind, upload=upload.name, name=file.name, **values)
 
     def until(self, *phases: Phase) -> Shown:
         """The page once it has come that far."""
@@ -52,6 +49,13 @@ class Person:
         shown = self.do("refresh", view="history")
         assert shown.history is not None and len(shown.history) == shown.count
         return [job.id for job in shown.history]
+
+
+def uploaded(data: Path, file: Path, owner: str = ME) -> Path:
+    """A copy of `file` where uploads wait, under its id."""
+    target = data / "uploads" / owner / secrets.token_hex(16)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copy(file, target))
 
 
 def files(folder: Path) -> set[str]:

@@ -1,7 +1,5 @@
 """Files are read before the desk is touched, and leave nothing behind."""
 
-import secrets
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,12 +9,12 @@ from PIL import Image
 from inference.errors import InputError
 from tests.desks import voice
 from tests.media import ASTRONAUT, DRAWN_PAIR, VOICE_A
+from tests.people import ME, uploaded
 from ui.actions import GivePicture, GiveVoice, TakeExample
 from ui.desk import Desk, Desks
 from ui.inputs import BARS, PREVIEW_PX, Inputs
 from ui.uploads import Uploads
 
-ME = "a" * 64
 Upload = Callable[[Path], str]
 
 
@@ -34,14 +32,7 @@ def inputs(desks: Desks, tmp_path: Path) -> Inputs:
 def upload(tmp_path: Path) -> Upload:
     """Leaves a copy of a file where uploads wait; gives its id."""
 
-    def leave(file: Path) -> str:
-        name = secrets.token_hex(16)
-        folder = tmp_path / "uploads" / ME
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, folder / name)
-        return name
-
-    return leave
+    return lambda file: uploaded(tmp_path, file).name
 
 
 def on_desk(desks: Desks) -> set[str]:

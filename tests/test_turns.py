@@ -1,8 +1,10 @@
 """While another machine's turn is not over, everything is shown and nothing is changed."""
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,13 @@ from inference.jobs import Jobs, State
 from inference.settings import Settings
 from inference.write_access import MOVING, Moving, SoleWriter
 from tests.calling import Server, bearer
-from tests.people import ME, Person, drafted, files
+from tests.media import ASTRONAUT
+from tests.people import ME, Person, drafted, files, uploaded
 from tests.played_jobs import new_task
 from ui import uploads
+from ui.actions import GivePicture, TakeExample
 from ui.desk import Desk, Desks
+from ui.inputs import Change, Inputs
 from ui.owner import Owners
 from ui.state import Phase
 from ui.uploads import HEADER, Uploads
@@ -73,6 +78,10 @@ def test_what_began_before_writes_nothing_more(
     settings: Settings, turns: Turns, tmp_path: Path
 ) -> None:
     desks, jobs = Desks(settings.data, turns), Jobs(settings, access=turns)
+    uploads = Uploads(settings.data, turns)
+    inputs = Inputs(desks, uploads)
+    sent = uploaded(settings.data, ASTRONAUT)
+    os.utime(sent, (0, 0))
     task = new_task(jobs, ME, "draft")
     desks.save(ME, Desk())
     turns.granted = False
@@ -83,10 +92,19 @@ def test_what_began_before_writes_nothing_more(
         lambda: jobs.submit(task),
         lambda: jobs.delete(task.folder),
         lambda: jobs.new(ME),
+        lambda: desks.sweep(datetime.now(UTC) + timedelta(days=1)),
+        uploads.sweep,
+        lambda: taken_in(inputs.picture(ME, GivePicture("picture", sent.name, "a.png"))),
+        lambda: taken_in(inputs.example(ME, TakeExample("example", "astronaut"))),
     ):
         with pytest.raises(Moving):
             change()
     assert files(settings.data) == before and desks.load(ME) == Desk()
+
+
+def taken_in(change: AbstractContextManager[Change]) -> None:
+    with change:
+        raise AssertionError("it was read")
 
 
 def test_a_job_at_work_elsewhere_is_not_called_interrupted(

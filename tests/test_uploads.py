@@ -13,6 +13,8 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 from starlette.types import Message
 
+from inference.errors import InputError
+from inference.write_access import Moving
 from ui import text, uploads
 from ui.owner import COOKIE, Owners
 from ui.uploads import HEADER, Kind, Uploads
@@ -39,6 +41,14 @@ class Server:
         assert owner
         return owner
 
+    def has(self, cookies: dict[str, str], upload: str) -> bool:
+        """Whether that upload is there for that person. It is gone then."""
+        try:
+            with self.uploads.lent(self.owner(cookies), upload):
+                return True
+        except InputError:
+            return False
+
     def files(self) -> list[Path]:
         return [path for path in self.root.rglob("*") if path.is_file()]
 
@@ -61,26 +71,36 @@ def send(browser: TestClient, content: bytes = FILE, kind: str = "picture") -> s
 
 
 @pytest.mark.parametrize("kind", ["picture", "voice"])
-def test_a_file_arrives_as_it_was_and_is_taken_once(
+def test_a_file_arrives_as_it_was_and_is_used_once(
     server: Server, me: TestClient, kind: str
 ) -> None:
     upload = send(me, kind=kind)
-    path = server.uploads.take(server.owner(MINE), upload)
-    assert path and path.read_bytes() == FILE
-    assert server.uploads.take(server.owner(MINE), upload) is None
-    assert server.files() == [path]
+    with server.uploads.lent(server.owner(MINE), upload) as path:
+        assert path.read_bytes() == FILE
+        assert not server.has(MINE, upload)  # somebody has it
+        assert server.files() == [path]
+    assert server.files() == []
 
 
-def test_only_its_owner_takes_it(server: Server, me: TestClient) -> None:
+def test_it_goes_also_when_nothing_could_be_made_of_it(server: Server, me: TestClient) -> None:
+    mine, upload = server.owner(MINE), send(me)
+    with pytest.raises(Moving), server.uploads.lent(mine, upload):
+        raise Moving
+    with pytest.raises(ZeroDivisionError), server.uploads.lent(mine, upload):
+        raise ZeroDivisionError
+    assert server.files() == []
+
+
+def test_only_its_owner_gets_it(server: Server, me: TestClient) -> None:
     upload = send(me)
-    assert server.uploads.take(server.owner(YOURS), upload) is None
-    assert server.uploads.take(server.owner(MINE), upload)
+    assert not server.has(YOURS, upload)
+    assert server.has(MINE, upload)
 
 
 @pytest.mark.parametrize("upload", ["", "..", "0" * 32, "A" * 32, f"../{'0' * 64}/{'0' * 32}"])
-def test_an_id_that_is_none_takes_nothing(server: Server, me: TestClient, upload: str) -> None:
+def test_an_id_that_is_none_gives_nothing(server: Server, me: TestClient, upload: str) -> None:
     send(me)
-    assert server.uploads.take(server.owner(MINE), upload) is None
+    assert not server.has(MINE, upload)
     assert len(server.files()) == 1
 
 
@@ -193,19 +213,19 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(
 
 def test_of_too_many_the_oldest_makes_room(server: Server, me: TestClient) -> None:
     mine, other = server.owner(MINE), send(server.browser(YOURS))
-    taken = server.uploads.take(mine, send(me))
     sent = []
-    for age_s in range(uploads.PENDING + 1, 0, -1):
-        sent.append(send(me))
-        then = time.time() - age_s
-        os.utime(server.root / mine / sent[-1], (then, then))
-    assert server.uploads.take(mine, sent[0]) is None
-    assert all(server.uploads.take(mine, upload) for upload in sent[1:])
-    assert server.uploads.take(server.owner(YOURS), other)
-    assert taken and taken.exists()
+    with server.uploads.lent(mine, send(me)) as used:
+        os.utime(used, (0, 0))
+        for age_s in range(uploads.PENDING + 1, 0, -1):
+            sent.append(send(me))
+            then = time.time() - age_s
+            os.utime(server.root / mine / sent[-1], (then, then))
+        assert used.exists()
+    assert [server.has(MINE, upload) for upload in sent] == [False] + [True] * uploads.PENDING
+    assert server.has(YOURS, other)
 
 
-def test_what_nobody_took_for_an_hour_goes_with_the_next(server: Server, me: TestClient) -> None:
+def test_what_nobody_used_for_an_hour_goes_with_the_next(server: Server, me: TestClient) -> None:
     send(server.browser(YOURS))
     send(server.browser({COOKIE: "c" * 64}))
     theirs, kept = (server.root / server.owner({COOKIE: letter * 64}) for letter in "bc")

@@ -208,11 +208,13 @@ class Desks:
                 # not the folder's own time, which may be anything on a Volume
                 newest = max((file.stat().st_mtime for file in files), default=math.inf)
                 if newest < older_than.timestamp():
+                    self._access.require()
                     shutil.rmtree(folder)
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """A folder for files on their way to a desk; it goes with whatever is left in it."""
+        self._access.require()
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._root) as folder:
             yield Path(folder)

@@ -1,18 +1,26 @@
 """Keeps a desk's crop and draft in step with what lies on it.
 
-Called with the desk locked, after whatever was changed: a crop that is no longer the one on show is
-drawn anew, and inputs that were not drafted yet are, by themselves.
+After whatever was changed, a crop that is no longer the one on show is drawn anew, and inputs that
+were not drafted yet are, by themselves.
+
+A desk that names a job is saved before the job is put in the queue: one that its desk did not name
+could be asked for, and paid for, again. Whoever looks next at a desk that names one which did not
+come that far (this machine's turn or its life ended in between) puts it there.
 """
 
 import hashlib
 import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from inference.jobfolder import SUBMITTED
 from inference.jobs import Jobs, State
 from inference.plan import find_preset, make_plan
 from inference.settings import Settings
-from inference.task import PICTURE, Task, voice_name
+from inference.task import PICTURE, Task, load_task, voice_name
+from inference.write_access import Moving
 from presets.quality import DRAFT_QUALITY
 from ui import media
 from ui.desk import STATE, Choices, Desk, Desks, link
@@ -30,7 +38,10 @@ class Drafts:
         self._settings, self._jobs, self._desks, self._look = settings, jobs, desks, look
 
     def cropped(self, owner: str, desk: Desk) -> Desk:
-        """`desk` with the exact crop of its picture. Raises InputError, OSError."""
+        """`desk` with the exact crop of its picture; call it and `save` under one lock.
+
+        Raises InputError, OSError.
+        """
         found = framing(desk)
         if found is None or desk.picture is None:
             return replace(desk, crop=None, cropped="")
@@ -42,20 +53,29 @@ class Drafts:
         draw_crop(clean, desk.picture.picture, found, desk.choices, new)
         return replace(desk, crop=self._desks.adopt(owner, new, "crop"), cropped=stands_for)
 
-    def drafted(self, owner: str, desk: Desk) -> Desk:
-        """`desk` with the draft of its inputs under way; none as long as an editor is open, or a
-        final video is made of the draft. Raises PortraitError, OSError."""
-        desk = self._without_replaced(owner, desk)
-        if desk.editing or desk.final:
-            return desk
-        made_of = self.made_of(desk)
-        if desk.draft and self._look.own(owner, desk.draft) is None:
-            return Desk()  # it went by itself, and so do the inputs that it was made of
-        if made_of == desk.drafted:
-            return desk
-        job = self.start(owner, desk, DRAFT_QUALITY) if made_of else None
-        earlier = self._set_aside(owner, desk)
-        return replace(earlier, draft=job, drafted=made_of, kept=False)
+    def draft(self, owner: str) -> None:
+        """Have the draft of what lies on the desk under way; none as long as an editor is open, or
+        a final video is made of the draft. Raises PortraitError, OSError."""
+        with self._desks.lock(owner):
+            before = self._desks.load(owner)
+            self._queue(owner, before)
+            desk = self._without_replaced(owner, before)
+            at_rest = desk.editing or desk.final
+            if not at_rest and desk.draft and self._look.own(owner, desk.draft) is None:
+                desk = Desk()  # it went by itself, and so do the inputs that it was made of
+            if desk != before:
+                self._desks.save(owner, desk)
+            made_of = self.made_of(desk)
+            if at_rest or made_of == desk.drafted:
+                return
+            earlier, unfinished = self._set_aside(owner, desk)
+            new = replace(earlier, draft=None, drafted=made_of, kept=False)
+            if made_of:
+                self.start(owner, desk, DRAFT_QUALITY, lambda job: replace(new, draft=job))
+            else:
+                self._desks.save(owner, new)
+            if unfinished:
+                self._jobs.delete(unfinished)
 
     def made_of(self, desk: Desk) -> str:
         """Stands for everything that a draft is made of; empty when none can be made."""
@@ -64,23 +84,38 @@ class Drafts:
         request = request_of(replace(desk, choices=_seen_in_draft(desk.choices)), DRAFT_QUALITY)
         return hashlib.sha256(repr((_material(desk), request)).encode()).hexdigest()
 
-    def start(self, owner: str, desk: Desk, quality: str) -> str:
-        """The id of a new job of what lies on the desk. Raises PortraitError, OSError; nothing is
-        left then."""
+    def start(self, owner: str, desk: Desk, quality: str, named: Callable[[str], Desk]) -> None:
+        """Start a job of what lies on `desk`, and save the desk that `named` makes of its id.
+
+        Call it with the desk locked. Raises PortraitError, OSError; the desk is as it was then,
+        and nothing is left, but for Moving after that was saved: then `draft` goes on from there.
+        """
         request = request_of(desk, quality)
         assert request is not None and desk.picture is not None
         longest_s = self._settings.longest_s(find_preset(quality).engine)
         plan = make_plan(request, longest_s, self._look.rates)
-        folder = self._jobs.new(owner)
+        before, folder = self._desks.load(owner), self._jobs.new(owner)
+        task = Task(request, plan, folder)
         try:
             (folder / NAME).write_text(desk.picture.name, encoding="utf-8")
             self._desks.keep_copy(owner, _as_given(desk, quality), folder / DESK_COPY)
             self._give(owner, desk, folder)
-            self._jobs.submit(Task(request, plan, folder))
+            task.save()
+            self._desks.save(owner, named(folder.name))
+            self._jobs.submit(task)
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(Moving, OSError):
+                self._desks.save(owner, before)
+            if folder.name not in _jobs_of(self._desks.load(owner)):
+                shutil.rmtree(folder, ignore_errors=True)
             raise
-        return folder.name
+
+    def _queue(self, owner: str, desk: Desk) -> None:
+        """Put the jobs that the saved `desk` names in the queue, where they did not come there."""
+        for name in _jobs_of(desk):
+            job = self._look.own(owner, name)
+            if job and not (job / SUBMITTED).exists():
+                self._jobs.submit(load_task(job))
 
     def _give(self, owner: str, desk: Desk, folder: Path) -> None:
         """Link the desk's files under the names that engines and pages know."""
@@ -109,18 +144,22 @@ class Drafts:
         copies = (folder / DESK_COPY / STATE for folder in self._jobs.owned(owner))
         return any(draft in copy.read_text(encoding="utf-8") for copy in copies)
 
-    def _set_aside(self, owner: str, desk: Desk) -> Desk:
-        """The desk without its draft: an unfinished one goes; a finished one stays on show, unless
-        it is of another picture, whose crop is then to be seen at once."""
+    def _set_aside(self, owner: str, desk: Desk) -> tuple[Desk, Path | None]:
+        """The desk without its draft: a finished one stays on show, unless it is of another
+        picture, whose crop is then to be seen at once; an unfinished one, returned, is to go."""
         draft = self._look.own(owner, desk.draft)
         state = self._jobs.state(draft) if draft else None
         if draft and state is State.FINISHED:
             desk = replace(desk, before=draft.name, replaced=not desk.kept)
-        elif draft and state is not State.CANCELLED:
-            self._jobs.delete(draft)
+        unfinished = draft if state not in (State.FINISHED, State.CANCELLED) else None
         before = self._look.own(owner, desk.before)
         same = before and desk.picture and desk.picture.file in _given(before)
-        return desk if same else replace(desk, before=None, replaced=False)
+        return desk if same else replace(desk, before=None, replaced=False), unfinished
+
+
+def _jobs_of(desk: Desk) -> tuple[str, ...]:
+    """The jobs that were started from the desk."""
+    return tuple(job for job in (desk.draft, desk.final) if job)
 
 
 def _seen_in_draft(choices: Choices) -> Choices:

@@ -7,6 +7,7 @@ page is looked at again. What goes wrong becomes a sentence on it. Nothing here 
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import singledispatchmethod
@@ -81,7 +82,9 @@ class Handlers:
         place = _place(values)
         self._forget(owner, values, place)
         done = _attempt(lambda: self._do(parse(values), owner), place)
-        drafted = _attempt(lambda: self._draft(owner), "stage")
+        drafted = None
+        with suppress(Moving):  # what was asked is done; this happens by itself at the next look
+            drafted = _attempt(lambda: self._drafts.draft(owner), "stage")
         if values.get("do") in _KEPT:
             done = _attempt(self._jobs.access.keep, place) or done
         if done:
@@ -97,17 +100,9 @@ class Handlers:
                 del self._problems[owner]
 
     def sweep(self, now: datetime) -> None:
-        """Desks that nobody used go when their jobs do, and uploads that nobody took."""
+        """Desks that nobody used go when their jobs do, and uploads that nobody used."""
         self._desks.sweep(now - self._kept)
         self._uploads.sweep()
-
-    def _draft(self, owner: str) -> None:
-        """What was not drafted yet is, by itself."""
-        with self._desks.lock(owner):
-            desk = self._desks.load(owner)
-            drafted = self._drafts.drafted(owner, desk)
-            if drafted != desk:
-                self._desks.save(owner, drafted)
 
     def _change(self, owner: str, how: Change) -> None:
         with self._desks.lock(owner):
@@ -170,7 +165,7 @@ class Handlers:
         job = self.look.own(owner, desk.final or desk.draft)
         match action.do:
             case "make":
-                self._change(owner, lambda desk: self._with_final(owner, desk))
+                self._make(owner)
             case "keep":
                 self._change(owner, lambda desk: replace(desk, kept=True))
             case "middle":
@@ -184,22 +179,19 @@ class Handlers:
             case "resume" if job:
                 self._jobs.resume(job)
             case "restart" if job and _is_of_no_use(job):
-                self._change(owner, lambda desk: self._tried_anew(owner, desk))
+                self._make(owner, _with_another_start)
             case "restart" if job:
                 self._jobs.restart(job)
             case "publish" if job:
                 self._jobs.publish(job)
 
-    def _with_final(self, owner: str, desk: Desk) -> Desk:
-        """Once only, however often the button was pressed."""
-        if desk.final or self.look.plan(desk)[0] is None:
-            return desk
-        return replace(desk, final=self._drafts.start(owner, desk, desk.choices.quality))
-
-    def _tried_anew(self, owner: str, desk: Desk) -> Desk:
-        """With another random start: the same one would lead to the same frames."""
-        choices = replace(desk.choices, seed=secrets.randbelow(MOST_SEED + 1))
-        return self._with_final(owner, replace(desk, choices=choices, final=None))
+    def _make(self, owner: str, how: Change = lambda desk: desk) -> None:
+        """A final video, once only, however often the button was pressed."""
+        with self._desks.lock(owner):
+            desk = how(self._desks.load(owner))
+            if desk.final is None and self.look.plan(desk)[0]:
+                quality = desk.choices.quality
+                self._drafts.start(owner, desk, quality, lambda job: replace(desk, final=job))
 
     @_do.register
     def _in_history(self, action: InHistory, owner: str) -> None:
@@ -236,6 +228,12 @@ class Handlers:
         if self.look.own(owner, desk.draft):
             return replace(desk, final=None)
         return replace(desk, final=None, draft=None, drafted="")
+
+
+def _with_another_start(desk: Desk) -> Desk:
+    """The same one would lead to the same frames."""
+    choices = replace(desk.choices, seed=secrets.randbelow(MOST_SEED + 1))
+    return replace(desk, choices=choices, final=None)
 
 
 def _is_of_no_use(job: Path) -> bool:

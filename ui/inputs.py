@@ -4,12 +4,12 @@ Decoding takes a while, so it happens before the desk is locked. What comes out 
 folder, together with the change that lays it on the desk.
 """
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 
 from PIL import Image
@@ -58,7 +58,8 @@ class Inputs:
     """Reads what is given, for one folder of data.
 
     Each method is a context whose value changes a locked desk; files that were not laid on one are
-    deleted at its end. Each raises PortraitError when a file can't be used, OSError for the disk.
+    deleted at its end. Each raises PortraitError when a file can't be used, Moving also when that
+    could be told only after this machine's turn, OSError for the disk.
     """
 
     def __init__(self, desks: Desks, uploads: Uploads) -> None:
@@ -68,16 +69,16 @@ class Inputs:
     @contextmanager
     def picture(self, owner: str, action: GivePicture) -> Iterator[Change]:
         """An uploaded picture."""
-        with self._uploaded(owner, action.upload) as file:
-            read = _read_picture(file, action.name)
+        with self._uploaded(owner, action.upload) as (file, folder):
+            read = _read_picture(file, folder, action.name)
             yield lambda desk: self._with_picture(owner, desk, read)
 
     @contextmanager
     def voice(self, owner: str, action: GiveVoice) -> Iterator[Change]:
         """An uploaded recording. One that is alone has to hold a voice."""
         alone = self._desks.load(owner).voices[1 - action.slot] is None
-        with self._uploaded(owner, action.upload) as file:
-            read = _read_voice(file, action.name)
+        with self._uploaded(owner, action.upload) as (file, folder):
+            read = _read_voice(file, folder, action.name)
             if alone and read.recording.silent:
                 raise InputError(InputCode.SILENT, text.SILENT)
 
@@ -95,11 +96,9 @@ class Inputs:
         if chosen is None:
             raise InputError(InputCode.NOT_FOUND, text.NOT_THERE)
         with self._reading, self._desks.scratch() as folder, ThreadPoolExecutor() as readers:
-            files = [Path(shutil.copy(MEDIA / chosen.picture, folder / "picture"))]
-            for index, name in enumerate(chosen.voices):
-                files.append(Path(shutil.copy(MEDIA / name, folder / f"voice-{index}")))
-            picture = readers.submit(_read_picture, files[0], chosen.title)
-            voices = [*readers.map(_read_voice, files[1:], chosen.voices)]
+            picture = readers.submit(_read_picture, MEDIA / chosen.picture, folder, chosen.title)
+            sources = [MEDIA / name for name in chosen.voices]
+            voices = [*readers.map(_read_voice, sources, repeat(folder), chosen.voices)]
 
             def lay(desk: Desk) -> Desk:
                 given = [self._adopted(owner, read) for read in voices]
@@ -169,13 +168,11 @@ class Inputs:
             yield lay
 
     @contextmanager
-    def _uploaded(self, owner: str, upload: str) -> Iterator[Path]:
-        """The uploaded file in a scratch folder of its own."""
+    def _uploaded(self, owner: str, upload: str) -> Iterator[tuple[Path, Path]]:
+        """The uploaded file, and a scratch folder for what is made of it."""
         with self._reading, self._desks.scratch() as folder:
-            source = self._uploads.take(owner, upload)
-            if source is None:
-                raise InputError(InputCode.NOT_FOUND, text.UPLOAD_GONE)
-            yield Path(shutil.move(source, folder / "upload"))
+            with self._uploads.lent(owner, upload) as file:
+                yield file, folder
 
     def _with_picture(self, owner: str, desk: Desk, read: _ReadPicture) -> Desk:
         """Another picture is framed anew; a lone voice belongs to whoever is nearest."""
@@ -200,9 +197,9 @@ class Inputs:
         return GivenVoice(read.name, file, read.recording, read.bars, read.phrases)
 
 
-def _read_picture(source: Path, name: str) -> _ReadPicture:
-    """The picture `source`, its clean copy and its preview beside it."""
-    clean, preview = source.with_suffix(".png"), source.with_suffix(".jpg")
+def _read_picture(source: Path, folder: Path, name: str) -> _ReadPicture:
+    """The picture `source`, its clean copy and its preview in `folder`."""
+    clean, preview = folder / "clean.png", folder / "preview.jpg"
     picture = read_picture(source, clean)
     with Image.open(clean, formats=["PNG"]) as opened:
         small = opened.convert("RGB")
@@ -211,9 +208,9 @@ def _read_picture(source: Path, name: str) -> _ReadPicture:
     return _ReadPicture(name, clean, preview, picture)
 
 
-def _read_voice(source: Path, name: str) -> _ReadVoice:
-    """The recording `source`, its clean copy beside it."""
-    clean = source.with_suffix(".wav")
+def _read_voice(source: Path, folder: Path, name: str) -> _ReadVoice:
+    """The recording `source`, its clean copy in `folder`."""
+    clean = folder / f"{source.stem}.wav"
     recording = read_recording(source, clean)
     require_long_enough(recording.duration_s)
     return _measured(clean, name, recording)

@@ -1,4 +1,4 @@
-"""Files on their way from a browser to its desk: received here, then taken by one action.
+"""Files on their way from a browser to its desk: received here, then used by one action.
 
 A file is named by random digits; the person's own name for it reaches no path. It is written as it
 comes, never held in memory, and is not opened here.
@@ -6,9 +6,10 @@ comes, never held in memory, and is not opened here.
 
 import math
 import secrets
+import threading
 import time
-from collections.abc import AsyncIterable, AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -20,15 +21,15 @@ from starlette.requests import ClientDisconnect
 from inference.errors import FaultCode, InputCode, InputError, PortraitError, disk_fault
 from inference.jobs import ID
 from inference.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB
-from inference.write_access import SoleWriter, WriteAccess
+from inference.write_access import Moving, SoleWriter, WriteAccess
 from ui import text
 from ui.owner import Owners
 
 UPLOADS = "uploads"
-PENDING = 5  # uploads of one person that no action took yet; the oldest makes room
-LASTS_S = 3600  # until an upload that nobody took goes
+PENDING = 5  # uploads of one person that no action uses; the oldest makes room
+LASTS_S = 3600  # until an upload that nobody uses goes
 HEADER = "X-Portrait"  # other sites' forms can't send it
-_PART, _TAKEN = ".part", ".taken"
+_PART = ".part"
 _ID_BYTES = 16
 _MIB = 2**20
 _STATUS = {
@@ -59,6 +60,9 @@ class Uploads:
 
     def __init__(self, data: Path, access: WriteAccess | None = None) -> None:
         self._root, self._access = data / UPLOADS, access or SoleWriter()
+        # Only here, not by their names: another machine is to find them as they were sent.
+        self._lent: set[Path] = set()
+        self._lending = threading.Lock()
 
     async def receive(self, owner: str, kind: Kind, chunks: AsyncIterable[bytes]) -> str:
         """The id of a new upload that holds `chunks`, complete on disk.
@@ -69,40 +73,47 @@ class Uploads:
             self._sweep_files()
             part = self._room(owner) / f"{secrets.token_hex(_ID_BYTES)}{_PART}"
             try:
-                await write(part, kind, self._allowed(chunks))
+                await write(part, kind, in_turn(chunks, self._access))
                 part.rename(part.with_suffix(""))
             except BaseException:
                 part.unlink(missing_ok=True)
                 raise
             return part.stem
 
-    async def _allowed(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-        async for chunk in chunks:
-            self._access.require()
-            yield chunk
+    @contextmanager
+    def lent(self, owner: str, upload: str) -> Iterator[Path]:
+        """The file of an upload, to be read by whoever asks first; it goes at the end, unless that
+        is Moving: then the same will be asked again, maybe of another machine.
 
-    def take(self, owner: str, upload: str) -> Path | None:
-        """The file of an upload, for whoever asks first: they move or delete it, soon.
-
-        None when there is none of that id, or it is not the owner's.
+        Raises InputError when there is none of that id, it is not the owner's, or somebody has it.
         """
-        if not ID.fullmatch(upload):
-            return None
         path = self._root / owner / upload
+        with self._lending:
+            if not ID.fullmatch(upload) or path in self._lent or not path.exists():
+                raise InputError(InputCode.NOT_FOUND, text.UPLOAD_GONE)
+            self._lent.add(path)
         try:
-            taken = path.rename(path.with_suffix(_TAKEN))
-        except FileNotFoundError:
-            return None
-        taken.touch()  # its hour begins anew
-        return taken
+            yield path
+        except Moving:
+            raise
+        except Exception:
+            self._access.require()  # what is said now would be said by the wrong machine
+            path.unlink(missing_ok=True)
+            raise
+        else:
+            with suppress(Moving):  # what was made of it is saved, and that is what counts
+                self._access.require()
+                path.unlink(missing_ok=True)
+        finally:
+            self._lent.discard(path)
 
     def _room(self, owner: str) -> Path:
         """The owner's folder, with room for one more upload: the oldest of too many goes."""
         folder = self._root / owner
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
-        pending = [path for path in folder.iterdir() if path.suffix in ("", _PART)]
-        for path in sorted(pending, key=_written_at, reverse=True)[PENDING - 1 :]:
+        unused = [path for path in folder.iterdir() if path not in self._lent]
+        for path in sorted(unused, key=_written_at, reverse=True)[PENDING - 1 :]:
             path.unlink(missing_ok=True)
         return folder
 
@@ -110,14 +121,23 @@ class Uploads:
         """Remove what anyone left behind: files, and folders that are empty by then."""
         self._sweep_files()
         for folder in self._root.glob("*"):
+            self._access.require()
             with suppress(OSError):  # a newer file is in there
                 folder.rmdir()
 
     def _sweep_files(self) -> None:
         then = time.time() - LASTS_S
         for path in self._root.glob("*/*"):
-            if _written_at(path) < then:
+            if path not in self._lent and _written_at(path) < then:
+                self._access.require()
                 path.unlink(missing_ok=True)
+
+
+async def in_turn(chunks: AsyncIterable[bytes], access: WriteAccess) -> AsyncIterator[bytes]:
+    """`chunks`, as long as what is made of them may be written. Raises Moving."""
+    async for chunk in chunks:
+        access.require()
+        yield chunk
 
 
 async def write(path: Path, kind: Kind, chunks: AsyncIterable[bytes]) -> None:

@@ -20,6 +20,11 @@ from tests.media import ROOT
 from ui import text
 
 STATIC = ROOT / "ui" / "static"
+TOP = """<nav><a href="#make" data-view>Make</a><a href="#history" data-view>History</a></nav>
+<style>html:not([data-view=history]) #tp-history, [data-view=history] #tp-head { display: none }
+body { min-height: 3000px }</style>"""
+HISTORY = '<div class="tp-head"><h1 tabindex="-1">History</h1></div>'
+HISTORY += '<button data-do="open" data-job="abc">Open</button>'
 # Brings a region into line with new HTML as Gradio does: child by child, by their order.
 _MORPH = """
 function morph(now, next) {
@@ -67,6 +72,19 @@ window.portraitBus = (name, action) => {
   region("tp-bus", `<i data-answer="${answers}" ${told} hidden></i>`);
 };
 """
+
+
+def head(state: str, tab: str = "Talking Portrait", title: str = "Headline") -> str:
+    return (
+        f'<div class="tp-head" data-state="{state}" data-tab="{tab}">'
+        f'<h1 tabindex="-1">{title}</h1></div>'
+    )
+
+
+def regions(**more: str) -> dict[str, str]:
+    """The page's regions; `stage="..."` is #tp-stage."""
+    given = {"tp-top": TOP, "tp-head": head("start"), "tp-history": HISTORY}
+    return given | {f"tp-{name}": html for name, html in more.items()}
 
 
 @dataclass
@@ -193,6 +211,12 @@ def sent(page: Page, *, refreshes: bool = False) -> list[dict[str, Any]]:
         for action in actions
         if refreshes or action["do"] != "refresh"
     ]
+
+
+def last(page: Page) -> dict[str, Any]:
+    """The newest action that the page sent."""
+    action: dict[str, Any] = page.evaluate("window.sent.at(-1)")
+    return action
 
 
 def put(page: Page, region: str, html: str) -> None:

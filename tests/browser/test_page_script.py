@@ -1,122 +1,17 @@
-"""The scripts around the regions: actions, the pulse, the two pages, headlines, times, trimming."""
+"""The scripts around the regions: the pulse, the two pages, headlines, times, trimming."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
-from inference.write_access import MOVING
-from tests.browser.bench import Bench, opened, put, sent, wait_for
+from tests.browser.bench import Bench, head, last, opened, put, regions, sent, wait_for
 
-TOP = """<nav><a href="#make" data-view>Make</a><a href="#history" data-view>History</a></nav>
-<style>html:not([data-view=history]) #tp-history, [data-view=history] #tp-head { display: none }
-body { min-height: 3000px }</style>"""
-HISTORY = '<div class="tp-head"><h1 tabindex="-1">History</h1></div>'
-HISTORY += '<button data-do="open" data-job="abc">Open</button>'
 TRIMMER = """<div data-trimmer data-duration="62" data-longest="40" data-least="0.4">
 <label>Start<input type="range" data-trim="start" min="0" max="62" step="0.01" value="0"></label>
 <label>End<input type="range" data-trim="end" min="0" max="62" step="0.01" value="40"></label>
 <p data-trim-text></p></div>"""
-
-
-def head(state: str, tab: str = "Talking Portrait", title: str = "Headline") -> str:
-    return (
-        f'<div class="tp-head" data-state="{state}" data-tab="{tab}">'
-        f'<h1 tabindex="-1">{title}</h1></div>'
-    )
-
-
-def regions(**more: str) -> dict[str, str]:
-    """The page's regions; `stage="..."` is #tp-stage."""
-    given = {"tp-top": TOP, "tp-head": head("start"), "tp-history": HISTORY}
-    return given | {f"tp-{name}": html for name, html in more.items()}
-
-
-def last(page: Page) -> dict[str, Any]:
-    action: dict[str, Any] = page.evaluate("window.sent.at(-1)")
-    return action
-
-
-def test_buttons_fields_and_folds_send_what_they_say(browser: Browser, bench: Bench) -> None:
-    bench.regions = regions(
-        side='<button data-do="speaks" data-face="2"><b>3</b></button>'
-        '<select data-set="quality" aria-label="Quality"><option>fast</option><option>best</option>'
-        '</select><input type="checkbox" data-set="loud" aria-label="Loud">'
-        '<input type="radio" data-set="shape" value="square" aria-label="Square">'
-        '<details data-fold="advanced"><summary>Scene</summary>more</details>'
-    )
-    with opened(browser, bench) as page:
-        page.get_by_text("3").click()
-        page.get_by_label("Quality").select_option("best")
-        page.get_by_label("Loud").check()
-        page.get_by_label("Square").check()
-        page.get_by_text("Scene").click()
-        wait_for(page, "window.sent.length >= 5")
-        put(page, "tp-side", "<details open></details>")  # opened by the server: nothing to send
-        assert sent(page) == [
-            {"do": "speaks", "face": "2"},
-            {"do": "set", "field": "quality", "value": "best"},
-            {"do": "set", "field": "loud", "value": True},
-            {"do": "set", "field": "shape", "value": "square"},
-            {"do": "set", "field": "fold-advanced", "value": True},
-        ]
-        assert last(page)["view"] == "make"
-
-
-def test_actions_wait_for_each_other_and_are_not_sent_twice(browser: Browser, bench: Bench) -> None:
-    bench.regions = regions(
-        stage='<button data-do="make">Make it</button><button data-do="swap">Swap</button>'
-    )
-    with opened(browser, bench) as page:
-        page.evaluate("window.answering = false")
-        make = page.get_by_role("button", name="Make it")
-        make.click()
-        make.click()
-        page.get_by_role("button", name="Swap").click()
-        expect(make).to_have_attribute("aria-busy", "true")
-        wait_for(page, "window.sent.some((action) => action.do === 'make')")  # after busy
-        assert sent(page) == [{"do": "make"}]
-        page.evaluate("window.answering = true")
-        put(page, "tp-bus", '<i data-answer="100"></i>')
-        wait_for(page, "window.sent.some((action) => action.do === 'swap')")
-        assert sent(page) == [{"do": "make"}, {"do": "swap"}]
-        expect(make).not_to_have_attribute("aria-busy", "true")
-
-
-def test_what_is_refused_while_the_app_moves_is_sent_again(browser: Browser, bench: Bench) -> None:
-    bench.regions = regions(
-        stage='<button data-do="make">Make it</button><button data-do="swap">Swap</button>'
-    )
-    with opened(browser, bench) as page:
-        page.evaluate("window.moving = true; window.done = []")
-        page.evaluate("() => { window.changes = ({ do: what }) => window.done.push(what); }")
-        make = page.get_by_role("button", name="Make it")
-        make.click()
-        page.get_by_role("button", name="Swap").click()
-        said = page.get_by_role("status")
-        expect(said).to_have_text(MOVING)
-        wait_for(page, "window.sent.filter((action) => action.do === 'make').length > 1")
-        expect(make).to_have_attribute("aria-busy", "true")
-        page.evaluate("window.moving = false")
-        wait_for(page, "window.done.join() === 'make,swap'")  # once each, in order
-        expect(said).to_be_empty()
-        expect(make).not_to_have_attribute("aria-busy", "true")
-
-
-def test_an_action_without_an_answer_is_told(browser: Browser, bench: Bench) -> None:
-    bench.regions = regions(stage='<button data-do="make">Make it</button>')
-    with opened(browser, bench) as page:
-        page.clock.install()
-        page.evaluate("window.answering = false")
-        page.get_by_role("button", name="Make it").click()
-        page.clock.run_for(21_000)
-        said = page.get_by_role("status")
-        expect(said).to_have_text("This did not reach the page's server. Try it again.")
-        page.evaluate("window.answering = true")
-        page.get_by_role("button", name="Make it").click()
-        expect(said).to_be_empty()
 
 
 def test_the_page_is_shown_with_its_first_answer(browser: Browser, bench: Bench) -> None:

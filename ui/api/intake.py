@@ -22,12 +22,13 @@ from inference.rates import rates_of
 from inference.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB, Request
 from inference.settings import Settings
 from inference.task import Task
+from inference.write_access import WriteAccess
 from presets.quality import DRAFT_QUALITY
 from presets.schema import EngineFamily
 from ui.api.errors import LATER, Refusal
 from ui.api.form import Part, parts
 from ui.offers import Offers
-from ui.uploads import Kind, write
+from ui.uploads import Kind, in_turn, write
 
 FILES = {"image": Kind.PICTURE, "audio": Kind.VOICE, "audio2": Kind.VOICE}
 KEY_HEADER = "Idempotency-Key"
@@ -84,7 +85,7 @@ class Intake:
         self._receiving += 1
         folder = self._jobs.new(self._owner)
         try:
-            fields = await _received(request, folder)
+            fields = await _received(request, folder, self._jobs.access)
             if key:
                 (folder / _KEY).write_text(key)
             await anyio.to_thread.run_sync(self._submit, folder, fields, limiter=self._decoding)
@@ -97,6 +98,7 @@ class Intake:
 
     def _submit(self, folder: Path, fields: dict[str, str]) -> None:
         """Plan what was given and put it in the queue. Raises PortraitError, OSError."""
+        self._jobs.access.require()  # others were decoded first, and that takes a while
         choices = _choices(fields)
         family = find_preset(choices["quality"]).engine
         is_draft = family is EngineFamily.DRAFT
@@ -121,20 +123,21 @@ class Intake:
             raise Fault(FaultCode.ENGINE_UNAVAILABLE, final.reason)
 
 
-async def _received(request: HttpRequest, folder: Path) -> dict[str, str]:
+async def _received(request: HttpRequest, folder: Path, access: WriteAccess) -> dict[str, str]:
     try:
         with anyio.fail_after(_PATIENCE_S):
-            return await _receive(request, folder)
+            return await _receive(request, folder, access)
     except TimeoutError as error:
         message = "The files did not arrive in time. Send smaller ones."
         raise Refusal(408, "too_slow", message) from error
 
 
-async def _receive(request: HttpRequest, folder: Path) -> dict[str, str]:
-    """The form's fields; its files are written into `folder`."""
+async def _receive(request: HttpRequest, folder: Path, access: WriteAccess) -> dict[str, str]:
+    """The form's fields; its files are written into `folder`. Raises Moving."""
     fields: dict[str, str] = {}
     got: set[str] = set()
-    async for part in parts(request.headers.get("content-type", ""), request.stream()):
+    chunks = in_turn(request.stream(), access)
+    async for part in parts(request.headers.get("content-type", ""), chunks):
         if part.name in got or part.name not in (*FILES, *written.FIELDS):
             raise _unexpected(part.name, part.name in got)
         got.add(part.name)

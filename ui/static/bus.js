@@ -5,6 +5,7 @@ import { notice } from "./notice.js";
 import { words } from "./words.js";
 
 const ANSWER_MS = 20_000;
+const LOOK_MS = 5000; // for the page as it is now
 const AGAIN_MS = 1000; // before an action that was refused for the moment is sent again
 const FAILED = "send"; // the notice that an action got no answer
 const MOVING = "moving"; // ... that nothing can be changed for the moment
@@ -28,7 +29,7 @@ export function send(action, patience = ANSWER_MS) {
   const seen = { ...action, view: view() };
   const key = JSON.stringify(seen);
   if (waiting && newest.key === key) return newest.sent;
-  const asked = action.do !== "refresh"; // by the person
+  const asked = byPerson(action);
   if (asked) notice(FAILED, "");
   const sent = last
     .then(bus)
@@ -48,13 +49,20 @@ export const busy = () => waiting > 0;
 // What is refused because the app moves to another machine is sent again until it is done.
 async function delivered(action, patience) {
   for (;;) {
-    const done = await deliver(action, patience);
+    const done = (await deliver(action, patience)) || (await looked(action));
     const { moving, refused } = newestAnswer()?.dataset ?? {};
     notice(MOVING, moving === undefined ? "" : words("moving"));
     if (!done || refused === undefined) return done;
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
   }
 }
+
+const byPerson = (action) => action.do !== "refresh";
+
+// While the app moves, an action may reach one machine and its answer be waited for at the other.
+// That one is asked once for the page as it is now, which shows what was done.
+const looked = (action) =>
+  byPerson(action) && deliver({ do: "refresh", view: action.view }, LOOK_MS);
 
 function deliver(action, patience) {
   const before = answered();

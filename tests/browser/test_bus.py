@@ -1,0 +1,104 @@
+"""Actions on their way to the server: one after the other, once each, told when not answered."""
+
+from playwright.sync_api import Browser, expect
+
+from inference.write_access import MOVING
+from tests.browser.bench import Bench, last, opened, put, regions, sent, wait_for
+
+
+def test_buttons_fields_and_folds_send_what_they_say(browser: Browser, bench: Bench) -> None:
+    bench.regions = regions(
+        side='<button data-do="speaks" data-face="2"><b>3</b></button>'
+        '<select data-set="quality" aria-label="Quality"><option>fast</option><option>best</option>'
+        '</select><input type="checkbox" data-set="loud" aria-label="Loud">'
+        '<input type="radio" data-set="shape" value="square" aria-label="Square">'
+        '<details data-fold="advanced"><summary>Scene</summary>more</details>'
+    )
+    with opened(browser, bench) as page:
+        page.get_by_text("3").click()
+        page.get_by_label("Quality").select_option("best")
+        page.get_by_label("Loud").check()
+        page.get_by_label("Square").check()
+        page.get_by_text("Scene").click()
+        wait_for(page, "window.sent.length >= 5")
+        put(page, "tp-side", "<details open></details>")  # opened by the server: nothing to send
+        assert sent(page) == [
+            {"do": "speaks", "face": "2"},
+            {"do": "set", "field": "quality", "value": "best"},
+            {"do": "set", "field": "loud", "value": True},
+            {"do": "set", "field": "shape", "value": "square"},
+            {"do": "set", "field": "fold-advanced", "value": True},
+        ]
+        assert last(page)["view"] == "make"
+
+
+def test_actions_wait_for_each_other_and_are_not_sent_twice(browser: Browser, bench: Bench) -> None:
+    bench.regions = regions(
+        stage='<button data-do="make">Make it</button><button data-do="swap">Swap</button>'
+    )
+    with opened(browser, bench) as page:
+        page.evaluate("window.answering = false")
+        make = page.get_by_role("button", name="Make it")
+        make.click()
+        make.click()
+        page.get_by_role("button", name="Swap").click()
+        expect(make).to_have_attribute("aria-busy", "true")
+        wait_for(page, "window.sent.some((action) => action.do === 'make')")  # after busy
+        assert sent(page) == [{"do": "make"}]
+        page.evaluate("window.answering = true")
+        put(page, "tp-bus", '<i data-answer="100"></i>')
+        wait_for(page, "window.sent.some((action) => action.do === 'swap')")
+        assert sent(page) == [{"do": "make"}, {"do": "swap"}]
+        expect(make).not_to_have_attribute("aria-busy", "true")
+
+
+def test_what_is_refused_while_the_app_moves_is_sent_again(browser: Browser, bench: Bench) -> None:
+    bench.regions = regions(
+        stage='<button data-do="make">Make it</button><button data-do="swap">Swap</button>'
+    )
+    with opened(browser, bench) as page:
+        page.evaluate("window.moving = true; window.done = []")
+        page.evaluate("() => { window.changes = ({ do: what }) => window.done.push(what); }")
+        make = page.get_by_role("button", name="Make it")
+        make.click()
+        page.get_by_role("button", name="Swap").click()
+        said = page.get_by_role("status")
+        expect(said).to_have_text(MOVING)
+        wait_for(page, "window.sent.filter((action) => action.do === 'make').length > 1")
+        expect(make).to_have_attribute("aria-busy", "true")
+        page.evaluate("window.moving = false")
+        wait_for(page, "window.done.join() === 'make,swap'")  # once each, in order
+        expect(said).to_be_empty()
+        expect(make).not_to_have_attribute("aria-busy", "true")
+
+
+def test_an_action_without_an_answer_is_told(browser: Browser, bench: Bench) -> None:
+    bench.regions = regions(stage='<button data-do="make">Make it</button>')
+    with opened(browser, bench) as page:
+        page.clock.install()
+        page.evaluate("window.answering = false")
+        page.get_by_role("button", name="Make it").click()
+        page.clock.run_for(26_000)
+        said = page.get_by_role("status")
+        expect(said).to_have_text("This did not reach the page's server. Try it again.")
+        page.evaluate("window.answering = true")
+        page.get_by_role("button", name="Make it").click()
+        expect(said).to_be_empty()
+
+
+def test_an_action_that_was_answered_elsewhere_shows_on_a_fresh_page(
+    browser: Browser, bench: Bench
+) -> None:
+    bench.regions = regions(stage='<button data-do="make">Make it</button>')
+    with opened(browser, bench) as page:
+        page.clock.install()
+        page.evaluate(
+            "() => { const bus = window.portraitBus; window.portraitBus = (name, action) =>"
+            " action.do === 'make' ? window.sent.push(action) : bus(name, action) }"
+        )
+        page.get_by_role("button", name="Make it").click()
+        page.clock.run_for(21_000)
+        wait_for(page, "window.sent.at(-1).do === 'refresh'")
+        expect(page.get_by_role("button")).not_to_have_attribute("aria-busy", "true")
+        expect(page.get_by_role("status")).to_be_empty()
+        assert sent(page) == [{"do": "make"}]
