@@ -7,8 +7,8 @@ import json
 import os
 import socket
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -64,21 +64,14 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
     os.environ["GRADIO_TEMP_DIR"] = str(temporary / _GRADIO)
     page = Page(settings, jobs, received, owners)
 
-    @asynccontextmanager
-    async def starting_jobs(app: FastAPI) -> AsyncIterator[None]:
-        dispatcher = Dispatcher(jobs, sweep=page.sweep)
+    dispatcher = Dispatcher(jobs, sweep=page.sweep)
 
-        def begin() -> None:
-            remember(settings.data / HAD_ONE, settings)
-            dispatcher.start()
+    def begin() -> None:
+        remember(settings.data / HAD_ONE, settings)
+        dispatcher.start()
 
-        await anyio.to_thread.run_sync(jobs.access.follow, begin, dispatcher.close)
-        try:
-            yield
-        finally:
-            await anyio.to_thread.run_sync(jobs.access.close)
-
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=starting_jobs)
+    at_work = _at_work(jobs.access, begin, dispatcher.close)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=at_work)
     _close_doors(app, settings, owners, door(settings, jobs, owners))
     app.include_router(media.routes(settings.data, jobs, owners))
     app.include_router(uploads.routes(received, owners))
@@ -106,6 +99,22 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
         ssr_mode=False,
     )
     return mounted
+
+
+def _at_work(
+    access: WriteAccess, begin: Callable[[], None], end: Callable[[], None]
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """The application's life: what changes things by itself works while `access` is granted."""
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        await anyio.to_thread.run_sync(access.follow, begin, end)
+        try:
+            yield
+        finally:
+            await anyio.to_thread.run_sync(access.close)
+
+    return life
 
 
 def _close_doors(app: FastAPI, settings: Settings, owners: Owners, api_door: ASGIApp) -> None:
