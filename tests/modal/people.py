@@ -1,6 +1,7 @@
 """People at the deployed page, and what is done to the machines behind it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from tests.modal.standin.handle import StandIn
 from tests.processes import ON_FEW_CORES
 
 PATIENCE_S = 300
+_WRITES = re.compile(r"^\[(ta-\d+) web\] .*this machine writes from now on", re.M)
 FILM = "[...document.querySelector('tp-player').shadowRoot.querySelectorAll('video')].at(-1)"
 
 
@@ -89,6 +91,14 @@ def two_pages(standin: StandIn) -> Iterator[tuple[str, str]]:
 def _ask(standin: StandIn) -> None:
     with suppress(OSError), urlopen(standin.request(APP, PAGE, "/healthz"), timeout=PATIENCE_S):
         pass
+
+
+def until_it_writes(standin: StandIn, task: str) -> None:
+    """Wait until it is the turn of that machine of the page."""
+    end = time.monotonic() + PATIENCE_S
+    while task not in _WRITES.findall(standin.output()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def machine(standin: StandIn, function: str) -> str:

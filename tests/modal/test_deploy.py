@@ -182,10 +182,12 @@ def test_what_can_not_be_deployed_is_said_in_a_sentence(
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
-    """Modal, with the app deployed with a password, and a model that can't be loaded."""
-    doors = TINY | {"PORTRAIT_PASSWORD": PASSWORD, "PORTRAIT_API_TOKEN": TOKEN}
+    """Modal, with a model that can't be loaded. The page's password is in the operator's own
+    Secret, the API's token comes from the shell."""
+    own = {"door": {"PORTRAIT_PASSWORD": PASSWORD}}
+    shell = TINY | {"PORTRAIT_SECRETS": "door", "PORTRAIT_API_TOKEN": TOKEN}
     broken = {"/root/inference/multitalk/production.py": "raise MemoryError('no room')"}
-    with deployed(tmp_path_factory.mktemp("closed"), doors, replaced=broken) as standin:
+    with deployed(tmp_path_factory.mktemp("closed"), shell, own, broken) as standin:
         yield standin
 
 
@@ -229,12 +231,6 @@ def test_a_page_that_had_a_password_does_not_come_up_open(closed: StandIn) -> No
         assert done.returncode == 0 and names.OPEN_TO_ALL in " ".join(done.stdout.split())
         assert get(closed, "/")[0] == status
         assert get(closed, "/healthz")[0] == 200
-
-
-def test_a_password_of_the_operators_own_secret_counts(tmp_path: Path) -> None:
-    own = {"door": {"PORTRAIT_PASSWORD": PASSWORD}}
-    with deployed(tmp_path / "modal", TINY | {"PORTRAIT_SECRETS": "door"}, own) as standin:
-        assert get(standin, "/")[0] == 401
 
 
 def test_from_a_laptop(tmp_path: Path) -> None:

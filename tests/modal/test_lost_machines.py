@@ -16,13 +16,12 @@ from inference.task import RESULT, segment_name
 from tests.crowd import Session
 from tests.media import ASTRONAUT, decoded, spoken
 from tests.modal.deployed import APP, GPU, PAGE, deployed
-from tests.modal.people import machine, two_pages
+from tests.modal.people import machine, two_pages, until_it_writes
 from tests.modal.standin.handle import StandIn
 
 PATIENCE_S = 300
-FRAMES = {0.8: 21, 3.3: 85}  # of so many seconds of speech; the latter in two windows
+FRAMES = 85  # of 3.3 s of speech, in two windows
 READY = "Your video is ready"
-WRITES = re.compile(r"^\[(ta-\d+) web\] .*this machine writes from now on", re.M)
 VIDEO = re.compile(r"/media/([0-9a-f]{32})/result\.mp4")
 
 
@@ -67,9 +66,6 @@ class Losing:
         for task in tasks:
             self.standin.kill(task)
 
-    def writes(self, task: str) -> bool:
-        return task in WRITES.findall(self.standin.output())
-
     def made(self, name: str) -> bool:
         """Whether somebody made that file of the job, and nobody deleted it."""
         work = self.standin.volume_folder(names.JOBS_VOLUME) / names.work("")
@@ -87,7 +83,7 @@ def before_the_turn(it: Losing) -> None:
 
 def once_the_turn_is_over(it: Losing) -> None:
     it.redeploy()
-    until(lambda: it.writes(it.new))
+    until_it_writes(it.standin, it.new)
     it.kill(it.old)
 
 
@@ -98,7 +94,7 @@ def newcomer_before_its_turn(it: Losing) -> None:
 
 def newcomer_in_its_turn(it: Losing) -> None:
     it.redeploy()
-    until(lambda: it.writes(it.new))
+    until_it_writes(it.standin, it.new)
     it.kill(it.new)
 
 
@@ -137,9 +133,9 @@ def gpu_too(it: Losing) -> None:
     it.kill(it.gpu(), it.old)
 
 
-QUICK = [once_the_turn_is_over]  # another one is in `test_page`
-THOROUGH = [
+MOMENTS = [
     before_the_turn,
+    once_the_turn_is_over,
     newcomer_before_its_turn,
     newcomer_in_its_turn,
     newcomer_with_the_first_window,
@@ -151,23 +147,22 @@ THOROUGH = [
 ]
 
 
-@pytest.mark.parametrize(
-    "lose", [*QUICK, *(pytest.param(each, marks=pytest.mark.soak) for each in THOROUGH)]
-)
+@pytest.mark.soak  # the first two are in `test_page`, too
+@pytest.mark.parametrize("lose", MOMENTS)
 def test_the_video_is_there_once_and_paid_for_once(
     standin: StandIn, tmp_path: Path, lose: Callable[[Losing], None]
 ) -> None:
-    runs, seconds = standin.runs(GPU), 0.8 if lose in QUICK else 3.3
+    runs = standin.runs(GPU)
     with standin.session(APP, PAGE) as me, ExitStack() as pages:
         it = Losing(standin, me, pages)
-        drafted = draft(it, spoken(tmp_path / "voice.wav", seconds=seconds))
+        drafted = draft(it, spoken(tmp_path / "voice.wav", seconds=3.3))
         until(lambda: "Making your video" in it.asked("make"))
         lose(it)
         until(lambda: READY in it.asked("refresh"))
         (video,) = set(VIDEO.findall(it.asked("refresh"))) - {drafted}
         videos = it.asked("refresh", view="history").count('data-do="select"')
         (tmp_path / RESULT).write_bytes(me.http.get(f"/media/{video}/result.mp4").content)
-    assert len(decoded(tmp_path / RESULT)) == FRAMES[seconds]
+    assert len(decoded(tmp_path / RESULT)) == FRAMES
     assert videos == 2  # with the draft
     assert standin.runs(GPU) - runs == 1 + (lose is gpu_too)
     until(lambda: not it.made("*"))  # nothing of it stays there

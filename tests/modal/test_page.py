@@ -20,6 +20,7 @@ from tests.modal.people import (
     plays,
     saved,
     two_pages,
+    until_it_writes,
     until_ready,
     until_window,
 )
@@ -53,7 +54,8 @@ def test_a_video_survives_all_that_can_happen(
     browser: Browser, standin: StandIn, address: str, voice: Path, tmp_path: Path, artifacts: Path
 ) -> None:
     """Reload and second tab, a new deploy and the page's old machine lost before it has handed
-    over, the GPU's machine lost; beside it somebody else, who stops their video in the middle."""
+    over, the GPU's machine lost, another deploy and the old machine lost once it has; beside it
+    somebody else, who stops their video in the middle."""
     with (
         visit(browser, address, DESKTOP, "light", artifacts) as me,
         visit(browser, address, PHONE, "dark", artifacts) as you,
@@ -84,9 +86,14 @@ def test_a_video_survives_all_that_can_happen(
         you.shoot("23-modal-stopped")
         assert len(saved(you, tmp_path / "you.mp4")) == FIRST_WINDOW
         you.page.close()
+        with two_pages(standin) as (old, new):
+            until_it_writes(standin, new)
+            standin.kill(old)  # once its turn is over
         until_ready(me)
         plays(me)
         me.shoot("22-modal-result")
         assert np.array_equal(saved(me, tmp_path / "me.mp4"), finished(half))
+        assert standin.runs(GPU) == 3  # mine was taken to another machine; nobody paid twice
+        assert standin.blind() == [] and standin.failed_starts() == {}
         for tab in (me, you):  # what they asked for while the page was gone
             tab.complaints.clear()
