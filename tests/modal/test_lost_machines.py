@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -61,6 +62,16 @@ class Losing:
         except (httpx.HTTPError, AssertionError):
             return ""
         return "" if "data-refused" in page else page
+
+    def given(self, kind: str, file: Path) -> str:
+        """The page after a file was given; "" when it is to be sent again."""
+        path, headers = f"/upload?kind={kind}", {"X-Portrait": "1"}
+        sent = self.me.http.post(path, content=file.read_bytes(), headers=headers)
+        if sent.status_code == 503 and sent.json()["again"]:
+            return ""
+        slot = {"slot": 0} if kind == "voice" else {}
+        upload = sent.raise_for_status().json()["upload"]
+        return self.asked(kind, upload=upload, name=file.name, **slot)
 
     def kill(self, *tasks: str) -> None:
         for task in tasks:
@@ -172,11 +183,7 @@ def test_the_video_is_there_once_and_paid_for_once(
 def draft(it: Losing, voice: Path) -> str:
     """Give both, and choose the quickest final quality; returns the draft that is made then."""
     for kind, file in (("picture", ASTRONAUT), ("voice", voice)):
-        answer = it.me.http.post(
-            f"/upload?kind={kind}", content=file.read_bytes(), headers={"X-Portrait": "1"}
-        )
-        given = {"upload": answer.raise_for_status().json()["upload"], "name": file.name}
-        assert it.asked(kind, **given | ({"slot": 0} if kind == "voice" else {}))
+        until(partial(it.given, kind, file))
     it.asked("set", field="quality", value="fast")
     it.asked("set", field="steps", value="2")
     until(lambda: "Your draft is ready" in it.asked("refresh"))
