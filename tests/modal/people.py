@@ -67,22 +67,23 @@ def plays(me: Visit) -> None:
     me.page.wait_for_function(FILM + ".currentTime > 0.3")
 
 
+def pages(standin: StandIn) -> list[str]:
+    """The tasks of the page's machines that there are."""
+    found = standin.containers()
+    return [c["task"] for c in found if c["function"] == PAGE and c["pid"]]
+
+
 @contextmanager
 def two_pages(standin: StandIn) -> Iterator[tuple[str, str]]:
     """Deploy the app anew. Gives the tasks of the page's old machine, which lives on as long as a
     stream of it is open, and of the new one, whose page is about to start."""
-
-    def pages() -> list[str]:
-        found = standin.containers()
-        return [c["task"] for c in found if c["function"] == PAGE and c["pid"]]
-
     with urlopen(standin.request(APP, PAGE, "/gradio_api/heartbeat/one"), timeout=PATIENCE_S):
-        (old,) = pages()
+        (old,) = pages(standin)
         assert standin.modal("deploy", "app.py", env=TINY).returncode == 0
         asking = threading.Thread(target=_ask, args=[standin], daemon=True)
         asking.start()
         end = time.monotonic() + PATIENCE_S
-        while old not in (now := pages()) or len(now) < 2:
+        while old not in (now := pages(standin)) or len(now) < 2:
             assert time.monotonic() < end, now
             time.sleep(0.05)
         yield old, next(task for task in now if task != old)

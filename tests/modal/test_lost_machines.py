@@ -17,7 +17,7 @@ from inference.task import RESULT, segment_name
 from tests.crowd import Session
 from tests.media import ASTRONAUT, decoded, spoken
 from tests.modal.deployed import APP, GPU, PAGE, deployed
-from tests.modal.people import machine, two_pages, until_it_writes
+from tests.modal.people import pages, two_pages, until_it_writes
 from tests.modal.standin.handle import StandIn
 
 PATIENCE_S = 300
@@ -47,13 +47,13 @@ class Losing:
 
     standin: StandIn
     me: Session
-    pages: ExitStack
+    deploys: ExitStack
     old: str = ""
     new: str = ""
 
     def redeploy(self) -> None:
         """Returns when both machines are there."""
-        self.old, self.new = self.pages.enter_context(two_pages(self.standin))
+        self.old, self.new = self.deploys.enter_context(two_pages(self.standin))
 
     def asked(self, do: str, **values: object) -> str:
         """The page after an action; "" when there was no answer, or it is to be sent again."""
@@ -128,7 +128,7 @@ def newcomer_with_a_result_that_is_told(it: Losing) -> None:
 
 
 def at_the_press(it: Losing) -> None:
-    it.kill(machine(it.standin, PAGE))
+    it.kill(*pages(it.standin))
     until(lambda: it.asked("refresh"))
     it.redeploy()
 
@@ -164,8 +164,8 @@ def test_the_video_is_there_once_and_paid_for_once(
     standin: StandIn, tmp_path: Path, lose: Callable[[Losing], None]
 ) -> None:
     runs = standin.runs(GPU)
-    with standin.session(APP, PAGE) as me, ExitStack() as pages:
-        it = Losing(standin, me, pages)
+    with standin.session(APP, PAGE) as me, ExitStack() as deploys:
+        it = Losing(standin, me, deploys)
         drafted = draft(it, spoken(tmp_path / "voice.wav", seconds=3.3))
         until(lambda: "Making your video" in it.asked("make"))
         lose(it)
