@@ -78,7 +78,8 @@ def two_pages(standin: StandIn) -> Iterator[tuple[str, str]]:
     """Deploy the app anew. Gives the tasks of the page's old machine, which lives on as long as a
     stream of it is open, and of the new one, whose page is about to start."""
     with urlopen(standin.request(APP, PAGE, "/gradio_api/heartbeat/one"), timeout=PATIENCE_S):
-        (old,) = pages(standin)
+        found = standin.containers()
+        (old,) = (c["task"] for c in found if c["function"] == PAGE and not c["ending"])
         assert standin.modal("deploy", "app.py", env=TINY).returncode == 0
         asking = threading.Thread(target=_ask, args=[standin], daemon=True)
         asking.start()
