@@ -207,7 +207,8 @@ class StandIn:
         self._ask(f"containers/{task}/kill", post=True)
 
     def preempt(self, task: str) -> None:
-        """A container's machine is taken away: it is interrupted, and killed if it stays."""
+        """A container's machine is taken away: it is interrupted, and killed if it stays; its work
+        begins anew in another meanwhile."""
         self._ask(f"containers/{task}/preempt", post=True)
 
     def background_commits(self, on: bool) -> None:
