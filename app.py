@@ -154,7 +154,7 @@ def _multitalk() -> Any:
     memory=(32 if holds_all else 80) * _GIB,  # blocks that do not fit on it wait in the host's
     cpu=4,  # encoding and checks run beside the GPU; Modal's 0.125 would set torch's threads, too
     timeout=_LONGEST_VIDEO_S,  # a watchdog ends the job before: Modal would run it anew
-    startup_timeout=30 * _MINUTE_S,  # a cold Volume gives its 40 GB slowly; `load` returns before
+    startup_timeout=30 * _MINUTE_S,  # a cold Volume gives its 52 GB slowly; `load` returns before
     retries=modal.Retries(max_retries=3, initial_delay=1.0),  # goes on from the last window
     scaledown_window=limits.gpu_idle_minutes * _MINUTE_S,  # for whoever wants another video soon
     max_containers=limits.running,  # the most that can be spent at a time

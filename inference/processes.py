@@ -46,7 +46,8 @@ def start(
 def end_all() -> None:
     """End every process that this one has started, and all that they have started."""
     for process in list(_running):
-        end(process.pid)
+        if process.poll() is None:  # else its number may be another's by now
+            end(process.pid)
         process.wait()
 
 
