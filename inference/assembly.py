@@ -5,9 +5,11 @@ a cancel keeps and what the finished file says of itself are the same for all.
 """
 
 import json
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
+from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,16 @@ from inference.request import SAMPLE_RATE_HZ
 from inference.task import PREVIEW, RESULT, SOUND, Task, measured_name, segment_name
 from inference.timing import FPS, used_range
 from inference.tuning import NAMES
+
+logger = logging.getLogger(__name__)
+
+
+class EarlyStop(Enum):
+    """When a first window ends a job: never; when it is surely of no use; when it seems so."""
+
+    NEVER = "never"
+    SURE = "sure"
+    STRICT = "strict"
 
 
 class Stopped(Exception):
@@ -45,17 +57,17 @@ def assemble(
     engine: str,
     make_window: Callable[[int], Iterator[Event]],
     started: float,
-    stop_early: bool = False,
+    early: EarlyStop = EarlyStop.NEVER,
 ) -> Iterator[Event]:
     """The events from the first window to the end; after a cancel, finished windows stay a video.
 
     `make_window` writes the segment of a window and yields what happens on the way; it raises
     Stopped when cancelled. It is not asked for a window that an earlier start has finished, which
     is only told of again. SOUND has to be there. `started` is `time.monotonic()` at the task's
-    beginning. With `stop_early` a first window that is of no use ends the work: a Fault is raised.
+    beginning. A first window that is of no use ends the work as `early` says: a Fault is raised.
     """
     with Watch(task) as watch:
-        yield from _assembled(task, engine, make_window, started, watch, stop_early)
+        yield from _assembled(task, engine, make_window, started, watch, early)
 
 
 def _assembled(
@@ -64,7 +76,7 @@ def _assembled(
     make_window: Callable[[int], Iterator[Event]],
     started: float,
     watch: Watch,
-    stop_early: bool,
+    early: EarlyStop,
 ) -> Iterator[Event]:
     kept = 0
     for index in range(len(task.plan.windows)):
@@ -77,28 +89,30 @@ def _assembled(
             yield Cancelled(kept, RESULT if kept else None)
             return
         watch.look(index)
-        if stop_early and index == 0:
-            _require_use(task, watch.first_fault())
+        fault = None
+        if early is not EarlyStop.NEVER and index == 0 and (found := watch.first_fault()):
+            if found.sure or early is EarlyStop.STRICT:
+                raise _of_no_use(task, found.message)
+            fault = found.message
+            logger.warning("goes on, but is worth a look: %s", fault)
         kept = task.plan.new_frames(index).stop
-        yield Window(index, segment_name(index), kept)
+        yield Window(index, segment_name(index), kept, fault)
     yield Stage(StageName.FINISHING, "Adding the sound")
     _join(task, engine, len(task.plan.windows), kept)
     report = watch.report()
     yield Finished(_result(task, engine, time.monotonic() - started, report))
 
 
-def _require_use(task: Task, fault: str | None) -> None:
-    """Ends the work when the first window has a `fault`; it is not kept, so that another try makes
+def _of_no_use(task: Task, message: str) -> Fault:
+    """The end of the work for the first window's sake, which is not kept, so that another try makes
     it anew."""
-    if fault is None:
-        return
     for name in (segment_name(0), measured_name(0)):
         (task.folder / name).unlink(missing_ok=True)
     advice = (
         "This happens once in a while. Another try with a fresh random start usually works; "
         "a larger face in the frame helps too."
     )
-    raise Fault(FaultCode.BAD_WINDOW, f"{fault} {advice}", f"seed {task.plan.seed}")
+    return Fault(FaultCode.BAD_WINDOW, f"{message} {advice}", f"seed {task.plan.seed}")
 
 
 def _join(task: Task, engine: str, segments: int, frames: int) -> None:

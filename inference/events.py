@@ -56,11 +56,13 @@ class Frame:
 
 @dataclass(frozen=True)
 class Window:
-    """A window is finished: `path` is a playable mp4 of its new frames, `frames_done` in all."""
+    """A window is finished: `path` is a playable mp4 of its new frames, `frames_done` in all;
+    `fault` is a sentence where it is worth a look."""
 
     index: int
     path: str
     frames_done: int
+    fault: str | None = None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from inference.timing import (
     FPS,
     MAX_WINDOW_FRAMES,
     PlannedWindow,
+    even_windows,
     frame_count,
     used_samples,
     windows,
@@ -75,8 +76,10 @@ class Plan:
     warnings: tuple[Notice, ...]
 
     def new_frames(self, index: int) -> range:
-        """The frames that window `index` adds: all of its own but those that overlap."""
-        return _new_frames(self.windows, index)
+        """The frames that window `index` adds: those of its own that neither overlap nor lie past
+        the video's end."""
+        new = _new_frames(self.windows, index)
+        return range(new.start, min(new.stop, self.frames))
 
 
 def make_plan(request: Request, max_seconds: float, rates: Rates = PLANNED) -> Plan:
@@ -97,7 +100,8 @@ def make_plan(request: Request, max_seconds: float, rates: Rates = PLANNED) -> P
     boxes = [_box_of_speaker(face, crop, shape) for face in speaking]
     speakers = tuple(Speaker(box, audio) for audio, box in enumerate(boxes))
     warnings += _frame_warnings(request, crop, kept, speakers)
-    planned = windows(frames, preset.overlap)
+    cut = windows if preset.sampling else even_windows
+    planned = cut(frames, preset.overlap)
     return Plan(
         shape=shape,
         width=shape.width,

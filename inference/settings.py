@@ -21,6 +21,7 @@ _TRAVELLING = (
     "PORTRAIT_KEEP_DAYS",
     "PORTRAIT_MODEL",
     "PORTRAIT_DEVICE",
+    "PORTRAIT_STRICT",
     "PORTRAIT_GPU",
     "PORTRAIT_GPU_IDLE_MINUTES",
     "PORTRAIT_SECRETS",
@@ -44,6 +45,7 @@ class Settings:
     weights: Path = Path("weights/files")  # a folder for each model
     model: str | None = None  # of MultiTalk, and its device; None: the engine's own choice
     device: str | None = None
+    strict: bool = False  # end a final video whose first window seems of no use
     # of the page; None: whoever finds it may use it, `unlocked`: as was said in so many words
     password: str | None = field(default=None, repr=False)
     unlocked: bool = False
@@ -81,6 +83,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         weights=Path(values.get("PORTRAIT_WEIGHTS") or ROOT / "weights/files").absolute(),
         model=_model(values, "PORTRAIT_MODEL"),
         device=_device(values, "PORTRAIT_DEVICE"),
+        strict=_switch(values, "PORTRAIT_STRICT"),
         password=None if password == _UNLOCKED else password,
         unlocked=password == _UNLOCKED,
         api_token=values.get("PORTRAIT_API_TOKEN") or None,
@@ -139,6 +142,13 @@ def _count(values: Mapping[str, str], name: str, default: int, most: int = 1000)
         message = f"{name} is {text!r}. Set it to a whole number from 1 to {most}."
         raise InputError(InputCode.BAD_OPTION, message)
     return int(text)
+
+
+def _switch(values: Mapping[str, str], name: str) -> bool:
+    text = values.get(name) or "0"
+    if text not in ("0", "1"):
+        raise InputError(InputCode.BAD_OPTION, f"{name} is {text!r}. Set it to 1, or leave it out.")
+    return text == "1"
 
 
 def _model(values: Mapping[str, str], name: str) -> str | None:

@@ -111,11 +111,21 @@ def frame_count(samples: int) -> int:
 def windows(frames: int, overlap: int) -> tuple[PlannedWindow, ...]:
     """The fewest windows that cover `frames` (4k+1), each overlapping the one before by `overlap`.
 
-    Lengths are 4k+1, at most 81, as equal as that grid allows, the longer ones first.
+    One window holds just `frames`. Several are 81 frames each, as the model was trained, so the
+    last one may run past `frames` and is cut.
     """
     if frames <= MAX_WINDOW_FRAMES:
         return (PlannedWindow(0, frames),)
-    count = 1 + math.ceil((frames - MAX_WINDOW_FRAMES) / (MAX_WINDOW_FRAMES - overlap))
+    step = MAX_WINDOW_FRAMES - overlap
+    return tuple(
+        PlannedWindow(index * step, MAX_WINDOW_FRAMES) for index in range(_count(frames, overlap))
+    )
+
+
+def even_windows(frames: int, overlap: int) -> tuple[PlannedWindow, ...]:
+    """As many windows as `windows`, which end with `frames` and are as equal as the grid allows:
+    4k+1 frames each, the longer ones first. Those of drafts, which no model draws."""
+    count = _count(frames, overlap)
     # 4u+1 frames each: with frames = 4a+1 and overlap = 4j+1, all u add up to a + (count-1) j
     units, longer = divmod((frames - 1) // 4 + (count - 1) * ((overlap - 1) // 4), count)
     out, start = [], 0
@@ -124,3 +134,7 @@ def windows(frames: int, overlap: int) -> tuple[PlannedWindow, ...]:
         out.append(PlannedWindow(start, length))
         start += length - overlap
     return tuple(out)
+
+
+def _count(frames: int, overlap: int) -> int:
+    return 1 + max(0, math.ceil((frames - MAX_WINDOW_FRAMES) / (MAX_WINDOW_FRAMES - overlap)))

@@ -238,7 +238,9 @@ class Productions:
     made_with: list[tuple[str, str | None, Path | None]] = field(default_factory=list)
     fails: bool = False
 
-    def __call__(self, model: str, device: str | None, weights: Path | None) -> "Productions":
+    def __call__(
+        self, model: str, device: str | None, weights: Path | None, strict: bool
+    ) -> "Productions":
         if self.fails:
             raise RuntimeError("the weights are torn")
         self.made_with.append((model, device, weights))

@@ -22,6 +22,7 @@ def face(left: float, top: float, width: float) -> Face:
     return Face(Box(left, top, left + width, top + width), 0.9)
 
 
+WORK = Request(Picture(2000, 1100), (LOUD,))
 LEFT, RIGHT, SMALL = face(300, 300, 200), face(1200, 320, 260), face(800, 400, 120)
 
 
@@ -54,10 +55,21 @@ def test_its_json_is_what_others_were_built_against() -> None:
     assert made["warnings"] == []
 
 
-def test_every_frame_is_new_in_exactly_one_window() -> None:
-    made = plan(LEFT)
+@pytest.mark.parametrize("quality", PRESETS)
+def test_every_frame_is_new_in_exactly_one_window(quality: str) -> None:
+    made = plan(LEFT, quality=quality)
     new = [n for index in range(len(made.windows)) for n in made.new_frames(index)]
     assert new == list(range(made.frames))
+
+
+def test_a_final_video_is_made_in_full_windows_and_costs_what_they_take() -> None:
+    draft, fast = plan(LEFT), plan(LEFT, quality="fast")
+    assert (draft.frames, fast.frames) == (269, 269)
+    assert {window.frames for window in fast.windows} == {81}
+    assert fast.windows[-1].start + 81 == 305
+    even = sum(window_work(replace(WORK, quality="fast"), draft.windows, i, 1) for i in range(5))
+    full = sum(window_work(replace(WORK, quality="fast"), fast.windows, i, 1) for i in range(5))
+    assert full / even == pytest.approx(5 * 81 / (269 + 4 * 25))
 
 
 def test_one_voice_and_several_faces_the_largest_speaks_and_the_person_is_told() -> None:
@@ -162,9 +174,9 @@ def test_only_gpu_qualities_cost_money_and_longer_ones_cost_more() -> None:
 def test_an_estimate_says_what_it_is_reckoned_with() -> None:
     measured = Rates(1.95, {"fast": Pace(100.0, 3.0)})
     fast, best = (plan(LEFT, rates=measured, quality=name).estimate for name in ("fast", "best"))
-    frames = sum(window.frames for window in plan(LEFT).windows)
+    windows = len(plan(LEFT, quality="fast").windows)
     assert fast.basis == "past runs" and best.basis == "table"
-    assert fast.seconds == pytest.approx(100 + 3 * (6 + BESIDE_PASSES) * frames / 81, abs=0.06)
+    assert fast.seconds == pytest.approx(100 + 3 * (8 + BESIDE_PASSES) * windows, abs=0.06)
     assert best.seconds == plan(LEFT, quality="best").estimate.seconds
     assert fast.dollars == pytest.approx(fast.seconds / 3600 * 1.95, abs=1e-4)
     draft = plan(LEFT, rates=Rates(1.95, {"draft": Pace(2.0, 0.81)})).estimate

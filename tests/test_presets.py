@@ -31,7 +31,7 @@ def test_only_the_qualities_of_few_steps_spare_the_last() -> None:
     samplings = {name: preset.sampling for name, preset in PRESETS.items() if preset.sampling}
     spared = {name for name, sampling in samplings.items() if sampling.reuse_last}
     assert spared == {"fast", "balanced"}
-    assert [sampling.computed_steps for sampling in samplings.values()] == [3, 7, 40]
+    assert [sampling.computed_steps for sampling in samplings.values()] == [4, 7, 40]
 
 
 @pytest.mark.parametrize("overlap", [1, 24, 45])

@@ -24,14 +24,15 @@ from inference.events import (
     Step,
     Window,
 )
+from inference.framing import fit_crop
 from inference.models.encoders import VideoCoder
 from inference.models.transformer import Time, Transformer
 from inference.multitalk import production
-from inference.multitalk.picture import Box, halves, speaker_masks
+from inference.multitalk.picture import covered, speaker_masks
 from inference.multitalk.pipeline import Pipeline, Recipe, Scene
 from inference.multitalk.sampling import Denoised
-from inference.plan import Speaker
-from inference.task import SOUND, Task
+from inference.request import Picture, Shape
+from inference.task import PICTURE, SOUND, Task, measured_name
 from presets.scenes import DEFAULTS
 from tests.media import decoded
 from tests.small import HEIGHT, WIDTH, live_tensors
@@ -81,8 +82,9 @@ def test_every_step_is_told_with_a_preview_and_the_time_left(tmp_path: Path) -> 
 
 
 def test_what_a_window_hands_on_is_kept_until_the_next_one_is_finished(tmp_path: Path) -> None:
+    measurements = {measured_name(index).rpartition("/")[2] for index in range(3)}  # as they come
     there = {
-        event.index: {path.name for path in (tmp_path / "windows").iterdir()}
+        event.index: {path.name for path in (tmp_path / "windows").iterdir()} - measurements
         for event in ENGINE.generate(in_many_windows(tmp_path, 3), lambda: False)
         if isinstance(event, Window)
     }
@@ -133,9 +135,9 @@ def test_a_cancel_between_two_passes_keeps_what_is_finished(tmp_path: Path) -> N
     events: list[Event] = []
     for event in ENGINE.generate(task, lambda: any(map(is_in_second_window, events))):
         events.append(event)
-    assert events[-1] == Cancelled(57, "result.mp4")
+    assert events[-1] == Cancelled(81, "result.mp4")
     assert sum(map(is_in_second_window, events)) == 1
-    assert len(decoded(tmp_path / "result.mp4")) == 57
+    assert len(decoded(tmp_path / "result.mp4")) == 81
 
 
 def test_a_picture_that_breaks_is_told_and_not_written(
@@ -148,35 +150,6 @@ def test_a_picture_that_breaks_is_told_and_not_written(
     last = make(small_task(tmp_path, ONE_WINDOW_S))[-1]
     assert isinstance(last, Failed) and last.message.startswith("The model's picture broke.")
     assert not list((tmp_path / "windows").glob("*.mp4"))
-
-
-@pytest.fixture
-def masked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[Box]]]:
-    """The boxes that speakers' masks were made of."""
-    seen: list[list[Box]] = []
-
-    def recorded(boxes: list[Box], width: int, height: int) -> Tensor:
-        seen.append(list(boxes))
-        return speaker_masks(boxes, width, height)
-
-    monkeypatch.setattr(production, "speaker_masks", recorded)
-    yield seen
-
-
-def test_two_people_are_told_apart_by_their_faces(tmp_path: Path, masked: list[list[Box]]) -> None:
-    task = small_task(tmp_path, ONE_WINDOW_S, people=2, steps=1)
-    make(task)
-    ((left, right),) = masked
-    for box, speaker in zip((left, right), task.plan.speakers, strict=True):
-        face = speaker.box
-        assert box[0] < face[0] and box[1] < face[1] and box[2] > face[2] and box[3] > face[3]
-    assert left[2] < right[2]
-
-
-def test_without_faces_two_people_share_the_frame(tmp_path: Path, masked: list[list[Box]]) -> None:
-    task = small_task(tmp_path, ONE_WINDOW_S, people=2, steps=1)
-    make(replace(task, plan=replace(task.plan, speakers=())))  # as it is when none was found
-    assert masked == [list(halves(WIDTH, HEIGHT))]
 
 
 @pytest.fixture
@@ -200,6 +173,42 @@ def scenes(monkeypatch: pytest.MonkeyPatch, recipes: list[Recipe]) -> Iterator[l
     yield seen
 
 
+def test_two_people_are_told_apart_by_their_faces_or_share_the_frame(
+    tmp_path: Path, scenes: list[Scene]
+) -> None:
+    task = small_task(tmp_path, ONE_WINDOW_S, people=2, steps=1)
+    faces = [speaker.box for speaker in task.plan.speakers]
+    make(task)
+    shutil.rmtree(tmp_path / "windows")
+    make(replace(task, plan=replace(task.plan, speakers=())))  # as it is when none was found
+    known, unknown = (scene.masks for scene in scenes)
+    assert known is not None and known.equal(speaker_masks(faces, WIDTH, HEIGHT))
+    assert unknown is not None and unknown.equal(speaker_masks([], WIDTH, HEIGHT))
+    assert not known.equal(unknown)
+
+
+def test_past_the_last_frame_a_voice_runs_backwards(tmp_path: Path, scenes: list[Scene]) -> None:
+    task = small_task(tmp_path, TWO_WINDOWS_S, steps=1)
+    make(task)
+    voices, frames = scenes[0].voices, task.plan.frames
+    windows = task.plan.windows
+    assert [(window.start, window.frames) for window in windows] == [(0, 81), (56, 81)]
+    assert voices.shape[1] == 137 + 3  # as the original: miss = end - frames + 3
+    assert voices[:, frames:].equal(voices[:, frames - 55 : frames].flip(1))
+
+
+def test_the_model_sees_the_picture_as_the_original_would(
+    tmp_path: Path, scenes: list[Scene]
+) -> None:
+    task = small_task(tmp_path, ONE_WINDOW_S, steps=1)
+    with Image.open(task.path(PICTURE)) as opened:
+        source = opened.convert("RGB")
+    crop = fit_crop(Picture(source.width, source.height), (), Shape.LANDSCAPE)  # the middle
+    make(replace(task, plan=replace(task.plan, crop=crop)))
+    wanted = covered(source, WIDTH, HEIGHT)
+    assert (scenes[0].picture - wanted).abs().max() <= 1.01 * 2 / 255
+
+
 def test_each_speaker_has_their_own_recording(tmp_path: Path, scenes: list[Scene]) -> None:
     task = small_task(tmp_path, ONE_WINDOW_S, people=2, steps=1)
     left, right = task.plan.speakers
@@ -208,7 +217,7 @@ def test_each_speaker_has_their_own_recording(tmp_path: Path, scenes: list[Scene
     shutil.rmtree(tmp_path / "windows")
     make(replace(task, plan=replace(task.plan, speakers=crossed)))
     straight, swapped = (scene.voices for scene in scenes)
-    assert straight.shape == (2, 21, 2, 16) and not straight[0].allclose(straight[1], atol=0.1)
+    assert straight.shape == (2, 24, 2, 16) and not straight[0].allclose(straight[1], atol=0.1)
     assert swapped.equal(straight[[1, 0]])
 
 
@@ -274,7 +283,7 @@ def test_shapes_are_logged_where_stages_meet(
     with caplog.at_level(logging.DEBUG, logger="inference"):
         make(small_task(tmp_path, ONE_WINDOW_S, steps=1))
     told = caplog.text
-    for line in ("voices: torch.float32 (1, 21, 2, 16)", "picture: torch.float32 (3, 32, 64)"):
+    for line in ("voices: torch.float32 (1, 24, 2, 16)", "picture: torch.float32 (3, 32, 64)"):
         assert line in told
     assert "window 0: torch.float32 (3, 21, 32, 64)" in told
     assert (tmp_path / SOUND).exists()
@@ -288,10 +297,3 @@ def test_trained_weights_are_not_tried_without_a_gpu(
     for device in (None, "cpu", "cuda:3"):
         with pytest.raises(Fault, match="torch can't use .* here. Run make gpu again"):
             production.Production("multitalk-14b", device, tmp_path)
-
-
-def test_neither_of_two_neighbours_is_given_the_others_face(task: Task) -> None:
-    boxes = ((300, 100, 400, 240), (420, 90, 520, 230))
-    plan = replace(task.plan, speakers=tuple(Speaker(box, n) for n, box in enumerate(boxes)))
-    left, right = production._people(replace(task, plan=plan))
-    assert left[2] == right[0] == 410 and left[0] == 250 and right[2] == 570

@@ -225,7 +225,30 @@ def test_a_first_window_that_is_no_good_is_named(
         for name, value in change.items()
     }
     fault = first_window_fault(replace(good(frames=81), **values))  # type: ignore[arg-type]
-    assert fault is None if words is None else fault is not None and fault.startswith(words)
+    if words is None:
+        assert fault is None
+    else:
+        assert fault is not None and fault.message.startswith(words)
+        assert fault.sure == ("width" not in change)
+
+
+@pytest.mark.parametrize(
+    ("continuity", "still", "sure"),
+    [(0.9, 0, False), (0.2, 0, True), (0.9, 75, False), (0.9, 81, True)],
+)
+def test_only_what_jumps_or_stands_still_throughout_is_surely_no_video(
+    continuity: float, still: int, sure: bool
+) -> None:
+    change, step = (np.full(81, 5, np.float32) for _ in range(2))
+    change[:still] = step[:still] = 0
+    nothing = {"likeness": 0.1, "continuity": continuity}
+    values = {name: np.full(81, value, np.float32) for name, value in nothing.items()}
+    gap = np.full((81, 1), np.nan, np.float32)
+    measured = replace(good(frames=81), gap=gap, change=change, step=step, **values)  # type: ignore[arg-type]
+    fault = first_window_fault(measured)
+    assert fault is not None and fault.sure == sure
+    picture = of(judge([measured], Planned(81, 896, 448, 25), heard()), Aspect.PICTURE)
+    assert picture.verdict is (Verdict.FAIL if continuity < 0.5 else Verdict.LOOK)
 
 
 def test_some_black_frames_are_counted_and_do_not_spoil_the_other_verdicts() -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from inference.errors import InputCode, InputError
 from inference.media.video import SegmentWriter
-from inference.quality.judge import first_window_fault
+from inference.quality.judge import WindowFault, first_window_fault
 from inference.quality.measure import Measured, Measurer
 from tests.faults import Frame, blotches
 from tests.media import ASTRONAUT, VOICE_B
@@ -69,7 +69,15 @@ def test_noise_of_any_kind_is_told(
     noise: Callable[[Frame], list[Frame]], picture: Frame, tmp_path: Path
 ) -> None:
     measured = Measurer(picture, []).measure(film(tmp_path / "v.mp4", noise(picture)))
-    assert first_window_fault(measured) == "All 21 frames of the first window are noise."
+    noise_it_is = WindowFault("All 21 frames of the first window are noise.", sure=True)
+    assert first_window_fault(measured) == noise_it_is
+
+
+def test_another_picture_may_be_what_was_asked_for(picture: Frame, tmp_path: Path) -> None:
+    other = np.ascontiguousarray(255 - picture[::-1, ::-1])
+    measured = Measurer(picture, []).measure(film(tmp_path / "v.mp4", moving(other)))
+    fault = first_window_fault(measured)
+    assert fault is not None and not fault.sure
 
 
 def glittering(picture: Frame) -> Frame:
@@ -116,7 +124,8 @@ def test_a_window_not_worth_going_on_with_is_named(
 ) -> None:
     measured = Measurer(picture, []).measure(film(tmp_path / "v.mp4", frames(picture)))
     fault = first_window_fault(measured)
-    assert fault is not None and fault.startswith(words)
+    assert fault is not None and fault.message.startswith(words)
+    assert fault.sure == ("planned" not in words)
 
 
 def test_what_is_measured_in_two_goes_is_as_in_one(picture: Frame, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from inference.errors import Fault, InputError
 from inference.plan import make_plan
 from inference.settings import Settings
 from inference.task import PICTURE, Task, load_task
-from inference.timing import PlannedWindow
+from inference.timing import PlannedWindow, even_windows
 from tests.media import ASTRONAUT, DRAWN_PAIR, MEDIA, VOICE_A, VOICE_B
 from tests.small_tasks import with_silence
 
@@ -53,6 +53,16 @@ def test_arithmetic_of_another_version_is_refused(sent: Task) -> None:
     Task(sent.request, odd, sent.folder).save()
     with pytest.raises(Fault, match="different versions. Deploy the app again"):
         received(sent.folder, {}, SETTINGS)
+
+
+def test_a_final_video_planned_with_even_windows_goes_on_with_them(sent: Task) -> None:
+    request = replace(sent.request, quality="best")
+    plan = make_plan(request, 40)
+    earlier = replace(plan, windows=even_windows(plan.frames, 25))
+    assert earlier.windows != plan.windows
+    for planned in (plan, earlier):
+        Task(request, planned, sent.folder).save()
+        assert received(sent.folder, {}, SETTINGS).plan == planned
 
 
 def test_a_recording_that_was_not_planned_with_is_refused(sent: Task) -> None:

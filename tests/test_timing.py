@@ -1,6 +1,8 @@
 """Lengths and windows: no speech is cut, and every frame is made exactly once."""
 
 import math
+from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,8 @@ from inference.timing import (
     MAX_WINDOW_FRAMES,
     MIN_FRAMES,
     SAMPLES_PER_FRAME,
+    PlannedWindow,
+    even_windows,
     frame_count,
     over,
     spans,
@@ -21,6 +25,7 @@ from inference.timing import (
 
 TEN_MINUTES = 600 * 48_000
 overlaps = st.sampled_from(range(5, 42, 4))
+Rule = Callable[[int, int], tuple[PlannedWindow, ...]]
 
 
 def recording(seconds: float) -> Recording:
@@ -48,24 +53,52 @@ def test_known_lengths(samples: int, frames: int) -> None:
     assert frame_count(samples) == frames
 
 
+@pytest.mark.parametrize("rule", [windows, even_windows])
 @given(st.integers(MIN_FRAMES // 4, 4000), overlaps)
-def test_windows_cover_every_frame_with_the_overlap_asked_for(units: int, overlap: int) -> None:
+def test_windows_are_the_fewest_that_cover_every_frame_with_the_overlap_asked_for(
+    rule: Rule, units: int, overlap: int
+) -> None:
     frames = 4 * units + 1
-    planned = windows(frames, overlap)
+    planned = rule(frames, overlap)
     assert planned[0].start == 0
-    assert planned[-1].start + planned[-1].frames == frames
-    for before, after in zip(planned, planned[1:], strict=False):
-        assert before.start + before.frames - after.start == overlap
+    assert planned[-1].start + planned[-1].frames >= frames
+    for before, after in pairwise(planned):
+        assert after.start + overlap == before.start + before.frames < frames
+    assert len(planned) == 1 + max(0, math.ceil((frames - 81) / (81 - overlap)))
 
 
 @given(st.integers(MIN_FRAMES // 4, 4000), overlaps)
-def test_windows_are_few_equal_and_on_the_grid(units: int, overlap: int) -> None:
+def test_several_windows_are_all_as_long_as_the_model_was_trained_and_one_is_the_videos_length(
+    units: int, overlap: int
+) -> None:
     frames = 4 * units + 1
-    lengths = [window.frames for window in windows(frames, overlap)]
+    assert {w.frames for w in windows(frames, overlap)} == {min(frames, MAX_WINDOW_FRAMES)}
+
+
+@given(st.integers(MIN_FRAMES // 4, 4000), overlaps)
+def test_even_windows_end_with_the_video_and_are_on_the_grid(units: int, overlap: int) -> None:
+    frames = 4 * units + 1
+    planned = even_windows(frames, overlap)
+    lengths = [window.frames for window in planned]
+    assert planned[-1].start + lengths[-1] == frames
     assert all(length % 4 == 1 and length <= MAX_WINDOW_FRAMES for length in lengths)
     assert max(lengths) - min(lengths) <= 4 and lengths == sorted(lengths, reverse=True)
-    fewest = 1 + max(0, math.ceil((frames - 81) / (81 - overlap)))
-    assert len(lengths) == fewest
+
+
+@pytest.mark.parametrize(
+    ("seconds", "frames", "ends"),
+    [
+        (1, 25, [25]),
+        (3.3, 85, [81, 137]),
+        (4, 101, [81, 137]),
+        (7.75, 197, [81, 137, 193, 249]),
+        (10, 253, [81, 137, 193, 249, 305]),
+        (40, 1001, list(range(81, 1034, 56))),
+    ],
+)
+def test_known_windows_of_final_videos(seconds: float, frames: int, ends: list[int]) -> None:
+    assert frame_count(round(seconds * 48_000)) == frames
+    assert [w.start + w.frames for w in windows(frames, 25)] == ends
 
 
 @pytest.mark.parametrize(
@@ -76,12 +109,8 @@ def test_windows_are_few_equal_and_on_the_grid(units: int, overlap: int) -> None
         (185, [(0, 81), (56, 133), (108, 185)]),
     ],
 )
-def test_known_windows(frames: int, ranges: list[tuple[int, int]]) -> None:
-    assert [(w.start, w.start + w.frames) for w in windows(frames, 25)] == ranges
-
-
-def test_forty_seconds_are_eighteen_windows() -> None:
-    assert len(windows(1001, 25)) == 18
+def test_known_windows_of_drafts(frames: int, ranges: list[tuple[int, int]]) -> None:
+    assert [(w.start, w.start + w.frames) for w in even_windows(frames, 25)] == ranges
 
 
 def test_together_both_start_at_zero_and_the_longer_counts() -> None:

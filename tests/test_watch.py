@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference.assembly import assemble
+from inference.assembly import EarlyStop, assemble
 from inference.errors import Fault, FaultCode
-from inference.events import Event, Finished
+from inference.events import Event, Finished, Window
 from inference.media.video import SegmentWriter
 from inference.mixing import mix_voices
 from inference.report import Aspect, Verdict, from_json
@@ -39,17 +39,18 @@ def ready(task: Task) -> Task:
 
 
 class Black:
-    """Makes black windows and notes which."""
+    """Makes black windows of a size and notes which."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, width: int = 0) -> None:
         self.made: list[int] = []
-        self._task = task
+        self._task, self._width = task, width or task.plan.width
 
     def __call__(self, index: int) -> Iterator[Event]:
         plan = self._task.plan
-        with SegmentWriter(self._task.path(segment_name(index)), plan.width, plan.height) as writer:
+        segment = self._task.path(segment_name(index))
+        with SegmentWriter(segment, self._width, plan.height) as writer:
             for _ in plan.new_frames(index):
-                writer.write(np.zeros((plan.height, plan.width, 3), np.uint8))
+                writer.write(np.zeros((plan.height, self._width, 3), np.uint8))
         self.made.append(index)
         yield from ()
 
@@ -58,13 +59,25 @@ def test_a_first_window_of_no_use_ends_the_work_and_is_made_anew(ready: Task) ->
     maker = Black(ready)
     for tries in (1, 2):
         with pytest.raises(Fault) as told:
-            list(assemble(ready, "some", maker, time.monotonic(), stop_early=True))
+            list(assemble(ready, "some", maker, time.monotonic(), EarlyStop.SURE))
         frames = len(ready.plan.new_frames(0))
         assert told.value.code is FaultCode.BAD_WINDOW
         assert told.value.message.startswith(f"All {frames} frames of the first window are black.")
         assert "Another try" in told.value.message
         assert maker.made == [0] * tries
         assert not (ready.folder / segment_name(0)).exists()
+
+
+def test_a_first_window_past_a_limit_that_may_be_wrong_is_told_of_and_ends_only_a_strict_job(
+    ready: Task,
+) -> None:
+    maker = Black(ready, width=640)  # any fault that is not sure
+    events = list(assemble(ready, "some", maker, time.monotonic(), EarlyStop.SURE))
+    first, second = (event for event in events if isinstance(event, Window))
+    assert first.fault is not None and first.fault.startswith("The first window is 640x448 pixels")
+    assert second.fault is None and isinstance(events[-1], Finished)
+    with pytest.raises(Fault, match="The first window is 640x448 pixels"):
+        list(assemble(ready, "some", maker, time.monotonic(), EarlyStop.STRICT))
 
 
 def test_what_costs_nothing_is_made_to_its_end_and_reported_on(ready: Task) -> None:
@@ -87,6 +100,6 @@ def test_what_costs_nothing_is_made_to_its_end_and_reported_on(ready: Task) -> N
 
 def test_a_video_that_can_not_be_looked_at_is_finished_all_the_same(ready: Task) -> None:
     (ready.folder / PICTURE).write_bytes(b"torn")
-    *_, last = assemble(ready, "some", Black(ready), time.monotonic(), stop_early=True)
+    *_, last = assemble(ready, "some", Black(ready), time.monotonic(), EarlyStop.STRICT)
     assert isinstance(last, Finished) and last.result.report is None
     assert (ready.folder / RESULT).exists() and not (ready.folder / REPORT).exists()

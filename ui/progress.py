@@ -41,7 +41,8 @@ class Progress:
     """`share` of the frames done, 0 to 1; `left_s` None when nothing tells.
 
     `preview` numbers the newest preview frame, None before the first; `step` and `film` are the
-    newest step and the newest finished window; `windows_s` is how long each of these took.
+    newest step and the newest finished window; `windows_s` is how long each of these took; `fault`
+    is what of a window is worth a look.
     """
 
     stages: tuple[StageShown, ...]
@@ -53,12 +54,14 @@ class Progress:
     step: Step | None
     film: Window | None
     windows_s: tuple[float, ...]
+    fault: str | None = None
 
 
 def read(records: Sequence[Record], plan: Plan, now: datetime, at_work: bool = True) -> Progress:
     """What to show at `now`, which is aware of its zone. `at_work`: somebody carries it out."""
     steps = [record for record in records if isinstance(record.event, Step)]
     films = [record for record in records if isinstance(record.event, Window)]
+    faults = [film.event.fault for film in films if isinstance(film.event, Window)]
     frames = [record.seq for record in records if isinstance(record.event, Frame)]
     last = records[-1].event if records else None
     final = last if isinstance(last, FINAL) else None
@@ -73,6 +76,7 @@ def read(records: Sequence[Record], plan: Plan, now: datetime, at_work: bool = T
         step=_newest(steps, Step),
         film=_newest(films, Window),
         windows_s=_windows_s(records),
+        fault=next(filter(None, faults), None),
     )
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from inference.check import Check
-from inference.events import Event, Result, Stage, Step
+from inference.events import Event, Result, Stage, Step, Window
 from inference.plan import Plan
 from inference.published import Published
 from ui import wording
@@ -102,6 +102,8 @@ def with_progress(events: Iterator[Event], visible: bool) -> Event:
                 share = (event.window + event.done / event.total) / event.windows
                 left = "" if event.eta_s is None else f"{event.eta_s:.0f} s left"
                 progress.update(bar, completed=share, left=left)
+            elif isinstance(event, Window) and event.fault:
+                _screen.print(f"{event.fault} Worth a look: it goes on.")
             last = event
     assert last is not None, "an engine always ends with a final event"
     return last

@@ -152,6 +152,7 @@ SETTINGS_USED = "Settings used"
 FRAME_TITLE = "Your video appears in this frame"
 FRAME_LEAD = "First the exact crop, then the draft, then the finished video."
 FILM_DRAFT, FILM_FINAL = "Draft video", "Finished video"
+GOES_ON = "Worth a look: it goes on. Watch what is finished, and stop it if it is of no use."
 FILM_SO_FAR, FILM_CROP = "The finished part of the video", PICTURE_ALT
 CHIP_DRAFT, CHIP_KEPT = "Draft", "Draft, still here"
 CHIP_UPDATING, CHIP_DRAWING, CHIP_FINAL = "Updating draft", "Draft, being drawn", "MultiTalk"

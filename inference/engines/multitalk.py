@@ -47,7 +47,9 @@ class MultiTalkEngine:
         if self._device and not DEVICE.fullmatch(self._device):
             message = f"There is no device {self._device!r}. Use cpu, cuda, or cuda:1 and so on."
             raise InputError(InputCode.BAD_OPTION, message)
-        self._weights = load_settings().weights / self._model.name if self._model.trained else None
+        settings = load_settings()
+        self._weights = settings.weights / self._model.name if self._model.trained else None
+        self._strict = settings.strict
         self._production: Production | None = None
 
     def availability(self) -> Availability:
@@ -69,7 +71,9 @@ class MultiTalkEngine:
     def _made_ready(self) -> Production:
         if self._production is None:  # the next task finds the model loaded
             module = importlib.import_module("inference.multitalk.production")
-            self._production = module.Production(self._model.name, self._device, self._weights)
+            self._production = module.Production(
+                self._model.name, self._device, self._weights, self._strict
+            )
         assert self._production is not None
         return self._production
 

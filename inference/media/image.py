@@ -25,7 +25,12 @@ _EDGE_TOLERANCE_PX = 1e-6  # of float arithmetic
 
 
 def render_crop(
-    picture_png: Path, picture: PictureSize, crop: Crop, width: int, height: int
+    picture_png: Path,
+    picture: PictureSize,
+    crop: Crop,
+    width: int,
+    height: int,
+    resample: Image.Resampling = Image.Resampling.LANCZOS,
 ) -> Pixels:
     """The finished frame, RGB uint8 (height, width, 3).
 
@@ -42,9 +47,7 @@ def render_crop(
         *_source(left, right, columns, clean.width, width),
         *_source(top, bottom, rows, clean.height, height),
     )
-    shown = clean.resize(
-        (len(columns), len(rows)), Image.Resampling.LANCZOS, (box[0], box[2], box[1], box[3])
-    )
+    shown = clean.resize((len(columns), len(rows)), resample, (box[0], box[2], box[1], box[3]))
     pixels = np.asarray(shown)
     if len(columns) == width and len(rows) == height:
         return pixels

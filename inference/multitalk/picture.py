@@ -18,6 +18,12 @@ Box = tuple[float, float, float, float]
 LATENT_PX = 8  # pixels of the frame that a latent is wide and high
 TOKEN_LATENTS = 2  # ... and latents that a token is
 _MARGIN = 0.05  # kept free around each half of the picture, where nothing better is known
+# A person, by their face's box: from the hair's top, parts of its height above it, to the frame's
+# bottom, and so many of its widths wide, the most that leave enough for neither.
+_HAIR = 0.5
+_WIDTHS = (3.0, 2.5, 2.0, 1.5, 1.0)
+_LEAST_NEITHER = 0.05  # of the tokens
+_APART = 0.5  # of the mean face's width between two faces' middles; nearer, one is above the other
 
 
 def covered(image: Image.Image, width: int, height: int) -> Tensor:
@@ -65,18 +71,42 @@ def token_masks(masks: NDArray[np.bool_]) -> Tensor:
     return torch.from_numpy(tokens.reshape(len(masks), -1).astype(np.float32))
 
 
-def speaker_masks(boxes: Sequence[Box], width: int, height: int) -> Tensor:
-    """The tokens of two speakers whose boxes are in the frame's own pixels, float32 (3, s).
+def speaker_masks(faces: Sequence[Box], width: int, height: int) -> Tensor:
+    """The tokens of two speakers, by their faces' boxes in the frame's own pixels: float32 (3, s).
 
-    The two halves instead where the boxes leave someone no token of their own, or nobody's: either
-    makes the model draw black, or move both faces to both voices.
+    A speaker is the whole person: the model weighs a mask by its area, so that small heads in a
+    large remainder change who is addressed. The two halves instead where no faces are given, or
+    they leave someone without a token of their own, or too few to nobody: that makes the model draw
+    black, or move both faces to both voices.
     """
     frame = (width, height)
-    masks = token_masks(latent_masks(boxes, frame, frame))
-    first, second, neither = masks.bool()
-    if all(part.any() for part in (first & ~second, second & ~first, neither)):
-        return masks
+    for widths in _WIDTHS if _are_apart(faces) else ():
+        masks = token_masks(latent_masks(_people(faces, widths, height), frame, frame))
+        first, second, neither = masks.bool()
+        if first.any() and second.any() and neither.float().mean() >= _LEAST_NEITHER:
+            return masks
     return token_masks(latent_masks(halves(width, height), frame, frame))
+
+
+def _are_apart(faces: Sequence[Box]) -> bool:
+    if len(faces) < 2:
+        return False
+    (a, _, b, _), (c, _, d, _) = faces
+    return abs((c + d) - (a + b)) / 2 > _APART * ((b - a) + (d - c)) / 2
+
+
+def _people(faces: Sequence[Box], widths: float, height: int) -> list[Box]:
+    """The people with these two faces, each ending in the middle between them."""
+    left, right = sorted(faces, key=lambda face: face[0] + face[2])
+    middle = (left[2] + right[0]) / 2
+    people: list[Box] = []
+    for face in faces:
+        centre, half = (face[0] + face[2]) / 2, widths * (face[2] - face[0]) / 2
+        top = face[1] - _HAIR * (face[3] - face[1])
+        start, end = centre - half, centre + half
+        span = (start, min(end, middle)) if face is left else (max(start, middle), end)
+        people.append((span[0], top, span[1], height))
+    return people
 
 
 def _cover(

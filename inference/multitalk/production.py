@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from inference.assembly import Stopped, assemble, save_preview
+from inference.assembly import EarlyStop, Stopped, assemble, save_preview
 from inference.errors import Fault, FaultCode
 from inference.events import Event, Stage, StageName, Step
 from inference.media.audio import read_mono
@@ -22,12 +22,12 @@ from inference.models.encoders import AUDIO_RATE_HZ
 from inference.multitalk import handover
 from inference.multitalk.card import device_of, placement, require_room
 from inference.multitalk.networks import Choices, Loaded, load
-from inference.multitalk.picture import Box, covered, halves, speaker_masks
+from inference.multitalk.picture import covered, speaker_masks
 from inference.multitalk.pipeline import Carried, Pipeline, Recipe, Scene
 from inference.multitalk.preview import preview
 from inference.multitalk.prompt import text_features
 from inference.multitalk.sampling import Denoised
-from inference.multitalk.voice import voice_features
+from inference.multitalk.voice import mirrored, voice_features
 from inference.plan import find_preset
 from inference.request import SAMPLE_RATE_HZ
 from inference.task import PICTURE, SOUND, Task, segment_name, voice_name
@@ -36,19 +36,22 @@ from presets.schema import EngineFamily
 
 logger = logging.getLogger(__name__)
 
-# A face's box, grown by these parts of its size, is what counts as the person: the head with its
-# hair, and some of the neck.
-_HEAD_ROOM = 0.5
+# Rows of features past the last frame that is made, as many as the original adds; two are heard.
+_HEARD_BEYOND = 3
 
 
 class Production:
     """Makes tasks' videos with one model, which is loaded for the first and kept."""
 
-    def __init__(self, model: str, device: str | None, weights: Path | None) -> None:
+    def __init__(
+        self, model: str, device: str | None, weights: Path | None, strict: bool = False
+    ) -> None:
         """`weights` is the model's folder, None for a model of random weights. `device` is as
-        torch names it; None takes the GPU where there is one. Raises Fault when torch can't use
-        it, or there is none for trained weights."""
+        torch names it; None takes the GPU where there is one. `strict`: a first window that seems
+        of no use ends the job. Raises Fault when torch can't use the device, or there is none for
+        trained weights."""
         self._model, self._weights = model, weights
+        self._early = EarlyStop.STRICT if strict else EarlyStop.SURE
         self._device = device_of(device)
         _require_usable(self._device, trained=weights is not None)
         self._loaded: Loaded | None = None
@@ -80,8 +83,8 @@ class Production:
         handover.drop_unfinishable(task)
         work = _Work(task, loaded, scene, recipe, self._device, cancelled)
         # random weights draw nothing but noise, which is what is wanted of them
-        trained = self._weights is not None
-        yield from assemble(task, EngineFamily.MULTITALK.value, work.window, started, trained)
+        early = self._early if self._weights is not None else EarlyStop.NEVER
+        yield from assemble(task, EngineFamily.MULTITALK.value, work.window, started, early)
 
     def _load(self, lora: str | None) -> Loaded:
         """The model, with what a quality changes of it switched on."""
@@ -99,7 +102,7 @@ class Production:
 
     @torch.inference_mode()
     def _listen(self, task: Task, loaded: Loaded) -> Tensor:
-        """The voices' features (p, f, layers, c), in the order of the speakers."""
+        """The voices' features (p, f, layers, c), in the order of the speakers, for all windows."""
         samples = task.plan.frames * SAMPLES_PER_FRAME
         features = []
         for index, span in enumerate(spans(task.request)):
@@ -108,14 +111,23 @@ class Production:
                 track[:] = 0  # a listener: the encoder would make a voice of the faintest noise
             features.append(voice_features(loaded.networks.audio, track, _sounding(span)))
         order = [speaker.audio for speaker in task.plan.speakers] or range(len(features))
-        voices = torch.stack([features[index] for index in order])
+        last = task.plan.windows[-1]
+        beyond = last.start + last.frames - task.plan.frames + _HEARD_BEYOND
+        voices = mirrored(torch.stack([features[index] for index in order]), beyond)
         logger.debug("voices: %s %s", voices.dtype, tuple(voices.shape))
         return voices
 
     @torch.inference_mode()
     def _look(self, task: Task, loaded: Loaded, voices: Tensor) -> Scene:
         plan, speakers = task.plan, len(voices)
-        frame = render_crop(task.path(PICTURE), plan.picture, plan.crop, plan.width, plan.height)
+        frame = render_crop(
+            task.path(PICTURE),
+            plan.picture,
+            plan.crop,
+            plan.width,
+            plan.height,
+            Image.Resampling.BILINEAR,  # as for the original
+        )
         picture = covered(Image.fromarray(frame), plan.width, plan.height).to(self._device)
         networks = loaded.networks
         longest = networks.transformer.params.text_len
@@ -123,7 +135,8 @@ class Production:
             prompt, negative = text_features(encoder, loaded.tokenizer, task.request.words, longest)
         masks = None
         if speakers == 2:
-            masks = speaker_masks(_people(task), plan.width, plan.height).to(self._device)
+            faces = [speaker.box for speaker in plan.speakers]
+            masks = speaker_masks(faces, plan.width, plan.height).to(self._device)
         scene = Scene(picture, prompt, negative, voices, masks)
         for name, tensor in vars(scene).items():
             if tensor is not None:
@@ -196,13 +209,12 @@ class _Work:
         handover.save(self._task, index, self._carried)
 
     def _write(self, index: int, frames: Tensor) -> None:
-        """Encodes the frames (3, f, H, W) that the window before did not have yet."""
+        """Encodes the frames (3, f, H, W) that are new and not past the video's end."""
         plan = self._task.plan
-        new = frames[:, -len(plan.new_frames(index)) :]
-        segment = self._task.path(segment_name(index))
+        segment, start = self._task.path(segment_name(index)), plan.windows[index].start
         with SegmentWriter(segment, plan.width, plan.height) as writer:
-            for number in range(new.shape[1]):
-                writer.write(_pixels(new[:, number]))
+            for number in plan.new_frames(index):
+                writer.write(_pixels(frames[:, number - start]))
 
     def _check(self) -> None:
         if self._cancelled():
@@ -255,26 +267,6 @@ def _sounding(span: Span) -> slice:
     """Where a recording sounds on its 16 kHz track."""
     per_sample = SAMPLE_RATE_HZ // AUDIO_RATE_HZ
     return slice(span.start // per_sample, (span.start + span.samples) // per_sample)
-
-
-def _people(task: Task) -> Sequence[Box]:
-    """Where each of two speakers is in the finished frame: around their face, or half of it.
-
-    Neither reaches past the middle between the two faces.
-    """
-    plan = task.plan
-    if not plan.speakers:
-        return halves(plan.width, plan.height)
-    people: list[Box] = []
-    for left, top, right, bottom in (speaker.box for speaker in plan.speakers):
-        across, down = _HEAD_ROOM * (right - left), _HEAD_ROOM * (bottom - top)
-        people.append((left - across, top - down, right + across, bottom + down))
-    (_, _, first_ends, _), (second_starts, _, _, _) = (s.box for s in plan.speakers)
-    if first_ends <= second_starts:
-        middle = (first_ends + second_starts) / 2
-        (a, b, c, d), (e, f, g, h) = people
-        people = [(a, b, min(c, middle), d), (max(e, middle), f, g, h)]
-    return people
 
 
 def _pixels(frame: Tensor) -> NDArray[np.uint8]:

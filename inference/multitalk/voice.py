@@ -58,3 +58,10 @@ def voice_features(encoder: AudioEncoder, track: Floats, sound: slice) -> Tensor
     prepared = standardised(levelled(track, sound), sound)
     parameter = next(encoder.parameters())
     return encoder.features(torch.from_numpy(prepared).to(parameter.device, parameter.dtype))
+
+
+def mirrored(voices: Tensor, beyond: int) -> Tensor:
+    """Features (p, f, layers, c) that go on for `beyond` rows, at most f: backwards, as in the
+    original."""
+    start = voices.shape[1] - beyond
+    return torch.cat([voices, voices[:, start:].flip(1)], dim=1)

@@ -34,8 +34,11 @@ def black_frames(measured: Measured) -> Flags:
     )
 
 
-def noise_frames(measured: Measured) -> Flags:
-    """Which frames are noise, bool (n,): random pixels, or blotches with nothing of the picture."""
+def noise_frames(measured: Measured, sure: bool = False) -> Flags:
+    """Which frames are noise, bool (n,): random pixels, or blotches with nothing of the picture.
+
+    `sure`: blotches only where they also jump from frame to frame, which another picture does not.
+    """
     least = max(_RANDOM, measured.picture_smoothness - _ROUGHER)
     rough = measured.smoothness < least
     # a face is sure to be no noise: it is another picture then
@@ -43,7 +46,8 @@ def noise_frames(measured: Measured) -> Flags:
     for speaker in range(measured.gap.shape[1]):
         faceless &= np.isnan(filled(measured.gap[:, speaker], _FACE_REACH))
     jumpy = measured.continuity < _JUMPY
-    unlike = (measured.likeness < _UNLIKE) & faceless & (measured.pictured | jumpy)
+    blotches = jumpy if sure or not measured.pictured else np.ones_like(jumpy)
+    unlike = (measured.likeness < _UNLIKE) & faceless & blotches
     return np.asarray((rough | unlike) & ~black_frames(measured), np.bool_)
 
 

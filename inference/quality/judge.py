@@ -65,24 +65,38 @@ def judge(measured: Sequence[Measured], planned: Planned, heard: Heard) -> Repor
     return Report(whole.frames, round(whole.frames / whole.fps, 3), told)
 
 
-def first_window_fault(measured: Measured) -> str | None:
-    """What is so wrong with a job's first window that the rest is not worth paying for: a sentence
-    such as "All 81 frames of the first window are black."; None: nothing."""
+@dataclass(frozen=True)
+class WindowFault:
+    """Why a window looks of no use: a sentence such as "All 81 frames of the first window are
+    black."; `sure` when it is black, noise or frozen throughout, not just past a limit that was set
+    on drafts."""
+
+    message: str
+    sure: bool
+
+
+def first_window_fault(measured: Measured) -> WindowFault | None:
+    """What is so wrong with a job's first window that the rest seems not worth paying for."""
     size = measured.width, measured.height
     wanted = measured.picture_width, measured.picture_height
     if size != wanted:
-        return (
+        message = (
             f"The first window is {size[0]}x{size[1]} pixels; {wanted[0]}x{wanted[1]} were planned."
         )
-    frames = measured.frames
-    for flags, what in ((black_frames(measured), "black"), (noise_frames(measured), "noise")):
+        return WindowFault(message, sure=False)
+    frames, black = measured.frames, black_frames(measured)
+    noise, surely = noise_frames(measured), noise_frames(measured, sure=True)
+    still = sum(map(len, standing(measured)))
+    frozen = still >= frames - 1
+    for flags, sure, what in ((black, black, "black"), (noise, surely, "noise")):
         count = int(flags.sum())
-        if count == frames:
-            return f"All {frames} frames of the first window are {what}."
         if count > _MOST * frames:
-            return f"{count} of the {frames} frames of the first window are {what}."
-    if sum(map(len, standing(measured))) >= _ALL_BUT * (frames - 1):
-        return f"All {frames} frames of the first window show the same: nothing moves."
+            how_many = f"All {frames}" if count == frames else f"{count} of the {frames}"
+            message = f"{how_many} frames of the first window are {what}."
+            return WindowFault(message, frozen or bool(sure.sum() > _MOST * frames))
+    if still >= _ALL_BUT * (frames - 1):
+        message = f"All {frames} frames of the first window show the same: nothing moves."
+        return WindowFault(message, frozen)
     return None
 
 
@@ -132,12 +146,17 @@ def _sound_fault(picture_s: float, fps: float, sound_s: float | None) -> str | N
 
 
 def _picture(whole: Measured) -> Finding:
-    black, noise = int(black_frames(whole).sum()), int(noise_frames(whole).sum())
-    numbers = {"black_frames": float(black), "noise_frames": float(noise)}
-    for count, what in ((black, "black"), (noise, "noise")):
+    black, noise = int(black_frames(whole).sum()), int(noise_frames(whole, sure=True).sum())
+    unlike = int(noise_frames(whole).sum()) - noise
+    numbers = {"black_frames": float(black), "noise_frames": float(noise + unlike)}
+    for count, what, verdict in (
+        (black, "black", Verdict.FAIL),
+        (noise, "noise", Verdict.FAIL),
+        (unlike, "nothing like the picture", Verdict.LOOK),
+    ):
         if count:
             message = f"{count} of {whole.frames} frames {'is' if count == 1 else 'are'} {what}."
-            return Finding(Aspect.PICTURE, Verdict.FAIL, message, numbers)
+            return Finding(Aspect.PICTURE, verdict, message, numbers)
     message = "No frame is black and none is noise."
     return Finding(Aspect.PICTURE, Verdict.PASS, message, numbers)
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from inference.media.image import render_crop
-from inference.quality.judge import first_window_fault
+from inference.quality.judge import WindowFault, first_window_fault
 from inference.quality.measure import Measured, Measurer
 from inference.quality.report_of import examine_task
 from inference.task import PICTURE, REPORT, RESULT, Task, measured_name, segment_name
@@ -44,8 +44,8 @@ class Watch:
         before = self._measured[-1] if self._measured else None
         self._measured.append(self._thread.submit(self._measure, index, before))
 
-    def first_fault(self) -> str | None:
-        """What is so wrong with the first window that the rest is not worth making."""
+    def first_fault(self) -> WindowFault | None:
+        """What is so wrong with the first window that the rest seems not worth making."""
         try:
             return first_window_fault(self._measured[0].result())
         except Exception:

@@ -7,6 +7,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from inference.multitalk.picture import covered, latent_masks, token_masks
 from inference.multitalk.pipeline import Carried, Pipeline, Recipe, Scene
 from inference.multitalk.step_cache import ESTIMATORS
+from inference.multitalk.voice import mirrored
 from inference.verify import method, networks
 from inference.verify.cases import Case, Place
 from presets.schema import Sampling
@@ -43,9 +44,9 @@ def _scene(case: Case, given: dict[str, Tensor], place: Place) -> Scene:
     appended = case.options.get("audio_tail", {}).get("appended_frames", [])
     voices = []
     for person in range(case.options["persons"]):
-        features = given[f"audio_full{person + 1}"]
+        features = given[f"audio_full{person + 1}"].unsqueeze(0)
         tail = appended[person] if person < len(appended) else 0
-        voices.append(torch.cat([features, features[len(features) - tail :].flip(0)]))
+        voices.append(mirrored(features, tail).squeeze(0))
     longest = max(map(len, voices))  # past its end a voice's last row counts on
     voices = [torch.cat([v, v[-1:].expand(longest - len(v), -1, -1)]) for v in voices]
     masks = None

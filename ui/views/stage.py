@@ -70,8 +70,12 @@ def _problem(shown: Shown) -> str:
 
 
 def _notes(shown: Shown) -> str:
-    """What is worth a look of the plan, as long as something can be done about it."""
-    if shown.plan is None or (shown.job is not None and not shown.job.is_draft):
+    """What is worth a look of the plan, or of a final video that is made, as long as something can
+    be done about it."""
+    if shown.job is not None and not shown.job.is_draft:
+        fault = shown.job.progress.fault if shown.phase is Phase.MAKING else None
+        return message(fault, text.GOES_ON, look=True) if fault else ""
+    if shown.plan is None:
         return ""
     lines = "".join(f"<li>{_note(notice)}</li>" for notice in shown.plan.warnings)
     return f'<ul class="tp-notes">{lines}</ul>' if lines else ""
