@@ -235,7 +235,7 @@ def test_the_draft_has_no_use_for_the_settings_of_multitalk() -> None:
 class Productions:
     """Stands in for `inference.multitalk.production`: says what it was made with."""
 
-    made_with: list[tuple[str, str | None, Path | None]] = field(default_factory=list)
+    made_with: list[tuple[str, str | None, Path | None, bool]] = field(default_factory=list)
     fails: bool = False
 
     def __call__(
@@ -243,7 +243,7 @@ class Productions:
     ) -> "Productions":
         if self.fails:
             raise RuntimeError("the weights are torn")
-        self.made_with.append((model, device, weights))
+        self.made_with.append((model, device, weights, strict))
         return self
 
     def make(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
@@ -269,15 +269,16 @@ def test_multitalk_is_loaded_once_and_not_before_there_is_something_to_make(
     assert productions.made_with == []  # it is said before it is done
     assert list(events) == script(task.plan)
     assert list(engine.generate(task, lambda: False)) == [first, *script(task.plan)]
-    assert productions.made_with == [(TINY, "cpu", None)]
+    assert productions.made_with == [(TINY, "cpu", None, False)]
 
 
 def test_the_trained_model_is_given_its_weights(
     productions: Productions, task: Task, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PORTRAIT_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("PORTRAIT_STRICT", "1")
     list(MultiTalkEngine(EngineOptions()).generate(task, lambda: False))
-    assert productions.made_with == [("multitalk-14b", None, tmp_path / "multitalk-14b")]
+    assert productions.made_with == [("multitalk-14b", None, tmp_path / "multitalk-14b", True)]
 
 
 def test_what_goes_wrong_while_loading_is_told_and_may_go_well_the_next_time(

@@ -90,7 +90,7 @@ def test_a_speaker_is_the_whole_person_from_the_hair_to_the_frames_bottom() -> N
     masks = speaker_masks([(160, 160, 240, 260), (640, 96, 720, 196)], 896, 448)
     check_everyone_has_tokens(masks, 896, 448)
     first, second = grid(masks[0]), grid(masks[1])
-    for mask, left, top in ((first, 80, 110), (second, 560, 46)):
+    for mask, left, top in ((first, 80, 90), (second, 560, 26)):
         rows, columns = mask.any(1).nonzero(), mask.any(0).nonzero()
         assert (rows[0] - 1) * 16 < top <= rows[0] * 16 and rows[-1] == 27
         assert columns[0] == left // 16 and len(columns) == 3 * 80 // 16

@@ -56,6 +56,13 @@ def test_stages_last_until_the_next_one_begins(task: Task) -> None:
     )
 
 
+def test_what_is_worth_a_look_is_told_until_that_window_is_made_anew(task: Task) -> None:
+    told: list[tuple[float, Event]] = [(1, WindowDone(0, "0.mp4", 57, "All is noise."))]
+    later: list[tuple[float, Event]] = [*told, (2, WindowDone(1, "1.mp4", 101))]
+    assert read(task.plan, later, now=3).fault == "All is noise."
+    assert read(task.plan, [*later, (3, WindowDone(0, "0.mp4", 57))], now=4).fault is None
+
+
 def test_a_stage_that_comes_again_stands_once(task: Task) -> None:
     names = [StageName.STARTING, StageName.DRAWING, StageName.STARTING, StageName.DRAWING]
     shown = read(task.plan, [(time, stage(name)) for time, name in enumerate(names)], now=9)

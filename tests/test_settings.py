@@ -64,6 +64,13 @@ def test_a_wrong_number_is_named(name: str, value: str) -> None:
         load_settings({f"PORTRAIT_{name}": value})
 
 
+def test_the_early_stop_is_strict_only_where_that_is_set() -> None:
+    assert load_settings({"PORTRAIT_STRICT": "1"}).strict
+    assert not load_settings({"PORTRAIT_STRICT": "0"}).strict and not load_settings({}).strict
+    with pytest.raises(InputError, match="PORTRAIT_STRICT is 'very'. Set it to 1"):
+        load_settings({"PORTRAIT_STRICT": "very"})
+
+
 def test_gpus_and_secrets_are_lists_of_names() -> None:
     assert load_settings({}).gpus == ("H100", "A100-80GB") and load_settings({}).secrets == ()
     values = {"PORTRAIT_GPU": " L40S, H100! ,", "PORTRAIT_SECRETS": "aws-secret,hub"}

@@ -15,7 +15,7 @@ from ui.views import render
 def test_money_counts_the_time_that_was_worked() -> None:
     waited = (StageShown(StageName.QUEUED, 600.0), StageShown(StageName.WINDOW, None))
     shown = changed(page(Phase.MAKING), stages=waited, elapsed_s=57.0)
-    assert "about $0.06 of $0.11 spent" in stage(shown).words  # 57 s at $3.95 an hour
+    assert "about $0.06 of $0.13 spent" in stage(shown).words  # 57 s at $3.95 an hour
 
 
 def test_every_part_of_the_page_tells_the_same_time_and_price_of_a_result() -> None:
@@ -41,7 +41,7 @@ def test_where_nobody_is_paid_money_is_not_spoken_of(phase: Phase) -> None:
 def test_of_the_free_a_time_is_said() -> None:
     rates = Rates(0.0)
     ready = page(Phase.DRAFT, rates=rates)
-    assert ways(ready) == [("Make it with MultiTalk about 1 min 40 s", "make")]
+    assert ways(ready) == [("Make it with MultiTalk about 2 min 2 s", "make")]
     assert "Stop any time; what is finished is kept." in stage(ready).words
     assert "Made in 57 s. It is kept" in render(page(Phase.RESULT, rates=rates)).head
     lost = render(page(Phase.INTERRUPTED, final=True, rates=rates))

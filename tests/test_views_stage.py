@@ -68,7 +68,7 @@ def test_the_draft_stands_in_for_a_final_video_that_has_no_window_yet() -> None:
     assert player(making)["film"] == f"/media/{DRAFT_ID}/result.mp4"
     assert player(making)["chip"] == "Draft"
     assert player(page(Phase.MAKING))["film"] == f"/media/{FINAL_ID}/growing/000.mp4"
-    assert player(page(Phase.MAKING))["chip"] == "Finished so far, 2.60 s"
+    assert player(page(Phase.MAKING))["chip"] == "Finished so far, 3.24 s"
     failed = changed(page(Phase.FAILED, final=True), film=None)
     assert player(failed)["chip"] == "Draft, still here"
 
@@ -100,15 +100,23 @@ def test_each_phase_has_its_actions(phase: Phase, gpu: bool, actions: list[str])
 def test_a_final_video_leads_back_to_its_draft_and_names_the_price_again() -> None:
     said = ways(page(Phase.INTERRUPTED, final=True))
     assert [action for _, action in said] == ["resume", "restart", "version"]
-    assert said[0][0].startswith("Go on about 36 s about $")
-    assert said[1][0].startswith("Start again about 1 min") and "about $" in said[1][0]
+    assert said[0][0].startswith("Go on about 1 min 1 s about $")
+    assert said[1][0].startswith("Start again about 2 min 2 s") and "about $" in said[1][0]
+
+
+def test_a_window_that_is_worth_a_look_is_told_while_something_can_be_done_about_it() -> None:
+    making = changed(page(Phase.MAKING), fault="60 of the 81 frames are <noise>.")
+    (told,) = stage(making).all("div", **{"class": "tp-msg tp-look"})
+    assert told.words.startswith("60 of the 81 frames are <noise>. Worth a look: it goes on.")
+    for other in (page(Phase.MAKING), replace(making, phase=Phase.RESULT)):
+        assert "Worth a look" not in stage(other).words
 
 
 def test_making_it_says_time_and_money_before() -> None:
     shown = page(Phase.DRAFT)
     estimate = shown.finals["balanced"]
-    assert (estimate.seconds, estimate.dollars) == (99.1, 0.1087)  # 14 passes, 126 frames
-    assert ways(shown) == [("Make it with MultiTalk about 1 min 40 s about $0.11", "make")]
+    assert (estimate.seconds, estimate.dollars) == (121.6, 0.1334)  # 14 passes, 2 full windows
+    assert ways(shown) == [("Make it with MultiTalk about 2 min 2 s about $0.13", "make")]
 
 
 def test_a_draft_too_long_for_the_final_video_can_be_kept_or_cut() -> None:

@@ -61,7 +61,7 @@ def read(records: Sequence[Record], plan: Plan, now: datetime, at_work: bool = T
     """What to show at `now`, which is aware of its zone. `at_work`: somebody carries it out."""
     steps = [record for record in records if isinstance(record.event, Step)]
     films = [record for record in records if isinstance(record.event, Window)]
-    faults = [film.event.fault for film in films if isinstance(film.event, Window)]
+    faults = {f.event.index: f.event.fault for f in films if isinstance(f.event, Window)}
     frames = [record.seq for record in records if isinstance(record.event, Frame)]
     last = records[-1].event if records else None
     final = last if isinstance(last, FINAL) else None
@@ -76,7 +76,7 @@ def read(records: Sequence[Record], plan: Plan, now: datetime, at_work: bool = T
         step=_newest(steps, Step),
         film=_newest(films, Window),
         windows_s=_windows_s(records),
-        fault=next(filter(None, faults), None),
+        fault=next(filter(None, faults.values()), None),
     )
 
 

@@ -20,7 +20,7 @@ TOKEN_LATENTS = 2  # ... and latents that a token is
 _MARGIN = 0.05  # kept free around each half of the picture, where nothing better is known
 # A person, by their face's box: from the hair's top, parts of its height above it, to the frame's
 # bottom, and so many of its widths wide, the most that leave enough for neither.
-_HAIR = 0.5
+_HAIR = 0.7
 _WIDTHS = (3.0, 2.5, 2.0, 1.5, 1.0)
 _LEAST_NEITHER = 0.05  # of the tokens
 _APART = 0.5  # of the mean face's width between two faces' middles; nearer, one is above the other

@@ -15,7 +15,8 @@ def dollars_spent(job: JobShown) -> float | None:
 
 
 def rest(job: JobShown) -> Estimate:
-    """What is not finished, of what all of it was to take and cost."""
-    done = job.progress.film.frames_done if job.progress.film else 0
-    whole, left = job.plan.estimate, 1 - done / job.plan.frames
+    """The windows that are not finished, of what all of it was to take and cost."""
+    done = job.progress.film.index + 1 if job.progress.film else 0
+    lengths = [window.frames for window in job.plan.windows]
+    whole, left = job.plan.estimate, sum(lengths[done:]) / sum(lengths)
     return replace(whole, seconds=whole.seconds * left, dollars=whole.dollars * left)
