@@ -10,13 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from inference import history
 from inference.events import Cancelled, Event, Finished, Step, Window
 from inference.media.video import SegmentWriter
 from inference.multitalk import production
+from inference.multitalk.pipeline import Pipeline, Recipe, Scene
 from inference.task import Task, segment_name, state_name
+from inference.timing import PlannedWindow
 from tests.media import ROOT, decoded
 from tests.processes import ON_FEW_CORES
 from tests.small import shrunk
@@ -78,6 +82,28 @@ def test_who_was_cancelled_goes_on_to_the_same_frames(
     assert [event.index for event in events if isinstance(event, Window)] == [0, 1, 2]
     assert len(decoded(stopped.folder / "result.mp4")) == 53
     assert frames_of(stopped, written) == frames_of(whole, written)
+
+
+@pytest.mark.parametrize("windows", [[(0, 81), (56, 81)], [(0, 57), (32, 53)]])
+def test_each_frame_is_in_the_video_once_and_at_its_time(
+    windows: list[tuple[int, int]],
+    tmp_path: Path,
+    written: dict[Path, list[bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also of a job that was planned when windows ended with the video."""
+    starts = iter([start for start, _ in windows])
+
+    def numbered(self: Pipeline, scene: Scene, recipe: Recipe, latents: Tensor) -> Tensor:
+        count = 4 * latents.shape[1] - 3
+        numbers = torch.arange(count) + next(starts)  # each frame as bright as its number says
+        return (numbers / 127.5 - 1).view(1, -1, 1, 1).expand(3, -1, *scene.picture.shape[1:])
+
+    monkeypatch.setattr(Pipeline, "decode", numbered)
+    task = small_task(tmp_path, TWO_WINDOWS_S, steps=1)
+    planned = tuple(PlannedWindow(start, frames) for start, frames in windows)
+    make(replace(task, plan=replace(task.plan, windows=planned)))
+    assert [frame[0] for frame in frames_of(task, written)] == list(range(85))
 
 
 def test_the_same_seed_gives_the_same_video_and_another_one_does_not(
