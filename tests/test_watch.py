@@ -13,6 +13,8 @@ from inference.errors import Fault, FaultCode
 from inference.events import Event, Finished, Window
 from inference.media.video import SegmentWriter
 from inference.mixing import mix_voices
+from inference.quality import watch
+from inference.quality.judge import WindowFault
 from inference.report import Aspect, Verdict, from_json
 from inference.task import (
     PICTURE,
@@ -39,18 +41,17 @@ def ready(task: Task) -> Task:
 
 
 class Black:
-    """Makes black windows of a size and notes which."""
+    """Makes black windows and notes which."""
 
-    def __init__(self, task: Task, width: int = 0) -> None:
+    def __init__(self, task: Task) -> None:
         self.made: list[int] = []
-        self._task, self._width = task, width or task.plan.width
+        self._task = task
 
     def __call__(self, index: int) -> Iterator[Event]:
         plan = self._task.plan
-        segment = self._task.path(segment_name(index))
-        with SegmentWriter(segment, self._width, plan.height) as writer:
+        with SegmentWriter(self._task.path(segment_name(index)), plan.width, plan.height) as writer:
             for _ in plan.new_frames(index):
-                writer.write(np.zeros((plan.height, self._width, 3), np.uint8))
+                writer.write(np.zeros((plan.height, plan.width, 3), np.uint8))
         self.made.append(index)
         yield from ()
 
@@ -69,14 +70,15 @@ def test_a_first_window_of_no_use_ends_the_work_and_is_made_anew(ready: Task) ->
 
 
 def test_a_first_window_past_a_limit_that_may_be_wrong_is_told_of_and_ends_only_a_strict_job(
-    ready: Task,
+    ready: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    maker = Black(ready, width=640)  # any fault that is not sure
+    odd = WindowFault("The first window is odd.", sure=False)
+    monkeypatch.setattr(watch, "first_window_fault", lambda measured: odd)
+    maker = Black(ready)
     events = list(assemble(ready, "some", maker, time.monotonic(), EarlyStop.SURE))
-    first, second = (event for event in events if isinstance(event, Window))
-    assert first.fault is not None and first.fault.startswith("The first window is 640x448 pixels")
-    assert second.fault is None and isinstance(events[-1], Finished)
-    with pytest.raises(Fault, match="The first window is 640x448 pixels"):
+    faults = [event.fault for event in events if isinstance(event, Window)]
+    assert faults == [odd.message, None] and isinstance(events[-1], Finished)
+    with pytest.raises(Fault, match="The first window is odd. This happens"):
         list(assemble(ready, "some", maker, time.monotonic(), EarlyStop.STRICT))
 
 

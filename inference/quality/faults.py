@@ -37,7 +37,8 @@ def black_frames(measured: Measured) -> Flags:
 def noise_frames(measured: Measured, sure: bool = False) -> Flags:
     """Which frames are noise, bool (n,): random pixels, or blotches with nothing of the picture.
 
-    `sure`: blotches only where they also jump from frame to frame, which another picture does not.
+    `sure`: blotches only where they also jump from frame to frame or stand still; what moves on as
+    people do may be another picture.
     """
     least = max(_RANDOM, measured.picture_smoothness - _ROUGHER)
     rough = measured.smoothness < least
@@ -46,8 +47,11 @@ def noise_frames(measured: Measured, sure: bool = False) -> Flags:
     for speaker in range(measured.gap.shape[1]):
         faceless &= np.isnan(filled(measured.gap[:, speaker], _FACE_REACH))
     jumpy = measured.continuity < _JUMPY
-    blotches = jumpy if sure or not measured.pictured else np.ones_like(jumpy)
-    unlike = (measured.likeness < _UNLIKE) & faceless & blotches
+    unlike = (measured.likeness < _UNLIKE) & faceless
+    if sure:
+        unlike &= jumpy | _flagged(standing(measured), measured.frames)
+    elif not measured.pictured:
+        unlike &= jumpy
     return np.asarray((rough | unlike) & ~black_frames(measured), np.bool_)
 
 
@@ -65,3 +69,10 @@ def standing(measured: Measured) -> list[range]:
             stop += 1
         still[start:stop] = True
     return list(stretches(still))
+
+
+def _flagged(ranges: list[range], frames: int) -> Flags:
+    flags = np.zeros(frames, np.bool_)
+    for each in ranges:
+        flags[each.start : each.stop] = True
+    return flags

@@ -77,6 +77,21 @@ class WindowFault:
 
 def first_window_fault(measured: Measured) -> WindowFault | None:
     """What is so wrong with a job's first window that the rest seems not worth paying for."""
+    frames = measured.frames
+    noise = noise_frames(measured)
+    surely = noise_frames(measured, sure=True).sum() > _MOST * frames
+    for flags, what, sure in (
+        (black_frames(measured), "black", True),
+        (noise, "noise" if surely else "nothing like the picture", bool(surely)),
+    ):
+        count = int(flags.sum())
+        if count > _MOST * frames:
+            how_many = f"All {frames}" if count == frames else f"{count} of the {frames}"
+            return WindowFault(f"{how_many} frames of the first window are {what}.", sure)
+    still = sum(map(len, standing(measured)))
+    if still >= _ALL_BUT * (frames - 1):
+        message = f"All {frames} frames of the first window show the same: nothing moves."
+        return WindowFault(message, sure=still >= frames - 1)
     size = measured.width, measured.height
     wanted = measured.picture_width, measured.picture_height
     if size != wanted:
@@ -84,19 +99,6 @@ def first_window_fault(measured: Measured) -> WindowFault | None:
             f"The first window is {size[0]}x{size[1]} pixels; {wanted[0]}x{wanted[1]} were planned."
         )
         return WindowFault(message, sure=False)
-    frames, black = measured.frames, black_frames(measured)
-    noise, surely = noise_frames(measured), noise_frames(measured, sure=True)
-    still = sum(map(len, standing(measured)))
-    frozen = still >= frames - 1
-    for flags, sure, what in ((black, black, "black"), (noise, surely, "noise")):
-        count = int(flags.sum())
-        if count > _MOST * frames:
-            how_many = f"All {frames}" if count == frames else f"{count} of the {frames}"
-            message = f"{how_many} frames of the first window are {what}."
-            return WindowFault(message, frozen or bool(sure.sum() > _MOST * frames))
-    if still >= _ALL_BUT * (frames - 1):
-        message = f"All {frames} frames of the first window show the same: nothing moves."
-        return WindowFault(message, frozen)
     return None
 
 
