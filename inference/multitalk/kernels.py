@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from inference.models.attention import Kernel, attend, attention_by, takes_flash
+from inference.models.registry import MODELS
 from inference.models.transformer import TransformerParams
 from inference.multitalk.picture import LATENT_PX, TOKEN_LATENTS
 from inference.request import Shape
@@ -64,14 +65,14 @@ class Choice:
         return kernel, _OTHER_KERNEL
 
 
-def choose(params: TransformerParams, device: torch.device, dtype: torch.dtype) -> Choice:
-    """The fastest kernel for a model of those sizes on a device, in those numbers.
+def choose(model: str, device: torch.device, dtype: torch.dtype) -> Choice:
+    """The fastest kernel for a model of the registry on a device, in those numbers.
 
     Takes a second or two and 2 GB of a GPU that has rivals, and gives them back.
     """
     choice = Choice(Kernel.FLASH if takes_flash(device, dtype) else Kernel.TORCH)
     if dtype.itemsize == _HALF_BYTES and _has_rivals(device):
-        choice = _tried(choice.kernel, params, device, dtype)
+        choice = _tried(choice.kernel, MODELS[model].transformer, device, dtype)
         torch.cuda.empty_cache()
     logger.info("attention by %s", choice.sentence)
     return choice

@@ -19,7 +19,6 @@ from inference.media.image import render_crop
 from inference.media.video import SegmentWriter
 from inference.mixing import mix_voices
 from inference.models.encoders import AUDIO_RATE_HZ
-from inference.models.registry import MODELS
 from inference.multitalk import handover
 from inference.multitalk.card import device_of, placement, require_room
 from inference.multitalk.kernels import Choice, choose
@@ -96,8 +95,8 @@ class Production:
                 folder = folder / chosen.weights
                 compute = getattr(torch, chosen.compute)
                 choices = Choices(compute, chosen.resident, chosen.text_stays)
-            sizes = MODELS[self._model].transformer  # tried while there is room: before it is read
-            self._attention = choose(sizes, self._device, choices.compute)
+            # tried while there is room: before the model is there
+            self._attention = choose(self._model, self._device, choices.compute)
             self._loaded = load(self._model, folder, self._device, choices)
         self._loaded.use(lora)
         return self._loaded
