@@ -5,7 +5,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.nn.attention import SDPBackend
+from torch.nn.attention import SDPBackend, _cur_sdpa_kernel_backends
 
 from inference.models import attention
 from inference.models.attention import (
@@ -94,9 +94,9 @@ def test_a_kernel_that_must_do_it_alone_raises_where_it_can_not() -> None:
 
 
 def test_torch_is_left_as_it_was_also_after_an_error() -> None:
-    def state() -> tuple[object, ...]:
-        on = torch.backends.cuda.cudnn_sdp_enabled(), torch.backends.cuda.math_sdp_enabled()
-        return *on, torch._C._get_sdp_priority_order()
+    def state() -> list[SDPBackend]:
+        found: list[SDPBackend] = _cur_sdpa_kernel_backends(with_priority=True)
+        return found
 
     before = state()
     for kernel in Kernel:
@@ -105,9 +105,9 @@ def test_torch_is_left_as_it_was_also_after_an_error() -> None:
             raise ZeroDivisionError
         assert state() == before and attention._chosen.get() is None
     with attention_by(Kernel.TORCH):
-        assert not torch.backends.cuda.cudnn_sdp_enabled()
+        assert SDPBackend.CUDNN_ATTENTION not in state()
     with attention_by(Kernel.CUDNN):
-        assert torch._C._get_sdp_priority_order()[0] == int(SDPBackend.CUDNN_ATTENTION)
+        assert state()[0] == SDPBackend.CUDNN_ATTENTION
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

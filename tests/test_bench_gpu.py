@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from inference.models.attention import Kernel
+from inference.models.registry import MODELS
 from inference.multitalk.kernels import Choice
 from tests import bench_gpu, bench_transformer
 from tests.small import CPU, MODEL
@@ -44,7 +45,7 @@ def test_every_line_of_the_table_is_measured(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_pass_has_the_operations_of_its_layers_and_two_speakers_more() -> None:
-    params = bench_gpu.MODELS[MODEL].transformer
+    params = MODELS[MODEL].transformer
     one, two = (bench_transformer.counted(params, speakers)[0] for speakers in (1, 2))
     layers = sum(2 * c * n * length for length, c, n in bench_gpu._shapes(params))
     assert layers < one < two

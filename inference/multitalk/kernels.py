@@ -68,7 +68,7 @@ class Choice:
 def choose(model: str, device: torch.device, dtype: torch.dtype) -> Choice:
     """The fastest kernel for a model of the registry on a device, in those numbers.
 
-    Takes a second or two and 2 GB of a GPU that has rivals, and gives them back.
+    Takes a second or two and 3 GB of a GPU that has rivals, and gives them back.
     """
     choice = Choice(Kernel.FLASH if takes_flash(device, dtype) else Kernel.TORCH)
     if dtype.itemsize == _HALF_BYTES and _has_rivals(device):
@@ -108,7 +108,7 @@ def attentions(
     frames = q.view(t, s, *q.shape[2:])
     both = noise(t, p.context_tokens, 2)  # keys beside values, as one layer makes them
     first = [(q, k[:, :keys], v[:, :keys]) for keys in (t * s, p.text_len, _IMAGE_TOKENS, s)]
-    two = [noise(t, 2 * p.context_tokens) for _ in range(2)]
+    two = noise(t, 2 * p.context_tokens), noise(t, 2 * p.context_tokens)
     return [*first, (frames, both[:, :, 0], both[:, :, 1].contiguous()), (frames, *two)]
 
 
@@ -155,7 +155,8 @@ def _agrees(kernel: Kernel, calls: Sequence[Call]) -> bool:
 
 def gpu_milliseconds(work: Callable[[], object]) -> float:
     """How long the current GPU is busy with what `work` gives it to do."""
-    begun, done = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    begun = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    done = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
     begun.record()
     work()
     done.record()
