@@ -56,6 +56,15 @@ def test_stages_last_until_the_next_one_begins(task: Task) -> None:
     )
 
 
+def test_what_a_window_says_beside_its_number_stays(task: Task) -> None:
+    said = [f"Window {n} of 3{more}" for n, more in enumerate(("", ". Made elsewhere.", ""))]
+    stages = [Stage(StageName.LOADING, "Loading. Slowly.")]
+    stages += [Stage(StageName.WINDOW, message) for message in said]
+    for count, remark in enumerate(["", "", "", said[1], said[1]]):
+        events: list[tuple[float, Event]] = [(1, stage) for stage in stages[:count]]
+        assert read(task.plan, events, now=5).remark == remark
+
+
 def test_a_stage_that_comes_again_stands_once(task: Task) -> None:
     names = [StageName.STARTING, StageName.DRAWING, StageName.STARTING, StageName.DRAWING]
     shown = read(task.plan, [(time, stage(name)) for time, name in enumerate(names)], now=9)

@@ -42,6 +42,7 @@ class Progress:
 
     `preview` numbers the newest preview frame, None before the first; `step` and `film` are the
     newest step and the newest finished window; `windows_s` is how long each of these took.
+    `remark` is what a window's stage said last, if it was more than its number.
     """
 
     stages: tuple[StageShown, ...]
@@ -53,6 +54,7 @@ class Progress:
     step: Step | None
     film: Window | None
     windows_s: tuple[float, ...]
+    remark: str = ""
 
 
 def read(records: Sequence[Record], plan: Plan, now: datetime, at_work: bool = True) -> Progress:
@@ -73,6 +75,7 @@ def read(records: Sequence[Record], plan: Plan, now: datetime, at_work: bool = T
         step=_newest(steps, Step),
         film=_newest(films, Window),
         windows_s=_windows_s(records),
+        remark=_remark(records),
     )
 
 
@@ -88,6 +91,12 @@ def window_shares(plan: Plan, share: float) -> list[tuple[int, float]]:
 def _newest(records: Sequence[Record], kind: type[_E]) -> _E | None:
     event = records[-1].event if records else None
     return event if isinstance(event, kind) else None
+
+
+def _remark(records: Sequence[Record]) -> str:
+    stages = [record.event for record in records if isinstance(record.event, Stage)]
+    said = [s.message for s in stages if s.name is StageName.WINDOW and ". " in s.message]
+    return said[-1] if said else ""
 
 
 def _windows_s(records: Sequence[Record]) -> tuple[float, ...]:

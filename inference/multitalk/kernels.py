@@ -31,7 +31,7 @@ _GAIN = 0.97  # another kernel than the usual one takes at most that part of its
 _ROUNDING = 4 * 2**-8
 _OTHER_KERNEL = (
     ". Made on another kind of GPU than the windows before: "
-    "its frames differ a little from those of a video that was never interrupted"
+    "its frames differ a little from those of a video that was never interrupted."
 )
 
 Call = tuple[Tensor, Tensor, Tensor]  # what `attend` is given
