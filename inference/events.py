@@ -28,12 +28,13 @@ class StageName(StrEnum):
 @dataclass(frozen=True)
 class Stage:
     """A new stage began. `place` is the place in the queue, 1 being next; `usual_s` is how long it
-    took in past runs, where that is known."""
+    took in past runs, where that is known; `note` is a sentence on how this one goes."""
 
     name: StageName
     message: str
     place: int | None = None
     usual_s: float | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)

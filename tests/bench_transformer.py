@@ -192,12 +192,12 @@ def _counted_attention(counts: dict[str, int]) -> Iterator[None]:
         yield
 
 
-def pass_of_14b(speakers: int) -> tuple[float, float, float]:
-    """Of one pass of the 14B model over a full window in bfloat16: floating-point operations,
-    bytes of weights read, bytes moved in all if nothing is fused but attention."""
+def counted(params: TransformerParams, speakers: int) -> tuple[float, float, float]:
+    """Of one pass over a full window in bfloat16: floating-point operations, bytes of weights
+    read, bytes moved in all if nothing is fused but attention."""
     with torch.device("meta"):
-        model = Transformer(MODELS["multitalk-14b"].transformer).bfloat16()
-    made = made_up(model.params, speakers)
+        model = Transformer(params).bfloat16()
+    made = made_up(params, speakers)
     given = Inputs(*(None if t is None else t.to("meta") for t in vars(made).values()))  # type: ignore[arg-type]
     counts = {"flops": 0, "bytes": 0}
     with torch.inference_mode():
@@ -249,7 +249,7 @@ def main() -> None:
         )
     print(f"\nTwo speakers add {added[1] / added[0]:.2f} times the memory that one adds.")
     for speakers in (1, 2):
-        flops, weights, moved = pass_of_14b(speakers)
+        flops, weights, moved = counted(MODELS["multitalk-14b"].transformer, speakers)
         print(
             f"One pass of the 14B model, {speakers} speaking: {flops / 1e15:.3f} PFLOP, "
             f"{weights / 1e9:.1f} GB of weights, {moved / 1e12:.2f} TB moved where only attention "

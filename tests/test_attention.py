@@ -5,14 +5,17 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn.attention import SDPBackend, _cur_sdpa_kernel_backends
 
 from inference.models import attention
 from inference.models.attention import (
     AudioCrossAttention,
     CrossAttention,
+    Kernel,
     KeysValues,
     SelfAttention,
     attend,
+    attention_by,
 )
 from tests.plain import layers
 
@@ -74,11 +77,46 @@ def test_attend_keeps_the_batch_apart() -> None:
     torch.testing.assert_close(attend(q, k, v), torch.cat(each))
 
 
+@pytest.mark.parametrize("kernel", Kernel)
+def test_every_kernel_is_the_softmax_matrix(kernel: Kernel) -> None:
+    q, k, v = (noise(2, 9, HEADS, HEAD_SIZE, seed=seed) for seed in range(3))
+    with attention_by(kernel):
+        found = attend(q, k, v)
+    for one in range(2):
+        wanted = layers.attend(*(heads(x[one : one + 1]) for x in (q, k, v)))
+        check_equal(found[one].flatten(-2), wanted)
+
+
+def test_a_kernel_that_must_do_it_alone_raises_where_it_can_not() -> None:
+    q = noise(1, 5, HEADS, HEAD_SIZE)
+    with attention_by(Kernel.CUDNN, alone=True), pytest.raises(RuntimeError):
+        attend(q, q, q)
+
+
+def test_torch_is_left_as_it_was_also_after_an_error() -> None:
+    def state() -> list[SDPBackend]:
+        found: list[SDPBackend] = _cur_sdpa_kernel_backends(with_priority=True)
+        return found
+
+    before = state()
+    for kernel in Kernel:
+        with pytest.raises(ZeroDivisionError), attention_by(kernel):
+            assert attention._chosen.get() is kernel
+            raise ZeroDivisionError
+        assert state() == before and attention._chosen.get() is None
+    with attention_by(Kernel.TORCH):
+        assert SDPBackend.CUDNN_ATTENTION not in state()
+    with attention_by(Kernel.CUDNN):
+        assert state()[0] == SDPBackend.CUDNN_ATTENTION
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_cpu_never_calls_flash_attn(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attention, "flash_attn_func", pytest.fail)
     q = noise(1, 5, HEADS, HEAD_SIZE).to(dtype)
-    assert attend(q, q, q).dtype is dtype
+    for kernel in (None, *Kernel):
+        with attention_by(kernel):
+            assert attend(q, q, q).dtype is dtype
 
 
 @pytest.mark.parametrize(
@@ -101,6 +139,8 @@ def test_flash_attn_takes_half_the_bytes_of_a_gpu_that_has_it_untransposed(
             q = torch.empty(2, 9, HEADS, HEAD_SIZE, dtype=dtype, device="cuda")
             k = torch.empty(2, 5, HEADS, HEAD_SIZE, dtype=dtype, device="cuda")
             assert attend(q, k, k).shape == q.shape
+            with attention_by(Kernel.TORCH):
+                assert attend(q, k, k).shape == q.shape
     shapes = ((2, 9, HEADS, HEAD_SIZE), (2, 5, HEADS, HEAD_SIZE), (2, 5, HEADS, HEAD_SIZE))
     halves = [(torch.bfloat16, *shapes), (torch.float16, *shapes)]
     assert calls == (halves if has_it else [])

@@ -11,7 +11,9 @@ import torch
 
 from inference.doctor import examine
 from inference.errors import Fault, FaultCode
+from inference.models.attention import Kernel
 from inference.multitalk.card import device_of, measured, placement, require_room
+from inference.multitalk.kernels import Choice
 from inference.placement import Card
 from inference.settings import Settings
 from weights.sets import BF16, Mark, write_mark
@@ -86,13 +88,16 @@ def test_a_window_that_does_not_fit_is_refused_before_it_is_begun(
 
 
 @pytest.mark.parametrize(
-    ("free_gb", "ok", "says"), [(79, True, "all blocks"), (9, False, "9.0 GB")]
+    ("free_gb", "ok", "says"),
+    [(79, True, "stays there too; attention by cuDNN"), (9, False, "9.0 GB")],
 )
 def test_the_doctor_tells_how_the_model_goes_on_the_card(
     monkeypatch: pytest.MonkeyPatch, weights: Path, free_gb: int, ok: bool, says: str
 ) -> None:
     insert(monkeypatch, free_gb)
     monkeypatch.setattr("inference.engines.multitalk.has_gpu", lambda: True)
+    choices = {("multitalk-14b", CUDA, torch.bfloat16): Choice(Kernel.CUDNN)}
+    monkeypatch.setattr("inference.multitalk.kernels.choose", lambda *given: choices[given])
     monkeypatch.setenv("PORTRAIT_WEIGHTS", str(weights.parent))
     settings = Settings(data=weights.parent, weights=weights.parent)
     check = next(c for c in examine(settings) if c.name == "multitalk engine")

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
+from inference.models.attention import Kernel
 from inference.multitalk import handover
 from inference.multitalk.pipeline import Carried
 from inference.task import Task, segment_name, state_name
@@ -32,7 +34,7 @@ def files(task: Task) -> set[str]:
 
 def test_what_is_loaded_is_what_was_saved(three_windows: Task) -> None:
     given = carried(1)
-    handover.save(three_windows, 0, given)
+    handover.save(three_windows, 0, given, Kernel.TORCH)
     taken = handover.load(three_windows, 0, CPU)
     assert taken.motion is not None and given.motion is not None
     assert taken.motion.equal(given.motion) and taken.motion.dtype is torch.float32
@@ -41,7 +43,7 @@ def test_what_is_loaded_is_what_was_saved(three_windows: Task) -> None:
 @pytest.mark.parametrize("size", [(5,), (16, 6, 4, 8)])  # few and many numbers are drawn otherwise
 def test_the_random_numbers_go_on_where_they_were(three_windows: Task, size: list[int]) -> None:
     given = carried(2)
-    handover.save(three_windows, 1, given)
+    handover.save(three_windows, 1, given, Kernel.TORCH)
     taken = handover.load(three_windows, 1, CPU)
     for _ in range(3):
         ours = torch.randn(size, generator=taken.generator)
@@ -55,7 +57,7 @@ def test_saving_draws_no_numbers_and_a_part_of_a_video_is_not_saved_with_the_res
     given, whole = carried(3), random(3, 3, 1001, 32, 64)
     given.motion = whole[:, -5:]  # a view of all frames
     before = given.generator.get_state()
-    handover.save(three_windows, 0, given)
+    handover.save(three_windows, 0, given, Kernel.TORCH)
     assert given.generator.get_state().equal(before)
     assert (three_windows.folder / state_name(0)).stat().st_size < 200_000
     taken = handover.load(three_windows, 0, CPU).motion
@@ -63,17 +65,34 @@ def test_saving_draws_no_numbers_and_a_part_of_a_video_is_not_saved_with_the_res
 
 
 def test_each_window_has_a_file_of_its_own_and_no_part_is_left(three_windows: Task) -> None:
-    handover.save(three_windows, 0, carried(1))
-    handover.save(three_windows, 1, carried(2))
-    handover.save(three_windows, 1, carried(3))  # as after an earlier end
+    handover.save(three_windows, 0, carried(1), Kernel.TORCH)
+    handover.save(three_windows, 1, carried(2), Kernel.TORCH)
+    handover.save(three_windows, 1, carried(3), Kernel.TORCH)  # as after an earlier end
     assert files(three_windows) == {state_name(0), state_name(1)}
     taken = handover.load(three_windows, 1, CPU).motion
     assert taken is not None and taken.equal(random(3, 3, 5, 32, 64))
 
 
+@pytest.mark.parametrize("kernel", Kernel)
+def test_the_kernel_that_made_a_window_is_kept_with_it(three_windows: Task, kernel: Kernel) -> None:
+    handover.save(three_windows, 0, carried(1), kernel)
+    assert handover.made_by(three_windows, 0) == kernel
+
+
+def test_an_older_file_does_not_say_by_which_kernel_and_is_read_all_the_same(
+    three_windows: Task,
+) -> None:
+    handover.save(three_windows, 0, carried(1), Kernel.TORCH)
+    file = three_windows.folder / state_name(0)
+    save_file(load_file(file), file)
+    assert handover.made_by(three_windows, 0) is None
+    taken = handover.load(three_windows, 0, CPU).motion
+    assert taken is not None and taken.equal(random(1, 3, 5, 32, 64))
+
+
 @contextmanager
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    def save_half(tensors: object, path: Path) -> None:
+    def save_half(tensors: object, path: Path, metadata: object) -> None:
         path.write_bytes(b"half of it")
         raise OSError(28, "No space left on device")
 
@@ -86,13 +105,13 @@ def test_a_file_is_never_seen_half_written(
     three_windows: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with full_disk(monkeypatch), pytest.raises(OSError, match="No space"):
-        handover.save(three_windows, 0, carried(1))
+        handover.save(three_windows, 0, carried(1), Kernel.TORCH)
     assert not (three_windows.folder / state_name(0)).exists()
 
 
 def test_older_windows_are_forgotten_and_no_others(three_windows: Task) -> None:
     for index in range(3):
-        handover.save(three_windows, index, carried(index))
+        handover.save(three_windows, index, carried(index), Kernel.TORCH)
     three_windows.path(segment_name(0)).touch()
     handover.forget(three_windows, 2)
     assert files(three_windows) == {state_name(2), segment_name(0)}
@@ -125,7 +144,7 @@ def test_segments_from_which_nothing_can_go_on_are_made_again(
     for index in segments:
         three_windows.path(segment_name(index)).touch()
     for index in states:
-        handover.save(three_windows, index, carried(index))
+        handover.save(three_windows, index, carried(index), Kernel.TORCH)
     handover.drop_unfinishable(three_windows)
     assert files(three_windows) == {
         *(segment_name(index) for index in kept),

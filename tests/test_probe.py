@@ -19,7 +19,9 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from inference.cloud import probe
 from inference.cloud.gpu import Seen
-from inference.models.attention import attend
+from inference.models import attention
+from inference.models.attention import Kernel, attend
+from inference.multitalk.kernels import Choice
 from tests.plain import layers
 
 CPU = torch.device("cpu")
@@ -48,11 +50,11 @@ WRONG: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 }
 
 
-@pytest.mark.parametrize("attention", [attend, torchs_own, by_the_twin])
+@pytest.mark.parametrize("right", [attend, torchs_own, by_the_twin])
 def test_attention_that_is_right_passes_with_room_to_spare(
-    attention: Callable[[Tensor, Tensor, Tensor], Tensor],
+    right: Callable[[Tensor, Tensor, Tensor], Tensor],
 ) -> None:
-    found = probe.accuracies(attention, CPU)
+    found = probe.accuracies(right, CPU)
     assert [one.numbers for one in found] == ["bfloat16", "float16"]
     assert all(one.ok and one.error < one.allowed / 2 for one in found)
 
@@ -76,10 +78,20 @@ def test_the_numbers_are_the_same_each_time() -> None:
 
 
 def test_what_the_model_runs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert probe.model_attention("cpu").kernel == "torch's own"
-    monkeypatch.setattr(probe, "takes_flash", lambda device, dtype: True)
-    found = probe.model_attention("cpu")
-    assert (found.kernel, found.device) == ("flash-attn", "cpu")
+    found = probe.model_attention("multitalk-tiny", "cpu")
+    assert (found.kernel, found.device) == ("torch's own", "cpu")
+    choice = Choice(Kernel.CUDNN, {Kernel.TORCH: 55.0, Kernel.CUDNN: 41.2})
+    monkeypatch.setattr(probe, "choose", lambda *_: choice)
+    ran = []
+
+    def watched(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        ran.append(attention._chosen.get())
+        return attend(q, k, v)
+
+    monkeypatch.setattr(probe, "attend", watched)
+    found = probe.model_attention("multitalk-tiny", "cpu")
+    assert found.kernel == "cuDNN (41 ms a block; torch's own 55)"
+    assert ran == [Kernel.CUDNN] * 2 and all(one.ok for one in found.accuracies)
 
 
 def test_flash_attn_is_tried_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -15,9 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inference import history
-from inference.events import Cancelled, Event, Finished, Step, Window
+from inference.events import Cancelled, Event, Finished, Stage, StageName, Step, Window
 from inference.media.video import SegmentWriter
+from inference.models import attention, transformer
+from inference.models.attention import Kernel
 from inference.multitalk import production
+from inference.multitalk.kernels import Choice
 from inference.multitalk.pipeline import Pipeline, Recipe, Scene
 from inference.task import Task, segment_name, state_name
 from inference.timing import PlannedWindow
@@ -117,6 +123,40 @@ def test_the_same_seed_gives_the_same_video_and_another_one_does_not(
         videos.append(frames_of(task, written))
     assert len(videos[0]) == 21
     assert videos[0] == videos[1] != videos[2]
+
+
+@pytest.mark.parametrize("is_here", [True, False])
+def test_who_goes_on_keeps_the_kernel_or_is_told_of_another(
+    is_here: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = in_many_windows(tmp_path, 2)
+    monkeypatch.setattr(production, "choose", lambda *_: Choice(Kernel.CUDNN))
+    events: list[Event] = []
+    with used() as kernels:
+        for event in tiny_engine().generate(task, lambda: Window(0, segment_name(0), 21) in events):
+            events.append(event)
+        assert set(kernels) == {Kernel.CUDNN}
+    times = {Kernel.FLASH: 1.0} | ({Kernel.CUDNN: 2.0} if is_here else {})
+    monkeypatch.setattr(production, "choose", lambda *_: Choice(Kernel.FLASH, times))
+    with used() as kernels:
+        events = list(tiny_engine().generate(task, lambda: False))
+        assert set(kernels) == {Kernel.CUDNN if is_here else Kernel.FLASH}
+    note = [e.note for e in events if isinstance(e, Stage) and e.name is StageName.WINDOW][-1]
+    assert note is None if is_here else note and "another kind of GPU" in note
+    assert isinstance(events[-1], Finished)
+
+
+@contextmanager
+def used() -> Iterator[list[Kernel | None]]:
+    """Which kernel each self-attention is computed by."""
+    seen: list[Kernel | None] = []
+
+    def watched(*given: Tensor) -> Tensor:
+        seen.append(attention._chosen.get())
+        return attention.attend(*given)
+
+    with patch.object(transformer, "attend", watched):
+        yield seen
 
 
 @pytest.fixture

@@ -63,6 +63,14 @@ def test_what_is_worth_a_look_is_told_until_that_window_is_made_anew(task: Task)
     assert read(task.plan, [*later, (3, WindowDone(0, "0.mp4", 57))], now=4).fault is None
 
 
+def test_what_is_to_be_known_of_a_window_stays(task: Task) -> None:
+    events: list[tuple[float, Event]] = [(1, Stage(StageName.WINDOW, "Window 1 of 2"))]
+    assert read(task.plan, events, now=5).note is None
+    noted = replace(stage(StageName.WINDOW), note="Made elsewhere.")
+    events += [(2, noted), (3, stage(StageName.FINISHING))]
+    assert read(task.plan, events, now=5).note == "Made elsewhere."
+
+
 def test_a_stage_that_comes_again_stands_once(task: Task) -> None:
     names = [StageName.STARTING, StageName.DRAWING, StageName.STARTING, StageName.DRAWING]
     shown = read(task.plan, [(time, stage(name)) for time, name in enumerate(names)], now=9)

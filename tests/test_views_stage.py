@@ -186,6 +186,13 @@ def test_the_stages_tell_what_is_done_what_goes_on_and_what_comes() -> None:
     assert sum("tp-on" in cell.classes for cell in bar.all("i")) == 5
 
 
+def test_a_window_that_went_on_elsewhere_says_so_below_the_stages() -> None:
+    making = page(Phase.MAKING)
+    assert "another kind" not in render(making).side
+    said = "The windows before were made on another kind of GPU."
+    assert said in tree(render(changed(making, note=said)).side).words
+
+
 def test_a_broken_window_is_marked_and_the_rest_not_made() -> None:
     items = tree(render(page(Phase.FAILED, final=True)).side).all("li")
     assert [min(item.classes) for item in items][3:5] == ["tp-done", "tp-bad"]

@@ -42,7 +42,7 @@ class Progress:
 
     `preview` numbers the newest preview frame, None before the first; `step` and `film` are the
     newest step and the newest finished window; `windows_s` is how long each of these took; `fault`
-    is what of a window is worth a look.
+    is what of a window is worth a look, `note` what else is to be known of one.
     """
 
     stages: tuple[StageShown, ...]
@@ -55,12 +55,14 @@ class Progress:
     film: Window | None
     windows_s: tuple[float, ...]
     fault: str | None = None
+    note: str | None = None
 
 
 def read(records: Sequence[Record], plan: Plan, now: datetime, at_work: bool = True) -> Progress:
     """What to show at `now`, which is aware of its zone. `at_work`: somebody carries it out."""
     steps = [record for record in records if isinstance(record.event, Step)]
     films = [record for record in records if isinstance(record.event, Window)]
+    notes = [record.event.note for record in records if isinstance(record.event, Stage)]
     faults = {f.event.index: f.event.fault for f in films if isinstance(f.event, Window)}
     frames = [record.seq for record in records if isinstance(record.event, Frame)]
     last = records[-1].event if records else None
@@ -77,6 +79,7 @@ def read(records: Sequence[Record], plan: Plan, now: datetime, at_work: bool = T
         film=_newest(films, Window),
         windows_s=_windows_s(records),
         fault=next(filter(None, faults.values()), None),
+        note=next(filter(None, reversed(notes)), None),
     )
 
 

@@ -98,6 +98,8 @@ def with_progress(events: Iterator[Event], visible: bool) -> Event:
         for event in events:
             if isinstance(event, Stage):
                 progress.update(bar, description=event.message)
+                if event.note:
+                    _screen.print(event.note)
             elif isinstance(event, Step):
                 share = (event.window + event.done / event.total) / event.windows
                 left = "" if event.eta_s is None else f"{event.eta_s:.0f} s left"

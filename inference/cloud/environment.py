@@ -199,7 +199,10 @@ def _landlock() -> Check:
 
 
 def _attention(settings: Settings) -> Check:
-    return attention_check("attention", _probe().model_attention(settings.device), needed=True)
+    """Of the kernel that a model chooses here. Needed: without one there are no videos."""
+    model = settings.model or DEFAULT_MODEL
+    attention = _probe().model_attention(model, settings.device)
+    return attention_check("attention", attention, needed=True)
 
 
 def _model(settings: Settings) -> Check:

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from inference.cloud.gpu import Accuracy, Attention, Gpus, Seen, first_line
-from inference.models.attention import attend, takes_flash
+from inference.models.attention import attend, attention_by
 from inference.multitalk.card import device_of, measured
+from inference.multitalk.kernels import choose
 
 # Queries and keys (b, l, n, d) of unlike lengths, as where the prompt is attended to; d is the
 # model's. The numbers are the same on every machine.
@@ -42,13 +43,12 @@ def _seen(device: torch.device) -> Seen:
     return Seen(card.name, card.capability, card.free_bytes, total, bfloat16)
 
 
-def model_attention(device: str | None) -> Attention:
+def model_attention(model: str, device: str | None) -> Attention:
     """The attention that the model runs on its device."""
     where = device_of(device)
-    flash = takes_flash(where, _NUMBERS[0])
-    return Attention(
-        "flash-attn" if flash else "torch's own", str(where), accuracies(attend, where)
-    )
+    choice = choose(model, where, _NUMBERS[0])
+    with attention_by(choice.kernel):
+        return Attention(choice.sentence, str(where), accuracies(attend, where))
 
 
 def flash_attention(device: str | None) -> Attention:

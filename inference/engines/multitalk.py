@@ -78,11 +78,17 @@ class MultiTalkEngine:
         return self._production
 
     def details(self) -> str:
-        """How the model goes on the GPU. Raises Fault when it does not fit. Loads torch."""
+        """How the model goes on the GPU. Raises Fault when it does not fit. Loads torch, and tries
+        on the GPU what its attention is fastest with."""
         if self._weights is None:
             return "random weights, which draw noise"
         card = importlib.import_module("inference.multitalk.card")
-        return str(card.placement(card.device_of(self._device), self._weights).sentence)
+        device = card.device_of(self._device)
+        placed = card.placement(device, self._weights)
+        kernels = importlib.import_module("inference.multitalk.kernels")
+        dtype = getattr(importlib.import_module("torch"), placed.compute)
+        attention = kernels.choose(self._model.name, device, dtype)
+        return f"{placed.sentence}; attention by {attention.sentence}"
 
     def _needs_gpu(self) -> str:
         """What is missing of a GPU, in one sentence. Asked first: without one, installing torch or

@@ -1,14 +1,19 @@
-"""Attention: one function for the softmax, by the fastest kernel there is, and its layers.
+"""Attention: one function for the softmax, by the kernel that is chosen, and its layers.
 
 Attributes are named as in the released checkpoint.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from enum import StrEnum
 from functools import cache
 from typing import NamedTuple
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
 from inference.models.linear import Linear
@@ -25,12 +30,42 @@ _HALF_BYTES = 2  # of the numbers that flash-attn takes
 SPEAKER_KEYS = (2.0, 22.0)
 
 
+class Kernel(StrEnum):
+    """An implementation of the softmax. They round differently, so frames differ a little."""
+
+    FLASH = "flash-attn"
+    CUDNN = "cuDNN"
+    TORCH = "torch's own"
+
+
+# In torch's order of preference. On Hopper some versions put cuDNN first of their own accord, so
+# that torch's own has to be told to do without.
+_TORCHS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+_BACKENDS = {Kernel.CUDNN: [SDPBackend.CUDNN_ATTENTION, *_TORCHS], Kernel.TORCH: _TORCHS}
+_chosen: ContextVar[Kernel | None] = ContextVar("chosen", default=None)
+
+
+@contextmanager
+def attention_by(kernel: Kernel | None, alone: bool = False) -> Iterator[None]:
+    """Inside, `attend` runs `kernel`, and torch's own where that can't serve what it is given,
+    unless it is to raise RuntimeError then: `alone`. None: flash-attn where it is, else what torch
+    likes best."""
+    backends = _BACKENDS[kernel] if kernel in _BACKENDS else []
+    backends = backends[:1] if alone else backends
+    token = _chosen.set(kernel)
+    try:
+        with sdpa_kernel(backends, set_priority=True) if backends else nullcontext():
+            yield
+    finally:
+        _chosen.reset(token)
+
+
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """softmax(q kᵀ / √d) v for q (b, l, n, d) and k, v (b, s, n, d): (b, l, n, d).
 
     All three need their batch axis and the same d: without, a CPU builds the whole l x s matrix.
     """
-    if takes_flash(q.device, q.dtype):
+    if _chosen.get() in (None, Kernel.FLASH) and takes_flash(q.device, q.dtype):
         out: Tensor = flash_attn_func(q, k, v)
         return out
     q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
@@ -38,7 +73,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 def takes_flash(device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether flash-attn is what `attend` runs there for such numbers."""
+    """Whether flash-attn runs there on such numbers."""
     return flash_attn_func is not None and dtype.itemsize == _HALF_BYTES and _has_flash(device)
 
 

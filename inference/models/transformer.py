@@ -20,9 +20,11 @@ from torch.nn.functional import linear, pad
 from inference.models.attention import (
     AudioCrossAttention,
     CrossAttention,
+    Kernel,
     KeysValues,
     SelfAttention,
     attend,
+    attention_by,
 )
 from inference.models.audio_adapter import AudioProjection
 from inference.models.linear import Linear
@@ -177,6 +179,7 @@ class Transformer(nn.Module):
         )
         self.blocks = nn.ModuleList(Block(p) for _ in range(p.num_layers))
         self.supply: Visit | None = None  # of blocks that are not all on the device
+        self.kernel: Kernel | None = None  # of the blocks' attentions; see `attention_by`
         self.head = Head(p)
 
     def visit(self, use: Use) -> Iterator[Block]:
@@ -254,10 +257,11 @@ class Transformer(nn.Module):
         there once. `before_each` is called before each of these and ends the work by raising.
         """
         streams = list(streams)
-        for index, block in enumerate(self.visit("step")):
-            for number, conditioning in enumerate(given):
-                before_each()
-                streams[number] = block(streams[number], time, conditioning, index)
+        with attention_by(self.kernel):
+            for index, block in enumerate(self.visit("step")):
+                for number, conditioning in enumerate(given):
+                    before_each()
+                    streams[number] = block(streams[number], time, conditioning, index)
         return streams
 
     def velocity(self, x: Tensor, time: Time, shape: Sequence[int]) -> Tensor:

@@ -7,19 +7,23 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from inference.models.attention import Kernel
 from inference.multitalk.pipeline import Carried
 from inference.task import Task, segment_name, state_name
 
 _MOTION, _GENERATOR = "motion", "generator"
+_KERNEL = "attention"
 
 
-def save(task: Task, index: int, carried: Carried) -> None:
-    """Write what window `index` hands on, under its name once it is complete. Raises OSError."""
+def save(task: Task, index: int, carried: Carried, kernel: Kernel) -> None:
+    """Write what window `index`, made with `kernel`, hands on, under its name once it is complete.
+    Raises OSError."""
     assert carried.motion is not None
     target = task.path(state_name(index))
     part = target.with_suffix(".part")
     tensors = {_MOTION: carried.motion.cpu(), _GENERATOR: carried.generator.get_state()}
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part)
+    contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    save_file(contiguous, part, {_KERNEL: kernel.value})
     os.replace(part, target)
 
 
@@ -29,6 +33,13 @@ def load(task: Task, index: int, device: torch.device) -> Carried:
     generator = torch.Generator()
     generator.set_state(tensors[_GENERATOR])
     return Carried(generator, tensors[_MOTION].to(device))
+
+
+def made_by(task: Task, index: int) -> str | None:
+    """The kernel that window `index` was made with; None where its file is too old to say."""
+    with safe_open(task.folder / state_name(index), framework="pt") as file:
+        name: str | None = (file.metadata() or {}).get(_KERNEL)
+        return name
 
 
 def forget(task: Task, before: int) -> None:

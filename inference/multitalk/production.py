@@ -21,6 +21,7 @@ from inference.mixing import mix_voices
 from inference.models.encoders import AUDIO_RATE_HZ
 from inference.multitalk import handover
 from inference.multitalk.card import device_of, placement, require_room
+from inference.multitalk.kernels import Choice, choose
 from inference.multitalk.networks import Choices, Loaded, load
 from inference.multitalk.picture import covered, speaker_masks
 from inference.multitalk.pipeline import Carried, Pipeline, Recipe, Scene
@@ -55,6 +56,7 @@ class Production:
         self._device = device_of(device)
         _require_usable(self._device, trained=weights is not None)
         self._loaded: Loaded | None = None
+        self._attention = Choice()  # until the model is loaded
 
     def load(self) -> None:
         """Load the model now, rather than for the first task. Raises Fault."""
@@ -81,7 +83,7 @@ class Production:
         yield Stage(StageName.LOOKING, "Looking at the picture")
         scene = self._look(task, loaded, voices)
         handover.drop_unfinishable(task)
-        work = _Work(task, loaded, scene, recipe, self._device, cancelled)
+        work = _Work(task, loaded, scene, recipe, self._attention, cancelled)
         # random weights draw nothing but noise, which is what is wanted of them
         early = self._early if self._weights is not None else EarlyStop.NEVER
         yield from assemble(task, EngineFamily.MULTITALK.value, work.window, started, early)
@@ -96,6 +98,8 @@ class Production:
                 folder = folder / chosen.weights
                 compute = getattr(torch, chosen.compute)
                 choices = Choices(compute, chosen.resident, chosen.text_stays)
+            # tried while there is room: before the model is there
+            self._attention = choose(self._model, self._device, choices.compute)
             self._loaded = load(self._model, folder, self._device, choices)
         self._loaded.use(lora)
         return self._loaded
@@ -153,13 +157,14 @@ class _Work:
         loaded: Loaded,
         scene: Scene,
         recipe: Recipe,
-        device: torch.device,
+        attention: Choice,
         cancelled: Callable[[], bool],
     ) -> None:
         networks = loaded.networks
         self._pipeline = Pipeline(networks.transformer, networks.video, networks.image.features)
-        self._task, self._scene, self._recipe, self._device = task, scene, recipe, device
-        self._cancelled = cancelled
+        self._task, self._scene, self._recipe = task, scene, recipe
+        self._attention, self._cancelled = attention, cancelled
+        self._kernel = attention.kernel
         self._carried: Carried | None = None
         self._pace = _Pace([window.frames for window in task.plan.windows])
 
@@ -167,8 +172,9 @@ class _Work:
         """Makes window `index` into its segment. Raises Stopped when cancelled."""
         task, window = self._task, self._task.plan.windows[index]
         count = len(task.plan.windows)
-        yield Stage(StageName.WINDOW, f"Window {index + 1} of {count}")
-        carried = self._carried or self._taken_up(index)
+        carried, note = (self._carried, None) if self._carried else self._taken_up(index)
+        yield Stage(StageName.WINDOW, f"Window {index + 1} of {count}", note=note)
+        self._pipeline.transformer.kernel = self._kernel
         steps = self._pipeline.denoise(
             self._scene, self._recipe, window.start, window.frames, carried, self._check
         )
@@ -193,11 +199,13 @@ class _Work:
         _require_finite(frames, index)
         return frames
 
-    def _taken_up(self, index: int) -> Carried:
-        """What an earlier start handed on to window `index`, or a fresh start for the first."""
-        if index:
-            return handover.load(self._task, index - 1, self._device)
-        return Carried(torch.Generator().manual_seed(self._task.plan.seed))
+    def _taken_up(self, index: int) -> tuple[Carried, str | None]:
+        """What an earlier start handed on to window `index`, or a fresh start for the first; and
+        what is to be said of going on here."""
+        if not index:
+            return Carried(torch.Generator().manual_seed(self._task.plan.seed)), None
+        self._kernel, note = self._attention.kept(handover.made_by(self._task, index - 1))
+        return handover.load(self._task, index - 1, self._scene.picture.device), note
 
     def _hand_over(self, index: int, frames: Tensor, carried: Carried) -> None:
         """Keeps what the next window needs, in memory and on disk, before its segment is there."""
@@ -206,7 +214,7 @@ class _Work:
             return
         shared = windows[index].start + windows[index].frames - windows[index + 1].start
         self._carried = Carried(carried.generator, frames[:, -shared:].clone())
-        handover.save(self._task, index, self._carried)
+        handover.save(self._task, index, self._carried, self._kernel)
 
     def _write(self, index: int, frames: Tensor) -> None:
         """Encodes the frames (3, f, H, W) that are new and not past the video's end."""

@@ -67,9 +67,11 @@ def stages_card(shown: Shown, job: JobShown) -> str:
         note = ""
     elif job.ended:
         note = wording.made_for(job.progress.elapsed_s, dollars_spent(job))
+    said = job.progress.note
+    below = f'<div class="tp-body">{small(said)}</div>' if said else ""
     return (
         f'<section class="tp-card"><header><h2>{escape(text.STAGES)}</h2>{small(note)}</header>'
-        f'<ol class="tp-stages">{"".join(lines)}</ol>'
+        f'<ol class="tp-stages">{"".join(lines)}</ol>{below}'
         f'<p class="tp-spoken" role="status">{escape(_spoken(job))}</p></section>'
     )
 
