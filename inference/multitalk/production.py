@@ -32,7 +32,7 @@ from inference.plan import find_preset
 from inference.request import SAMPLE_RATE_HZ
 from inference.task import PICTURE, SOUND, Task, segment_name, voice_name
 from inference.timing import SAMPLES_PER_FRAME, Span, spans
-from presets.schema import EngineFamily
+from presets.schema import EngineFamily, Lora
 
 logger = logging.getLogger(__name__)
 
@@ -44,18 +44,24 @@ _HEAD_ROOM = 0.5
 class Production:
     """Makes tasks' videos with one model, which is loaded for the first and kept."""
 
-    def __init__(self, model: str, device: str | None, weights: Path | None) -> None:
-        """`weights` is the model's folder, None for a model of random weights. `device` is as
-        torch names it; None takes the GPU where there is one. Raises Fault when torch can't use
-        it, or there is none for trained weights."""
-        self._model, self._weights = model, weights
+    def __init__(
+        self,
+        model: str,
+        device: str | None,
+        weights: Path | None,
+        loras: tuple[Lora, ...] = (),
+    ) -> None:
+        """`weights` is the model's folder, None for a model of random weights; `loras` are added to
+        those of every quality. `device` is as torch names it; None takes the GPU where there is
+        one. Raises Fault when torch can't use it, or there is none for trained weights."""
+        self._model, self._weights, self._loras = model, weights, loras
         self._device = device_of(device)
         _require_usable(self._device, trained=weights is not None)
         self._loaded: Loaded | None = None
 
     def load(self) -> None:
         """Load the model now, rather than for the first task. Raises Fault."""
-        self._load(lora=None)
+        self._load(())
 
     def make(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
         """The events of making `task`'s video; a window that an earlier start has finished is
@@ -69,7 +75,7 @@ class Production:
     def _made(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
         started = time.monotonic()
         recipe = _recipe(task)
-        loaded = self._load(recipe.sampling.lora)
+        loaded = self._load(recipe.sampling.loras)
         pixels, frames = task.plan.width * task.plan.height, _longest(task)
         require_room(self._device, pixels, frames)
         yield Stage(StageName.LISTENING, "Listening to the voice")
@@ -83,18 +89,18 @@ class Production:
         trained = self._weights is not None
         yield from assemble(task, EngineFamily.MULTITALK.value, work.window, started, trained)
 
-    def _load(self, lora: str | None) -> Loaded:
+    def _load(self, loras: tuple[Lora, ...]) -> Loaded:
         """The model, with what a quality changes of it switched on."""
         if self._loaded is None:
             folder, choices = self._weights, Choices()
             if folder is not None:
-                chosen = placement(self._device, folder)
+                chosen = placement(self._device, folder, self._loras)
                 logger.debug("placement: %s", chosen.sentence)
                 folder = folder / chosen.weights
                 compute = getattr(torch, chosen.compute)
                 choices = Choices(compute, chosen.resident, chosen.text_stays)
             self._loaded = load(self._model, folder, self._device, choices)
-        self._loaded.use(lora)
+        self._loaded.use((*loras, *self._loras))
         return self._loaded
 
     @torch.inference_mode()
