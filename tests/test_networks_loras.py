@@ -46,7 +46,7 @@ def test_they_are_switched_on_one_model_as_if_it_were_loaded_for_each(
     for number, loras in enumerate(ALL):
         assert not any(made[loras].allclose(made[n], atol=1e-3) for n in ALL[:number])
     loaded = load(MODEL, sets / kind, CPU, choices)
-    for number in (0, 3, 1, 2, 2, 0, 3, 2, 3):
+    for number in (0, 3, 2, 2, 1, 3):
         loaded.use(ALL[number])
         assert loaded.loras == ALL[number] and window(loaded).equal(made[ALL[number]])
 

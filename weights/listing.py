@@ -5,7 +5,6 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from weights.errors import WeightsError
 from weights.lora import require_lora
 from weights.manifest import VOICE_CONFIG, Manifest
 from weights.tensors import SCALE, MisfitError, Source, require_fit
@@ -26,13 +25,13 @@ def require_listed(manifest: Manifest, part: str, found: Mapping[str, Source]) -
 
 def misfit(manifest: Manifest, place: str, file: Path) -> str | None:
     """Why the `file`, which belongs at a `place` in a set, does not fit the model. None if it does,
-    or is a network's: of these all files count together."""
+    or is a network's: of these all files count together. Raises OSError when it can't be read."""
     try:
         if place.startswith("loras/"):
             require_lora(file, listed(manifest, "transformer"))
         elif place == VOICE_CONFIG:
             _require_voice(manifest, file)
-    except (WeightsError, OSError) as error:
+    except MisfitError as error:
         return f"does not fit the model: {error}"
     return None
 

@@ -95,7 +95,8 @@ def _is_done(folder: Path, original: Mark, others: Sequence[str]) -> bool:
     mark = read_mark(folder)
     if mark is None or mark.source != original.source or missing(folder):
         return False
-    return all(mark.sha256.get(name) == original.sha256[name] for name in others)
+    found = {name: mark.sha256.get(name) for name in _others(mark)}
+    return found == {name: original.sha256[name] for name in others}
 
 
 def _shards(folder: Path, found: Mapping[str, Source], kind: str) -> Iterator[_Shard]:
