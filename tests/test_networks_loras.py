@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from inference.errors import Fault, FaultCode
-from inference.multitalk.networks import Choices, load
+from inference.multitalk import production
+from inference.multitalk.networks import Choices, Loaded, load
+from inference.placement import Placement
 from presets.schema import Lora
 from tests.sets import laid_out
 from tests.small import CPU, MODEL, window
@@ -61,7 +64,7 @@ def check_refused(folder: Path, lora: Lora, says: str) -> str:
     fault = caught.value
     assert fault.code == FaultCode.ENGINE_UNAVAILABLE and f"{lora.name}.safetensors" in says
     assert fault.message == says
-    assert loaded.loras == () and window(loaded).equal(without)
+    assert not loaded.loras and window(loaded).equal(without)
     loaded.use((FUSIONX,))  # which still can be used
     assert loaded.loras == (FUSIONX,) and not window(loaded).equal(without)
     return fault.details
@@ -97,6 +100,27 @@ def test_an_operators_own_lies_where_it_is_said_to(folder: Path, tmp_path: Path)
     wanted = window(loaded)
     loaded.use((FUSIONX, own))
     assert window(loaded).equal(wanted)
+
+
+def test_an_operators_own_are_on_as_soon_as_the_model_is_loaded(
+    sets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = list[Loaded]()
+
+    def loading(*given: Any) -> Loaded:
+        made.append(load(*given))
+        return made[-1]
+
+    chosen = Placement(BF16, "float32", resident=2, text_stays=True)
+    for name, stand_in in {
+        "_require_usable": lambda *_, **__: None,  # it would ask for a GPU
+        "placement": lambda *_: chosen,
+        "load": loading,
+    }.items():
+        monkeypatch.setattr(production, name, stand_in)
+    own = (Lora(str(sets / BF16 / "loras" / "fusionx"), 0.5),)
+    production.Production(MODEL, "cpu", sets, own).load()
+    assert [loaded.loras for loaded in made] == [own]
 
 
 def test_an_operators_own_of_another_model_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -34,7 +34,9 @@ def test_each_parameter_has_its_keys() -> None:
     }
     found = changes(UP | DOWN | rest, MODEL)
     assert found.of == {
-        "blocks.0.q.weight": Change((*DOWN, *UP), "blocks.0.q.diff"),
+        "blocks.0.q.weight": Change(
+            ("blocks.0.q.lora_down.weight", "blocks.0.q.lora_up.weight"), "blocks.0.q.diff"
+        ),
         "blocks.0.q.bias": Change(full="diffusion_model.blocks.0.q.diff_b"),
         "blocks.0.modulation": Change(full="blocks.0.modulation.diff"),
         "head.modulation": Change(full="head.modulation.diff"),

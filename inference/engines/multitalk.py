@@ -114,7 +114,9 @@ class MultiTalkEngine:
 
     def _needs_other_loras(self) -> str:
         """What is wrong with one of the operator's own, in one sentence."""
-        shapes = listed(MULTITALK_14B, "transformer") if self._weights and self._loras else {}
+        if self._weights is None or not self._loras:
+            return ""
+        shapes = listed(MULTITALK_14B, "transformer")
         for lora in self._loras:
             file = lora_file(self._weights, lora)
             try:
