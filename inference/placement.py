@@ -101,15 +101,17 @@ def place(
     sets: Collection[str],
     shapes: Mapping[str, tuple[int, ...]],
     window: int,
+    own_loras: int = 0,
 ) -> Placement:
-    """How to run windows of `window` bytes with one of the `sets` of weights that are there.
+    """How to run windows of `window` bytes with one of the `sets` of weights that are there, and
+    `own_loras` bytes of LoRAs beside the one of a quality.
 
     Raises Fault when the card or the host's memory is too small for any way.
     """
     kinds = [BF16] if BF16 in sets or ORIGINAL in sets else []
     kinds += [FP8] if FP8 in sets else []
     sizes = {kind: sizes_of(shapes, kind) for kind in kinds}
-    room = card.free_bytes - _ALLOWANCE_BYTES - _OTHERS_BYTES - _LORA_BYTES
+    room = card.free_bytes - _ALLOWANCE_BYTES - _OTHERS_BYTES - _LORA_BYTES - own_loras
     # what comes and goes: a window's own, or the text encoder before the first window
     passing = max(window, TEXT_BYTES)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from inference.errors import InputCode, InputError
 from presets.gpus import DEFAULT_GPUS, GPUS, find_gpu
 from presets.models import DEVICE, MODELS
-from presets.schema import EngineFamily
+from presets.schema import EngineFamily, Lora, Range
 
 ROOT = Path(__file__).resolve().parents[1]  # the project's folder; workers start in it
 _TRAVELLING = (
@@ -22,12 +22,14 @@ _TRAVELLING = (
     "PORTRAIT_MODEL",
     "PORTRAIT_DEVICE",
     "PORTRAIT_STRICT",
+    "PORTRAIT_LORAS",
     "PORTRAIT_GPU",
     "PORTRAIT_GPU_IDLE_MINUTES",
     "PORTRAIT_SECRETS",
 )
 _UNLOCKED = "none"  # a password that is none, on purpose
 _LONGEST_IDLE = 20  # minutes; Modal's own limit
+_STRENGTHS = Range(-4, 4)  # of a LoRA; what is trained is made for about 1
 _SECRET = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what Modal lets a Secret be called
 
 
@@ -46,6 +48,7 @@ class Settings:
     model: str | None = None  # of MultiTalk, and its device; None: the engine's own choice
     device: str | None = None
     strict: bool = False  # end a final video whose first window seems of no use
+    loras: tuple[Lora, ...] = ()  # the operator's own, added to every MultiTalk video
     # of the page; None: whoever finds it may use it, `unlocked`: as was said in so many words
     password: str | None = field(default=None, repr=False)
     unlocked: bool = False
@@ -70,6 +73,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """
     values = os.environ if environment is None else environment
     password = values.get("PORTRAIT_PASSWORD") or None
+    weights = Path(values.get("PORTRAIT_WEIGHTS") or ROOT / "weights/files").absolute()
     return Settings(
         data=Path(values.get("PORTRAIT_DATA") or ROOT / "data").absolute(),
         max_seconds=_seconds(values, "PORTRAIT_MAX_SECONDS", Settings.max_seconds),
@@ -80,10 +84,11 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         queue=_count(values, "PORTRAIT_QUEUE", Settings.queue),
         queue_per_person=_count(values, "PORTRAIT_QUEUE_PER_PERSON", Settings.queue_per_person),
         keep_days=_count(values, "PORTRAIT_KEEP_DAYS", Settings.keep_days),
-        weights=Path(values.get("PORTRAIT_WEIGHTS") or ROOT / "weights/files").absolute(),
+        weights=weights,
         model=_model(values, "PORTRAIT_MODEL"),
         device=_device(values, "PORTRAIT_DEVICE"),
         strict=_switch(values, "PORTRAIT_STRICT"),
+        loras=_loras(values, "PORTRAIT_LORAS", weights / "loras"),
         password=None if password == _UNLOCKED else password,
         unlocked=password == _UNLOCKED,
         api_token=values.get("PORTRAIT_API_TOKEN") or None,
@@ -167,6 +172,26 @@ def _device(values: Mapping[str, str], name: str) -> str | None:
             InputCode.BAD_OPTION, f"{name} is {text!r}. Set it to cpu, cuda, or cuda:1 and so on."
         )
     return text
+
+
+def _loras(values: Mapping[str, str], name: str, folder: Path) -> tuple[Lora, ...]:
+    """The LoRAs of a list; those that are not named by an absolute path lie in `folder`."""
+    found = []
+    for text in _listed(values.get(name)):
+        file, given, said = (part.strip() for part in text.partition("="))
+        file = file.removesuffix(".safetensors")
+        try:
+            strength = float(said) if given else Lora.strength
+        except ValueError:
+            strength = 0.0
+        if not file or not strength or strength not in _STRENGTHS:
+            message = (
+                f"{name} has {text!r}. List the files as NAME or NAME=STRENGTH, "
+                "with strengths from -4 to 4, but not 0."
+            )
+            raise InputError(InputCode.BAD_OPTION, message)
+        found.append(Lora(str(folder / file), strength))
+    return tuple(found)
 
 
 def _gpus(values: Mapping[str, str], name: str) -> tuple[str, ...]:

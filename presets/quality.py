@@ -8,12 +8,12 @@ a LoRA distils has the prompt's guidance built in: more of it burns the picture,
 chosen.
 """
 
-from presets.schema import ANY_STEPS, Bounds, EngineFamily, Preset, Range, Sampling
+from presets.schema import ANY_STEPS, Bounds, EngineFamily, Lora, Preset, Range, Sampling
 
 _DRAFT, _MULTITALK = EngineFamily.DRAFT, EngineFamily.MULTITALK
 _DISTILLED = dict(shift=2.0, text_guidance=1.0, audio_guidance=2.0)
-_LIGHTX2V = Sampling(5, **_DISTILLED, lora="lightx2v", reuse_last=True)
-_FUSIONX = Sampling(8, **_DISTILLED, lora="fusionx", reuse_last=True)
+_LIGHTX2V = Sampling(5, **_DISTILLED, loras=(Lora("lightx2v"),), reuse_last=True)
+_FUSIONX = Sampling(8, **_DISTILLED, loras=(Lora("fusionx"),), reuse_last=True)
 _PLAIN = Sampling(40, shift=7, text_guidance=5, audio_guidance=4)
 
 _BUILT_IN = dict(text_guidance=Range(1, 1), audio_guidance=Range(1, 5))

@@ -36,11 +36,20 @@ class Bounds:
 
 
 @dataclass(frozen=True)
+class Lora:
+    """A LoRA and how strongly it counts: `name` is that of a file in a set of weights, without its
+    ending, or, of an operator's own, an absolute path without it."""
+
+    name: str
+    strength: float = 1.0
+
+
+@dataclass(frozen=True)
 class Sampling:
     """How MultiTalk samples a window. Raises ValueError when a value is out of its bounds.
 
     `steps` in ANY_STEPS; `shift` (above 0) moves them towards the noisy end; `text_guidance` and
-    `audio_guidance` (1: off) say how much prompt and voice are exaggerated; `lora` names the
+    `audio_guidance` (1: off) say how much prompt and voice are exaggerated; `loras` are the
     distillation these are made for; `step_cache` is TeaCache's threshold, None for off;
     `reuse_last` spares the last step's passes: it removes almost no noise, so the velocity of the
     step before will do.
@@ -50,7 +59,7 @@ class Sampling:
     shift: float
     text_guidance: float
     audio_guidance: float
-    lora: str | None = None
+    loras: tuple[Lora, ...] = ()
     step_cache: float | None = None
     reuse_last: bool = False
 

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from inference.multitalk.networks import Loaded, load
-from inference.multitalk.pipeline import Carried, Pipeline, Scene
+from inference.multitalk.pipeline import Carried, Pipeline, Recipe, Scene
 from inference.plan import Plan, Speaker
 from inference.timing import PlannedWindow
+from presets.schema import Sampling
 
 WIDTH, HEIGHT, FRAMES = 64, 32, 21
 MODEL = "multitalk-tiny"
@@ -72,6 +73,14 @@ def shrunk(plan: Plan, *windows: tuple[int, int], width: int = WIDTH) -> Plan:
 def random(seed: int, *size: int) -> Tensor:
     """Normal numbers, the same for the same seed."""
     return torch.randn(size, generator=torch.Generator().manual_seed(seed))
+
+
+def window(loaded: Loaded) -> Tensor:
+    """The latents of a whole window, of two speakers in two steps of three passes."""
+    networks, sampling = loaded.networks, Sampling(2, shift=2, text_guidance=5, audio_guidance=4)
+    pipeline = Pipeline(networks.transformer, networks.video, networks.image.features)
+    steps = pipeline.denoise(scene(2), Recipe(sampling), 0, FRAMES, fresh())
+    return list(steps)[-1].latents
 
 
 def live_tensors(*ending: int) -> list[Tensor]:

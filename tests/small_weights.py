@@ -7,12 +7,16 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from tokenizers import AddedToken, Tokenizer
+from tokenizers.models import Unigram
+from tokenizers.pre_tokenizers import Metaspace
+from tokenizers.processors import TemplateProcessing
 from torch import Tensor
-from transformers import T5Tokenizer
+from transformers import Wav2Vec2Config
 
 from inference.models.registry import MODELS, Networks, initialised
 from tests.small import MODEL, random
-from weights.manifest import INDEX, MULTITALK_14B, HubFile, Manifest
+from weights.manifest import INDEX, MULTITALK_14B, VOICE_CONFIG, HubFile, Manifest
 from weights.sets import NETWORKS
 
 SEED = 11
@@ -28,9 +32,10 @@ def networks() -> Networks:
 
 
 def manifest(hub: Path) -> Manifest:
-    """The real manifest, with nothing known of sizes and hashes, and the tiny model's shapes."""
+    """The real manifest, with nothing known of sizes and hashes, and what the tiny model is."""
     files = tuple(replace(f, size_bytes=None, sha256=None) for f in MULTITALK_14B.files)
-    return replace(MULTITALK_14B, files=files, shapes=hub / _SHAPES)
+    voice = {name: _voice()[name] for name in MULTITALK_14B.voice}
+    return replace(MULTITALK_14B, files=files, shapes=hub / _SHAPES, voice=voice)
 
 
 def write_hub(hub: Path) -> Manifest:
@@ -53,6 +58,7 @@ def write_hub(hub: Path) -> Manifest:
     _spread(hub, _of_part(made, "text"), state("text"))
     _save(hub, _of_part(made, "image")[0], _image())
     _save(hub, _of_part(made, "audio")[0], _audio())
+    _write(hub, _of_part(made, VOICE_CONFIG)[0], json.dumps(_voice()))
     _tokenizer(hub, _of_part(made, "tokenizer"))
     for file in _of_part(made, "loras"):
         _save(hub, file, lora(file.lora or ""))
@@ -79,8 +85,14 @@ def lora(name: str) -> dict[str, Tensor]:
         tensors[f"diffusion_model.{module}.diff_b"] = 0.1 * random(seed + 2, rows)
     tensors["diffusion_model.blocks.0.self_attn.q.alpha"] = torch.tensor(2.0)
     tensors["diffusion_model.blocks.0.norm3.diff"] = 0.1 * random(seed + 3, 32)
-    tensors["diffusion_model.blocks.1.diff_m"] = 0.1 * random(seed + 4, 1, 6, 32)
+    tensors["diffusion_model.blocks.1.modulation.diff"] = 0.1 * random(seed + 4, 1, 6, 32)
+    tensors["diffusion_model.blocks.1.diff_m"] = torch.ones(1)  # that and alpha don't count
     return {key: tensor.half() for key, tensor in tensors.items()}
+
+
+def _voice() -> dict[str, object]:
+    """The voice encoder's settings as its repository has them."""
+    return dict(json.loads(Wav2Vec2Config(**MODELS[MODEL].audio).to_json_string(use_diff=False)))
 
 
 def _image() -> dict[str, Tensor]:
@@ -100,15 +112,19 @@ def _audio() -> dict[str, Tensor]:
 
 
 def _tokenizer(hub: Path, files: list[HubFile]) -> None:
-    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0)]
-    pieces += [(letter, -3.0) for letter in _TEXT]
-    tokenizer = T5Tokenizer(vocab=pieces, extra_ids=0)
-    folder = (hub / files[0].repo.name / files[0].name).parent
-    tokenizer.save_pretrained(folder)
     for file in files:
-        target = hub / file.repo.name / file.name
-        if not target.exists():
-            target.write_text("{}")
+        _write(hub, file, tokenizer().to_str() if file.name.endswith("tokenizer.json") else "{}")
+
+
+def tokenizer() -> Tokenizer:
+    """One that is built as umT5's, of single letters."""
+    special = ("<pad>", "</s>", "<s>", "<unk>")
+    pieces = [*((name, 0.0) for name in special), ("▁", -2.0), *((c, -3.0) for c in _TEXT)]
+    made = Tokenizer(Unigram(pieces, unk_id=3, byte_fallback=False))
+    made.pre_tokenizer = Metaspace()
+    made.post_processor = TemplateProcessing("$A </s>", "$A </s> $B </s>", [("</s>", 1)])
+    made.add_special_tokens([AddedToken(name, normalized=False) for name in special])
+    return made
 
 
 def _of_part(made: Manifest, start: str) -> list[HubFile]:

@@ -90,7 +90,9 @@ def test_a_set_of_links_is_complete_wherever_it_is_mounted(
 ) -> None:
     monkeypatch.setattr(os, "link", refusing)
     weights.assemble()
-    elsewhere = replace(weights, folder=weights.folder.rename(weights.folder.with_name("other")))
+    other = weights.folder.rename(weights.folder.with_name("other"))
+    manifest = replace(weights.manifest, shapes=other / weights.manifest.shapes.name)
+    elsewhere = replace(weights, folder=other, manifest=manifest)
     weights.folder.mkdir()  # so that nothing is found there
     assert missing(elsewhere.set(ORIGINAL)) is None
     check_whole(elsewhere)

@@ -16,6 +16,7 @@ from inference.multitalk.card import device_of, measured, placement, require_roo
 from inference.multitalk.kernels import Choice
 from inference.placement import Card
 from inference.settings import Settings
+from presets.schema import Lora
 from weights.sets import BF16, Mark, write_mark
 
 GB = 10**9
@@ -72,6 +73,17 @@ def test_a_large_card_takes_all_and_a_small_one_is_refused(
     with pytest.raises(Fault, match="NVIDIA H100 has 9.0 GB free") as caught:
         placement(CUDA, weights)
     assert caught.value.code == FaultCode.OUT_OF_MEMORY
+
+
+def test_an_operators_loras_take_their_room(
+    monkeypatch: pytest.MonkeyPatch, weights: Path, tmp_path: Path
+) -> None:
+    insert(monkeypatch, free_gb=64)
+    loras = [Lora(str(tmp_path / name)) for name in ("large", "not there")]
+    assert placement(CUDA, weights).text_stays
+    with (tmp_path / "large.safetensors").open("wb") as file:
+        file.truncate(2 * GB)
+    assert not placement(CUDA, weights, loras).text_stays
 
 
 def test_a_window_that_does_not_fit_is_refused_before_it_is_begun(

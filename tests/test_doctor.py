@@ -1,13 +1,17 @@
 """What is wrong with a machine is found and named."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from inference.check import Check
 from inference.doctor import examine
+from inference.engines.multitalk import MultiTalkEngine
 from inference.settings import Settings
+from tests.weights_runner import lora_of
 from weights import manifest
+from weights.sets import BF16, Mark, write_mark
 
 
 def found(settings: Settings) -> dict[str, Check]:
@@ -38,6 +42,30 @@ def test_modal_is_said_to_be_unknown_but_not_needed(
 def test_a_model_for_any_machine_is_found_ready(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path, model="multitalk-tiny", device="cpu")
     assert found(settings)["multitalk engine"].ok
+
+
+def test_an_operators_lora_is_looked_into_before_there_is_a_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.engines.multitalk.has_gpu", lambda: True)
+    monkeypatch.setattr(MultiTalkEngine, "details", lambda self: "")
+    monkeypatch.setenv("PORTRAIT_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("PORTRAIT_LORAS", "mine=0.5")
+    file = tmp_path / "loras" / "mine.safetensors"
+    for folder in (file.parent, tmp_path / "multitalk-14b" / BF16):
+        folder.mkdir(parents=True)
+    write_mark(folder, Mark("made up", {}, {}))
+
+    def reason() -> str:
+        assert found(replace(settings, model="multitalk-tiny"))["multitalk engine"].ok  # takes none
+        return found(settings)["multitalk engine"].found
+
+    settings = Settings(data=tmp_path)
+    assert reason().startswith(f"The LoRA {file} can't be read. Put it there, or take it out of")
+    file.write_bytes(lora_of(bytes(40)))
+    assert reason().startswith(f"The LoRA {file} does not fit the model (diffusion_model.head.head")
+    file.write_bytes(lora_of(bytes(256)))
+    assert reason() == "ready"
 
 
 def test_a_data_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from inference.plan import make_plan
 from inference.request import Request, Trim
 from inference.settings import Settings
 from inference.task import Task
+from presets.schema import Lora
 from tests.fakes import ScriptedEngine, script
 from tests.media import ASTRONAUT, VOICE_A
 from tests.small import shrunk
@@ -235,15 +236,13 @@ def test_the_draft_has_no_use_for_the_settings_of_multitalk() -> None:
 class Productions:
     """Stands in for `inference.multitalk.production`: says what it was made with."""
 
-    made_with: list[tuple[str, str | None, Path | None, bool]] = field(default_factory=list)
+    made_with: list[tuple[object, ...]] = field(default_factory=list)
     fails: bool = False
 
-    def __call__(
-        self, model: str, device: str | None, weights: Path | None, strict: bool
-    ) -> "Productions":
+    def __call__(self, *with_: object) -> "Productions":
         if self.fails:
             raise RuntimeError("the weights are torn")
-        self.made_with.append((model, device, weights, strict))
+        self.made_with.append(with_)
         return self
 
     def make(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
@@ -269,16 +268,22 @@ def test_multitalk_is_loaded_once_and_not_before_there_is_something_to_make(
     assert productions.made_with == []  # it is said before it is done
     assert list(events) == script(task.plan)
     assert list(engine.generate(task, lambda: False)) == [first, *script(task.plan)]
-    assert productions.made_with == [(TINY, "cpu", None, False)]
+    assert productions.made_with == [(TINY, "cpu", None, (), False)]
 
 
-def test_the_trained_model_is_given_its_weights(
+def test_the_trained_model_is_given_its_weights_and_an_operators_loras(
     productions: Productions, task: Task, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PORTRAIT_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("PORTRAIT_LORAS", "/mnt/mine=0.5")
     monkeypatch.setenv("PORTRAIT_STRICT", "1")
-    list(MultiTalkEngine(EngineOptions()).generate(task, lambda: False))
-    assert productions.made_with == [("multitalk-14b", None, tmp_path / "multitalk-14b", True)]
+    for options in (EngineOptions(), EngineOptions(TINY)):
+        list(MultiTalkEngine(options).generate(task, lambda: False))
+    weights, own = tmp_path / "multitalk-14b", (Lora("/mnt/mine", 0.5),)
+    assert productions.made_with == [
+        ("multitalk-14b", None, weights, own, True),
+        (TINY, None, None, (), True),
+    ]
 
 
 def test_what_goes_wrong_while_loading_is_told_and_may_go_well_the_next_time(

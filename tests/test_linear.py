@@ -98,22 +98,24 @@ def test_what_runs_beside_it_works_as_a_changed_weight(
     kept: Linear, branch: Branch, change: Tensor
 ) -> None:
     before = kept(X)
-    kept.branch = branch
+    kept.branches = (branch,)
     torch.testing.assert_close(kept(X), before + linear(X, change))
-    kept.branch = None
+    kept.branches = (branch, branch)
+    torch.testing.assert_close(kept(X), before + 2 * linear(X, change))
+    kept.branches = ()
     assert kept(X).equal(before)
 
 
 def test_what_runs_beside_it_is_no_parameter() -> None:
     changed = layer()
-    changed.branch = Branch(DOWN, UP)
+    changed.branches = (Branch(DOWN, UP),)
     assert set(changed.state_dict()) == {"weight", "bias"}
     assert not {id(tensor) for tensor in changed.parameters()} & {id(DOWN), id(UP)}
 
 
 def test_what_runs_beside_it_is_as_wide_as_the_input() -> None:
     narrow = layer(torch.bfloat16)
-    narrow.branch = Branch(DOWN.bfloat16(), UP.bfloat16(), FULL.bfloat16())
+    narrow.branches = (Branch(DOWN.bfloat16(), UP.bfloat16(), FULL.bfloat16()),)
     wide = narrow(X)
     change = UP.bfloat16().float() @ DOWN.bfloat16().float() + FULL.bfloat16().float()
     wanted = linear(X, narrow.weight.float() + change, narrow.bias.float())

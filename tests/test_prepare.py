@@ -16,6 +16,7 @@ from torch import Tensor
 
 from inference.models.transformer import Conditioning
 from inference.multitalk.networks import load
+from presets.schema import Lora
 from tests.media import ROOT
 from tests.sets import Weights, contents, downloaded, files, laid_out, stamps, tensors_of
 from tests.small import CPU, FRAMES, HEIGHT, MODEL, WIDTH, random, scene
@@ -290,7 +291,7 @@ def test_a_lean_set_works_when_the_originals_are_deleted(
     shutil.rmtree(weights.set(ORIGINAL))
     assert missing(weights.set(BF16)) is None
     loaded = load(MODEL, weights.set(BF16), CPU)
-    loaded.use("fusionx")
+    loaded.use((Lora("fusionx"),))
     assert torch.equal(velocity(weights, BF16), velocity(made, BF16))
 
 

@@ -5,7 +5,7 @@ import pytest
 from presets.gpus import GPUS, attention_kernels
 from presets.models import DEFAULT_MODEL, DEVICE, MODELS
 from presets.quality import PRESETS
-from presets.schema import EngineFamily, Preset, Sampling
+from presets.schema import EngineFamily, Lora, Preset, Sampling
 
 
 def test_there_is_a_draft_and_three_qualities_for_the_gpu() -> None:
@@ -25,6 +25,11 @@ def test_the_last_step_of_several_may_cost_nothing(
 ) -> None:
     sampling = Sampling(steps, 2, 1, 2, reuse_last=reuse_last)
     assert (sampling.steps, sampling.computed_steps) == (steps, computed)
+
+
+def test_each_distillation_counts_as_much_as_it_was_made_for() -> None:
+    loras = {name: p.sampling.loras for name, p in PRESETS.items() if p.sampling}
+    assert loras == {"fast": (Lora("lightx2v", 1),), "balanced": (Lora("fusionx", 1),), "best": ()}
 
 
 def test_only_the_qualities_of_few_steps_spare_the_last() -> None:

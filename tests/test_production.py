@@ -34,6 +34,7 @@ from inference.multitalk.sampling import Denoised
 from inference.request import Picture, Shape
 from inference.task import PICTURE, SOUND, Task, measured_name
 from presets.scenes import DEFAULTS
+from presets.schema import Lora
 from tests.media import decoded
 from tests.small import HEIGHT, WIDTH, live_tensors
 from tests.small_tasks import ONE_WINDOW_S, TWO_WINDOWS_S, in_many_windows, small_task, tiny_engine
@@ -241,7 +242,7 @@ def test_what_was_chosen_reaches_the_sampler(
     events = make(replace(task, request=chosen))
     (sampling,) = (recipe.sampling for recipe in recipes)
     assert (sampling.steps, sampling.audio_guidance, sampling.passes) == (3, 1.0, 1)
-    assert (sampling.lora, sampling.reuse_last) == ("lightx2v", True)
+    assert (sampling.loras, sampling.reuse_last) == ((Lora("lightx2v"),), True)
     assert [event.total for event in events if isinstance(event, Step)] == [3] * 3
     assert len(scenes[0].negative) == len("A dog.") + 1
 

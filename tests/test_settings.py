@@ -6,7 +6,7 @@ import pytest
 
 from inference.errors import InputError
 from inference.settings import ROOT, closing, for_containers, load_settings
-from presets.schema import EngineFamily
+from presets.schema import EngineFamily, Lora
 
 
 def test_the_defaults() -> None:
@@ -90,6 +90,28 @@ def test_gpus_and_secrets_are_lists_of_names() -> None:
 def test_a_name_that_modal_does_not_have_is_named(name: str, value: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
         load_settings({f"PORTRAIT_{name}": value})
+
+
+def test_an_operators_loras_lie_beside_the_weights_or_where_they_are_said_to(
+    tmp_path: Path,
+) -> None:
+    assert load_settings({}).loras == ()
+    listed = "film = 0.8, /mnt/glow.safetensors=-2,grain.safetensors,"
+    settings = load_settings({"PORTRAIT_WEIGHTS": str(tmp_path), "PORTRAIT_LORAS": listed})
+    folder = tmp_path / "loras"
+    wanted = (Lora(f"{folder}/film", 0.8), Lora("/mnt/glow", -2), Lora(f"{folder}/grain", 1))
+    assert settings.loras == wanted
+    there = for_containers("/data", "/vol/weights", {"PORTRAIT_LORAS": "film=0.8"})
+    assert load_settings(there).loras == (Lora("/vol/weights/loras/film", 0.8),)
+
+
+@pytest.mark.parametrize(
+    "value", ["a=", "a=0", "a=much", "a=nan", "a=inf", "a=4.1", "a=-4.1", "=1", ".safetensors"]
+)
+def test_a_wrong_strength_of_a_lora_is_named(value: str) -> None:
+    says = rf"PORTRAIT_LORAS has '{value}'. List .* from -4 to 4, but not 0\.$"
+    with pytest.raises(InputError, match=says):
+        load_settings({"PORTRAIT_LORAS": f"good=4,{value}"})
 
 
 def test_a_password_is_in_no_text_of_the_settings() -> None:

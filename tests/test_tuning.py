@@ -39,7 +39,7 @@ def test_what_is_allowed_is_what_is_sampled_with(
     assert sampling.steps == (usual.steps if steps is None else steps)
     assert sampling.text_guidance == (usual.text_guidance if text is None else text)
     assert sampling.audio_guidance == (usual.audio_guidance if audio is None else audio)
-    assert (sampling.lora, sampling.shift) == (usual.lora, usual.shift)
+    assert (sampling.loras, sampling.shift) == (usual.loras, usual.shift)
     assert 1 <= sampling.computed_steps * sampling.passes <= 300
 
 
@@ -53,7 +53,7 @@ def test_what_was_distilled_is_guided_by_the_words_already() -> None:
     for preset in FINALS:
         assert preset.sampling
         fixed = preset.bounds.text_guidance == Range(1, 1)
-        assert fixed == (preset.sampling.lora is not None)
+        assert fixed == bool(preset.sampling.loras)
 
 
 def test_a_quality_can_not_lie_outside_its_own_bounds() -> None:

@@ -5,14 +5,18 @@ import re
 from collections import Counter
 
 import pytest
+from transformers import Wav2Vec2Config
 
+from inference.models.registry import MODELS
+from presets.models import DEFAULT_MODEL
 from presets.quality import PRESETS
 from weights.manifest import MULTITALK_14B, HubFile
 from weights.sets import NETWORKS, OTHERS
 
 FILES = MULTITALK_14B.files
 NAMES = [name for name, preset in PRESETS.items() if preset.sampling]
-LORAS = {preset.sampling.lora for preset in PRESETS.values() if preset.sampling} - {None}
+SAMPLINGS = [preset.sampling for preset in PRESETS.values() if preset.sampling]
+LORAS = {lora.name for sampling in SAMPLINGS for lora in sampling.loras}
 
 
 def test_no_two_files_are_at_one_place() -> None:
@@ -35,7 +39,7 @@ def test_a_quality_needs_everything_but_the_loras_of_others(quality: str) -> Non
     sampling = PRESETS[quality].sampling
     assert sampling is not None
     needed = MULTITALK_14B.needed(quality)
-    assert [file.lora for file in needed if file.lora] == ([sampling.lora] if sampling.lora else [])
+    assert [file.lora for file in needed if file.lora] == [lora.name for lora in sampling.loras]
     assert [file for file in FILES if not file.lora] == [file for file in needed if not file.lora]
 
 
@@ -68,6 +72,11 @@ def test_what_is_known_of_a_file_has_the_right_form(file: HubFile) -> None:
     assert file.name.endswith((".safetensors", ".json", ".model")), "a pickle would run code"
     for path in (file.name, file.place):
         assert not path.startswith("/") and ".." not in path.split("/")
+
+
+def test_the_voices_settings_are_those_that_their_encoder_is_built_with() -> None:
+    built = Wav2Vec2Config(**MODELS[DEFAULT_MODEL].audio).to_json_string(use_diff=False)
+    assert json.loads(built).items() >= MULTITALK_14B.voice.items()
 
 
 def test_no_two_files_have_one_hash() -> None:

@@ -80,7 +80,7 @@ def test_a_flipped_byte_in_a_download_is_found(weights: Weights, place: str) -> 
     faults = weights.faults()
     assert faults.pop(0) == (hub(weights, place), DAMAGED)
     # where lean sets share the file they are told of too
-    shared = [(inside(weights, kind, place), "is a damaged download") for kind in (BF16, FP8)]
+    shared = [(inside(weights, kind, place), "is a download with a fault") for kind in (BF16, FP8)]
     assert faults == (shared if place in (LORA, "tokenizer/tokenizer.json") else [])
 
 

@@ -15,10 +15,11 @@ from inference.errors import InputCode, InputError
 from inference.settings import load_settings
 from presets.quality import PRESETS
 from presets.schema import EngineFamily
-from weights.assemble import assemble
+from weights.assemble import assemble, misfits
 from weights.disk import Disk, Volume
 from weights.download import download
 from weights.errors import WeightsError, how_to
+from weights.listing import misfit
 from weights.lock import Lock
 from weights.manifest import MULTITALK_14B, HubFile, Manifest
 from weights.refusals import told
@@ -41,9 +42,11 @@ def _status() -> None:
         entry = lock.get(file)
         size = entry.size_bytes if entry else file.size_bytes
         gigabytes = f"{size / 1e9:.2f}" if size is not None else "?"
-        table.add_row(
-            file.key, gigabytes, file.repo.licence, lock.state(file, place_of(weights, file))
-        )
+        path = place_of(weights, file)
+        state = lock.state(file, path)
+        if state == "checked" and misfit(manifest, file.place, path):
+            state = "does not fit"
+        table.add_row(file.key, gigabytes, file.repo.licence, state)
     _out().print(table)
     for kind in (ORIGINAL, *LEAN):
         folder = weights / manifest.model / kind
@@ -61,16 +64,13 @@ def _download(quality: Quality = None) -> None:
         unmark(weights / manifest.model / ORIGINAL)
     fetched = download(weights, files, _say, _disk())
     print(f"Fetched and checked: {fetched}." if fetched else "Every file is there already.")
-    _assemble()
+    _lay_out(files)
 
 
 @app.command("assemble")
 def _assemble() -> None:
     """Lay the downloaded files out as the model expects them."""
-    weights, manifest = load_settings().weights, MULTITALK_14B
-    done = assemble(weights, manifest)
-    folder = weights / manifest.model / ORIGINAL
-    print(f"{folder} is {'complete' if done else 'complete already; nothing to do'}.")
+    _lay_out(MULTITALK_14B.files)
 
 
 @app.command("prepare")
@@ -102,6 +102,21 @@ def _verify() -> None:
     print("Every file is as it should be.")
 
 
+def _lay_out(files: tuple[HubFile, ...]) -> None:
+    """Raises WeightsError, with all else laid out, if one of the `files` does not fit the model."""
+    weights, manifest = load_settings().weights, MULTITALK_14B
+    done = assemble(weights, manifest)
+    folder = weights / manifest.model / ORIGINAL
+    print(f"{folder} is {'complete' if done else 'complete already; nothing to do'}.")
+    unfit = list(misfits(weights, manifest, files))
+    for file, fault in unfit:
+        lacking = ", ".join(name for name in _QUALITIES if file in manifest.needed(name))
+        print(f"{file.key} {fault}. It is left out, so there is no {lacking}.")
+    if unfit:
+        message = f"Files that don't fit: {len(unfit)}. All else can be used. Update this project."
+        raise WeightsError(message)
+
+
 def _disk() -> Disk:
     return Volume() if load_settings().on_modal else Disk()
 
@@ -116,7 +131,7 @@ def _one_of(choices: Sequence[str], chosen: str | None, option: str) -> str | No
 def _broken(weights: Path, manifest: Manifest, files: tuple[HubFile, ...]) -> bool:
     """Whether a file that the networks are made of is not as it was checked."""
     lock = Lock(lock_file(weights))
-    return any(f.lora is None and lock.state(f, place_of(weights, f)) != "checked" for f in files)
+    return any(f.of_networks and lock.state(f, place_of(weights, f)) != "checked" for f in files)
 
 
 def _out() -> Console:

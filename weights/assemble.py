@@ -7,10 +7,11 @@ beside it, and MultiTalk's own tensors lie among Wan's shards.
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from weights.errors import WeightsError, how_to
+from weights.listing import misfit
 from weights.lock import Lock, size_and_time
 from weights.manifest import HubFile, Manifest
 from weights.refusals import told
@@ -30,7 +31,8 @@ from weights.whole import whole
 def assemble(weights: Path, manifest: Manifest) -> bool:
     """Lay out the set below `weights`; a half-done run is repaired. False if nothing was to do.
 
-    LoRAs that were not downloaded are left out. Raises WeightsError when another file is missing.
+    LoRAs that were not downloaded, or do not fit the model, are left out. Raises WeightsError when
+    another file is missing or does not fit.
     """
     lock = Lock(lock_file(weights))
     files = [f for f in manifest.files if f.lora is None or place_of(weights, f).is_file()]
@@ -38,6 +40,11 @@ def assemble(weights: Path, manifest: Manifest) -> bool:
         found = lock.state(file, place_of(weights, file))
         if found != "checked":
             raise WeightsError(f"{file.key} is {found}. Run {how_to('download')}.")
+    unfit = dict(misfits(weights, manifest, files))
+    for file, fault in unfit.items():
+        if file.lora is None:
+            raise WeightsError(f"{file.key} {fault}. Update this project.")
+    files = [file for file in files if file not in unfit]
     folder = weights / manifest.model / ORIGINAL
     mark = _mark(lock, files)
     done = all(_same(place_of(weights, f), folder / f.place) for f in files)
@@ -53,6 +60,17 @@ def assemble(weights: Path, manifest: Manifest) -> bool:
     except OSError as error:
         raise told(error, str(folder)) from error
     return True
+
+
+def misfits(
+    weights: Path, manifest: Manifest, files: Sequence[HubFile]
+) -> Iterator[tuple[HubFile, str]]:
+    """Those of the files that were downloaded but do not fit the model, and why."""
+    for file in files:
+        path = place_of(weights, file)
+        fault = misfit(manifest, file.place, path) if path.is_file() else None
+        if fault:
+            yield file, fault
 
 
 def require_original(weights: Path, manifest: Manifest) -> tuple[Path, Mark]:
@@ -98,8 +116,8 @@ def _mark(lock: Lock, files: Sequence[HubFile]) -> Mark:
     entries = {file.place: lock.get(file) for file in files}
     known = {place: entry for place, entry in entries.items() if entry}
     hashes = {place: entry.sha256 for place, entry in known.items()}
-    # not of the LoRAs: the networks stay the same when another one comes
-    networks = [f"{hashes[file.place]} {file.place}" for file in files if file.lora is None]
+    # the networks stay the same when another LoRA comes
+    networks = [f"{hashes[file.place]} {file.place}" for file in files if file.of_networks]
     source = hashlib.sha256("\n".join(networks).encode()).hexdigest()
     return Mark(source, {place: entry.size_bytes for place, entry in known.items()}, hashes)
 

@@ -5,6 +5,7 @@ be known here: it is recorded at the first download (`weights.lock`) and held to
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from presets.quality import PRESETS
 
 _HERE = Path(__file__).parent
 INDEX = "diffusion_pytorch_model.safetensors.index.json"
+VOICE_CONFIG = "audio/config.json"  # in a set of weights
 
 
 @dataclass(frozen=True)
@@ -62,22 +64,30 @@ class HubFile:
     def part(self) -> str:
         return self.place.partition("/")[0]
 
+    @property
+    def of_networks(self) -> bool:
+        """Whether networks are made of it. Sets without the other files are whole: of LoRAs not
+        all are fetched, and the voice's settings, which are only compared, came later."""
+        return self.lora is None and self.place != VOICE_CONFIG
+
 
 @dataclass(frozen=True)
 class Manifest:
-    """All files of a model; `shapes` lists every tensor of its networks."""
+    """All files of a model; `shapes` lists every tensor of its networks, and `voice` is what of the
+    voice encoder's settings the tensors don't tell, under Transformers' names."""
 
     model: str
     files: tuple[HubFile, ...]
     shapes: Path
+    voice: Mapping[str, object]
 
     def needed(self, quality: str | None) -> tuple[HubFile, ...]:
         """The files that a quality needs; None: all."""
         if quality is None:
             return self.files
         sampling = PRESETS[quality].sampling
-        lora = sampling.lora if sampling else None
-        return tuple(file for file in self.files if file.lora in (None, lora))
+        loras = {lora.name for lora in sampling.loras} if sampling else set()
+        return tuple(file for file in self.files if file.lora in {None, *loras})
 
 
 FACE_DETECTOR = WeightFile(  # both face nets are MediaPipe's (Google, Apache-2.0; licence beside)
@@ -176,6 +186,7 @@ MULTITALK_14B = Manifest(
         HubFile(_WAN_DIFFUSERS, f"image_encoder/{_MODEL}", f"image/{_MODEL}", 1_264_217_760),
         *(HubFile(_WAN_DIFFUSERS, f"tokenizer/{n}", f"tokenizer/{n}") for n in _TOKENIZER),
         HubFile(_WAV2VEC, _MODEL, f"audio/{_MODEL}"),
+        HubFile(_WAV2VEC, "config.json", VOICE_CONFIG),
         HubFile(
             _FUSIONX,
             "FusionX_LoRa/Wan2.1_I2V_14B_FusionX_LoRA.safetensors",
@@ -190,4 +201,22 @@ MULTITALK_14B = Manifest(
         ),
     ),
     shapes=_HERE / "multitalk_14b_shapes.json",
+    voice={
+        "model_type": "wav2vec2",
+        "hidden_size": 768,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "intermediate_size": 3072,
+        "hidden_act": "gelu",
+        "layer_norm_eps": 1e-5,
+        "do_stable_layer_norm": False,
+        "feat_extract_norm": "group",
+        "feat_extract_activation": "gelu",
+        "conv_dim": [512] * 7,
+        "conv_stride": [5, 2, 2, 2, 2, 2, 2],
+        "conv_kernel": [10, 3, 3, 3, 3, 2, 2],
+        "conv_bias": False,
+        "num_conv_pos_embeddings": 128,
+        "num_conv_pos_embedding_groups": 16,
+    },
 )

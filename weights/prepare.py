@@ -19,7 +19,7 @@ from weights.errors import WeightsError
 from weights.fp8 import quantised
 from weights.listing import require_listed
 from weights.loading import new_buffer, pieces
-from weights.manifest import Manifest
+from weights.manifest import VOICE_CONFIG, Manifest
 from weights.names import is_quantised
 from weights.refusals import told
 from weights.sets import (
@@ -87,15 +87,16 @@ def prepare(
 
 
 def _others(mark: Mark) -> list[str]:
-    """Files of the set that no network is in."""
-    return [name for name in mark.sizes if name.partition("/")[0] in OTHERS]
+    """Files of the set that no network's tensors are in."""
+    return [name for name in mark.sizes if name.partition("/")[0] in OTHERS or name == VOICE_CONFIG]
 
 
 def _is_done(folder: Path, original: Mark, others: Sequence[str]) -> bool:
     mark = read_mark(folder)
     if mark is None or mark.source != original.source or missing(folder):
         return False
-    return all(mark.sha256.get(name) == original.sha256[name] for name in others)
+    found = {name: mark.sha256.get(name) for name in _others(mark)}
+    return found == {name: original.sha256[name] for name in others}
 
 
 def _shards(folder: Path, found: Mapping[str, Source], kind: str) -> Iterator[_Shard]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from presets.schema import Lora
 from weights.manifest import HubFile
 from weights.whole import write_json
 
@@ -48,6 +49,11 @@ def store(weights: Path) -> Path:
 def place_of(weights: Path, file: HubFile) -> Path:
     """Where a downloaded file lies."""
     return store(weights) / file.repo.name / file.name
+
+
+def lora_file(folder: Path, lora: Lora) -> Path:
+    """Where a LoRA of the set in `folder`, or an operator's own, lies."""
+    return folder / "loras" / f"{lora.name}.safetensors"  # of an absolute name, that itself
 
 
 def lock_file(weights: Path) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from weights.checks import sha256_of
 from weights.errors import how_to
-from weights.listing import require_listed
+from weights.listing import misfit, require_listed
 from weights.lock import Lock
 from weights.manifest import Manifest
 from weights.sets import (
@@ -26,8 +26,8 @@ from weights.tensors import MisfitError, sources
 def verify(weights: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
     """Every fault as it is found, with the file or folder it is in; nothing when all is well.
 
-    LoRAs that were never fetched and lean sets that were never made are no faults, nor is an
-    original set that was deleted.
+    LoRAs and settings that were never fetched and lean sets that were never made are no faults, nor
+    is an original set that was deleted.
     """
     gone, faulty = without_original(weights, manifest.model), set[Path]()
     if not gone:
@@ -41,7 +41,7 @@ def verify(weights: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
         if mark is not None:
             # what is wrong with the original set's links was told as the downloads'
             again = [] if kind == ORIGINAL else faulty
-            yield from _contents(folder, mark, downloads, again)
+            yield from _contents(folder, mark, manifest, downloads, again)
             yield from _tensors(folder, manifest)
         elif folder.exists() or kind == ORIGINAL:
             yield folder, "is not complete"
@@ -58,11 +58,12 @@ def set_aside(weights: Path, manifest: Manifest, path: Path) -> None:
                 shutil.rmtree(path)
             path.unlink(missing_ok=True)
             return
-    unmark(model / ORIGINAL)  # of which a download is a part
-    lock = Lock(lock_file(weights))
+    lock, mark = Lock(lock_file(weights)), read_mark(model / ORIGINAL)
     for file in manifest.files:
         if place_of(weights, file) == path:
             lock.distrust(file)
+            if mark and file.place in mark.sizes:
+                unmark(model / ORIGINAL)
 
 
 def _downloads(weights: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
@@ -70,15 +71,19 @@ def _downloads(weights: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
     for file in manifest.files:
         path, entry = place_of(weights, file), lock.get(file)
         if entry is not None:
-            yield from _content(path, entry.size_bytes, entry.sha256)
+            yield from _content(path, entry.size_bytes, entry.sha256, manifest, file.place)
         elif path.is_file():
             yield path, f"was never checked; run {how_to('download')}"
-        elif file.lora is None:
+        elif file.of_networks:
             yield path, "is missing"
 
 
 def _contents(
-    folder: Path, mark: Mark, downloads: Mapping[str, Path], faulty: Collection[Path]
+    folder: Path,
+    mark: Mark,
+    manifest: Manifest,
+    downloads: Mapping[str, Path],
+    faulty: Collection[Path],
 ) -> Iterator[tuple[Path, str]]:
     """The files of a set; those that are downloads themselves were hashed already, and are told of
     again if they are among the `faulty`."""
@@ -86,20 +91,24 @@ def _contents(
         path, download = folder / name, downloads.get(name)
         if download and path.is_file() and download.is_file() and path.samefile(download):
             if download in faulty:
-                yield path, "is a damaged download"
+                yield path, "is a download with a fault"
             elif path.stat().st_size != size:
-                yield from _content(path, size, None)
+                yield from _content(path, size, None, manifest, name)
         else:
-            yield from _content(path, size, mark.sha256.get(name))
+            yield from _content(path, size, mark.sha256.get(name), manifest, name)
 
 
-def _content(path: Path, size: int, sha256: str | None) -> Iterator[tuple[Path, str]]:
+def _content(
+    path: Path, size: int, sha256: str | None, manifest: Manifest, place: str
+) -> Iterator[tuple[Path, str]]:
     if not path.is_file():
         yield path, "is missing"
     elif path.stat().st_size != size:
         yield path, f"has {path.stat().st_size} bytes, not {size}"
     elif sha256 is not None and sha256_of(path) != sha256:
         yield path, "is damaged: its SHA-256 is not the recorded one"
+    elif fault := misfit(manifest, place, path):
+        yield path, fault
 
 
 def _tensors(folder: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:

@@ -17,8 +17,11 @@ from inference.settings import load_settings
 from inference.task import Task
 from presets.models import DEFAULT_MODEL, DEVICE, MODELS, Model
 from presets.schema import EngineFamily
-from weights.errors import how_to
-from weights.sets import complete_sets
+from weights.errors import WeightsError, how_to
+from weights.listing import listed
+from weights.lora import require_lora, unusable
+from weights.manifest import MULTITALK_14B
+from weights.sets import complete_sets, lora_file
 
 _PACKAGES = ("torch", "diffusers", "transformers")
 _DRIVER = Path("/proc/driver/nvidia/version")
@@ -47,13 +50,15 @@ class MultiTalkEngine:
         if self._device and not DEVICE.fullmatch(self._device):
             message = f"There is no device {self._device!r}. Use cpu, cuda, or cuda:1 and so on."
             raise InputError(InputCode.BAD_OPTION, message)
-        settings = load_settings()
-        self._weights = settings.weights / self._model.name if self._model.trained else None
+        settings, trained = load_settings(), self._model.trained
+        self._weights = settings.weights / self._model.name if trained else None
+        self._loras = settings.loras if trained else ()  # the operator's own
         self._strict = settings.strict
         self._production: Production | None = None
 
     def availability(self) -> Availability:
         reason = self._needs_gpu() or _needs_packages() or self._needs_weights()
+        reason = reason or self._needs_other_loras()
         return Availability(not reason, reason)
 
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
@@ -72,7 +77,7 @@ class MultiTalkEngine:
         if self._production is None:  # the next task finds the model loaded
             module = importlib.import_module("inference.multitalk.production")
             self._production = module.Production(
-                self._model.name, self._device, self._weights, self._strict
+                self._model.name, self._device, self._weights, self._loras, self._strict
             )
         assert self._production is not None
         return self._production
@@ -84,7 +89,7 @@ class MultiTalkEngine:
             return "random weights, which draw noise"
         card = importlib.import_module("inference.multitalk.card")
         device = card.device_of(self._device)
-        placed = card.placement(device, self._weights)
+        placed = card.placement(device, self._weights, self._loras)
         kernels = importlib.import_module("inference.multitalk.kernels")
         dtype = getattr(importlib.import_module("torch"), placed.compute)
         attention = kernels.choose(self._model.name, device, dtype)
@@ -112,6 +117,19 @@ class MultiTalkEngine:
             f"The MultiTalk weights are not on this machine: {self._weights} holds no complete "
             f"set. Run {how_to('download')}, or use --quality draft."
         )
+
+    def _needs_other_loras(self) -> str:
+        """What is wrong with one of the operator's own, in one sentence."""
+        if self._weights is None or not self._loras:
+            return ""
+        shapes = listed(MULTITALK_14B, "transformer")
+        for lora in self._loras:
+            file = lora_file(self._weights, lora)
+            try:
+                require_lora(file, shapes)
+            except (WeightsError, OSError) as error:
+                return unusable(file, error)
+        return ""
 
 
 def has_gpu() -> bool:

@@ -1,4 +1,4 @@
-"""Linear layers that may be kept in 8 bits, and to which a LoRA may add while they run."""
+"""Linear layers that may be kept in 8 bits, and to which LoRAs may add while they run."""
 
 from dataclasses import dataclass
 
@@ -28,14 +28,15 @@ class Branch:
 
 
 class Linear(nn.Linear):
-    """As torch's. `scale` (n,) is there when `weight` is in 8 bits; `branch` when a LoRA is on."""
+    """As torch's. `scale` (n,) is there when `weight` is in 8 bits; `branches` are those of
+    the LoRAs that are on."""
 
     scale: nn.Parameter | None
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs)
         self.register_parameter("scale", None)
-        self.branch: Branch | None = None
+        self.branches: tuple[Branch, ...] = ()
 
     def keep_in_8_bits(self) -> None:
         """Make room for an 8-bit weight and its scale, without numbers yet."""
@@ -51,4 +52,6 @@ class Linear(nn.Linear):
         else:
             weight = dequantised(self.weight, self.scale, x.dtype)
         y = linear(x, weight, self.bias.to(x.dtype))
-        return y if self.branch is None else y + self.branch.of(x)
+        for branch in self.branches:
+            y = y + branch.of(x)
+        return y

@@ -1,5 +1,6 @@
 """The GPU as it is now, and how the model goes on it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -9,9 +10,10 @@ from inference.errors import Fault, FaultCode
 from inference.placement import Card, Placement, gb_down, gb_up, place, window_bytes
 from inference.request import Shape
 from inference.timing import MAX_WINDOW_FRAMES
+from presets.schema import Lora
 from weights.listing import listed
 from weights.manifest import MULTITALK_14B
-from weights.sets import complete_sets
+from weights.sets import complete_sets, lora_file
 
 _LARGEST_PX = max(shape.width * shape.height for shape in Shape)
 
@@ -32,15 +34,15 @@ def measured(device: torch.device) -> Card:
     return Card(name, free + unused, capability)
 
 
-def placement(device: torch.device, weights: Path) -> Placement:
-    """How the sets of weights in a model's folder go on the device, for a window of any shape.
-
-    Raises Fault when they don't.
-    """
+def placement(device: torch.device, weights: Path, loras: Sequence[Lora] = ()) -> Placement:
+    """How the sets of weights in a model's folder go on the device, for a window of any shape, with
+    an operator's own `loras` beside them. Raises Fault when they don't."""
+    files = [lora_file(weights, lora) for lora in loras]
+    own = sum(file.stat().st_size for file in files if file.is_file())
     window = window_bytes(_LARGEST_PX, MAX_WINDOW_FRAMES)
     host = psutil.virtual_memory().available
     shapes = listed(MULTITALK_14B, "transformer")
-    return place(measured(device), host, complete_sets(weights), shapes, window)
+    return place(measured(device), host, complete_sets(weights), shapes, window, own)
 
 
 def require_room(device: torch.device, pixels: int, frames: int) -> None:

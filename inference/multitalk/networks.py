@@ -3,26 +3,28 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import nn
-from transformers import AutoTokenizer, ByT5Tokenizer
+from transformers import ByT5Tokenizer
 
 from inference.errors import Fault, FaultCode
 from inference.models.encoders import TextEncoder
 from inference.models.linear import Linear
 from inference.models.registry import MODELS, ModelSpec, Networks, initialised
 from inference.models.transformer import Transformer
-from inference.multitalk.lora import LoraError, switch_on
+from inference.multitalk.lora import switch_on
 from inference.multitalk.offload import Supply, travelling
-from inference.multitalk.prompt import Tokenizer
+from inference.multitalk.prompt import Tokenizer, read_tokenizer
+from presets.schema import Lora
 from weights.errors import WeightsError, how_to
 from weights.loading import load_part, read_file
-from weights.sets import DTYPES
+from weights.lora import unusable
+from weights.sets import DTYPES, lora_file
 from weights.tensors import FLOAT8, Source, sources
 
 logger = logging.getLogger(__name__)
@@ -40,33 +42,42 @@ class Choices:
 
 
 class Loaded:
-    """Networks with the tokenizer of their text encoder; a LoRA of the set may be on or off."""
+    """Networks with the tokenizer of their text encoder; LoRAs may be on or off."""
 
     def __init__(
         self, networks: Networks, tokenizer: Tokenizer, device: torch.device, folder: Path | None
     ) -> None:
         self.networks, self.tokenizer = networks, tokenizer
-        self.lora: str | None = None  # that is on
+        self.loras: tuple[Lora, ...] = ()  # that are on, each on top of those before it
         self._device, self._folder = device, folder
-        self._switch_off: Callable[[], None] = lambda: None
+        self._on = ExitStack()
 
-    def use(self, lora: str | None) -> None:
-        """Switch to that LoRA, or to none; random weights take none. Raises Fault when it is not
-        there, or not this model's; none is on then."""
-        if self._folder is None or lora == self.lora:
+    def use(self, loras: tuple[Lora, ...]) -> None:
+        """Switch to those LoRAs and no others; random weights take none. Raises Fault when one is
+        not there, or not this model's; none is on then."""
+        if self._folder is None or loras == self.loras:
             return
-        self._switch_off()
-        self.lora, self._switch_off = None, lambda: None
-        if lora is None:
-            return
-        file = self._folder / "loras" / f"{lora}.safetensors"
+        self.loras = ()
+        self._on.close()
+        with ExitStack() as on:
+            for lora in loras:
+                on.callback(self._switched_on(lora, lora_file(self._folder, lora)))
+            self._on = on.pop_all()
+        self.loras = loras
+
+    def _switched_on(self, lora: Lora, file: Path) -> Callable[[], None]:
+        logger.info("LoRA %s of strength %g", file, lora.strength)
         try:
             tensors = read_file(file, _HOST, torch.float32)
-            off = switch_on(self.networks.transformer, tensors, 1.0, self._device)
-        except (WeightsError, LoraError, OSError) as error:
-            message = f"{file} is not there, or not for this model. Run {how_to('download')}."
+            return switch_on(self.networks.transformer, tensors, lora.strength, self._device)
+        except (WeightsError, OSError) as error:
+            if Path(lora.name).is_absolute():
+                message = unusable(file, error)
+            elif isinstance(error, OSError):
+                message = f"{file} is not there. Run {how_to('download')}."
+            else:
+                message = f"{file} is damaged, or not for this model. Run {how_to('verify')}."
             raise Fault(FaultCode.ENGINE_UNAVAILABLE, message, str(error)) from error
-        self.lora, self._switch_off = lora, off
 
     @contextmanager
     def text_encoder(self) -> Iterator[TextEncoder]:
@@ -95,12 +106,12 @@ def load(
         return Loaded(networks, ByT5Tokenizer(), device, None)
     try:
         networks = read_networks(spec, folder, device, dtypes, choices)
-        tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+        tokenizer = read_tokenizer(folder / "tokenizer")
     except (WeightsError, OSError, ValueError) as error:
         message = f"The weights in {folder} are not those of {model}. Run {how_to('verify')}."
         raise Fault(FaultCode.ENGINE_UNAVAILABLE, message, str(error)) from error
     _let_travel(networks.transformer, device, choices)
-    return Loaded(networks, cast(Tokenizer, tokenizer), device, folder)
+    return Loaded(networks, tokenizer, device, folder)
 
 
 def read_networks(

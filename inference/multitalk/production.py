@@ -33,7 +33,7 @@ from inference.plan import find_preset
 from inference.request import SAMPLE_RATE_HZ
 from inference.task import PICTURE, SOUND, Task, segment_name, voice_name
 from inference.timing import SAMPLES_PER_FRAME, Span, spans
-from presets.schema import EngineFamily
+from presets.schema import EngineFamily, Lora
 
 logger = logging.getLogger(__name__)
 
@@ -45,13 +45,18 @@ class Production:
     """Makes tasks' videos with one model, which is loaded for the first and kept."""
 
     def __init__(
-        self, model: str, device: str | None, weights: Path | None, strict: bool = False
+        self,
+        model: str,
+        device: str | None,
+        weights: Path | None,
+        loras: tuple[Lora, ...] = (),
+        strict: bool = False,
     ) -> None:
-        """`weights` is the model's folder, None for a model of random weights. `device` is as
-        torch names it; None takes the GPU where there is one. `strict`: a first window that seems
-        of no use ends the job. Raises Fault when torch can't use the device, or there is none for
-        trained weights."""
-        self._model, self._weights = model, weights
+        """`weights` is the model's folder, None for a model of random weights; `loras` are added to
+        those of every quality. `device` is as torch names it; None takes the GPU where there is
+        one. `strict`: a first window that seems of no use ends the job. Raises Fault when torch
+        can't use the device, or there is none for trained weights."""
+        self._model, self._weights, self._loras = model, weights, loras
         self._early = EarlyStop.STRICT if strict else EarlyStop.SURE
         self._device = device_of(device)
         _require_usable(self._device, trained=weights is not None)
@@ -60,7 +65,7 @@ class Production:
 
     def load(self) -> None:
         """Load the model now, rather than for the first task. Raises Fault."""
-        self._load(lora=None)
+        self._load(())
 
     def make(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
         """The events of making `task`'s video; a window that an earlier start has finished is
@@ -74,7 +79,7 @@ class Production:
     def _made(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
         started = time.monotonic()
         recipe = _recipe(task)
-        loaded = self._load(recipe.sampling.lora)
+        loaded = self._load(recipe.sampling.loras)
         pixels, frames = task.plan.width * task.plan.height, _longest(task)
         require_room(self._device, pixels, frames)
         yield Stage(StageName.LISTENING, "Listening to the voice")
@@ -88,12 +93,12 @@ class Production:
         early = self._early if self._weights is not None else EarlyStop.NEVER
         yield from assemble(task, EngineFamily.MULTITALK.value, work.window, started, early)
 
-    def _load(self, lora: str | None) -> Loaded:
+    def _load(self, loras: tuple[Lora, ...]) -> Loaded:
         """The model, with what a quality changes of it switched on."""
         if self._loaded is None:
             folder, choices = self._weights, Choices()
             if folder is not None:
-                chosen = placement(self._device, folder)
+                chosen = placement(self._device, folder, self._loras)
                 logger.debug("placement: %s", chosen.sentence)
                 folder = folder / chosen.weights
                 compute = getattr(torch, chosen.compute)
@@ -101,7 +106,7 @@ class Production:
             # tried while there is room: before the model is there
             self._attention = choose(self._model, self._device, choices.compute)
             self._loaded = load(self._model, folder, self._device, choices)
-        self._loaded.use(lora)
+        self._loaded.use((*loras, *self._loras))
         return self._loaded
 
     @torch.inference_mode()

@@ -2,13 +2,19 @@
 
 import html
 from collections.abc import Sequence
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, cast
 
 import ftfy
 import torch
 from torch import Tensor
+from transformers import PreTrainedTokenizerFast
 
 from inference.models.encoders import TextEncoder
+from weights.tensors import MisfitError
+
+# umT5's special tokens, with the ids that it was trained with.
+_SPECIAL = {"pad": ("<pad>", 0), "eos": ("</s>", 1), "bos": ("<s>", 2), "unk": ("<unk>", 3)}
 
 
 class Tokenizer(Protocol):
@@ -23,6 +29,24 @@ class Tokenizer(Protocol):
         max_length: int,
         return_tensors: str,
     ) -> dict[str, Tensor]: ...
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """umT5's tokenizer as its `tokenizer.json` has it, whatever lies beside that: how a text is
+    split, and that it ends. Raises MisfitError when it can't be read, or is another one's."""
+    file = folder / "tokenizer.json"
+    names = {f"{name}_token": token for name, (token, _) in _SPECIAL.items()}
+    try:
+        tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(file), **names)
+    except Exception as error:  # the library raises no narrower one
+        raise MisfitError(f"{file} can't be read: {error}") from error
+    for token, wanted in _SPECIAL.values():
+        found = tokenizer.convert_tokens_to_ids(token)  # new ones come last
+        if found != wanted:
+            raise MisfitError(f"{file} has {token} as number {found}, and {wanted} is wanted")
+    if tokenizer("")["input_ids"][-1:] != [tokenizer.eos_token_id]:
+        raise MisfitError(f"{file} does not end a text with {tokenizer.eos_token}")
+    return cast(Tokenizer, tokenizer)
 
 
 def cleaned(text: str) -> str:

@@ -107,7 +107,7 @@ def buckets(case: Case, place: Place) -> dict[str, list[int]]:
 
 
 def lora(case: Case, place: Place) -> dict[str, Tensor]:
-    """The parameters as they work: a changed layer's weight is what it makes of unit vectors."""
+    """The parameters as they work: a layer's weight with what its branches make of unit vectors."""
     network = networks.transformer(case, place, case.config, None)
     before = {name: parameter.clone() for name, parameter in network.named_parameters()}
     for entry in case.options["loras"]:
@@ -118,9 +118,9 @@ def lora(case: Case, place: Place) -> dict[str, Tensor]:
 
 
 def _working(network: nn.Module, name: str) -> Tensor:
-    module = network.get_submodule(name.rpartition(".")[0])
-    if isinstance(module, Linear) and module.branch and name.endswith(".weight"):
-        inputs = torch.eye(module.in_features, device=module.bias.device, dtype=module.bias.dtype)
-        made: Tensor = module(inputs) - module.bias
-        return made.T
-    return network.get_parameter(name)
+    parameter = network.get_parameter(name)
+    layer = network.get_submodule(name.rpartition(".")[0])
+    if isinstance(layer, Linear) and layer.branches and name.endswith(".weight"):
+        units = torch.eye(layer.in_features, device=parameter.device, dtype=parameter.dtype)
+        return parameter + sum(branch.of(units).T for branch in layer.branches)
+    return parameter
