@@ -173,7 +173,7 @@ def test_plan_in_words(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "price"),
     [
-        ({"PORTRAIT_GPU": "L40S"}, ", about $0.08\n"),
+        ({"PORTRAIT_GPU": "L40S"}, ", about $0.09\n"),
         ({"PORTRAIT_MODEL": "multitalk-tiny", "PORTRAIT_DEVICE": "cpu"}, "\n"),
     ],
 )
@@ -183,7 +183,7 @@ def test_a_plan_names_the_price_of_what_this_machine_can_not_make(
     temporary = folder / "temporary"
     done = run("plan", "--image", ASTRONAUT, "--audio", VOICE_A, "--trim", "0-6", "--quality",
                "balanced", temporary=temporary, PORTRAIT_DATA=str(folder), **settings)  # fmt: skip
-    assert f"Quality balanced, seed 42: about 147 s{price}" in done.stdout
+    assert f"Quality balanced, seed 42: about 172 s{price}" in done.stdout
 
 
 def test_generate_writes_the_video_it_describes(folder: Path) -> None:

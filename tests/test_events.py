@@ -51,4 +51,5 @@ def test_a_line_has_the_fields_others_read() -> None:
         "index": 1,
         "path": "windows/001.mp4",
         "frames_done": 133,
+        "fault": None,
     }

@@ -175,6 +175,7 @@ def test_the_choice_is_told_with_what_it_was_made_of(caplog: pytest.LogCaptureFi
 def test_a_video_goes_on_with_its_kernel_where_that_is_here(kernel: Kernel) -> None:
     assert Choice(FLASH, {FLASH: 1, CUDNN: 2, TORCH: 3}).kept(kernel.value) == (kernel, None)
     assert Choice(kernel).kept(None) == (kernel, None)
+    assert Choice(CUDNN, {FLASH: 2, CUDNN: 1}).kept(None) == (FLASH, None)  # as before the choice
 
 
 @pytest.mark.parametrize("made_by", ["cuDNN", "a kernel of later days"])

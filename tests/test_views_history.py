@@ -73,8 +73,8 @@ def test_cards_tell_when_and_how_much() -> None:
         "data-time": "when",
     }
     ends = [card.words.rpartition(", ")[2] for card in cards]
-    assert ends == ["4.04 s", "4.04 s", "draft", "2.60 s kept", "2.60 s kept", "4.04 s"] + [
-        "2.60 s kept"
+    assert ends == ["4.04 s", "4.04 s", "draft", "3.24 s kept", "3.24 s kept", "4.04 s"] + [
+        "3.24 s kept"
     ]
 
 

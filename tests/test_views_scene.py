@@ -65,7 +65,7 @@ def test_what_is_used_when_nothing_is_written_can_be_seen() -> None:
 @pytest.mark.parametrize(
     ("quality", "steps", "words", "voice"),
     [
-        ("fast", ("4", "2", "12"), None, ("2", "1", "5")),
+        ("fast", ("5", "2", "12"), None, ("2", "1", "5")),
         ("balanced", ("8", "4", "16"), None, ("2", "1", "5")),
         ("best", ("40", "10", "100"), ("5", "1", "10"), ("4", "1", "10")),
     ],

@@ -58,8 +58,10 @@ class Choice:
         """The kernel to go on with where `made_by` was used, None if nobody knows: that one, if it
         is here; and what to say if not."""
         here = (*self.milliseconds, self.kernel, Kernel.TORCH)
+        if made_by is None:  # before there was a choice it was the usual one, which is tried first
+            return here[0], None
         kernel = next((kernel for kernel in here if kernel == made_by), self.kernel)
-        if made_by in (None, kernel):
+        if made_by == kernel:
             return kernel, None
         logger.warning("attention was by %s, which is not here; %s goes on", made_by, kernel)
         return kernel, _OTHER_KERNEL
@@ -123,6 +125,8 @@ def fastest(kernels: Sequence[Kernel], calls: Sequence[Call], milliseconds: Mill
                 continue
             with attention_by(kernel):
                 times[kernel] = min(milliseconds(lambda: _all(calls)) for _ in range(_ROUNDS))
+        except torch.OutOfMemoryError:  # says nothing of the kernel
+            raise
         except RuntimeError as error:
             logger.info("%s does not run here: %s", kernel, error)
     if not times:

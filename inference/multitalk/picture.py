@@ -99,6 +99,8 @@ def _people(faces: Sequence[Box], widths: float, height: int) -> list[Box]:
     """The people with these two faces, each ending in the middle between them."""
     left, right = sorted(faces, key=lambda face: face[0] + face[2])
     middle = (left[2] + right[0]) / 2
+    if left[2] > right[0]:  # one is partly behind the other
+        middle = (left[0] + left[2] + right[0] + right[2]) / 4
     people: list[Box] = []
     for face in faces:
         centre, half = (face[0] + face[2]) / 2, widths * (face[2] - face[0]) / 2

@@ -28,7 +28,7 @@ from tests.modal.standin.handle import StandIn
 
 PLAN = "3.30 s of speech → 85 frames, 3.40 s (2 windows)"
 GROWING = "tp-player[film*='/growing/']"
-FIRST_WINDOW = 57  # of its frames
+FIRST_WINDOW = 81  # of its frames
 
 
 @pytest.fixture(scope="module")
