@@ -56,18 +56,18 @@ def test_a_scene_and_numbers_are_chosen_and_the_price_follows(
         expect(pressed).to_have_count(0)
 
         make = page.get_by_role("button", name="Make it with MultiTalk")
-        expect(make).to_contain_text("about 3 min 43 s")
+        expect(make).to_contain_text("about 3 min 44 s")
         choose(me, "steps", "15")  # twice as many that are computed, for the last costs nothing
-        expect(make).to_contain_text("about 6 min 48 s")
+        expect(make).to_contain_text("about 6 min 49 s")
         choose(me, "audio_guidance", "1")  # one pass a step instead of two
-        expect(make).to_contain_text("about 3 min 43 s")
+        expect(make).to_contain_text("about 3 min 44 s")
         assert me.film == draft  # none of it shows in a draft
 
         choose(me, "steps", "40")
         refusal = page.get_by_role("alert")
         expect(refusal).to_have_text("Steps: 40 is out of range for Balanced. Use 4 to 16.")
         expect(number(me, "steps")).to_have_value("15")
-        expect(make).to_contain_text("about 3 min 43 s")
+        expect(make).to_contain_text("about 3 min 44 s")
         me.shoot("24-scene")
 
         page.get_by_role("radio", name="Best").click()
