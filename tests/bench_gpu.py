@@ -20,7 +20,7 @@ from inference.models.attention import Kernel
 from inference.models.encoders import VideoCoder
 from inference.models.registry import MODELS
 from inference.models.transformer import Transformer, TransformerParams
-from inference.multitalk.kernels import choose
+from inference.multitalk.kernels import choose_kernel
 from tests import bench_transformer
 from tests.bench_transformer import Inputs, conditioned, counted, made_up
 from weights.loading import load_part
@@ -45,7 +45,7 @@ class Bench:
         """The lines of the table, and what is to be known of it, as they are measured."""
         params = self._spec.transformer
         rate = max(map(self.rate, _shapes(params)))
-        choice = choose(self._model, self._device, _NUMBERS)
+        choice = choose_kernel(self._model, self._device, _NUMBERS)
         yield f"torch {torch.__version__}; matrix products at {rate / 1e12:.0f} TFLOP/s at best, "
         yield f"which makes the floors; chosen: attention by {choice.sentence}.\n"
         yield _HEAD

@@ -7,7 +7,7 @@ import torch
 
 from inference.models.attention import Kernel
 from inference.models.registry import MODELS
-from inference.multitalk.kernels import Choice
+from inference.multitalk.kernels import KernelChoice
 from tests import bench_gpu, bench_transformer
 from tests.small import CPU, MODEL
 
@@ -20,8 +20,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_line_of_the_table_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     times = {Kernel.CUDNN: 41.2, Kernel.TORCH: 55.0}
-    choice = Choice(Kernel.CUDNN, times)
-    monkeypatch.setattr(bench_gpu, "choose", lambda *_: choice)
+    choice = KernelChoice(Kernel.CUDNN, times)
+    monkeypatch.setattr(bench_gpu, "choose_kernel", lambda *_: choice)
     monkeypatch.setattr(bench_gpu, "counted", lambda _, speakers: (1e9 * speakers, 0.0, 0.0))
     about, chosen, head, *rows, aim = bench_gpu.Bench(MODEL, CPU).rows()
     assert about.startswith(f"torch {torch.__version__}") and choice.sentence in chosen

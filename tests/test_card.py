@@ -13,7 +13,7 @@ from inference.doctor import examine
 from inference.errors import Fault, FaultCode
 from inference.models.attention import Kernel
 from inference.multitalk.card import device_of, measured, placement, require_room
-from inference.multitalk.kernels import Choice
+from inference.multitalk.kernels import KernelChoice
 from inference.placement import Card
 from inference.settings import Settings
 from presets.schema import Lora
@@ -108,8 +108,8 @@ def test_the_doctor_tells_how_the_model_goes_on_the_card(
 ) -> None:
     insert(monkeypatch, free_gb)
     monkeypatch.setattr("inference.engines.multitalk.has_gpu", lambda: True)
-    choices = {("multitalk-14b", CUDA, torch.bfloat16): Choice(Kernel.CUDNN)}
-    monkeypatch.setattr("inference.multitalk.kernels.choose", lambda *given: choices[given])
+    choices = {("multitalk-14b", CUDA, torch.bfloat16): KernelChoice(Kernel.CUDNN)}
+    monkeypatch.setattr("inference.multitalk.kernels.choose_kernel", lambda *given: choices[given])
     monkeypatch.setenv("PORTRAIT_WEIGHTS", str(weights.parent))
     settings = Settings(data=weights.parent, weights=weights.parent)
     check = next(c for c in examine(settings) if c.name == "multitalk engine")

@@ -15,7 +15,7 @@ from inference.models import attention
 from inference.models.attention import Kernel, attend, attention_by
 from inference.models.registry import MODELS
 from inference.multitalk import kernels
-from inference.multitalk.kernels import Choice, attentions, choose, fastest
+from inference.multitalk.kernels import KernelChoice, attentions, choose_kernel, fastest
 from tests.small import CPU, MODEL
 
 FLASH, CUDNN, TORCH = Kernel
@@ -70,7 +70,7 @@ def test_another_kernel_than_the_first_has_to_be_clearly_faster(
     flash: float, cudnn: float, own: float, taken: Kernel, played: object
 ) -> None:
     choice = fastest([*Kernel], CALLS, Stopwatch(FLASH=flash, CUDNN=cudnn, TORCH=own))
-    assert choice == Choice(taken, {FLASH: flash, CUDNN: cudnn, TORCH: own})
+    assert choice == KernelChoice(taken, {FLASH: flash, CUDNN: cudnn, TORCH: own})
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,11 @@ def test_a_kernel_that_raises_or_computes_something_else_is_not_there(
 ) -> None:
     times = Stopwatch(FLASH=52, CUDNN=1, TORCH=55)
     played[CUDNN] = fault
-    assert fastest([*Kernel], CALLS, times) == Choice(FLASH, {FLASH: 52, TORCH: 55})
+    assert fastest([*Kernel], CALLS, times) == KernelChoice(FLASH, {FLASH: 52, TORCH: 55})
     played[FLASH] = fault  # the usual one may be the one that is broken
-    assert fastest([*Kernel], CALLS, times) == Choice(TORCH, {TORCH: 55})
+    assert fastest([*Kernel], CALLS, times) == KernelChoice(TORCH, {TORCH: 55})
     played[TORCH] = lacks
-    assert fastest([*Kernel], CALLS, times) == Choice(FLASH)
+    assert fastest([*Kernel], CALLS, times) == KernelChoice(FLASH)
 
 
 def test_rounding_as_another_kernel_does_is_no_fault(
@@ -103,7 +103,7 @@ def test_rounding_as_another_kernel_does_is_no_fault(
 
 def test_a_cpu_has_no_cudnn() -> None:
     choice = fastest([TORCH, CUDNN], CALLS, Stopwatch(CUDNN=1, TORCH=9))
-    assert choice == Choice(TORCH, {TORCH: 9})
+    assert choice == KernelChoice(TORCH, {TORCH: 9})
 
 
 def test_all_that_a_block_attends_to_is_tried_as_it_lies_in_memory() -> None:
@@ -134,23 +134,23 @@ def test_rivals_are_tried_where_there_are_any(
 ) -> None:
     asked: list[Kernel] = []
 
-    def listed(given: list[Kernel], *_: object) -> Choice:
+    def listed(given: list[Kernel], *_: object) -> KernelChoice:
         asked.extend(given)
-        return Choice(given[0])
+        return KernelChoice(given[0])
 
     monkeypatch.setattr(kernels, "takes_flash", lambda *_: flash)
     monkeypatch.setattr(kernels, "fastest", listed)
     monkeypatch.setattr(kernels, "attentions", lambda *_: CALLS)
     insert(monkeypatch, capability)
-    choice = choose(MODEL, torch.device("cuda:0"), torch.bfloat16)
+    choice = choose_kernel(MODEL, torch.device("cuda:0"), torch.bfloat16)
     assert choice.kernel is (FLASH if flash else TORCH) and asked == tried
 
 
 def test_nothing_is_tried_on_a_cpu_or_in_whole_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "attentions", pytest.fail)
     insert(monkeypatch, (9, 0))
-    assert choose(MODEL, CPU, torch.bfloat16) == Choice(TORCH)
-    assert choose(MODEL, torch.device("cuda"), torch.float32) == Choice(TORCH)
+    assert choose_kernel(MODEL, CPU, torch.bfloat16) == KernelChoice(TORCH)
+    assert choose_kernel(MODEL, torch.device("cuda"), torch.float32) == KernelChoice(TORCH)
 
 
 def test_a_card_without_room_keeps_the_usual_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,38 +159,44 @@ def test_a_card_without_room_keeps_the_usual_kernel(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(kernels, "attentions", full)
     insert(monkeypatch, (9, 0))
-    assert choose(MODEL, torch.device("cuda:0"), torch.bfloat16) == Choice(TORCH)
+    assert choose_kernel(MODEL, torch.device("cuda:0"), torch.bfloat16) == KernelChoice(TORCH)
 
 
 def test_the_choice_is_told_with_what_it_was_made_of(caplog: pytest.LogCaptureFixture) -> None:
-    told = Choice(CUDNN, {FLASH: 51.6, CUDNN: 41.2, TORCH: 55.0}).sentence
+    told = KernelChoice(CUDNN, {FLASH: 51.6, CUDNN: 41.2, TORCH: 55.0}).sentence
     assert told == "cuDNN (41 ms a block; flash-attn 52; torch's own 55)"
-    assert Choice(FLASH).sentence == "flash-attn"
+    assert KernelChoice(FLASH).sentence == "flash-attn"
     with caplog.at_level(logging.INFO, logger="inference"):
-        choose(MODEL, CPU, torch.float32)
+        choose_kernel(MODEL, CPU, torch.float32)
     assert caplog.messages == ["attention by torch's own"]
 
 
 @pytest.mark.parametrize("kernel", Kernel)
 def test_a_video_goes_on_with_its_kernel_where_that_is_here(kernel: Kernel) -> None:
-    assert Choice(FLASH, {FLASH: 1, CUDNN: 2, TORCH: 3}).kept(kernel.value) == (kernel, None)
-    assert Choice(kernel).kept(None) == (kernel, None)
-    assert Choice(CUDNN, {FLASH: 2, CUDNN: 1}).kept(None) == (FLASH, None)  # as before the choice
+    assert KernelChoice(FLASH, {FLASH: 1, CUDNN: 2, TORCH: 3}).resume_with(kernel.value) == (
+        kernel,
+        None,
+    )
+    assert KernelChoice(kernel).resume_with(None) == (kernel, None)
+    assert KernelChoice(CUDNN, {FLASH: 2, CUDNN: 1}).resume_with(None) == (
+        FLASH,
+        None,
+    )  # as before the choice
 
 
 @pytest.mark.parametrize("made_by", ["cuDNN", "a kernel of later days"])
 def test_else_with_this_machines_and_that_is_said(
     made_by: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    kernel, note = Choice(FLASH).kept(made_by)
+    kernel, note = KernelChoice(FLASH).resume_with(made_by)
     assert kernel is FLASH and note is not None and "another kind of GPU" in note
     assert caplog.messages == [f"attention was by {made_by}, which is not here; flash-attn goes on"]
-    assert Choice(FLASH).kept("torch's own") == (TORCH, None)  # which any machine has
+    assert KernelChoice(FLASH).resume_with("torch's own") == (TORCH, None)  # which any machine has
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_every_kernel_of_this_gpu_computes_the_same_in_the_models_shapes() -> None:
-    choice = choose("multitalk-14b", torch.device("cuda"), torch.bfloat16)
+    choice = choose_kernel("multitalk-14b", torch.device("cuda"), torch.bfloat16)
     assert choice.kernel in choice.milliseconds or not choice.milliseconds
     calls = attentions(PARAMS, 3, 8, torch.device("cuda"), torch.bfloat16)
     for kernel in choice.milliseconds:

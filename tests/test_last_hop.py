@@ -12,6 +12,9 @@ from presets.quality import PRESETS
 
 CASES = dict(find_cases(Path(__file__).parent / "reference" / "e2e"))
 PLACE = Place(torch.device("cpu"), torch.float32)
+# In a window that continues another; measured there: 0.28 % and 0.15 levels with balanced, 1.4 %
+# and 0.41 with fast, where one token of two who speak is near a tie and goes to the other.
+LATER = {"fast": (0.02, 0.5), "balanced": (0.005, 0.25)}
 SPARING = [name for name, p in PRESETS.items() if p.sampling and p.sampling.reuse_last]
 
 
@@ -34,6 +37,5 @@ def test_frames_stay_as_they_were_within_a_level_of_eight_bits(name: str, qualit
     for window, frames in whole.items():
         error = (spared[window] - frames).norm() / frames.norm()
         levels = 127.5 * (spared[window] - frames).abs().mean()
-        # measured: 0.12 % and 0.06 levels; 1.4 % and 0.41 in a window that continues another
-        assert 0 < error < (0.002 if window == "out.window0" else 0.02)
-        assert levels < 0.5
+        most, most_levels = (0.002, 0.25) if window == "out.window0" else LATER[quality]
+        assert 0 < error < most and levels < most_levels

@@ -21,7 +21,7 @@ from inference.cloud import probe
 from inference.cloud.gpu import Seen
 from inference.models import attention
 from inference.models.attention import Kernel, attend
-from inference.multitalk.kernels import Choice
+from inference.multitalk.kernels import KernelChoice
 from tests.plain import layers
 
 CPU = torch.device("cpu")
@@ -80,8 +80,8 @@ def test_the_numbers_are_the_same_each_time() -> None:
 def test_what_the_model_runs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     found = probe.model_attention("multitalk-tiny", "cpu")
     assert (found.kernel, found.device) == ("torch's own", "cpu")
-    choice = Choice(Kernel.CUDNN, {Kernel.TORCH: 55.0, Kernel.CUDNN: 41.2})
-    monkeypatch.setattr(probe, "choose", lambda *_: choice)
+    choice = KernelChoice(Kernel.CUDNN, {Kernel.TORCH: 55.0, Kernel.CUDNN: 41.2})
+    monkeypatch.setattr(probe, "choose_kernel", lambda *_: choice)
     ran = []
 
     def watched(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

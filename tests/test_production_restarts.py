@@ -23,7 +23,7 @@ from inference.media.video import SegmentWriter
 from inference.models import attention, transformer
 from inference.models.attention import Kernel
 from inference.multitalk import production
-from inference.multitalk.kernels import Choice
+from inference.multitalk.kernels import KernelChoice
 from inference.multitalk.pipeline import Pipeline, Recipe, Scene
 from inference.task import Task, segment_name, state_name
 from inference.timing import PlannedWindow
@@ -130,14 +130,14 @@ def test_who_goes_on_keeps_the_kernel_or_is_told_of_another(
     is_here: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = in_many_windows(tmp_path, 2)
-    monkeypatch.setattr(production, "choose", lambda *_: Choice(Kernel.CUDNN))
+    monkeypatch.setattr(production, "choose_kernel", lambda *_: KernelChoice(Kernel.CUDNN))
     events: list[Event] = []
     with used() as kernels:
         for event in tiny_engine().generate(task, lambda: Window(0, segment_name(0), 21) in events):
             events.append(event)
         assert set(kernels) == {Kernel.CUDNN}
     times = {Kernel.FLASH: 1.0} | ({Kernel.CUDNN: 2.0} if is_here else {})
-    monkeypatch.setattr(production, "choose", lambda *_: Choice(Kernel.FLASH, times))
+    monkeypatch.setattr(production, "choose_kernel", lambda *_: KernelChoice(Kernel.FLASH, times))
     with used() as kernels:
         events = list(tiny_engine().generate(task, lambda: False))
         assert set(kernels) == {Kernel.CUDNN if is_here else Kernel.FLASH}

@@ -12,7 +12,7 @@ from inference.check import Check
 from inference.events import Event, Result, Stage, Step, Window
 from inference.plan import Plan
 from inference.published import Published
-from ui import wording
+from ui import text, wording
 
 _screen = Console(stderr=True, highlight=False)
 
@@ -105,7 +105,7 @@ def with_progress(events: Iterator[Event], visible: bool) -> Event:
                 left = "" if event.eta_s is None else f"{event.eta_s:.0f} s left"
                 progress.update(bar, completed=share, left=left)
             elif isinstance(event, Window) and event.fault:
-                _screen.print(f"{event.fault} Worth a look: it goes on.")
+                _screen.print(f"{event.fault} {text.GOES_ON}")
             last = event
     assert last is not None, "an engine always ends with a final event"
     return last

@@ -11,7 +11,7 @@ from torch import Tensor
 from inference.cloud.gpu import Accuracy, Attention, Gpus, Seen, first_line
 from inference.models.attention import attend, attention_by
 from inference.multitalk.card import device_of, measured
-from inference.multitalk.kernels import choose
+from inference.multitalk.kernels import choose_kernel
 
 # Queries and keys (b, l, n, d) of unlike lengths, as where the prompt is attended to; d is the
 # model's. The numbers are the same on every machine.
@@ -46,7 +46,7 @@ def _seen(device: torch.device) -> Seen:
 def model_attention(model: str, device: str | None) -> Attention:
     """The attention that the model runs on its device."""
     where = device_of(device)
-    choice = choose(model, where, _NUMBERS[0])
+    choice = choose_kernel(model, where, _NUMBERS[0])
     with attention_by(choice.kernel):
         return Attention(choice.sentence, str(where), accuracies(attend, where))
 

@@ -92,7 +92,7 @@ class MultiTalkEngine:
         placed = card.placement(device, self._weights, self._loras)
         kernels = importlib.import_module("inference.multitalk.kernels")
         dtype = getattr(importlib.import_module("torch"), placed.compute)
-        attention = kernels.choose(self._model.name, device, dtype)
+        attention = kernels.choose_kernel(self._model.name, device, dtype)
         return f"{placed.sentence}; attention by {attention.sentence}"
 
     def _needs_gpu(self) -> str:

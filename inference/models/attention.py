@@ -25,7 +25,7 @@ except ImportError:  # an optional build; the other kernel gives the same
     flash_attn_func = None
 
 _FLASH_FROM = (8, 0)  # compute capability
-_HALF_BYTES = 2  # of the numbers that flash-attn takes
+HALF_BYTES = 2  # of the numbers that the fast kernels take
 # Where two voices' keys are on the speakers' axis (L-RoPE): the middle of each one's range.
 SPEAKER_KEYS = (2.0, 22.0)
 
@@ -74,7 +74,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 def takes_flash(device: torch.device, dtype: torch.dtype) -> bool:
     """Whether flash-attn runs there on such numbers."""
-    return flash_attn_func is not None and dtype.itemsize == _HALF_BYTES and _has_flash(device)
+    return flash_attn_func is not None and dtype.itemsize == HALF_BYTES and _has_flash(device)
 
 
 @cache

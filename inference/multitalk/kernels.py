@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from inference.models.attention import Kernel, attend, attention_by, takes_flash
+from inference.models.attention import HALF_BYTES, Kernel, attend, attention_by, takes_flash
 from inference.models.registry import MODELS
 from inference.models.transformer import TransformerParams
 from inference.multitalk.picture import LATENT_PX, TOKEN_LATENTS
@@ -21,7 +21,6 @@ from inference.timing import MAX_WINDOW_FRAMES
 logger = logging.getLogger(__name__)
 
 _RIVALS_FROM = (9, 0)  # compute capability
-_HALF_BYTES = 2  # of the numbers that there are rivals for
 _IMAGE_TOKENS = 257
 _T = (MAX_WINDOW_FRAMES - 1) // 4 + 1
 _S = Shape.LANDSCAPE.width * Shape.LANDSCAPE.height // (LATENT_PX * TOKEN_LATENTS) ** 2
@@ -39,7 +38,7 @@ Milliseconds = Callable[[Callable[[], object]], float]  # of one run of some wor
 
 
 @dataclass(frozen=True)
-class Choice:
+class KernelChoice:
     """The kernel to use, and how long all attentions of a block take with each that was tried and
     is right; nothing where there was nothing to choose from."""
 
@@ -54,7 +53,7 @@ class Choice:
         own = f"{self.milliseconds[self.kernel]:.0f} ms a block"
         return f"{self.kernel} ({'; '.join([own, *others])})"
 
-    def kept(self, made_by: str | None) -> tuple[Kernel, str | None]:
+    def resume_with(self, made_by: str | None) -> tuple[Kernel, str | None]:
         """The kernel to go on with where `made_by` was used, None if nobody knows: that one, if it
         is here; and what to say if not."""
         here = (*self.milliseconds, self.kernel, Kernel.TORCH)
@@ -67,13 +66,13 @@ class Choice:
         return kernel, _OTHER_KERNEL
 
 
-def choose(model: str, device: torch.device, dtype: torch.dtype) -> Choice:
+def choose_kernel(model: str, device: torch.device, dtype: torch.dtype) -> KernelChoice:
     """The fastest kernel for a model of the registry on a device, in those numbers.
 
     Takes a second or two and 3 GB of a GPU that has rivals, and gives them back.
     """
-    choice = Choice(Kernel.FLASH if takes_flash(device, dtype) else Kernel.TORCH)
-    if dtype.itemsize == _HALF_BYTES and _has_rivals(device):
+    choice = KernelChoice(Kernel.FLASH if takes_flash(device, dtype) else Kernel.TORCH)
+    if dtype.itemsize == HALF_BYTES and _has_rivals(device):
         choice = _tried(choice.kernel, MODELS[model].transformer, device, dtype)
         torch.cuda.empty_cache()
     logger.info("attention by %s", choice.sentence)
@@ -86,13 +85,13 @@ def _has_rivals(device: torch.device) -> bool:
 
 def _tried(
     usual: Kernel, params: TransformerParams, device: torch.device, dtype: torch.dtype
-) -> Choice:
+) -> KernelChoice:
     kernels = list(dict.fromkeys((usual, Kernel.CUDNN, Kernel.TORCH)))
     try:
         with torch.inference_mode(), torch.cuda.device(device):
             return fastest(kernels, attentions(params, _T, _S, device, dtype), gpu_milliseconds)
     except torch.OutOfMemoryError:  # a busy card: it is looked at, not worked with
-        return Choice(usual)
+        return KernelChoice(usual)
 
 
 def attentions(
@@ -114,7 +113,9 @@ def attentions(
     return [*first, (frames, both[:, :, 0], both[:, :, 1].contiguous()), (frames, *two)]
 
 
-def fastest(kernels: Sequence[Kernel], calls: Sequence[Call], milliseconds: Milliseconds) -> Choice:
+def fastest(
+    kernels: Sequence[Kernel], calls: Sequence[Call], milliseconds: Milliseconds
+) -> KernelChoice:
     """The first of `kernels`, unless another is clearly faster; one that raises or computes
     something else than torch's own does not count."""
     times: dict[Kernel, float] = {}
@@ -130,9 +131,9 @@ def fastest(kernels: Sequence[Kernel], calls: Sequence[Call], milliseconds: Mill
         except RuntimeError as error:
             logger.info("%s does not run here: %s", kernel, error)
     if not times:
-        return Choice(kernels[0])
+        return KernelChoice(kernels[0])
     usual, best = next(iter(times)), min(times, key=times.__getitem__)
-    return Choice(best if times[best] <= _GAIN * times[usual] else usual, times)
+    return KernelChoice(best if times[best] <= _GAIN * times[usual] else usual, times)
 
 
 def _all(calls: Sequence[Call]) -> None:

@@ -21,7 +21,7 @@ from inference.mixing import mix_voices
 from inference.models.encoders import AUDIO_RATE_HZ
 from inference.multitalk import handover
 from inference.multitalk.card import device_of, placement, require_room
-from inference.multitalk.kernels import Choice, choose
+from inference.multitalk.kernels import KernelChoice, choose_kernel
 from inference.multitalk.networks import Choices, Loaded, load
 from inference.multitalk.picture import covered, speaker_masks
 from inference.multitalk.pipeline import Carried, Pipeline, Recipe, Scene
@@ -61,7 +61,7 @@ class Production:
         self._device = device_of(device)
         _require_usable(self._device, trained=weights is not None)
         self._loaded: Loaded | None = None
-        self._attention = Choice()  # until the model is loaded
+        self._attention = KernelChoice()  # until the model is loaded
 
     def load(self) -> None:
         """Load the model now, rather than for the first task. Raises Fault."""
@@ -104,7 +104,7 @@ class Production:
                 compute = getattr(torch, chosen.compute)
                 choices = Choices(compute, chosen.resident, chosen.text_stays)
             # tried while there is room: before the model is there
-            self._attention = choose(self._model, self._device, choices.compute)
+            self._attention = choose_kernel(self._model, self._device, choices.compute)
             self._loaded = load(self._model, folder, self._device, choices)
         self._loaded.use((*loras, *self._loras))
         return self._loaded
@@ -162,7 +162,7 @@ class _Work:
         loaded: Loaded,
         scene: Scene,
         recipe: Recipe,
-        attention: Choice,
+        attention: KernelChoice,
         cancelled: Callable[[], bool],
     ) -> None:
         networks = loaded.networks
@@ -209,7 +209,7 @@ class _Work:
         what is to be said of going on here."""
         if not index:
             return Carried(torch.Generator().manual_seed(self._task.plan.seed)), None
-        self._kernel, note = self._attention.kept(handover.made_by(self._task, index - 1))
+        self._kernel, note = self._attention.resume_with(handover.made_by(self._task, index - 1))
         return handover.load(self._task, index - 1, self._scene.picture.device), note
 
     def _hand_over(self, index: int, frames: Tensor, carried: Carried) -> None:
