@@ -4,6 +4,7 @@ import fcntl
 import importlib
 import os
 import shutil
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,23 @@ def count(key: str) -> int:
     number: int = notes.get(key, 0) + 1
     notes[key] = number
     return number
+
+
+def _noted(key: str) -> threading.Event:
+    """Return an event that is set once `key` is noted.
+
+    A call of the client that ends while it is interrupted drops the interruption, so the thread
+    that is to be interrupted makes none.
+    """
+    event = threading.Event()
+
+    def poll() -> None:
+        while not notes.get(key):
+            time.sleep(0.05)
+        event.set()
+
+    threading.Thread(target=poll, daemon=True).start()
+    return event
 
 
 @app.cls(volumes={str(SHARED): shared}, max_containers=1)
@@ -165,8 +183,7 @@ def wait(key: str) -> dict[str, Any]:
     """Note that it runs, and wait for somebody to note "go"."""
     run = count(key)
     try:
-        while not notes.get(f"{key} go"):
-            time.sleep(0.05)
+        _noted(f"{key} go").wait()
     except KeyboardInterrupt:
         notes[f"{key} interrupted"] = True
         while notes.get(f"{key} hold"):

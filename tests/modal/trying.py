@@ -12,7 +12,7 @@ from tests.modal.sample_app import NAME
 from tests.modal.standin.handle import Running, StandIn
 
 APP = "tests/modal/sample_app.py"
-PATIENCE_S = 120
+PATIENCE_S = 60
 
 
 def runs(notes: modal.Dict, key: str, number: int) -> None:
