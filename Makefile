@@ -30,7 +30,7 @@ bench: $(VENV)/test.done
 	$(BIN)/python -m tests.bench
 
 bench-gpu: gpu
-	$(BIN)/python -m tests.bench_gpu
+	$(BIN)/python -m tests.bench.gpu
 
 gpu: $(VENV)/run.done
 	$(PIP) $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))

@@ -1,7 +1,7 @@
 """The app on Modal, and the command line: where settings, engines and the page are put together.
 
     modal deploy app.py                    the page with its GPU class, at a URL
-    modal run app.py --action ACTION       the operator's work, see `ui.operator`
+    modal run app.py --action ACTION       the operator's work, see `ui.cli.operator`
     python app.py ...                      the same page and engines on this machine
 
 What is decided here is what runs on which machine, with which limits; how it works is elsewhere.
@@ -11,7 +11,7 @@ import importlib
 import sys
 
 if __name__ == "__main__":  # the command line needs nothing of what follows, and starts faster
-    sys.exit(importlib.import_module("ui.commands").main(sys.argv[1:]))
+    sys.exit(importlib.import_module("ui.cli.commands").main(sys.argv[1:]))
 
 import logging
 import secrets
@@ -24,16 +24,16 @@ from typing import Any
 import modal
 
 from inference.cloud import names
-from inference.cloud.board import Board
 from inference.cloud.lease import Lease
 from inference.cloud.loader import Loader
-from inference.cloud.station import Station
+from inference.cloud.status import Board
+from inference.cloud.task_runner import Station
 from inference.cloud.watchdog import leave_container
 from inference.cloud.writer import LeasedWriter
+from inference.core.errors import InputError
+from inference.core.events import StageName
+from inference.core.settings import ROOT, closing, for_containers, load_settings
 from inference.engines.select import configured_engine
-from inference.errors import InputError
-from inference.events import StageName
-from inference.settings import ROOT, closing, for_containers, load_settings
 from presets.gpus import attention_kernels, find_gpu
 from presets.schema import EngineFamily
 from weights.errors import reach_by
@@ -176,7 +176,7 @@ class MultiTalk:
     def generate(self, job: str, options: dict[str, Any] | None = None, attempt: str = "") -> None:
         """Make the video of the job's folder on the Volume; what happens stands on the board.
 
-        `options` are for a folder of plain uploads, see `inference.cloud.received`; of several
+        `options` are for a folder of plain uploads, see `inference.cloud.load_task`; of several
         calls with the same `attempt` one makes the video.
         """
         call = modal.current_function_call_id() or ""
@@ -224,7 +224,7 @@ def web() -> Any:
     access.start()
     if not Path(names.PAGE_DATA, names.PAGE_KEY).exists():  # the first page ever has to make it
         access.wait()
-    return importlib.import_module("ui.server").create_app(load_settings(), access)
+    return importlib.import_module("ui.web.app").create_app(load_settings(), access)
 
 
 @app.function(
@@ -257,9 +257,9 @@ def manage_weights(commands: list[list[str]]) -> int:
     timeout=10 * _MINUTE_S,  # hashing nothing, loading nothing, reading 4 GB
 )
 def examine() -> list[dict[str, Any]]:
-    """What a GPU container finds when it looks around, see `inference.cloud.environment`."""
+    """What a GPU container finds when it looks around, see `inference.diagnostics.environment`."""
     volumes = {Path(name).name: Path(name) for name in (names.WEIGHTS, names.JOBS, names.CACHE)}
-    checks = importlib.import_module("inference.cloud.environment").examine(
+    checks = importlib.import_module("inference.diagnostics.environment").examine(
         load_settings(), volumes, {Path(names.JOBS).name: jobs_volume}
     )
     return [asdict(check) for check in checks]
@@ -267,8 +267,8 @@ def examine() -> list[dict[str, Any]]:
 
 @app.local_entrypoint()
 def main(*arguments: str) -> None:
-    """The operator's work: `modal run app.py --action ACTION ...`, see `ui.operator`."""
-    operator = importlib.import_module("ui.operator")
+    """The operator's work: `modal run app.py --action ACTION ...`, see `ui.cli.operator`."""
+    operator = importlib.import_module("ui.cli.operator")
     spawns = {"multitalk": MultiTalk().generate.spawn, "draft": draft.spawn}
     parts = operator.Parts(spawns, manage_weights.remote, examine.remote)
     sys.exit(operator.main(arguments, parts))

@@ -1,1 +1,3 @@
-"""From a request to a finished video: arithmetic, media, engines, jobs. It knows no page."""
+"""From a request to a finished video, room by room: each uses only those before it in
+`tests/test_imports.py`. It knows no page and no command line.
+"""

@@ -1,1 +1,3 @@
-"""Named qualities and examples: pure data on the standard library alone."""
+"""Named qualities, examples, models and GPUs: pure data.
+They know nothing but the standard library.
+"""

@@ -18,15 +18,15 @@ from pathlib import Path
 
 import pytest
 
-from inference import queue
-from inference.plan import make_plan
-from inference.queue import Dispatcher
-from inference.request import Box, Face, Picture, Recording, Request
-from inference.settings import Settings
-from inference.task import Task
-from tests.hub import Hub
-from tests.people import ME, Person
-from tests.weights_runner import Machine
+from inference.core.plan import make_plan
+from inference.core.request import Box, Face, Picture, Recording, Request
+from inference.core.settings import Settings
+from inference.core.task import Task
+from inference.jobs import queue
+from inference.jobs.queue import Dispatcher
+from tests.support.hub import Hub
+from tests.support.people import ME, Person
+from tests.support.weights_runner import Machine
 
 FOUR_SECONDS = Recording(samples=4 * 48_000, channels=1, peak_dbfs=-3.0, level_dbfs=-20.0)
 ONE_PERSON = Picture(512, 512, (Face(Box(170, 75, 280, 195), score=0.9),))
@@ -81,7 +81,7 @@ def alone(settings: Settings) -> Person:
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs are carried out by the scripted engine, which is quick."""
-    monkeypatch.setattr(queue, "WORKER", "tests.fakes")
+    monkeypatch.setattr(queue, "WORKER", "tests.support.scripted_engine")
     monkeypatch.setenv("SCRIPTED_PAUSE_S", "0.01")
 
 
@@ -112,3 +112,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Machine:
 def machine(tmp_path: Path, hub: Hub, finished: Machine) -> Machine:
     """A machine that has everything, to be changed."""
     return finished.copied(tmp_path, hub)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one worker more than there are cores: many tests wait for a process they started."""
+    return (os.cpu_count() or 1) + 1

@@ -1,1 +1,3 @@
-"""What people see: the page and the command line's words. Knows no engine by class."""
+"""What people see: the page, the command line, the HTTP API.
+It reaches engines only through jobs and `inference.engines`.
+"""

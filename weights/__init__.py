@@ -1,1 +1,3 @@
-"""Model files and what is known of each: name, bytes, hash, licence."""
+"""Model files: what is known of each, how it is fetched, checked, made lean and loaded.
+They know no network and no job.
+"""

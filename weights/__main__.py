@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from inference.errors import InputCode, InputError
-from inference.settings import load_settings
+from inference.core.errors import InputCode, InputError
+from inference.core.settings import load_settings
 from presets.quality import PRESETS
 from presets.schema import EngineFamily
 from weights.assemble import assemble, misfits

@@ -15,16 +15,7 @@ from weights.listing import misfit
 from weights.lock import Lock, size_and_time
 from weights.manifest import HubFile, Manifest
 from weights.refusals import told
-from weights.sets import (
-    ORIGINAL,
-    Mark,
-    lock_file,
-    missing,
-    place_of,
-    read_mark,
-    unmark,
-    write_mark,
-)
+from weights.sets import ORIGINAL, Mark, lock_file, missing, place_of, read_mark, unmark, write_mark
 from weights.whole import whole
 
 

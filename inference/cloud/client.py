@@ -18,12 +18,12 @@ import aiohttp
 import modal
 
 from inference.cloud import names
-from inference.cloud.board import Board, Store
-from inference.cloud.mark import Mark
+from inference.cloud.remote_handle import Mark
 from inference.cloud.shared import commit
+from inference.cloud.status import Board, Store
 from inference.cloud.sweep import STAMP, stamp
-from inference.errors import Fault, FaultCode
-from inference.task import PICTURE, PLAN, REQUEST, Task, voice_name
+from inference.core.errors import Fault, FaultCode
+from inference.core.task import PICTURE, PLAN, REQUEST, Task, voice_name
 from presets.schema import EngineFamily
 
 NOT_DEPLOYED = f"The app {names.APP} is not deployed on Modal. Run modal deploy app.py."

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from inference.cloud.board import Store
+from inference.cloud.status import Store
 
 LEASE_S = 30.0  # without a renewal, and others may take it
 TRUST_S = 20.0  # after the last renewal that succeeded, and its holder acts on it no more

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 from inference.cloud import names
 from inference.cloud.watchdog import LOADING_S
-from inference.engines.base import Engine
-from inference.errors import Fault, FaultCode
+from inference.core.engine import Engine
+from inference.core.errors import Fault, FaultCode
 
 logger = logging.getLogger(__name__)
 

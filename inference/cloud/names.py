@@ -14,7 +14,7 @@ JOBS_VOLUME = "talking-portrait-jobs"
 CACHE_VOLUME = "talking-portrait-cache"
 WEIGHTS, JOBS, CACHE = "/vol/weights", "/vol/jobs", "/vol/cache"  # where containers see them
 PAGE_DATA = f"{JOBS}/page"  # the page's own folder of data
-PAGE_KEY = "secret"  # the file in it that says whose is what; see `ui.owner`
+PAGE_KEY = "secret"  # the file in it that says whose is what; see `ui.access.identity`
 _WORK = PurePosixPath("work")  # on the Volume of jobs: a folder for each task that is made there
 
 WHERE = {EngineFamily.DRAFT: DRAFT, EngineFamily.MULTITALK: GPU_CLASS}  # who makes which task

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from inference.cloud.board import Board
+from inference.cloud.status import Board
 
 STAMP = "used-at"  # in a job's folder: when it was sent or its making began, seconds since 1970
 _DAY_S = 24 * 60 * 60

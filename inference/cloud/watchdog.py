@@ -16,8 +16,8 @@ from functools import partial
 import modal
 import modal.experimental
 
-from inference.errors import Fault, FaultCode
-from inference.events import Event, Stage, StageName, Step
+from inference.core.errors import Fault, FaultCode
+from inference.core.events import Event, Stage, StageName, Step
 
 logger = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from inference import processes
 from inference.cloud.lease import Lease
 from inference.cloud.shared import OPEN_FILES, Shared, commit
-from inference.errors import Fault, FaultCode
-from inference.write_access import Moving
+from inference.core import processes
+from inference.core.errors import Fault, FaultCode
+from inference.core.write_access import Moving
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,8 @@ DRAIN_S = 10.0  # for changes that were begun; with the commit it stays below 15
 
 
 class LeasedWriter:
-    """Write access to a Volume that `lease` gives; see `inference.write_access.WriteAccess`."""
+    """Write access to a Volume that `lease` gives; see
+    `inference.core.write_access.WriteAccess`."""
 
     def __init__(self, lease: Lease, volume: Shared) -> None:
         self._lease, self._volume = lease, volume

@@ -1,1 +1,3 @@
-"""The draft engine's method: a picture warped to speech on the CPU."""
+"""The draft engine: a picture warped to speech on the CPU.
+It knows neither torch nor the MultiTalk engine.
+"""

@@ -8,19 +8,19 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.assembly import Stopped, assemble, save_preview
-from inference.draft.animate import Performer
-from inference.draft.mark import DraftMark
-from inference.draft.speech import MouthCurves, analyse
-from inference.errors import no_face
-from inference.events import Event, Stage, StageName, Step
+from inference.core.errors import no_face
+from inference.core.events import Event, Stage, StageName, Step
+from inference.core.task import PICTURE, SOUND, Task, segment_name, voice_name
+from inference.core.timing import SAMPLES_PER_FRAME, spans
+from inference.draft.performer import Performer
+from inference.draft.voice.speech import MouthCurves, analyse
+from inference.draft.watermark import DraftMark
 from inference.media.audio import read_mono
 from inference.media.faces import landmarks
 from inference.media.image import render_crop
+from inference.media.mixing import mix_voices
 from inference.media.video import SegmentWriter
-from inference.mixing import mix_voices
-from inference.task import PICTURE, SOUND, Task, segment_name, voice_name
-from inference.timing import SAMPLES_PER_FRAME, spans
+from inference.rendering.windows import Stopped, assemble, save_preview
 from presets.schema import EngineFamily
 
 logger = logging.getLogger(__name__)

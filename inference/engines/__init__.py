@@ -1,1 +1,3 @@
-"""The carriers of a task: one protocol, several engines, found by name in `select`."""
+"""Adapters that carry out a task: draft, MultiTalk here, MultiTalk on Modal.
+They are found by name in `select`, and import their engine only when they are used.
+"""

@@ -7,10 +7,10 @@ or a file of no use is told at once.
 import importlib
 from collections.abc import Callable, Iterator
 
-from inference.engines.base import Availability, EngineOptions, guarded
-from inference.errors import InputCode, InputError
-from inference.events import Event
-from inference.task import Task
+from inference.core.engine import Availability, EngineOptions, guarded
+from inference.core.errors import InputCode, InputError
+from inference.core.events import Event
+from inference.core.task import Task
 from presets.schema import EngineFamily
 from weights.manifest import FACE_DETECTOR, FACE_MESH
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from inference.engines.base import Availability, EngineOptions, guarded
-from inference.errors import InputCode, InputError
-from inference.events import Event, Stage, StageName
-from inference.settings import load_settings
-from inference.task import Task
+from inference.core.engine import Availability, EngineOptions, guarded
+from inference.core.errors import InputCode, InputError
+from inference.core.events import Event, Stage, StageName
+from inference.core.settings import load_settings
+from inference.core.task import Task
 from presets.models import DEFAULT_MODEL, DEVICE, MODELS, Model
 from presets.schema import EngineFamily
 from weights.errors import WeightsError, how_to
@@ -29,7 +29,7 @@ _WSL_DRIVER = Path("/usr/lib/wsl/lib/libcuda.so.1")  # Windows' driver, seen fro
 
 
 class Production(Protocol):
-    """What makes the videos, with the model in its memory; see `inference.multitalk.production`."""
+    """What makes the videos, with the model in its memory; see `inference.multitalk.runner`."""
 
     def load(self) -> None: ...
 
@@ -75,7 +75,7 @@ class MultiTalkEngine:
 
     def _made_ready(self) -> Production:
         if self._production is None:  # the next task finds the model loaded
-            module = importlib.import_module("inference.multitalk.production")
+            module = importlib.import_module("inference.multitalk.runner")
             self._production = module.Production(
                 self._model.name, self._device, self._weights, self._loras, self._strict
             )
@@ -87,10 +87,10 @@ class MultiTalkEngine:
         on the GPU what its attention is fastest with."""
         if self._weights is None:
             return "random weights, which draw noise"
-        card = importlib.import_module("inference.multitalk.card")
+        card = importlib.import_module("inference.multitalk.runtime.gpu")
         device = card.device_of(self._device)
         placed = card.placement(device, self._weights, self._loras)
-        kernels = importlib.import_module("inference.multitalk.kernels")
+        kernels = importlib.import_module("inference.multitalk.runtime.kernels")
         dtype = getattr(importlib.import_module("torch"), placed.compute)
         attention = kernels.choose_kernel(self._model.name, device, dtype)
         return f"{placed.sentence}; attention by {attention.sentence}"

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 
 from inference.cloud.client import NO_ACCOUNT, Cloud, has_account
-from inference.cloud.errand import Errand
-from inference.engines.base import Availability, EngineOptions, guarded
-from inference.errors import Fault, InputCode, InputError
-from inference.events import Event
-from inference.task import Task
+from inference.cloud.remote_job import Errand
+from inference.core.engine import Availability, EngineOptions, guarded
+from inference.core.errors import Fault, InputCode, InputError
+from inference.core.events import Event
+from inference.core.task import Task
 
 
 class RemoteEngine:

@@ -3,9 +3,9 @@
 import importlib
 from typing import cast
 
-from inference.engines.base import Engine, EngineOptions
-from inference.errors import Fault, FaultCode
-from inference.settings import Settings
+from inference.core.engine import Engine, EngineOptions
+from inference.core.errors import Fault, FaultCode
+from inference.core.settings import Settings
 from presets.schema import EngineFamily
 
 _OWN_CHOICE = EngineOptions()

@@ -1,1 +1,3 @@
-"""Files to arrays and back: pictures, faces, sound, video. No torch, no page."""
+"""Files to arrays and back: pictures, faces, sound, video.
+It knows neither torch nor jobs.
+"""

@@ -15,9 +15,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.core.request import SAMPLE_RATE_HZ
+from inference.core.timing import Span
 from inference.media.level import Meter
-from inference.request import SAMPLE_RATE_HZ
-from inference.timing import Span
 
 with warnings.catch_warnings():
     # pydub looks for an ffmpeg program, which is not used here, and is older than Python 3.12.

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.errors import no_face
-from inference.request import Box, Face
+from inference.core.errors import no_face
+from inference.core.request import Box, Face
 from weights.manifest import FACE_DETECTOR, FACE_MESH
 
 Floats = NDArray[np.float32]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from inference.framing import Crop, PictureSize
+from inference.core.framing import Crop, PictureSize
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]

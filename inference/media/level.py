@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.request import SAMPLE_RATE_HZ, Recording
+from inference.core.request import SAMPLE_RATE_HZ, Recording
 
 FLOOR_DBFS = -120.0  # said of digital silence, whose level has no logarithm
 _FULL_SCALE = 32_768

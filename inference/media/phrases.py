@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.core.request import SAMPLE_RATE_HZ, SILENCE_DBFS, Recording
 from inference.media.level import Meter
-from inference.request import SAMPLE_RATE_HZ, SILENCE_DBFS, Recording
 
 Samples = NDArray[np.int16]
 

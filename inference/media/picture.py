@@ -13,11 +13,11 @@ import pi_heif
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms
 
-from inference.errors import InputCode, InputError
-from inference.framing import PictureSize
+from inference.core.errors import InputCode, InputError
+from inference.core.framing import PictureSize
+from inference.core.request import MAX_PICTURE_MIB, Box, Face, Picture
 from inference.media.faces import find_faces
-from inference.media.filekind import HEAD_BYTES, FileKind, ends_early, kind_of
-from inference.request import MAX_PICTURE_MIB, Box, Face, Picture
+from inference.media.file_type import HEAD_BYTES, FileKind, ends_early, kind_of
 
 Pixels = NDArray[np.uint8]
 

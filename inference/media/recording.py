@@ -20,10 +20,10 @@ from av.container import InputContainer
 from av.stream import Discard, Disposition
 from numpy.typing import NDArray
 
-from inference.errors import InputCode, InputError
-from inference.media.filekind import HEAD_BYTES, ends_early, kind_of
+from inference.core.errors import InputCode, InputError
+from inference.core.request import MAX_RECORDING_MIB, SAMPLE_RATE_HZ, Recording
+from inference.media.file_type import HEAD_BYTES, ends_early, kind_of
 from inference.media.level import Meter
-from inference.request import MAX_RECORDING_MIB, SAMPLE_RATE_HZ, Recording
 
 Samples = NDArray[np.int16]
 

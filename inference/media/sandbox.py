@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from inference.errors import (
+from inference.core.errors import (
     Fault,
     FaultCode,
     InputCode,
@@ -24,8 +24,8 @@ from inference.errors import (
     disk_fault,
     from_code,
 )
-from inference.request import Box, Face, Picture, Recording
-from inference.settings import ROOT
+from inference.core.request import Box, Face, Picture, Recording
+from inference.core.settings import ROOT
 
 MEMORY_BYTES = 1536 * 2**20
 LARGEST_OUTPUT_BYTES = 160 * 2**20  # ten minutes of 48 kHz stereo are 115 MB

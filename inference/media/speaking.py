@@ -15,10 +15,10 @@ from hibari.voices import voice_path
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
+from inference.core.request import SAMPLE_RATE_HZ
 from inference.media.level import Meter
 from inference.media.phrases import Phrase
-from inference.media.typed import Line, Spoken
-from inference.request import SAMPLE_RATE_HZ
+from inference.media.speech_synthesis import Line, Spoken
 
 Floats = NDArray[np.float32]
 

@@ -22,8 +22,8 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from inference.request import SAMPLE_RATE_HZ
-from inference.timing import FPS, SAMPLES_PER_FRAME
+from inference.core.request import SAMPLE_RATE_HZ
+from inference.core.timing import FPS, SAMPLES_PER_FRAME
 
 VideoPacket: TypeAlias = "av.Packet[VideoStream]"
 AudioPacket: TypeAlias = "av.Packet[AudioStream]"

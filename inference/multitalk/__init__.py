@@ -1,1 +1,3 @@
-"""MultiTalk's method: from a picture, voices and a prompt to frames, window by window."""
+"""The MultiTalk engine: a picture, voices and a prompt to frames, window by window.
+It knows neither the draft engine nor where a job came from.
+"""

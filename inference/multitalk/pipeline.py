@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inference.models.encoders import VideoCoder
-from inference.models.transformer import Conditioning, Time, Transformer
 from inference.multitalk.colour import matched
-from inference.multitalk.guidance import Branch, Guidance, Projection
-from inference.multitalk.picture import LATENT_PX, TOKEN_LATENTS
-from inference.multitalk.sampling import Denoised, Motion, sample
-from inference.multitalk.schedule import timesteps
-from inference.multitalk.step_cache import (
+from inference.multitalk.conditioning.picture import LATENT_PX, TOKEN_LATENTS
+from inference.multitalk.models.encoders import VideoCoder
+from inference.multitalk.models.transformer import Conditioning, Time, Transformer
+from inference.multitalk.sampling.guidance import Branch, Guidance, Projection
+from inference.multitalk.sampling.sampler import Denoised, Motion, sample
+from inference.multitalk.sampling.schedule import timesteps
+from inference.multitalk.sampling.step_cache import (
     DEFAULT_ESTIMATOR,
     Estimator,
     StepCache,

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.core.report import Aspect, Finding, Verdict
 from inference.quality.curves import curve, filled, smoothed, stretches
 from inference.quality.measure import Measured
-from inference.report import Aspect, Finding, Verdict
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]

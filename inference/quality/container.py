@@ -10,7 +10,7 @@ from av.container import InputContainer
 from av.stream import Discard
 from av.video.stream import VideoStream
 
-from inference.errors import InputCode, InputError, PortraitError
+from inference.core.errors import InputCode, InputError, PortraitError
 
 MAX_MEGAPIXELS = 9  # a frame of 4K
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
-from inference.report import Curve
+from inference.core.report import Curve
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]

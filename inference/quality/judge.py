@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.core.report import Aspect, Finding, Report, Verdict
 from inference.quality.appearance import colour, identity
 from inference.quality.faults import black_frames, noise_frames, standing
 from inference.quality.lips import lip_gaps, lip_sync, speakers
 from inference.quality.measure import Measured
-from inference.report import Aspect, Finding, Report, Verdict
 
 Floats = NDArray[np.float32]
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.core.report import Aspect, Finding, Verdict
 from inference.quality.curves import correlation, curve, filled
-from inference.report import Aspect, Finding, Verdict
 
 Floats = NDArray[np.float32]
 

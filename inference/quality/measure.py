@@ -17,11 +17,11 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
+from inference.core.timing import FPS
 from inference.media.faces import FaceMesh
 from inference.quality.container import not_a_video, open_video
-from inference.quality.following import Box, FaceLook, Follower
+from inference.quality.face_tracker import Box, FaceLook, Follower
 from inference.quality.pixels import Beholder, Look, change, shrunk, small_size
-from inference.timing import FPS
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]

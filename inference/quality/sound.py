@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
+from inference.core.request import SAMPLE_RATE_HZ
+from inference.core.timing import Span
 from inference.quality.container import open_mp4
-from inference.request import SAMPLE_RATE_HZ
-from inference.timing import Span
 
 Floats = NDArray[np.float32]
 

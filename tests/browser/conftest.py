@@ -12,9 +12,9 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserType, expect, sync_playwright
 
-from tests.browser.bench import Bench
-from tests.media import ROOT, free_port, spoken
-from tests.servers import serving
+from tests.browser.made_page import Bench
+from tests.support.media import ROOT, free_port, spoken
+from tests.support.servers import serving
 
 ARTIFACTS = ROOT / "tests" / "artifacts"
 _PATIENCE_MS = 120_000

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Page
 
+from inference.core.timing import FPS
 from inference.media.video import SegmentWriter, join
-from inference.timing import FPS
 
 WIDTH, HEIGHT, BITS = 320, 160, 8
 PART, PARTS = 40, 4  # frames of each part, and how many there are

@@ -2,8 +2,8 @@
 
 from playwright.sync_api import Browser, expect
 
-from inference.write_access import MOVING
-from tests.browser.bench import Bench, last, opened, put, regions, sent, wait_for
+from inference.core.write_access import MOVING
+from tests.browser.made_page import Bench, last, opened, put, regions, sent, wait_for
 
 
 def test_buttons_fields_and_folds_send_what_they_say(browser: Browser, bench: Bench) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect
 
-from tests import sheets
 from tests.browser.test_everyone import serious
 from tests.browser.visits import DESKTOP, PHONE, Size
+from tests.support import batches
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +20,10 @@ def sheet(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "look;1;a.png;a.wav",
     ]
     rows += ["bad;2;a.png;a.wav;square", "faceless;4;a.png;a.wav", "gone;;b.png;a.wav"]
-    source = sheets.table(folder / "in", [row.replace('"', "'") for row in rows])
+    source = batches.table(folder / "in", [row.replace('"', "'") for row in rows])
     with pytest.MonkeyPatch.context() as patch:
-        sheets.without_decoding(patch)
-        assert sheets.made(source, folder / "out", sheets.Reporting()) == 2
+        batches.without_decoding(patch)
+        assert batches.made(source, folder / "out", batches.Reporting()) == 2
     return folder / "out" / "index.html"
 
 

@@ -7,9 +7,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.visits import DESKTOP, PHONE, Scheme, Size, Visit, visit
-from tests.crowd import crowd
-from tests.media import ASTRONAUT, DRAWN_PAIR, VOICE_A
-from tests.servers import serving
+from tests.support.media import ASTRONAUT, DRAWN_PAIR, VOICE_A
+from tests.support.page_sessions import crowd
+from tests.support.servers import serving
 
 CROWD = 20
 WIDTHS = (320, 390, 819, 820, 1024, 1240, 1600)

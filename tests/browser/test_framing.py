@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.bench import Bench, opened, put, sent, wait_for
+from tests.browser.made_page import Bench, opened, put, sent, wait_for
 
 WIDTH, HEIGHT = 1000, 800  # of the source picture
 LEFT, TOP, CROP = 100, 150, 768  # the crop; the frame is as wide, so a pixel is a pixel

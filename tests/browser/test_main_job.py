@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from tests.browser.visits import DESKTOP, PHONE, SCHEMES, Size, Visit, visit
-from tests.media import ASTRONAUT, DRAWN_PAIR, VOICE_A, VOICE_B, spoken
+from tests.support.media import ASTRONAUT, DRAWN_PAIR, VOICE_A, VOICE_B, spoken
 
 PLAN = "7.75 s of speech → 197 frames, 7.88 s (4 windows)"
 HEIC = Path(__file__).parents[1] / "data" / "face.heic"

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
-from tests.browser.bench import Bench, head, last, opened, put, regions, sent, wait_for
+from tests.browser.made_page import Bench, head, last, opened, put, regions, sent, wait_for
 
 TRIMMER = """<div data-trimmer data-duration="62" data-longest="40" data-least="0.4">
 <label>Start<input type="range" data-trim="start" min="0" max="62" step="0.01" value="0"></label>

@@ -11,9 +11,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.test_everyone import serious
 from tests.browser.visits import DESKTOP, PHONE, SCHEMES, Scheme, Size
-from tests.servers import serving
-from ui import text
-from ui.password import COOKIE
+from tests.support.servers import serving
+from ui.strings import text
+from ui.web.auth import COOKIE
 
 PASSWORD = "Zwölf Boxkämpfer"
 _NUMBER = count(1)

@@ -7,8 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
-from tests.browser.bench import Bench, opened, put, wait_for
 from tests.browser.films import JOB, OTHER, PLAYED, RUNS, regions, shows_film, stage, write_films
+from tests.browser.made_page import Bench, opened, put, wait_for
 
 
 @pytest.fixture(scope="module", autouse=True)

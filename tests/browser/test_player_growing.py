@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 
-from inference.timing import FPS
-from tests.browser.bench import Bench, opened, put, wait_for
+from inference.core.timing import FPS
 from tests.browser.films import (
     JOB,
     OTHER,
@@ -21,6 +20,7 @@ from tests.browser.films import (
     stage,
     write_films,
 )
+from tests.browser.made_page import Bench, opened, put, wait_for
 
 
 @pytest.fixture(scope="module", autouse=True)

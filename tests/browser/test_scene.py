@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Locator, expect
 from presets.scenes import SCENES
 from tests.browser.test_everyone import serious
 from tests.browser.visits import DESKTOP, PHONE, Visit, visit
-from tests.servers import Server, serving
+from tests.support.servers import Server, serving
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, BrowserType, expect
 
-from inference import lock
-from inference.jobfolder import LOCK, State
-from inference.jobs import JOBS, Jobs
-from inference.settings import Settings
+from inference.core.settings import Settings
+from inference.jobs import lock
+from inference.jobs.job_folder import LOCK, State
+from inference.jobs.store import JOBS, Jobs
 from tests.browser.conftest import chromium_options
 from tests.browser.visits import DESKTOP, PHONE, Visit, visit
-from tests.media import VOICE_A
-from tests.servers import Server, serving
+from tests.support.media import VOICE_A
+from tests.support.servers import Server, serving
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests import s3
 from tests.browser.visits import DESKTOP, visit
-from tests.servers import Server, serving
+from tests.support import s3_server
+from tests.support.servers import Server, serving
 
 BUCKET = "videos"
 
@@ -18,7 +18,7 @@ BUCKET = "videos"
 @pytest.fixture(scope="module")
 def server(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with a GPU, as far as it can tell, and a bucket; its first seed is a bad one."""
-    with s3.running(tmp_path_factory.mktemp("s3")) as store:
+    with s3_server.running(tmp_path_factory.mktemp("s3")) as store:
         store.client.create_bucket(Bucket=BUCKET)
         settings = store.environment | {"AWS_BUCKET_NAME": BUCKET, "SCRIPTED_BAD_SEED": "42"}
         with serving(data, pause_s=0.01, **settings) as server:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from inference.write_access import MOVING
-from tests.browser.bench import Bench, opened, put, sent, wait_for
-from tests.media import ASTRONAUT, VOICE_A, VOICE_B
+from inference.core.write_access import MOVING
+from tests.browser.made_page import Bench, opened, put, sent, wait_for
+from tests.support.media import ASTRONAUT, VOICE_A, VOICE_B
 
 MIB = 2**20
 DROP = """([selector, files]) => {

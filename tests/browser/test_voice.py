@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import Browser, Page, expect
 
+from inference.core.timing import Span
 from inference.media.audio import write_sound
-from inference.timing import Span
-from tests.browser.bench import Bench, opened
+from tests.browser.made_page import Bench, opened
 from tests.browser.test_everyone import serious
 from tests.browser.visits import DESKTOP, PHONE, visit
-from tests.media import DRAWN_PAIR, VOICE_A
-from tests.sounds import chirps, read_wav, write_wav
+from tests.support.media import DRAWN_PAIR, VOICE_A
+from tests.support.sounds import chirps, read_wav, write_wav
 
 PART = re.compile(r"^(\d+\.\d+) s to (\d+\.\d+) s, (\d+\.\d+) s$")
 

@@ -9,7 +9,7 @@ from urllib.parse import urlparse
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, expect
 
-from tests.media import ASTRONAUT
+from tests.support.media import ASTRONAUT
 
 Box = dict[str, float]
 Scheme = Literal["light", "dark"]

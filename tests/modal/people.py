@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from playwright.sync_api import expect
 
 from inference.cloud import names
-from inference.task import RESULT, segment_name, state_name
+from inference.core.task import RESULT, segment_name, state_name
 from tests.browser.visits import Visit
-from tests.media import ROOT, decoded
 from tests.modal.deployed import APP, PAGE, TINY
 from tests.modal.standin.handle import StandIn
-from tests.processes import ON_FEW_CORES
+from tests.support.media import ROOT, decoded
+from tests.support.processes import ON_FEW_CORES
 
 PATIENCE_S = 300
 _WRITES = re.compile(r"^\[(ta-\d+) web\] .*this machine writes from now on", re.M)
@@ -134,6 +134,6 @@ def copied(standin: StandIn, me: Visit, target: Path) -> Path:
 def finished(half: Path) -> list[NDArray[np.uint8]]:
     """The frames of that video when this machine makes the rest of it, undisturbed."""
     environment = os.environ | TINY | ON_FEW_CORES | {"PORTRAIT_DEVICE": "cpu"}
-    command = [sys.executable, "-m", "inference.worker", str(half)]
+    command = [sys.executable, "-m", "inference.jobs.worker", str(half)]
     subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True)
     return decoded(half / RESULT)

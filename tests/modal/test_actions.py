@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.media import ASTRONAUT, DRAWN_ONE, decoded, spoken
 from tests.modal.conftest import needs_root
 from tests.modal.deployed import TINY
 from tests.modal.standin.handle import StandIn
+from tests.support.media import ASTRONAUT, DRAWN_ONE, decoded, spoken
 
 
 @pytest.fixture(scope="module")

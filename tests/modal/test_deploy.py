@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from inference.cloud import names
-from tests.crowd import Session
-from tests.media import ASTRONAUT, ROOT, decoded, spoken
 from tests.modal.conftest import needs_root
 from tests.modal.deployed import APP, DRAFT, GPU, PAGE, TINY, deployed
 from tests.modal.standin.handle import StandIn
-from tests.servers import serving
-from ui import text
+from tests.support.media import ASTRONAUT, ROOT, decoded, spoken
+from tests.support.page_sessions import Session
+from tests.support.servers import serving
+from ui.strings import text
 
 PASSWORD, TOKEN, SECRET = "open sesame", "say friend", "huggingface-secret"
 MINUTE_S = 60
@@ -186,7 +186,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     Secret, the API's token comes from the shell."""
     own = {"door": {"PORTRAIT_PASSWORD": PASSWORD}}
     shell = TINY | {"PORTRAIT_SECRETS": "door", "PORTRAIT_API_TOKEN": TOKEN}
-    broken = {"/root/inference/multitalk/production.py": "raise MemoryError('no room')"}
+    broken = {"/root/inference/multitalk/runner.py": "raise MemoryError('no room')"}
     with deployed(tmp_path_factory.mktemp("closed"), shell, own, broken) as standin:
         yield standin
 

@@ -13,12 +13,12 @@ import httpx
 import pytest
 
 from inference.cloud import names
-from inference.task import RESULT, segment_name
-from tests.crowd import Session
-from tests.media import ASTRONAUT, decoded, spoken
+from inference.core.task import RESULT, segment_name
 from tests.modal.deployed import APP, GPU, PAGE, deployed
 from tests.modal.people import pages, two_pages, until_it_writes
 from tests.modal.standin.handle import StandIn
+from tests.support.media import ASTRONAUT, decoded, spoken
+from tests.support.page_sessions import Session
 
 PATIENCE_S = 300
 FRAMES = 85  # of 3.3 s of speech, in two windows

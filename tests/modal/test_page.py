@@ -8,7 +8,6 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.visits import DESKTOP, PHONE, Visit, visit
-from tests.media import ASTRONAUT, DRAWN_ONE, spoken
 from tests.modal.deployed import APP, GPU, PAGE, deployed
 from tests.modal.people import (
     PATIENCE_S,
@@ -25,6 +24,7 @@ from tests.modal.people import (
     until_window,
 )
 from tests.modal.standin.handle import StandIn
+from tests.support.media import ASTRONAUT, DRAWN_ONE, spoken
 
 PLAN = "3.30 s of speech → 85 frames, 3.40 s (2 windows)"
 GROWING = "tp-player[film*='/growing/']"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from inference.settings import Settings
-from inference.task import REPORT, RESULT, Task
-from tests.s3 import S3, running
+from inference.core.settings import Settings
+from inference.core.task import REPORT, RESULT, Task
 from tests.storage.seen import BUCKET, FILM, OTHER, use
+from tests.support.s3_server import S3, running
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from inference.published import Published
-from inference.task import PUBLISHED
-from tests.s3 import SECRET, environment
+from inference.core.published import Published
+from inference.core.task import PUBLISHED
+from tests.support.s3_server import SECRET, environment
 
 BUCKET, OTHER = "portraits-of-tests", "another-of-tests"
 MIB = 1 << 20

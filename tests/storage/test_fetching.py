@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from inference import bucket
-from inference.errors import InputCode, PortraitError
-from inference.published import Address
-from inference.settings import ROOT
-from inference.storage import fetch
-from tests.media import ASTRONAUT, VOICE_A
-from tests.s3 import KEY_ID, S3, SECRET, Road
+from inference.core.errors import InputCode, PortraitError
+from inference.core.published import Address
+from inference.core.settings import ROOT
+from inference.storage import bucket
+from inference.storage.publisher import fetch
 from tests.storage.seen import BUCKET, use
+from tests.support.media import ASTRONAUT, VOICE_A
+from tests.support.s3_server import KEY_ID, S3, SECRET, Road
 
 
 @pytest.fixture

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from inference import history, jobfolder, worker
-from inference.errors import Fault
-from inference.events import Finished
-from inference.jobs import Jobs
-from inference.published import read_published
-from inference.settings import Settings
-from inference.storage import publish, unpublish
-from inference.task import PUBLISHED, RESULT, Task
-from tests.fakes import ScriptedEngine, result
-from tests.media import ASTRONAUT, VOICE_A
-from tests.s3 import S3
+from inference.core.errors import Fault
+from inference.core.events import Finished
+from inference.core.published import read_published
+from inference.core.settings import Settings
+from inference.core.task import PUBLISHED, RESULT, Task
+from inference.jobs import history, job_folder, worker
+from inference.jobs.store import Jobs
+from inference.storage.publisher import publish, unpublish
 from tests.storage.seen import BUCKET, FILM, OTHER, PATIENCE_S, home, opened, status, use
-from ui.making import make
+from tests.support.media import ASTRONAUT, VOICE_A
+from tests.support.s3_server import S3
+from tests.support.scripted_engine import ScriptedEngine, result
+from ui.cli.generate import make
 
 
 def test_what_is_unpublished_is_gone(s3: S3, settings: Settings, job: Path) -> None:
@@ -64,13 +64,13 @@ def test_a_job_is_published_on_demand_and_deleted_with_all_of_it(
     folder = finished(jobs, task)
     jobs.publish(folder)
     jobs.publish(folder)  # somebody presses twice
-    started = jobfolder.published(folder)
+    started = job_folder.published(folder)
     assert started and (started.on_its_way or started.url)
     end = time.monotonic() + PATIENCE_S
-    while jobfolder.is_at_work(folder):
+    while job_folder.is_at_work(folder):
         assert time.monotonic() < end
         time.sleep(0.05)
-    published = jobfolder.published(folder)
+    published = job_folder.published(folder)
     assert published and opened(published.url)[1] == FILM
     assert s3.keys(BUCKET, home(published)) == sorted(published.keys)
     jobs.delete(folder)

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from inference import bucket, storage
-from inference.published import Address, Published, read_published, write_published
-from inference.settings import ROOT, Settings
-from inference.storage import publish
-from inference.task import PUBLISHED, REPORT, RESULT
-from tests.s3 import KEY_ID, S3, SECRET, Road
+from inference.core.published import Address, Published, read_published, write_published
+from inference.core.settings import ROOT, Settings
+from inference.core.task import PUBLISHED, REPORT, RESULT
+from inference.storage import bucket, publisher
+from inference.storage.publisher import publish
 from tests.storage.seen import (
     BUCKET,
     FILM,
@@ -30,6 +29,7 @@ from tests.storage.seen import (
     tree,
     use,
 )
+from tests.support.s3_server import KEY_ID, S3, SECRET, Road
 
 
 def test_a_published_video_opens_by_its_link(
@@ -63,7 +63,7 @@ def test_what_was_asked_and_found_lies_beside_it(s3: S3, settings: Settings, job
 
 def test_a_link_ends_at_its_time_and_opens_nothing_else(settings: Settings, job: Path) -> None:
     video = Address(BUCKET, publish(job, settings).keys[-1])
-    url, _ = storage.link(bucket.connect("us-east-1"), video, timedelta(seconds=2))
+    url, _ = publisher.link(bucket.connect("us-east-1"), video, timedelta(seconds=2))
     assert (status(url), status(url.replace("video.mp4", "report.json"))) == (200, 403)
     end = time.monotonic() + PATIENCE_S
     while status(url) != 403:
@@ -184,7 +184,7 @@ def test_why_it_was_not_published_is_one_sentence(
     for name, value in wrong.items():
         monkeypatch.setenv(name, value)
     caplog.set_level("INFO")
-    assert storage.main([str(job)]) == says
+    assert publisher.main([str(job)]) == says
     published = read_published(job)
     assert published and published.refusal == says
     for place in (caplog.text, (job / PUBLISHED).read_text()):
@@ -193,4 +193,4 @@ def test_why_it_was_not_published_is_one_sentence(
 
 def test_without_a_bucket_the_process_says_so(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_BUCKET_NAME")
-    assert "AWS_BUCKET_NAME" in str(storage.main([str(job)])) and not (job / PUBLISHED).exists()
+    assert "AWS_BUCKET_NAME" in str(publisher.main([str(job)])) and not (job / PUBLISHED).exists()

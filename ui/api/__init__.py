@@ -1,1 +1,3 @@
-"""The jobs over HTTP, for programs that have a token."""
+"""The jobs over HTTP, for programs that have a token.
+It knows no page.
+"""

@@ -1,7 +1,7 @@
 """What the HTTP API says of itself: each route, and an example that works as it stands."""
 
-from inference import written
-from inference.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB
+from inference.core import parsers
+from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB
 from presets.quality import DRAFT_QUALITY, PRESETS
 from ui.api.intake import KEY_HEADER
 
@@ -62,7 +62,7 @@ def page(base: str) -> str:
         base=base,
         picture=MAX_PICTURE_MIB,
         recording=MAX_RECORDING_MIB,
-        fields=", ".join(written.FIELDS),
+        fields=", ".join(parsers.FIELDS),
         qualities=", ".join(PRESETS),
         draft=DRAFT_QUALITY,
         key=KEY_HEADER,

@@ -15,13 +15,13 @@ import re
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from inference.jobs import Jobs
-from inference.settings import Settings
-from inference.write_access import Moving, WriteAccess
+from inference.core.settings import Settings
+from inference.core.write_access import Moving, WriteAccess
+from inference.jobs.store import Jobs
+from ui.access.identity import Owners
+from ui.access.rate_limiter import MOST, Guesses, address_of
 from ui.api.errors import LATER, Refusal, answer
 from ui.api.routes import Routes
-from ui.guesses import MOST, Guesses, address_of
-from ui.owner import Owners
 
 _PATH = re.compile(r"/api(/.*)?")
 _READING = ("GET", "HEAD", "OPTIONS")

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
-from inference.errors import FaultCode, InputCode, InputError, PortraitError, disk_fault
+from inference.core.errors import FaultCode, InputCode, InputError, PortraitError, disk_fault
 
 logger = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import anyio
 
-from inference import history
-from inference.events import Record
-from inference.jobfolder import State, state
+from inference.core.events import Record
+from inference.jobs import history
+from inference.jobs.job_folder import State, state
 
 STREAM = "text/event-stream"
 AT_WORK = (State.QUEUED, State.RUNNING)

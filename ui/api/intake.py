@@ -12,23 +12,23 @@ from typing import Any
 import anyio
 from starlette.requests import Request as HttpRequest
 
-from inference import written
-from inference.errors import Fault, FaultCode, InputCode, InputError, no_face
-from inference.intake import take_in
-from inference.jobfolder import text as held
-from inference.jobs import Jobs
-from inference.plan import find_preset, make_plan
-from inference.rates import rates_of
-from inference.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB, Request
-from inference.settings import Settings
-from inference.task import Task
-from inference.write_access import WriteAccess
+from inference.core import parsers
+from inference.core.cost_model import rates_of
+from inference.core.errors import Fault, FaultCode, InputCode, InputError, no_face
+from inference.core.plan import find_preset, make_plan
+from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB, Request
+from inference.core.settings import Settings
+from inference.core.task import Task
+from inference.core.write_access import WriteAccess
+from inference.jobs.job_folder import text as held
+from inference.jobs.store import Jobs
+from inference.media.ingest import take_in
 from presets.quality import DRAFT_QUALITY
 from presets.schema import EngineFamily
 from ui.api.errors import LATER, Refusal
 from ui.api.form import Part, parts
-from ui.offers import Offers
-from ui.uploads import Kind, in_turn, write
+from ui.media.uploads import Kind, in_turn, write
+from ui.session.availability import Offers
 
 FILES = {"image": Kind.PICTURE, "audio": Kind.VOICE, "audio2": Kind.VOICE}
 KEY_HEADER = "Idempotency-Key"
@@ -138,7 +138,7 @@ async def _receive(request: HttpRequest, folder: Path, access: WriteAccess) -> d
     got: set[str] = set()
     chunks = in_turn(request.stream(), access)
     async for part in parts(request.headers.get("content-type", ""), chunks):
-        if part.name in got or part.name not in (*FILES, *written.FIELDS):
+        if part.name in got or part.name not in (*FILES, *parsers.FIELDS):
             raise _unexpected(part.name, part.name in got)
         got.add(part.name)
         if part.name not in FILES:
@@ -166,12 +166,12 @@ async def _value(part: Part) -> str:
 
 def _choices(fields: dict[str, str]) -> dict[str, Any]:
     """The fields of a Request; one that was sent empty counts as not sent. Raises InputError."""
-    sent = {name: written.field(name, value) for name, value in fields.items() if value}
+    sent = {name: parsers.field(name, value) for name, value in fields.items() if value}
     return {"quality": DRAFT_QUALITY} | sent
 
 
 def _unexpected(name: str, again: bool) -> InputError:
-    known = ", ".join((*FILES, *written.FIELDS))
+    known = ", ".join((*FILES, *parsers.FIELDS))
     message = f"There is no field {name[:40]!r}. Use {known}."
     if again:
         message = f"The field {name} was sent twice. Send it once."

@@ -17,15 +17,15 @@ from starlette.responses import (
 )
 from starlette.routing import Route
 
-from inference import history
-from inference.errors import PortraitError
-from inference.jobs import Jobs, State
-from inference.settings import Settings
-from inference.task import REPORT, RESULT
+from inference.core.errors import PortraitError
+from inference.core.settings import Settings
+from inference.core.task import REPORT, RESULT
+from inference.jobs import history
+from inference.jobs.store import Jobs, State
 from ui.api import docs, events, view
 from ui.api.errors import NOT_KEPT, Refusal, not_found, on_error
 from ui.api.intake import Intake
-from ui.media import SAVED_AS
+from ui.media.serving import SAVED_AS
 
 _ERRORS = (Refusal, PortraitError, OSError, HTTPException, Exception)
 _NOT_YET = "This job is {state}; there is no {what} yet."

@@ -7,14 +7,15 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from inference import history, report
-from inference.events import Cancelled, Failed, Finished, Record, Result, Stage
-from inference.jobs import Jobs, State
-from inference.plan import Plan
-from inference.published import read_published
-from inference.task import PLAN, REPORT
-from ui import progress
+from inference.core import report
+from inference.core.events import Cancelled, Failed, Finished, Record, Result, Stage
+from inference.core.plan import Plan
+from inference.core.published import read_published
+from inference.core.task import PLAN, REPORT
+from inference.jobs import history
+from inference.jobs.store import Jobs, State
 from ui.api.events import AT_WORK
+from ui.session import progress
 
 JOBS = "/api/jobs"
 _PLAN = TypeAdapter(Plan)

@@ -1,12 +1,10 @@
-"""The page as HTML: from what is shown at one moment to the text of each of its regions.
-
-Pure: no clock, no disk. The browser keeps elements of the same kind at the same place when a
-region changes, so every region has the same outline in all its states.
+"""HTML of the page, from `ui.session.page_state` alone.
+It asks nothing and changes nothing.
 """
 
 from dataclasses import dataclass
 
-from ui.state import Shown
+from ui.session.page_state import Shown
 from ui.views.bar import foot, top
 from ui.views.below import below
 from ui.views.head import headline

@@ -2,10 +2,11 @@
 
 from html import escape
 
-from inference.events import Cancelled, Failed, Finished
-from inference.plan import Plan
-from ui import media, text, wording
-from ui.state import JobShown, Phase, Shown
+from inference.core.events import Cancelled, Failed, Finished
+from inference.core.plan import Plan
+from ui.media import serving
+from ui.session.page_state import JobShown, Phase, Shown
+from ui.strings import text, wording
 from ui.views.elements import attributes, button, link_button, message, quiet, small
 from ui.views.money import dollars_spent, rest
 from ui.views.primary import primary
@@ -59,10 +60,10 @@ def _line(words: str) -> str:
 def _download(job: JobShown, look: str) -> str:
     return link_button(
         text.DOWNLOAD,
-        media.download_url(job.id),
+        serving.download_url(job.id),
         look=look,
         mark="download",
-        download=media.SAVED_AS,
+        download=serving.SAVED_AS,
     )
 
 

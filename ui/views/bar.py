@@ -2,8 +2,8 @@
 
 from html import escape
 
-from ui import text
-from ui.state import Phase, Shown
+from ui.session.page_state import Phase, Shown
+from ui.strings import text
 
 _MARK = (
     '<svg viewBox="0 0 40 20" fill="none" stroke="currentColor" stroke-width="2" '

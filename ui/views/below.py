@@ -2,9 +2,10 @@
 
 from html import escape
 
-from inference.task import RESULT
-from ui import media, text, wording
-from ui.state import JobShown, Phase, Shown
+from inference.core.task import RESULT
+from ui.media import serving
+from ui.session.page_state import JobShown, Phase, Shown
+from ui.strings import text, wording
 from ui.views.elements import quiet, small
 from ui.views.frame import Film, player
 from ui.views.money import dollars_spent
@@ -19,14 +20,14 @@ def below(shown: Shown) -> str:
     return (
         f'<section class="tp-wide"><div class="tp-sec"><h2>{escape(text.BOTH)}</h2>{both}</div>'
         f'<div class="tp-pair">'
-        f"{_figure(job, media.url(draft, RESULT), text.CHIP_DRAFT, text.DRAFT_IS)}"
-        f"{_figure(job, media.url(job.id, RESULT), text.CHIP_FINAL, _made(job))}"
+        f"{_figure(job, serving.url(draft, RESULT), text.CHIP_DRAFT, text.DRAFT_IS)}"
+        f"{_figure(job, serving.url(job.id, RESULT), text.CHIP_FINAL, _made(job))}"
         f"</div></section>"
     )
 
 
 def _figure(job: JobShown, film: str, name: str, note: str) -> str:
-    poster = media.url(job.id, media.CROP)
+    poster = serving.url(job.id, serving.CROP)
     shown = player(Film(name, film, chip=name), poster)
     return (
         f'<figure><div class="tp-frame tp-plain">{shown}</div>'

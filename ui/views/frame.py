@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from html import escape
 
-from inference.events import Cancelled, Finished
-from inference.task import PREVIEW, RESULT, growing_name
-from ui import media, text, wording
-from ui.state import JobShown, Phase, Shown
+from inference.core.events import Cancelled, Finished
+from inference.core.task import PREVIEW, RESULT, growing_name
+from ui.media import serving
+from ui.session.page_state import JobShown, Phase, Shown
+from ui.strings import text, wording
 from ui.views.elements import attributes, button
 from ui.views.framing import framing_editor
 from ui.views.head import no_face
@@ -73,8 +74,8 @@ def made_by(job: JobShown) -> str | None:
 
 def _poster(shown: Shown) -> str | None:
     if shown.framed:
-        return media.desk_url(shown.framed.picture)
-    return media.url(shown.job.id, media.CROP) if shown.job else None
+        return serving.desk_url(shown.framed.picture)
+    return serving.url(shown.job.id, serving.CROP) if shown.job else None
 
 
 def _no_draft(shown: Shown) -> str:
@@ -91,12 +92,12 @@ def _film(shown: Shown) -> Film:
         return Film(text.FILM_CROP)
     final = job.progress.final
     if isinstance(final, Finished):
-        film = media.url(job.id, final.result.path)
+        film = serving.url(job.id, final.result.path)
         if job.is_draft:
             return Film(text.FILM_DRAFT, film, chip=text.CHIP_DRAFT, note=made_by(job))
         return Film(text.FILM_FINAL, film)
     if isinstance(final, Cancelled) and final.path:
-        film = media.url(job.id, final.path)
+        film = serving.url(job.id, final.path)
         return Film(text.FILM_SO_FAR, film, chip=_so_far(job, final.frames))
     if job.is_draft:
         return _unfinished_draft(shown, job)
@@ -110,7 +111,7 @@ def _so_far(job: JobShown, frames: int) -> str:
 def _unfinished_draft(shown: Shown, job: JobShown) -> Film:
     """An earlier draft stays on show until the newest is there."""
     if shown.before and isinstance(shown.before.progress.final, Finished):
-        film = media.url(shown.before.id, shown.before.progress.final.result.path)
+        film = serving.url(shown.before.id, shown.before.progress.final.result.path)
         updating = shown.phase is Phase.DRAFTING
         chip = text.CHIP_UPDATING if updating else text.CHIP_KEPT
         return Film(text.FILM_DRAFT, film, chip=chip, dim=updating)
@@ -125,7 +126,7 @@ def _growing(job: JobShown) -> Film | None:
     done = job.progress.film
     if done is None or len(job.plan.windows) == 1:
         return None
-    film = media.url(job.id, growing_name(done.index))
+    film = serving.url(job.id, growing_name(done.index))
     return Film(text.FILM_SO_FAR, film, chip=_so_far(job, done.frames_done))
 
 
@@ -133,7 +134,7 @@ def _draft_of_final(shown: Shown) -> Film:
     if shown.desk.draft is None:
         return Film(text.FILM_CROP)
     ended = shown.phase not in (Phase.WAITING, Phase.MAKING)
-    film = media.url(shown.desk.draft, RESULT)
+    film = serving.url(shown.desk.draft, RESULT)
     return Film(text.FILM_DRAFT, film, chip=text.CHIP_KEPT if ended else text.CHIP_DRAFT)
 
 
@@ -141,4 +142,4 @@ def live_url(job: JobShown) -> str | None:
     """The address of the newest preview frame; a new one at each."""
     if job.progress.preview is None:
         return None
-    return f"{media.url(job.id, PREVIEW)}?{job.progress.preview}"
+    return f"{serving.url(job.id, PREVIEW)}?{job.progress.preview}"

@@ -3,10 +3,11 @@
 import json
 from html import escape
 
-from ui import media, text, wording
-from ui.desk import Desk
-from ui.requests import speakers
-from ui.state import Framed
+from ui.media import serving
+from ui.session.page_state import Framed
+from ui.session.requests import speakers
+from ui.session.session import Desk
+from ui.strings import text, wording
 from ui.views.elements import attributes, button
 
 
@@ -23,7 +24,7 @@ def framing_editor(desk: Desk, framed: Framed) -> str:
         for index, box in enumerate(who)
     ]
     told = attributes(
-        picture=media.desk_url(desk.picture.preview),
+        picture=serving.desk_url(desk.picture.preview),
         width=desk.picture.picture.width,
         height=desk.picture.picture.height,
         shape_width=framed.width,

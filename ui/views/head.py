@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from html import escape
 
-from inference.errors import InputCode
-from inference.events import Cancelled
-from inference.request import Speaking
-from ui import text, wording
-from ui.requests import speakers
-from ui.state import JobShown, Phase, Shown
+from inference.core.errors import InputCode
+from inference.core.events import Cancelled
+from inference.core.request import Speaking
+from ui.session.page_state import JobShown, Phase, Shown
+from ui.session.requests import speakers
+from ui.strings import text, wording
 from ui.views.act import too_long
 from ui.views.elements import day, sentence
 from ui.views.money import dollars_spent, rest

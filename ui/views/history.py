@@ -2,23 +2,14 @@
 
 from html import escape
 
-from inference.events import Cancelled, Finished
-from inference.jobs import State
+from inference.core.events import Cancelled, Finished
+from inference.jobs.store import State
 from presets.quality import PRESETS
-from ui import media, text, wording
-from ui.state import JobShown, Shown
+from ui.media import serving
+from ui.session.page_state import JobShown, Shown
+from ui.strings import text, wording
 from ui.views.act import download_of
-from ui.views.elements import (
-    attributes,
-    button,
-    day,
-    icon,
-    message,
-    moment,
-    quiet,
-    ring,
-    sentence,
-)
+from ui.views.elements import attributes, button, day, icon, message, moment, quiet, ring, sentence
 from ui.views.money import dollars_spent
 
 _MARKS = {
@@ -60,7 +51,7 @@ def _selected(shown: Shown, jobs: tuple[JobShown, ...]) -> JobShown:
 
 def _picture(job: JobShown) -> str:
     return (
-        f'<div class="tp-thumb"><img src="{media.url(job.id, media.CROP)}" alt="" '
+        f'<div class="tp-thumb"><img src="{serving.url(job.id, serving.CROP)}" alt="" '
         f'width="{job.plan.width}" height="{job.plan.height}" loading="lazy"></div>'
     )
 

@@ -3,10 +3,10 @@ scrubs."""
 
 from html import escape
 
-from inference.plan import Plan
-from ui import text, wording, wording_voice
-from ui.desk import Desk
-from ui.progress import window_shares
+from inference.core.plan import Plan
+from ui.session.progress import window_shares
+from ui.session.session import Desk
+from ui.strings import text, voice_wording, wording
 from ui.views.elements import attributes
 from ui.views.timeline import Lane, Timeline, timeline
 
@@ -161,5 +161,5 @@ def _with_room(marks: list[float], duration_s: float, room: float, end: float) -
 def _sentence(plan: Plan, drawn: Timeline) -> str:
     if len(drawn.lanes) < 2:
         return wording.line_alone(plan, drawn.cuts)
-    speak = (wording_voice.speaks(lane.voice, lane.spoken) for lane in drawn.lanes)
+    speak = (voice_wording.speaks(lane.voice, lane.spoken) for lane in drawn.lanes)
     return ", ".join(speak).capitalize()

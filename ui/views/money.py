@@ -3,8 +3,8 @@ nothing is said."""
 
 from dataclasses import replace
 
-from inference.plan import Estimate
-from ui.state import JobShown
+from inference.core.plan import Estimate
+from ui.session.page_state import JobShown
 
 
 def dollars_spent(job: JobShown) -> float | None:

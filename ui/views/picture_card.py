@@ -2,13 +2,14 @@
 
 from html import escape
 
-from inference.errors import InputCode
-from inference.framing import box_in_frame
-from inference.request import Box
-from ui import media, text, wording
-from ui.desk import Desk
-from ui.requests import MOST_SPEAKERS, speakers
-from ui.state import Framed, Problem, Shown
+from inference.core.errors import InputCode
+from inference.core.framing import box_in_frame
+from inference.core.request import Box
+from ui.media import serving
+from ui.session.page_state import Framed, Problem, Shown
+from ui.session.requests import MOST_SPEAKERS, speakers
+from ui.session.session import Desk
+from ui.strings import text, wording
 from ui.views.elements import attributes, button, icon, message, quiet, small
 
 _THUMB_WIDTH, _THUMB_HEIGHT = 344, 172  # as it is shown; marks are sized for it
@@ -71,12 +72,12 @@ def _thumbnail(shown: Shown) -> str:
     desk, framed = shown.desk, shown.framed
     assert desk.picture is not None
     if framed is None:
-        return f'<img src="{media.desk_url(desk.picture.preview)}" alt="">'
+        return f'<img src="{serving.desk_url(desk.picture.preview)}" alt="">'
     marks = _marks(desk, framed) if speakers(desk) else ""
     faces = _face_buttons(desk, framed)
     return (
         f'<div class="tp-exact" style="aspect-ratio:{framed.width}/{framed.height}">'
-        f'<img src="{media.desk_url(framed.picture)}" alt="{escape(text.PICTURE_ALT)}" '
+        f'<img src="{serving.desk_url(framed.picture)}" alt="{escape(text.PICTURE_ALT)}" '
         f'width="{framed.width}" height="{framed.height}">{marks}{faces}</div>'
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from itertools import pairwise
 
-from inference.report import Curve
+from inference.core.report import Curve
 
 _WIDTH, _HEIGHT, _MARGIN = 344.0, 26.0, 2.0
 Point = tuple[float, float]

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from ui.state import Phase, Shown
+from ui.session.page_state import Phase, Shown
 
 Where = Literal["", "editor", "picture", "voice", "stage"]
 

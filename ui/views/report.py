@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from html import escape
 
-from inference.report import Aspect, Finding, Report, Verdict
-from ui import text_report
+from inference.core.report import Aspect, Finding, Report, Verdict
+from ui.strings import report_text
 from ui.views.elements import icon, small
 from ui.views.plot import plot
 
@@ -23,8 +23,8 @@ _BARS = (
 def report_card(report: Report) -> str:
     """The whole report, open."""
     head = (
-        f'<div class="tp-verdict"><h2>{escape(text_report.summary(report))}</h2>'
-        f"{small(text_report.CHECKS_HINT)}</div>"
+        f'<div class="tp-verdict"><h2>{escape(report_text.summary(report))}</h2>'
+        f"{small(report_text.CHECKS_HINT)}</div>"
     )
     return f'<section class="tp-card">{head}{findings(report.findings)}</section>'
 
@@ -32,8 +32,8 @@ def report_card(report: Report) -> str:
 def report_fold(report: Report) -> str:
     """The report folded away, with what it comes to in its one line."""
     return (
-        f'<details class="tp-card tp-fold"><summary><b>{escape(text_report.CHECKS)}</b>'
-        f"{small(text_report.summary(report))}{icon('fold')}</summary>"
+        f'<details class="tp-card tp-fold"><summary><b>{escape(report_text.CHECKS)}</b>'
+        f"{small(report_text.summary(report))}{icon('fold')}</summary>"
         f'<div class="tp-reps">{findings(report.findings)}</div></details>'
     )
 
@@ -41,7 +41,7 @@ def report_fold(report: Report) -> str:
 def tag(finding: Finding) -> str:
     """A verdict as a mark and a word."""
     kind, mark = _MARKS[finding.verdict]
-    return f'<span class="tp-tag {kind}">{icon(mark)}{escape(text_report.verdict(finding))}</span>'
+    return f'<span class="tp-tag {kind}">{icon(mark)}{escape(report_text.verdict(finding))}</span>'
 
 
 def drawn(finding: Finding) -> str:
@@ -58,7 +58,7 @@ def drawn(finding: Finding) -> str:
 def findings(found: Iterable[Finding]) -> str:
     """Each with its title, its verdict, its plot and its sentence."""
     return "".join(
-        f'<div class="tp-rep"><div class="tp-h"><b>{escape(text_report.TITLES[one.aspect])}</b>'
+        f'<div class="tp-rep"><div class="tp-h"><b>{escape(report_text.TITLES[one.aspect])}</b>'
         f'{tag(one)}</div>{drawn(one)}<p class="tp-small tp-soft">{escape(one.message)}</p></div>'
         for one in found
     )

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from html import escape
 
-from inference.request import MOST_PROMPT, MOST_SEED, Shape
-from inference.tuning import NAMES
+from inference.core.request import MOST_PROMPT, MOST_SEED, Shape
+from inference.core.tuning import NAMES
 from presets.quality import PRESETS
 from presets.scenes import DEFAULTS, NEGATIVE, SCENES
 from presets.schema import EngineFamily, Preset, Range
-from ui import text, wording, wording_scene
-from ui.desk import Choices
-from ui.requests import speaking_voices
-from ui.state import Shown
+from ui.session.page_state import Shown
+from ui.session.requests import speaking_voices
+from ui.session.session import Choices
+from ui.strings import scene_wording, text, wording
 from ui.views.elements import attributes, button, icon, message, quiet, small, switch
 
 _FINALS = [preset for preset in PRESETS.values() if preset.engine is EngineFamily.MULTITALK]
@@ -108,12 +108,12 @@ def _tuning(choices: Choices, quality: Preset) -> Iterator[str]:
             step=1 if name == "steps" else _GUIDANCE_STEP,
             inputmode="numeric" if name == "steps" else "decimal",
         )
-        hint = wording_scene.tuning_hint(name, quality, own)
+        hint = scene_wording.tuning_hint(name, quality, own)
         yield f"<label>{escape(label)}{small(hint)}<input{told}></label>"
     if _hears_words(quality):
         yield _words("negative_prompt", text.NOT_SEEN, "", choices.negative_prompt, NEGATIVE)
     else:
-        why = wording_scene.words_built_in(quality, filter(_hears_words, _FINALS))
+        why = scene_wording.words_built_in(quality, filter(_hears_words, _FINALS))
         yield f'<p class="tp-small tp-soft">{escape(why)}</p>'
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from html import escape
 
-from inference.tuning import NAMES
+from inference.core.tuning import NAMES
 from presets.quality import PRESETS
-from ui import text, wording
-from ui.state import JobShown
+from ui.session.page_state import JobShown
+from ui.strings import text, wording
 from ui.views.elements import icon, small
 
 

@@ -2,8 +2,8 @@
 
 from html import escape
 
-from ui import text
-from ui.state import JobShown, Shown
+from ui.session.page_state import JobShown, Shown
+from ui.strings import text
 from ui.views.elements import button, day, message, sentence, small
 
 

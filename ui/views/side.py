@@ -1,6 +1,6 @@
 """The left column: what is given, or how far a final video is."""
 
-from ui.state import JobShown, Phase, Shown
+from ui.session.page_state import JobShown, Phase, Shown
 from ui.views.picture_card import picture_card
 from ui.views.primary import primary
 from ui.views.report import report_card, report_fold

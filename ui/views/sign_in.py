@@ -2,7 +2,7 @@
 
 from html import escape
 
-from ui import text
+from ui.strings import text
 from ui.views.bar import foot, mark
 from ui.views.elements import attributes, message
 from ui.views.frame import silhouette

@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterable
 
-from inference.timing import Span
-from ui import media, text
-from ui.desk import GivenVoice
+from inference.core.timing import Span
+from ui.media import serving
+from ui.session.session import GivenVoice
+from ui.strings import text
 from ui.views.elements import attributes, play_button
 
 Placed = Iterable[tuple[GivenVoice, Span]]
@@ -16,7 +17,7 @@ def sounds(placed: Placed) -> str:
     return json.dumps(
         [
             {
-                "url": media.desk_url(voice.file),
+                "url": serving.desk_url(voice.file),
                 "channels": voice.recording.channels,
                 "from": span.source_start,
                 "at": span.start,

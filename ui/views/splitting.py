@@ -1,11 +1,12 @@
 """Saying which of two people says each phrase of one recording."""
 
+from inference.core.request import SAMPLE_RATE_HZ
 from inference.media.phrases import Phrase, stretches
-from inference.request import SAMPLE_RATE_HZ
-from ui import media, text, wording_voice
-from ui.desk import Desk, GivenVoice
-from ui.requests import to_split
-from ui.state import Shown
+from ui.media import serving
+from ui.session.page_state import Shown
+from ui.session.requests import to_split
+from ui.session.session import Desk, GivenVoice
+from ui.strings import text, voice_wording
 from ui.views.elements import attributes, button, small
 from ui.views.line import strokes
 from ui.views.sounding import hear, heard, whole
@@ -50,7 +51,7 @@ def _strip(desk: Desk, voice: GivenVoice) -> str:
         f"{drawn}</svg>"
     )
     strip = f'<div class="tp-strip tp-phrases" style="width:{wide}px">{buttons}{waves}</div>'
-    return heard(media.desk_url(voice.file), length_s, strip)
+    return heard(serving.desk_url(voice.file), length_s, strip)
 
 
 def _lane(voice: GivenVoice, part: Phrase, owner: int, pixels: int) -> Lane:
@@ -65,7 +66,7 @@ def _button(index: int, part: Phrase, owner: int, length_s: float) -> str:
         data_do="hand-over",
         data_phrase=index,
         aria_pressed="true" if owner else "false",
-        aria_label=wording_voice.phrase(part.start_s, part.end_s, owner),
+        aria_label=voice_wording.phrase(part.start_s, part.end_s, owner),
         style=f"left:{100 * part.start_s / length_s:.2f}%;"
         f"width:{100 * (part.end_s - part.start_s) / length_s:.2f}%",
     )

@@ -2,13 +2,13 @@
 
 from html import escape
 
-from inference.events import Cancelled, Finished
-from inference.jobs import State
-from inference.plan import Notice, Plan
-from inference.request import Shape
+from inference.core.events import Cancelled, Finished
+from inference.core.plan import Notice, Plan
+from inference.core.request import Shape
+from inference.jobs.store import State
 from presets.examples import EXAMPLES, Example
-from ui import text, wording
-from ui.state import JobShown, Phase, Shown
+from ui.session.page_state import JobShown, Phase, Shown
+from ui.strings import text, wording
 from ui.views.act import act
 from ui.views.elements import attributes, button, message, small
 from ui.views.frame import frame

@@ -2,11 +2,11 @@
 
 from html import escape
 
-from inference.events import Finished, StageName
-from inference.jobs import State
-from ui import text, wording
-from ui.progress import StageShown
-from ui.state import JobShown, Phase, Shown
+from inference.core.events import Finished, StageName
+from inference.jobs.store import State
+from ui.session.page_state import JobShown, Phase, Shown
+from ui.session.progress import StageShown
+from ui.strings import text, wording
 from ui.views.elements import icon, ring, small
 from ui.views.frame import live_url
 from ui.views.money import dollars_spent

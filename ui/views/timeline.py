@@ -3,14 +3,14 @@
 import math
 from dataclasses import dataclass, replace
 
-from inference.errors import InputError
+from inference.core.errors import InputError
+from inference.core.plan import Plan, make_plan
+from inference.core.request import SAMPLE_RATE_HZ, Picture, Request
+from inference.core.timing import Span, spans
 from inference.media.phrases import Phrase
-from inference.plan import Plan, make_plan
-from inference.request import SAMPLE_RATE_HZ, Picture, Request
-from inference.timing import Span, spans
 from presets.quality import DRAFT_QUALITY
-from ui.desk import Desk, GivenVoice
-from ui.requests import must_choose, request_of, speakers, speaking_voices
+from ui.session.requests import must_choose, request_of, speakers, speaking_voices
+from ui.session.session import Desk, GivenVoice
 
 _ANY_PICTURE = Picture(1, 1)  # where a voice sounds has nothing to do with it
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 from html import escape
 from math import floor
 
-from inference.request import MIN_RECORDING_S, SAMPLE_RATE_HZ
-from inference.timing import Span, joined_samples
-from ui import text, wording, wording_voice
-from ui.desk import Desk, GivenVoice
-from ui.requests import speaking_voices
-from ui.state import Shown
+from inference.core.request import MIN_RECORDING_S, SAMPLE_RATE_HZ
+from inference.core.timing import Span, joined_samples
+from ui.session.page_state import Shown
+from ui.session.requests import speaking_voices
+from ui.session.session import Desk, GivenVoice
+from ui.strings import text, voice_wording, wording
 from ui.views.elements import attributes, button
 from ui.views.line import strokes
 from ui.views.sounding import hear, heard, sounds
@@ -74,7 +74,7 @@ def _marked(unchosen: bool, length_s: float, longest: float) -> str:
     """What was marked, as long as the person chose nothing."""
     if not unchosen or length_s <= longest:
         return ""
-    return f"<p>{escape(wording_voice.marked(longest))}</p>"
+    return f"<p>{escape(voice_wording.marked(longest))}</p>"
 
 
 def _strip(desk: Desk, length_s: float) -> str:

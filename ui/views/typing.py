@@ -2,11 +2,11 @@
 
 from html import escape
 
-from ui import text
-from ui.actions import MOST_TYPED
-from ui.desk import Desk
-from ui.requests import speakers
-from ui.state import Shown
+from ui.session.commands import MOST_TYPED
+from ui.session.page_state import Shown
+from ui.session.requests import speakers
+from ui.session.session import Desk
+from ui.strings import text
 from ui.views.elements import attributes, button, small
 
 

@@ -3,13 +3,14 @@
 from dataclasses import replace
 from html import escape
 
-from inference.errors import InputCode
-from inference.request import SAMPLE_RATE_HZ, Speaking
-from inference.timing import Span
-from ui import media, text, wording
-from ui.desk import Desk, GivenVoice
-from ui.requests import speakers, speaking_voices, to_split
-from ui.state import Problem, Shown
+from inference.core.errors import InputCode
+from inference.core.request import SAMPLE_RATE_HZ, Speaking
+from inference.core.timing import Span
+from ui.media import serving
+from ui.session.page_state import Problem, Shown
+from ui.session.requests import speakers, speaking_voices, to_split
+from ui.session.session import Desk, GivenVoice
+from ui.strings import text, wording
 from ui.views.elements import attributes, button, message, quiet, small, switch
 from ui.views.line import strokes
 from ui.views.sounding import hear, heard, whole
@@ -226,4 +227,4 @@ def _wave(
         f'preserveAspectRatio="none" aria-hidden="true"><path d="{drawn[0]}"/>'
         f'<path class="tp-unused" d="{drawn[1]}{drawn[2]}"/></svg>'
     )
-    return heard(media.desk_url(voice.file), voice.recording.duration_s, wave)
+    return heard(serving.desk_url(voice.file), voice.recording.duration_s, wave)

@@ -23,7 +23,7 @@ from modal_proto import api_pb2 as pb
 
 from tests.modal.standin.call import Call
 from tests.modal.standin.volume_mounts import VolumeMount
-from tests.processes import ON_FEW_CORES
+from tests.support.processes import ON_FEW_CORES
 
 PROJECT = Path(__file__).parents[3]
 _HIDDEN = (str(PROJECT), "/root", "/tmp")

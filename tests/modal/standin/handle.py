@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypedDict
 
-from tests.crowd import Session
+from tests.support.page_sessions import Session
 
 PROJECT = Path(__file__).parents[3]
 _PATIENCE_S = 300

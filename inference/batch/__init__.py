@@ -1,0 +1,3 @@
+"""Many videos at a time: rows of a CSV file, or pairs of files in a folder.
+It starts nothing.
+"""

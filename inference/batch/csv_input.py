@@ -1,0 +1,121 @@
+"""A table of videos to make: a CSV file with a header, a row for each."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from inference.batch.item import Row
+from inference.core.errors import InputCode, InputError
+from inference.core.parsers import FIELDS, field
+
+ENDING = ".csv"
+_FILES = ("image", "audio", "audio2")
+_NEEDED = _FILES[:2]
+_COLUMNS = (*_FILES, "name", *FIELDS)
+_WANTED = (
+    "Its first line names the columns: image and audio, and as wanted "
+    f"{', '.join(_COLUMNS[2:-1])} and {_COLUMNS[-1]}."
+)
+_SEPARATORS = ";,"  # spreadsheets of half the world write the first
+Line = tuple[int, list[str]]  # its number, from 1, and its values
+
+
+def rows(path: Path) -> list[Row]:
+    """A row for each line of the table at `path` but its header; files are found from its folder.
+
+    UTF-8, with commas or semicolons. What is wrong with a line is its row's refusal. Raises
+    InputError when the table as a whole can't be understood.
+    """
+    lines = _lines(path)
+    _, header = next(lines, (0, []))
+    columns = [column.lower() for column in header]
+    _require_known(path, columns)
+    found = [_row(path.parent, columns, line) for line in lines]
+    if not found:
+        message = f"{path.name} has no rows under its header. Write one for each video."
+        raise InputError(InputCode.EMPTY_FILE, message)
+    return found
+
+
+def _lines(path: Path) -> Iterator[Line]:
+    """The lines that hold anything. Raises InputError."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        message = f"{path} can't be read. Check its permissions."
+        raise InputError(InputCode.NOT_FOUND, message, str(error)) from error
+    except UnicodeDecodeError as error:
+        message = f"{path.name} is not UTF-8. Save it as CSV UTF-8."
+        raise InputError(InputCode.BAD_OPTION, message, str(error)) from error
+    first = text.partition("\n")[0]
+    separator = max(_SEPARATORS, key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        for values in reader:
+            stripped = [value.strip() for value in values]
+            if any(stripped):
+                yield reader.line_num, stripped
+    except csv.Error as error:
+        message = f"Line {reader.line_num} of {path.name} is no CSV. Save the table as CSV again."
+        raise InputError(InputCode.BAD_OPTION, message, str(error)) from error
+
+
+def _require_known(path: Path, columns: list[str]) -> None:
+    """Raises InputError when these are not the columns of a table."""
+    if not set(columns) & set(_NEEDED):
+        raise InputError(InputCode.BAD_OPTION, f"{path.name} has no header. {_WANTED}")
+    for column in columns:
+        if column and column not in _COLUMNS:
+            message = f"{path.name} has a column {column!r}, which is not known. {_WANTED}"
+            raise InputError(InputCode.BAD_OPTION, message)
+        if column and columns.count(column) > 1:
+            message = f"{path.name} has the column {column} twice. Leave one of them out."
+            raise InputError(InputCode.BAD_OPTION, message)
+    for column in _NEEDED:
+        if column not in columns:
+            message = f"{path.name} has no column {column}. {_WANTED}"
+            raise InputError(InputCode.BAD_OPTION, message)
+
+
+def _row(folder: Path, columns: list[str], line: Line) -> Row:
+    number, values = line
+    given = {column: value for column, value in zip(columns, values, strict=False) if value}
+    name = given.get("name") or Path(given.get("image", "")).stem or f"line {number}"
+    try:
+        if any(values[len(columns) :]):
+            message = (
+                f"Line {number} has more values than there are columns. "
+                "Put quotes around a value that holds the separator."
+            )
+            raise InputError(InputCode.BAD_OPTION, message)
+        image, *recordings = _files(folder, given)
+        return Row(name, image, tuple(recordings), _choices(given))
+    except InputError as error:
+        return Row(name, refusal=error.message)
+
+
+def _files(folder: Path, given: dict[str, str]) -> list[Path]:
+    """The picture and the recordings. Raises InputError when one is missing."""
+    for column in _NEEDED:
+        if column not in given:
+            noun = "picture" if column == "image" else "recording"
+            message = f"This row names no {noun}. Write its file in the column {column}."
+            raise InputError(InputCode.NOT_FOUND, message)
+    for column in _FILES:
+        if column in given and not _is_file(folder / given[column]):
+            message = f"There is no file {given[column]}. Write it as seen from the table's folder."
+            raise InputError(InputCode.NOT_FOUND, message)
+    return [folder / given[column] for column in _FILES if column in given]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have, a folder that nobody may look into
+        return False
+
+
+def _choices(given: dict[str, str]) -> dict[str, Any]:
+    return {name: field(name, given[name]) for name in FIELDS if name in given}

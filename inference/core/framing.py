@@ -1,0 +1,126 @@
+"""Which part of the picture is shown: the crop that keeps every face with room around it.
+
+Boxes are whole pixels of the upright source picture; the crop has the shape's exact ratio.
+"""
+
+import math
+from dataclasses import dataclass
+
+from inference.core.errors import InputCode, InputError
+from inference.core.request import Box, CropChoice, Face, Picture, Shape
+
+
+@dataclass(frozen=True)
+class Room:
+    """Space kept around a face, as parts of its box's height (above, below) and width (side)."""
+
+    above: float
+    below: float
+    side: float
+
+
+IDEAL_ROOM = Room(0.45, 0.35, 0.2)
+TIGHT_ROOM = Room(0.30, 0.12, 0.1)
+EXTENDED_ROOM = Room(0.45, 0.12, 0.1)  # hair included: extending, there is no need to cut it
+
+
+@dataclass(frozen=True)
+class PictureSize:
+    """Of the upright source picture, in pixels."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The part of the upright source picture that is shown, in its pixels, at the exact ratio.
+
+    `extended` when it reaches past the picture, which is then continued softly.
+    """
+
+    left: int
+    top: int
+    width: int
+    height: int
+    extended: bool
+
+
+def fit_crop(
+    picture: Picture, faces: tuple[Face, ...], shape: Shape, choice: CropChoice | None = None
+) -> Crop:
+    """The crop that covers the shape and keeps every face with its room, or the `choice` made."""
+    ratio = math.gcd(shape.width, shape.height)
+    across, down = shape.width // ratio, shape.height // ratio
+    if choice is not None:
+        return _chosen_crop(picture, choice, across, down)
+    cover = min(picture.width // across, picture.height // down)
+    unit = max(cover, 1)
+    union = _union(picture, faces, IDEAL_ROOM)
+    if not _fits(union, unit * across, unit * down):
+        union = _union(picture, faces, TIGHT_ROOM)
+    if not _fits(union, unit * across, unit * down):
+        union = _union(picture, faces, EXTENDED_ROOM)
+        unit = max(math.ceil(union.width / across), math.ceil(union.height / down))
+    width, height = unit * across, unit * down
+    left = _slide(picture.width, width, union.left, union.right)
+    top = _slide(picture.height, height, union.top, union.bottom)
+    return Crop(left, top, width, height, _reaches_out(picture, left, top, width, height))
+
+
+def _chosen_crop(picture: Picture, choice: CropChoice, across: int, down: int) -> Crop:
+    unit = round(choice.width / across)
+    width, height = unit * across, unit * down
+    left, top = choice.left, choice.top
+    outside = (
+        left >= picture.width or top >= picture.height or left + width <= 0 or top + height <= 0
+    )
+    largest = 4 * max(picture.width, picture.height)
+    if unit < 1 or width > largest or height > largest or outside:
+        raise InputError(
+            InputCode.BAD_OPTION,
+            f"The crop {left},{top},{choice.width} does not show the picture, which is "
+            f"{picture.width}x{picture.height}. Give left, top and width in its pixels.",
+        )
+    return Crop(left, top, width, height, _reaches_out(picture, left, top, width, height))
+
+
+def _reaches_out(picture: Picture, left: int, top: int, width: int, height: int) -> bool:
+    return left < 0 or top < 0 or left + width > picture.width or top + height > picture.height
+
+
+def _union(picture: Picture, faces: tuple[Face, ...], room: Room) -> Box:
+    """The whole-pixel box around all faces with their room, clipped to the picture.
+
+    Without faces: the middle point, which any window holds.
+    """
+    if not faces:
+        middle_x, middle_y = picture.width // 2, picture.height // 2
+        return Box(middle_x, middle_y, middle_x, middle_y)
+    boxes = [face.box for face in faces]
+    return Box(
+        max(0, math.floor(min(b.left - room.side * b.width for b in boxes))),
+        max(0, math.floor(min(b.top - room.above * b.height for b in boxes))),
+        min(picture.width, math.ceil(max(b.right + room.side * b.width for b in boxes))),
+        min(picture.height, math.ceil(max(b.bottom + room.below * b.height for b in boxes))),
+    )
+
+
+def _fits(union: Box, width: int, height: int) -> bool:
+    return union.width <= width and union.height <= height
+
+
+def _slide(extent: int, length: int, low: float, high: float) -> int:
+    """Where a window of `length` starts in `extent`: nearest the centre that holds low..high."""
+    centred = (extent - length) // 2
+    return int(min(max(centred, high - length), low)) if length <= extent else centred
+
+
+def box_in_frame(box: Box, crop: Crop, shape: Shape) -> tuple[int, int, int, int]:
+    """`box` in pixels of the finished frame, clipped to it: left, top, right, bottom."""
+    scale = shape.width / crop.width
+    across = [round((x - crop.left) * scale) for x in (box.left, box.right)]
+    down = [round((y - crop.top) * scale) for y in (box.top, box.bottom)]
+    left, right = (min(max(x, 0), shape.width) for x in across)
+    top, bottom = (min(max(y, 0), shape.height) for y in down)
+    return left, top, right, bottom

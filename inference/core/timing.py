@@ -1,0 +1,134 @@
+"""How long the video is and in which windows it is made: from sound samples to frames.
+
+Frames lie on the model's 4k+1 grid (its VAE packs 4 frames into one latent), one pass holds at
+most 81 of them, and 25 of them make a second.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inference.core.errors import InputCode, InputError
+from inference.core.request import SAMPLE_RATE_HZ, Recording, Request, Speaking, require_long_enough
+
+FPS = 25  # video frames per second
+SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // FPS  # 1920 sound samples
+MAX_WINDOW_FRAMES = 81  # what one pass of the model holds
+MIN_FRAMES = 21  # the shortest video, 0.84 s
+
+
+@dataclass(frozen=True)
+class PlannedWindow:
+    """One pass of the model: `frames` frames from `start`, which counts the overlap."""
+
+    start: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where a recording sounds: `samples` from `source_start` on, laid at `start` of the video."""
+
+    source_start: int
+    start: int
+    samples: int
+
+
+def joined_samples(recordings: tuple[Recording, ...], speaking: Speaking) -> int:
+    """Length of all recordings joined, in samples."""
+    lengths = [recording.samples for recording in recordings]
+    return sum(lengths) if speaking is Speaking.IN_TURN else max(lengths)
+
+
+def used_range(request: Request) -> tuple[int, int]:
+    """First and last (exclusive) sample of the joined recordings that are used."""
+    total = joined_samples(request.recordings, request.speaking)
+    if request.trim is None:
+        return 0, total
+    start = round(request.trim.start_s * SAMPLE_RATE_HZ)
+    if start >= total:
+        raise InputError(
+            InputCode.BAD_OPTION,
+            f"The part starts at {request.trim.start_s:g} s, but the recording is only "
+            f"{total / SAMPLE_RATE_HZ:.1f} s long. Choose an earlier start.",
+        )
+    return start, min(total, round(request.trim.end_s * SAMPLE_RATE_HZ))
+
+
+def over(duration_s: float, limit_s: float) -> str:
+    """A length in whole seconds, or in tenths where those would not show that it is too long."""
+    whole = f"{duration_s:.0f}"
+    return whole if round(duration_s) > limit_s else f"{math.ceil(10 * duration_s) / 10:g}"
+
+
+def used_samples(request: Request, max_seconds: float) -> int:
+    """Length in samples of what is used of the joined recordings.
+
+    Raises InputError when that is under `MIN_RECORDING_S` or over `max_seconds`.
+    """
+    start, end = used_range(request)
+    duration_s = (end - start) / SAMPLE_RATE_HZ
+    require_long_enough(duration_s)
+    if duration_s > max_seconds:
+        raise InputError(
+            InputCode.TOO_LONG,
+            f"This recording is {over(duration_s, max_seconds)} s long; {max_seconds:g} s is the "
+            f"most. Choose the part to use (--trim 0-{max_seconds:g}).",
+        )
+    return end - start
+
+
+def spans(request: Request) -> tuple[Span, ...]:
+    """Where each recording sounds in the video; one that is trimmed away has 0 samples."""
+    in_turn = request.speaking is Speaking.IN_TURN
+    return placed([each.samples for each in request.recordings], in_turn, used_range(request))
+
+
+def placed(lengths: Sequence[int], in_turn: bool, used: tuple[int, int]) -> tuple[Span, ...]:
+    """`spans` of recordings of so many samples; `used` is the part of all of them joined."""
+    first, last = used
+    out, offset = [], 0
+    for length in lengths:
+        start = min(max(offset, first), offset + length)
+        end = max(start, min(offset + length, last))
+        out.append(Span(start - offset, start - first, end - start))
+        offset += length if in_turn else 0
+    return tuple(out)
+
+
+def frame_count(samples: int) -> int:
+    """The fewest frames, 4k+1 and at least 21, that hold `samples` sound samples at 48 kHz."""
+    needed = math.ceil(samples / SAMPLES_PER_FRAME)
+    return max(MIN_FRAMES, 4 * math.ceil((needed - 1) / 4) + 1)
+
+
+def windows(frames: int, overlap: int) -> tuple[PlannedWindow, ...]:
+    """The fewest windows that cover `frames` (4k+1), each overlapping the one before by `overlap`.
+
+    One window holds just `frames`. Several are 81 frames each, as the model was trained, so the
+    last one may run past `frames` and is cut.
+    """
+    if frames <= MAX_WINDOW_FRAMES:
+        return (PlannedWindow(0, frames),)
+    step = MAX_WINDOW_FRAMES - overlap
+    return tuple(
+        PlannedWindow(index * step, MAX_WINDOW_FRAMES) for index in range(_count(frames, overlap))
+    )
+
+
+def even_windows(frames: int, overlap: int) -> tuple[PlannedWindow, ...]:
+    """As many windows as `windows`, which end with `frames` and are as equal as the grid allows:
+    4k+1 frames each, the longer ones first. Those of drafts, which no model draws."""
+    count = _count(frames, overlap)
+    # 4u+1 frames each: with frames = 4a+1 and overlap = 4j+1, all u add up to a + (count-1) j
+    units, longer = divmod((frames - 1) // 4 + (count - 1) * ((overlap - 1) // 4), count)
+    out, start = [], 0
+    for index in range(count):
+        length = 4 * (units + (index < longer)) + 1
+        out.append(PlannedWindow(start, length))
+        start += length - overlap
+    return tuple(out)
+
+
+def _count(frames: int, overlap: int) -> int:
+    return 1 + max(0, math.ceil((frames - MAX_WINDOW_FRAMES) / (MAX_WINDOW_FRAMES - overlap)))

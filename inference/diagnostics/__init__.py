@@ -1,0 +1,3 @@
+"""What a machine can do: packages, GPU, disks, kernels.
+It runs no job.
+"""

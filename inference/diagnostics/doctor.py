@@ -1,0 +1,50 @@
+"""Whether this machine has what the product needs: one short check after the other."""
+
+import os
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import av
+import pi_heif
+
+from inference.core.errors import PortraitError
+from inference.core.settings import Settings
+from inference.diagnostics.check import Check
+from inference.engines.select import configured_engine
+from presets.schema import EngineFamily
+
+_PACKAGES = ("gradio", "av", "opencv-python-headless", "numpy", "pillow", "pydub")
+_CODECS = ("libx264", "aac")  # of the finished video
+_SUPPORTED = ((3, 11), (3, 13))  # first and last Python version that is tested
+
+
+def examine(settings: Settings) -> list[Check]:
+    """Every check, in the order a person would want to read them."""
+    python = sys.version_info[:2]
+    codecs = [codec for codec in _CODECS if codec not in av.codecs_available]
+    return [
+        Check("system", True, f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"),
+        Check("python", _SUPPORTED[0] <= python <= _SUPPORTED[1], platform.python_version()),
+        Check("packages", True, ", ".join(f"{name} {version(name)}" for name in _PACKAGES)),
+        Check("codecs", not codecs, f"{', '.join(codecs)} missing" if codecs else "H.264, AAC"),
+        Check("heic pictures", True, f"libheif {pi_heif.libheif_version()}", needed=False),
+        _data_folder(settings.data),
+        *(_engine(name, settings) for name in (*EngineFamily, "modal")),
+    ]
+
+
+def _data_folder(folder: Path) -> Check:
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    writable = existing.is_dir() and os.access(existing, os.W_OK)
+    return Check("data folder", writable, f"{folder}{'' if writable else ' is not writable'}")
+
+
+def _engine(name: str, settings: Settings) -> Check:
+    needed = name == EngineFamily.DRAFT
+    try:
+        details = configured_engine(name, settings).details()
+    except PortraitError as error:
+        return Check(f"{name} engine", False, error.message, needed)
+    return Check(f"{name} engine", True, f"ready: {details}" if details else "ready", needed)

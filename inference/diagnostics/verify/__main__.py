@@ -1,0 +1,92 @@
+"""`python -m inference.verify PATH [--device cpu|cuda] [--dtype float32|bfloat16]`.
+
+Runs every case at or below PATH and prints a line for each. Exit status: 0 when all pass, 1 when
+one does not, 2 when PATH holds none.
+"""
+
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from inference.diagnostics.verify import method, networks, whole
+from inference.diagnostics.verify.cases import Case, Place, find_cases
+from inference.diagnostics.verify.compare import difference
+
+KINDS: dict[str, Callable[[Case, Place], Any]] = {
+    kind.__name__: kind
+    for kind in (
+        networks.dit,
+        networks.audio_proj,
+        networks.audio_windows,
+        networks.wav2vec,
+        networks.vae,
+        networks.clip,
+        networks.t5,
+        method.loudness,
+        method.schedule,
+        method.guidance,
+        method.teacache,
+        method.color_match,
+        method.image_prep,
+        method.buckets,
+        method.lora,
+        whole.e2e,
+    )
+}
+
+
+class Device(StrEnum):
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class Numbers(StrEnum):
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+def check(name: str, case: Case, device: torch.device, asked: torch.dtype) -> bool:
+    """Whether the case passes; prints its line, and to standard error what kept it from running."""
+    try:
+        dtype, tolerance = case.numbers(asked)
+        with torch.inference_mode():
+            computed = KINDS[case.kind](case, Place(device, dtype))
+        found = difference(computed, case.expected())
+    except Exception as error:
+        print(f"{name} {case.kind} rel=nan max=nan FAIL")
+        print(f"  {type(error).__name__}: {error}", file=sys.stderr)
+        return False
+    passed = found.relative <= tolerance
+    ending = "PASS" if passed else "FAIL"
+    print(f"{name} {case.kind} rel={found.relative:.2e} max={found.largest:.2e} {ending}")
+    return passed
+
+
+def main(
+    path: Annotated[Path, typer.Argument(help="A case's folder, or one that holds some.")],
+    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.CPU,
+    dtype: Annotated[Numbers, typer.Option(help="In which numbers.")] = Numbers.FLOAT32,
+) -> None:
+    """Check this machine's numbers against MultiTalk's own."""
+    if device is Device.CUDA and not torch.cuda.is_available():
+        typer.echo(
+            "This machine has no NVIDIA GPU that torch can use. Leave out --device.", err=True
+        )
+        raise typer.Exit(2)
+    # the cases' tolerances are those of true float32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    asked = torch.bfloat16 if dtype is Numbers.BFLOAT16 else torch.float32
+    results = [check(n, case, torch.device(device), asked) for n, case in find_cases(path)]
+    if not results:
+        typer.echo(f"There is no case in {path}. Name a folder that holds a case.json.", err=True)
+        raise typer.Exit(2)
+    raise typer.Exit(0 if all(results) else 1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,127 @@
+"""The kinds of case that evaluate a piece of the method."""
+
+from typing import Any
+
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from inference.diagnostics.verify import networks
+from inference.diagnostics.verify.cases import Case, Place
+from inference.multitalk import colour
+from inference.multitalk.conditioning import voice
+from inference.multitalk.conditioning.buckets import bucket
+from inference.multitalk.conditioning.picture import Box, covered, halves, latent_masks
+from inference.multitalk.models.linear import Linear
+from inference.multitalk.runtime.lora import switch_on
+from inference.multitalk.sampling.guidance import (
+    FULL,
+    NEITHER,
+    NO_PROMPT,
+    NO_VOICE,
+    Guidance,
+    Projection,
+)
+from inference.multitalk.sampling.schedule import timesteps
+from inference.multitalk.sampling.step_cache import ESTIMATORS, computed_steps
+
+_BRANCHES = {"cond": FULL, "drop_text": NO_PROMPT, "drop_audio": NO_VOICE, "uncond": NEITHER}
+
+
+def loudness(case: Case, place: Place) -> dict[str, Tensor]:
+    wave = case.inputs(torch.device("cpu"))["wave"].numpy()
+    return {"out": torch.from_numpy(voice.levelled(wave))}
+
+
+def schedule(case: Case, place: Place) -> dict[str, list[float]]:
+    options = case.options
+    return {
+        f"{steps}_{shift:g}": timesteps(steps, shift)
+        for steps in options["steps"]
+        for shift in options["shifts"]
+    }
+
+
+def guidance(case: Case, place: Place) -> dict[str, Tensor]:
+    options, given = case.options, case.inputs(place.device)
+    guide = Guidance(
+        options["text_guide_scale"],
+        options["audio_guide_scale"],
+        projection(options, options["method"] == "apg"),
+    )
+    steps = [
+        guide.combine(
+            {
+                branch: given[f"step{step}.{name}"]
+                for name, branch in _BRANCHES.items()
+                if f"step{step}.{name}" in given
+            }
+        )
+        for step in range(options["steps"])
+    ]
+    return {"out": torch.stack(steps)}
+
+
+def projection(options: dict[str, Any], used: bool) -> Projection | None:
+    """Projected guidance with the case's own values, or none."""
+    if not used:
+        return None
+    return Projection(options["apg_momentum"], options["apg_norm_threshold"])
+
+
+def teacache(case: Case, place: Place) -> dict[str, list[bool]]:
+    estimator = ESTIMATORS[case.config["size"], case.options["use_ret_steps"]]
+    embeddings = case.inputs(place.device)["e0"]
+    threshold = case.options["teacache_thresh"]
+    return {"computed": computed_steps(embeddings, threshold, estimator)}
+
+
+def color_match(case: Case, place: Place) -> dict[str, Tensor]:
+    given = case.inputs(place.device)
+    return {"out": colour.matched(given["video"], given["reference"], case.options["strength"])}
+
+
+def image_prep(case: Case, place: Place) -> dict[str, Tensor]:
+    image, (height, width) = case.image(), case.options["target_size"]
+    masks = latent_masks(people(case, image), image.size, (width, height))
+    return {
+        "out.image": covered(image, width, height),
+        "out.latent_masks": torch.from_numpy(masks).float(),
+    }
+
+
+def people(case: Case, image: Image.Image) -> tuple[Box, ...]:
+    """The boxes of the case's two people; the files hold rows before columns."""
+    masks = case.options["masks"]
+    if masks == "default":
+        return halves(*image.size)
+    return tuple((left, top, right, bottom) for top, left, bottom, right in masks["bbox"])
+
+
+def buckets(case: Case, place: Place) -> dict[str, list[int]]:
+    return {
+        f"{size_class}:{height}x{width}": list(bucket(size_class, height, width))
+        for size_class in case.options["size_classes"]
+        for height, width in case.options["source_sizes"]
+    }
+
+
+def lora(case: Case, place: Place) -> dict[str, Tensor]:
+    """The parameters as they work: a layer's weight with what its branches make of unit vectors."""
+    network = networks.transformer(case, place, case.config, None)
+    before = {name: parameter.clone() for name, parameter in network.named_parameters()}
+    for entry in case.options["loras"]:
+        tensors = load_file(case.folder / entry["file"])
+        switch_on(network, tensors, entry["scale"], place.device)
+    after = {name: _working(network, name) for name in before}
+    return {f"out.{name}": t for name, t in after.items() if not t.equal(before[name])}
+
+
+def _working(network: nn.Module, name: str) -> Tensor:
+    parameter = network.get_parameter(name)
+    layer = network.get_submodule(name.rpartition(".")[0])
+    if isinstance(layer, Linear) and layer.branches and name.endswith(".weight"):
+        units = torch.eye(layer.in_features, device=parameter.device, dtype=parameter.dtype)
+        return parameter + sum(branch.of(units).T for branch in layer.branches)
+    return parameter

@@ -1,0 +1,3 @@
+"""From curves to a face that moves: warps, lips, teeth, eyes, light.
+It knows no sound.
+"""

@@ -1,0 +1,36 @@
+"""Which way a face looks: its own directions in the frame, and its size."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from inference.draft.face.warp import Floats
+from inference.media import faces
+
+
+@dataclass(frozen=True)
+class FaceAxes:
+    """Directions of the face. `right`, `down`, `away` are 3-D unit vectors, float32 (3,).
+
+    `height_px` is forehead to chin as seen in the frame, `size_px` the same with depth.
+    """
+
+    right: Floats
+    down: Floats
+    away: Floats
+    height_px: float
+    size_px: float
+
+
+def face_axes(points: Floats) -> FaceAxes:
+    """The axes of a face from its 468 points, float32 (468, 3)."""
+    right = unit(points[faces.RIGHT_EYE_OUTER] - points[faces.LEFT_EYE_OUTER])
+    tall = points[faces.CHIN] - points[faces.FOREHEAD]
+    down = unit(tall - right * (tall @ right))
+    height_px, size_px = float(np.hypot(*tall[:2])), float(np.linalg.norm(tall))
+    return FaceAxes(right, down, np.cross(right, down), height_px, size_px)
+
+
+def unit(vector: Floats) -> Floats:
+    """The vector scaled to length 1, float32."""
+    return np.asarray(vector / (np.linalg.norm(vector) + 1e-9), np.float32)

@@ -1,0 +1,199 @@
+"""Blinks: a lid painted over the eye, with the picture's own lashes at its edge.
+
+Stretching the skin above the eye over it smears creases and deep shadows, so the lid takes only
+its colours from the skin around the eye, and its lashes are the upper ones, moved down.
+"""
+
+import cv2
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from inference.draft.face.axes import FaceAxes, unit
+from inference.draft.face.light import Light
+from inference.draft.face.warp import Floats, Pixels, pixel_grid, remap, smoothstep
+from inference.media import faces
+
+_MIN_OPENING = 0.014  # of the face's height; an eye less open is taken as shut
+_MIN_WIDTH = 0.07  # of the face's height; a narrower one is turned out of sight
+_SAMPLES = 65
+_DRAWN_REACH = 0.13  # half the side of the area in which a drawn eye lies, in face heights
+_DRAWN_CONTRAST = 40.0  # levels, as a distance in RGB, between a drawn eye and the skin
+_DRAWN_SHUT = 0.12  # height of a shut drawn eye as a share of the open one's
+_EYES = (
+    (faces.LEFT_EYE_UPPER, faces.LEFT_EYE_LOWER, faces.LEFT_BROW_LOWER),
+    (faces.RIGHT_EYE_UPPER, faces.RIGHT_EYE_LOWER, faces.RIGHT_BROW_LOWER),
+)
+
+
+class Eyes:
+    """The eyes of one face that can blink: none, one or two."""
+
+    def __init__(self, frame: Pixels, points: Floats, axes: FaceAxes, light: Light) -> None:
+        self._lids: list[_Lid | _DrawnEye] = []
+        for upper, lower, brow in _EYES:
+            if light.flat:
+                eye = _DrawnEye(frame, points[list(upper + lower), :2], axes)
+                self._lids += [eye] if eye.found else []
+            elif _can_blink(points, upper, lower, axes):
+                edges = [points[list(each), :2] for each in (upper, lower, brow)]
+                self._lids.append(_Lid(frame, edges[0], edges[1], edges[2], axes, light.noise))
+
+    def draw(self, canvas: Pixels, shut: float) -> None:
+        """Draw the lids into the canvas, RGB uint8 (h, w, 3); `shut` is 0 (as seen) to 1."""
+        if shut > 0.02:
+            for lid in self._lids:
+                lid.draw(canvas, shut)
+
+
+def _can_blink(
+    points: Floats, upper: tuple[int, ...], lower: tuple[int, ...], axes: FaceAxes
+) -> bool:
+    opening = np.abs((points[list(lower), :2] - points[list(upper), :2]) @ axes.down[:2]).max()
+    width = np.linalg.norm(points[upper[0], :2] - points[upper[-1], :2])
+    return bool(
+        opening > _MIN_OPENING * axes.size_px and width > max(8.0, _MIN_WIDTH * axes.size_px)
+    )
+
+
+class _Lid:
+    """One eye's lid. Inside, `along` runs 0 to 1 from corner to corner and `down` is in pixels."""
+
+    def __init__(
+        self,
+        frame: Pixels,
+        upper: Floats,
+        lower: Floats,
+        brow: Floats,
+        axes: FaceAxes,
+        noise: float,
+    ) -> None:
+        self._size = axes.size_px
+        self._axis = unit(upper[-1] - upper[0])
+        self._down = unit(axes.down[:2])
+        self._origin, self._length = upper[0], float(np.linalg.norm(upper[-1] - upper[0]))
+        self._own = np.linalg.inv(np.stack([self._axis, self._down], 1)).astype(np.float32)
+        margin = 0.05 * self._size
+        height, width = frame.shape[:2]
+        every = np.concatenate([upper, lower])
+        low = np.clip((every.min(0) - margin).astype(int), 0, [width - 2, height - 2])
+        high = np.clip((every.max(0) + margin).astype(int) + 1, low + 2, [width, height])
+        self._area = int(low[0]), int(low[1]), int(high[0]), int(high[1])
+        x, y = pixel_grid(*self._area)
+        self._along, self._depth = self._coordinates(x, y)
+        self._top = self._curve(upper)
+        self._bottom = np.maximum(self._curve(lower), self._top)
+        self._source = frame[low[1] : high[1], low[0] : high[0]].astype(np.float32)
+        self._xy = np.stack(pixel_grid(0, 0, x.shape[1], x.shape[0]), -1)
+        self._skin = self._lid_colour(frame, brow)
+        self._lash_px = max(1.0, 0.014 * self._size)
+        self._soft_px = max(0.8, 0.006 * self._size)
+        grain = np.random.default_rng(0).standard_normal(x.shape).astype(np.float32)
+        self._grain = cv2.GaussianBlur(grain, (0, 0), 0.6)[..., None] * noise
+
+    def draw(self, canvas: Pixels, shut: float) -> None:
+        left, top, right, bottom = self._area
+        along, depth, soft = self._along, self._depth, self._soft_px
+        upper, lower = self._at(self._top), self._at(self._bottom)
+        edge = np.asarray(upper + shut * (lower - upper), np.float32)
+        inside: Floats = smoothstep(along, -0.04, 0.04) - smoothstep(along, 0.96, 1.04)
+        # skin from the crease down to the edge
+        crease = smoothstep(depth, upper - 3.4 * self._lash_px, upper - 1.4 * self._lash_px)
+        lid = crease * (1 - smoothstep(depth, edge - soft, edge + soft)) * inside
+        bulge = np.clip((depth - upper) / np.maximum(edge - upper, 1), 0, 1)
+        shade = 0.94 + 0.10 * np.sin(np.pi * np.clip(bulge, 0, 1)) - 0.06 * bulge
+        paint = self._skin[np.clip(along * (_SAMPLES - 1), 0, _SAMPLES - 1).astype(int)]
+        paint = paint * shade[..., None] + self._grain
+        # the lashes of the upper lid, carried along
+        carried = remap(self._source, self._xy - (edge - upper)[..., None] * self._down)
+        lash = np.exp(-(((depth - edge) / self._lash_px) ** 2)) * inside
+        lash *= min(1.0, 3 * shut)
+        drawn = self._source_on(canvas)
+        drawn += (paint - drawn) * (lid * min(1.0, 4 * shut))[..., None]
+        dark = np.minimum(carried, drawn)
+        drawn += (dark - drawn) * lash[..., None]
+        canvas[top:bottom, left:right] = np.clip(drawn + 0.5, 0, 255).astype(np.uint8)
+
+    def _source_on(self, canvas: Pixels) -> Floats:
+        left, top, right, bottom = self._area
+        return canvas[top:bottom, left:right].astype(np.float32)
+
+    def _coordinates(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        dx, dy = x - self._origin[0], y - self._origin[1]
+        along = (self._own[0, 0] * dx + self._own[0, 1] * dy) / self._length
+        return along, self._own[1, 0] * dx + self._own[1, 1] * dy
+
+    def _curve(self, edge: Floats) -> Floats:
+        along, down = self._coordinates(edge[:, 0], edge[:, 1])
+        order = np.argsort(along)
+        curve = np.interp(np.linspace(0, 1, _SAMPLES), along[order], down[order])
+        return np.asarray(gaussian_filter1d(curve, 2.5, mode="nearest"), np.float32)
+
+    def _at(self, curve: Floats) -> Floats:
+        return np.interp(self._along * (_SAMPLES - 1), np.arange(_SAMPLES), curve).astype(
+            np.float32
+        )
+
+    def _lid_colour(self, frame: Pixels, brow: Floats) -> Floats:
+        """Smooth skin colours along the eye, from between lid and brow and from below, (65, 3)."""
+        along = np.linspace(0.08, 0.92, _SAMPLES, dtype=np.float32)
+        brow_down = float(np.mean((brow - self._origin) @ self._own[1]))
+        top = np.interp(along * (_SAMPLES - 1), np.arange(_SAMPLES), self._top)
+        bottom = np.interp(along * (_SAMPLES - 1), np.arange(_SAMPLES), self._bottom)
+        rows = []
+        for share in (0.3, 0.42, 0.54, 0.66):
+            rows.append(top + share * (brow_down - top))
+        for below in (0.025, 0.035):
+            rows.append(bottom + below * self._size)
+        down = np.stack(rows).astype(np.float32)
+        place = (
+            self._origin
+            + (along * self._length)[None, :, None] * self._axis
+            + down[..., None] * self._down
+        )
+        seen = remap(frame.astype(np.float32), place.astype(np.float32))
+        above, below_eye = np.percentile(seen[:4], 65, axis=0), seen[4:].mean(0)
+        colour = 0.75 * above + 0.25 * below_eye
+        smooth = gaussian_filter1d(colour, _SAMPLES / 5, axis=0, mode="nearest")
+        return np.asarray(smooth, np.float32)
+
+
+class _DrawnEye:
+    """An eye in a drawing, often a mere dot: it blinks by being squeezed flat."""
+
+    def __init__(self, frame: Pixels, contour: Floats, axes: FaceAxes) -> None:
+        height, width = frame.shape[:2]
+        centre, reach = contour.mean(0), _DRAWN_REACH * axes.size_px
+        low = np.clip((centre - reach).astype(int), 0, [width - 2, height - 2])
+        high = np.clip((centre + reach).astype(int) + 1, low + 2, [width, height])
+        self._area = int(low[0]), int(low[1]), int(high[0]), int(high[1])
+        self._source = frame[low[1] : high[1], low[0] : high[0]].astype(np.float32)
+        border = np.concatenate(
+            [self._source[[0, -1]].reshape(-1, 3), self._source[:, [0, -1]].reshape(-1, 3)]
+        )
+        self._skin = np.median(border, axis=0).astype(np.float32)
+        unlike = (np.linalg.norm(self._source - self._skin, axis=-1) > _DRAWN_CONTRAST).astype(
+            np.uint8
+        )
+        _, parts = cv2.connectedComponents(unlike)
+        x, y = np.clip((contour - low).astype(int), 0, high - low - 1).T
+        touched = parts[y, x][parts[y, x] > 0]
+        blob = parts == (np.bincount(touched).argmax() if len(touched) else -1)
+        edges = blob[[0, -1]].any() or blob[:, [0, -1]].any()
+        self.found = bool(blob.any() and not edges)
+        if self.found:
+            grown = cv2.dilate(blob.astype(np.float32), np.ones((5, 5), np.uint8))
+            self._cover = cv2.GaussianBlur(grown, (0, 0), 0.6).astype(np.float32)
+            rows = np.flatnonzero(blob.any(1))
+            self._middle = float(rows[0] + 0.6 * (rows[-1] - rows[0]))
+            self._grid = np.stack(pixel_grid(0, 0, blob.shape[1], blob.shape[0]), -1)
+
+    def draw(self, canvas: Pixels, shut: float) -> None:
+        left, top, right, bottom = self._area
+        source = self._grid.copy()
+        height = 1 - (1 - _DRAWN_SHUT) * shut
+        source[..., 1] = self._middle + (source[..., 1] - self._middle) / height
+        drawn = canvas[top:bottom, left:right].astype(np.float32)
+        drawn += (self._skin - drawn) * self._cover[..., None]
+        cover = remap(self._cover, source)[..., None]
+        drawn += (remap(self._source, source) - drawn) * cover
+        canvas[top:bottom, left:right] = np.clip(drawn + 0.5, 0, 255).astype(np.uint8)

@@ -1,0 +1,91 @@
+"""What the picture tells of its light: colours for what is drawn into a face, sharpness, noise."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from inference.draft.face.axes import FaceAxes
+from inference.draft.face.warp import Floats, Pixels
+from inference.media import faces
+
+# A drawing's face is mostly a few plain colours: so many of them cover so much of it.
+_FLAT_COLOURS, _FLAT_SHARE = 6, 0.45
+
+# Lip corners' surroundings, philtrum, chin and nose: lit like the mouth, seen in most poses.
+_SKIN_POINTS = (205, 425, 164, 200, 5, 165, 391)
+_IVORY = np.asarray([1.03, 1.0, 0.93], np.float32)  # of teeth in white light, mean about 1
+
+
+@dataclass(frozen=True)
+class Light:
+    """The picture's light on the face: colours float32 (3,) RGB 0 to 255.
+
+    `blur_px` and `noise` (levels) are the picture's; `flat` says that it is a drawing.
+    """
+
+    skin: Floats
+    tooth: Floats
+    cavity: Floats
+    tongue: Floats
+    blur_px: float
+    noise: float
+    flat: bool
+
+
+def measure_light(frame: Pixels, points: Floats, axes: FaceAxes) -> Light:
+    """Colours, sharpness and noise for what is drawn into the mouth, from the face around it."""
+    height, width = frame.shape[:2]
+    low = np.clip(points[:, :2].min(0).astype(int), 0, [width - 2, height - 2])
+    high = np.clip(points[:, :2].max(0).astype(int) + 1, low + 2, [width, height])
+    skin = _skin(frame, points, axes)
+    typical = np.median(skin, axis=0).astype(np.float32)
+    bright = np.percentile(skin, 85, axis=0).astype(np.float32)
+    eye_white = _eye_white(frame, points)
+    level = float(np.clip(max(1.1 * bright.mean(), 0.9 * eye_white), 30, 235))
+    tint = 0.35 * bright / max(float(bright.mean()), 1.0) + 0.65 * _IVORY
+    tooth = level * tint
+    part = frame[low[1] : high[1], low[0] : high[0], 1].astype(np.float32)
+    edges = np.abs(cv2.Laplacian(part, cv2.CV_32F))
+    noise = float(np.median(edges)) / 4
+    flat = _is_flat(frame[low[1] : high[1], low[0] : high[0]])
+    crisp = float(np.percentile(edges, 98)) / max(float(part.std()), 1.0)
+    blur_px = 0.5 if flat else float(np.clip(1.6 - 0.7 * crisp, 0.6, 1.6))
+    brightness = np.float32(np.clip(float(typical.mean()) / 170, 0.3, 1.1))
+    cavity = np.asarray([44, 18, 20], np.float32) * brightness
+    tongue = np.asarray([140, 72, 76], np.float32) * brightness
+    if flat:
+        tooth = np.asarray(0.2 * bright + 0.8 * 250, np.float32)
+    return Light(typical, tooth.astype(np.float32), cavity, tongue, blur_px, noise, flat)
+
+
+def _is_flat(face: Pixels) -> bool:
+    """Whether few colours make up the face: a drawing."""
+    levels = (face // 4).reshape(-1, 3).astype(np.int32) @ np.asarray([4096, 64, 1])
+    _, counts = np.unique(levels, return_counts=True)
+    return bool(np.sort(counts)[-_FLAT_COLOURS:].sum() > _FLAT_SHARE * len(levels))
+
+
+def _skin(frame: Pixels, points: Floats, axes: FaceAxes) -> Floats:
+    """Skin pixels from around the mouth and the nose, float32 (n, 3)."""
+    reach = max(1, int(0.02 * axes.size_px))
+    height, width = frame.shape[:2]
+    found = []
+    for x, y in points[list(_SKIN_POINTS), :2].astype(int):
+        x, y = np.clip(x, reach, width - reach - 1), np.clip(y, reach, height - reach - 1)
+        patch = frame[y - reach : y + reach + 1, x - reach : x + reach + 1]
+        found.append(patch.reshape(-1, 3))
+    return np.concatenate(found).astype(np.float32)
+
+
+def _eye_white(frame: Pixels, points: Floats) -> float:
+    """Brightness of the whites of the eyes, in levels; they are lit like the teeth."""
+    inside = np.zeros(frame.shape[:2], np.uint8)
+    for upper, lower in (
+        (faces.LEFT_EYE_UPPER, faces.LEFT_EYE_LOWER),
+        (faces.RIGHT_EYE_UPPER, faces.RIGHT_EYE_LOWER),
+    ):
+        outline = points[list(upper + lower[::-1]), :2]
+        cv2.fillPoly(inside, [np.round(outline).astype(np.int32)], 1)
+    seen = frame[inside > 0].astype(np.float32).mean(1)
+    return float(np.percentile(seen, 80)) if len(seen) else 0.0

@@ -1,0 +1,170 @@
+"""The moving mouth: an upper and a lower layer of the picture, and what shows between them.
+
+Each layer is the whole lower face, displaced so that its own lip goes where the curves say; the
+upper one lies over the lower one, so that closed lips touch without a slit. Displacements are in
+the mouth's own coordinates (see `lips`); every length is a share of the face's height.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from inference.draft.face.axes import FaceAxes
+from inference.draft.face.fields import WIDEST_GAP, MouthFields
+from inference.draft.face.light import Light
+from inference.draft.face.lips import Lips
+from inference.draft.face.teeth import build_interior
+from inference.draft.face.warp import (
+    Floats,
+    Pixels,
+    Warp,
+    border_fade,
+    pixel_grid,
+    remap,
+    smoothstep,
+)
+from inference.media import faces
+
+_TOUCH_OPENING = 0.05  # from this opening on nothing overlaps
+
+
+@dataclass(frozen=True)
+class Pose:
+    """A mouth's state, each 0 to 1: see `inference.draft.voice.speech.MouthCurves`."""
+
+    opening: float
+    rounding: float = 0.0
+    spreading: float = 0.0
+    closure: float = 0.0
+    teeth: float = 0.0
+
+    def weights(self) -> tuple[float, ...]:
+        """Of the fields of `fields.MouthFields`, in its order.
+
+        The second shuts the picture's mouth, the third makes shut lips touch.
+        """
+        opening = self.opening * (1 - self.closure)
+        shown = self.teeth * min(1.0, 4 * opening)
+        touching = max(0.0, 1 - opening / _TOUCH_OPENING)
+        return opening, 1.0, touching, self.rounding, self.spreading, self.closure, shown
+
+
+class Mouth:
+    """Draws the lower face of one person in any `Pose`.
+
+    `area` is what it draws over: left, top, right, bottom in the frame.
+    """
+
+    def __init__(self, frame: Pixels, points: Floats, axes: FaceAxes, light: Light) -> None:
+        lips = Lips(frame, points, axes, light)
+        height, width = frame.shape[:2]
+        self.area = left, top, right, bottom = _area(points, axes, width, height)
+        self._source = frame[top:bottom, left:right].astype(np.float32)
+        x, y = pixel_grid(left, top, right, bottom)
+        across, down = lips.coordinates(x, y)
+        open_sides = (left == 0, top == 0, right == width, bottom == height)
+        fields = MouthFields(lips, light, points, axes, across, down, (left, top))
+        fields.fade = fields.fade * border_fade(right - left, bottom - top, 8, open_sides)
+        step_px = max(1, min(4, round(axes.size_px / 65)))
+        self._upper_warp = Warp(fields.upper_layer(), step_px)
+        self._lower_warp = Warp(fields.lower_layer(), step_px)
+        edge_px = max(1.0, 0.007 * axes.height_px)
+        upper_mask = _upper_mask(lips, across, down, edge_px)
+        self._hole_mask = _hole_mask(lips, across, down, edge_px)
+        self._jaw_open = lips.down * fields.jaw_px
+        self._jaw_shut = lips.down * fields.shut_px
+        self._flat = light.flat
+        self._interior = build_interior(frame, lips, light, self.area)
+        line = _contact_line(lips, across, down, light.flat) * self._interior.line_strength
+        self._upper_cover = np.stack([upper_mask, line], -1)
+        self._shadow_px = max(0.8, 0.012 * axes.height_px)
+        self._upper_rows, self._lower_rows = self._rows(lips)
+
+    def _rows(self, lips: Lips) -> tuple[int, int]:
+        """First row that the lower layer can touch, and the end of those the upper one can."""
+        inside = np.flatnonzero(
+            (self._upper_cover[..., 0] > 0).any(1) & (self._upper_cover[..., 0] < 1).any(1)
+        )
+        reach = int((WIDEST_GAP * 1.6) * lips.height_px)
+        height = self._source.shape[0]
+        return max(0, int(inside[0]) - reach // 2), min(height, int(inside[-1]) + 1 + reach)
+
+    def lower_source(self, pose: Pose) -> Floats:
+        """Where each pixel of the area's lower layer comes from: x, y within it, (h, w, 2)."""
+        return self._lower_warp.source_map(pose.weights())
+
+    def draw(self, canvas: Pixels, pose: Pose) -> None:
+        """Draw the lower face into the canvas, RGB uint8 (h, w, 3), in place."""
+        left, top, right, bottom = self.area
+        weights = pose.weights()
+        upper = self._upper_warp.source_map(weights)
+        lower = self.lower_source(pose)
+        first, end = self._upper_rows, self._lower_rows
+        over = remap(self._source, upper[:end], smooth=True)
+        under = remap(self._source, lower[first:], smooth=True)
+        jaw = self._jaw_open * weights[0] + self._jaw_shut
+        line_weight = 1.0 if self._flat else max(0.3, weights[2])
+        band = under[: end - first]
+        maps = (upper[first:end], lower[first:end])
+        self._blend(over[first:], band, maps, (jaw, first), line_weight)
+        drawn = np.concatenate([over[:first], under])
+        canvas[top:bottom, left:right] = np.clip(drawn + 0.5, 0, 255)
+
+    def _blend(
+        self,
+        over: Floats,
+        under: Floats,
+        maps: tuple[Floats, Floats],
+        jaw: tuple[Floats, int],
+        line_weight: float,
+    ) -> None:
+        """Put into `under`, in place, what the hole shows and then the upper layer."""
+        upper_map, lower_map = maps
+        cover, line = cv2.split(remap(self._upper_cover, upper_map))
+        hole = remap(self._hole_mask, lower_map)
+        where = np.argwhere(hole * (1 - cover) > 0.004)
+        if len(where):
+            (y0, x0), (y1, x1) = where.min(0), where.max(0) + 1
+            box = np.s_[y0:y1, x0:x1]
+            inside = self._interior.look(jaw[0], int(x0), int(y0) + jaw[1], x1 - x0, y1 - y0)
+            lips = np.maximum(cover[box], 0.6 * (1 - hole[box]))
+            shade = 1 - self._interior.shade * cv2.GaussianBlur(lips, (0, 0), self._shadow_px)
+            under[box] += (inside * shade[..., None] - under[box]) * hole[box][..., None]
+        under += (self._interior.line_colour - under) * (line_weight * line[..., None])
+        under += (over - under) * cover[..., None]
+
+
+def _area(points: Floats, axes: FaceAxes, width: int, height: int) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of what a moving jaw can touch, within the frame."""
+    margin = 0.10 * axes.size_px
+    low, high = points[:, :2].min(0) - margin, points[:, :2].max(0) + margin
+    top = float(points[faces.NOSE_BRIDGE, 1])
+    return (
+        max(0, int(low[0])),
+        max(0, int(min(max(low[1], top), height - 8))),
+        min(width, int(high[0])),
+        min(height, int(high[1] + 0.30 * axes.size_px)),
+    )
+
+
+def _upper_mask(lips: Lips, across: Floats, down: Floats, edge_px: float) -> Floats:
+    """1 above the upper lip's edge and its level continuation, float32 (h, w); the edge is soft."""
+    edge = lips.at(lips.upper, across) - 0.5 * edge_px * (np.abs(across) < 1)
+    return np.asarray(np.clip(0.5 - (down - edge) / edge_px, 0, 1), np.float32)
+
+
+def _hole_mask(lips: Lips, across: Floats, down: Floats, edge_px: float) -> Floats:
+    """1 above the lower lip's edge between the corners, float32 (h, w); 0 on the lower lip."""
+    edge = lips.at(lips.lower, across) + 0.5 * edge_px
+    above = np.clip(0.5 - (down - edge) / edge_px, 0, 1)
+    between = 1 - smoothstep(np.abs(across), 0.90, 1.0)
+    return np.asarray(above * between, np.float32)
+
+
+def _contact_line(lips: Lips, across: Floats, down: Floats, drawn: bool) -> Floats:
+    """The dark line under the upper lip's edge, 0 to 1, float32 (h, w)."""
+    below = down - lips.at(lips.upper, across)
+    width = max(0.8, (0.009 if drawn else 0.005) * lips.height_px)
+    line = np.exp(-(((below - 0.3 * width) / width) ** 2))
+    return np.asarray(line * (1 - smoothstep(np.abs(across), 0.75, 1.0)), np.float32)

@@ -1,0 +1,49 @@
+"""One face that speaks: lips, lids and head of every frame, from one picture."""
+
+import numpy as np
+
+from inference.draft.face.axes import face_axes
+from inference.draft.face.eyes import Eyes
+from inference.draft.face.head import Head
+from inference.draft.face.light import measure_light
+from inference.draft.face.motion import head_motion
+from inference.draft.face.mouth import Mouth, Pose
+from inference.draft.face.warp import Floats, Pixels
+from inference.draft.voice.speech import MouthCurves
+
+
+class Performer:
+    """One face, speaking: draws itself into a copy of the frame.
+
+    The same frame, landmarks, curves and seed give the same pixels. Faces are all drawn before any
+    head is moved, since a neighbour's surroundings may overlap.
+    """
+
+    def __init__(self, frame: Pixels, landmarks: Floats, curves: MouthCurves, seed: int) -> None:
+        """`frame` is RGB uint8 (h, w, 3); `landmarks` float32 (468, 3), in its pixels."""
+        axes = face_axes(landmarks)
+        light = measure_light(frame, landmarks, axes)
+        self._curves = curves
+        self._mouth = Mouth(frame, landmarks, axes, light)
+        self._eyes = Eyes(frame, landmarks, axes, light)
+        self._head = Head(frame, landmarks, axes)
+        motion = head_motion(curves.opening, curves.energy, seed)
+        self._lids = motion.lids
+        self._motion = motion.head * np.asarray([axes.size_px, axes.size_px, 1, 1, 1], np.float32)
+
+    def draw_face(self, canvas: Pixels, index: int) -> None:
+        """Draw lips and eyes of frame `index` into the canvas, RGB uint8 (h, w, 3), in place."""
+        curves = self._curves
+        pose = Pose(
+            float(curves.opening[index]),
+            float(curves.rounding[index]),
+            float(curves.spreading[index]),
+            float(curves.closure[index]),
+            float(curves.teeth[index]),
+        )
+        self._mouth.draw(canvas, pose)
+        self._eyes.draw(canvas, float(self._lids[index]))
+
+    def move_head(self, canvas: Pixels, index: int) -> None:
+        """Move the head as in frame `index`, in place; call it after every face is drawn."""
+        self._head.move(canvas, self._motion[index])

@@ -1,0 +1,3 @@
+"""From sound to the curves that a mouth follows.
+It knows no picture.
+"""

@@ -1,0 +1,79 @@
+"""The mark that tells a draft from the final: a small pill with the word in a free corner."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from inference.draft.face.warp import Floats, Pixels
+
+_TEXT = "draft"
+_TEXT_PX = 14
+_MARGIN_PX = 12  # from the frame's edges
+_PADDING_X_PX, _PADDING_Y_PX = 9, 4
+_PILL_COLOUR, _PILL_COVER = 16.0, 0.58  # grey level and opacity
+_TEXT_COLOUR, _TEXT_COVER = 255.0, 0.92
+_SUPERSAMPLING = 4
+
+Edges = tuple[float, float, float, float]
+
+
+class DraftMark:
+    """Prepared once for a frame size; `draw` puts it into every frame."""
+
+    def __init__(self, width: int, height: int, faces: Sequence[Edges] = ()) -> None:
+        """`faces` are boxes (left, top, right, bottom) in the frame, kept free if possible."""
+        colour, self._cover = _pill()
+        self._colour = colour * self._cover
+        rows, columns = self._cover.shape[:2]
+        left, top = _corner(width, height, columns, rows, faces)
+        self.box = (left, top, left + columns, top + rows)
+
+    def draw(self, canvas: Pixels) -> None:
+        """Blend the mark into the canvas, RGB uint8 (h, w, 3), in place."""
+        left, top, right, bottom = self.box
+        under = canvas[top:bottom, left:right]
+        mixed = under * (1 - self._cover) + self._colour
+        canvas[top:bottom, left:right] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
+
+
+def _pill() -> tuple[Floats, Floats]:
+    """Grey levels and opacities of the mark, each float32 (h, w, 1)."""
+    font = ImageFont.load_default(_TEXT_PX * _SUPERSAMPLING)
+    box = font.getbbox(_TEXT)
+    scale = _SUPERSAMPLING
+    columns = int(box[2] - box[0]) + 2 * _PADDING_X_PX * scale
+    rows = (_TEXT_PX + 2 * _PADDING_Y_PX) * scale
+    columns += -columns % scale
+    pill = Image.new("L", (columns, rows), 0)
+    ImageDraw.Draw(pill).rounded_rectangle((0, 0, columns - 1, rows - 1), rows // 2, 255)
+    text = Image.new("L", (columns, rows), 0)
+    ImageDraw.Draw(text).text((columns / 2, rows / 2), _TEXT, 255, font, anchor="mm")
+    inner = (columns // scale, rows // scale)
+    pill_cover = cv2.resize(np.asarray(pill, np.float32) / 255, inner, interpolation=cv2.INTER_AREA)
+    text_cover = cv2.resize(np.asarray(text, np.float32) / 255, inner, interpolation=cv2.INTER_AREA)
+    word = text_cover * _TEXT_COVER
+    cover = word + (1 - word) * pill_cover * _PILL_COVER
+    level = _TEXT_COLOUR * word + (1 - word) * pill_cover * _PILL_COVER * _PILL_COLOUR
+    colour = level / np.maximum(cover, 1e-6)
+    return colour[..., None].astype(np.float32), cover[..., None].astype(np.float32)
+
+
+def _corner(
+    width: int, height: int, columns: int, rows: int, faces: Sequence[Edges]
+) -> tuple[int, int]:
+    """Left and top of the mark: the corner it covers the least face in; a player's bar is below."""
+    right, bottom = width - columns - _MARGIN_PX, height - rows - _MARGIN_PX
+    corners = ((_MARGIN_PX, _MARGIN_PX), (right, _MARGIN_PX), (_MARGIN_PX, bottom), (right, bottom))
+
+    def covered(corner: tuple[int, int]) -> float:
+        left, top = corner
+        total = 0.0
+        for face in faces:
+            across = min(left + columns, face[2]) - max(left, face[0])
+            down = min(top + rows, face[3]) - max(top, face[1])
+            total += max(0.0, across) * max(0.0, down)
+        return total
+
+    return min(corners, key=covered)

@@ -1,0 +1,31 @@
+"""The person's files into a task's folder: decoded, cleaned, measured, under fixed names."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from inference.core.request import Picture, Recording, require_one_or_two
+from inference.core.task import PICTURE, voice_name
+from inference.media.sandbox import read_picture, read_recording
+
+
+def take_in(
+    folder: Path, image: Path, recordings: Sequence[Path]
+) -> tuple[Picture, tuple[Recording, ...]]:
+    """What was measured of the picture and the recordings; `folder` gets their clean copies.
+
+    All are read at the same time. Raises the InputError or Fault of the first that can't be used,
+    the picture before the recordings; no clean copy is left then.
+    """
+    require_one_or_two(len(recordings))
+    folder.mkdir(parents=True, exist_ok=True)
+    voices = [folder / voice_name(index) for index in range(len(recordings))]
+    try:
+        with ThreadPoolExecutor(1 + len(recordings)) as readers:
+            picture = readers.submit(read_picture, image, folder / PICTURE)
+            sounds = readers.map(read_recording, recordings, voices)
+            return picture.result(), tuple(sounds)
+    except BaseException:
+        for clean in (folder / PICTURE, *voices):
+            clean.unlink(missing_ok=True)
+        raise

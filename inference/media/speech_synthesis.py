@@ -1,0 +1,62 @@
+"""Typed lines into speech, by way of the sandbox; `speaking` is what runs in it.
+
+The voice comes with an optional package (requirements-speech.txt); nothing is fetched for it.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from inference.core.errors import InputCode
+from inference.core.request import Recording
+from inference.media.phrases import Phrase
+from inference.media.sandbox import Operation, run
+
+PACKAGE = "hibari"
+SPEECH = Operation(
+    "inference.media.speaking:speak",
+    "text",
+    InputCode.BAD_OPTION,
+    InputCode.BAD_OPTION,
+    wall_s=60,
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """Words to speak; `speaker` is 0 for the left one or the only one, 1 for the right one."""
+
+    speaker: int
+    words: str
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A recording of lines: when each is spoken, and whose it is, in their order."""
+
+    recording: Recording
+    phrases: tuple[Phrase, ...]
+    owners: tuple[int, ...]
+
+
+def can_speak() -> bool:
+    """Whether the package is installed; it is not loaded."""
+    return find_spec(PACKAGE) is not None
+
+
+def say(lines: Sequence[Line], target: Path) -> Spoken:
+    """The lines one after the other, as a clean recording at `target`; each speaker has a voice.
+
+    Raises InputError when they can't be spoken, Fault when `target` can't be written. No `target`
+    is left then.
+    """
+    source = target.with_suffix(".json")
+    source.write_text(json.dumps([asdict(line) for line in lines]), encoding="utf-8")
+    values = run(SPEECH, source, target)
+    return Spoken(
+        Recording(**values["recording"]),
+        tuple(Phrase(**phrase) for phrase in values["phrases"]),
+        tuple(values["owners"]),
+    )

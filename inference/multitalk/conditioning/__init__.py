@@ -1,0 +1,3 @@
+"""What the networks are told: masks of the speakers, features of the voices, tokens of the prompt.
+It knows no sampling.
+"""

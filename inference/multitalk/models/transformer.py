@@ -1,0 +1,289 @@
+"""MultiTalk's video transformer: Wan2.1-I2V with attention to the voices in every block.
+
+Attributes are named as in the released checkpoint, so that its tensors load without renaming.
+What stays the same during a window (all keys and values but those of self-attention, and the
+rotations) is computed once, as a `Conditioning`, and used by every step and pass.
+
+Precision in bfloat16: norms, modulation, gates, rotations, the time embedding and the head are
+computed in float32; the residual stream and all other products in bfloat16.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn.functional import linear, pad
+
+from inference.multitalk.models.attention import (
+    AudioCrossAttention,
+    CrossAttention,
+    Kernel,
+    KeysValues,
+    SelfAttention,
+    attend,
+    attention_by,
+)
+from inference.multitalk.models.audio_adapter import AudioProjection
+from inference.multitalk.models.linear import Linear
+from inference.multitalk.models.rope import rotate, video_rotation
+from inference.multitalk.models.speakers import positions_of
+from weights.names import Use
+
+_TIME_PERIOD = 10_000.0
+
+
+@dataclass(frozen=True)
+class TransformerParams:
+    """Sizes, named as in the released config; those of the audio branch as in its constructor."""
+
+    patch_size: tuple[int, int, int]  # of t, h, w
+    dim: int
+    ffn_dim: int
+    freq_dim: int
+    in_dim: int  # noisy latents, known-frame mask and picture latents
+    out_dim: int
+    num_heads: int
+    num_layers: int
+    text_len: int
+    text_dim: int
+    clip_dim: int
+    audio_window: int
+    vae_scale: int  # video frames per latent frame
+    audio_layers: int
+    audio_channels: int
+    intermediate_dim: int
+    output_dim: int
+    context_tokens: int
+    eps: float
+
+    @property
+    def head_size(self) -> int:
+        return self.dim // self.num_heads
+
+
+class Time(NamedTuple):
+    """One timestep, embedded: for the head (1, c) and for the blocks (1, 6, c), float32."""
+
+    head: Tensor
+    blocks: Tensor
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What one pass over a window attends to, for each block, and where its tokens are.
+
+    `masks` (3, s), 0 or 1: which tokens of a latent frame show speaker 1, speaker 2 and neither;
+    None where a single voice (or silence) is heard.
+    """
+
+    text: Sequence[KeysValues]
+    image: Sequence[KeysValues]
+    audio: Sequence[KeysValues]  # the batch axis is latent frames
+    turn: Tensor
+    masks: Tensor | None = None
+
+
+class Block(nn.Module):
+    """Self-attention, prompt and picture, voices, feed-forward."""
+
+    def __init__(self, p: TransformerParams) -> None:
+        super().__init__()
+        self.modulation = nn.Parameter(torch.randn(1, 6, p.dim) / p.dim**0.5)
+        self.norm1, self.norm2 = (nn.LayerNorm(p.dim, p.eps, False) for _ in range(2))
+        self.norm3, self.norm_x = (nn.LayerNorm(p.dim, p.eps) for _ in range(2))
+        self.self_attn = SelfAttention(p.dim, p.num_heads, p.eps)
+        self.cross_attn = CrossAttention(p.dim, p.num_heads, p.eps)
+        self.audio_cross_attn = AudioCrossAttention(p.dim, p.num_heads, p.output_dim)
+        self.ffn = nn.Sequential(
+            Linear(p.dim, p.ffn_dim), nn.GELU("tanh"), Linear(p.ffn_dim, p.dim)
+        )
+
+    def forward(self, x: Tensor, time: Time, given: Conditioning, index: int) -> Tensor:
+        """x (1, l, c) after this block, number `index`."""
+        modulation = self.modulation.float() + time.blocks
+        shift1, scale1, gate1, shift2, scale2, gate2 = modulation.chunk(6, 1)
+        a, positions = self.attention(modulated(self.norm1(x), shift1, scale1), given)
+        x = gated(x, a, gate1)
+        del a  # makes room
+        x = x + self.cross_attn(self.norm3(x), given.text[index], given.image[index])
+        x = x + self.audio_cross_attn(self.norm_x(x), given.audio[index], positions)
+        return gated(x, self.ffn(modulated(self.norm2(x), shift2, scale2)), gate2)
+
+    def attention(self, a: Tensor, given: Conditioning) -> tuple[Tensor, Tensor | None]:
+        """Of all tokens to all; and where each is on the speakers' axis, if two are told apart."""
+        q = rotate(self.self_attn.query(a), given.turn)
+        k, v = self.self_attn.keys_values(a)
+        k = rotate(k, given.turn)
+        positions = None if given.masks is None else positions_of(q, k, given.masks)
+        return self.self_attn.out(attend(q, k, v)), positions
+
+
+Visit = Callable[[Use], Iterator[Block]]
+
+
+class Head(nn.Module):
+    """Tokens (1, l, c) to patches of latents (1, l, patch and channels), float32."""
+
+    def __init__(self, p: TransformerParams) -> None:
+        super().__init__()
+        t, h, w = p.patch_size
+        self.modulation = nn.Parameter(torch.randn(1, 2, p.dim) / p.dim**0.5)
+        self.norm = nn.LayerNorm(p.dim, p.eps, False)
+        self.head = Linear(p.dim, t * h * w * p.out_dim)
+
+    def forward(self, x: Tensor, time: Time) -> Tensor:
+        shift, scale = (self.modulation.float() + time.head.unsqueeze(1)).chunk(2, 1)
+        out: Tensor = self.head(modulated(self.norm(x).float(), shift, scale))
+        return out
+
+
+class ImageEmbedding(nn.Module):
+    """Features of the picture to the width of the text's."""
+
+    def __init__(self, p: TransformerParams) -> None:
+        super().__init__()
+        self.proj = nn.Sequential(
+            nn.LayerNorm(p.clip_dim),
+            Linear(p.clip_dim, p.clip_dim),
+            nn.GELU(),
+            Linear(p.clip_dim, p.dim),
+            nn.LayerNorm(p.dim),
+        )
+
+
+class Transformer(nn.Module):
+    """Predicts the velocity (noise minus video) of noisy latents."""
+
+    def __init__(self, p: TransformerParams) -> None:
+        super().__init__()
+        self.params = p
+        self.patch_embedding = nn.Conv3d(p.in_dim, p.dim, p.patch_size, p.patch_size)
+        self.text_embedding = nn.Sequential(
+            Linear(p.text_dim, p.dim), nn.GELU("tanh"), Linear(p.dim, p.dim)
+        )
+        self.time_embedding = nn.Sequential(
+            Linear(p.freq_dim, p.dim), nn.SiLU(), Linear(p.dim, p.dim)
+        )
+        self.time_projection = nn.Sequential(nn.SiLU(), Linear(p.dim, 6 * p.dim))
+        self.img_emb = ImageEmbedding(p)
+        self.audio_proj = AudioProjection(
+            window=p.audio_window,
+            stride=p.vae_scale,
+            features=p.audio_layers * p.audio_channels,
+            hidden=p.intermediate_dim,
+            tokens=p.context_tokens,
+            out=p.output_dim,
+        )
+        self.blocks = nn.ModuleList(Block(p) for _ in range(p.num_layers))
+        self.supply: Visit | None = None  # of blocks that are not all on the device
+        self.kernel: Kernel | None = None  # of the blocks' attentions; see `attention_by`
+        self.head = Head(p)
+
+    def visit(self, use: Use) -> Iterator[Block]:
+        """The blocks in order, each on the device with what it needs for `use` until the next is
+        asked for."""
+        return iter(cast(list[Block], list(self.blocks))) if not self.supply else self.supply(use)
+
+    def text(self, context: Tensor) -> list[KeysValues]:
+        """A prompt's features (n, text_dim) for each block; zeros fill text_len."""
+        missing = self.params.text_len - len(context)
+        if missing < 0:
+            raise ValueError(f"{len(context)} text tokens are more than {self.params.text_len}")
+        x = self.text_embedding(pad(context.to(self.dtype), (0, 0, 0, missing)).unsqueeze(0))
+        return [block.cross_attn.keys_values(x) for block in self.visit("text")]
+
+    def image(self, features: Tensor) -> list[KeysValues]:
+        """A picture's features (1, patches + 1, clip_dim) for each block."""
+        x = self.img_emb.proj(features.to(self.dtype))
+        return [block.cross_attn.image_keys_values(x) for block in self.visit("image")]
+
+    def voices(self, features: Tensor, start: int, frames: int) -> list[KeysValues]:
+        """Voices (p, f, layers, c) in the window of `frames` from `start`, for each block."""
+        tokens = self.audio_proj(features.to(self.dtype), start, frames)
+        return [block.audio_cross_attn.keys_values(tokens) for block in self.visit("voice")]
+
+    def silence(self, frames: int) -> list[KeysValues]:
+        """What stands for no voice at all, however many speak: zeros, as one voice."""
+        p = self.params
+        return self.voices(
+            torch.zeros(1, 1, p.audio_layers, p.audio_channels, device=self.device), 0, frames
+        )
+
+    def turn(self, t: int, h: int, w: int) -> Tensor:
+        """The rotations of the tokens of (t, h, w) latents."""
+        pt, ph, pw = self.params.patch_size
+        return video_rotation(t // pt, h // ph, w // pw, self.params.head_size, self.device)
+
+    def time(self, timestep: float) -> Time:
+        """Embeds a timestep, 0 (no noise) to 1000 (nothing else)."""
+        half = self.params.freq_dim // 2
+        powers = torch.arange(half, dtype=torch.float64, device=self.device) / half
+        angles = timestep * _TIME_PERIOD**-powers
+        waves = torch.cat([angles.cos(), angles.sin()]).float().unsqueeze(0)
+        head = self.time_embedding(waves)
+        blocks = self.time_projection(head)
+        return Time(head, rearrange(blocks, "1 (six c) -> 1 six c", six=6))
+
+    def forward(self, latents: Tensor, known: Tensor, time: Time, given: Conditioning) -> Tensor:
+        """The velocity of `latents`, float32 (c, t, h, w).
+
+        `known` (c', t, h, w): the mask of known frames, 4 channels, and their latents.
+        """
+        (x,) = self.run_blocks([self.tokens(latents, known)], time, [given])
+        return self.velocity(x, time, latents.shape)
+
+    def tokens(self, latents: Tensor, known: Tensor) -> Tensor:
+        """The residual stream before the first block, (1, l, c)."""
+        pt, ph, pw = self.params.patch_size
+        x = torch.cat([latents, known]).to(self.dtype)
+        order = "c (t pt) (h ph) (w pw) -> 1 (t h w) (c pt ph pw)"
+        x = rearrange(x, order, pt=pt, ph=ph, pw=pw)
+        embed = self.patch_embedding  # its patches don't overlap: as a linear layer it is faster
+        return linear(x, embed.weight.flatten(1), embed.bias)
+
+    def run_blocks(
+        self,
+        streams: Sequence[Tensor],
+        time: Time,
+        given: Sequence[Conditioning],
+        before_each: Callable[[], None] = lambda: None,
+    ) -> list[Tensor]:
+        """The residual streams (1, l, c) of several passes after the last block.
+
+        Every pass goes through a block before any goes through the next, so that a block need be
+        there once. `before_each` is called before each of these and ends the work by raising.
+        """
+        streams = list(streams)
+        with attention_by(self.kernel):
+            for index, block in enumerate(self.visit("step")):
+                for number, conditioning in enumerate(given):
+                    before_each()
+                    streams[number] = block(streams[number], time, conditioning, index)
+        return streams
+
+    def velocity(self, x: Tensor, time: Time, shape: Sequence[int]) -> Tensor:
+        """The residual stream after the last block, as latents of `shape`."""
+        pt, ph, pw = self.params.patch_size
+        _, t, h, w = shape
+        sizes = {"t": t // pt, "h": h // ph, "w": w // pw, "pt": pt, "ph": ph, "pw": pw}
+        patches: Tensor = self.head(x, time)
+        return rearrange(patches, "1 (t h w) (pt ph pw c) -> c (t pt) (h ph) (w pw)", **sizes)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.patch_embedding.weight.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.patch_embedding.weight.device
+
+
+def modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    return torch.addcmul(shift, x, 1 + scale).to(x.dtype)
+
+
+def gated(x: Tensor, change: Tensor, gate: Tensor) -> Tensor:
+    return torch.addcmul(x, change, gate).to(x.dtype)

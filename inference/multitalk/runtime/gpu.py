@@ -1,0 +1,65 @@
+"""The GPU as it is now, and how the model goes on it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+import torch
+
+from inference.core.errors import Fault, FaultCode
+from inference.core.request import Shape
+from inference.core.timing import MAX_WINDOW_FRAMES
+from inference.multitalk.runtime.placement import (
+    Card,
+    Placement,
+    gb_down,
+    gb_up,
+    place,
+    window_bytes,
+)
+from presets.schema import Lora
+from weights.listing import listed
+from weights.manifest import MULTITALK_14B
+from weights.sets import complete_sets, lora_file
+
+_LARGEST_PX = max(shape.width * shape.height for shape in Shape)
+
+
+def device_of(name: str | None) -> torch.device:
+    """The device as torch names it; None: the GPU where there is one."""
+    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def measured(device: torch.device) -> Card:
+    """What torch says of a CUDA device; memory that this process holds without use is free."""
+    free, _ = torch.cuda.mem_get_info(device)
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    name, capability = (
+        torch.cuda.get_device_name(device),
+        torch.cuda.get_device_capability(device),
+    )
+    return Card(name, free + unused, capability)
+
+
+def placement(device: torch.device, weights: Path, loras: Sequence[Lora] = ()) -> Placement:
+    """How the sets of weights in a model's folder go on the device, for a window of any shape, with
+    an operator's own `loras` beside them. Raises Fault when they don't."""
+    files = [lora_file(weights, lora) for lora in loras]
+    own = sum(file.stat().st_size for file in files if file.is_file())
+    window = window_bytes(_LARGEST_PX, MAX_WINDOW_FRAMES)
+    host = psutil.virtual_memory().available
+    shapes = listed(MULTITALK_14B, "transformer")
+    return place(measured(device), host, complete_sets(weights), shapes, window, own)
+
+
+def require_room(device: torch.device, pixels: int, frames: int) -> None:
+    """Raises Fault when a window of that size does not fit beside what is on the device now."""
+    if device.type != "cuda":
+        return
+    card, need = measured(device), window_bytes(pixels, frames)
+    if card.free_bytes < need:
+        raise Fault(
+            FaultCode.OUT_OF_MEMORY,
+            f"A window needs {gb_up(need)} GB on the GPU, and {gb_down(card.free_bytes)} GB of "
+            f"{card.name} are free. End what else uses it, and try again.",
+        )

@@ -1,0 +1,152 @@
+"""The report on a job's video, and on any mp4."""
+
+import json
+import wave
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.core.errors import InputCode, InputError
+from inference.core.report import Report
+from inference.core.request import SAMPLE_RATE_HZ, Shape, Speaking
+from inference.core.task import Task, voice_name
+from inference.core.timing import FPS, SAMPLES_PER_FRAME, placed, spans
+from inference.media.faces import find_faces
+from inference.quality.container import open_mp4, open_video
+from inference.quality.face_tracker import Box
+from inference.quality.judge import Heard, Planned, judge
+from inference.quality.measure import Measured, Measurer
+from inference.quality.sound import envelope, own_sound, track
+
+Floats = NDArray[np.float32]
+
+MAX_MINUTES = 3  # of a video that is checked: with two faces that takes a minute
+MAX_FACES = 2
+_SEARCHED = (0, 25, 50)  # frames: the first of them that shows a face says where faces are
+
+
+def examine_task(task: Task, measured: Sequence[Measured], result: Path) -> Report:
+    """The report on `result`, which `task` made; `measured` are its windows, in their order.
+
+    The lips are held against the sound that `result` has, each speaker's against their voice.
+    """
+    plan, frames = task.plan, sum(each.frames for each in measured)
+    places = spans(task.request)
+    samples = frames * SAMPLES_PER_FRAME
+    tracks = [track(task.folder / voice_name(at), span, samples) for at, span in enumerate(places)]
+    voices = tuple(envelope(tracks[speaker.audio], frames, FPS) for speaker in plan.speakers)
+    heard = replace(_own(result, frames, measured[0].fps), voices=voices)
+    return judge(measured, Planned(plan.frames, plan.width, plan.height, plan.fps), heard)
+
+
+def examine(video: Path, recordings: Sequence[Path] = ()) -> Report:
+    """The report on any mp4; `recordings`, clean ones, are the voices of whom it shows, left to
+    right. Without them it is held against its own sound, as it is against its own first frame.
+
+    Raises InputError: no video that can be read, one too long, more recordings than faces.
+    """
+    settings = _settings(video)
+    _require_short(video)
+    boxes = _faces(video, len(recordings))
+    measured = Measurer(None, boxes).measure(video)
+    heard = _own(video, measured.frames, measured.fps)
+    if recordings:
+        tracks = _tracks(recordings, measured, settings)
+        together = np.stack(tracks).sum(0, dtype=np.float32)
+        voices = tuple(envelope(track, measured.frames, measured.fps) for track in tracks)
+        heard = replace(
+            heard, sound=envelope(together, measured.frames, measured.fps), voices=voices
+        )
+    return judge([measured], _planned(settings), heard)
+
+
+def examine_beside(video: Path, target: Path) -> Report:
+    """The report on any mp4 for the sandbox; the clean recordings, if any, lie beside `target`."""
+    recordings = [target.parent / voice_name(at) for at in range(MAX_FACES)]
+    return examine(video, [each for each in recordings if each.exists()])
+
+
+def _own(video: Path, frames: int, fps: float) -> Heard:
+    """What is heard in the video itself."""
+    sound = own_sound(video)
+    if sound is None:
+        return Heard()
+    samples, end_s = sound
+    return Heard(sound=envelope(samples, frames, fps), sound_s=end_s)
+
+
+def _tracks(
+    recordings: Sequence[Path], measured: Measured, settings: Mapping[str, object]
+) -> list[Floats]:
+    """Each recording at its place in the video, as `sound.track` has it."""
+    lengths = []
+    for recording in recordings:
+        with wave.open(str(recording), "rb") as sound:
+            lengths.append(sound.getnframes())
+    in_turn = settings.get("speaking") == Speaking.IN_TURN
+    total = sum(lengths) if in_turn else max(lengths)
+    places = placed(lengths, in_turn, _used(settings.get("used_s"), total))
+    samples = round(measured.frames / measured.fps * SAMPLE_RATE_HZ)
+    return [track(*each, samples) for each in zip(recordings, places, strict=True)]
+
+
+def _used(used_s: object, total: int) -> tuple[int, int]:
+    """The part of `total` samples that the video has; all of them where they are that part."""
+    match used_s:
+        case [float(start_s), float(end_s)]:
+            first, last = round(start_s * SAMPLE_RATE_HZ), round(end_s * SAMPLE_RATE_HZ)
+            if 0 <= first < last <= total:
+                return first, last
+    return 0, total
+
+
+def _settings(video: Path) -> dict[str, object]:
+    """What the video says of itself, if we made it; see `inference.rendering.windows`."""
+    with open_mp4(video) as container:
+        comment = container.metadata.get("comment", "")
+    try:
+        settings = json.loads(comment)
+    except (ValueError, RecursionError):
+        return {}
+    return settings if isinstance(settings, dict) else {}
+
+
+def _planned(settings: dict[str, object]) -> Planned:
+    frames, shape = settings.get("frames"), settings.get("shape")
+    if not isinstance(frames, int) or shape not in list(Shape):
+        return Planned()
+    size = Shape(str(shape))
+    return Planned(frames, size.width, size.height, FPS)
+
+
+def _require_short(video: Path) -> None:
+    with open_video(video) as (_, stream):
+        seconds = float((stream.duration or 0) * (stream.time_base or 0))
+    if seconds > MAX_MINUTES * 60:
+        message = f"This video is longer than {MAX_MINUTES} minutes, which is the most."
+        raise InputError(InputCode.TOO_LONG, f"{message} Cut it shorter.")
+
+
+def _faces(video: Path, wanted: int) -> list[Box]:
+    """The boxes, left to right, of the largest faces: as many as `wanted`, or `MAX_FACES` for 0."""
+    with open_video(video) as (container, stream):
+        for number, frame in enumerate(container.decode(stream)):
+            if number > max(_SEARCHED):
+                break
+            if number not in _SEARCHED:
+                continue
+            faces = find_faces(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
+            boxes = [face.box for face in faces]
+            if boxes:
+                break
+        else:
+            boxes = []
+    if 0 < len(boxes) < wanted:
+        message = f"{wanted} recordings were given, but only {len(boxes)} face was found."
+        raise InputError(InputCode.TOO_FEW_FACES, f"{message} Give one recording.")
+    largest = sorted(boxes, key=lambda box: -box.width * box.height)[: wanted or MAX_FACES]
+    in_order = sorted(largest, key=lambda box: box.left + box.right)
+    return [(round(b.left), round(b.top), round(b.right), round(b.bottom)) for b in in_order]

@@ -1,0 +1,159 @@
+"""Settings come from the environment, with defaults that work."""
+
+from pathlib import Path
+
+import pytest
+
+from inference.core.errors import InputError
+from inference.core.settings import ROOT, closing, for_containers, load_settings
+from presets.schema import EngineFamily, Lora
+
+
+def test_the_defaults() -> None:
+    settings = load_settings({})
+    assert settings.data == ROOT / "data"
+    assert settings.longest_s(EngineFamily.DRAFT) == 120
+    assert settings.longest_s(EngineFamily.MULTITALK) == 40
+    limits = (settings.running, settings.queue, settings.queue_per_person, settings.keep_days)
+    assert limits == (1, 50, 5, 7)
+    assert settings.weights == ROOT / "weights/files"
+    assert (settings.model, settings.device) == (None, None)
+
+
+def test_what_is_set_counts(tmp_path: Path) -> None:
+    settings = load_settings({"PORTRAIT_DATA": str(tmp_path), "PORTRAIT_MAX_SECONDS": "12.5"})
+    assert settings.data == tmp_path and settings.max_seconds == 12.5
+    numbers = {"RUNNING": "2", "QUEUE": "9", "QUEUE_PER_PERSON": "3", "KEEP_DAYS": "30"}
+    settings = load_settings({f"PORTRAIT_{name}": value for name, value in numbers.items()})
+    limits = (settings.running, settings.queue, settings.queue_per_person, settings.keep_days)
+    assert limits == (2, 9, 3, 30)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda", "cuda:1"])
+def test_a_model_its_device_and_its_weights_can_be_set(tmp_path: Path, device: str) -> None:
+    values = {"WEIGHTS": str(tmp_path), "MODEL": "multitalk-tiny", "DEVICE": device}
+    settings = load_settings({f"PORTRAIT_{name}": value for name, value in values.items()})
+    assert (settings.weights, settings.model) == (tmp_path, "multitalk-tiny")
+    assert settings.device == device
+
+
+def test_what_is_set_to_nothing_is_not_set() -> None:
+    names = ("DATA", "WEIGHTS", "MODEL", "DEVICE", "QUEUE")
+    assert load_settings({f"PORTRAIT_{name}": "" for name in names}) == load_settings({})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("MODEL", "huge"), ("DEVICE", "gpu"), ("DEVICE", "cuda:"), ("DEVICE", "cpu ")],
+)
+def test_a_wrong_name_is_named(name: str, value: str) -> None:
+    with pytest.raises(InputError, match=f"PORTRAIT_{name} is '{value}'. Set it to .*\\.$"):
+        load_settings({f"PORTRAIT_{name}": value})
+
+
+@pytest.mark.parametrize("value", ["soon", "-3", "0", "601", "nan"])
+def test_a_wrong_value_is_named(value: str) -> None:
+    with pytest.raises(InputError, match="PORTRAIT_MAX_DRAFT_SECONDS"):
+        load_settings({"PORTRAIT_MAX_DRAFT_SECONDS": value})
+
+
+@pytest.mark.parametrize("name", ["RUNNING", "QUEUE", "QUEUE_PER_PERSON", "KEEP_DAYS"])
+@pytest.mark.parametrize("value", ["many", "-3", "0", "1001", "1.5", "²"])
+def test_a_wrong_number_is_named(name: str, value: str) -> None:
+    with pytest.raises(InputError, match=f"PORTRAIT_{name} is '.*'.*whole number"):
+        load_settings({f"PORTRAIT_{name}": value})
+
+
+def test_the_early_stop_is_strict_only_where_that_is_set() -> None:
+    assert load_settings({"PORTRAIT_STRICT": "1"}).strict
+    assert not load_settings({"PORTRAIT_STRICT": "0"}).strict and not load_settings({}).strict
+    with pytest.raises(InputError, match="PORTRAIT_STRICT is 'very'. Set it to 1"):
+        load_settings({"PORTRAIT_STRICT": "very"})
+
+
+def test_gpus_and_secrets_are_lists_of_names() -> None:
+    assert load_settings({}).gpus == ("H100", "A100-80GB") and load_settings({}).secrets == ()
+    values = {"PORTRAIT_GPU": " L40S, H100! ,", "PORTRAIT_SECRETS": "aws-secret,hub"}
+    settings = load_settings(values)
+    assert settings.gpus == ("L40S", "H100!") and settings.secrets == ("aws-secret", "hub")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("GPU", "H100,H1000", "PORTRAIT_GPU names 'H1000', which Modal does not have. Choose from"),
+        ("GPU", "H100!!", "PORTRAIT_GPU names 'H100!!'"),
+        ("GPU", "!", "PORTRAIT_GPU names '!'"),
+        ("SECRETS", "two words", "PORTRAIT_SECRETS names 'two words', which can't be"),
+    ],
+)
+def test_a_name_that_modal_does_not_have_is_named(name: str, value: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        load_settings({f"PORTRAIT_{name}": value})
+
+
+def test_an_operators_loras_lie_beside_the_weights_or_where_they_are_said_to(
+    tmp_path: Path,
+) -> None:
+    assert load_settings({}).loras == ()
+    listed = "film = 0.8, /mnt/glow.safetensors=-2,grain.safetensors,"
+    settings = load_settings({"PORTRAIT_WEIGHTS": str(tmp_path), "PORTRAIT_LORAS": listed})
+    folder = tmp_path / "loras"
+    wanted = (Lora(f"{folder}/film", 0.8), Lora("/mnt/glow", -2), Lora(f"{folder}/grain", 1))
+    assert settings.loras == wanted
+    there = for_containers("/data", "/vol/weights", {"PORTRAIT_LORAS": "film=0.8"})
+    assert load_settings(there).loras == (Lora("/vol/weights/loras/film", 0.8),)
+
+
+@pytest.mark.parametrize(
+    "value", ["a=", "a=0", "a=much", "a=nan", "a=inf", "a=4.1", "a=-4.1", "=1", ".safetensors"]
+)
+def test_a_wrong_strength_of_a_lora_is_named(value: str) -> None:
+    says = rf"PORTRAIT_LORAS has '{value}'. List .* from -4 to 4, but not 0\.$"
+    with pytest.raises(InputError, match=says):
+        load_settings({"PORTRAIT_LORAS": f"good=4,{value}"})
+
+
+def test_a_password_is_in_no_text_of_the_settings() -> None:
+    settings = load_settings({"PORTRAIT_PASSWORD": "open sesame"})
+    assert settings.password == "open sesame" and "sesame" not in repr(settings)
+
+
+def test_containers_are_given_what_is_set_but_the_password_and_the_places() -> None:
+    mine = {
+        "PORTRAIT_DATA": "/home/me/data",
+        "PORTRAIT_WEIGHTS": "/home/me/weights",
+        "PORTRAIT_PASSWORD": "open sesame",
+        "PORTRAIT_GPU": "L40S",
+        "PORTRAIT_QUEUE": "",
+        "HF_TOKEN": "mine",
+    }
+    there = for_containers("/vol/data", "/vol/weights", mine)
+    assert there == {
+        "PORTRAIT_DATA": "/vol/data",
+        "PORTRAIT_WEIGHTS": "/vol/weights",
+        "PORTRAIT_GPU": "L40S",
+        "PORTRAIT_RUNNING": "4",
+    }
+    assert for_containers("", "", mine | {"PORTRAIT_RUNNING": "2"})["PORTRAIT_RUNNING"] == "2"
+
+
+def test_a_password_may_be_none_on_purpose() -> None:
+    given = {"": (None, False), "none": (None, True), "sesame": ("sesame", False)}
+    for value, wanted in given.items():
+        settings = load_settings({"PORTRAIT_PASSWORD": value})
+        assert (settings.password, settings.unlocked) == wanted
+
+
+def test_only_what_is_set_goes_into_the_secret_of_the_page() -> None:
+    """An empty value would take the place of one in the operator's own Secret."""
+    assert closing(load_settings({"PORTRAIT_PASSWORD": "", "PORTRAIT_API_TOKEN": ""})) == {}
+    for given in ({"PORTRAIT_PASSWORD": "none"}, {"PORTRAIT_API_TOKEN": "friend"}):
+        assert closing(load_settings(given)) == given
+
+
+def test_a_gpu_waits_for_as_long_as_is_set_and_modal_allows() -> None:
+    assert load_settings({}).gpu_idle_minutes == 2
+    assert load_settings({"PORTRAIT_GPU_IDLE_MINUTES": "20"}).gpu_idle_minutes == 20
+    with pytest.raises(InputError, match="Set it to a whole number from 1 to 20"):
+        load_settings({"PORTRAIT_GPU_IDLE_MINUTES": "21"})

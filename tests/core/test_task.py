@@ -1,0 +1,65 @@
+"""A task comes back from its folder as it was."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from inference.core.plan import make_plan
+from inference.core.request import (
+    Box,
+    CropChoice,
+    Face,
+    Picture,
+    Recording,
+    Request,
+    Shape,
+    Speaking,
+    Trim,
+)
+from inference.core.task import REQUEST, Task, growing_name, load_task, segment_name, voice_name
+
+
+def test_a_task_survives_the_disk(tmp_path: Path) -> None:
+    faces = (Face(Box(100.5, 50, 200, 150), 0.9), Face(Box(300, 50, 420, 170), 0.8))
+    voice = Recording(480_000, 1, -1.0, -20.0)
+    request = Request(
+        Picture(600, 400, faces),
+        (voice, voice),
+        Speaking.IN_TURN,
+        Shape.SQUARE,
+        Trim(1.0, 9.5),
+        CropChoice(-10, 0, 400),
+        quality="balanced",
+        prompt="Café at night",
+        seed=7,
+        steps=6,
+        negative_prompt="Regen",
+        audio_guidance=2.5,
+    )
+    task = Task(request, make_plan(request, 40), tmp_path)
+    task.save()
+    assert load_task(tmp_path) == task
+
+
+def test_a_request_of_the_version_before_is_read(task: Task) -> None:
+    task.save()
+    saved = json.loads((task.folder / REQUEST).read_text())
+    for name in ("negative_prompt", "text_guidance", "audio_guidance"):
+        del saved[name]
+    (task.folder / REQUEST).write_text(json.dumps(saved))
+    assert load_task(task.folder) == task
+
+
+def test_files_have_the_names_the_folder_is_read_by() -> None:
+    assert (voice_name(0), segment_name(12)) == ("voice-1.wav", "windows/012.mp4")
+    assert growing_name(3) == "growing/003.mp4"
+
+
+def test_a_task_makes_folders_in_its_own_but_not_its_own_again(task: Task) -> None:
+    task.path("windows/000.mp4").touch()
+    assert (task.folder / "windows/000.mp4").exists()
+    gone = task.folder.rename(task.folder.with_name("gone"))
+    with pytest.raises(FileNotFoundError):
+        task.path("windows/001.mp4")
+    assert gone.exists() and not task.folder.exists()

@@ -1,0 +1,84 @@
+"""What is wrong with a machine is found and named."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from inference.core.settings import Settings
+from inference.diagnostics.check import Check
+from inference.diagnostics.doctor import examine
+from inference.engines.multitalk import MultiTalkEngine
+from tests.support.weights_runner import lora_of
+from weights import manifest
+from weights.sets import BF16, Mark, write_mark
+
+
+def found(settings: Settings) -> dict[str, Check]:
+    return {check.name: check for check in examine(settings)}
+
+
+def test_this_machine_can_make_drafts(tmp_path: Path) -> None:
+    checks = found(Settings(data=tmp_path / "not" / "there" / "yet"))
+    assert all(check.ok for check in checks.values() if check.needed)
+
+
+def test_the_gpu_engine_is_said_to_be_missing_but_not_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.engines.multitalk.has_gpu", lambda: False)
+    check = found(Settings(data=tmp_path))["multitalk engine"]
+    assert not check.ok and not check.needed and "NVIDIA GPU" in check.found
+
+
+def test_modal_is_said_to_be_unknown_but_not_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.engines.remote.has_account", lambda: False)
+    check = found(Settings(data=tmp_path))["modal engine"]
+    assert not check.ok and not check.needed and "modal setup" in check.found
+
+
+def test_a_model_for_any_machine_is_found_ready(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path, model="multitalk-tiny", device="cpu")
+    assert found(settings)["multitalk engine"].ok
+
+
+def test_an_operators_lora_is_looked_into_before_there_is_a_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.engines.multitalk.has_gpu", lambda: True)
+    monkeypatch.setattr(MultiTalkEngine, "details", lambda self: "")
+    monkeypatch.setenv("PORTRAIT_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("PORTRAIT_LORAS", "mine=0.5")
+    file = tmp_path / "loras" / "mine.safetensors"
+    for folder in (file.parent, tmp_path / "multitalk-14b" / BF16):
+        folder.mkdir(parents=True)
+    write_mark(folder, Mark("made up", {}, {}))
+
+    def reason() -> str:
+        assert found(replace(settings, model="multitalk-tiny"))["multitalk engine"].ok  # takes none
+        return found(settings)["multitalk engine"].found
+
+    settings = Settings(data=tmp_path)
+    assert reason().startswith(f"The LoRA {file} can't be read. Put it there, or take it out of")
+    file.write_bytes(lora_of(bytes(40)))
+    assert reason().startswith(f"The LoRA {file} does not fit the model (diffusion_model.head.head")
+    file.write_bytes(lora_of(bytes(256)))
+    assert reason() == "ready"
+
+
+def test_a_data_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    check = found(Settings(data=tmp_path / "file" / "data"))["data folder"]
+    assert not check.ok and "file" in check.found
+
+
+def test_a_damaged_face_net_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "net.tflite"
+    broken.write_bytes(b"cut")
+    monkeypatch.setattr(
+        "inference.engines.draft.FACE_MESH", manifest.WeightFile(broken, 1_242_398, "0")
+    )
+    check = found(Settings(data=tmp_path))["draft engine"]
+    assert not check.ok and "net.tflite is damaged" in check.found

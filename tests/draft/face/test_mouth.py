@@ -1,0 +1,89 @@
+"""Lips close, open, round and spread, and what is not the mouth stays."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from inference.draft.face.lips import Lips
+from inference.draft.face.mouth import Mouth, Pose
+from tests.support.portraits import Portrait, astronaut, drawing, mouth_seen_by_mesh
+
+PEOPLE = pytest.mark.parametrize("portrait", [astronaut(), drawing()], ids=["photo", "drawing"])
+
+
+def drawn(portrait: Portrait, pose: Pose) -> NDArray[np.uint8]:
+    frame = portrait.frame.copy()
+    Mouth(frame, portrait.points, portrait.axes, portrait.light).draw(frame, pose)
+    return frame
+
+
+def teeth_pixels(frame: NDArray[np.uint8], portrait: Portrait) -> int:
+    """Bright pixels without redness around the mouth of the astronaut."""
+    lips = Lips(portrait.frame, portrait.points, portrait.axes, portrait.light)
+    x, y = np.rint(lips.origin).astype(int)
+    part = frame[y - 8 : y + 24, x - 24 : x + 24].astype(int)
+    return int(((part[..., 0] > 170) & (part[..., 0] - part[..., 1] < 16)).sum())
+
+
+@PEOPLE
+def test_the_gap_follows_the_opening(portrait: Portrait) -> None:
+    openings = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    gaps = [mouth_seen_by_mesh(portrait, drawn(portrait, Pose(o)))[0] for o in openings]
+    assert gaps[0] < 0.03
+    assert gaps[-1] > 0.08
+    assert np.corrcoef(openings, gaps)[0, 1] > 0.95
+
+
+def test_a_smile_shuts_over_its_teeth() -> None:
+    portrait = astronaut()
+    before = teeth_pixels(portrait.frame, portrait)
+    assert before > 100
+    for pose in (Pose(0), Pose(0, closure=1), Pose(0.8, closure=1), Pose(0, rounding=1)):
+        assert teeth_pixels(drawn(portrait, pose), portrait) < 0.1 * before, pose
+    assert teeth_pixels(drawn(portrait, Pose(0.5)), portrait) > 0.3 * before
+
+
+@PEOPLE
+def test_rounding_narrows_and_spreading_widens(portrait: Portrait) -> None:
+    def width(pose: Pose) -> float:
+        return mouth_seen_by_mesh(portrait, drawn(portrait, pose))[1]
+
+    neutral = width(Pose(0.3))
+    assert width(Pose(0.3, rounding=1)) < 0.94 * neutral  # the mesh expects mouths of usual width
+    assert width(Pose(0.3, spreading=1)) > 1.01 * neutral
+
+
+@PEOPLE
+def test_rounding_moves_the_corners_in_by_a_third(portrait: Portrait) -> None:
+    lips = Lips(portrait.frame, portrait.points, portrait.axes, portrait.light)
+    mouth = Mouth(portrait.frame, portrait.points, portrait.axes, portrait.light)
+    left, top = mouth.area[:2]
+    ends = lips.frame_positions(np.asarray([-1, 1], np.float32), np.zeros(2, np.float32))
+    came_from = mouth.lower_source(Pose(0.2, rounding=1)), mouth.lower_source(Pose(0.2))
+    widths = []
+    for source in came_from:
+        distance = [np.linalg.norm(source + (left, top) - end, axis=-1) for end in ends]
+        (y0, x0), (y1, x1) = (np.unravel_index(d.argmin(), d.shape) for d in distance)
+        widths.append(np.hypot(x1 - x0, y1 - y0))
+    assert 0.60 < widths[0] / widths[1] < 0.78
+
+
+@PEOPLE
+def test_only_the_lower_face_moves(portrait: Portrait) -> None:
+    changed = np.abs(drawn(portrait, Pose(1.0)).astype(int) - portrait.frame).max(-1) > 2
+    eyes_end = int(portrait.points[[145, 374], 1].max())
+    assert not changed[:eyes_end].any()
+    rows, columns = np.nonzero(changed)
+    low, high = portrait.points[:, :2].min(0), portrait.points[:, :2].max(0)
+    size = portrait.axes.size_px
+    assert columns.min() > low[0] - 0.08 * size and columns.max() < high[0] + 0.08 * size
+    assert rows.max() < high[1] + 0.35 * size
+
+
+def test_lines_beside_the_jaw_stay_straight() -> None:
+    portrait = drawing()
+    frame = drawn(portrait, Pose(1.0))
+    left = int(portrait.points[:, 0].min() - 0.1 * portrait.axes.size_px)
+    right = int(portrait.points[:, 0].max() + 0.1 * portrait.axes.size_px)
+    assert np.array_equal(frame[:, :left], portrait.frame[:, :left])
+    assert np.array_equal(frame[:, right:], portrait.frame[:, right:])

@@ -1,0 +1,173 @@
+"""While another machine's turn is not over, everything is shown and nothing is changed."""
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from inference.core.settings import Settings
+from inference.core.write_access import MOVING, Moving, SoleWriter
+from inference.jobs import job_folder
+from inference.jobs.store import Jobs, State
+from tests.support.api_client import Server, bearer
+from tests.support.media import ASTRONAUT
+from tests.support.people import ME, Person, drafted, files, uploaded
+from tests.support.played_jobs import new_task
+from ui.access.identity import Owners
+from ui.media import uploads
+from ui.media.uploads import HEADER, Uploads
+from ui.session.commands import GivePicture, TakeExample
+from ui.session.ingest import Change, Inputs
+from ui.session.page_state import Phase
+from ui.session.session import Desk, Desks
+
+
+class Turns(SoleWriter):
+    """Access that comes and goes; `kept` counts what was made to last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.granted, self.kept = True, 0
+
+    def require(self) -> None:
+        if not self.granted:
+            raise Moving
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        self.require()
+        yield
+
+    def keep(self) -> None:
+        self.kept += 1
+
+
+@pytest.fixture
+def turns() -> Turns:
+    return Turns()
+
+
+@pytest.fixture
+def person(settings: Settings, turns: Turns, scripted: None) -> Person:
+    return Person(settings, access=turns)
+
+
+def test_an_action_is_refused_and_the_page_is_shown_all_the_same(
+    me: Person, person: Person, turns: Turns, scripted: None
+) -> None:
+    drafted(me)
+    turns.granted = False
+    before, pulse = files(person.data), person.pulse()
+    shown = person.do("set", field="shape", value="square")
+    assert shown.refused and shown.moving and shown.phase is Phase.DRAFT
+    assert not person.do("refresh").refused
+    assert shown.problem is None and files(person.data) == before
+    turns.granted = True
+    assert person.pulse() != pulse  # the page is drawn anew
+    again = person.do("set", field="shape", value="square")
+    assert not again.refused and not again.moving and again.phase is Phase.DRAFTING
+
+
+def test_what_began_before_writes_nothing_more(
+    settings: Settings, turns: Turns, tmp_path: Path
+) -> None:
+    desks, jobs = Desks(settings.data, turns), Jobs(settings, access=turns)
+    uploads = Uploads(settings.data, turns)
+    inputs = Inputs(desks, uploads)
+    sent = uploaded(settings.data, ASTRONAUT)
+    os.utime(sent, (0, 0))
+    task = new_task(jobs, ME, "draft")
+    desks.save(ME, Desk())
+    turns.granted = False
+    before = files(settings.data)
+    for change in (
+        lambda: desks.save(ME, Desk(kept=True)),
+        lambda: desks.adopt(ME, tmp_path / "x.png", "picture"),
+        lambda: jobs.submit(task),
+        lambda: jobs.delete(task.folder),
+        lambda: jobs.new(ME),
+        lambda: desks.sweep(datetime.now(UTC) + timedelta(days=1)),
+        uploads.sweep,
+        lambda: taken_in(inputs.picture(ME, GivePicture("picture", sent.name, "a.png"))),
+        lambda: taken_in(inputs.example(ME, TakeExample("example", "astronaut"))),
+    ):
+        with pytest.raises(Moving):
+            change()
+    assert files(settings.data) == before and desks.load(ME) == Desk()
+
+
+def taken_in(change: AbstractContextManager[Change]) -> None:
+    with change:
+        raise AssertionError("it was read")
+
+
+def test_a_job_at_work_elsewhere_is_not_called_interrupted(
+    me: Person, settings: Settings, turns: Turns, person: Person
+) -> None:
+    """Locks don't show on other machines."""
+    job = drafted(me).job
+    assert job
+    folder = me.data / "jobs" / job.id
+    events = folder / "events.jsonl"
+    with job_folder.held(folder):  # once its worker has ended
+        events.write_text("".join(events.read_text().splitlines(keepends=True)[:-1]))
+    assert person.jobs.state(folder) is State.INTERRUPTED
+    turns.granted = False
+    shown = person.do("refresh", view="history")
+    assert shown.history and shown.history[0].state is State.RUNNING
+    turns.granted = True
+    Jobs(replace(settings, on_modal=True)).pick_up()  # the next one goes on with it
+    assert person.jobs.state(folder) is State.QUEUED
+
+
+def test_what_somebody_pays_for_is_made_to_last(me: Person, person: Person, turns: Turns) -> None:
+    drafted(me)
+    person.do("set", field="quality", value="fast")
+    assert turns.kept == 0
+    person.do("make")
+    assert turns.kept == 1
+
+
+def test_an_upload_is_asked_for_again(tmp_path: Path, turns: Turns) -> None:
+    owners = Owners(tmp_path)
+    received = Uploads(tmp_path, turns)
+    app = FastAPI()
+    app.include_router(uploads.routes(received, owners))
+    me = TestClient(app, cookies={"portrait": "a" * 64}, headers={HEADER: "1"})
+    turns.granted = False
+    answer = me.post("/upload?kind=picture", content=b"x")
+    assert answer.status_code == 503 and answer.json() == {"message": MOVING, "again": True}
+
+    def chunks() -> Iterator[bytes]:
+        yield b"x"
+        turns.granted = False
+        yield b"y"
+
+    turns.granted = True
+    assert me.post("/upload?kind=picture", content=chunks()).json()["again"]
+    assert not [*(tmp_path / "uploads").glob("*/*")]
+    turns.granted = True
+    assert me.post("/upload?kind=picture", content=b"x").status_code == 200
+
+
+def test_programs_are_asked_to_come_again(tmp_path: Path, turns: Turns) -> None:
+    server = Server(tmp_path, access=turns)
+    job, client = server.job(), server.client(bearer())
+    turns.granted = False
+    for answer in (
+        client.post("/api/jobs", files={"image": b"x", "audio": b"x"}),
+        client.post(f"/api/jobs/{job.name}/cancel"),
+        client.delete(f"/api/jobs/{job.name}"),
+    ):
+        assert answer.status_code == 503 and answer.headers["Retry-After"]
+        assert answer.json()["error"] == {"code": "moving", "message": MOVING}
+    assert client.get(f"/api/jobs/{job.name}").json()["state"] == "queued"
+    assert server.left() == [job]
+    turns.granted = True
+    assert client.delete(f"/api/jobs/{job.name}").status_code == 204 and turns.kept == 1

@@ -1,0 +1,67 @@
+"""People at the page, without a browser: they act, and look at what is shown."""
+
+import secrets
+import shutil
+import time
+from pathlib import Path
+
+from inference.core.settings import Settings
+from inference.core.write_access import WriteAccess
+from inference.jobs.store import Jobs
+from ui.media.uploads import Uploads
+from ui.session.controller import Handlers
+from ui.session.page_state import Phase, Shown
+
+ME, YOU = "a" * 64, "b" * 64
+PATIENCE_S = 60
+
+
+class Person:
+    """Someone at the page of a server that starts jobs."""
+
+    def __init__(
+        self, settings: Settings, owner: str = ME, access: WriteAccess | None = None
+    ) -> None:
+        self.data, self.owner = settings.data, owner
+        self.jobs = Jobs(settings, access=access)
+        self._handlers = Handlers(settings, self.jobs, Uploads(settings.data, access))
+
+    def do(self, name: str, /, **values: object) -> Shown:
+        return self._handlers.act(self.owner, {"do": name, **values})
+
+    def pulse(self) -> str:
+        return self._handlers.look.pulse(self.owner)
+
+    def give(self, kind: str, file: Path, **values: object) -> Shown:
+        """Upload `file` and say what it is."""
+        upload = uploaded(self.data, file, self.owner)
+        return self.do(kind, upload=upload.name, name=file.name, **values)
+
+    def until(self, *phases: Phase) -> Shown:
+        """The page once it has come that far."""
+        end = time.monotonic() + PATIENCE_S
+        while (shown := self.do("refresh")).phase not in phases:
+            assert time.monotonic() < end, shown.phase
+            time.sleep(0.05)
+        return shown
+
+    def history(self) -> list[str]:
+        shown = self.do("refresh", view="history")
+        assert shown.history is not None and len(shown.history) == shown.count
+        return [job.id for job in shown.history]
+
+
+def uploaded(data: Path, file: Path, owner: str = ME) -> Path:
+    """A copy of `file` where uploads wait, under its id."""
+    target = data / "uploads" / owner / secrets.token_hex(16)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copy(file, target))
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def drafted(person: Person) -> Shown:
+    person.do("example", name="astronaut")
+    return person.until(Phase.DRAFT)

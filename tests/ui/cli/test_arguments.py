@@ -1,0 +1,104 @@
+"""Options become what they say, or a sentence on how to write them."""
+
+from pathlib import Path
+
+import pytest
+
+from inference.core.errors import InputError
+from inference.core.published import Address
+from inference.core.request import CropChoice, Shape, Speaking, Trim
+from inference.core.tuning import Tuning
+from ui.cli.arguments import (
+    EngineChoice,
+    quality_for,
+    request_fields,
+    require_fit,
+    scene_fields,
+    source,
+    sources,
+)
+
+
+def test_what_is_not_given_is_left_to_the_plan() -> None:
+    fields = request_fields(Speaking.IN_TURN, Shape.SQUARE, None, None, "draft")
+    assert fields == {
+        "speaking": Speaking.IN_TURN,
+        "shape": Shape.SQUARE,
+        "trim": None,
+        "crop": None,
+        "quality": "draft",
+    }
+
+
+def test_a_part_and_a_crop_are_read() -> None:
+    fields = request_fields(Speaking.TOGETHER, Shape.SQUARE, "1.5-4", "-10,0,895.6", "best")
+    assert (fields["trim"], fields["crop"]) == (Trim(1.5, 4), CropChoice(-10, 0, 896))
+
+
+def test_what_is_seen_and_how_it_is_sampled() -> None:
+    fields = scene_fields(("A red wall.", "Rain"), 7, Tuning(60, audio_guidance=3.5))
+    assert fields == {
+        "prompt": "A red wall.",
+        "negative_prompt": "Rain",
+        "seed": 7,
+        "steps": 60,
+        "text_guidance": None,
+        "audio_guidance": 3.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("trim", "crop", "says"),
+    [
+        ("soon", None, "--trim 'soon' is not understood. Write it like 0-40."),
+        ("0-inf", None, "--trim '0-inf' is not understood"),
+        ("4-1", None, "The part 4-1 is empty"),
+        (None, "1,2", "--crop '1,2' is not understood. Write it like 0,0,896."),
+        (None, "1,2,nan", "--crop '1,2,nan' is not understood"),
+    ],
+)
+def test_what_is_not_understood_is_quoted(trim: str | None, crop: str | None, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        request_fields(Speaking.TOGETHER, Shape.SQUARE, trim, crop, "draft")
+
+
+def test_a_file_is_here_or_in_a_bucket() -> None:
+    assert sources("a//b.png", None, "S3://faces/a//b.png") == [
+        Path("a/b.png"),
+        Address("faces", "a//b.png"),
+    ]
+    with pytest.raises(InputError, match="s3://faces names no file in a bucket"):
+        source("s3://faces")
+
+
+@pytest.mark.parametrize(
+    ("choice", "given", "quality"),
+    [
+        ("auto", None, "draft"),
+        ("auto", "draft", "draft"),
+        ("auto", "best", "best"),
+        ("draft", None, "draft"),
+        ("multitalk", None, "balanced"),
+        ("multitalk", "fast", "fast"),
+        ("modal", None, "balanced"),
+        ("modal", "best", "best"),
+    ],
+)
+def test_quality_and_engine_follow_from_each_other(
+    choice: str, given: str | None, quality: str
+) -> None:
+    assert quality_for(EngineChoice(choice), given) == quality
+    require_fit(EngineChoice(choice), quality)
+
+
+@pytest.mark.parametrize(
+    ("choice", "quality"), [("draft", "best"), ("multitalk", "draft"), ("modal", "draft")]
+)
+def test_an_engine_that_does_not_make_the_quality_is_refused(choice: str, quality: str) -> None:
+    with pytest.raises(InputError, match=f"The {choice} engine does not make quality {quality}"):
+        require_fit(EngineChoice(choice), quality)
+
+
+def test_a_quality_that_is_not_there_is_refused() -> None:
+    with pytest.raises(InputError, match="no quality 'superb'"):
+        require_fit(EngineChoice.AUTO, "superb")

@@ -1,0 +1,207 @@
+"""What a person does on the page ends on their desk, whatever becomes of browser and server."""
+
+import errno
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from inference.core.settings import Settings
+from tests.support.bad_files import write_wav
+from tests.support.media import ASTRONAUT, DRAWN_ONE, VOICE_A
+from tests.support.people import ME, YOU, Person, drafted, files
+from ui.session import ingest
+from ui.session.page_state import Phase
+
+
+def test_an_example_is_drafted_by_itself_and_still_there_for_a_new_server(
+    me: Person, settings: Settings
+) -> None:
+    shown = me.do("example", name="astronaut")
+    assert shown.problem is None
+    assert shown.phase is Phase.DRAFTING
+    assert shown.plan and shown.plan.frames == 197
+    assert shown.framed and len(shown.framed.faces) == 1
+    assert me.until(Phase.DRAFT).job
+
+    again = Person(settings).do("refresh")
+    assert again.phase is Phase.DRAFT
+    assert again.desk == me.do("refresh").desk
+    assert again.job and again.job.name == "Astronaut" and again.count == 1
+    job = settings.data / "jobs" / again.job.id
+    assert {"picture.png", "voice-1.wav", "crop.jpg", "result.mp4"} <= files(job)
+    assert Person(settings, YOU).do("refresh").phase is Phase.START
+    assert files(settings.data / "uploads") == set()
+
+
+def test_two_people_in_turn(alone: Person) -> None:
+    shown = alone.do("example", name="pair")
+    assert shown.plan and [speaker.audio for speaker in shown.plan.speakers] == [0, 1]
+    assert shown.plan.recording_s == 13.55
+    together = alone.do("set", field="speaking", value="together")
+    assert together.phase is Phase.DRAFTING
+    assert together.plan and together.plan.recording_s == 7.75
+    swapped = alone.do("swap")
+    assert swapped.desk.voices == together.desk.voices[::-1]
+    assert swapped.job and together.job and swapped.job.id != together.job.id
+
+
+def test_a_job_that_can_not_be_read_leaves_the_page_as_it_is(me: Person, scripted: None) -> None:
+    job = drafted(me).job
+    assert job
+    (me.data / "jobs" / job.id / "plan.json").write_text("")
+    shown = me.do("refresh", view="history")
+    assert shown.job is None and shown.history == ()
+    me.do("again")
+    assert me.do("example", name="portrait").phase is Phase.DRAFTING
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "code", "place"),
+    [
+        ("picture", b"This is no picture.", "not_a_picture", "picture"),
+        ("voice", b"This is no recording.", "not_a_recording", "voice-1"),
+    ],
+)
+def test_a_file_that_can_not_be_used_leaves_what_is_there(
+    alone: Person, tmp_path: Path, kind: str, content: bytes, code: str, place: str
+) -> None:
+    before = alone.do("example", name="astronaut")
+    (tmp_path / "bad").write_bytes(content)
+    values = {"slot": 1} if kind == "voice" else {}
+    shown = alone.give(kind, tmp_path / "bad", **values)
+    assert shown.problem and (shown.problem.code, shown.problem.place) == (code, place)
+    assert shown.desk == before.desk
+    assert alone.do("refresh").problem == shown.problem  # until something else is given there
+    assert alone.do("set", field="prompt", value="A wall.").problem == shown.problem
+    assert files(alone.data / "uploads") == set()
+    assert len(files(alone.data / "desks")) == 5
+    assert alone.do("example", name="portrait").problem is None
+
+
+def test_short_silent_and_long_recordings(alone: Person, tmp_path: Path) -> None:
+    alone.give("picture", ASTRONAUT)
+    for name, seconds, amplitude, code in (
+        ("short", 0.2, 0.5, "too_short"),
+        ("silent", 2.0, 0.0, "silent"),
+    ):
+        path = tmp_path / f"{name}.wav"
+        write_wav(path, seconds, amplitude)
+        shown = alone.give("voice", path, slot=0)
+        assert shown.problem and shown.problem.code == code
+        assert shown.desk.voices == (None, None)
+    write_wav(tmp_path / "long.wav", 22.0, 0.5)
+    shown = alone.give("voice", tmp_path / "long.wav", slot=0)
+    assert shown.problem and shown.problem.code == "too_long"
+    assert "--trim" not in shown.problem.message
+    assert shown.job is None and shown.desk.voices[0]  # it is kept, to be trimmed
+    assert shown.desk.editing == "trim" and shown.desk.choices.trim is None
+    alone.do("trim", start="2", end="9.5")
+    trimmed = alone.do("edit", what="")
+    assert trimmed.problem is None and trimmed.phase is Phase.DRAFTING
+    assert trimmed.plan and trimmed.plan.recording_s == 7.5
+
+
+def test_a_picture_without_a_face_says_so_until_there_is_another(
+    alone: Person, tmp_path: Path
+) -> None:
+    Image.new("RGB", (640, 480), "teal").save(tmp_path / "wall.png")
+    alone.give("voice", VOICE_A, slot=0)
+    alone.give("picture", tmp_path / "wall.png")
+    shown = alone.do("refresh")
+    assert shown.phase is Phase.START and shown.count == 0
+    assert shown.problem and (shown.problem.code, shown.problem.place) == ("no_face", "picture")
+    middle = alone.do("middle")
+    assert middle.phase is Phase.UNDRAFTED and middle.count == 0
+    assert alone.give("picture", DRAWN_ONE).phase is Phase.DRAFTING
+
+
+def test_an_upload_that_is_gone_is_a_sentence(alone: Person) -> None:
+    shown = alone.do("picture", upload="0" * 32, name="a.png")
+    assert shown.problem and shown.problem.place == "picture"
+    assert shown.problem.message.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(errno.ENOSPC, "full"), "The disk is full"),
+        (ZeroDivisionError("secret"), "Something broke on our side"),
+    ],
+)
+def test_a_fault_of_ours_is_a_sentence_too(
+    alone: Person, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(ingest, "read_picture", fail)
+    shown = alone.give("picture", ASTRONAUT)
+    assert shown.problem and message in shown.problem.message
+    assert "secret" not in shown.problem.message
+
+
+def test_a_draft_is_stopped_and_started_again(me: Person, scripted: None) -> None:
+    me.do("example", name="astronaut")
+    me.do("stop")
+    shown = me.until(Phase.STOPPED, Phase.DRAFT)
+    if shown.phase is Phase.STOPPED:
+        me.do("restart")
+        assert me.until(Phase.DRAFT).count == 1
+
+
+def test_history_opens_uses_and_deletes_ones_own(me: Person, scripted: None) -> None:
+    first = drafted(me)
+    assert first.job
+    me.do("again")
+    assert me.do("refresh").phase is Phase.START
+    me.do("example", name="portrait")
+    second = me.until(Phase.DRAFT).job
+    assert second and me.history() == [second.id, first.job.id]
+
+    opened = me.do("open", job=first.job.id)
+    assert opened.phase is Phase.KEPT and opened.job and opened.job.id == first.job.id
+    assert opened.desk.picture == first.desk.picture
+    assert (me.data / "desks" / ME / first.desk.voices[0].file).exists()  # type: ignore[union-attr]
+
+    used = me.do("use", job=second.id)
+    assert used.phase is Phase.DRAFT and used.job and used.job.id == second.id
+    assert used.desk.picture and used.desk.picture.name == "Drawn portrait"
+    changed = me.do("set", field="shape", value="square")
+    assert changed.before and changed.before.id == second.id
+    used = me.until(Phase.DRAFT)
+    assert used.job
+
+    asked = me.do("delete", job=used.job.id)
+    assert asked.desk.deleting and asked.desk.selected == used.job.id
+    assert not me.do("delete-not").desk.deleting
+    gone = me.do("delete-sure", job=used.job.id)
+    assert gone.phase is Phase.START and gone.desk.picture is None
+    assert me.history() == [first.job.id]
+    assert files(me.data / "desks") == {f"{ME}/desk.json"}
+    assert not (me.data / "jobs" / used.job.id).exists()
+
+
+@pytest.mark.parametrize("name", ["select", "open", "use", "delete", "delete-sure"])
+def test_nobody_reaches_the_job_of_another(
+    me: Person, settings: Settings, scripted: None, name: str
+) -> None:
+    job = drafted(me).job
+    assert job
+    you = Person(settings, YOU)
+    shown = you.do(name, job=job.id)
+    assert shown.problem and shown.problem.place == "history"
+    assert shown.desk.selected is None and shown.desk.picture is None and shown.count == 0
+    assert me.history() == [job.id]
+
+
+def test_the_pulse_beats_when_the_page_changes(me: Person, scripted: None) -> None:
+    look = me._handlers.look
+    seen = {look.pulse(ME)}
+    me.do("example", name="astronaut")
+    before = look.pulse(ME)
+    assert before not in seen
+    me.until(Phase.DRAFT)
+    after = look.pulse(ME)
+    assert after != before and look.pulse(ME) == after
+    assert look.pulse(YOU) == look.pulse("c" * 64)

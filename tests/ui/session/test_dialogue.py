@@ -1,0 +1,53 @@
+"""What is typed becomes lines of one or two people, or one sentence why it does not."""
+
+import pytest
+
+from inference.core.errors import InputError
+from ui.session.dialogue import lines_of
+
+
+def said(typed: str, two: bool = True) -> list[tuple[int, str]]:
+    return [(line.speaker, line.words) for line in lines_of(typed, two)]
+
+
+@pytest.mark.parametrize(
+    ("typed", "lines"),
+    [
+        ("Hello.", [(0, "Hello.")]),
+        ("1: Hello.\n2: Hi there.", [(0, "Hello."), (1, "Hi there.")]),
+        ("left: Hello.\nStill me.\n\nRIGHT : Hi.", [(0, "Hello."), (0, "Still me."), (1, "Hi.")]),
+        ("Ben: Hi.\nAnna B.: Oh.\nBEN: Yes: no.", [(0, "Hi."), (1, "Oh."), (0, "Yes: no.")]),
+        ("Note: this\nis one.", [(0, "Note: this"), (0, "is one.")]),
+        ("1: Hello.\n2:\n2: 😀\n2: 42", [(0, "Hello."), (1, "42")]),
+        ("Café Größe\n...", [(0, "Café Größe")]),
+        ("We meet later.\n2:30 is fine.", [(0, "We meet later."), (0, "2:30 is fine.")]),
+        ("My message is this: be kind.", [(0, "My message is this: be kind.")]),
+    ],
+)
+def test_lines_of_two(typed: str, lines: list[tuple[int, str]]) -> None:
+    assert said(typed) == lines
+
+
+def test_one_person_says_everything() -> None:
+    assert said("Note: this.\nAnna: that.", two=False) == [(0, "Note: this."), (0, "Anna: that.")]
+    assert said("2: Hello.", two=False) == [(0, "Hello.")]
+
+
+@pytest.mark.parametrize(
+    ("typed", "two", "sentence"),
+    [
+        (" \n", True, "There is nothing to speak yet. Type a sentence."),
+        ("... 😀 !", True, "There are no words in this text. Type a sentence in English."),
+        ("1:\n2: ?", True, "There are no words in this text. Type a sentence in English."),
+        ("Hello 你", True, "“你” can't be read aloud: the voice is English. Use Latin letters."),
+        ("a" * 2001, False, "This text has 2001 characters; 2000 are the most. Shorten it."),
+        ("A: x\nB: y\nC: z", True, "3 people have lines in this text; two can speak. "
+         "Use two names."),
+        ("1: x\n2: y", False, "These lines are for two people, and only one speaks here. "
+         "Give a picture of two people, or leave out 1: and 2:."),
+    ],
+)  # fmt: skip
+def test_what_nobody_can_say_is_refused_in_a_sentence(typed: str, two: bool, sentence: str) -> None:
+    with pytest.raises(InputError) as caught:
+        lines_of(typed, two)
+    assert caught.value.message == sentence

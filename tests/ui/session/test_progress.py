@@ -1,0 +1,204 @@
+"""What the page shows of a job follows from its history alone."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from inference.core.events import Event, Failed, Frame, Record, Stage, StageName, Step
+from inference.core.events import Window as WindowDone
+from inference.core.plan import Plan, make_plan
+from inference.core.task import Task
+from tests.support.scripted_engine import script
+from ui.session import progress
+from ui.session.progress import Progress, StageShown
+
+START = datetime(2026, 11, 23, 15, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def read(plan: Plan, events: list[tuple[float, Event]], now: float) -> Progress:
+    records = [Record(seq, event, at(time)) for seq, (time, event) in enumerate(events)]
+    return progress.read(records, plan, at(now))
+
+
+def stage(name: StageName) -> Stage:
+    return Stage(name, name.value)
+
+
+def step(done: int, window: int, eta_s: float | None = None) -> Step:
+    return Step(done, 4, window, 2, eta_s)
+
+
+def test_before_the_first_step_the_plan_tells_the_time(task: Task) -> None:
+    shown = read(task.plan, [(2, stage(StageName.STARTING))], now=3)
+    assert shown.left_s == pytest.approx(task.plan.estimate.seconds - 1)
+    assert (shown.share, shown.preview, shown.final) == (0, None, None)
+
+
+def test_a_plan_that_was_too_hopeful_claims_no_time(task: Task) -> None:
+    seconds = task.plan.estimate.seconds
+    for now in (0.9 * seconds, seconds, 1000):
+        assert read(task.plan, [(0, stage(StageName.STARTING))], now).left_s is None
+
+
+def test_stages_last_until_the_next_one_begins(task: Task) -> None:
+    events: list[tuple[float, Event]] = [
+        (1, stage(StageName.LISTENING)),
+        (3, stage(StageName.DRAWING)),
+    ]
+    assert read(task.plan, events, now=5).stages == (
+        StageShown(StageName.LISTENING, 2),
+        StageShown(StageName.DRAWING, None),
+    )
+
+
+def test_what_is_worth_a_look_is_told_until_that_window_is_made_anew(task: Task) -> None:
+    told: list[tuple[float, Event]] = [(1, WindowDone(0, "0.mp4", 57, "All is noise."))]
+    later: list[tuple[float, Event]] = [*told, (2, WindowDone(1, "1.mp4", 101))]
+    assert read(task.plan, later, now=3).fault == "All is noise."
+    assert read(task.plan, [*later, (3, WindowDone(0, "0.mp4", 57))], now=4).fault is None
+
+
+def test_what_is_to_be_known_of_a_window_stays(task: Task) -> None:
+    events: list[tuple[float, Event]] = [(1, Stage(StageName.WINDOW, "Window 1 of 2"))]
+    assert read(task.plan, events, now=5).note is None
+    noted = replace(stage(StageName.WINDOW), note="Made elsewhere.")
+    events += [(2, noted), (3, stage(StageName.FINISHING))]
+    assert read(task.plan, events, now=5).note == "Made elsewhere."
+
+
+def test_a_stage_that_comes_again_stands_once(task: Task) -> None:
+    names = [StageName.STARTING, StageName.DRAWING, StageName.STARTING, StageName.DRAWING]
+    shown = read(task.plan, [(time, stage(name)) for time, name in enumerate(names)], now=9)
+    assert [one.name for one in shown.stages] == [StageName.STARTING, StageName.DRAWING]
+    assert shown.stages[0].seconds == 2
+    assert shown.stages[1].seconds is None
+
+
+def test_no_stage_goes_on_after_the_end(task: Task) -> None:
+    events: list[tuple[float, Event]] = [
+        (1, stage(StageName.DRAWING)),
+        (4, Failed("internal", "It broke.")),
+    ]
+    shown = read(task.plan, events, now=60)
+    assert shown.stages == (StageShown(StageName.DRAWING, 3),)
+    assert shown.elapsed_s == 3
+    assert shown.final == Failed("internal", "It broke.")
+
+
+def test_the_share_counts_frames_and_never_falls(task: Task) -> None:
+    records = [Record(seq, event, at(seq)) for seq, event in enumerate(script(task.plan))]
+    shares = [
+        progress.read(records[:count], task.plan, at(count)).share
+        for count in range(len(records) + 1)
+    ]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0, 1)
+    first = task.plan.new_frames(0).stop
+    half = read(task.plan, [(1, step(4, window=0))], now=1).share
+    assert half == pytest.approx(first / task.plan.frames)
+
+
+def test_the_time_left_is_as_fast_as_it_went_and_runs_down_between_steps(task: Task) -> None:
+    events: list[tuple[float, Event]] = [
+        (1, stage(StageName.DRAWING)),
+        (2, step(1, 0)),
+        (3, step(2, 0)),
+    ]
+    shown = read(task.plan, events, now=3)
+    assert shown.left_s == pytest.approx(2 * (1 - shown.share) / shown.share)
+    assert read(task.plan, events, now=3.5).left_s == pytest.approx((shown.left_s or 0) - 0.5)
+    assert read(task.plan, events, now=60).left_s == 0
+
+
+def test_waiting_in_the_queue_has_no_time_left_and_takes_none(task: Task) -> None:
+    waiting = read(task.plan, [(0, stage(StageName.QUEUED))], now=9)
+    assert (waiting.left_s, waiting.elapsed_s) == (None, 0)
+    events: list[tuple[float, Event]] = [
+        (0, stage(StageName.QUEUED)),
+        (9, stage(StageName.STARTING)),
+    ]
+    assert read(task.plan, events, now=11).elapsed_s == 2
+
+
+def course(plan: Plan, steps: int, start_s: float, step_s: float) -> list[tuple[float, Event]]:
+    """A run that takes `start_s` until the first window, `step_s` for a step of a full one (of a
+    draft: of 81 new frames), and then some for each film and for the sound, which ends it."""
+    now, events = 4.0, [(0.0, stage(StageName.QUEUED)), (4.0, stage(StageName.STARTING))]
+    out: list[tuple[float, Event]] = [*events]
+    now += start_s
+    for index, window in enumerate(plan.windows):
+        frames = len(plan.new_frames(index)) if plan.quality == "draft" else window.frames
+        out.append((now, stage(StageName.WINDOW)))
+        for done in range(1, steps + 1):
+            now += step_s * frames / 81
+            out.append((now, Step(done, steps, index, len(plan.windows))))
+        now += 0.4 * step_s
+        out.append((now, WindowDone(index, "", plan.new_frames(index).stop)))
+    out.append((now, stage(StageName.FINISHING)))
+    return [*out, (now + 0.3 * step_s, Failed("end", "The end."))]
+
+
+@pytest.mark.parametrize("seconds", [2.0, 7.4, 39.9])
+@pytest.mark.parametrize(
+    ("quality", "steps", "start_s", "step_s"),
+    [
+        ("fast", 4, 9, 8.0),
+        ("balanced", 8, 15, 3.2),
+        ("balanced", 8, 45, 9.0),  # a cold start, a slow card
+        ("best", 40, 15, 6.0),
+        ("draft", 12, 0.6, 0.1),
+    ],
+)
+def test_after_the_first_fifth_and_step_the_time_left_is_within_a_third_of_the_truth(
+    task: Task, seconds: float, quality: str, steps: int, start_s: float, step_s: float
+) -> None:
+    recording = replace(task.request.recordings[0], samples=round(48_000 * seconds))
+    request = replace(task.request, recordings=(recording,), quality=quality)
+    plan = make_plan(request, 120)
+    events = course(plan, steps, start_s, step_s)
+    began, end = events[1][0], events[-1][0]
+    looks = 400
+    for look in range(looks // 5, looks):
+        now = began + (end - began) * look / looks
+        so_far = [(time, event) for time, event in events if time <= now]
+        shown, truth = read(plan, so_far, now), end - now
+        if shown.step and truth > max(0.05 * (end - began), 3 * step_s):
+            assert shown.left_s == pytest.approx(truth, rel=1 / 3), (look, so_far[-1])
+
+
+def test_the_newest_preview_is_shown(task: Task) -> None:
+    frame = Frame("frames/latest.jpg")
+    events: list[tuple[float, Event]] = [(1, frame), (2, step(1, 0)), (3, frame)]
+    assert read(task.plan, events, now=4).preview == 2
+
+
+def test_windows_fill_one_after_the_other(task: Task) -> None:
+    frames = [len(task.plan.new_frames(index)) for index in range(2)]
+    assert progress.window_shares(task.plan, 0) == [(frames[0], 0), (frames[1], 0)]
+    middle = (frames[0] + frames[1] / 2) / task.plan.frames
+    assert progress.window_shares(task.plan, middle) == [
+        (frames[0], 1),
+        (frames[1], pytest.approx(0.5)),
+    ]
+    assert progress.window_shares(task.plan, 1) == [(frames[0], 1), (frames[1], 1)]
+
+
+def test_the_time_that_nobody_worked_is_not_counted(task: Task) -> None:
+    interrupted: list[tuple[float, Event]] = [
+        (0, stage(StageName.QUEUED)),
+        (600, stage(StageName.STARTING)),
+        (602, stage(StageName.DRAWING)),
+        (610, step(1, 0)),  # the machine went down after this
+    ]
+    records = [Record(seq, event, at(time)) for seq, (time, event) in enumerate(interrupted)]
+    a_day_later = at(90_000)
+    rest = progress.read(records, task.plan, a_day_later, at_work=False)
+    assert rest.elapsed_s == 10
+    assert rest.stages[-1] == StageShown(StageName.DRAWING, 8)
+    again = [*interrupted, (90_000, stage(StageName.QUEUED)), (90_001, stage(StageName.STARTING))]
+    assert read(task.plan, again, now=90_004).elapsed_s == 10 + 3

@@ -1,0 +1,111 @@
+"""The history: every job as a card, one of them open, and nothing deleted by one click."""
+
+from dataclasses import replace
+
+from inference.jobs.store import State
+from tests.support.markup import Node, tree
+from tests.support.page_states import job_of, page
+from tests.support.sessions import LEFT, desk
+from ui.session.page_state import JobShown, Phase, Shown
+from ui.views import render
+
+ON_DESK = desk(LEFT)
+
+
+def job(number: int, state: State, is_final: bool = True) -> JobShown:
+    return replace(job_of(ON_DESK, state, is_final, f"Job {number}"), id=f"{number}" * 32)
+
+
+JOBS = (
+    job(1, State.FINISHED),
+    job(2, State.RUNNING),
+    job(3, State.FINISHED, is_final=False),
+    job(4, State.CANCELLED),
+    job(5, State.INTERRUPTED),
+    job(6, State.QUEUED),
+    job(7, State.FAILED),
+)
+
+
+def looking(*jobs: JobShown, selected: str | None = None, deleting: bool = False) -> Shown:
+    shown = page(Phase.DRAFT)
+    on_desk = replace(shown.desk, selected=selected, deleting=deleting)
+    return replace(shown, desk=on_desk, history=jobs, count=len(jobs))
+
+
+def history(shown: Shown) -> Node:
+    return tree(render(shown).history)
+
+
+def test_an_empty_history_says_what_will_be_there() -> None:
+    root = history(looking())
+    assert "Nothing here yet. Your drafts and videos will appear here." in root.words
+    assert not root.all("button")
+
+
+def test_without_being_looked_at_only_the_headline_is_there() -> None:
+    root = history(page(Phase.DRAFT))
+    assert root.all("h1") and not root.all("img")
+    assert "Only this browser can see these. Each one is deleted by itself after 7 days." in (
+        root.words
+    )
+
+
+def test_every_job_has_a_card_with_its_state_in_a_word_and_a_mark() -> None:
+    cards = history(looking(*JOBS)).all(data_do="select")
+    states = [next(n for n in card.walk() if "tp-tag" in n.classes) for card in cards]
+    assert [state.words for state in states] == [
+        "Finished",
+        "40 s left",
+        "Finished",
+        "Stopped",
+        "Interrupted",
+        "Waiting",
+        "Failed",
+    ]
+    assert all(state.all("svg") or state.all("i") for state in states)
+
+
+def test_cards_tell_when_and_how_much() -> None:
+    cards = history(looking(*JOBS)).all(data_do="select")
+    assert cards[0].all("time")[0].attributes == {
+        "datetime": "2026-11-23T14:32:00+00:00",
+        "data-time": "when",
+    }
+    ends = [card.words.rpartition(", ")[2] for card in cards]
+    assert ends == ["4.04 s", "4.04 s", "draft", "3.24 s kept", "3.24 s kept", "4.04 s"] + [
+        "3.24 s kept"
+    ]
+
+
+def test_the_selected_job_is_open_else_the_newest() -> None:
+    for selected, at in ((None, 0), ("4" * 32, 3), ("9" * 32, 0)):
+        root = history(looking(*JOBS, selected=selected))
+        pressed = [n.attributes["aria-pressed"] == "true" for n in root.all(data_do="select")]
+        assert pressed.index(True) == at and pressed.count(True) == 1
+        assert root.all("h2")[0].words == f"Job {at + 1}"
+
+
+def test_what_is_there_can_be_downloaded_and_what_is_not_can_not() -> None:
+    links = {
+        number: [node.attributes["href"] for node in history(looking(one)).all("a")]
+        for number, one in enumerate(JOBS, start=1)
+    }
+    assert links[1] == [f"/media/{'1' * 32}/result.mp4?download=1"]
+    assert len(links[3]) == 1 and len(links[4]) == 1
+    assert not links[2] and not links[5] and not links[6] and not links[7]
+
+
+def test_deleting_asks_once() -> None:
+    first = [node.attributes["data-do"] for node in history(looking(JOBS[0])).all("button")]
+    assert "delete" in first and "delete-sure" not in first
+    asked = history(looking(JOBS[0], selected="1" * 32, deleting=True)).all("button")
+    actions = {node.attributes["data-do"]: node.words for node in asked}
+    assert actions["delete-sure"] == "Delete for good" and actions["delete-not"] == "Keep"
+    assert "delete" not in actions and "use" not in actions
+
+
+def test_facts_name_what_it_was_made_with() -> None:
+    final, draft = (history(looking(JOBS[number])).all("dl")[0].words for number in (0, 2))
+    assert final == "Length 101 frames, 4.04 s Made with MultiTalk, Balanced Took 57 s, about $0.06"
+    assert draft == "Length 101 frames, 4.04 s Made with Draft Took 57.0 s, free"

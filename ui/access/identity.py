@@ -1,0 +1,90 @@
+"""Who a browser is: it keeps a random secret in a cookie; here only the secret's HMAC is known.
+
+What a browser made is found again by that name, the owner, and by nobody without the secret.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from inference.cloud.names import PAGE_KEY
+from inference.jobs import lock
+
+COOKIE = "portrait"
+KEY = PAGE_KEY
+KEY_BYTES = 32
+_SECRET = re.compile(r"[0-9a-f]{64}")
+_SECRET_BYTES = 32
+_YEAR_S = 365 * 24 * 3600
+
+
+class Owners:
+    """Who owns what in one folder of data. Makes the folder and its key at the first start.
+
+    Raises OSError.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self._key = _load_key(data)
+
+    def owner_of(self, cookies: Mapping[str, str]) -> str | None:
+        """The owner, 64 hex digits, whose browser sent `cookies`; None if no secret is in them."""
+        secret = _secret(cookies)
+        return None if secret is None else self.signed(secret)
+
+    def signed(self, words: str) -> str:
+        """The HMAC of `words`, 64 hex digits, which nobody makes without the folder's key."""
+        return hmac.new(self._key, words.encode(), hashlib.sha256).hexdigest()
+
+
+class SecretKept:
+    """Middleware: a browser that opens the page has a secret from then on, for another year."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "GET" and scope["path"] == "/":
+            kept = _secret(HTTPConnection(scope).cookies) or secrets.token_hex(_SECRET_BYTES)
+            send = partial(_send_with, _cookie(kept, scope["scheme"] == "https"), send)
+        await self._app(scope, receive, send)
+
+
+def _load_key(data: Path) -> bytes:
+    """The key in `data`, made if there is none; servers that start at the same time agree."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = data / KEY
+    with lock.alone(path):  # makes the file, for us only
+        key = path.read_bytes()
+        if len(key) < KEY_BYTES:  # new, or cut off before anyone used it
+            key = secrets.token_bytes(KEY_BYTES)
+            path.write_bytes(key)
+    return key
+
+
+def _secret(cookies: Mapping[str, str]) -> str | None:
+    """The secret in `cookies`; None when there is none that could be one."""
+    secret = cookies.get(COOKIE, "")
+    return secret if _SECRET.fullmatch(secret) else None
+
+
+def _cookie(secret: str, secure: bool) -> str:
+    """The header that has a browser keep `secret`."""
+    kept = f"{COOKIE}={secret}; Max-Age={_YEAR_S}; Path=/; HttpOnly; SameSite=Lax"
+    return f"{kept}; Secure" if secure else kept
+
+
+async def _send_with(cookie: str, send: Send, message: Message) -> None:
+    if message["type"] == "http.response.start":
+        headers = MutableHeaders(scope=message)
+        headers.append("Set-Cookie", cookie)
+        headers["Cache-Control"] = "private, no-cache"  # nobody else may be given this answer
+    await send(message)

@@ -1,1 +1,0 @@
-"""Many videos at a time, and one page that shows them all."""

@@ -1,0 +1,3 @@
+"""The command line and the operator's actions on Modal.
+It loads the page only to serve it.
+"""

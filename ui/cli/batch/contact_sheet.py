@@ -1,0 +1,210 @@
+"""A batch's contact sheet: one page of HTML that needs no server, with a card for each row.
+
+Videos and posters lie beside it; styles, fonts and script are in it. Pure but for those, which are
+read from this folder.
+"""
+
+import base64
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+from inference.core.report import Report, Verdict
+from ui.cli.batch import words
+from ui.cli.batch.words import FILTERS, KINDS, VERDICTS, Kind
+from ui.strings import text
+from ui.views.bar import foot, mark
+from ui.views.elements import attributes, icon, link_button
+from ui.views.report import findings
+
+_HERE = Path(__file__).parent
+_STATIC = _HERE.parent / "static"
+_STYLES = ("page", "cards", "lists", "report")  # of the page, after its tokens
+_MARKS = {
+    Kind.GOOD: ("", "done"),
+    Kind.LOOK: ("tp-look", "look"),
+    Kind.BAD: ("tp-bad", "bad"),
+    Kind.UNCHECKED: ("tp-run", "done"),
+    Kind.THERE: ("tp-run", "done"),
+    Kind.FAILED: ("tp-bad", "bad"),
+}
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="icon" href="data:,">
+<style>{styles}</style>
+</head>
+<body>
+<header class="tp-top">{mark}<span class="tp-small tp-soft">{kind}</span></header>
+<main>
+<div class="tp-head"><h1>{headline}</h1><p>{lead}</p></div>
+{filters}
+<div class="tp-sheet">
+{cards}
+</div>
+</main>
+{foot}
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A video that was made of `fingerprint`, its inputs and choices; `seconds` is how long that
+    took, `settings` what of it is told; `url` is where it is published, if it is."""
+
+    fingerprint: str
+    width: int
+    height: int
+    frames: int
+    duration_s: float
+    seconds: float
+    settings: str
+    notes: tuple[str, ...] = ()
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class Card:
+    """A row as it stands. `refusal`: why there is no video; `video` and `poster` are addresses as
+    seen from the sheet; a `video` without its `clip` was there before."""
+
+    name: str
+    clip: Clip | None = None
+    report: Report | None = None
+    refusal: str = ""
+    video: str | None = None
+    poster: str | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What has become of the row."""
+        if self.refusal:
+            return Kind.FAILED
+        if self.video is None:
+            return Kind.WAITING
+        if self.clip is None:
+            return Kind.THERE
+        return VERDICTS[self.report.verdict] if self.report else Kind.UNCHECKED
+
+
+def sheet(cards: Iterable[str], kinds: Counter[Kind]) -> str:
+    """The page with those `cards`, each of which `card` has drawn."""
+    lead = words.summary(kinds)
+    if kinds[Kind.WAITING]:
+        lead = f"{lead} {words.NEXT_LOAD}"
+    return _PAGE.format(
+        title=escape(text.tab_title(words.headline(kinds))),
+        styles=_styles(),
+        mark=mark(),
+        kind=escape(words.TITLE),
+        headline=escape(words.headline(kinds)),
+        lead=escape(lead),
+        filters=_filters(kinds),
+        cards="\n".join(cards),
+        foot=foot(),
+        script=_script(),
+    )
+
+
+def card(shown: Card) -> str:
+    """The card of one row."""
+    kind, url = shown.kind, shown.clip.url if shown.clip else None
+    lines = "".join(f'<p class="tp-small tp-soft">{escape(line)}</p>' for line in _lines(shown))
+    link = link_button(words.PUBLISHED, url, rel="noreferrer") if url else ""
+    return (
+        f'<article class="tp-card" data-kind="{kind}">{_film(shown)}<div class="tp-cap">'
+        f'<div class="tp-row"><h2>{escape(shown.name)}</h2>{_tag(kind)}</div>{lines}{link}</div>'
+        f"{_findings(shown.report) if shown.report else ''}</article>"
+    )
+
+
+def _lines(shown: Card) -> tuple[str, ...]:
+    """What is told of the video beside the verdict."""
+    clip = shown.clip
+    if clip:
+        return words.made(clip.duration_s, clip.seconds), clip.settings, *clip.notes
+    return (words.WAS_THERE,) if shown.video else ()
+
+
+def _film(shown: Card) -> str:
+    """The video, or in its place why there is none."""
+    if shown.video is None:
+        kind, why = ("tp-bad", shown.refusal) if shown.refusal else ("", words.WAITING)
+        return f'<div class="tp-film tp-none {kind}"><p>{escape(why)}</p></div>'
+    size = {"width": shown.clip.width, "height": shown.clip.height} if shown.clip else {}
+    told = attributes(
+        src=quote(shown.video),
+        poster=quote(shown.poster) if shown.poster else None,
+        aria_label=shown.name,
+        controls=True,
+        playsinline=True,
+        preload="none",
+        **size,
+    )
+    return f'<div class="tp-film"><video{told}></video></div>'
+
+
+def _tag(kind: Kind) -> str:
+    """What has become of a row in a word, with a mark."""
+    look, drawn = _MARKS.get(kind, ("tp-run", ""))
+    return f'<span class="tp-tag {look}">{icon(drawn) if drawn else ""}{escape(KINDS[kind])}</span>'
+
+
+def _findings(report: Report) -> str:
+    """What is worth a look openly, what is good folded away."""
+    good = [found for found in report.findings if found.verdict is Verdict.PASS]
+    rest = findings(found for found in report.findings if found.verdict is not Verdict.PASS)
+    if not good:
+        return rest
+    count = words.good_checks(len(good))
+    return (
+        f'{rest}<details class="tp-fold"><summary><b>{escape(count)}</b>{icon("fold")}</summary>'
+        f"{findings(good)}</details>"
+    )
+
+
+def _filters(kinds: Counter[Kind]) -> str:
+    """A button for each choice of cards, with how many there are."""
+    buttons = "".join(
+        f'<button type="button" aria-pressed="{"true" if number == 0 else "false"}"'
+        f"{attributes(data_kinds=' '.join(shown))}>{escape(name)} "
+        f"<small>{sum(kinds[kind] for kind in shown)}</small></button>"
+        for number, (name, shown) in enumerate(FILTERS.items())
+    )
+    label = escape(words.FILTERS_LABEL)
+    return f'<div class="tp-filters" role="group" aria-label="{label}">{buttons}</div>'
+
+
+@cache
+def _styles() -> str:
+    """The page's own styles, with its fonts in them, and what is the sheet's alone."""
+    tokens = re.sub(r"url\((fonts/[\w.-]+)\)", _font, _read(_STATIC / "tokens.css"))
+    dark = re.compile(r"^\.dark (\{.*?^\})", re.MULTILINE | re.DOTALL)
+    tokens = dark.sub(r"@media (prefers-color-scheme: dark) { :root \1 }", tokens)
+    sheets = [_read(_STATIC / f"{name}.css") for name in _STYLES]
+    return "\n".join([tokens, *sheets, _read(_HERE / "contact_sheet.css")])
+
+
+def _font(found: re.Match[str]) -> str:
+    data = base64.b64encode((_STATIC / found[1]).read_bytes()).decode()
+    return f"url(data:font/woff2;base64,{data})"
+
+
+@cache
+def _script() -> str:
+    return _read(_HERE / "contact_sheet.js")
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")

@@ -1,0 +1,125 @@
+"""What a batch says, on the terminal and on its contact sheet."""
+
+from collections import Counter
+from datetime import datetime
+from enum import StrEnum
+
+from inference.core.plan import Plan
+from inference.core.report import Verdict
+from inference.core.request import Request, Speaking
+from presets.quality import PRESETS
+from ui.strings import text
+
+
+class Kind(StrEnum):
+    """What has become of a row."""
+
+    GOOD = "good"
+    LOOK = "look"
+    BAD = "bad"
+    UNCHECKED = "unchecked"  # made, and nobody looked at it
+    THERE = "there"  # a video of its name was there before
+    FAILED = "failed"
+    WAITING = "waiting"
+
+
+MADE = (Kind.GOOD, Kind.LOOK, Kind.BAD, Kind.UNCHECKED)
+TITLE = "Contact sheet"
+KINDS = {
+    Kind.GOOD: "Good",
+    Kind.LOOK: "Worth a look",
+    Kind.BAD: "Not good",
+    Kind.UNCHECKED: "Not checked",
+    Kind.THERE: "There before",
+    Kind.FAILED: "Not made",
+    Kind.WAITING: "Waiting",
+}
+VERDICTS = {
+    Verdict.PASS: Kind.GOOD,
+    Verdict.LOOK: Kind.LOOK,
+    Verdict.FAIL: Kind.BAD,
+}
+# the sheet's buttons, each with the kinds that it shows
+FILTERS: dict[str, tuple[Kind, ...]] = {
+    "All": tuple(Kind),
+    "Good": (Kind.GOOD,),
+    "Worth a look": (Kind.LOOK,),
+    "Failed": (Kind.BAD, Kind.FAILED),
+}
+FILTERS_LABEL = "Show"
+WAITING = "This video is still to be made."
+WAS_THERE = "A video of this name was there before the batch, so it was left as it is."
+PUBLISHED = "Published video"
+NEXT_LOAD = "Load this page again to see more."
+BUSY = "Another batch is writing into {out}. Wait for it, or choose another folder with -o."
+NOT_OURS = "{path} was not written by a batch. Choose another folder with -o."
+SAME_FOLDER = "The videos can't go into {out}, among what they are made of. Choose another folder."
+
+
+def position(number: int, count: int, name: str) -> str:
+    """Which row is at work, from 1."""
+    return f"{number} of {count}: {name}"
+
+
+def summary(kinds: Counter[Kind]) -> str:
+    """What has become of all rows, as in: 17 made: 15 good, 2 worth a look; 3 of 20 could not be
+    made."""
+    made = sum(kinds[kind] for kind in MADE)
+    told = [f"{kinds[kind]} {KINDS[kind].lower()}" for kind in MADE if kinds[kind]]
+    parts = [f"{made} made" + (f": {', '.join(told)}" if told else "")]
+    if kinds[Kind.THERE]:
+        parts.append(f"{kinds[Kind.THERE]} there before")
+    if kinds[Kind.FAILED]:
+        parts.append(f"{kinds[Kind.FAILED]} of {kinds.total()} could not be made")
+    if kinds[Kind.WAITING]:
+        parts.append(f"{kinds[Kind.WAITING]} still to be made")
+    return f"{'; '.join(parts)}."
+
+
+def headline(kinds: Counter[Kind]) -> str:
+    """How many videos there are, of how many."""
+    made = sum(kinds[kind] for kind in MADE) + kinds[Kind.THERE]
+    count = kinds.total()
+    return f"{made} video{'s' * (made != 1)}" if made == count else f"{made} of {count} videos"
+
+
+def good_checks(count: int) -> str:
+    """How many of a video's findings are good."""
+    return f"{count} good check{'s' * (count != 1)}"
+
+
+def made(clip_s: float, took_s: float) -> str:
+    """A video's length, and how long it took."""
+    return f"{clip_s:.2f} s, made in {took_s:.1f} s"
+
+
+def link_opens(until: datetime) -> str:
+    """How long a link to a published video is good for."""
+    return f"The link opens until {until:%Y-%m-%d %H:%M} UTC"
+
+
+def not_published(why: str) -> str:
+    """What is told of a video that is not where it should be."""
+    return f"Not published. {why}"
+
+
+def stopped(kinds: Counter[Kind]) -> str:
+    """What is kept after Ctrl-C."""
+    made = sum(kinds[kind] for kind in MADE)
+    return f"Stopped. {made} of {kinds.total()} are made and kept; the same command goes on."
+
+
+def settings(request: Request, plan: Plan) -> str:
+    """How a video was made, in few words."""
+    preset, trim = PRESETS[plan.quality], request.trim
+    words = [preset.title, text.SHAPES[request.shape].lower(), f"seed {request.seed}"]
+    if len(request.recordings) > 1:
+        in_turn = request.speaking is Speaking.IN_TURN
+        words.append((text.IN_TURN if in_turn else text.TOGETHER).lower())
+    if trim:
+        words.append(f"{trim.start_s:g} to {trim.end_s:g} s of the recording")
+    if request.crop:
+        words.append("own crop")
+    if preset.sampling and request.steps:
+        words.append(f"{request.steps} steps")
+    return ", ".join(words)

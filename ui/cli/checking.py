@@ -1,0 +1,47 @@
+"""A video checked for whoever sits at a terminal; it is decoded in the sandbox's process."""
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+from inference.core.errors import InputCode
+from inference.core.report import Report, from_json
+from inference.core.request import require_one_or_two
+from inference.core.task import voice_name
+from inference.media.sandbox import Operation, read_recording, run
+from ui.cli import terminal
+from ui.strings import report_text
+
+_VIDEO = Operation(
+    "inference.quality.report_builder:examine_beside",
+    "video",
+    InputCode.NOT_A_VIDEO,
+    InputCode.VIDEO_TOO_LARGE,
+    wall_s=240,
+)
+_REPORT = "report"  # where the sandbox may write, which it does not
+
+
+def check(folder: Path, video: Path, recordings: Sequence[Path]) -> Report:
+    """The report on `video` and whether its people say `recordings`, whose clean copies go into
+    `folder`. Raises InputError and Fault as the sandbox does."""
+    if recordings:
+        require_one_or_two(len(recordings))
+        voices = [folder / voice_name(index) for index in range(len(recordings))]
+        with ThreadPoolExecutor(len(recordings)) as readers:
+            list(readers.map(read_recording, recordings, voices))
+    return from_json(json.dumps(run(_VIDEO, video, folder / _REPORT)).encode())
+
+
+def tell(report: Report, as_json: bool) -> None:
+    """The report on standard output: a line for each aspect, or one JSON object."""
+    if as_json:
+        terminal.print_json({"verdict": report.verdict, **asdict(report)})
+        return
+    for finding in report.findings:
+        title = report_text.TITLES[finding.aspect]
+        verdict = report_text.VERDICTS[finding.verdict]
+        print(f"{title:<22} {verdict:<13} {finding.message}")
+    print(f"{report_text.summary(report)}.")

@@ -1,0 +1,277 @@
+"""The command line: each command, and how it ends.
+
+Exit status: 0 done, 2 the person's input, 1 ours, 130 interrupted.
+"""
+
+import importlib
+import logging
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inference.batch.batch import rows
+from inference.core.cost_model import Rates, rates_of
+from inference.core.engine import Engine, EngineOptions
+from inference.core.errors import Fault, FaultCode, InputCode, InputError, PortraitError, disk_fault
+from inference.core.plan import find_preset
+from inference.core.report import Verdict
+from inference.core.request import Shape, Speaking
+from inference.core.settings import load_settings
+from inference.core.tuning import Tuning
+from inference.engines.select import configured_engine, engine_for
+from presets.models import MODELS
+from presets.quality import DRAFT_QUALITY
+from presets.schema import EngineFamily
+from ui.cli import checking, output, terminal
+from ui.cli.arguments import (
+    EngineChoice,
+    quality_for,
+    request_fields,
+    require_fit,
+    scene_fields,
+    source,
+    sources,
+)
+from ui.cli.exit_status import ENDINGS, NOTHING_FINISHED, Interrupted, scratch_folder
+from ui.cli.generate import make, prepare
+from ui.cli.options import (
+    Audio,
+    Audio2,
+    AudioGuidance,
+    Format,
+    Image,
+    Json,
+    NegativePrompt,
+    Part,
+    Prompt,
+    Quality,
+    QualityOrNone,
+    Seed,
+    Steps,
+    TextGuidance,
+    Together,
+    Window,
+)
+from ui.strings import text
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@cli.callback(invoke_without_command=True)
+def start(context: typer.Context) -> None:
+    """Turn a picture of a face and a voice recording into a video of that face speaking."""
+    if context.invoked_subcommand is None:
+        serve()
+
+
+@cli.command()
+def serve(
+    host: str = "127.0.0.1", port: Annotated[int, typer.Option(min=0, max=65535)] = 7860
+) -> None:
+    """Serve the page in the browser."""
+    server = importlib.import_module("ui.web.app")
+    with suppress(KeyboardInterrupt):  # the usual way to end it
+        server.serve(load_settings(), host, port, lambda: terminal.say(text.serving(host, port)))
+
+
+@cli.command()
+def plan(
+    image: Image,
+    audio: Audio,
+    audio2: Audio2 = None,
+    speaking: Together = Speaking.TOGETHER,
+    shape: Format = Shape.LANDSCAPE,
+    trim: Part = None,
+    crop: Window = None,
+    quality: Quality = DRAFT_QUALITY,
+    as_json: Json = False,
+) -> None:
+    """Show what would be made: crop, length, windows, speakers, time."""
+    with scratch_folder() as folder:
+        choices = request_fields(speaking, shape, trim, crop, quality)
+        given = sources(audio, audio2)
+        planned = prepare(folder, source(image), given, choices, _rates()).plan
+    if as_json:
+        terminal.print_json(asdict(planned))
+    else:
+        terminal.print_plan(planned)
+
+
+@cli.command()
+def generate(
+    image: Image,
+    audio: Audio,
+    out: Annotated[Path, typer.Option("-o", "--output", help="The mp4 to write.")],
+    audio2: Audio2 = None,
+    speaking: Together = Speaking.TOGETHER,
+    shape: Format = Shape.LANDSCAPE,
+    trim: Part = None,
+    crop: Window = None,
+    quality: QualityOrNone = None,
+    prompt: Prompt = "",
+    negative_prompt: NegativePrompt = "",
+    seed: Seed = 42,
+    steps: Steps = None,
+    text_guidance: TextGuidance = None,
+    audio_guidance: AudioGuidance = None,
+    engine: Annotated[EngineChoice, typer.Option(help="Who makes it.")] = EngineChoice.AUTO,
+    model: Annotated[str | None, typer.Option(help=f"One of {', '.join(MODELS)}.")] = None,
+    device: Annotated[str | None, typer.Option(help="As cpu, cuda or cuda:1.")] = None,
+    debug: Annotated[bool, typer.Option(help="Log what happens inside.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make the video."""
+    if debug:
+        logging.getLogger("inference").setLevel(logging.DEBUG)
+    output.require_writable(out)
+    quality = quality_for(engine, quality)
+    choices = request_fields(speaking, shape, trim, crop, quality)
+    tuning = Tuning(steps, text_guidance, audio_guidance)
+    choices |= scene_fields((prompt, negative_prompt), seed, tuning)
+    maker = _engine(engine, quality, EngineOptions(model, device))
+    make(maker, source(image), sources(audio, audio2), choices, out, as_json)
+
+
+@cli.command()
+def batch(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Pictures and recordings by name, or a CSV.")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--output", help="The folder of the videos.")],
+    speaking: Together = Speaking.TOGETHER,
+    shape: Format = Shape.LANDSCAPE,
+    trim: Part = None,
+    crop: Window = None,
+    quality: QualityOrNone = None,
+    prompt: Prompt = "",
+    negative_prompt: NegativePrompt = "",
+    seed: Seed = 42,
+    steps: Steps = None,
+    text_guidance: TextGuidance = None,
+    audio_guidance: AudioGuidance = None,
+    engine: Annotated[EngineChoice, typer.Option(help="Who makes them.")] = EngineChoice.AUTO,
+    model: Annotated[str | None, typer.Option(help=f"One of {', '.join(MODELS)}.")] = None,
+    device: Annotated[str | None, typer.Option(help="As cpu, cuda or cuda:1.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make many videos, and a page to look at them."""
+    batches = importlib.import_module("ui.cli.batch.run")  # draws a page, as the server does
+    batches.require_apart(folder, out)
+    wanted = rows(folder)
+    quality = quality_for(engine, quality)
+    choices = request_fields(speaking, shape, trim, crop, quality)
+    tuning = Tuning(steps, text_guidance, audio_guidance)
+    choices |= scene_fields((prompt, negative_prompt), seed, tuning)
+    engine_of = _engines(engine, EngineOptions(model, device))
+    if any("quality" not in row.choices for row in wanted):
+        engine_of(quality)  # what no row could be made with is said once
+    used = model or load_settings().model or ""
+    if batches.make_all(wanted, out, choices, engine_of, used, as_json):
+        raise typer.Exit(1)
+
+
+@cli.command()
+def check(
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="The mp4 to check.")],
+    audio: Annotated[
+        list[Path] | None,
+        typer.Option(help="What is to be heard; given twice: the left person's, the right one's."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check a video: lips, length, pictures, colours, faces. Ends with 1 if it fails."""
+    with scratch_folder() as folder:
+        report = checking.check(folder, video, audio or [])
+    checking.tell(report, as_json)
+    if report.verdict is Verdict.FAIL:
+        raise typer.Exit(1)
+
+
+@cli.command()
+def doctor(as_json: Json = False) -> None:
+    """Check whether this machine has what is needed."""
+    checks = importlib.import_module("inference.diagnostics.doctor").examine(load_settings())
+    if as_json:
+        terminal.print_json({"checks": [asdict(check) for check in checks]})
+    else:
+        terminal.print_checks(checks)
+    if any(check.needed and not check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+def _engine(choice: EngineChoice, quality: str, asked: EngineOptions) -> Engine:
+    require_fit(choice, quality)
+    if choice is EngineChoice.AUTO:
+        return engine_for(find_preset(quality).engine, load_settings(), asked)
+    return configured_engine(choice.value, load_settings(), asked)
+
+
+def _engines(choice: EngineChoice, asked: EngineOptions) -> Callable[[str], Engine]:
+    """Who makes a quality: one engine of each family, whose model is loaded once."""
+    known: dict[EngineFamily, Engine] = {}
+
+    def engine_of(quality: str) -> Engine:
+        require_fit(choice, quality)
+        family = find_preset(quality).engine
+        if family not in known:
+            known[family] = _engine(choice, quality, asked)
+        return known[family]
+
+    return engine_of
+
+
+def _rates() -> Rates:
+    """What this machine makes by itself costs nothing; Modal is not asked whether it would."""
+    settings = load_settings()
+    try:
+        configured_engine(EngineFamily.MULTITALK, settings)
+    except Fault:
+        return rates_of(settings, paid=True)
+    return rates_of(settings, paid=False)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command line; returns the exit status."""
+    return run(cli, arguments)
+
+
+def run(cli: typer.Typer, arguments: Sequence[str], given: object = None) -> int:
+    """Run a command of `cli`, its context's `obj` being `given`. Returns the exit status; what went
+    wrong was said in a sentence then."""
+    as_json = "--json" in arguments
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    for ending in ENDINGS:
+        signal.signal(ending, signal.default_int_handler)
+    try:
+        status = cli(arguments, standalone_mode=False, obj=given)
+        if status == INTERRUPTED:  # what is made of a Ctrl-C on the way
+            raise Interrupted(NOTHING_FINISHED)
+        return status if isinstance(status, int) else 0
+    except (KeyboardInterrupt, Interrupted, typer.Abort) as error:
+        terminal.print_error("interrupted", str(error) or "Stopped.", as_json)
+        return INTERRUPTED
+    except typer.TyperException as error:
+        message = error.format_message().removesuffix(".").replace("Value error, ", "")
+        terminal.print_error(InputCode.BAD_OPTION, f"{message}. See --help.", as_json)
+        return 2
+    except OSError as error:
+        return _report(disk_fault(error), as_json)
+    except PortraitError as error:
+        return _report(error, as_json)
+    except Exception as error:
+        logging.getLogger("inference").debug("not foreseen", exc_info=error)
+        message = f"Something broke on our side ({type(error).__name__}). Try again."
+        return _report(Fault(FaultCode.INTERNAL, message, repr(error)), as_json)
+
+
+def _report(error: PortraitError, as_json: bool) -> int:
+    logging.getLogger("inference").debug("%s: %s", error.code, error.details)
+    terminal.print_error(error.code, error.message, as_json)
+    return 2 if isinstance(error, InputError) else 1

@@ -1,0 +1,69 @@
+"""How a command of the command line ends: with a video, or early, leaving nothing behind."""
+
+import secrets
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+from inference.core.errors import from_code
+from inference.core.events import Cancelled, Event, Failed, Finished, Result
+from inference.core.timing import FPS
+from ui.cli import output
+
+NOTHING_FINISHED = "Stopped. Nothing was finished yet."
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)  # other ways to be told to stop; all clean up
+
+
+class Interrupted(Exception):
+    """The person pressed Ctrl-C; the message says what is kept."""
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A new private folder, gone afterwards whatever ends the work, and at whichever moment."""
+    # its name comes first: an interrupt while tempfile makes one would leave it behind
+    folder = Path(tempfile.gettempdir()) / f"talking-portrait-{secrets.token_hex(8)}"
+    try:
+        folder.mkdir(mode=0o700)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def cancel_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """A `cancelled` that turns true at the first Ctrl-C; the second one ends at once."""
+    asked = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        asked.set()
+        signal.signal(number, signal.default_int_handler)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, *ENDINGS)}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def deliver(folder: Path, last: Event, out: Path) -> Result:
+    """What was made in a task's `folder`, now at `out`, after the engine's last event.
+
+    Raises the PortraitError that kept it from being made, Interrupted after a cancel, and OSError.
+    """
+    if isinstance(last, Finished):
+        output.deliver(folder / last.result.path, out)
+        return replace(last.result, path=str(out))
+    if isinstance(last, Failed):
+        raise from_code(last.code, last.message, last.details)
+    if isinstance(last, Cancelled) and last.path:
+        output.deliver(folder / last.path, out)
+        raise Interrupted(f"Stopped. The first {last.frames / FPS:.1f} s are kept in {out}.")
+    raise Interrupted(NOTHING_FINISHED)

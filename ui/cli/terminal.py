@@ -1,0 +1,111 @@
+"""What the command line shows: a plan in words, a progress bar, one sentence for an error."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from inference.core.events import Event, Result, Stage, Step, Window
+from inference.core.plan import Plan
+from inference.core.published import Published
+from inference.diagnostics.check import Check
+from ui.strings import text, wording
+
+_screen = Console(stderr=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on standard output."""
+    print(json.dumps(value))
+
+
+def print_error(code: str, message: str, as_json: bool) -> None:
+    """One sentence on standard error, or one JSON object on standard output."""
+    if as_json:
+        print_json({"error": {"code": code, "message": message}})
+    else:
+        _screen.print(message, style="red", markup=False, soft_wrap=True)
+
+
+def say(message: str) -> None:
+    """One line for the person, beside the output proper."""
+    _screen.print(message, markup=False, soft_wrap=True)
+
+
+def print_plan(plan: Plan) -> None:
+    """The plan in a few lines of words."""
+    crop = plan.crop
+    extended = ", continued softly past its edges" if crop.extended else ""
+    lines = [
+        f"{plan.recording_s:.2f} s of speech -> {plan.frames} frames, {plan.duration_s:.2f} s "
+        f"({len(plan.windows)} window{'s' * (len(plan.windows) > 1)})",
+        f"Frame {plan.width}x{plan.height} from {crop.width}x{crop.height} of the picture "
+        f"at {crop.left},{crop.top}{extended}",
+        *(f"Speaker {s.audio + 1}: face at {','.join(map(str, s.box))}" for s in plan.speakers),
+        f"Quality {plan.quality}, seed {plan.seed}: about {plan.estimate.seconds:.0f} s"
+        + (f", {wording.about_dollars(plan.estimate.dollars)}" if plan.estimate.dollars else ""),
+    ]
+    for line in lines:
+        print(line)
+    say_warnings(plan)
+
+
+def say_warnings(plan: Plan) -> None:
+    """The plan's warnings, a line each."""
+    for warning in plan.warnings:
+        say(f"Note: {warning.message}")
+
+
+def print_made(result: Result, published: Published | None, as_json: bool) -> None:
+    """What became of a video, and of publishing it; its link has a line of standard output to
+    itself, or stands in the one JSON object."""
+    link, expires = (published.url, published.expires) if published else (None, None)
+    if as_json:
+        linked = {"link": link, "link_expires": expires.isoformat() if expires else None}
+        print_json(asdict(result) | (linked if published else {}))
+    else:
+        say(f"{result.path}: {result.duration_s:.2f} s, made in {result.seconds} s")
+    if published and published.refusal:
+        say(f"The video is in {result.path}, but was not published. {published.refusal}")
+    if link and expires and not as_json:
+        say(f"Published. This link opens until {expires:%Y-%m-%d %H:%M} UTC:")
+        print(link)
+
+
+def print_checks(checks: list[Check]) -> None:
+    """A line for each check: good or bad, its name, what was found."""
+    for check in checks:
+        mark = "ok" if check.ok else "BAD" if check.needed else "-"
+        print(f"{mark:<4} {check.name:<16} {check.found}")
+
+
+def with_progress(events: Iterator[Event], visible: bool) -> Event:
+    """Follow `events` with a bar, the stage and the time left; returns the last event."""
+    columns = (
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    last: Event | None = None
+    with Progress(
+        *columns, console=_screen, transient=True, disable=not (visible and _screen.is_terminal)
+    ) as progress:
+        bar = progress.add_task("", total=1.0, left="")
+        for event in events:
+            if isinstance(event, Stage):
+                progress.update(bar, description=event.message)
+                if event.note:
+                    _screen.print(event.note)
+            elif isinstance(event, Step):
+                share = (event.window + event.done / event.total) / event.windows
+                left = "" if event.eta_s is None else f"{event.eta_s:.0f} s left"
+                progress.update(bar, completed=share, left=left)
+            elif isinstance(event, Window) and event.fault:
+                _screen.print(f"{event.fault} {text.GOES_ON}")
+            last = event
+    assert last is not None, "an engine always ends with a final event"
+    return last

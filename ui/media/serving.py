@@ -1,0 +1,107 @@
+"""The media a page shows: which files there are, where they lie, and the routes that give them out.
+
+Each goes to its owner alone. Anyone else, and anything else, gets one and the same answer, which
+tells nothing of what there is.
+"""
+
+import hmac
+import re
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, PlainTextResponse, Response
+from starlette.staticfiles import NotModifiedResponse
+
+from inference.core.task import PREVIEW, RESULT
+from inference.jobs.store import Jobs
+from ui.access.identity import Owners
+
+SESSIONS = "desks"  # the folder of the visitors' files in the folder of data
+CROP = "crop.jpg"  # the picture exactly as it will be used
+SAVED_AS = "talking-portrait.mp4"  # what a film is called when it is downloaded
+_FILM = re.compile(r"(windows|growing)/[0-9]{3}\.mp4")
+_ON_DESK = re.compile(r"(picture|crop)-[0-9a-f]{32}\.jpg|voice-[0-9a-f]{32}\.wav")
+_TYPES = {".jpg": "image/jpeg", ".mp4": "video/mp4", ".wav": "audio/wav"}
+# A browser may keep the parts of a film that it plays, or each seek would fetch them again; it
+# asks first whether they are still the same, and still its own.
+_HEADERS = {"Cache-Control": "private, no-cache"}
+
+
+def url(job: str, name: str) -> str:
+    """The address of a job's file; `name` is relative to its folder."""
+    return f"/media/{job}/{name}"
+
+
+def download_url(job: str) -> str:
+    """The address that saves a job's finished video."""
+    return f"{url(job, RESULT)}?download=1"
+
+
+def desk_url(name: str) -> str:
+    """The address of a file on the desk of whoever asks."""
+    return f"/media/desk/{name}"
+
+
+def routes(data: Path, jobs: Jobs, owners: Owners) -> APIRouter:
+    """The routes to the media in one folder of data."""
+    router = APIRouter()
+
+    @router.api_route("/media/desk/{name}", methods=["GET", "HEAD"])
+    def show_desk(request: Request, name: str) -> Response:
+        path = _on_desk(data, owners.owner_of(request.cookies), name)
+        return _answer(request, path, whole=not jobs.access.granted)
+
+    @router.api_route("/media/{job}/{name:path}", methods=["GET", "HEAD"])
+    def show_job(request: Request, job: str, name: str) -> Response:
+        path = _in_job(jobs, owners.owner_of(request.cookies), job, name)
+        return _answer(request, path, whole=not jobs.access.granted)
+
+    return router
+
+
+def not_found() -> Response:
+    """The answer to whoever asks for what is not there, or not theirs."""
+    return PlainTextResponse("There is no such file.", 404)
+
+
+def _on_desk(data: Path, owner: str | None, name: str) -> Path | None:
+    """The file of that name on the owner's desk; None for one that is not given out."""
+    if owner is None or not _ON_DESK.fullmatch(name):
+        return None
+    return data / SESSIONS / owner / name
+
+
+def _in_job(jobs: Jobs, owner: str | None, job: str, name: str) -> Path | None:
+    """The file of that name of the owner's job; None for one that is not given out."""
+    if owner is None or not (name in (CROP, PREVIEW, RESULT) or _FILM.fullmatch(name)):
+        return None
+    folder = jobs.folder(job)
+    if folder is None or not hmac.compare_digest(jobs.owner(folder), owner):
+        return None
+    return folder / name
+
+
+def _answer(request: Request, path: Path | None, whole: bool) -> Response:
+    """The file, or the part of it that was asked for; to be saved, if the address says so. `whole`
+    has it read at once, and closed."""
+    try:
+        found = path.stat() if path else None
+        # the next preview may take its place at any moment; before this machine's turn what is
+        # open would keep it from seeing what the one before wrote
+        if path and (whole or path.match(PREVIEW)):
+            return Response(path.read_bytes(), headers=_HEADERS, media_type=_TYPES[path.suffix])
+    except FileNotFoundError:
+        found = None
+    if path is None or found is None:
+        return not_found()
+    saved = path.suffix == ".mp4" and "download" in request.query_params
+    file = FileResponse(
+        path,
+        headers=_HEADERS,
+        media_type=_TYPES[path.suffix],
+        filename=SAVED_AS if saved else None,
+        stat_result=found,
+    )
+    if request.headers.get("if-none-match") == file.headers["etag"]:
+        return NotModifiedResponse(file.headers)
+    return file

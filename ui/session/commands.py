@@ -1,0 +1,225 @@
+"""What a person can do on the page: each action with its values, as they come from the browser.
+
+`parse` is the only door: whatever a browser sends is one of these or is refused.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked
+
+from inference.core.errors import InputCode, InputError
+from inference.jobs.store import ID
+from ui.session.session import Editing
+from ui.strings import text
+
+Slot = Annotated[int, Field(ge=0, le=1)]
+Id = Annotated[str, Field(pattern=rf"^{ID.pattern}$")]
+Name = Annotated[str, Field(max_length=255)]
+Pixels = Annotated[float, Field(ge=-100_000, le=100_000)]
+MOST_TYPED = 20_000  # characters that are kept; fewer can be spoken
+Seconds = Annotated[float, Field(ge=0, le=100_000)]
+
+
+@checked(frozen=True)
+class Refresh:
+    do: Literal["refresh"]
+
+
+@checked(frozen=True)
+class GivePicture:
+    do: Literal["picture"]
+    upload: Id
+    name: Name
+
+
+@checked(frozen=True)
+class GiveVoice:
+    do: Literal["voice"]
+    slot: Slot
+    upload: Id
+    name: Name
+
+
+@checked(frozen=True)
+class TakeExample:
+    do: Literal["example"]
+    name: Name
+
+
+@checked(frozen=True)
+class Remove:
+    """Take a recording off the desk."""
+
+    do: Literal["remove"]
+    slot: Slot
+
+
+@checked(frozen=True)
+class Swap:
+    do: Literal["swap"]
+
+
+@checked(frozen=True)
+class Set:
+    """Choose the value of a field; `ui.session.reducer` knows the fields."""
+
+    do: Literal["set"]
+    field: Name
+    value: Annotated[str, Field(max_length=2000)] | bool | int
+
+
+@checked(frozen=True)
+class Edit:
+    """Open an editor, or close it: ''."""
+
+    do: Literal["edit"]
+    what: Editing
+
+
+@checked(frozen=True)
+class ChooseCrop:
+    """`left`, `top`, `width` in pixels of the upright source picture."""
+
+    do: Literal["crop"]
+    left: Pixels
+    top: Pixels
+    width: Pixels
+
+
+@checked(frozen=True)
+class ResetFraming:
+    do: Literal["crop-reset"]
+
+
+@checked(frozen=True)
+class MoveBox:
+    """The box of speaker `index`, in pixels of the upright source picture."""
+
+    do: Literal["box"]
+    index: Slot
+    left: Pixels
+    top: Pixels
+    right: Pixels
+    bottom: Pixels
+
+
+@checked(frozen=True)
+class Speaks:
+    """Choose whether face `face` of those found, from the left, speaks."""
+
+    do: Literal["speaks"]
+    face: Annotated[int, Field(ge=0, le=1000)]
+
+
+@checked(frozen=True)
+class ChooseTrim:
+    do: Literal["trim"]
+    start: Seconds
+    end: Seconds
+
+
+@checked(frozen=True)
+class ResetTrim:
+    do: Literal["trim-reset"]
+
+
+@checked(frozen=True)
+class Type:
+    """Keep a text that is to be spoken."""
+
+    do: Literal["type"]
+    text: Annotated[str, Field(max_length=MOST_TYPED)]
+
+
+@checked(frozen=True)
+class Speak:
+    """Make a recording, or one of each of two, of a text."""
+
+    do: Literal["speak"]
+    text: Annotated[str, Field(max_length=MOST_TYPED)]
+
+
+@checked(frozen=True)
+class HandOver:
+    """Give a phrase of the recording that is being split to the other one."""
+
+    do: Literal["hand-over"]
+    phrase: Annotated[int, Field(ge=0, le=100_000)]
+
+
+@checked(frozen=True)
+class Split:
+    """Make two recordings of the one, each silent where the other one speaks."""
+
+    do: Literal["split"]
+
+
+@checked(frozen=True)
+class OneVoice:
+    """Have the recording back that was split, or is about to be."""
+
+    do: Literal["one-voice"]
+
+
+@checked(frozen=True)
+class ForDesk:
+    """What can be done with the desk as a whole: use the middle of a picture without a face, make a
+    final video, keep the draft, stop, go on, start again, go back to the draft, clear it, publish
+    what was made."""
+
+    do: Literal[
+        "middle", "make", "keep", "stop", "resume", "restart", "version", "again", "publish"
+    ]
+
+
+@checked(frozen=True)
+class InHistory:
+    """What can be done with a job of the history."""
+
+    do: Literal["select", "open", "use", "delete", "delete-sure"]
+    job: Id
+
+
+@checked(frozen=True)
+class DeleteNot:
+    """Keep what was about to be deleted."""
+
+    do: Literal["delete-not"]
+
+
+Action = (
+    Refresh
+    | GivePicture
+    | GiveVoice
+    | TakeExample
+    | Remove
+    | Swap
+    | Set
+    | Edit
+    | ChooseCrop
+    | ResetFraming
+    | MoveBox
+    | Speaks
+    | ChooseTrim
+    | ResetTrim
+    | Type
+    | Speak
+    | HandOver
+    | Split
+    | OneVoice
+    | ForDesk
+    | InHistory
+    | DeleteNot
+)
+_ACTION: TypeAdapter[Action] = TypeAdapter(Annotated[Action, Field(discriminator="do")])
+
+
+def parse(values: Mapping[str, object]) -> Action:
+    """The action that a browser sent. Raises InputError for anything else."""
+    known = {name: value for name, value in values.items() if name != "view"}
+    try:
+        return _ACTION.validate_python(known)
+    except ValidationError as error:
+        raise InputError(InputCode.BAD_OPTION, text.BROKE, str(error)) from error

@@ -1,0 +1,198 @@
+"""From a job's history to what its progress shows. Pure: the clock is an argument."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import pairwise
+from typing import TypeVar
+
+from inference.core.events import (
+    FINAL,
+    Cancelled,
+    Failed,
+    Finished,
+    Frame,
+    Record,
+    Stage,
+    StageName,
+    Step,
+    Window,
+)
+from inference.core.plan import Plan
+from presets.quality import PRESETS
+from presets.schema import EngineFamily
+
+_DOUBTFUL = 0.3  # part of a plan's time
+_E = TypeVar("_E", Step, Window)
+
+
+@dataclass(frozen=True)
+class StageShown:
+    """One line of the list of stages; `seconds` is None while it lasts. `usual_s`: how long it took
+    in past runs, where that is known."""
+
+    name: StageName
+    seconds: float | None
+    usual_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`share` of the frames done, 0 to 1; `left_s` None when nothing tells.
+
+    `preview` numbers the newest preview frame, None before the first; `step` and `film` are the
+    newest step and the newest finished window; `windows_s` is how long each of these took; `fault`
+    is what of a window is worth a look, `note` what else is to be known of one.
+    """
+
+    stages: tuple[StageShown, ...]
+    share: float
+    left_s: float | None
+    elapsed_s: float
+    preview: int | None
+    final: Finished | Failed | Cancelled | None
+    step: Step | None
+    film: Window | None
+    windows_s: tuple[float, ...]
+    fault: str | None = None
+    note: str | None = None
+
+
+def read(records: Sequence[Record], plan: Plan, now: datetime, at_work: bool = True) -> Progress:
+    """What to show at `now`, which is aware of its zone. `at_work`: somebody carries it out."""
+    steps = [record for record in records if isinstance(record.event, Step)]
+    films = [record for record in records if isinstance(record.event, Window)]
+    notes = [record.event.note for record in records if isinstance(record.event, Stage)]
+    faults = {f.event.index: f.event.fault for f in films if isinstance(f.event, Window)}
+    frames = [record.seq for record in records if isinstance(record.event, Frame)]
+    last = records[-1].event if records else None
+    final = last if isinstance(last, FINAL) else None
+    ends = _ends(records, at_work and final is None)
+    return Progress(
+        stages=_stages(ends),
+        share=1.0 if isinstance(final, Finished) else _share(steps, plan),
+        left_s=_left_s(_this_run(records), plan, now),
+        elapsed_s=_elapsed_s(ends, now),
+        preview=frames[-1] if frames else None,
+        final=final,
+        step=_newest(steps, Step),
+        film=_newest(films, Window),
+        windows_s=_windows_s(records),
+        fault=next(filter(None, faults.values()), None),
+        note=next(filter(None, reversed(notes)), None),
+    )
+
+
+def window_shares(plan: Plan, share: float) -> list[tuple[int, float]]:
+    """For each window its new frames and how much of them is done, when `share` of all is."""
+    done, out = share * plan.frames, []
+    for index in range(len(plan.windows)):
+        new = plan.new_frames(index)
+        out.append((len(new), min(max((done - new.start) / len(new), 0.0), 1.0)))
+    return out
+
+
+def _newest(records: Sequence[Record], kind: type[_E]) -> _E | None:
+    event = records[-1].event if records else None
+    return event if isinstance(event, kind) else None
+
+
+def _windows_s(records: Sequence[Record]) -> tuple[float, ...]:
+    """How long each finished window took: since the one before, or since the last other stage."""
+    lasted: dict[int, float] = {}
+    since: datetime | None = None
+    for record in records:
+        if isinstance(record.event, Window):
+            lasted[record.event.index] = (record.time - since).total_seconds() if since else 0.0
+        if isinstance(record.event, (Window, Stage)):
+            since = record.time
+    return tuple(lasted[index] for index in sorted(lasted))
+
+
+def _ends(records: Sequence[Record], at_work: bool) -> list[tuple[Record, datetime | None]]:
+    """Each stage with its end: the next stage, or the last that was heard before a new start in
+    the queue or the end of the work; None for the one that goes on."""
+    out: list[tuple[Record, datetime | None]] = []
+    for before, record in pairwise([None, *records]):
+        if record is None or not isinstance(record.event, Stage):
+            continue
+        if out:
+            heard = before.time if before and _is_queued(record) else record.time
+            out[-1] = out[-1][0], heard
+        out.append((record, None))
+    if out and not at_work:
+        out[-1] = out[-1][0], records[-1].time
+    return out
+
+
+def _stages(ends: Sequence[tuple[Record, datetime | None]]) -> tuple[StageShown, ...]:
+    """Each stage once, in the order of its first start; a stage that comes again goes on."""
+    seconds: dict[StageName, float | None] = {}
+    usual: dict[StageName, float | None] = {}
+    for record, end in ends:
+        assert isinstance(record.event, Stage)
+        name, before = record.event.name, seconds.get(record.event.name) or 0.0
+        seconds[name] = None if end is None else before + (end - record.time).total_seconds()
+        usual[name] = record.event.usual_s
+    return tuple(StageShown(name, lasted, usual[name]) for name, lasted in seconds.items())
+
+
+def _share(steps: Sequence[Record], plan: Plan) -> float:
+    if not steps:
+        return 0.0
+    step = steps[-1].event
+    assert isinstance(step, Step)
+    new = plan.new_frames(min(step.window, len(plan.windows) - 1))
+    return (new.start + len(new) * step.done / max(step.total, 1)) / plan.frames
+
+
+def _elapsed_s(ends: Sequence[tuple[Record, datetime | None]], now: datetime) -> float:
+    """How long it was worked on: all stages but the waits in the queue."""
+    worked = ((record, end or now) for record, end in ends if not _is_queued(record))
+    return sum((end - record.time).total_seconds() for record, end in worked)
+
+
+def _is_queued(record: Record) -> bool:
+    return isinstance(record.event, Stage) and record.event.name is StageName.QUEUED
+
+
+def _this_run(records: Sequence[Record]) -> Sequence[Record]:
+    """What happened since the job last left the queue."""
+    queued = [index for index, record in enumerate(records) if _is_queued(record)]
+    return records[queued[-1] + 1 :] if queued else records
+
+
+def _left_s(run: Sequence[Record], plan: Plan, now: datetime) -> float | None:
+    """As fast as it went in this run, less the time since the last step; before the first step
+    what the plan says.
+
+    A plan whose time is nearly over by then was wrong, so it tells nothing; nor does a queue.
+    """
+    steps = [index for index, record in enumerate(run) if isinstance(record.event, Step)]
+    if not run:
+        return None
+    if not steps:
+        left = plan.estimate.seconds - (now - run[0].time).total_seconds()
+        return left if left > _DOUBTFUL * plan.estimate.seconds else None
+    first, newest = run[steps[0]].event, run[steps[-1]]
+    assert isinstance(first, Step) and isinstance(newest.event, Step)
+    began = next((r.time for r in reversed(run[: steps[0]]) if isinstance(r.event, Stage)), None)
+    done = _work(newest.event, plan)
+    before = _work(replace(first, done=0), plan) if began else _work(first, plan)
+    took = (newest.time - (began or run[steps[0]].time)).total_seconds()
+    if done <= before:
+        return newest.event.eta_s
+    return max(0.0, took / (done - before) * (1 - done) - (now - newest.time).total_seconds())
+
+
+def _work(step: Step, plan: Plan) -> float:
+    """The part of all work, 0 to 1, that is done after `step`.
+
+    A draft draws each frame once; MultiTalk makes whole windows, also what they overlap.
+    """
+    lengths = [float(window.frames) for window in plan.windows]
+    if PRESETS[plan.quality].engine is EngineFamily.DRAFT:
+        lengths = [float(len(plan.new_frames(index))) for index in range(len(plan.windows))]
+    window = min(step.window, len(lengths) - 1)
+    made = sum(lengths[:window]) + lengths[window] * step.done / max(step.total, 1)
+    return made / sum(lengths)

@@ -1,0 +1,119 @@
+"""From what lies on a desk to what is asked of an engine. Pure."""
+
+from dataclasses import dataclass
+
+from inference.core.framing import Crop, box_in_frame, fit_crop
+from inference.core.plan import make_plan
+from inference.core.request import SAMPLE_RATE_HZ, Box, Picture, Recording, Request
+from ui.session.session import Choices, Desk, GivenVoice
+
+MOST_SPEAKERS = 2
+_ANY_VOICE = Recording(SAMPLE_RATE_HZ, 1, peak_dbfs=-1.0, level_dbfs=-20.0)
+
+
+@dataclass(frozen=True)
+class Framing:
+    """The exact crop, and the boxes in the frame of those who may speak, left to right."""
+
+    crop: Crop
+    faces: tuple[tuple[int, int, int, int], ...]
+
+
+def speakers(desk: Desk) -> tuple[Box, ...]:
+    """Who may speak, left to right: those chosen, or everyone when that is one or two.
+
+    Empty without a face, and as long as there are more and nobody was chosen.
+    """
+    if desk.choices.speakers or desk.picture is None:
+        return desk.choices.speakers
+    faces = desk.picture.picture.faces
+    return tuple(face.box for face in faces) if len(faces) <= MOST_SPEAKERS else ()
+
+
+def must_choose(desk: Desk) -> bool:
+    """Whether someone has to say who of the faces speaks."""
+    faces = desk.picture.picture.faces if desk.picture else ()
+    return len(faces) > MOST_SPEAKERS and not desk.choices.speakers
+
+
+def likeliest_slot(desk: Desk) -> int:
+    """Whose a lone recording most likely is: 0 the left speaker's, 1 the right one's.
+
+    The larger face's, as where nobody can be asked.
+    """
+    who = speakers(desk)
+    return int(len(who) > 1 and who[1].width * who[1].height > who[0].width * who[0].height)
+
+
+def to_split(desk: Desk) -> GivenVoice | None:
+    """The recording that is or can be split between two; None when there are two already."""
+    given = [voice for voice in desk.voices if voice]
+    return desk.whole or (given[0] if len(given) == 1 else None)
+
+
+def speaking_voices(desk: Desk) -> tuple[GivenVoice, ...]:
+    """The recordings that are used, those of the left and of the right speaker; of one that was
+    split all, when only one speaks."""
+    if desk.whole and len(speakers(desk)) == 1:
+        return (desk.whole,)
+    given = tuple(voice for voice in desk.voices if voice)
+    return given[: max(1, len(speakers(desk)))]
+
+
+def request_of(desk: Desk, quality: str) -> Request | None:
+    """What is asked for in that quality; None as long as an input is missing.
+
+    Raises InputError when the inputs can't be used.
+    """
+    voices = speaking_voices(desk)
+    if desk.picture is None or not voices or must_choose(desk):
+        return None
+    who = speakers(desk)
+    if len(voices) < len(who):  # one recording: whoever it belongs to speaks
+        who = tuple(box for box, voice in zip(who, desk.voices, strict=True) if voice)
+    return _request(desk.choices, desk.picture.picture, voices, who, quality)
+
+
+def _request(
+    choices: Choices,
+    picture: Picture,
+    voices: tuple[GivenVoice, ...],
+    who: tuple[Box, ...],
+    quality: str,
+) -> Request:
+    tuning = choices.tuning(quality)
+    return Request(
+        picture=picture,
+        recordings=tuple(voice.recording for voice in voices),
+        speaking=choices.speaking,
+        shape=choices.shape,
+        trim=choices.trim,
+        crop=choices.crop,
+        speakers=who,
+        quality=quality,
+        prompt=choices.prompt,
+        seed=choices.seed,
+        negative_prompt=choices.negative_prompt,
+        steps=tuning.steps,
+        text_guidance=tuning.text_guidance,
+        audio_guidance=tuning.audio_guidance,
+    )
+
+
+def framing(desk: Desk) -> Framing | None:
+    """What the frame shows of the picture, whatever is said in it; None without a picture.
+
+    Raises InputError when the chosen crop does not show it.
+    """
+    if desk.picture is None:
+        return None
+    picture, choices = desk.picture.picture, desk.choices
+    who = speakers(desk) or tuple(face.box for face in picture.faces)
+    if choices.crop:
+        crop = fit_crop(picture, (), choices.shape, choices.crop)
+    else:  # with more faces than can speak, all of them are kept in the frame
+        most = who if len(who) <= MOST_SPEAKERS else ()
+        voices = (_ANY_VOICE,) * min(max(len(who), 1), MOST_SPEAKERS)
+        asked = Request(picture, voices, shape=choices.shape, speakers=most)
+        crop = make_plan(asked, max_seconds=MOST_SPEAKERS).crop
+    return Framing(crop, tuple(box_in_frame(box, crop, choices.shape) for box in who))

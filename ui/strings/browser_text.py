@@ -1,0 +1,80 @@
+"""What the page says in the browser itself, before or without an answer of the server."""
+
+from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB
+from inference.core.write_access import MOVING
+
+_SENTENCES = {
+    # sending a file
+    "pictureLimitMib": str(MAX_PICTURE_MIB),
+    "recordingLimitMib": str(MAX_RECORDING_MIB),
+    "sendingPicture": "Sending the picture, {percent} %",
+    "sendingRecording": "Sending the recording, {percent} %",
+    "readingPicture": "Looking for the face",
+    "readingRecording": "Listening to the recording",
+    "pictureTooBig": "This picture is {size} MB; {limit} MB is the most. Choose a smaller one.",
+    "recordingTooBig": "This recording is {size} MB; {limit} MB is the most. Choose a smaller one.",
+    "fileEmpty": "This file is empty. Choose another one.",
+    "sendingLost": "The connection was lost while the file was sent.",
+    "sendAgain": "Send it again",
+    "serverRefused": "The page could not take this file. Try it again.",
+    "pasteEmpty": "There is no picture to paste. Copy one first.",
+    "pasteRefused": "The browser did not allow pasting. Press Ctrl+V instead.",
+    "notAFile": "Drop a picture or a recording here.",
+    "pastedFile": "Pasted picture",
+    # camera and microphone
+    "cameraTitle": "Take a picture",
+    "cameraTake": "Take the picture",
+    "cameraFile": "Camera picture",
+    "cameraStarting": "Starting the camera",
+    "cameraRefused": "The browser did not allow the camera. "
+    "Allow it beside the address, or choose a file.",
+    "cameraNone": "No camera was found. Connect one, or choose a file.",
+    "recorderTitle": "Record the voice",
+    "recorderFile": "Recording",
+    "recorderStarting": "Starting the microphone",
+    "recorderRefused": "The browser did not allow the microphone. "
+    "Allow it beside the address, or choose a file.",
+    "recorderNone": "No microphone was found. Connect one, or choose a file.",
+    "recorderStart": "Start recording",
+    "recorderStop": "Stop",
+    "recorderUse": "Use this recording",
+    "recorderAgain": "Again",
+    "recorderTime": "{time} of {longest}",
+    "recorderLevel": "Level of the microphone",
+    "cancel": "Cancel",
+    # the film
+    "playerControls": "Video controls",
+    "play": "Play",
+    "pause": "Pause",
+    "mute": "Sound off",
+    "unmute": "Sound on",
+    "fullScreen": "Full screen",
+    "leaveFullScreen": "Leave full screen",
+    "seek": "Place in the video",
+    "seekText": "{at} of {duration}",
+    "filmLost": "The video cannot be loaded now. It is kept.",
+    "filmAgain": "Try again",
+    # framing and trimming
+    "framingLabel": "The picture behind the frame. Drag to move it, or use the arrow keys; "
+    "plus and minus zoom.",
+    "framingX": "{percent} % from the left",
+    "framingY": "{percent} % from the top",
+    "framingZoom": "{percent} % of the fitting size",
+    "boxPlace": "{percent} %",
+    "trimText": "{from} s to {to} s, {length} s",
+    "trimAt": "{at} s",
+    "speaking": "Speaking your text",
+    "soundLost": "This recording can't be played now. Try again.",
+    # the connection
+    "connectionLost": "Connection lost. The work goes on; this page catches up by itself.",
+    "moving": MOVING,
+    "notDone": "This did not reach the page's server. Try it again.",
+    # times
+    "today": "Today {time}",
+    "yesterday": "Yesterday {time}",
+}
+
+
+def for_browser() -> dict[str, str]:
+    """The sentences by the names that the scripts know; they fill in `{size}` and the like."""
+    return dict(_SENTENCES)

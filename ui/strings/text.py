@@ -1,0 +1,254 @@
+"""Every sentence the page says. Those with numbers in them are in `ui.strings.wording`, those of
+the browser itself in `ui.strings.browser_text`.
+
+Nothing here knows HTML. A message = what was found; what to do.
+"""
+
+from inference.core.errors import InputCode, InputError
+from inference.core.events import StageName
+from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB, MOST_SEED, Shape
+from inference.core.timing import FPS, MAX_WINDOW_FRAMES
+from ui.strings.browser_text import for_browser as for_browser
+
+TITLE = "Talking Portrait"
+FOOTER = (
+    "Use only faces and voices you have permission for. Every video says that it is AI-generated."
+)
+PAGES, MAKE, HISTORY = "Pages", "Make", "History"
+GPU_READY, GPU_WORKING, GPU_NONE = "GPU ready", "GPU working for you", "GPU not connected"
+NO_GPU = "MultiTalk needs a Modal account; the draft works without."
+
+# The password.
+SIGN_IN, PASSWORD = "Sign in", "Password"
+SIGN_IN_LEAD = "This page is for those who have its password."
+PASSWORD_WRONG = "This is not the password. Try again."
+PASSWORD_WRONG_WAIT = "This is not the password. Try again in {seconds} s."
+PASSWORD_TRIES = "There were too many wrong passwords. Try again in {seconds} s."
+PASSWORD_FORGOTTEN = (
+    "This page had a password and was deployed without one. "
+    "Set PORTRAIT_PASSWORD and deploy it again; none opens it to everyone."
+)
+PASSWORD_TOO_LONG = "This is too long for a password. Try again."
+PASSWORD_LOST = "The password did not arrive. Give it again."
+SIGNED_OUT = "You are not signed in. Load the page again."
+
+# Headlines, each with the line under it.
+START = "Give a picture a voice"
+START_LEAD = "Add a portrait and a recording. A free draft appears in seconds."
+NEEDS_VOICE_LEAD = "The picture is ready. Add the recording that it should speak."
+NEEDS_PICTURE_LEAD = "The recording is ready. Add the portrait that should speak it."
+PROBLEM_LEAD = "One thing has to be mended first. Everything you gave is kept."
+NO_FACE = "No face in this picture"
+NO_FACE_LEAD = "Choose another picture, one with a face that looks at the camera."
+NO_FACE_VOICE_LEAD = "The recording is kept. Choose another picture."
+NO_FACE_GPU_LEAD = "The recording is kept. Choose another picture, or go on with this one."
+UNDRAFTED = "Ready without a draft"
+UNDRAFTED_LEAD = "No face was found. MultiTalk can still try, with the middle of the picture."
+CHOOSING_LEAD = "Press the face of the one or two who speak."
+DRAFTING = "Making a draft"
+DRAFTING_LEAD = "You can change anything; a new draft starts by itself."
+DRAFT = "Your draft is ready"
+DRAFT_LEAD = "It shows the timing and the framing. MultiTalk makes the same shot look real."
+DRAFT_ALONE_LEAD = "It shows the timing and the framing, lips only. Keep it, or change something."
+IN_TURN_LEAD = "Two people found. The left one speaks first, then the right one."
+TOGETHER_LEAD = "Two people found. Both speak at the same time."
+KEPT, KEPT_LEAD = "Your draft is kept", "It is in History until {day}, then deleted by itself."
+WAITING = "Waiting for a GPU"
+WAITING_LEAD = "You can close this page. It starts by itself, and the video will be in History."
+MAKING = "Making your video"
+MAKING_LEAD = "You can close this page. The work goes on, and the video will be in History."
+STOPPING = "Stopping"
+RESULT, RESULT_LEAD = "Your video is ready", "{made} It is kept here until {day}, then deleted."
+READY_TAB = "Ready"
+STOPPED = "Stopped"
+NOTHING_KEPT = "Nothing was finished yet. Your picture and recording are still here."
+FAILED_DRAFT, FAILED_FINAL = "The draft could not be made", "The video could not be made"
+FAILED_DRAFT_LEAD = "Your picture and recording are still here."
+FAILED_FINAL_LEAD = "Nothing is lost: your picture, recording and draft are kept."
+INTERRUPTED = "Interrupted"
+
+# The picture's card.
+PICTURE, PICTURE_HINT = "Picture", "one person or two"
+PICTURE_CHOOSE, PICTURE_ANOTHER = "Choose a picture", "Choose another picture"
+PICTURE_DROP = "or drop it here: JPEG, PNG, WebP or HEIC"
+PICTURE_ALT = "Your picture as it will be used"
+CAMERA, PASTE, ADJUST, CHANGE = "Camera", "Paste", "Adjust", "Change"
+NEEDS_FACE = "A draft needs a face"
+NEEDS_FACE_HOW = (
+    "It should look roughly at the camera, be at least 60 pixels wide and show the mouth."
+)
+NO_DRAFT = "No draft for this picture"
+NO_DRAFT_GPU = (
+    "MultiTalk can still try: it also works on some drawings and animals. "
+    "It would use the middle of the picture."
+)
+SHOW_MIDDLE = "Show the middle crop"
+SIDES = ("Left", "Right")
+PICTURE_TOO_BIG = (
+    f"This picture is {{size}} MB; {MAX_PICTURE_MIB} MB is the most. Choose a smaller one."
+)
+
+# The voice's card.
+VOICE, VOICES, VOICES_HINT = "Voice", "Voices", "one recording each"
+VOICE_CHOOSE, VOICE_ANOTHER = "Choose a recording", "Choose another recording"
+VOICE_DROP = "or drop it here: WAV, MP3, M4A, OGG or a video"
+VOICE_NONE = "no voice yet"
+VOICE_TOO_BIG = (
+    f"This recording is {{size}} MB; {MAX_RECORDING_MIB} MB is the most. Choose a smaller one."
+)
+RECORD, TRIM, SWAP, REMOVE = "Record", "Trim", "Swap voices", "Remove"
+TYPE, TYPE_WHAT, TYPE_SPEAK, CANCEL = "Type it", "What is said", "Speak this", "Cancel"
+TYPE_HINT = "In English. A voice of this machine reads it aloud."
+TYPE_HINT_TWO = "In English. Begin a line with 1: or 2: for who says it, left or right."
+TYPED_TEXT = "Typed text"
+TYPE_MISSING = "Speech for typed text is not installed here: run make speech, then try again."
+TYPED_EMPTY = "There is nothing to speak yet. Type a sentence."
+TYPED_NO_WORDS = "There are no words in this text. Type a sentence in English."
+TYPED_FOR_TWO = (
+    "These lines are for two people, and only one speaks here. "
+    "Give a picture of two people, or leave out 1: and 2:."
+)
+SPLIT, SPLIT_AGAIN, ONE_VOICE = "Split between the two", "Who says what", "One voice again"
+SPLIT_HINT = "Press a part to give it to the other one."
+SPLIT_PARTED = "One recording, split between the two"
+SPLIT_ONE_SIDED = "Everything is said by one of the two. Give a part to the other one first."
+NO_PAUSE = "There is no pause in this recording to split it at. Choose a recording for each."
+HEAR_BOTH = "Play both, as in the video"
+HEAR_PART, HEAR_ALL = "Play the part to use", "Play all of it"
+SPEAKING, IN_TURN, TOGETHER = "How they speak", "In turn", "Together"
+SILENT = "No voice is heard in this recording. Choose another recording."
+TRIM_PART, TRIM_START, TRIM_END = "The part to use", "Start", "End"
+PAUSE = "Pause"
+
+# The framing.
+FRAMING_SLIDERS = (("x", "Left and right"), ("y", "Up and down"), ("zoom", "Zoom"))
+BOXES = "Who speaks: adjust the boxes"
+BOX_SLIDERS = (("x", "left and right"), ("y", "up and down"), ("size", "size"))
+DONE, RESET = "Done", "Reset"
+BOX_OUTSIDE = "The box of a face has to lie on the picture. Move it back."
+
+# Scene and quality.
+SCENE_AND_QUALITY = "Scene and quality"
+SHAPE, QUALITY, SCENE, SEED = "Shape", "Quality", "Scene", "Seed"
+ADVANCED, ADVANCED_HINT = "Advanced", "nothing here has to be set"
+SHAPES = {Shape.LANDSCAPE: "Landscape", Shape.PORTRAIT: "Portrait", Shape.SQUARE: "Square"}
+SCENE_HINT = "Or in your own words: what is seen and how it moves."
+NOT_SEEN = "What should not be seen"
+SEED_HINT = "The same number makes the same video again."
+SEED_NEW = "New number"
+BAD_SEED = f"The seed is a whole number from 0 to {MOST_SEED}."
+TUNING_HINTS = {
+    "steps": "More take longer and cost more.",
+    "text_guidance": "Higher exaggerates what the scene says.",
+    "audio_guidance": "Higher moves the lips more.",
+}
+WINDOW_HINT = (
+    f"A window is one pass of the model, up to {MAX_WINDOW_FRAMES / FPS:.2f} s. "
+    "A longer recording is made in several, one after the other."
+)
+SETTINGS_USED = "Settings used"
+
+# The frame and the line under it.
+FRAME_TITLE = "Your video appears in this frame"
+FRAME_LEAD = "First the exact crop, then the draft, then the finished video."
+FILM_DRAFT, FILM_FINAL = "Draft video", "Finished video"
+GOES_ON = "Worth a look: it goes on. Watch what is finished, and stop it if it is of no use."
+FILM_SO_FAR, FILM_CROP = "The finished part of the video", PICTURE_ALT
+CHIP_DRAFT, CHIP_KEPT = "Draft", "Draft, still here"
+CHIP_UPDATING, CHIP_DRAWING, CHIP_FINAL = "Updating draft", "Draft, being drawn", "MultiTalk"
+PROGRESS = "Progress"
+
+# The stages.
+STAGES, LIVE = "Stages", "Live frame"
+LIVE_ALT, LIVE_LATER = "Rough preview of the frame being made", "The first frame appears here."
+NOT_MADE = "not made"
+
+# Actions.
+STOP_WAITING, NEXT, STARTING = "Stop waiting", "Next in line", "Starting"
+FREE, NOT_PAID = "free, made here", "nothing is paid while you wait"
+STOP, DOWNLOAD = "Stop, keep what is finished", "Download video"
+MAKE_IT, KEEP = "Make it with MultiTalk", "Keep this draft"
+STOP_HINT = "Stop any time; what is finished is kept."
+PAY_HINT = f"You pay only when you press this. {STOP_HINT}"
+CHOOSE_PART = "Choose the part to use"
+AGAIN, VERSION, RETRY, GO_ON = "Make another", "Make another version", "Try again", "Go on"
+START_AGAIN = "Start again"
+COPY_LINK, LINK_COPIED, MAKE_LINK = "Copy share link", "Link copied", "Make a share link"
+LINK_COMES = "The share link is being made"
+LINK_UNTIL = "The link works until {day} for anyone who has it."
+LINK_NOT, LINK_OVER = "Your video is still here.", "The share link has expired."
+SAYS_AI = "The file says that it is AI-generated."
+USE_PORTRAIT = "Use portrait"
+BROKE = "Something broke on our side. Try again."
+UPLOAD_GONE = "This file did not arrive whole. Choose it again."
+NO_COOKIE = (
+    "This page needs a cookie to keep your work yours. Allow cookies for it and load it again."
+)
+NOT_THERE = "This one is no longer there."
+
+# Examples, the comparison, the history.
+EXAMPLES, EXAMPLES_HINT = "Or start with an example", "one click, nothing to pay"
+EXAMPLE_WAIT = "Getting it ready"
+BOTH, PLAY_BOTH = "Draft and final", "Play both"
+DRAFT_IS, FINAL_IS = "free, lips only", "{made}, whole face and body"
+HISTORY_EMPTY = "Nothing here yet. Your drafts and videos will appear here."
+HISTORY_LIST, HISTORY_SELECTED = "Your videos", "Selected video"
+OPEN, USE, DELETE = "Open", "Use these settings", "Delete"
+DELETE_SURE, DELETE_NOT = "Delete for good", "Keep"
+WHEN, FREE_WORD = "{moment}, deleted on {day}", "free"
+LENGTH, MADE_WITH, TOOK = "Length", "Made with", "Took"
+STATES = {
+    "queued": "Waiting",
+    "finished": "Finished",
+    "cancelled": "Stopped",
+    "failed": "Failed",
+    "interrupted": "Interrupted",
+}
+
+DRAFT_STAGES = {
+    StageName.QUEUED: ("Waiting in the queue", "Waited in the queue"),
+    StageName.STARTING: (STARTING, "Started"),
+    StageName.LOADING: ("Loading the model", "Loaded the model"),
+    StageName.LISTENING: ("Listening to the voice", "Listened to the voice"),
+    StageName.LOOKING: ("Looking at the face", "Looked at the face"),
+    StageName.DRAWING: ("Drawing the frames", "Drew the frames"),
+    StageName.WINDOW: ("Drawing the frames", "Drew the frames"),
+    StageName.FINISHING: ("Adding the sound", "Added the sound"),
+}
+# What the page says of a plan's warnings; a code that is not here says the plan's own words.
+WARNINGS = {
+    "face_cut": "A face is cut by the edge of the frame. Adjust the framing to show all of it.",
+    "small_face": "The face is small in the frame. A closer picture gives clearer lips.",
+    "portrait_suits": "The picture is narrower than the frame, so its sides are continued softly. "
+    "Portrait suits it better.",
+}
+
+
+FINAL_STAGES = {
+    StageName.STARTING: "GPU started",
+    StageName.LOADING: "MultiTalk loaded",
+    StageName.LISTENING: "Listened to the voice",
+    StageName.FINISHING: "Checks and sound",
+}
+
+
+def refusal(error: InputError) -> str:
+    """Why the inputs can't be used, in the page's words."""
+    if error.code is InputCode.TOO_LONG:
+        return f"{error.message.split(' Choose')[0]} Choose the part to use."
+    return error.message
+
+
+def tab_title(state: str | None) -> str:
+    """The browser tab's title."""
+    return f"{state} · {TITLE}" if state else TITLE
+
+
+def serving(host: str, port: int) -> str:
+    """What the terminal says once the page can be opened."""
+    return f"{TITLE} is at http://{host}:{port} (Ctrl-C ends it)."
+
+
+def taken(host: str, port: int) -> str:
+    """Why the server can't start."""
+    return f"Port {port} of {host} can't be used; another program may have it. Try another --port."

@@ -1,0 +1,48 @@
+"""What the page says with numbers in it of typed text, of a part, of who says what."""
+
+from collections.abc import Sequence
+
+from inference.core.timing import over
+from inference.media.phrases import Phrase
+from ui.strings import text
+
+
+def marked(longest_s: float) -> str:
+    """In the trimmer of a recording that is too long, before anything was chosen."""
+    return f"The first {longest_s:g} s are marked. Nothing is cut before you press {text.DONE}."
+
+
+def phrase(start_s: float, end_s: float, who: int) -> str:
+    """A part of a recording that is split, and who says it."""
+    return f"{start_s:.1f} to {end_s:.1f} s, {text.SIDES[who].lower()}"
+
+
+def speaks(who: int, spoken: Sequence[Phrase]) -> str:
+    """When one of two speaks, on the voice line."""
+    side = text.SIDES[who].lower()
+    if not spoken:
+        return f"{side} only listens"
+    first, last = spoken[0].start_s, spoken[-1].end_s
+    parts = f" in {len(spoken)} parts" if len(spoken) > 1 else ""
+    return f"{side} speaks from {first:.2f} to {last:.2f} seconds{parts}"
+
+
+def text_too_long(characters: int, most: int) -> str:
+    """Why a typed text is not spoken."""
+    return f"This text has {characters} characters; {most} are the most. Shorten it."
+
+
+def text_strange(character: str) -> str:
+    """Why a typed text is not spoken: the voice can't read this character."""
+    return f"“{character}” can't be read aloud: the voice is English. Use Latin letters."
+
+
+def text_names(count: int) -> str:
+    """Why lines that start with names are not spoken."""
+    return f"{count} people have lines in this text; two can speak. Use two names."
+
+
+def speech_too_long(length_s: float, longest_s: float) -> str:
+    """Why a typed text is not used."""
+    length = over(length_s, longest_s)
+    return f"This text takes {length} s to say; {longest_s:g} s is the most. Shorten it."

@@ -1,0 +1,181 @@
+"""The web application: the page, what it shows and receives, its style, a health check.
+
+Whoever runs it (the command line, a cloud function) takes `create_app`.
+"""
+
+import json
+import os
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import anyio
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from inference.core.errors import InputCode, InputError
+from inference.core.settings import Settings
+from inference.core.write_access import WriteAccess
+from inference.jobs.queue import Dispatcher
+from inference.jobs.store import Jobs
+from ui.access.identity import Owners, SecretKept
+from ui.access.rate_limiter import Guesses
+from ui.api.door import Api, door
+from ui.media import serving, uploads
+from ui.media.uploads import Uploads
+from ui.strings import text
+from ui.web.auth import HAD_ONE, Forgotten, Password, Sessions, remember
+from ui.web.gradio import gr
+from ui.web.page import Page
+from ui.web.security import Guard
+from ui.web.theme import Studio
+
+STATIC = Path(__file__).parents[1] / "static"
+_GRADIO = "gradio"  # Gradio's own folder in ours; nothing of a person goes there
+# in order
+_STYLES = ("tokens", "page", "controls", "cards", "frame", "line", "lists", "report", "gradio")
+_HEAD = """
+{styles}
+<link rel="preload" as="font" type="font/woff2" crossorigin
+  href="/style/fonts/bricolage-grotesque-latin.woff2">
+<link rel="preload" as="font" type="font/woff2" crossorigin
+  href="/style/fonts/hanken-grotesk-latin.woff2">
+<link rel="icon" type="image/svg+xml" href="/style/icon.svg">
+<script type="application/json" id="tp-text">{sentences}</script>
+<script type="module" src="/style/page.js"></script>
+"""
+
+
+def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI:
+    """The application for one folder of data. While it runs and `access` is granted, jobs are
+    started.
+
+    Raises OSError when nothing can be written there.
+    """
+    owners = Owners(settings.data)
+    jobs = Jobs(settings, access=access)
+    received = Uploads(settings.data, jobs.access)
+    temporary = Path(tempfile.gettempdir()) if settings.on_modal else settings.data
+    os.environ["GRADIO_TEMP_DIR"] = str(temporary / _GRADIO)
+    page = Page(settings, jobs, received, owners)
+
+    dispatcher = Dispatcher(jobs, sweep=page.sweep)
+
+    def begin() -> None:
+        remember(settings.data / HAD_ONE, settings)
+        dispatcher.start()
+
+    at_work = _at_work(jobs.access, begin, dispatcher.close)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=at_work)
+    _close_doors(app, settings, owners, door(settings, jobs, owners))
+    app.include_router(serving.routes(settings.data, jobs, owners))
+    app.include_router(uploads.routes(received, owners))
+    app.mount("/style", StaticFiles(directory=STATIC))
+
+    @app.get("/healthz")
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/pulse")
+    def pulse(request: Request) -> JSONResponse:
+        owner = owners.owner_of(request.cookies)
+        version = page.pulse(owner) if owner else ""
+        return JSONResponse({"version": version}, headers={"Cache-Control": "no-store"})
+
+    mounted: FastAPI = gr.mount_gradio_app(
+        app,
+        page.blocks,
+        path="/",
+        theme=Studio(),
+        head=_head(),
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        ssr_mode=False,
+    )
+    return mounted
+
+
+def _at_work(
+    access: WriteAccess, begin: Callable[[], None], end: Callable[[], None]
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """The application's life: what changes things by itself works while `access` is granted."""
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        await anyio.to_thread.run_sync(access.follow, begin, end)
+        try:
+            yield
+        finally:
+            await anyio.to_thread.run_sync(access.close)
+
+    return life
+
+
+def _close_doors(app: FastAPI, settings: Settings, owners: Owners, api_door: ASGIApp) -> None:
+    """Middleware, from the innermost door to the outermost."""
+    app.add_middleware(SecretKept)
+    app.add_middleware(CORSMiddleware)  # no other site is let in; Gradio on its own lets many
+    if settings.password:
+        sessions = Sessions(settings.password, owners.signed)
+        app.add_middleware(Password, sessions=sessions, guesses=Guesses())
+    app.add_middleware(Api, door=api_door)
+    if settings.on_modal and not settings.password and not settings.unlocked:
+        app.add_middleware(Forgotten, mark=settings.data / HAD_ONE)
+    app.add_middleware(Guard)
+
+
+def _head() -> str:
+    """What the page's head holds, with the sentences that the browser says by itself."""
+    styles = "\n".join(f'<link rel="stylesheet" href="/style/{name}.css">' for name in _STYLES)
+    sentences = json.dumps(text.for_browser()).replace("<", "\\u003c")  # no tag can end it
+    return _HEAD.format(styles=styles, sentences=sentences)
+
+
+class _Server(uvicorn.Server):
+    """Server that calls `started` once it listens, and stops although pages are open."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Every open page holds a connection that it would be waited for without end."""
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.close()
+        await super().shutdown(sockets)
+
+
+def serve(settings: Settings, host: str, port: int, started: Callable[[], None]) -> None:
+    """Serve the page until the process is told to stop; jobs at work go on without it.
+
+    `started` is called once the page can be opened.
+
+    Raises InputError when nothing can listen there.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise InputError(InputCode.BAD_OPTION, text.taken(host, port), str(error)) from error
+    config = uvicorn.Config(
+        create_app(settings),
+        host=host,
+        port=port,
+        log_level="warning",
+        # a proxy says whether a cookie is Secure; addresses: ui.access.rate_limiter
+        forwarded_allow_ips="*",
+    )
+    _Server(config, started).run(sockets=[listener])

@@ -1,0 +1,76 @@
+"""Middleware at the door: what may be asked for at all, by which sites, and under which rules the
+answers are shown.
+
+Gradio has more routes than this page needs: for its own uploads, files, recordings, proxying, its
+documentation. Nothing a person gives passes through them, so none of them is open; a route that a
+later version adds is not, either.
+"""
+
+import re
+from functools import partial
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ui.media.serving import not_found
+
+_OURS = r"healthz|sign-in|pulse|upload|media/.+|style/.+|api(/.*)?"
+_GRADIOS = (
+    r"config|theme\.css|manifest\.json|favicon\.ico|robots\.txt|assets/.+|static/.+"
+    r"|gradio_api/(queue/(join|data)|heartbeat/[^/]+|app_id|cancel|reset)"
+)
+_OPEN = re.compile(rf"/({_OURS}|{_GRADIOS})?")
+_READING = ("GET", "HEAD")
+# Gradio starts with inline scripts and builds its components' templates with eval, so scripts can't
+# be told apart further; but none, and nothing else, comes from or goes to another host.
+_POLICY = {
+    "default-src": "'self'",
+    "script-src": "'self' 'unsafe-inline' 'unsafe-eval'",
+    "style-src": "'self' 'unsafe-inline'",
+    "img-src": "'self' data: blob:",
+    "media-src": "'self' blob:",
+    "font-src": "'self' data:",
+    "worker-src": "'self' blob:",
+    "object-src": "'none'",
+    "base-uri": "'self'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+}
+_HEADERS = {
+    "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in _POLICY.items()),
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(self), geolocation=(), display-capture=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class Guard:
+    """Turns away what is not open, or comes from another site; all answers get the rules."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        app = self._app
+        if not _OPEN.fullmatch(scope["path"]):
+            app = not_found()
+        elif scope["method"] not in _READING and _from_elsewhere(Headers(scope=scope)):
+            app = PlainTextResponse("This comes from another site.", 403)
+        await app(scope, receive, partial(_send_ruled, send))
+
+
+def _from_elsewhere(headers: Headers) -> bool:
+    """Whether the browser says that another site had it send the request."""
+    return headers.get("sec-fetch-site", "same-origin") != "same-origin"
+
+
+async def _send_ruled(send: Send, message: Message) -> None:
+    if message["type"] == "http.response.start":
+        MutableHeaders(scope=message).update(_HEADERS)
+    await send(message)
