@@ -15,7 +15,7 @@ from inference.jobs import lock
 HOLD = "import time; print('ready', flush=True); time.sleep(600)"
 # holds the lock that it was given, starts a child that outlives it, and ends
 LEAVE_A_CHILD = (
-    "import pathlib, subprocess, sys; from inference import lock;"
+    "import pathlib, subprocess, sys; from inference.jobs import lock;"
     "assert lock.inherited(pathlib.Path(sys.argv[1])) is not None;"
     "assert sys.stdin.read() == '';"
     "child = subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL); print(child.pid);"
@@ -77,7 +77,7 @@ def test_another_file_as_standard_input_is_no_lock(path: Path, tmp_path: Path) -
     path.touch()
     (tmp_path / "other").touch()
     code = (
-        "import pathlib, sys; from inference import lock;"
+        "import pathlib, sys; from inference.jobs import lock;"
         "print(lock.inherited(pathlib.Path(sys.argv[1])))"
     )
     with (tmp_path / "other").open() as other:

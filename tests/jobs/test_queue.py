@@ -29,7 +29,7 @@ PATIENCE_S = 60
 # a server's queue without its page
 SERVER = (
     "import pathlib, sys, threading\n"
-    "from inference import queue\n"
+    "from inference.jobs import queue\n"
     "from inference.jobs.store import Jobs\n"
     "from inference.core.settings import Settings\n"
     "queue.WORKER = 'tests.support.scripted_engine'\n"

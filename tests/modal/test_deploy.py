@@ -194,7 +194,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
 SENT = """
 import sys, modal
 from inference.cloud import names
-from inference.cloud.board import Board
+from inference.cloud.status import Board
 with modal.Volume.from_name(names.JOBS_VOLUME).batch_upload() as batch:
     batch.put_file(sys.argv[1], names.work("mine") / "given-picture")
     batch.put_file(sys.argv[2], names.work("mine") / "given-voice-1")

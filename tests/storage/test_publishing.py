@@ -86,14 +86,14 @@ def test_nothing_is_sent_twice(s3: S3, settings: Settings, job: Path) -> None:
 # the most that a process ever held is inherited from the one that started it, so it is watched
 MEASURED = """
 import psutil, sys, threading
-from inference import storage
+from inference.storage import publisher
 held, done = [psutil.Process().memory_info().rss], threading.Event()
 def watch():
     while not done.wait(0.005):
         held.append(psutil.Process().memory_info().rss)
 watching = threading.Thread(target=watch)
 watching.start()
-status = storage.main(sys.argv[1:])
+status = publisher.main(sys.argv[1:])
 done.set()
 watching.join()
 print(max(held) - held[0])

@@ -98,4 +98,4 @@ if __name__ == "__main__":
     queue.WORKER = "tests.support.scripted_engine"
     availability.engine_for = lambda *asked: ScriptedEngine()  # type: ignore[attr-defined]
     with suppress(KeyboardInterrupt):
-        serve_page(load_settings(), "127.0.0.1", int(sys.argv[1]))
+        serve_page(load_settings(), "127.0.0.1", int(sys.argv[1]), lambda: None)

@@ -43,7 +43,7 @@ MARK = "complete.json"
 BROKEN_OFF = """
 import os, signal, sys
 from pathlib import Path
-from tests.small_weights import manifest
+from tests.support.tiny_weights import manifest
 from weights import disk
 from weights.prepare import prepare
 

@@ -23,7 +23,7 @@ from ui.views.elements import attributes, icon, link_button
 from ui.views.report import findings
 
 _HERE = Path(__file__).parent
-_STATIC = _HERE.parent / "static"
+_STATIC = _HERE.parents[1] / "static"
 _STYLES = ("page", "cards", "lists", "report")  # of the page, after its tokens
 _MARKS = {
     Kind.GOOD: ("", "done"),
