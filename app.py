@@ -25,18 +25,23 @@ import modal
 
 from inference.cloud import names
 from inference.cloud.lease import Lease
-from inference.cloud.loader import Loader
-from inference.cloud.status import Board
-from inference.cloud.task_runner import Station
+from inference.cloud.loader import EngineLoader
+from inference.cloud.status import StatusStore
+from inference.cloud.task_runner import TaskRunner
 from inference.cloud.watchdog import leave_container
 from inference.cloud.writer import LeasedWriter
 from inference.core.errors import InputError
 from inference.core.events import StageName
-from inference.core.settings import ROOT, closing, for_containers, load_settings
-from inference.engines.select import configured_engine
-from presets.gpus import attention_kernels, find_gpu
+from inference.core.settings import (
+    ROOT,
+    build_access_variables,
+    build_container_environment,
+    load_settings,
+)
+from inference.engines.select import select_configured_engine
+from presets.gpus import find_gpu, select_attention_kernels
 from presets.schema import EngineFamily
-from weights.errors import reach_by
+from weights.errors import override_commands
 
 PYTHON = "3.12"
 CUDA = "nvidia/cuda:12.8.1-devel-ubuntu22.04"  # devel: flash-attn compiles where no wheel fits
@@ -59,7 +64,7 @@ _LONGEST_VIDEO_S = 4 * _HOUR_S  # 40 s in the best quality; what takes longer go
 _LONGEST_DRAFT_S = 10 * _MINUTE_S  # the longest draft takes about two
 
 try:
-    environment = for_containers(names.PAGE_DATA, names.WEIGHTS)
+    environment = build_container_environment(names.PAGE_DATA, names.WEIGHTS)
     limits, mine = load_settings(environment), load_settings()
 except InputError as error:  # a wrong setting at deploy
     sys.exit(error.message)
@@ -84,8 +89,10 @@ weights_image = _with_sources(slim_image.pip_install(CPU_TORCH, extra_index_url=
 # How flash-attn compiles where no wheel fits. In the image and not beside its step, because only
 # then another list of cards builds it anew. Its own choice of jobs counts the machine's cores and
 # memory, not what a builder may use of them; each takes about 9 GB with two threads.
-compiling = {
-    "FLASH_ATTN_CUDA_ARCHS": ";".join(map(str, attention_kernels([TRIAL_GPU, *limits.gpus]))),
+compile_env = {
+    "FLASH_ATTN_CUDA_ARCHS": ";".join(
+        map(str, select_attention_kernels([TRIAL_GPU, *limits.gpus]))
+    ),
     "MAX_JOBS": "4",
     "NVCC_THREADS": "2",
 }
@@ -94,55 +101,55 @@ model_image = (
     .entrypoint([])  # NVIDIA's prints a page of text at each start
     .pip_install(TORCH)
     .pip_install(*BUILD_TOOLS)
-    .env(compiling)
+    .env(compile_env)
     .pip_install(FLASH_ATTENTION, extra_options="--no-build-isolation")  # it looks for torch
     .pip_install_from_requirements(str(ROOT / "requirements.txt"))
     .pip_install_from_requirements(str(ROOT / "requirements-model.txt"))
 )
 # `modal run` builds the images of all functions before it calls one. What is done about weights
 # calls no GPU: where flash-attn can't be built, it goes on all the same.
-said = " ".join(sys.argv).replace("=", " ")
-about_weights = any(f"--action {action}" in said for action in names.ACTIONS.values())
-gpu_image = weights_image if about_weights else _with_sources(model_image)
+command_line = " ".join(sys.argv).replace("=", " ")
+is_weights_action = any(f"--action {action}" in command_line for action in names.ACTIONS.values())
+gpu_image = weights_image if is_weights_action else _with_sources(model_image)
 
 weights_volume = modal.Volume.from_name(names.WEIGHTS_VOLUME, create_if_missing=True)
-weights_to_read = weights_volume.with_mount_options(read_only=True)
+readonly_weights = weights_volume.with_mount_options(read_only=True)
 jobs_volume = modal.Volume.from_name(names.JOBS_VOLUME, create_if_missing=True)
 cache_volume = modal.Volume.from_name(names.CACHE_VOLUME, create_if_missing=True)
-on_gpu: dict[str | PurePosixPath, modal.Volume | modal.CloudBucketMount] = {
-    names.WEIGHTS: weights_to_read,
+gpu_volumes: dict[str | PurePosixPath, modal.Volume | modal.CloudBucketMount] = {
+    names.WEIGHTS: readonly_weights,
     names.JOBS: jobs_volume,
     names.CACHE: cache_volume,
 }
-holds_all = all(gpu.memory_gb >= 80 for gpu in map(find_gpu, limits.gpus) if gpu)
+fits_on_gpu = all(gpu.memory_gb >= 80 for gpu in map(find_gpu, limits.gpus) if gpu)
 named_secrets = [modal.Secret.from_name(name) for name in limits.secrets]
 # there is one even when nothing is in it: containers have to count as many as the deploy did
-page_secret = modal.Secret.from_dict(closing(mine))
+page_secret = modal.Secret.from_dict(build_access_variables(mine))
 
 app = modal.App(names.APP)
 if modal.is_local() and "deploy" in sys.argv and not mine.password:
-    print(names.OPEN_TO_ALL)
+    print(names.NO_PASSWORD_WARNING)
 if not modal.is_local():  # what goes wrong with weights in a container is mended from outside
-    reach_by(names.WAYS)
+    override_commands(names.WEIGHTS_COMMANDS)
 
 
-def _board() -> Board:
-    return Board(modal.Dict.from_name(names.BOARD, create_if_missing=True))
+def _open_status() -> StatusStore:
+    return StatusStore(modal.Dict.from_name(names.STATUS_DICT, create_if_missing=True))
 
 
-def _station(longest_s: float) -> Station:
-    return Station(load_settings(), Path(names.JOBS), jobs_volume, _board(), longest_s)
+def _create_runner(longest_s: float) -> TaskRunner:
+    return TaskRunner(load_settings(), Path(names.JOBS), jobs_volume, _open_status(), longest_s)
 
 
-def _multitalk() -> Any:
+def _load_multitalk() -> Any:
     """The engine, its model loaded from the Volume; how long that took is noted."""
-    started, board = time.monotonic(), _board()
-    board.note_loading(f"{time.time():.3f}")
-    weights_to_read.reload()
-    engine: Any = configured_engine(EngineFamily.MULTITALK.value, load_settings())
+    started, board = time.monotonic(), _open_status()
+    board.write_loading(f"{time.time():.3f}")
+    readonly_weights.reload()
+    engine: Any = select_configured_engine(EngineFamily.MULTITALK.value, load_settings())
     engine.load()
     took_s = time.monotonic() - started
-    board.note_usual(StageName.LOADING, took_s)
+    board.add_stage_time(StageName.LOADING, took_s)
     print(f"MultiTalk is loaded, after {took_s:.0f} s.")
     return engine
 
@@ -150,8 +157,8 @@ def _multitalk() -> Any:
 @app.cls(
     image=gpu_image,
     gpu=list(limits.gpus),
-    volumes=on_gpu,
-    memory=(32 if holds_all else 80) * _GIB,  # blocks that do not fit on it wait in the host's
+    volumes=gpu_volumes,
+    memory=(32 if fits_on_gpu else 80) * _GIB,  # blocks that do not fit on it wait in the host's
     cpu=4,  # encoding and checks run beside the GPU; Modal's 0.125 would set torch's threads, too
     timeout=_LONGEST_VIDEO_S,  # a watchdog ends the job before: Modal would run it anew
     startup_timeout=30 * _MINUTE_S,  # a cold Volume gives its 52 GB slowly; `load` returns before
@@ -162,15 +169,15 @@ def _multitalk() -> Any:
 class MultiTalk:
     """The model on a GPU: loaded once, one video at a time."""
 
-    station: Station
-    model: Loader
+    runner: TaskRunner
+    model: EngineLoader
 
     @modal.enter()
     def load(self) -> None:
         """The model, from the Volume. What goes wrong is told to the call that comes next."""
         logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
-        self.station, self.model = _station(_LONGEST_VIDEO_S), Loader(_multitalk)
-        self.model.begin()
+        self.runner, self.model = _create_runner(_LONGEST_VIDEO_S), EngineLoader(_load_multitalk)
+        self.model.start()
 
     @modal.method()
     def generate(self, job: str, options: dict[str, Any] | None = None, attempt: str = "") -> None:
@@ -181,7 +188,7 @@ class MultiTalk:
         """
         call = modal.current_function_call_id() or ""
         try:
-            self.station.carry_out(job, self.model.engine, options, attempt, call)
+            self.runner.run(job, self.model.get_engine, options, attempt, call)
         finally:
             if self.model.is_broken:
                 leave_container()
@@ -199,9 +206,9 @@ class MultiTalk:
 )
 def draft(job: str, options: dict[str, Any] | None = None, attempt: str = "") -> None:
     """Make the draft of the job's folder on the Volume, as `MultiTalk.generate` does."""
-    engine = partial(configured_engine, "draft", load_settings())
+    engine = partial(select_configured_engine, "draft", load_settings())
     call = modal.current_function_call_id() or ""
-    _station(_LONGEST_DRAFT_S).carry_out(job, engine, options, attempt, call)
+    _create_runner(_LONGEST_DRAFT_S).run(job, engine, options, attempt, call)
 
 
 @app.function(
@@ -219,7 +226,9 @@ def draft(job: str, options: dict[str, Any] | None = None, attempt: str = "") ->
 def web() -> Any:
     """The page. It shows what it sees at once, and changes things when the lease is its own."""
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
-    lease = Lease(modal.Dict.from_name(names.BOARD, create_if_missing=True), secrets.token_hex(8))
+    lease = Lease(
+        modal.Dict.from_name(names.STATUS_DICT, create_if_missing=True), secrets.token_hex(8)
+    )
     access = LeasedWriter(lease, jobs_volume)
     access.start()
     if not Path(names.PAGE_DATA, names.PAGE_KEY).exists():  # the first page ever has to make it
@@ -252,7 +261,7 @@ def manage_weights(commands: list[list[str]]) -> int:
 @app.function(
     image=gpu_image,
     gpu=TRIAL_GPU,
-    volumes=on_gpu,
+    volumes=gpu_volumes,
     cpu=4,
     timeout=10 * _MINUTE_S,  # hashing nothing, loading nothing, reading 4 GB
 )
@@ -270,5 +279,5 @@ def main(*arguments: str) -> None:
     """The operator's work: `modal run app.py --action ACTION ...`, see `ui.cli.operator`."""
     operator = importlib.import_module("ui.cli.operator")
     spawns = {"multitalk": MultiTalk().generate.spawn, "draft": draft.spawn}
-    parts = operator.Parts(spawns, manage_weights.remote, examine.remote)
+    parts = operator.AppFunctions(spawns, manage_weights.remote, examine.remote)
     sys.exit(operator.main(arguments, parts))

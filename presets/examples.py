@@ -17,7 +17,7 @@ class Example:
     title: str
     picture: str
     voices: tuple[str, ...]
-    seconds: float
+    duration_s: float
     speaking: str = "in-turn"
 
 

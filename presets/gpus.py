@@ -32,7 +32,7 @@ GPUS: dict[str, Gpu] = {
     )
 }
 DEFAULT_GPUS = ("H100", "A100-80GB")  # taken in this order, as they are free
-_ATTENTION = (80, 90, 100, 120)  # capabilities that flash-attn 2 has kernels for
+_ATTENTION_CAPABILITIES = (80, 90, 100, 120)  # capabilities that flash-attn 2 has kernels for
 
 
 def find_gpu(requested: str) -> Gpu | None:
@@ -41,14 +41,14 @@ def find_gpu(requested: str) -> Gpu | None:
     return GPUS.get(requested.removesuffix("!"))
 
 
-def price(requested: Iterable[str]) -> float:
+def find_hourly_price(requested: Iterable[str]) -> float:
     """Dollars an hour of the first GPU asked for that Modal has; of an H100 when of none."""
     wanted = filter(None, map(find_gpu, requested))
     return next((gpu.dollars_per_hour for gpu in wanted), GPUS["H100"].dollars_per_hour)
 
 
-def attention_kernels(requested: Iterable[str]) -> list[int]:
+def select_attention_kernels(requested: Iterable[str]) -> list[int]:
     """The capabilities that flash-attn's kernels are compiled for, so that every GPU asked for has
     them; one older than all of these has none. Kernels of 8.0 serve 8.6 and 8.9, too."""
     wanted = {gpu.capability // 10 for gpu in filter(None, map(find_gpu, requested))}
-    return [kernels for kernels in _ATTENTION if kernels // 10 in wanted]
+    return [kernels for kernels in _ATTENTION_CAPABILITIES if kernels // 10 in wanted]

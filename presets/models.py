@@ -21,4 +21,4 @@ MODELS: dict[str, Model] = {
     )
 }
 DEFAULT_MODEL = "multitalk-14b"
-DEVICE = re.compile(r"cpu|cuda(:[0-9]{1,2})?")  # as torch names them, in full
+DEVICE_PATTERN = re.compile(r"cpu|cuda(:[0-9]{1,2})?")  # as torch names them, in full

@@ -14,15 +14,15 @@ _DRAFT, _MULTITALK = EngineFamily.DRAFT, EngineFamily.MULTITALK
 _DISTILLED = dict(shift=2.0, text_guidance=1.0, audio_guidance=2.0)
 _LIGHTX2V = Sampling(5, **_DISTILLED, loras=(Lora("lightx2v"),), reuse_last=True)
 _FUSIONX = Sampling(8, **_DISTILLED, loras=(Lora("fusionx"),), reuse_last=True)
-_PLAIN = Sampling(40, shift=7, text_guidance=5, audio_guidance=4)
+_UNDISTILLED = Sampling(40, shift=7, text_guidance=5, audio_guidance=4)
 
-_BUILT_IN = dict(text_guidance=Range(1, 1), audio_guidance=Range(1, 5))
-_OF_LIGHTX2V = Bounds(Range(2, 12), **_BUILT_IN)
-_OF_FUSIONX = Bounds(Range(4, 16), **_BUILT_IN)
-_OF_PLAIN = Bounds(Range(10, ANY_STEPS.most))
+_GUIDANCE_BUILT_IN = dict(text_guidance=Range(1, 1), audio_guidance=Range(1, 5))
+_LIGHTX2V_BOUNDS = Bounds(Range(2, 12), **_GUIDANCE_BUILT_IN)
+_FUSIONX_BOUNDS = Bounds(Range(4, 16), **_GUIDANCE_BUILT_IN)
+_UNDISTILLED_BOUNDS = Bounds(Range(10, ANY_STEPS.maximum))
 
 
-def _final(name: str, title: str, sampling: Sampling, bounds: Bounds) -> Preset:
+def _multitalk_preset(name: str, title: str, sampling: Sampling, bounds: Bounds) -> Preset:
     return Preset(
         name, title, _MULTITALK, sampling, overlap=25, start_s=20.0, step_s=3.3, bounds=bounds
     )
@@ -32,9 +32,9 @@ PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
         Preset("draft", "Draft", _DRAFT, None, overlap=25, start_s=1.5, step_s=0.9),
-        _final("fast", "Fast", _LIGHTX2V, _OF_LIGHTX2V),
-        _final("balanced", "Balanced", _FUSIONX, _OF_FUSIONX),
-        _final("best", "Best", _PLAIN, _OF_PLAIN),
+        _multitalk_preset("fast", "Fast", _LIGHTX2V, _LIGHTX2V_BOUNDS),
+        _multitalk_preset("balanced", "Balanced", _FUSIONX, _FUSIONX_BOUNDS),
+        _multitalk_preset("best", "Best", _UNDISTILLED, _UNDISTILLED_BOUNDS),
     )
 }
 DRAFT_QUALITY, DEFAULT_QUALITY = "draft", "balanced"  # of a draft; of a final video unless chosen

@@ -4,12 +4,12 @@ nothing was written."""
 from dataclasses import dataclass
 
 # Where the person wrote nothing, by the number of speakers.
-DEFAULTS = {
+DEFAULT_PROMPTS = {
     1: "A person talks to the camera with natural expression, lips, eyes and head moving slightly.",
     2: "Two people have a lively conversation, facing the camera, each moving when they speak.",
 }
 # What the model was taught to keep away from, published with it.
-NEGATIVE = (
+NEGATIVE_PROMPT = (
     "bright tones, overexposed, static, blurred details, subtitles, style, works, paintings, "
     "images, static, overall gray, worst quality, low quality, JPEG compression residue, ugly, "
     "incomplete, extra fingers, poorly drawn hands, poorly drawn faces, deformed, disfigured, "

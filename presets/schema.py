@@ -15,11 +15,11 @@ class EngineFamily(StrEnum):
 class Range:
     """What a number may be; both ends count."""
 
-    least: float
-    most: float
+    minimum: float
+    maximum: float
 
     def __contains__(self, value: float) -> bool:
-        return self.least <= value <= self.most
+        return self.minimum <= value <= self.maximum
 
 
 ANY_STEPS = Range(1, 100)

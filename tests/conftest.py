@@ -67,7 +67,7 @@ def me(settings: Settings) -> Iterator[Person]:
     dispatcher = Dispatcher(person.jobs)
     dispatcher.start()
     yield person
-    for folder in person.jobs.owned(ME):
+    for folder in person.jobs.list_owned(ME):
         person.jobs.delete(folder)
     dispatcher.close()
 

@@ -10,13 +10,22 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from weights.errors import WeightsError, how_to
-from weights.listing import misfit
-from weights.lock import Lock, size_and_time
+from weights.errors import WeightsError, format_command
+from weights.listing import find_mismatch
+from weights.lock import LockFile, read_size_and_time
 from weights.manifest import HubFile, Manifest
-from weights.refusals import told
-from weights.sets import ORIGINAL, Mark, lock_file, missing, place_of, read_mark, unmark, write_mark
-from weights.whole import whole
+from weights.refusals import to_weights_error
+from weights.sets import (
+    ORIGINAL,
+    SetMarker,
+    delete_marker,
+    download_path,
+    find_missing,
+    lock_path,
+    read_marker,
+    write_marker,
+)
+from weights.whole import write_atomically
 
 
 def assemble(weights: Path, manifest: Manifest) -> bool:
@@ -25,60 +34,60 @@ def assemble(weights: Path, manifest: Manifest) -> bool:
     LoRAs that were not downloaded, or do not fit the model, are left out. Raises WeightsError when
     another file is missing or does not fit.
     """
-    lock = Lock(lock_file(weights))
-    files = [f for f in manifest.files if f.lora is None or place_of(weights, f).is_file()]
+    lock = LockFile(lock_path(weights))
+    files = [f for f in manifest.files if f.lora is None or download_path(weights, f).is_file()]
     for file in files:
-        found = lock.state(file, place_of(weights, file))
+        found = lock.state(file, download_path(weights, file))
         if found != "checked":
-            raise WeightsError(f"{file.key} is {found}. Run {how_to('download')}.")
-    unfit = dict(misfits(weights, manifest, files))
+            raise WeightsError(f"{file.key} is {found}. Run {format_command('download')}.")
+    unfit = dict(find_mismatches(weights, manifest, files))
     for file, fault in unfit.items():
         if file.lora is None:
             raise WeightsError(f"{file.key} {fault}. Update this project.")
     files = [file for file in files if file not in unfit]
     folder = weights / manifest.model / ORIGINAL
-    mark = _mark(lock, files)
-    done = all(_same(place_of(weights, f), folder / f.place) for f in files)
-    if done and read_mark(folder) == mark and not _strangers(folder, mark):
+    mark = _build_marker(lock, files)
+    done = all(_is_in_place(download_path(weights, f), folder / f.path_in_set) for f in files)
+    if done and read_marker(folder) == mark and not _find_stale_files(folder, mark):
         return False
     try:
-        unmark(folder)
+        delete_marker(folder)
         for file in files:
-            _place(place_of(weights, file), folder / file.place)
-        for stranger in _strangers(folder, mark):
+            _link_or_copy(download_path(weights, file), folder / file.path_in_set)
+        for stranger in _find_stale_files(folder, mark):
             stranger.unlink()
-        write_mark(folder, mark)
+        write_marker(folder, mark)
     except OSError as error:
-        raise told(error, str(folder)) from error
+        raise to_weights_error(error, str(folder)) from error
     return True
 
 
-def misfits(
+def find_mismatches(
     weights: Path, manifest: Manifest, files: Sequence[HubFile]
 ) -> Iterator[tuple[HubFile, str]]:
     """Those of the files that were downloaded but do not fit the model, and why."""
     for file in files:
-        path = place_of(weights, file)
-        fault = misfit(manifest, file.place, path) if path.is_file() else None
+        path = download_path(weights, file)
+        fault = find_mismatch(manifest, file.path_in_set, path) if path.is_file() else None
         if fault:
             yield file, fault
 
 
-def require_original(weights: Path, manifest: Manifest) -> tuple[Path, Mark]:
+def require_original(weights: Path, manifest: Manifest) -> tuple[Path, SetMarker]:
     """The folder of the complete set `original`, and its mark. Raises WeightsError without."""
     folder = weights / manifest.model / ORIGINAL
-    gone, mark = missing(folder), read_mark(folder)
+    gone, mark = find_missing(folder), read_marker(folder)
     if gone or mark is None:
         message = f"The weights are not complete: {folder / (gone or '')} is missing."
-        raise WeightsError(f"{message} Run {how_to('download')}.")
+        raise WeightsError(f"{message} Run {format_command('download')}.")
     return folder, mark
 
 
-def linked(source: Path, target: Path, ways: Sequence[Callable[[Path, Path], object]]) -> None:
+def place_file(source: Path, target: Path, ways: Sequence[Callable[[Path, Path], object]]) -> None:
     """Put `source` at `target`, whole or not at all, in the first of the `ways` that works."""
     for way in ways:
         try:
-            with whole(target) as part:
+            with write_atomically(target) as part:
                 way(source.resolve(), part)  # of a link to a link too, what it leads to
             return
         except OSError:
@@ -86,34 +95,36 @@ def linked(source: Path, target: Path, ways: Sequence[Callable[[Path, Path], obj
                 raise
 
 
-def _place(source: Path, target: Path) -> None:
-    if not _same(source, target):
-        linked(source, target, (os.link, _link, shutil.copy2))
+def _link_or_copy(source: Path, target: Path) -> None:
+    if not _is_in_place(source, target):
+        place_file(source, target, (os.link, _symlink, shutil.copy2))
 
 
-def _link(source: Path, target: Path) -> None:
+def _symlink(source: Path, target: Path) -> None:
     """Make a symbolic link that holds wherever the folder with both is mounted."""
     os.symlink(os.path.relpath(source, target.parent.resolve()), target)
 
 
-def _same(source: Path, target: Path) -> bool:
+def _is_in_place(source: Path, target: Path) -> bool:
     """Whether `target` is a link to `source` that holds elsewhere, too, or a copy of it."""
     if not target.exists() or (target.is_symlink() and os.path.isabs(os.readlink(target))):
         return False
-    return target.samefile(source) or size_and_time(target) == size_and_time(source)
+    return target.samefile(source) or read_size_and_time(target) == read_size_and_time(source)
 
 
-def _mark(lock: Lock, files: Sequence[HubFile]) -> Mark:
-    entries = {file.place: lock.get(file) for file in files}
+def _build_marker(lock: LockFile, files: Sequence[HubFile]) -> SetMarker:
+    entries = {file.path_in_set: lock.get(file) for file in files}
     known = {place: entry for place, entry in entries.items() if entry}
     hashes = {place: entry.sha256 for place, entry in known.items()}
     # the networks stay the same when another LoRA comes
-    networks = [f"{hashes[file.place]} {file.place}" for file in files if file.of_networks]
+    networks = [
+        f"{hashes[file.path_in_set]} {file.path_in_set}" for file in files if file.is_required
+    ]
     source = hashlib.sha256("\n".join(networks).encode()).hexdigest()
-    return Mark(source, {place: entry.size_bytes for place, entry in known.items()}, hashes)
+    return SetMarker(source, {place: entry.size_bytes for place, entry in known.items()}, hashes)
 
 
-def _strangers(folder: Path, mark: Mark) -> list[Path]:
+def _find_stale_files(folder: Path, mark: SetMarker) -> list[Path]:
     """Files that an earlier version left: a loader would read them."""
     files = (path for path in folder.glob("*/**/*") if path.is_file() or path.is_symlink())
     return [path for path in files if path.relative_to(folder).as_posix() not in mark.sizes]

@@ -6,7 +6,7 @@ from pathlib import Path
 _SHA1_LENGTH = 40  # hexadecimal digits
 
 
-def sha256_of(path: Path) -> str:
+def compute_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

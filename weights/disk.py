@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from weights.errors import WeightsError
-from weights.whole import whole
+from weights.whole import write_atomically
 
 _SPARE_BYTES = 1 << 30  # to be left free
 
@@ -24,9 +24,9 @@ class Disk:
                 f"Free some space{advice}"
             )
 
-    def making(self, path: Path) -> AbstractContextManager[Path]:
-        """Where to write what shall be `path`, in any order; see `whole`."""
-        return whole(path)
+    def write_atomically(self, path: Path) -> AbstractContextManager[Path]:
+        """Where to write what shall be `path`, in any order; see `write_atomically`."""
+        return write_atomically(path)
 
 
 class Volume(Disk):
@@ -38,9 +38,9 @@ class Volume(Disk):
         pass
 
     @contextmanager
-    def making(self, path: Path) -> Iterator[Path]:
+    def write_atomically(self, path: Path) -> Iterator[Path]:
         with tempfile.TemporaryDirectory() as folder:
             made = Path(folder, path.name)
             yield made
-            with whole(path) as part:
+            with write_atomically(path) as part:
                 shutil.copyfile(made, part)

@@ -19,26 +19,26 @@ import httpx2
 from filelock import FileLock, Timeout
 from huggingface_hub import HfFileMetadata, get_hf_file_metadata, hf_hub_download, hf_hub_url
 
-from weights.checks import matches_etag, sha256_of
+from weights.checks import compute_sha256, matches_etag
 from weights.disk import Disk
 from weights.errors import WeightsError
-from weights.lock import Entry, Lock
+from weights.lock import LockEntry, LockFile
 from weights.manifest import HubFile
-from weights.progress import Bars, told_bytes
-from weights.refusals import told
-from weights.sets import lock_file, place_of, store
+from weights.progress import DownloadProgress, format_bytes
+from weights.refusals import to_weights_error
+from weights.sets import download_path, hub_folder, lock_path
 
 # What the client warns of is tried again, or told in our own sentence.
 logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
-_AT_ONCE = 4  # downloads; more gain nothing on one connection to the hub
+_MAX_DOWNLOADS = 4  # downloads; more gain nothing on one connection to the hub
 _ADVICE = ", or set PORTRAIT_WEIGHTS to a larger disk."
-_ARRIVING = ".arriving"
+_INCOMING = ".arriving"
 
-Say = Callable[[str], None]
+PrintLine = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _RemoteFile:
     """A file to fetch, and what the hub says of it."""
 
     file: HubFile
@@ -47,37 +47,37 @@ class _Wanted:
     etag: str
 
 
-def download(weights: Path, files: Sequence[HubFile], say: Say, disk: Disk) -> int:
+def download(weights: Path, files: Sequence[HubFile], say: PrintLine, disk: Disk) -> int:
     """Bring the `files` to their place below `weights`, on `disk`; returns how many had to be
     fetched.
 
     Those that are there and checked cost no request. Raises WeightsError, with all that arrived
     whole kept, when the hub refuses, the disk is full, or a file is not what it should be.
     """
-    with _alone(weights):
-        lock = Lock(lock_file(weights))
-        absent = [file for file in files if not _there(weights, lock, file)]
+    with _lock_folder(weights):
+        lock = LockFile(lock_path(weights))
+        absent = [file for file in files if not _is_checked(weights, lock, file)]
         if not absent:
             return 0
         disk.require_space(weights, sum(file.size_bytes or 0 for file in absent), _ADVICE)
-        asked = [_asked(file, lock) for file in absent]
-        wanted = [each for each in asked if not _taken(weights, lock, each)]
+        asked = [_query_hub(file, lock) for file in absent]
+        wanted = [each for each in asked if not _record_existing(weights, lock, each)]
         total_bytes = sum(each.size_bytes for each in wanted)
         disk.require_space(weights, total_bytes, _ADVICE)
-        arriving = store(weights) / _ARRIVING
+        arriving = hub_folder(weights) / _INCOMING
         for orphan in arriving.rglob("*.incomplete"):  # of a run that was killed
             orphan.unlink()
-        say(f"To fetch: {len(wanted)} of {len(files)} files, {told_bytes(total_bytes)}.")
-        with Bars(len(wanted), total_bytes, say) as bars:
+        say(f"To fetch: {len(wanted)} of {len(files)} files, {format_bytes(total_bytes)}.")
+        with DownloadProgress(len(wanted), total_bytes, say) as bars:
             fetch = partial(_fetch, weights, arriving, lock, bars)
-            _all_of([partial(fetch, each) for each in wanted])
+            _run_parallel([partial(fetch, each) for each in wanted])
         shutil.rmtree(arriving, ignore_errors=True)
         return len(wanted)
 
 
-def _all_of(jobs: Sequence[Callable[[], None]]) -> None:
+def _run_parallel(jobs: Sequence[Callable[[], None]]) -> None:
     """Run the jobs, some at a time; after a failure those that are under way still end."""
-    pool = ThreadPoolExecutor(_AT_ONCE)
+    pool = ThreadPoolExecutor(_MAX_DOWNLOADS)
     try:
         for future in [pool.submit(job) for job in jobs]:
             future.result()
@@ -91,41 +91,41 @@ def _all_of(jobs: Sequence[Callable[[], None]]) -> None:
 
 
 @contextmanager
-def _alone(weights: Path) -> Iterator[None]:
+def _lock_folder(weights: Path) -> Iterator[None]:
     """Only one process fetches into a folder at a time."""
     try:
-        store(weights).mkdir(parents=True, exist_ok=True)
-        with FileLock(store(weights) / ".lock", timeout=0):
+        hub_folder(weights).mkdir(parents=True, exist_ok=True)
+        with FileLock(hub_folder(weights) / ".lock", timeout=0):
             yield
     except Timeout as error:
         message = f"Another download into {weights} is at work. Wait until it is done."
         raise WeightsError(message) from error
     except OSError as error:
-        raise told(error, str(weights)) from error
+        raise to_weights_error(error, str(weights)) from error
 
 
-def _there(weights: Path, lock: Lock, file: HubFile) -> bool:
+def _is_checked(weights: Path, lock: LockFile, file: HubFile) -> bool:
     """Whether the file is there and as it was when it was checked; checks it if that is due."""
-    path, entry = place_of(weights, file), lock.get(file)
+    path, entry = download_path(weights, file), lock.get(file)
     found = lock.state(file, path)
     if found in ("checked", "missing"):
         return found == "checked"
     sha256 = entry.sha256 if entry else file.sha256
-    if sha256 is None or sha256_of(path) != sha256:
+    if sha256 is None or compute_sha256(path) != sha256:
         return False
     _record(lock, file, path, entry.commit if entry else file.repo.revision, sha256)
     return True
 
 
-def _asked(file: HubFile, lock: Lock) -> _Wanted:
+def _query_hub(file: HubFile, lock: LockFile) -> _RemoteFile:
     """What the hub says of the file; Raises WeightsError if that is not what was recorded."""
-    revision = lock.commit(file)
+    revision = lock.resolve_revision(file)
     try:
         answer: HfFileMetadata = get_hf_file_metadata(
             hf_hub_url(file.repo.name, file.name, revision=revision)
         )
     except (OSError, httpx2.HTTPError) as error:
-        raise told(error, file.key, revision) from error
+        raise to_weights_error(error, file.key, revision) from error
     if not (answer.commit_hash and answer.etag and answer.size is not None):
         raise WeightsError(f"The hub does not say what {file.key} is. Try again later.")
     entry = lock.get(file)
@@ -135,22 +135,24 @@ def _asked(file: HubFile, lock: Lock) -> _Wanted:
             f"{file.key} has {answer.size} bytes on the hub, and {size} were recorded. "
             "It was replaced there. Update this project."
         )
-    return _Wanted(file, answer.commit_hash, answer.size, answer.etag)
+    return _RemoteFile(file, answer.commit_hash, answer.size, answer.etag)
 
 
-def _taken(weights: Path, lock: Lock, wanted: _Wanted) -> bool:
+def _record_existing(weights: Path, lock: LockFile, wanted: _RemoteFile) -> bool:
     """Whether a file that nothing is recorded of is what the hub has; then it is recorded."""
-    path, file = place_of(weights, wanted.file), wanted.file
+    path, file = download_path(weights, wanted.file), wanted.file
     if lock.state(file, path) != "unchecked" or path.stat().st_size != wanted.size_bytes:
         return False
-    sha256 = sha256_of(path)
+    sha256 = compute_sha256(path)
     if file.sha256 not in (None, sha256) or not matches_etag(path, sha256, wanted.etag):
         return False
     _record(lock, file, path, wanted.commit, sha256)
     return True
 
 
-def _fetch(weights: Path, arriving: Path, lock: Lock, bars: Bars, wanted: _Wanted) -> None:
+def _fetch(
+    weights: Path, arriving: Path, lock: LockFile, bars: DownloadProgress, wanted: _RemoteFile
+) -> None:
     """Fetch one file, check it, move it to its place and write it down."""
     file, folder = wanted.file, arriving / wanted.file.repo.name
     try:
@@ -159,23 +161,23 @@ def _fetch(weights: Path, arriving: Path, lock: Lock, bars: Bars, wanted: _Wante
             file.name,
             revision=wanted.commit,
             local_dir=folder,
-            tqdm_class=bars.of(file.place),
+            tqdm_class=bars.create_bar_class(file.path_in_set),
         )
         path = folder / file.name
-        sha256 = _checked(path, wanted, lock.get(file))
-        target = place_of(weights, file)
+        sha256 = _require_intact(path, wanted, lock.get(file))
+        target = download_path(weights, file)
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(path, target)
         _record(lock, file, target, wanted.commit, sha256)
-        bars.finish(file.place, wanted.size_bytes)
+        bars.finish_file(file.path_in_set, wanted.size_bytes)
     except (OSError, httpx2.HTTPError) as error:
-        raise told(error, file.key, wanted.commit) from error
+        raise to_weights_error(error, file.key, wanted.commit) from error
 
 
-def _checked(path: Path, wanted: _Wanted, entry: Entry | None) -> str:
+def _require_intact(path: Path, wanted: _RemoteFile, entry: LockEntry | None) -> str:
     """The SHA-256 of what arrived. Raises WeightsError, and deletes it, if it is not right."""
     file = wanted.file
-    found, sha256 = path.stat().st_size, sha256_of(path)
+    found, sha256 = path.stat().st_size, compute_sha256(path)
     expected = entry.sha256 if entry else file.sha256
     right = found == wanted.size_bytes and matches_etag(path, sha256, wanted.etag)
     if right and expected in (None, sha256):
@@ -188,7 +190,7 @@ def _checked(path: Path, wanted: _Wanted, entry: Entry | None) -> str:
     raise WeightsError(f"{file.key} {message}.")
 
 
-def _record(lock: Lock, file: HubFile, path: Path, commit: str, sha256: str) -> None:
+def _record(lock: LockFile, file: HubFile, path: Path, commit: str, sha256: str) -> None:
     found = path.stat()
-    entry = Entry(file.repo.revision, commit, found.st_size, sha256, found.st_mtime_ns)
+    entry = LockEntry(file.repo.revision, commit, found.st_size, sha256, found.st_mtime_ns)
     lock.record(file, entry)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-_ways: dict[str, str] = {}
+_overrides: dict[str, str] = {}
 
 
 class WeightsError(Exception):
@@ -10,11 +10,11 @@ class WeightsError(Exception):
     do."""
 
 
-def how_to(command: str) -> str:
+def format_command(command: str) -> str:
     """What somebody types to run a command of `weights` on these weights."""
-    return _ways.get(command, f"python -m weights {command}")
+    return _overrides.get(command, f"python -m weights {command}")
 
 
-def reach_by(ways: Mapping[str, str]) -> None:
+def override_commands(ways: Mapping[str, str]) -> None:
     """Name other ways to run commands from now on: where these weights lie, nobody types."""
-    _ways.update(ways)
+    _overrides.update(ways)

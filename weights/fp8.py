@@ -8,11 +8,11 @@ bits is lost: at most 1/16 of each weight, save those under 1/2^13 of their row'
 import torch
 from torch import Tensor
 
-_LARGEST = 448.0  # that e4m3 can hold
-_LEAST_EXPONENT = -100  # of a scale: far from where float32 ends
+_MAX_E4M3 = 448.0  # that e4m3 can hold
+_MIN_EXPONENT = -100  # of a scale: far from where float32 ends
 
 
-def quantised(weight: Tensor) -> tuple[Tensor, Tensor]:
+def quantise(weight: Tensor) -> tuple[Tensor, Tensor]:
     """Rows (n, c) as e4m3 (n, c) and their scales (n,), float32, so that their product is near.
 
     Raises ValueError when a number is not finite.
@@ -20,11 +20,11 @@ def quantised(weight: Tensor) -> tuple[Tensor, Tensor]:
     rows = weight.float()
     if not rows.isfinite().all():
         raise ValueError("a weight is not finite")
-    _, exponent = torch.frexp(rows.abs().amax(1) / _LARGEST)
-    scale = torch.ldexp(torch.ones(len(rows)), exponent.clamp(min=_LEAST_EXPONENT))
+    _, exponent = torch.frexp(rows.abs().amax(1) / _MAX_E4M3)
+    scale = torch.ldexp(torch.ones(len(rows)), exponent.clamp(min=_MIN_EXPONENT))
     return (rows / scale.unsqueeze(1)).to(torch.float8_e4m3fn), scale
 
 
-def dequantised(weight: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
-    """What `quantised` stands for, in `dtype`: exact in bfloat16 and wider."""
+def dequantise(weight: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+    """What `quantise` stands for, in `dtype`: exact in bfloat16 and wider."""
     return weight.to(dtype) * scale.to(dtype).unsqueeze(1)

@@ -16,13 +16,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from weights.shards import NUMBERS
-from weights.tensors import FLOAT8, SCALE, MisfitError, Source, require_fit
+from weights.shards import TORCH_DTYPES
+from weights.tensors import FLOAT8, SCALE_SUFFIX, MismatchError, StoredTensor, require_match
 
-PIECE_NUMBERS = 1 << 24  # of a tensor that are read at a time: 64 MB in float32
-_AT_ONCE = 8  # tensors: one reader gets a small part of what a disk in a cloud gives to several
+PIECE_ELEMENTS = 1 << 24  # of a tensor that are read at a time: 64 MB in float32
+_READERS = 8  # tensors: one reader gets a small part of what a disk in a cloud gives to several
 
-Place = Callable[[str], torch.device]  # of a tensor, by its name
+DeviceChooser = Callable[[str], torch.device]  # of a tensor, by its name
 
 
 def read_file(file: Path, device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:
@@ -31,23 +31,23 @@ def read_file(file: Path, device: torch.device, dtype: torch.dtype) -> dict[str,
         with safe_open(file, framework="pt", device=str(device)) as opened:
             return {name: opened.get_tensor(name).to(dtype, copy=True) for name in opened.keys()}
     except SafetensorError as error:
-        raise MisfitError(f"{file.name} is damaged: {error}") from error
+        raise MismatchError(f"{file.name} is damaged: {error}") from error
 
 
-def new_buffer() -> Tensor:
-    """Memory for `pieces`. Used for one tensor after the other it need not be found anew."""
-    return torch.empty(PIECE_NUMBERS * torch.float32.itemsize, dtype=torch.uint8)
+def allocate_buffer() -> Tensor:
+    """Memory for `read_pieces`. Used for one tensor after the other it need not be found anew."""
+    return torch.empty(PIECE_ELEMENTS * torch.float32.itemsize, dtype=torch.uint8)
 
 
-def pieces(source: Source, buffer: Tensor) -> Iterator[Tensor]:
+def read_pieces(source: StoredTensor, buffer: Tensor) -> Iterator[Tensor]:
     """A tensor's rows, some at a time, from the first to the last, as they are in the file.
 
     Each lies in `buffer`, so it is good until the next is asked for. A tensor without dimensions
     comes as one of one number.
     """
-    if source.dtype not in NUMBERS:
-        raise MisfitError(f"{source.name} in {source.file.name} is of {source.dtype} numbers")
-    dtype, (count, *row) = NUMBERS[source.dtype], source.shape or (1,)
+    if source.dtype not in TORCH_DTYPES:
+        raise MismatchError(f"{source.name} in {source.file.name} is of {source.dtype} numbers")
+    dtype, (count, *row) = TORCH_DTYPES[source.dtype], source.shape or (1,)
     row_bytes = math.prod(row) * dtype.itemsize
     if row_bytes > len(buffer):
         buffer = torch.empty(row_bytes, dtype=torch.uint8)
@@ -58,31 +58,33 @@ def pieces(source: Source, buffer: Tensor) -> Iterator[Tensor]:
         for start in range(0, count, rows):
             length = min(rows, count - start)
             piece = buffer[: length * row_bytes]
-            _fill(file, piece.numpy().data, source)
+            _fill_buffer(file, piece.numpy().data, source)
             yield piece.view(dtype).view(length, *row)
 
 
-def _fill(file: RawIOBase, buffer: memoryview, source: Source) -> None:
+def _fill_buffer(file: RawIOBase, buffer: memoryview, source: StoredTensor) -> None:
     while buffer:
         count = file.readinto(buffer)
         if not count:
-            raise MisfitError(f"{source.file.name} ends in the middle of {source.name}")
+            raise MismatchError(f"{source.file.name} ends in the middle of {source.name}")
         buffer = buffer[count:]
 
 
-def read(source: Source, device: torch.device, dtype: torch.dtype, buffer: Tensor) -> Tensor:
+def read_tensor(
+    source: StoredTensor, device: torch.device, dtype: torch.dtype, buffer: Tensor
+) -> Tensor:
     """One tensor, copied to `device` piece by piece; one of 8 bits stays so."""
     numbers = torch.float8_e4m3fn if source.dtype == FLOAT8 else dtype
     target = torch.empty(source.shape or (1,), dtype=numbers, device=device)
     row = 0
-    for piece in pieces(source, buffer):
+    for piece in read_pieces(source, buffer):
         target[row : row + len(piece)].copy_(piece)
         row += len(piece)
     return target.view(source.shape)
 
 
 def load_part(
-    network: nn.Module, found: Mapping[str, Source], place: Place, dtype: torch.dtype
+    network: nn.Module, found: Mapping[str, StoredTensor], place: DeviceChooser, dtype: torch.dtype
 ) -> int:
     """Give every parameter and buffer that `network` stores its tensor from where it was `found`;
     returns how many bytes were read.
@@ -90,25 +92,25 @@ def load_part(
     `network` may be built without memory (on the meta device). Raises MisfitError, before anything
     is read, unless names and shapes are exactly the network's; after an error it is as it was.
     """
-    _require_own(network, {name: source.shape for name, source in found.items()})
+    _match_state(network, {name: source.shape for name, source in found.items()})
     own = threading.local()
 
     def take_buffer() -> None:
-        own.buffer = new_buffer()
+        own.buffer = allocate_buffer()
 
     def read_one(name: str) -> Tensor:
-        numbers = torch.float32 if name.endswith(SCALE) else dtype
-        return read(found[name], place(name), numbers, own.buffer)
+        numbers = torch.float32 if name.endswith(SCALE_SUFFIX) else dtype
+        return read_tensor(found[name], place(name), numbers, own.buffer)
 
-    names = _from_all_files(found)
-    with ThreadPoolExecutor(_AT_ONCE, initializer=take_buffer) as pool:
+    names = _interleave_files(found)
+    with ThreadPoolExecutor(_READERS, initializer=take_buffer) as pool:
         # after an error those that have not begun are left
         tensors = dict(zip(names, pool.map(read_one, names), strict=True))
     load_strict(network, tensors)
-    return sum(math.prod(s.shape) * NUMBERS[s.dtype].itemsize for s in found.values())
+    return sum(math.prod(s.shape) * TORCH_DTYPES[s.dtype].itemsize for s in found.values())
 
 
-def _from_all_files(found: Mapping[str, Source]) -> list[str]:
+def _interleave_files(found: Mapping[str, StoredTensor]) -> list[str]:
     """The names so that neighbours are in different files, and each file is read in its order."""
     files: dict[Path, list[str]] = {}
     for name, source in found.items():
@@ -123,7 +125,7 @@ def load_strict(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     MisfitError, before anything is changed, unless names and shapes are exactly the network's;
     a name that two places of the network share is wanted once.
     """
-    places = _require_own(network, {name: tensor.shape for name, tensor in tensors.items()})
+    places = _match_state(network, {name: tensor.shape for name, tensor in tensors.items()})
     parameters = {name for name, _ in network.named_parameters()}
     # one object for each tensor, so that places that share it go on doing so
     stored = {
@@ -133,11 +135,11 @@ def load_strict(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     network.load_state_dict({name: stored[place] for name, place in places.items()}, assign=True)
 
 
-def _require_own(network: nn.Module, found: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+def _match_state(network: nn.Module, found: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
     """For each name in the network's state, the first one that shares its tensor; raises
     MisfitError unless the shapes `found` are theirs."""
     state = network.state_dict(keep_vars=True)
     first_of = {id(tensor): name for name, tensor in reversed(state.items())}
     places = {name: first_of[id(tensor)] for name, tensor in state.items()}
-    require_fit({name: state[name].shape for name in places.values()}, found)
+    require_match({name: state[name].shape for name in places.values()}, found)
     return places

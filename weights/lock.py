@@ -17,14 +17,14 @@ from weights.whole import write_json
 _SECOND_NS = 10**9
 
 
-def size_and_time(path: Path) -> tuple[int, int]:
+def read_size_and_time(path: Path) -> tuple[int, int]:
     """What tells that a file is as it was: its bytes, and the second it was written in."""
     found = path.stat()
     return found.st_size, found.st_mtime_ns // _SECOND_NS
 
 
 @dataclass(frozen=True)
-class Entry:
+class LockEntry:
     """A file that was fetched and checked: from `commit` of the pinned `revision`."""
 
     revision: str
@@ -34,7 +34,7 @@ class Entry:
     mtime_ns: int
 
 
-class Lock:
+class LockFile:
     """The lock file at `path`; may be used by several threads. Raises WeightsError if it is not
     readable."""
 
@@ -42,12 +42,12 @@ class Lock:
         self._path, self._writing = path, threading.Lock()
         try:
             known = json.loads(path.read_text()) if path.exists() else {}
-            self._entries = {key: Entry(**entry) for key, entry in known.items()}
+            self._entries = {key: LockEntry(**entry) for key, entry in known.items()}
         except (OSError, ValueError, TypeError, AttributeError) as error:
             message = f"{path} is damaged. Delete it; the files are then checked anew."
             raise WeightsError(message) from error
 
-    def get(self, file: HubFile) -> Entry | None:
+    def get(self, file: HubFile) -> LockEntry | None:
         """What is known of the file; None when it is not, or of another revision."""
         entry = self._entries.get(file.key)
         return entry if entry and entry.revision == file.repo.revision else None
@@ -60,9 +60,9 @@ class Lock:
         if entry is None:
             return "unchecked"
         recorded = (entry.size_bytes, entry.mtime_ns // _SECOND_NS)
-        return "checked" if size_and_time(path) == recorded else "changed"
+        return "checked" if read_size_and_time(path) == recorded else "changed"
 
-    def commit(self, file: HubFile) -> str:
+    def resolve_revision(self, file: HubFile) -> str:
         """The revision to fetch: the commit that other files of the repository came from, so that
         a name that moves on does not mix two of them."""
         prefix = f"{file.repo.name}/"
@@ -71,13 +71,13 @@ class Lock:
                 return entry.commit
         return file.repo.revision
 
-    def distrust(self, file: HubFile) -> None:
+    def invalidate(self, file: HubFile) -> None:
         """Have the file hashed again before it is used."""
         entry = self.get(file)
         if entry is not None:
             self.record(file, replace(entry, mtime_ns=-1))  # before all times
 
-    def record(self, file: HubFile, entry: Entry) -> None:
+    def record(self, file: HubFile, entry: LockEntry) -> None:
         """Write it down, at once and whole."""
         with self._writing:
             self._entries[file.key] = entry

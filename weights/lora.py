@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 
-from weights.tensors import MisfitError, headers
+from weights.tensors import MismatchError, read_header
 
 Shape = tuple[int, ...]
 _PREFIX = "diffusion_model."  # that some files have
 _DOWN, _UP, _FULL = "down", "up", "full"
 # How keys end, what they hold, and of which of a module's parameters.
-_MEANINGS = {
+_KEY_SUFFIXES = {
     ".lora_down.weight": (_DOWN, "weight"),
     ".lora_A.weight": (_DOWN, "weight"),
     ".lora_up.weight": (_UP, "weight"),
@@ -44,12 +44,12 @@ class Changes:
     """What a file says: the change of each parameter; how many keys of each kind are `ignored`,
     and which parameters are `skipped` for their shape."""
 
-    of: dict[str, Change] = field(default_factory=dict)
+    by_parameter: dict[str, Change] = field(default_factory=dict)
     ignored: Counter[str] = field(default_factory=Counter)
     skipped: list[str] = field(default_factory=list)
 
 
-def changes(file: Mapping[str, Shape], model: Mapping[str, Shape]) -> Changes:
+def parse_changes(file: Mapping[str, Shape], model: Mapping[str, Shape]) -> Changes:
     """What the `file`, of tensors of these shapes, changes of the `model`, whose parameters are of
     those. Raises MisfitError naming the first key that is not understood or does not fit."""
     found, parts = Changes(), dict[str, dict[str, str]]()
@@ -58,15 +58,15 @@ def changes(file: Mapping[str, Shape], model: Mapping[str, Shape]) -> Changes:
         if ignored:
             found.ignored[ignored] += 1
             continue
-        parameter, what = _meaning(key)
+        parameter, what = _parse_key(key)
         named = parts.setdefault(parameter, {})
         if what in named:
-            raise MisfitError(f"{key} says what {named[what]} says")
+            raise MismatchError(f"{key} says what {named[what]} says")
         named[what] = key
     for parameter, named in parts.items():
-        if _fits(parameter, dict(_shapes(named, file)), model):
+        if _is_applicable(parameter, dict(_list_shapes(named, file)), model):
             factors = (named[_DOWN], named[_UP]) if _DOWN in named else None
-            found.of[parameter] = Change(factors, named.get(_FULL))
+            found.by_parameter[parameter] = Change(factors, named.get(_FULL))
         else:
             found.skipped.append(parameter)
     return found
@@ -74,48 +74,52 @@ def changes(file: Mapping[str, Shape], model: Mapping[str, Shape]) -> Changes:
 
 def require_lora(file: Path, model: Mapping[str, Shape]) -> None:
     """Raises MisfitError or OSError unless the file is a LoRA of the `model`, by its header."""
-    changes({source.name: source.shape for source in headers(file)}, model)
+    parse_changes({source.name: source.shape for source in read_header(file)}, model)
 
 
-def unusable(file: Path, error: Exception) -> str:
+def describe_unusable(file: Path, error: Exception) -> str:
     """What is said to an operator, whose own the file is, when reading it raised `error`."""
     if isinstance(error, OSError):
         return f"The LoRA {file} can't be read. Put it there, or take it out of PORTRAIT_LORAS."
     return f"The LoRA {file} does not fit the model ({error}). Take it out of PORTRAIT_LORAS."
 
 
-def _meaning(key: str) -> tuple[str, str]:
+def _parse_key(key: str) -> tuple[str, str]:
     """The parameter that a key is about, and what it holds of the change."""
-    for ending, (what, leaf) in _MEANINGS.items():
+    for ending, (what, leaf) in _KEY_SUFFIXES.items():
         if key.endswith(ending):
             module = key.removeprefix(_PREFIX).removesuffix(ending)
             if ending == ".diff" and f".{module}".endswith(_MODULATION):
                 return module, what
             return f"{module}.{leaf}", what
-    raise MisfitError(f"{key} is not understood")
+    raise MismatchError(f"{key} is not understood")
 
 
-def _shapes(named: Mapping[str, str], file: Mapping[str, Shape]) -> Iterator[tuple[str, Shape]]:
+def _list_shapes(
+    named: Mapping[str, str], file: Mapping[str, Shape]
+) -> Iterator[tuple[str, Shape]]:
     """The shape of each change of one parameter, with a key that it comes from."""
     if _FULL in named:
         yield named[_FULL], file[named[_FULL]]
     factors = [named[what] for what in (_DOWN, _UP) if what in named]
     if len(factors) == 1:
-        raise MisfitError(f"{factors[0]} has no other factor")
+        raise MismatchError(f"{factors[0]} has no other factor")
     if factors:
         down, up = (file[key] for key in factors)
         if not down or not up or prod(up[1:]) != down[0]:
-            raise MisfitError(f"{factors[1]} is {up}, which does not go with {factors[0]}, {down}")
+            raise MismatchError(
+                f"{factors[1]} is {up}, which does not go with {factors[0]}, {down}"
+            )
         yield factors[1], (up[0], *down[1:])
 
 
-def _fits(parameter: str, shapes: Mapping[str, Shape], model: Mapping[str, Shape]) -> bool:
+def _is_applicable(parameter: str, shapes: Mapping[str, Shape], model: Mapping[str, Shape]) -> bool:
     """Whether the change can be made; False for one that is often misshapen."""
     for key, shape in shapes.items():
         if parameter not in model:
-            raise MisfitError(f"{key}: the model has no {parameter}")
+            raise MismatchError(f"{key}: the model has no {parameter}")
         if shape != model[parameter]:
             if parameter.startswith(_OFTEN_MISSHAPEN):
                 return False
-            raise MisfitError(f"{key}: the change is {shape}, {parameter} is {model[parameter]}")
+            raise MismatchError(f"{key}: the change is {shape}, {parameter} is {model[parameter]}")
     return True

@@ -25,7 +25,7 @@ class WeightFile:
     size_bytes: int
     sha256: str
 
-    def intact(self) -> bool:
+    def is_intact(self) -> bool:
         """Whether the file is there with the recorded size and hash."""
         if not self.path.is_file() or self.path.stat().st_size != self.size_bytes:
             return False
@@ -51,7 +51,7 @@ class HubFile:
 
     repo: Repo
     name: str
-    place: str
+    path_in_set: str
     size_bytes: int | None = None
     sha256: str | None = None
     lora: str | None = None
@@ -62,13 +62,13 @@ class HubFile:
 
     @property
     def part(self) -> str:
-        return self.place.partition("/")[0]
+        return self.path_in_set.partition("/")[0]
 
     @property
-    def of_networks(self) -> bool:
+    def is_required(self) -> bool:
         """Whether networks are made of it. Sets without the other files are whole: of LoRAs not
         all are fetched, and the voice's settings, which are only compared, came later."""
-        return self.lora is None and self.place != VOICE_CONFIG
+        return self.lora is None and self.path_in_set != VOICE_CONFIG
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Manifest:
     shapes: Path
     voice: Mapping[str, object]
 
-    def needed(self, quality: str | None) -> tuple[HubFile, ...]:
+    def select_files(self, quality: str | None) -> tuple[HubFile, ...]:
         """The files that a quality needs; None: all."""
         if quality is None:
             return self.files
@@ -128,22 +128,22 @@ _TOKENIZER = ("special_tokens_map.json", "spiece.model", "tokenizer.json", "toke
 _MODEL = "model.safetensors"
 
 
-def _shard(stem: str, number: int, count: int) -> str:
+def _shard_name(stem: str, number: int, count: int) -> str:
     return f"{stem}-{number:05}-of-{count:05}.safetensors"
 
 
-def _wan_shards() -> list[HubFile]:
+def _list_wan_shards() -> list[HubFile]:
     files = []
     for number, (size, sha256) in enumerate(_WAN_SHARDS, start=1):
-        name = _shard("diffusion_pytorch_model", number, len(_WAN_SHARDS))
+        name = _shard_name("diffusion_pytorch_model", number, len(_WAN_SHARDS))
         files.append(HubFile(_WAN, name, f"transformer/{name}", size, sha256))
     return files
 
 
-def _text_shards() -> list[HubFile]:
+def _list_text_shards() -> list[HubFile]:
     files = []
     for number, size in enumerate(_TEXT_SHARDS, start=1):
-        name = _shard("model", number, len(_TEXT_SHARDS))
+        name = _shard_name("model", number, len(_TEXT_SHARDS))
         files.append(HubFile(_WAN_DIFFUSERS, f"text_encoder/{name}", f"text/{name}", size))
     return files
 
@@ -153,7 +153,7 @@ def _text_shards() -> list[HubFile]:
 MULTITALK_14B = Manifest(
     model=DEFAULT_MODEL,
     files=(
-        *_wan_shards(),
+        *_list_wan_shards(),
         HubFile(
             _WAN,
             INDEX,
@@ -182,7 +182,7 @@ MULTITALK_14B = Manifest(
             f"video/{_MODEL}",
             507_591_892,
         ),
-        *_text_shards(),
+        *_list_text_shards(),
         HubFile(_WAN_DIFFUSERS, f"image_encoder/{_MODEL}", f"image/{_MODEL}", 1_264_217_760),
         *(HubFile(_WAN_DIFFUSERS, f"tokenizer/{n}", f"tokenizer/{n}") for n in _TOKENIZER),
         HubFile(_WAV2VEC, _MODEL, f"audio/{_MODEL}"),

@@ -43,20 +43,20 @@ _UNUSED = re.compile(
     r"^(embeddings\.position_ids|(visual_projection|quantizer|project_q|project_hid|lm_head)\..*)$"
 )
 # torch's old way of writing a normalised weight, and its new one.
-_NORMALISED = {".weight_g": ".original0", ".weight_v": ".original1"}
+_WEIGHT_NORM = {".weight_g": ".original0", ".weight_v": ".original1"}
 # What an 8-bit set keeps in 8 bits: the matrices of the transformer's blocks, 97 % of it.
-_MATRIX = re.compile(r"blocks\.\d+\..+\.weight")
+_QUANTISED = re.compile(r"blocks\.\d+\..+\.weight")
 # What of a block is used: its projections of the prompt, the picture or the voices, each once a
 # window; and all the rest, in every step.
 Use = Literal["text", "image", "voice", "step"]
-_ONCE: dict[Use, tuple[str, ...]] = {
+_WINDOW_USES: dict[Use, tuple[str, ...]] = {
     "text": ("cross_attn.k.", "cross_attn.v.", "cross_attn.norm_k."),
     "image": ("cross_attn.k_img.", "cross_attn.v_img.", "cross_attn.norm_k_img."),
     "voice": ("audio_cross_attn.kv_linear.",),
 }
 
 
-def own_name(part: str, name: str) -> str | None:
+def to_network_name(part: str, name: str) -> str | None:
     """What the network `part` calls the tensor `name` of a file; None: it has no use for it.
 
     Names that are the network's already, and ones that nobody knows, stay as they are.
@@ -70,7 +70,7 @@ def own_name(part: str, name: str) -> str | None:
         name = name.removeprefix(_IMAGE_PREFIX)
     if part == "audio":
         name = name.removeprefix(_AUDIO_PREFIX)
-        for old, new in _NORMALISED.items():
+        for old, new in _WEIGHT_NORM.items():
             if name.endswith(old):
                 name = f"{name.removesuffix(old)}.parametrizations.weight{new}"
     if name == _SHARED_TEXT or _UNUSED.match(name):
@@ -80,9 +80,11 @@ def own_name(part: str, name: str) -> str | None:
 
 def is_quantised(name: str, dimensions: int) -> bool:
     """Whether an 8-bit set keeps the transformer's tensor `name` in 8 bits."""
-    return dimensions == 2 and _MATRIX.fullmatch(name) is not None
+    return dimensions == 2 and _QUANTISED.fullmatch(name) is not None
 
 
-def use_of(parameter: str) -> Use:
+def find_use(parameter: str) -> Use:
     """What the parameter of this name in a block is used for."""
-    return next((use for use, starts in _ONCE.items() if parameter.startswith(starts)), "step")
+    return next(
+        (use for use, starts in _WINDOW_USES.items() if parameter.startswith(starts)), "step"
+    )

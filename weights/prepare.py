@@ -12,30 +12,30 @@ from pathlib import Path
 
 import torch
 
-from weights.assemble import linked, require_original
-from weights.checks import sha256_of
+from weights.assemble import place_file, require_original
+from weights.checks import compute_sha256
 from weights.disk import Disk
 from weights.errors import WeightsError
-from weights.fp8 import quantised
-from weights.listing import require_listed
-from weights.loading import new_buffer, pieces
+from weights.fp8 import quantise
+from weights.listing import require_shapes
+from weights.loading import allocate_buffer, read_pieces
 from weights.manifest import VOICE_CONFIG, Manifest
 from weights.names import is_quantised
-from weights.refusals import told
+from weights.refusals import to_weights_error
 from weights.sets import (
     DTYPES,
     FP8,
     NETWORKS,
-    OTHERS,
-    Mark,
-    missing,
-    read_mark,
-    unmark,
-    without_original,
-    write_mark,
+    OTHER_PARTS,
+    SetMarker,
+    delete_marker,
+    find_missing,
+    is_original_deleted,
+    read_marker,
+    write_marker,
 )
-from weights.shards import Entry, shard_writer
-from weights.tensors import FLOAT8, SCALE, Source, metadata, sources
+from weights.shards import TensorSpec, open_shard
+from weights.tensors import FLOAT8, SCALE_SUFFIX, StoredTensor, find_tensors, read_metadata
 
 _SHARD_BYTES = 2 << 30
 _WEIGHT = ".weight"
@@ -46,7 +46,7 @@ class _Shard:
     """A file of the lean set, and the tensors that go into it."""
 
     path: Path
-    tensors: Mapping[str, Source]
+    tensors: Mapping[str, StoredTensor]
 
 
 def prepare(
@@ -57,53 +57,59 @@ def prepare(
     Raises WeightsError when the original set is not complete or fit, or the disk is full.
     """
     folder = weights / manifest.model / kind
-    if without_original(weights, manifest.model) and not missing(folder):
+    if is_original_deleted(weights, manifest.model) and not find_missing(folder):
         return False
     original, mark = require_original(weights, manifest)
-    others = _others(mark)
+    others = _list_other_files(mark)
     if _is_done(folder, mark, others):
         return False
-    found = {part: sources(original / part) for part in NETWORKS}
+    found = {part: find_tensors(original / part) for part in NETWORKS}
     for part in NETWORKS:
-        require_listed(manifest, part, found[part])
-    shards = [shard for part in NETWORKS for shard in _shards(folder / part, found[part], kind)]
+        require_shapes(manifest, part, found[part])
+    shards = [
+        shard for part in NETWORKS for shard in _plan_shards(folder / part, found[part], kind)
+    ]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         advice = " and run it again; what is finished is kept."
-        disk.require_space(folder, _left_bytes(shards, mark.source, kind), advice)
-        unmark(folder)
+        disk.require_space(folder, _count_remaining_bytes(shards, mark.source, kind), advice)
+        delete_marker(folder)
         for number, shard in enumerate(shards, start=1):
             if not _is_finished(shard.path, mark.source):
                 say(f"{kind}: file {number} of {len(shards)}")
-                _write(shard, mark.source, kind, disk)
+                _write_shard(shard, mark.source, kind, disk)
         for name in others:
             # no symbolic link: the originals may be deleted when the lean set is there
-            linked(original / name, folder / name, (os.link, shutil.copyfile))
-        _sweep(folder, [*(shard.path for shard in shards), *(folder / name for name in others)])
-        write_mark(folder, _mark(folder, mark, shards, others))
+            place_file(original / name, folder / name, (os.link, shutil.copyfile))
+        _delete_stale_files(
+            folder, [*(shard.path for shard in shards), *(folder / name for name in others)]
+        )
+        write_marker(folder, _build_marker(folder, mark, shards, others))
     except OSError as error:
-        raise told(error, f"the {kind} set") from error
+        raise to_weights_error(error, f"the {kind} set") from error
     return True
 
 
-def _others(mark: Mark) -> list[str]:
+def _list_other_files(mark: SetMarker) -> list[str]:
     """Files of the set that no network's tensors are in."""
-    return [name for name in mark.sizes if name.partition("/")[0] in OTHERS or name == VOICE_CONFIG]
+    return [
+        name for name in mark.sizes if name.partition("/")[0] in OTHER_PARTS or name == VOICE_CONFIG
+    ]
 
 
-def _is_done(folder: Path, original: Mark, others: Sequence[str]) -> bool:
-    mark = read_mark(folder)
-    if mark is None or mark.source != original.source or missing(folder):
+def _is_done(folder: Path, original: SetMarker, others: Sequence[str]) -> bool:
+    mark = read_marker(folder)
+    if mark is None or mark.source != original.source or find_missing(folder):
         return False
-    found = {name: mark.sha256.get(name) for name in _others(mark)}
+    found = {name: mark.sha256.get(name) for name in _list_other_files(mark)}
     return found == {name: original.sha256[name] for name in others}
 
 
-def _shards(folder: Path, found: Mapping[str, Source], kind: str) -> Iterator[_Shard]:
+def _plan_shards(folder: Path, found: Mapping[str, StoredTensor], kind: str) -> Iterator[_Shard]:
     """The files of a part, in order; a tensor larger than a file has one of its own."""
-    number, tensors, size = 1, dict[str, Source](), 0
+    number, tensors, size = 1, dict[str, StoredTensor](), 0
     for name, source in found.items():
-        added = sum(entry.size_bytes for entry in _entries(folder.name, name, source, kind))
+        added = sum(entry.size_bytes for entry in _list_specs(folder.name, name, source, kind))
         if tensors and size + added > _SHARD_BYTES:
             yield _Shard(folder / f"model-{number:05}.safetensors", tensors)
             number, tensors, size = number + 1, {}, 0
@@ -112,35 +118,35 @@ def _shards(folder: Path, found: Mapping[str, Source], kind: str) -> Iterator[_S
     yield _Shard(folder / f"model-{number:05}.safetensors", tensors)
 
 
-def _entries(part: str, name: str, source: Source, kind: str) -> list[Entry]:
+def _list_specs(part: str, name: str, source: StoredTensor, kind: str) -> list[TensorSpec]:
     """What a tensor becomes: itself in the part's numbers, or in 8 bits with its scales."""
     if part == "transformer" and kind == FP8 and is_quantised(name, len(source.shape)):
-        scale = name.removesuffix(_WEIGHT) + SCALE
+        scale = name.removesuffix(_WEIGHT) + SCALE_SUFFIX
         return [
-            Entry(name, source.shape, torch.float8_e4m3fn),
-            Entry(scale, source.shape[:1], torch.float32),
+            TensorSpec(name, source.shape, torch.float8_e4m3fn),
+            TensorSpec(scale, source.shape[:1], torch.float32),
         ]
-    return [Entry(name, source.shape, getattr(torch, DTYPES[part]))]
+    return [TensorSpec(name, source.shape, getattr(torch, DTYPES[part]))]
 
 
-def _write(shard: _Shard, fingerprint: str, kind: str, disk: Disk) -> None:
+def _write_shard(shard: _Shard, fingerprint: str, kind: str, disk: Disk) -> None:
     part = shard.path.parent.name
-    entries = {name: _entries(part, name, src, kind) for name, src in shard.tensors.items()}
+    entries = {name: _list_specs(part, name, src, kind) for name, src in shard.tensors.items()}
     flat = [entry for each in entries.values() for entry in each]
-    buffer = new_buffer()
-    with shard_writer(shard.path, flat, {"source": fingerprint}, disk.making) as writer:
+    buffer = allocate_buffer()
+    with open_shard(shard.path, flat, {"source": fingerprint}, disk.write_atomically) as writer:
         for name, source in shard.tensors.items():
             first, *scale = entries[name]
-            for piece in pieces(source, buffer):
+            for piece in read_pieces(source, buffer):
                 stored = piece if scale else piece.to(first.dtype)
                 _require_finite(name, source, stored)
                 if scale:
-                    stored, factors = quantised(stored)
+                    stored, factors = quantise(stored)
                     writer.write(scale[0].name, factors)
                 writer.write(name, stored)
 
 
-def _require_finite(name: str, source: Source, piece: torch.Tensor) -> None:
+def _require_finite(name: str, source: StoredTensor, piece: torch.Tensor) -> None:
     if source.dtype == FLOAT8:
         raise WeightsError(f"{source.file} holds 8-bit numbers. Prepare from the original set.")
     if not piece.isfinite().all():
@@ -148,29 +154,33 @@ def _require_finite(name: str, source: Source, piece: torch.Tensor) -> None:
 
 
 def _is_finished(path: Path, fingerprint: str) -> bool:
-    return metadata(path).get("source") == fingerprint
+    return read_metadata(path).get("source") == fingerprint
 
 
-def _left_bytes(shards: Sequence[_Shard], fingerprint: str, kind: str) -> int:
+def _count_remaining_bytes(shards: Sequence[_Shard], fingerprint: str, kind: str) -> int:
     """Of the tensors that are still to be written."""
     return sum(
         entry.size_bytes
         for shard in shards
         if not _is_finished(shard.path, fingerprint)
         for name, source in shard.tensors.items()
-        for entry in _entries(shard.path.parent.name, name, source, kind)
+        for entry in _list_specs(shard.path.parent.name, name, source, kind)
     )
 
 
-def _sweep(folder: Path, wanted: Sequence[Path]) -> None:
+def _delete_stale_files(folder: Path, wanted: Sequence[Path]) -> None:
     """Delete what an earlier version left: a loader would read it."""
     for path in folder.glob("*/**/*"):
         if path.is_file() and path not in wanted:
             path.unlink()
 
 
-def _mark(folder: Path, original: Mark, shards: Sequence[_Shard], others: Sequence[str]) -> Mark:
+def _build_marker(
+    folder: Path, original: SetMarker, shards: Sequence[_Shard], others: Sequence[str]
+) -> SetMarker:
     written = [shard.path.relative_to(folder).as_posix() for shard in shards]
     sizes = {name: (folder / name).stat().st_size for name in (*written, *others)}
-    hashes = {name: sha256_of(folder / name) for name in written}
-    return Mark(original.source, sizes, hashes | {name: original.sha256[name] for name in others})
+    hashes = {name: compute_sha256(folder / name) for name in written}
+    return SetMarker(
+        original.source, sizes, hashes | {name: original.sha256[name] for name in others}
+    )

@@ -18,16 +18,16 @@ from rich.progress import (
 _ALL = "all files"
 
 
-def told_bytes(count: int) -> str:
+def format_bytes(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
-class Bars:
+class DownloadProgress:
     """A context manager, for so many files of `total_bytes`; `say` is told the lines that stand for
     bars where standard error is no terminal. May be used by several threads."""
 
     def __init__(self, files: int, total_bytes: int, say: Callable[[str], None]) -> None:
-        self._of, self._total, self._say = files, told_bytes(total_bytes), say
+        self._of, self._total, self._say = files, format_bytes(total_bytes), say
         self._finished, self._finished_bytes, self._counting = 0, 0, Lock()
         console = Console(stderr=True)
         self._progress = Progress(
@@ -42,7 +42,7 @@ class Bars:
         )
         self._all = self._progress.add_task(_ALL, total=total_bytes)
 
-    def of(self, name: str) -> Any:
+    def create_bar_class(self, name: str) -> Any:
         """What the hub's client makes its bar of (all of a tqdm that it uses), for that file."""
         progress, all_files = self._progress, self._all
 
@@ -62,15 +62,15 @@ class Bars:
 
         return Bar
 
-    def finish(self, name: str, size_bytes: int) -> None:
+    def finish_file(self, name: str, size_bytes: int) -> None:
         """A file is in its place, checked."""
         if not self._progress.disable:
             return
         with self._counting:
             self._finished += 1
             self._finished_bytes += size_bytes
-            done = told_bytes(self._finished_bytes).removesuffix(self._total[-3:])
-            line = f"{self._finished} of {self._of}: {name}, {told_bytes(size_bytes)}"
+            done = format_bytes(self._finished_bytes).removesuffix(self._total[-3:])
+            line = f"{self._finished} of {self._of}: {name}, {format_bytes(size_bytes)}"
             self._say(f"{line}, {done} of {self._total}")
 
     def __enter__(self) -> Self:

@@ -17,9 +17,9 @@ from weights.manifest import HubFile
 from weights.whole import write_json
 
 NETWORKS = ("transformer", "video", "image", "text", "audio")
-OTHERS = ("tokenizer", "loras")
+OTHER_PARTS = ("tokenizer", "loras")
 ORIGINAL, BF16, FP8 = "original", "bf16", "fp8"
-LEAN = (BF16, FP8)
+LEAN_SETS = (BF16, FP8)
 # In which numbers each network runs on a GPU, as in the original, and so lies in a lean set.
 DTYPES: Mapping[str, str] = {
     "transformer": "bfloat16",
@@ -28,11 +28,11 @@ DTYPES: Mapping[str, str] = {
     "video": "float32",
     "audio": "float32",
 }
-_MARK = "complete.json"
+_MARKER = "complete.json"
 
 
 @dataclass(frozen=True)
-class Mark:
+class SetMarker:
     """What `complete.json` says: the set's files with their sizes in bytes, and their SHA-256s as
     far as known; `source` tells from which files it was made."""
 
@@ -41,50 +41,50 @@ class Mark:
     sha256: Mapping[str, str]
 
 
-def store(weights: Path) -> Path:
+def hub_folder(weights: Path) -> Path:
     """Where downloaded files lie as they are."""
     return weights / "hub"
 
 
-def place_of(weights: Path, file: HubFile) -> Path:
+def download_path(weights: Path, file: HubFile) -> Path:
     """Where a downloaded file lies."""
-    return store(weights) / file.repo.name / file.name
+    return hub_folder(weights) / file.repo.name / file.name
 
 
-def lora_file(folder: Path, lora: Lora) -> Path:
+def lora_path(folder: Path, lora: Lora) -> Path:
     """Where a LoRA of the set in `folder`, or an operator's own, lies."""
     return folder / "loras" / f"{lora.name}.safetensors"  # of an absolute name, that itself
 
 
-def lock_file(weights: Path) -> Path:
+def lock_path(weights: Path) -> Path:
     return weights / "lock.json"
 
 
-def write_mark(folder: Path, mark: Mark) -> None:
-    write_json(folder / _MARK, asdict(mark))
+def write_marker(folder: Path, mark: SetMarker) -> None:
+    write_json(folder / _MARKER, asdict(mark))
 
 
-def unmark(folder: Path) -> None:
-    (folder / _MARK).unlink(missing_ok=True)
+def delete_marker(folder: Path) -> None:
+    (folder / _MARKER).unlink(missing_ok=True)
 
 
-def read_mark(folder: Path) -> Mark | None:
+def read_marker(folder: Path) -> SetMarker | None:
     """What the set's mark says; None when there is none, or it can't be read."""
     try:
-        mark = Mark(**json.loads((folder / _MARK).read_text()))
-        return Mark(str(mark.source), dict(mark.sizes), dict(mark.sha256))
+        mark = SetMarker(**json.loads((folder / _MARKER).read_text()))
+        return SetMarker(str(mark.source), dict(mark.sizes), dict(mark.sha256))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def missing(folder: Path) -> str | None:
+def find_missing(folder: Path) -> str | None:
     """What keeps the set from being complete: its mark, or a file that is gone or of another size.
 
     None when nothing does.
     """
-    mark = read_mark(folder)
+    mark = read_marker(folder)
     if mark is None:
-        return _MARK
+        return _MARKER
     for name, size in mark.sizes.items():
         file = folder / name
         if not file.is_file() or file.stat().st_size != size:
@@ -92,14 +92,14 @@ def missing(folder: Path) -> str | None:
     return None
 
 
-def complete_sets(model_folder: Path) -> tuple[str, ...]:
+def list_complete_sets(model_folder: Path) -> tuple[str, ...]:
     """The complete sets of a model, the leanest to read first."""
-    return tuple(name for name in (BF16, FP8, ORIGINAL) if not missing(model_folder / name))
+    return tuple(name for name in (BF16, FP8, ORIGINAL) if not find_missing(model_folder / name))
 
 
-def without_original(weights: Path, model: str) -> bool:
+def is_original_deleted(weights: Path, model: str) -> bool:
     """Whether the downloads and what is made of them were deleted, as they may be beside a
     complete lean set."""
     folder = weights / model
-    gone = not store(weights).exists() and not (folder / ORIGINAL).exists()
-    return gone and any(not missing(folder / kind) for kind in LEAN)
+    gone = not hub_folder(weights).exists() and not (folder / ORIGINAL).exists()
+    return gone and any(not find_missing(folder / kind) for kind in LEAN_SETS)

@@ -15,20 +15,20 @@ from typing import BinaryIO
 import torch
 from torch import Tensor
 
-from weights.whole import whole
+from weights.whole import write_atomically
 
-NUMBERS = {
+TORCH_DTYPES = {
     "F32": torch.float32,
     "F16": torch.float16,
     "BF16": torch.bfloat16,
     "F8_E4M3": torch.float8_e4m3fn,
 }
-_WORDS = {dtype: word for word, dtype in NUMBERS.items()}
-_ALIGNED = 8  # bytes, of where tensors begin
+_DTYPE_NAMES = {dtype: word for word, dtype in TORCH_DTYPES.items()}
+_ALIGNMENT_BYTES = 8  # bytes, of where tensors begin
 
 
 @dataclass(frozen=True)
-class Entry:
+class TensorSpec:
     """A tensor to be written."""
 
     name: str
@@ -41,11 +41,11 @@ class Entry:
 
 
 @contextmanager
-def shard_writer(
+def open_shard(
     path: Path,
-    entries: Sequence[Entry],
+    entries: Sequence[TensorSpec],
     metadata: Mapping[str, str],
-    making: Callable[[Path], AbstractContextManager[Path]] = whole,
+    making: Callable[[Path], AbstractContextManager[Path]] = write_atomically,
 ) -> Iterator["ShardWriter"]:
     """Writes the file `path`, which is there whole once the block ends, and not at all after an
     error; `making` it says where. Raises ValueError when a tensor did not get all its numbers."""
@@ -59,7 +59,7 @@ class ShardWriter:
     """Writes the tensors `entries` to a file, each in as many pieces as one likes."""
 
     def __init__(
-        self, file: BinaryIO, entries: Sequence[Entry], metadata: Mapping[str, str]
+        self, file: BinaryIO, entries: Sequence[TensorSpec], metadata: Mapping[str, str]
     ) -> None:
         self._file = file
         self._left: dict[str, tuple[int, int]] = {}  # position and bytes still to come
@@ -69,15 +69,15 @@ class ShardWriter:
         for entry in sorted(entries, key=lambda entry: -entry.dtype.itemsize):
             end = position + entry.size_bytes
             header[entry.name] = {
-                "dtype": _WORDS[entry.dtype],
+                "dtype": _DTYPE_NAMES[entry.dtype],
                 "shape": entry.shape,
                 "data_offsets": (position, end),
             }
             self._left[entry.name] = (position, entry.size_bytes)
             position = end
         text = json.dumps(header, separators=(",", ":")).encode()
-        text += b" " * (-len(text) % _ALIGNED)
-        self._start = _ALIGNED + len(text)
+        text += b" " * (-len(text) % _ALIGNMENT_BYTES)
+        self._start = _ALIGNMENT_BYTES + len(text)
         file.write(len(text).to_bytes(8, "little") + text)
 
     def write(self, name: str, piece: Tensor) -> None:

@@ -4,23 +4,23 @@ import shutil
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from weights.checks import sha256_of
-from weights.errors import how_to
-from weights.listing import misfit, require_listed
-from weights.lock import Lock
+from weights.checks import compute_sha256
+from weights.errors import format_command
+from weights.listing import find_mismatch, require_shapes
+from weights.lock import LockFile
 from weights.manifest import Manifest
 from weights.sets import (
-    LEAN,
+    LEAN_SETS,
     NETWORKS,
     ORIGINAL,
-    Mark,
-    lock_file,
-    place_of,
-    read_mark,
-    unmark,
-    without_original,
+    SetMarker,
+    delete_marker,
+    download_path,
+    is_original_deleted,
+    lock_path,
+    read_marker,
 )
-from weights.tensors import MisfitError, sources
+from weights.tensors import MismatchError, find_tensors
 
 
 def verify(weights: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
@@ -29,58 +29,58 @@ def verify(weights: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
     LoRAs and settings that were never fetched and lean sets that were never made are no faults, nor
     is an original set that was deleted.
     """
-    gone, faulty = without_original(weights, manifest.model), set[Path]()
+    gone, faulty = is_original_deleted(weights, manifest.model), set[Path]()
     if not gone:
-        for path, fault in _downloads(weights, manifest):
+        for path, fault in _check_downloads(weights, manifest):
             faulty.add(path)
             yield path, fault
-    downloads = {file.place: place_of(weights, file) for file in manifest.files}
-    for kind in LEAN if gone else (ORIGINAL, *LEAN):
+    downloads = {file.path_in_set: download_path(weights, file) for file in manifest.files}
+    for kind in LEAN_SETS if gone else (ORIGINAL, *LEAN_SETS):
         folder = weights / manifest.model / kind
-        mark = read_mark(folder)
+        mark = read_marker(folder)
         if mark is not None:
             # what is wrong with the original set's links was told as the downloads'
             again = [] if kind == ORIGINAL else faulty
-            yield from _contents(folder, mark, manifest, downloads, again)
-            yield from _tensors(folder, manifest)
+            yield from _check_set_files(folder, mark, manifest, downloads, again)
+            yield from _check_tensors(folder, manifest)
         elif folder.exists() or kind == ORIGINAL:
             yield folder, "is not complete"
 
 
-def set_aside(weights: Path, manifest: Manifest, path: Path) -> None:
+def discard_faulty(weights: Path, manifest: Manifest, path: Path) -> None:
     """Let a faulty file, or a part's folder, be fetched or made anew, and its set count no more."""
     model = weights / manifest.model
-    for kind in (ORIGINAL, *LEAN):
+    for kind in (ORIGINAL, *LEAN_SETS):
         folder = model / kind
         if folder in path.parents:
-            unmark(folder)
+            delete_marker(folder)
             if path.is_dir():
                 shutil.rmtree(path)
             path.unlink(missing_ok=True)
             return
-    lock, mark = Lock(lock_file(weights)), read_mark(model / ORIGINAL)
+    lock, mark = LockFile(lock_path(weights)), read_marker(model / ORIGINAL)
     for file in manifest.files:
-        if place_of(weights, file) == path:
-            lock.distrust(file)
-            if mark and file.place in mark.sizes:
-                unmark(model / ORIGINAL)
+        if download_path(weights, file) == path:
+            lock.invalidate(file)
+            if mark and file.path_in_set in mark.sizes:
+                delete_marker(model / ORIGINAL)
 
 
-def _downloads(weights: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
-    lock = Lock(lock_file(weights))
+def _check_downloads(weights: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
+    lock = LockFile(lock_path(weights))
     for file in manifest.files:
-        path, entry = place_of(weights, file), lock.get(file)
+        path, entry = download_path(weights, file), lock.get(file)
         if entry is not None:
-            yield from _content(path, entry.size_bytes, entry.sha256, manifest, file.place)
+            yield from _check_file(path, entry.size_bytes, entry.sha256, manifest, file.path_in_set)
         elif path.is_file():
-            yield path, f"was never checked; run {how_to('download')}"
-        elif file.of_networks:
+            yield path, f"was never checked; run {format_command('download')}"
+        elif file.is_required:
             yield path, "is missing"
 
 
-def _contents(
+def _check_set_files(
     folder: Path,
-    mark: Mark,
+    mark: SetMarker,
     manifest: Manifest,
     downloads: Mapping[str, Path],
     faulty: Collection[Path],
@@ -93,27 +93,27 @@ def _contents(
             if download in faulty:
                 yield path, "is a download with a fault"
             elif path.stat().st_size != size:
-                yield from _content(path, size, None, manifest, name)
+                yield from _check_file(path, size, None, manifest, name)
         else:
-            yield from _content(path, size, mark.sha256.get(name), manifest, name)
+            yield from _check_file(path, size, mark.sha256.get(name), manifest, name)
 
 
-def _content(
+def _check_file(
     path: Path, size: int, sha256: str | None, manifest: Manifest, place: str
 ) -> Iterator[tuple[Path, str]]:
     if not path.is_file():
         yield path, "is missing"
     elif path.stat().st_size != size:
         yield path, f"has {path.stat().st_size} bytes, not {size}"
-    elif sha256 is not None and sha256_of(path) != sha256:
+    elif sha256 is not None and compute_sha256(path) != sha256:
         yield path, "is damaged: its SHA-256 is not the recorded one"
-    elif fault := misfit(manifest, place, path):
+    elif fault := find_mismatch(manifest, place, path):
         yield path, fault
 
 
-def _tensors(folder: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
+def _check_tensors(folder: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
     for part in NETWORKS:
         try:
-            require_listed(manifest, part, sources(folder / part))
-        except (MisfitError, OSError) as error:
+            require_shapes(manifest, part, find_tensors(folder / part))
+        except (MismatchError, OSError) as error:
             yield folder / part, str(error)

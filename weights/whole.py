@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def write_atomically(path: Path) -> Iterator[Path]:
     """Where to write what shall be `path`: it has its name once the block ends, and is gone when
     the block raises. Its folder is made."""
     part = path.with_name(f"{path.name}.part")
@@ -22,5 +22,5 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: object) -> None:
-    with whole(path) as part:
+    with write_atomically(path) as part:
         part.write_text(json.dumps(value, indent=1) + "\n")

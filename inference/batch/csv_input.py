@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from inference.batch.item import Row
+from inference.batch.item import BatchItem
 from inference.core.errors import InputCode, InputError
 from inference.core.parsers import FIELDS, field
 
-ENDING = ".csv"
+CSV_SUFFIX = ".csv"
 _FILES = ("image", "audio", "audio2")
-_NEEDED = _FILES[:2]
+_REQUIRED = _FILES[:2]
 _COLUMNS = (*_FILES, "name", *FIELDS)
-_WANTED = (
+_COLUMNS_HELP = (
     "Its first line names the columns: image and audio, and as wanted "
     f"{', '.join(_COLUMNS[2:-1])} and {_COLUMNS[-1]}."
 )
@@ -22,24 +22,24 @@ _SEPARATORS = ";,"  # spreadsheets of half the world write the first
 Line = tuple[int, list[str]]  # its number, from 1, and its values
 
 
-def rows(path: Path) -> list[Row]:
+def read_csv(path: Path) -> list[BatchItem]:
     """A row for each line of the table at `path` but its header; files are found from its folder.
 
     UTF-8, with commas or semicolons. What is wrong with a line is its row's refusal. Raises
     InputError when the table as a whole can't be understood.
     """
-    lines = _lines(path)
+    lines = _read_lines(path)
     _, header = next(lines, (0, []))
     columns = [column.lower() for column in header]
     _require_known(path, columns)
-    found = [_row(path.parent, columns, line) for line in lines]
+    found = [_parse_line(path.parent, columns, line) for line in lines]
     if not found:
         message = f"{path.name} has no rows under its header. Write one for each video."
         raise InputError(InputCode.EMPTY_FILE, message)
     return found
 
 
-def _lines(path: Path) -> Iterator[Line]:
+def _read_lines(path: Path) -> Iterator[Line]:
     """The lines that hold anything. Raises InputError."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -64,22 +64,22 @@ def _lines(path: Path) -> Iterator[Line]:
 
 def _require_known(path: Path, columns: list[str]) -> None:
     """Raises InputError when these are not the columns of a table."""
-    if not set(columns) & set(_NEEDED):
-        raise InputError(InputCode.BAD_OPTION, f"{path.name} has no header. {_WANTED}")
+    if not set(columns) & set(_REQUIRED):
+        raise InputError(InputCode.BAD_OPTION, f"{path.name} has no header. {_COLUMNS_HELP}")
     for column in columns:
         if column and column not in _COLUMNS:
-            message = f"{path.name} has a column {column!r}, which is not known. {_WANTED}"
+            message = f"{path.name} has a column {column!r}, which is not known. {_COLUMNS_HELP}"
             raise InputError(InputCode.BAD_OPTION, message)
         if column and columns.count(column) > 1:
             message = f"{path.name} has the column {column} twice. Leave one of them out."
             raise InputError(InputCode.BAD_OPTION, message)
-    for column in _NEEDED:
+    for column in _REQUIRED:
         if column not in columns:
-            message = f"{path.name} has no column {column}. {_WANTED}"
+            message = f"{path.name} has no column {column}. {_COLUMNS_HELP}"
             raise InputError(InputCode.BAD_OPTION, message)
 
 
-def _row(folder: Path, columns: list[str], line: Line) -> Row:
+def _parse_line(folder: Path, columns: list[str], line: Line) -> BatchItem:
     number, values = line
     given = {column: value for column, value in zip(columns, values, strict=False) if value}
     name = given.get("name") or Path(given.get("image", "")).stem or f"line {number}"
@@ -90,15 +90,15 @@ def _row(folder: Path, columns: list[str], line: Line) -> Row:
                 "Put quotes around a value that holds the separator."
             )
             raise InputError(InputCode.BAD_OPTION, message)
-        image, *recordings = _files(folder, given)
-        return Row(name, image, tuple(recordings), _choices(given))
+        image, *recordings = _find_files(folder, given)
+        return BatchItem(name, image, tuple(recordings), _parse_options(given))
     except InputError as error:
-        return Row(name, refusal=error.message)
+        return BatchItem(name, refusal=error.message)
 
 
-def _files(folder: Path, given: dict[str, str]) -> list[Path]:
+def _find_files(folder: Path, given: dict[str, str]) -> list[Path]:
     """The picture and the recordings. Raises InputError when one is missing."""
-    for column in _NEEDED:
+    for column in _REQUIRED:
         if column not in given:
             noun = "picture" if column == "image" else "recording"
             message = f"This row names no {noun}. Write its file in the column {column}."
@@ -117,5 +117,5 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _choices(given: dict[str, str]) -> dict[str, Any]:
+def _parse_options(given: dict[str, str]) -> dict[str, Any]:
     return {name: field(name, given[name]) for name in FIELDS if name in given}

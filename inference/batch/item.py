@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')  # in file names, on Windows too
-_LONGEST_NAME_BYTES = 200  # file systems take 255; endings, and dots before, are added
+_MAX_NAME_BYTES = 200  # file systems take 255; endings, and dots before, are added
 
 
 @dataclass(frozen=True)
-class Row:
+class BatchItem:
     """One video to make, from `image` and one or two `recordings`, or why it can't be (`refusal`).
 
     `name` is its file name without the ending. `choices` are the fields of a Request that are this
@@ -22,16 +22,16 @@ class Row:
     name: str
     image: Path | None = None
     recordings: tuple[Path, ...] = ()
-    choices: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     refusal: str = ""
 
 
-def told_apart(rows: Iterable[Row]) -> list[Row]:
+def make_names_unique(rows: Iterable[BatchItem]) -> list[BatchItem]:
     """`rows` with names that files can have; those are refused whose name an earlier one has."""
     taken: set[str] = set()
     apart = []
     for row in rows:
-        name = _safe(row.name)
+        name = _sanitize_name(row.name)
         key = unicodedata.normalize("NFC", name).casefold()  # a macOS disk tells no more apart
         refusal = row.refusal
         if not refusal and key in taken:
@@ -41,7 +41,7 @@ def told_apart(rows: Iterable[Row]) -> list[Row]:
     return apart
 
 
-def _safe(name: str) -> str:
+def _sanitize_name(name: str) -> str:
     """`name` as a file may be called anywhere: no path, not hidden, not too long."""
-    cleaned = _UNSAFE.sub("_", name).encode("utf-8", "replace")[:_LONGEST_NAME_BYTES]
+    cleaned = _UNSAFE.sub("_", name).encode("utf-8", "replace")[:_MAX_NAME_BYTES]
     return cleaned.decode("utf-8", "ignore").strip(" .") or "_"

@@ -10,18 +10,18 @@ import shutil
 import sys
 from pathlib import Path
 
-from inference.cloud.client import Cloud
-from inference.cloud.remote_handle import marks
+from inference.cloud.client import ModalClient
+from inference.cloud.remote_handle import read_handles
 from inference.core.errors import Fault
 from inference.core.settings import load_settings
 from inference.storage.publisher import unpublish
 
 
-def end_calls(folder: Path) -> str:
+def delete_from_modal(folder: Path) -> str:
     """End what the folder says is made on Modal; returns why it stays there, "" if it doesn't."""
     try:
-        for mark in marks(folder):
-            Cloud().forget(mark)
+        for mark in read_handles(folder):
+            ModalClient().delete_job(mark)
     except Fault as fault:
         return f"{folder.name[:8]} stays on Modal for now: {fault.message}"
     return ""
@@ -30,7 +30,7 @@ def end_calls(folder: Path) -> str:
 def main(arguments: list[str]) -> int | str:
     """Forget the job whose folder is the one argument; returns the exit status, or what to say."""
     folder = Path(arguments[0])
-    stays = [end_calls(folder), _unpublish(folder)]
+    stays = [delete_from_modal(folder), _unpublish(folder)]
     if not any(stays):
         shutil.rmtree(folder, ignore_errors=True)
     return "\n".join(filter(None, stays)) or 0

@@ -17,40 +17,40 @@ from inference.core.errors import Fault, FaultCode
 
 logger = logging.getLogger(__name__)
 
-_ELSEWHERE = (
+_ADVICE = (
     "Go on with this job: another machine tries. "
     f"If it stays so, modal app logs {names.APP} says why."
 )
 
 
-class Loader:
+class EngineLoader:
     """Loads an engine with `load`, in a thread of its own."""
 
     def __init__(self, load: Callable[[], Engine]) -> None:
         self._load = load
         self._engine: Engine | None = None
         self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._try, name="loading", daemon=True)
+        self._thread = threading.Thread(target=self._try_to_load, name="loading", daemon=True)
 
-    def begin(self, longest_s: float = LOADING_S) -> None:
+    def start(self, longest_s: float = LOADING_S) -> None:
         """Load, and return when that is done, went wrong, or has taken `longest_s`."""
         self._thread.start()
         self._thread.join(longest_s)
 
-    def engine(self) -> Engine:
+    def get_engine(self) -> Engine:
         """The engine. Raises Fault when there is none: one that may pass, as missing weights do,
         only after another try."""
         if self._thread.is_alive():
             message = f"MultiTalk was not loaded after {LOADING_S / 60:.0f} minutes. "
-            raise Fault(FaultCode.ENGINE_UNAVAILABLE, f"{message}{_ELSEWHERE}")
+            raise Fault(FaultCode.ENGINE_UNAVAILABLE, f"{message}{_ADVICE}")
         if self._engine is None and not self.is_broken:
-            self._try()
+            self._try_to_load()
         if self._engine is not None:
             return self._engine
         if isinstance(self._error, Fault):
             raise self._error
         lines = "".join(traceback.format_exception(self._error)) if self._error else ""
-        message = f"MultiTalk can't be loaded on this machine. {_ELSEWHERE}"
+        message = f"MultiTalk can't be loaded on this machine. {_ADVICE}"
         raise Fault(FaultCode.ENGINE_UNAVAILABLE, message, lines)
 
     @property
@@ -60,7 +60,7 @@ class Loader:
             self._error is not None and not isinstance(self._error, Fault)
         )
 
-    def _try(self) -> None:
+    def _try_to_load(self) -> None:
         try:
             self._engine, self._error = self._load(), None
         except Exception as error:

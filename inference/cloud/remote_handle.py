@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from inference.core.task import REMOTE, REMOTE_BEFORE
+from inference.core.task import PREVIOUS_REMOTE, REMOTE
 
 
 @dataclass(frozen=True)
-class Mark:
+class RemoteHandle:
     """`job` is its name there; `call` the id of its call, "" before there is one; `seen` the number
     of the last event that was heard of, -1 before the first. `attempt` tells this start of the job
     from others: of several calls for one attempt only the first makes the video."""
@@ -22,24 +22,24 @@ class Mark:
     attempt: str = ""
 
 
-_MARK = TypeAdapter(Mark)
+_ADAPTER = TypeAdapter(RemoteHandle)
 
 
-def read_mark(folder: Path, name: str = REMOTE) -> Mark | None:
+def read_handle(folder: Path, name: str = REMOTE) -> RemoteHandle | None:
     """The mark in `folder`; None when there is none, or none that can be read."""
     try:
-        return _MARK.validate_json((folder / name).read_bytes())
+        return _ADAPTER.validate_json((folder / name).read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
 
 
-def marks(folder: Path) -> list[Mark]:
+def read_handles(folder: Path) -> list[RemoteHandle]:
     """All marks in `folder`: also that of a call which was given up for another."""
-    return [mark for name in (REMOTE, REMOTE_BEFORE) if (mark := read_mark(folder, name))]
+    return [mark for name in (REMOTE, PREVIOUS_REMOTE) if (mark := read_handle(folder, name))]
 
 
-def write_mark(folder: Path, mark: Mark) -> None:
+def write_handle(folder: Path, mark: RemoteHandle) -> None:
     """Leave `mark` in `folder`, whole. Raises OSError."""
     part = folder / f"{REMOTE}.part"
-    part.write_bytes(_MARK.dump_json(mark))
+    part.write_bytes(_ADAPTER.dump_json(mark))
     os.replace(part, folder / REMOTE)

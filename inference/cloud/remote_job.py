@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
-from inference.cloud.client import Cloud, Unreachable
-from inference.cloud.remote_handle import Mark, read_mark, write_mark
+from inference.cloud.client import ModalClient, Unreachable
+from inference.cloud.remote_handle import RemoteHandle, read_handle, write_handle
 from inference.core.errors import Fault
 from inference.core.events import (
     FINAL,
@@ -28,7 +28,7 @@ from inference.core.events import (
     StageName,
     Window,
 )
-from inference.core.task import PREVIEW, REMOTE, REMOTE_BEFORE, RESULT, Task, segment_name
+from inference.core.task import PREVIEW, PREVIOUS_REMOTE, REMOTE, RESULT, Task, segment_name
 from presets.quality import PRESETS
 from presets.schema import EngineFamily
 
@@ -36,89 +36,89 @@ logger = logging.getLogger(__name__)
 
 _LISTEN_S = 0.5  # between two looks at the board
 _SILENCE_S = 5.0  # after which it is asked whether the call is alive
-_PATIENCE_S = 15 * 60.0  # without Modal: a laptop that slept, a router that starts again
+_UNREACHABLE_S = 15 * 60.0  # without Modal: a laptop that slept, a router that starts again
 _PAUSE_S = 3.0  # ... between two tries
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class Errand:
+class RemoteJob:
     """Has one task carried out by the deployed app."""
 
-    def __init__(self, cloud: Cloud, task: Task, cancelled: Callable[[], bool]) -> None:
+    def __init__(self, cloud: ModalClient, task: Task, cancelled: Callable[[], bool]) -> None:
         self._cloud, self._task, self._cancelled = cloud, task, cancelled
         self._job = task.folder.name
 
-    def events(self) -> Iterator[Event]:
+    def run(self) -> Iterator[Event]:
         """What happens, from here to the final event. Raises Fault and OSError."""
-        mark = read_mark(self._task.folder)
-        if mark and not self._patiently(self._is_over, mark):
-            yield self._patiently(self._stage_again)
-            waits = _Waits(self._cloud, self._task, heard=True)
+        mark = read_handle(self._task.folder)
+        if mark and not self._retry(self._has_ended, mark):
+            yield self._retry(self._read_last_stage)
+            waits = _StartupStages(self._cloud, self._task, heard=True)
         else:
             yield Stage(StageName.STARTING, "Sending the inputs to Modal")
-            waits = _Waits(self._cloud, self._task)
-            mark = self._spawn(mark)
-        yield from self._followed(mark, waits)
+            waits = _StartupStages(self._cloud, self._task)
+            mark = self._spawn_call(mark)
+        yield from self._follow(mark, waits)
 
-    def _is_over(self, mark: Mark) -> bool:
+    def _has_ended(self, mark: RemoteHandle) -> bool:
         """Whether all that the call had to say was heard, so that it takes a new one to go on."""
-        if self._unheard(mark):
+        if self._read_new_records(mark):
             return False
-        return not self._call(mark) or self._ending(mark) is not None
+        return not self._find_call(mark) or self._find_end_fault(mark) is not None
 
-    def _ending(self, mark: Mark) -> Fault | None:
+    def _find_end_fault(self, mark: RemoteHandle) -> Fault | None:
         """Why the call that makes the attempt ended; None while it lasts."""
-        return self._cloud.ending(self._call(mark))
+        return self._cloud.find_end_fault(self._find_call(mark))
 
-    def _call(self, mark: Mark) -> str:
+    def _find_call(self, mark: RemoteHandle) -> str:
         """The id of the call that makes the attempt: the first one that began, of several that
         were spawned by machines which were lost before they could write it down."""
-        return self._cloud.board.maker(self._job, mark.attempt) or mark.call
+        return self._cloud.status.find_call(self._job, mark.attempt) or mark.call
 
-    def _spawn(self, before: Mark | None) -> Mark:
+    def _spawn_call(self, before: RemoteHandle | None) -> RemoteHandle:
         """Have a call make the task: a new attempt of it, unless one may have been spawned by
         somebody who was ended `before` they knew. It may have begun by now, too."""
-        calls = self._cloud.calls_of(before) if before else set()
-        if before and calls and not self._is_over(before):
+        calls = self._cloud.find_calls(before) if before else set()
+        if before and calls and not self._has_ended(before):
             return before
-        task, given_up = self._task, read_mark(self._task.folder, REMOTE_BEFORE)
+        task, given_up = self._task, read_handle(self._task.folder, PREVIOUS_REMOTE)
         if given_up:
-            self._cloud.forget(given_up)
-            (task.folder / REMOTE_BEFORE).unlink()
+            self._cloud.delete_job(given_up)
+            (task.folder / PREVIOUS_REMOTE).unlink()
         task.save()  # which a command line does not need for itself
-        mark = Mark(self._job, call="", attempt=secrets.token_hex(8))
+        mark = RemoteHandle(self._job, call="", attempt=secrets.token_hex(8))
         if before and before.attempt and not calls:
             mark = replace(before, seen=-1)
         for call in calls:  # one that only seems to be over would write into the same folder
-            self._cloud.stop(call)
-        write_mark(task.folder, mark)
-        self._keep()  # whoever comes after us must know of what is paid for
-        self._cloud.board.begin(self._job, mark.attempt)
+            self._cloud.cancel_call(call)
+        write_handle(task.folder, mark)
+        self._try_commit()  # whoever comes after us must know of what is paid for
+        self._cloud.status.begin_attempt(self._job, mark.attempt)
         self._cloud.send(task, self._job)
         family = PRESETS[task.plan.quality].engine
         mark = replace(mark, call=self._cloud.spawn(family, self._job, mark.attempt))
-        write_mark(task.folder, mark)
-        self._keep()
+        write_handle(task.folder, mark)
+        self._try_commit()
         return mark
 
-    def _stage_again(self) -> Stage:
+    def _read_last_stage(self) -> Stage:
         """The stage that somebody before us heard of: an engine's first event is one."""
-        records = self._cloud.board.records(self._job)
+        records = self._cloud.status.read_records(self._job)
         stages = [record.event for record in records if isinstance(record.event, Stage)]
         return stages[-1] if stages else Stage(StageName.STARTING, "Waiting for a machine")
 
-    def _followed(self, mark: Mark, waits: "_Waits") -> Iterator[Event]:
+    def _follow(self, mark: RemoteHandle, waits: "_StartupStages") -> Iterator[Event]:
         """What is told from now on, with the files that belong to it."""
         asked, heard = False, time.monotonic()
         ending: Fault | None = None
         while True:
-            new = self._patiently(self._unheard, mark)
+            new = self._retry(self._read_new_records, mark)
             if new and mark.seen < 0:
-                mark = replace(mark, call=self._patiently(self._call, mark))
+                mark = replace(mark, call=self._retry(self._find_call, mark))
             for record in new:
                 mark = replace(mark, seen=record.seq)
-                yield from self._taken(record.event, mark)
+                yield from self._handle_event(record.event, mark)
                 if isinstance(record.event, FINAL):
                     return
             if new:
@@ -127,28 +127,28 @@ class Errand:
                 yield Failed(ending.code, ending.message, ending.details)
                 return
             elif time.monotonic() - heard > _SILENCE_S:
-                ending, heard = self._patiently(self._ending, mark), time.monotonic()
+                ending, heard = self._retry(self._find_end_fault, mark), time.monotonic()
             if mark.seen < 0:
-                yield from self._patiently(waits.new)
+                yield from self._retry(waits.read_new)
             if self._cancelled() and not asked:
                 asked = True
-                self._patiently(self._cloud.board.cancel, self._job)
+                self._retry(self._cloud.status.cancel, self._job)
                 if mark.seen < 0:  # nobody is there who could stop in good order
-                    for call in self._patiently(self._cloud.calls_of, mark):
-                        self._patiently(self._cloud.stop, call)
-                    yield self._kept()
+                    for call in self._retry(self._cloud.find_calls, mark):
+                        self._retry(self._cloud.cancel_call, call)
+                    yield self._build_cancelled()
                     return
             time.sleep(_LISTEN_S)
 
-    def _unheard(self, mark: Mark) -> list[Record]:
-        records = self._cloud.board.records_of(self._job, mark.attempt)
+    def _read_new_records(self, mark: RemoteHandle) -> list[Record]:
+        records = self._cloud.status.read_attempt(self._job, mark.attempt)
         return [record for record in records if record.seq > mark.seen]
 
-    def _taken(self, event: Event, mark: Mark) -> Iterator[Event]:
+    def _handle_event(self, event: Event, mark: RemoteHandle) -> Iterator[Event]:
         """`event`, once what it speaks of is here; `mark` is kept once it is told."""
         task = self._task
         if isinstance(event, Frame):
-            self._patiently(self._take_preview)
+            self._retry(self._fetch_preview)
         elif isinstance(event, Window) and not (task.folder / event.path).exists():
             self._fetch(segment_name(event.index))
         elif isinstance(event, Finished) or (isinstance(event, Cancelled) and event.path):
@@ -158,17 +158,17 @@ class Errand:
         try:
             yield event
         finally:
-            write_mark(task.folder, mark)
+            write_handle(task.folder, mark)
             if isinstance(event, Finished):
                 self._clean_up()
 
     def _fetch(self, name: str) -> None:
-        self._patiently(self._cloud.fetch, self._job, name, self._task.path(name))
+        self._retry(self._cloud.fetch, self._job, name, self._task.prepare_path(name))
 
-    def _take_preview(self) -> None:
-        jpeg = self._cloud.board.preview(self._job)
+    def _fetch_preview(self) -> None:
+        jpeg = self._cloud.status.read_preview(self._job)
         if jpeg is not None:
-            target = self._task.path(PREVIEW)
+            target = self._task.prepare_path(PREVIEW)
             part = target.with_suffix(".part")
             part.write_bytes(jpeg)
             os.replace(part, target)
@@ -176,24 +176,24 @@ class Errand:
     def _clean_up(self) -> None:
         """All is here, for certain: nothing of it stays there."""
         try:
-            if not (self._keep() and self._cloud.is_kept(self._task.folder / RESULT)):
+            if not (self._try_commit() and self._cloud.is_committed(self._task.folder / RESULT)):
                 return  # it is swept there some day
-            self._cloud.remove(self._job)
+            self._cloud.delete_data(self._job)
             (self._task.folder / REMOTE).unlink(missing_ok=True)
         except Fault as fault:
             logger.warning("what Modal has of this job stays: %s", fault.details)
 
-    def _keep(self) -> bool:
+    def _try_commit(self) -> bool:
         """Whether what is written here outlives this machine from now on. Modal keeps it some
         seconds later in any case."""
         try:
-            self._cloud.keep()
+            self._cloud.commit()
         except Fault as fault:
             logger.warning("not kept yet: %s", fault.details)
             return False
         return True
 
-    def _kept(self) -> Cancelled:
+    def _build_cancelled(self) -> Cancelled:
         """The end of a job that was stopped before its turn: what an earlier stop kept, stays."""
         task, frames = self._task, 0
         for index in range(len(task.plan.windows)):
@@ -202,9 +202,9 @@ class Errand:
         there = (task.folder / RESULT).exists()
         return Cancelled(frames if there else 0, RESULT if there else None)
 
-    def _patiently(self, ask: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
+    def _retry(self, ask: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
         """What `ask` answers; while Modal can't be reached it is asked again, for a long time."""
-        until = time.monotonic() + _PATIENCE_S
+        until = time.monotonic() + _UNREACHABLE_S
         while True:
             try:
                 return ask(*arguments, **named)
@@ -215,27 +215,31 @@ class Errand:
                 time.sleep(_PAUSE_S)
 
 
-class _Waits:
+class _StartupStages:
     """The stages of the time until a container says its first word."""
 
-    def __init__(self, cloud: Cloud, task: Task, heard: bool = False) -> None:
+    def __init__(self, cloud: ModalClient, task: Task, heard: bool = False) -> None:
         """To be made before the call is spawned; `heard`: of the first stage already."""
         self._cloud = cloud
         self._on_gpu = PRESETS[task.plan.quality].engine is EngineFamily.MULTITALK
-        self._loads_before = cloud.board.loading() if self._on_gpu else None
+        self._loads_before = cloud.status.read_loading() if self._on_gpu else None
         self._since, self._starting, self._loading = time.monotonic(), heard, heard
 
-    def new(self) -> list[Stage]:
+    def read_new(self) -> list[Stage]:
         """The stages that began since this was asked last."""
         if not self._starting:
             self._starting = True
             if not self._on_gpu:
                 return [Stage(StageName.STARTING, "Starting a machine")]
-            usual_s = self._cloud.board.usual_s(StageName.STARTING)
+            usual_s = self._cloud.status.read_usual_s(StageName.STARTING)
             return [Stage(StageName.STARTING, "Starting a GPU", usual_s=usual_s)]
-        if self._on_gpu and not self._loading and self._cloud.board.loading() != self._loads_before:
+        if (
+            self._on_gpu
+            and not self._loading
+            and self._cloud.status.read_loading() != self._loads_before
+        ):
             self._loading = True
-            self._cloud.board.note_usual(StageName.STARTING, time.monotonic() - self._since)
-            usual_s = self._cloud.board.usual_s(StageName.LOADING)
+            self._cloud.status.add_stage_time(StageName.STARTING, time.monotonic() - self._since)
+            usual_s = self._cloud.status.read_usual_s(StageName.LOADING)
             return [Stage(StageName.LOADING, "Loading MultiTalk", usual_s=usual_s)]
         return []

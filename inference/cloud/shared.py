@@ -5,7 +5,7 @@ from typing import Protocol
 OPEN_FILES = "open files"  # in what the client says of a reload that they prevent
 
 
-class Shared(Protocol):
+class MountedVolume(Protocol):
     """A mounted `modal.Volume`."""
 
     def reload(self) -> None: ...
@@ -13,7 +13,7 @@ class Shared(Protocol):
     def commit(self) -> None: ...
 
 
-def commit(volume: Shared) -> None:
+def commit(volume: MountedVolume) -> None:
     """Make what was written to `volume` outlive this machine. Raises what the client raises."""
     try:
         volume.commit()

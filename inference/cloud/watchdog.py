@@ -23,52 +23,54 @@ logger = logging.getLogger(__name__)
 
 LOADING_S = 25 * 60.0  # Modal ends a start after 30 minutes, and begins another one
 _SILENCE_S = 10 * 60.0
-_STEPS = 10  # a slow card's step may take longer than that: as many of them
-_LOOK_S = 5.0
+_SILENT_STEPS = 10  # a slow card's step may take longer than that: as many of them
+_POLL_S = 5.0
 _GRACE_S = 60.0  # for the last word, and for Modal to end the process itself
 _STDERR = 2  # the descriptor, whatever sys.stderr is
-_WHILE_LOADING = (StageName.STARTING, StageName.LOADING)
+_LOADING_STAGES = (StageName.STARTING, StageName.LOADING)
 
 
-class Patience:
+class Deadline:
     """How long work may go on: till the moment `until`, and how long without a word. `clock` gives
     seconds, as `until` has them."""
 
     def __init__(self, until: float, clock: Callable[[], float] = time.time) -> None:
         self._until, self._clock = until, clock
-        self._heard, self._silence_s = clock(), LOADING_S
-        self._stepped: float | None = None
-        self._step_s = 0.0  # the longest one
+        self._last_event, self._silence_s = clock(), LOADING_S
+        self._last_step: float | None = None
+        self._longest_step_s = 0.0  # the longest one
 
-    def hear(self, event: Event) -> None:
+    def note_event(self, event: Event) -> None:
         """Take note that the work said something."""
-        self._heard = self._clock()
+        self._last_event = self._clock()
         if isinstance(event, Step):
-            if self._stepped is not None:
-                self._step_s = max(self._step_s, self._heard - self._stepped)
-            self._stepped = self._heard
-        loading = isinstance(event, Stage) and event.name in _WHILE_LOADING
-        self._silence_s = LOADING_S if loading else max(_SILENCE_S, _STEPS * self._step_s)
+            if self._last_step is not None:
+                self._longest_step_s = max(self._longest_step_s, self._last_event - self._last_step)
+            self._last_step = self._last_event
+        loading = isinstance(event, Stage) and event.name in _LOADING_STAGES
+        self._silence_s = (
+            LOADING_S if loading else max(_SILENCE_S, _SILENT_STEPS * self._longest_step_s)
+        )
 
-    def over(self) -> Fault | None:
+    def find_fault(self) -> Fault | None:
         """Why the work has to end now; None while it may go on."""
         now = self._clock()
         if now > self._until:
             message = "The work on Modal took longer than it may. Go on with this job."
             return Fault(FaultCode.INTERNAL, message)
-        if now - self._heard > self._silence_s:
-            return _stuck(self._silence_s)
+        if now - self._last_event > self._silence_s:
+            return _to_stall_fault(self._silence_s)
         return None
 
 
-def _stuck(silence_s: float) -> Fault:
+def _to_stall_fault(silence_s: float) -> Fault:
     message = f"The work on Modal stood still for {silence_s / 60:.0f} minutes. "
     return Fault(FaultCode.INTERNAL, f"{message}Go on with this job: another machine takes it.")
 
 
 @contextmanager
-def watched(
-    patience: Patience,
+def enforce_deadline(
+    patience: Deadline,
     last_word: Callable[[Fault], None],
     leave: Callable[[], None],
 ) -> Iterator[None]:
@@ -78,8 +80,8 @@ def watched(
     done, over = threading.Event(), threading.Event()
 
     def watch() -> None:
-        while not done.wait(_LOOK_S):
-            if fault := patience.over():
+        while not done.wait(_POLL_S):
+            if fault := patience.find_fault():
                 over.set()
                 logger.error("gives up: %s", fault.message)
                 saying = threading.Thread(target=last_word, args=[fault], daemon=True)

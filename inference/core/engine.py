@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from inference.core.errors import FaultCode, PortraitError, disk_fault
+from inference.core.errors import FaultCode, PortraitError, from_os_error
 from inference.core.events import Event, Failed
 from inference.core.task import Task
 
@@ -42,23 +42,23 @@ class Engine(Protocol):
 
     name: str
 
-    def availability(self) -> Availability: ...
+    def check_availability(self) -> Availability: ...
 
-    def details(self) -> str:
+    def describe(self) -> str:
         """How it works on this machine, in a sentence for whoever looks after that; "" when there
         is nothing to say. To be asked of a ready engine; may be slow. Raises Fault."""
 
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]: ...
 
 
-def guarded(events: Iterator[Event]) -> Iterator[Event]:
+def convert_errors(events: Iterator[Event]) -> Iterator[Event]:
     """`events`, with an exception on the way turned into the Failed that ends them."""
     try:
         yield from events
     except PortraitError as error:
         yield Failed(error.code, error.message, error.details)
     except OSError as error:
-        fault = disk_fault(error)
+        fault = from_os_error(error)
         yield Failed(fault.code, fault.message, traceback.format_exc())
     except Exception:
         logger.exception("an engine broke")

@@ -73,7 +73,7 @@ class Fault(PortraitError):
         super().__init__(code, message, details)
 
 
-def no_face(details: str = "") -> InputError:
+def build_no_face_error(details: str = "") -> InputError:
     """The refusal of a picture, or of a part of one, that shows no face."""
     message = (
         "No face was found in this picture. A draft needs one that looks roughly at the camera, "
@@ -90,7 +90,7 @@ def from_code(code: str, message: str, details: str = "") -> PortraitError:
     return Fault(known, message, details)
 
 
-def disk_fault(error: OSError) -> Fault:
+def from_os_error(error: OSError) -> Fault:
     """The `Fault` that tells a person of a failed read or write."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         message = "The disk is full. Free some space and try again."

@@ -127,7 +127,7 @@ class Record:
         return json.dumps({"seq": self.seq, "time": time, "type": kind} | asdict(self.event))
 
 
-def from_json(line: str) -> Record:
+def parse_record(line: str) -> Record:
     """The record that `Record.to_json` wrote."""
     values: dict[str, Any] = json.loads(line)
     adapter = _ADAPTERS[values.pop("type")]

@@ -11,7 +11,7 @@ from inference.core.request import Box, CropChoice, Face, Picture, Shape
 
 
 @dataclass(frozen=True)
-class Room:
+class Padding:
     """Space kept around a face, as parts of its box's height (above, below) and width (side)."""
 
     above: float
@@ -19,9 +19,9 @@ class Room:
     side: float
 
 
-IDEAL_ROOM = Room(0.45, 0.35, 0.2)
-TIGHT_ROOM = Room(0.30, 0.12, 0.1)
-EXTENDED_ROOM = Room(0.45, 0.12, 0.1)  # hair included: extending, there is no need to cut it
+IDEAL_PADDING = Padding(0.45, 0.35, 0.2)
+TIGHT_PADDING = Padding(0.30, 0.12, 0.1)
+EXTENDED_PADDING = Padding(0.45, 0.12, 0.1)  # hair included: extending, there is no need to cut it
 
 
 @dataclass(frozen=True)
@@ -53,22 +53,22 @@ def fit_crop(
     ratio = math.gcd(shape.width, shape.height)
     across, down = shape.width // ratio, shape.height // ratio
     if choice is not None:
-        return _chosen_crop(picture, choice, across, down)
+        return _resolve_choice(picture, choice, across, down)
     cover = min(picture.width // across, picture.height // down)
     unit = max(cover, 1)
-    union = _union(picture, faces, IDEAL_ROOM)
+    union = _compute_union(picture, faces, IDEAL_PADDING)
     if not _fits(union, unit * across, unit * down):
-        union = _union(picture, faces, TIGHT_ROOM)
+        union = _compute_union(picture, faces, TIGHT_PADDING)
     if not _fits(union, unit * across, unit * down):
-        union = _union(picture, faces, EXTENDED_ROOM)
+        union = _compute_union(picture, faces, EXTENDED_PADDING)
         unit = max(math.ceil(union.width / across), math.ceil(union.height / down))
     width, height = unit * across, unit * down
-    left = _slide(picture.width, width, union.left, union.right)
-    top = _slide(picture.height, height, union.top, union.bottom)
-    return Crop(left, top, width, height, _reaches_out(picture, left, top, width, height))
+    left = _place_interval(picture.width, width, union.left, union.right)
+    top = _place_interval(picture.height, height, union.top, union.bottom)
+    return Crop(left, top, width, height, _exceeds_picture(picture, left, top, width, height))
 
 
-def _chosen_crop(picture: Picture, choice: CropChoice, across: int, down: int) -> Crop:
+def _resolve_choice(picture: Picture, choice: CropChoice, across: int, down: int) -> Crop:
     unit = round(choice.width / across)
     width, height = unit * across, unit * down
     left, top = choice.left, choice.top
@@ -82,14 +82,14 @@ def _chosen_crop(picture: Picture, choice: CropChoice, across: int, down: int) -
             f"The crop {left},{top},{choice.width} does not show the picture, which is "
             f"{picture.width}x{picture.height}. Give left, top and width in its pixels.",
         )
-    return Crop(left, top, width, height, _reaches_out(picture, left, top, width, height))
+    return Crop(left, top, width, height, _exceeds_picture(picture, left, top, width, height))
 
 
-def _reaches_out(picture: Picture, left: int, top: int, width: int, height: int) -> bool:
+def _exceeds_picture(picture: Picture, left: int, top: int, width: int, height: int) -> bool:
     return left < 0 or top < 0 or left + width > picture.width or top + height > picture.height
 
 
-def _union(picture: Picture, faces: tuple[Face, ...], room: Room) -> Box:
+def _compute_union(picture: Picture, faces: tuple[Face, ...], room: Padding) -> Box:
     """The whole-pixel box around all faces with their room, clipped to the picture.
 
     Without faces: the middle point, which any window holds.
@@ -110,13 +110,13 @@ def _fits(union: Box, width: int, height: int) -> bool:
     return union.width <= width and union.height <= height
 
 
-def _slide(extent: int, length: int, low: float, high: float) -> int:
+def _place_interval(extent: int, length: int, low: float, high: float) -> int:
     """Where a window of `length` starts in `extent`: nearest the centre that holds low..high."""
     centred = (extent - length) // 2
     return int(min(max(centred, high - length), low)) if length <= extent else centred
 
 
-def box_in_frame(box: Box, crop: Crop, shape: Shape) -> tuple[int, int, int, int]:
+def map_box_to_frame(box: Box, crop: Crop, shape: Shape) -> tuple[int, int, int, int]:
     """`box` in pixels of the finished frame, clipped to it: left, top, right, bottom."""
     scale = shape.width / crop.width
     across = [round((x - crop.left) * scale) for x in (box.left, box.right)]

@@ -6,18 +6,18 @@ Pure arithmetic on what was measured of the files; nothing here opens one.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inference.core.cost_model import PLANNED, Pace, Rates
+from inference.core.cost_model import DEFAULT_COST_MODEL, CostModel, Throughput
 from inference.core.errors import InputCode, InputError
-from inference.core.framing import Crop, PictureSize, box_in_frame, fit_crop
+from inference.core.framing import Crop, PictureSize, fit_crop, map_box_to_frame
 from inference.core.request import SAMPLE_RATE_HZ, Face, Request, Shape
 from inference.core.timing import (
     FPS,
     MAX_WINDOW_FRAMES,
     PlannedWindow,
-    even_windows,
-    frame_count,
-    used_samples,
-    windows,
+    count_frames,
+    count_used_samples,
+    split_even_windows,
+    split_windows,
 )
 from presets.quality import PRESETS
 from presets.schema import Preset
@@ -25,8 +25,10 @@ from presets.schema import Preset
 SMALL_FACE_PX = 60  # narrower in the picture or the frame, lips are too coarse to read
 # Encoding what a window starts from and decoding it take as long as so many passes over it: 4.6 s
 # against 3.3 s, see `presets.quality`.
-BESIDE_PASSES = 1.4
-NOTABLE_FACE = 0.5  # a silent face this tall beside the smallest speaker's is kept in the frame
+OVERHEAD_PASSES = 1.4
+NOTABLE_FACE_RATIO = (
+    0.5  # a silent face this tall beside the smallest speaker's is kept in the frame
+)
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Plan:
         return range(new.start, min(new.stop, self.frames))
 
 
-def make_plan(request: Request, max_seconds: float, rates: Rates = PLANNED) -> Plan:
+def make_plan(request: Request, max_seconds: float, rates: CostModel = DEFAULT_COST_MODEL) -> Plan:
     """What will be run for `request`; recordings longer than `max_seconds` are refused. Its
     estimate is reckoned with `rates`.
 
@@ -91,16 +93,16 @@ def make_plan(request: Request, max_seconds: float, rates: Rates = PLANNED) -> P
     """
     preset, shape, picture = find_preset(request.quality), request.shape, request.picture
     if preset.sampling:  # a draft does without
-        request.tuning.require_in(preset.bounds, preset.title)
-    samples = used_samples(request, max_seconds)
-    frames = frame_count(samples)
+        request.tuning.require_within(preset.bounds, preset.title)
+    samples = count_used_samples(request, max_seconds)
+    frames = count_frames(samples)
     speaking, warnings = _choose_speakers(request)
-    kept = _faces_to_keep(picture.faces, speaking)
+    kept = _select_faces_to_keep(picture.faces, speaking)
     crop = fit_crop(picture, kept, shape, request.crop)
-    boxes = [_box_of_speaker(face, crop, shape) for face in speaking]
+    boxes = [_locate_speaker(face, crop, shape) for face in speaking]
     speakers = tuple(Speaker(box, audio) for audio, box in enumerate(boxes))
-    warnings += _frame_warnings(request, crop, kept, speakers)
-    cut = windows if preset.sampling else even_windows
+    warnings += _check_frame(request, crop, kept, speakers)
+    cut = split_windows if preset.sampling else split_even_windows
     planned = cut(frames, preset.overlap)
     return Plan(
         shape=shape,
@@ -130,8 +132,8 @@ def find_preset(quality: str) -> Preset:
     return PRESETS[quality]
 
 
-def _box_of_speaker(face: Face, crop: Crop, shape: Shape) -> tuple[int, int, int, int]:
-    left, top, right, bottom = box_in_frame(face.box, crop, shape)
+def _locate_speaker(face: Face, crop: Crop, shape: Shape) -> tuple[int, int, int, int]:
+    left, top, right, bottom = map_box_to_frame(face.box, crop, shape)
     if right <= left or bottom <= top:
         message = "The face that speaks lies outside the crop. Move the crop onto it."
         raise InputError(InputCode.BAD_OPTION, message)
@@ -160,17 +162,17 @@ def _choose_speakers(request: Request) -> tuple[tuple[Face, ...], tuple[Notice, 
     return tuple(speaking), (Notice("more_faces", message),)
 
 
-def _faces_to_keep(faces: tuple[Face, ...], speaking: tuple[Face, ...]) -> tuple[Face, ...]:
+def _select_faces_to_keep(faces: tuple[Face, ...], speaking: tuple[Face, ...]) -> tuple[Face, ...]:
     """The speakers and everyone about as near to the camera: nobody's head is cut in half."""
     if not speaking:
         return ()
-    least = NOTABLE_FACE * min(face.box.height for face in speaking)
+    least = NOTABLE_FACE_RATIO * min(face.box.height for face in speaking)
     boxes = [face.box for face in speaking]
     near = (face for face in faces if face.box.height >= least and face.box not in boxes)
     return *speaking, *near
 
 
-def _frame_warnings(
+def _check_frame(
     request: Request, crop: Crop, kept: tuple[Face, ...], speakers: tuple[Speaker, ...]
 ) -> tuple[Notice, ...]:
     out = []
@@ -193,7 +195,7 @@ def _frame_warnings(
     return tuple(out)
 
 
-def window_work(
+def compute_window_work(
     request: Request, planned: Sequence[PlannedWindow], index: int, speakers: int
 ) -> float:
     """What there is to do in window `index`, in passes over a full window: the unit of `step_s`.
@@ -203,8 +205,8 @@ def window_work(
     preset = find_preset(request.quality)
     if preset.sampling is None:
         return max(1, speakers) * len(_new_frames(planned, index)) / MAX_WINDOW_FRAMES
-    sampling = request.tuning.applied(preset.sampling)
-    passes = sampling.computed_steps * sampling.passes + BESIDE_PASSES
+    sampling = request.tuning.apply(preset.sampling)
+    passes = sampling.computed_steps * sampling.passes + OVERHEAD_PASSES
     return passes * planned[index].frames / MAX_WINDOW_FRAMES
 
 
@@ -214,12 +216,14 @@ def _new_frames(planned: Sequence[PlannedWindow], index: int) -> range:
 
 
 def _estimate(
-    request: Request, planned: Sequence[PlannedWindow], speakers: int, rates: Rates
+    request: Request, planned: Sequence[PlannedWindow], speakers: int, rates: CostModel
 ) -> Estimate:
     """As fast as past runs of that quality went, else by the preset's planning figures."""
-    preset, measured = find_preset(request.quality), rates.paces.get(request.quality)
-    pace = measured or Pace(preset.start_s, preset.step_s)
-    work = sum(window_work(request, planned, index, speakers) for index in range(len(planned)))
+    preset, measured = find_preset(request.quality), rates.throughputs.get(request.quality)
+    pace = measured or Throughput(preset.start_s, preset.step_s)
+    work = sum(
+        compute_window_work(request, planned, index, speakers) for index in range(len(planned))
+    )
     seconds = round(pace.start_s + pace.step_s * work, 1)
     dollars = round(seconds / 3600 * rates.dollars_per_hour, 4) if preset.sampling else 0.0
     return Estimate(seconds, dollars, "past runs" if measured else "table")

@@ -39,19 +39,19 @@ def start(
         if output:
             output.close()
     _running.add(process)
-    threading.Thread(target=_await, args=(process,), daemon=True).start()
+    threading.Thread(target=_reap, args=(process,), daemon=True).start()
     return process
 
 
-def end_all() -> None:
+def kill_all() -> None:
     """End every process that this one has started, and all that they have started."""
     for process in list(_running):
         if process.poll() is None:  # else its number may be another's by now
-            end(process.pid)
+            kill(process.pid)
         process.wait()
 
 
-def end(pid: int) -> None:
+def kill(pid: int) -> None:
     """End the process and, where it leads one, its whole group, at once."""
     with suppress(ProcessLookupError, PermissionError):  # it has just ended by itself
         if os.getpgid(pid) == pid:
@@ -60,7 +60,7 @@ def end(pid: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _await(process: subprocess.Popen[bytes]) -> None:
+def _reap(process: subprocess.Popen[bytes]) -> None:
     """Ask for its end, or it would stay in the system's table of processes."""
     process.wait()
     _running.discard(process)

@@ -15,11 +15,11 @@ from inference.core.errors import InputCode, InputError
 from inference.core.task import PUBLISHED
 
 SCHEME = "s3://"
-_ADDRESS = re.compile(r"s3://([A-Za-z0-9._-]{3,255})/(.+)", re.DOTALL | re.IGNORECASE)
+_ADDRESS_PATTERN = re.compile(r"s3://([A-Za-z0-9._-]{3,255})/(.+)", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Address:
+class S3Address:
     """A file in a bucket."""
 
     bucket: str
@@ -35,7 +35,7 @@ class Address:
 
 
 @dataclass(frozen=True)
-class Published:
+class Publication:
     """What of a job lies in `bucket`, under `keys`, or is on its way there.
 
     `url` is the link to the video, which opens until `expires`. Where there is none, `refusal` says
@@ -54,23 +54,23 @@ class Published:
         return self.expires is not None and self.expires > datetime.now(UTC)
 
     @property
-    def on_its_way(self) -> bool:
+    def is_pending(self) -> bool:
         return self.url is None and self.refusal is None
 
 
-_PUBLISHED = TypeAdapter(Published)
+_PUBLISHED = TypeAdapter(Publication)
 
 
-def address(text: str) -> Address:
+def parse_address(text: str) -> S3Address:
     """The file that `text` names. Raises InputError unless it is like s3://bucket/folder/file."""
-    found = _ADDRESS.fullmatch(text)
+    found = _ADDRESS_PATTERN.fullmatch(text)
     if found is None:
         message = f"{text} names no file in a bucket. Write it like s3://bucket/folder/file."
         raise InputError(InputCode.BAD_OPTION, message)
-    return Address(*found.groups())
+    return S3Address(*found.groups())
 
 
-def read_published(folder: Path) -> Published | None:
+def read_publication(folder: Path) -> Publication | None:
     """What of the job in `folder` is in a bucket; None when nobody tried, or it can't be read."""
     try:
         return _PUBLISHED.validate_json((folder / PUBLISHED).read_bytes())
@@ -78,21 +78,21 @@ def read_published(folder: Path) -> Published | None:
         return None
 
 
-def write_published(folder: Path, published: Published) -> None:
+def write_publication(folder: Path, published: Publication) -> None:
     """Leave `published` in `folder`, whole. Raises OSError."""
     part = folder / f"{PUBLISHED}.part"
     part.write_bytes(_PUBLISHED.dump_json(published))
     os.replace(part, folder / PUBLISHED)
 
 
-def write_started(folder: Path, bucket: str) -> None:
+def write_pending_publication(folder: Path, bucket: str) -> None:
     """Leave word in `folder` that its job is about to be published. Raises OSError."""
-    before = read_published(folder) or Published(bucket)
+    before = read_publication(folder) or Publication(bucket)
     if not before.is_open:
-        write_published(folder, replace(before, url=None, expires=None, refusal=None))
+        write_publication(folder, replace(before, url=None, expires=None, refusal=None))
 
 
-def changed_ns(folder: Path) -> int:
+def read_change_time_ns(folder: Path) -> int:
     """When that word last changed, in nanoseconds; 0 before the first."""
     try:
         return (folder / PUBLISHED).stat().st_mtime_ns

@@ -13,7 +13,7 @@ class Verdict(StrEnum):
     """How good it is, from the best to the worst."""
 
     PASS = "pass"
-    LOOK = "look"  # worth a look by a person
+    WARN = "look"  # worth a look by a person
     FAIL = "fail"
 
 
@@ -68,13 +68,13 @@ class Report:
         return max(found, key=list(Verdict).index, default=Verdict.PASS)
 
     def to_json(self) -> bytes:
-        """The report as JSON, for `from_json`."""
+        """The report as JSON, for `parse_report`."""
         return _REPORT.dump_json(self, indent=1)
 
 
 _REPORT = TypeAdapter(Report)
 
 
-def from_json(text: bytes) -> Report:
+def parse_report(text: bytes) -> Report:
     """The report that `Report.to_json` wrote. Raises ValueError for anything else."""
     return _REPORT.validate_json(text)

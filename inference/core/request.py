@@ -5,17 +5,17 @@ from enum import StrEnum
 
 from inference.core.errors import InputCode, InputError
 from inference.core.tuning import Tuning
-from presets.scenes import DEFAULTS, NEGATIVE
+from presets.scenes import DEFAULT_PROMPTS, NEGATIVE_PROMPT
 from presets.schema import Bounds
 
 SAMPLE_RATE_HZ = 48_000  # of every clean recording and of the finished sound
 MIN_RECORDING_S = 0.4  # a shorter one has no measurable loudness (ITU-R BS.1770 block length)
 MAX_PICTURE_MIB, MAX_RECORDING_MIB = 20, 100  # of an untrusted file
 SILENCE_DBFS = -60.0  # a recording whose peak is at or below this holds no voice
-MOST_SEED = 2**32 - 1
-MOST_PROMPT = 2000  # characters; a little more than the 512 tokens that the model reads
+MAX_SEED = 2**32 - 1
+MAX_PROMPT_CHARS = 2000  # characters; a little more than the 512 tokens that the model reads
 
-LOW_DBFS = -30.0  # a voice whose RMS is lower is hard to hear; it is raised
+QUIET_DBFS = -30.0  # a voice whose RMS is lower is hard to hear; it is raised
 
 
 class Shape(StrEnum):
@@ -95,11 +95,11 @@ class Recording:
         return self.samples / SAMPLE_RATE_HZ
 
     @property
-    def low(self) -> bool:
-        return self.level_dbfs < LOW_DBFS
+    def is_quiet(self) -> bool:
+        return self.level_dbfs < QUIET_DBFS
 
     @property
-    def silent(self) -> bool:
+    def is_silent(self) -> bool:
         return self.peak_dbfs <= SILENCE_DBFS
 
 
@@ -161,26 +161,26 @@ class Request:
                 f"Speakers chosen: {len(self.speakers)}, recordings: {len(self.recordings)}. "
                 "Give each speaker a recording.",
             )
-        if not 0 <= self.seed <= MOST_SEED:
+        if not 0 <= self.seed <= MAX_SEED:
             raise InputError(
                 InputCode.BAD_OPTION,
-                f"The seed {self.seed} is out of range. Use a whole number from 0 to {MOST_SEED}.",
+                f"The seed {self.seed} is out of range. Use a whole number from 0 to {MAX_SEED}.",
             )
-        self.tuning.require_in(Bounds())
+        self.tuning.require_within(Bounds())
         for words in (self.prompt, self.negative_prompt):
-            _require_short(words)
+            _require_prompt_length(words)
         for recording in self.recordings:
             require_long_enough(recording.duration_s)
-        if all(recording.silent for recording in self.recordings):
+        if all(recording.is_silent for recording in self.recordings):
             raise InputError(
                 InputCode.SILENT, "No voice is heard in this recording. Choose another recording."
             )
 
     @property
-    def words(self) -> tuple[str, str]:
+    def prompts(self) -> tuple[str, str]:
         """What is to be seen, and what is not: the usual where nothing was written."""
-        usual = DEFAULTS[len(self.recordings)]
-        return self.prompt.strip() or usual, self.negative_prompt.strip() or NEGATIVE
+        usual = DEFAULT_PROMPTS[len(self.recordings)]
+        return self.prompt.strip() or usual, self.negative_prompt.strip() or NEGATIVE_PROMPT
 
     @property
     def tuning(self) -> Tuning:
@@ -188,11 +188,11 @@ class Request:
         return Tuning(self.steps, self.text_guidance, self.audio_guidance)
 
 
-def _require_short(words: str) -> None:
-    if len(words) > MOST_PROMPT:
+def _require_prompt_length(words: str) -> None:
+    if len(words) > MAX_PROMPT_CHARS:
         raise InputError(
             InputCode.BAD_OPTION,
-            f"The scene is described in {len(words)} characters; {MOST_PROMPT} is the most. "
+            f"The scene is described in {len(words)} characters; {MAX_PROMPT_CHARS} is the most. "
             "Use fewer words.",
         )
 

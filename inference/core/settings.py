@@ -8,11 +8,11 @@ from pathlib import Path
 
 from inference.core.errors import InputCode, InputError
 from presets.gpus import DEFAULT_GPUS, GPUS, find_gpu
-from presets.models import DEVICE, MODELS
+from presets.models import DEVICE_PATTERN, MODELS
 from presets.schema import EngineFamily, Lora, Range
 
 ROOT = Path(__file__).resolve().parents[2]  # the project's folder; workers start in it
-_TRAVELLING = (
+_CONTAINER_VARIABLES = (
     "PORTRAIT_MAX_SECONDS",
     "PORTRAIT_MAX_DRAFT_SECONDS",
     "PORTRAIT_RUNNING",
@@ -27,10 +27,10 @@ _TRAVELLING = (
     "PORTRAIT_GPU_IDLE_MINUTES",
     "PORTRAIT_SECRETS",
 )
-_UNLOCKED = "none"  # a password that is none, on purpose
-_LONGEST_IDLE = 20  # minutes; Modal's own limit
-_STRENGTHS = Range(-4, 4)  # of a LoRA; what is trained is made for about 1
-_SECRET = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what Modal lets a Secret be called
+_NO_PASSWORD = "none"  # a password that is none, on purpose
+_MAX_IDLE_MINUTES = 20  # minutes; Modal's own limit
+_LORA_STRENGTHS = Range(-4, 4)  # of a LoRA; what is trained is made for about 1
+_SECRET_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what Modal lets a Secret be called
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Settings:
     secrets: tuple[str, ...] = ()  # of Modal, by name, to attach at deploy
     on_modal: bool = False  # this process runs in a container of the deployed app
 
-    def longest_s(self, family: EngineFamily) -> float:
+    def max_seconds_for(self, family: EngineFamily) -> float:
         """The longest recording, in seconds, that an engine family takes."""
         return self.max_draft_seconds if family is EngineFamily.DRAFT else self.max_seconds
 
@@ -76,55 +76,57 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     weights = Path(values.get("PORTRAIT_WEIGHTS") or ROOT / "weights/files").absolute()
     return Settings(
         data=Path(values.get("PORTRAIT_DATA") or ROOT / "data").absolute(),
-        max_seconds=_seconds(values, "PORTRAIT_MAX_SECONDS", Settings.max_seconds),
-        max_draft_seconds=_seconds(
+        max_seconds=_parse_seconds(values, "PORTRAIT_MAX_SECONDS", Settings.max_seconds),
+        max_draft_seconds=_parse_seconds(
             values, "PORTRAIT_MAX_DRAFT_SECONDS", Settings.max_draft_seconds
         ),
-        running=_count(values, "PORTRAIT_RUNNING", Settings.running),
-        queue=_count(values, "PORTRAIT_QUEUE", Settings.queue),
-        queue_per_person=_count(values, "PORTRAIT_QUEUE_PER_PERSON", Settings.queue_per_person),
-        keep_days=_count(values, "PORTRAIT_KEEP_DAYS", Settings.keep_days),
+        running=_parse_count(values, "PORTRAIT_RUNNING", Settings.running),
+        queue=_parse_count(values, "PORTRAIT_QUEUE", Settings.queue),
+        queue_per_person=_parse_count(
+            values, "PORTRAIT_QUEUE_PER_PERSON", Settings.queue_per_person
+        ),
+        keep_days=_parse_count(values, "PORTRAIT_KEEP_DAYS", Settings.keep_days),
         weights=weights,
-        model=_model(values, "PORTRAIT_MODEL"),
-        device=_device(values, "PORTRAIT_DEVICE"),
-        strict=_switch(values, "PORTRAIT_STRICT"),
-        loras=_loras(values, "PORTRAIT_LORAS", weights / "loras"),
-        password=None if password == _UNLOCKED else password,
-        unlocked=password == _UNLOCKED,
+        model=_parse_model(values, "PORTRAIT_MODEL"),
+        device=_parse_device(values, "PORTRAIT_DEVICE"),
+        strict=_parse_switch(values, "PORTRAIT_STRICT"),
+        loras=_parse_loras(values, "PORTRAIT_LORAS", weights / "loras"),
+        password=None if password == _NO_PASSWORD else password,
+        unlocked=password == _NO_PASSWORD,
         api_token=values.get("PORTRAIT_API_TOKEN") or None,
         bucket=values.get("AWS_BUCKET_NAME") or None,
         region=values.get("AWS_REGION") or None,
-        gpus=_gpus(values, "PORTRAIT_GPU"),
-        gpu_idle_minutes=_count(
-            values, "PORTRAIT_GPU_IDLE_MINUTES", Settings.gpu_idle_minutes, most=_LONGEST_IDLE
+        gpus=_parse_gpus(values, "PORTRAIT_GPU"),
+        gpu_idle_minutes=_parse_count(
+            values, "PORTRAIT_GPU_IDLE_MINUTES", Settings.gpu_idle_minutes, most=_MAX_IDLE_MINUTES
         ),
-        secrets=_secrets(values, "PORTRAIT_SECRETS"),
+        secrets=_parse_secrets(values, "PORTRAIT_SECRETS"),
         on_modal=values.get("MODAL_IS_REMOTE") == "1",
     )
 
 
-def for_containers(
+def build_container_environment(
     data: str, weights: str, environment: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """The variables that a container of the deployed app is given: what is set in `environment`
     (the process's own by default), its own places for `data` and `weights`, and room for several
     people. The password and the API's token are not among them: an image is no place for them."""
     values = os.environ if environment is None else environment
-    given = {name: values[name] for name in _TRAVELLING if values.get(name)}
+    given = {name: values[name] for name in _CONTAINER_VARIABLES if values.get(name)}
     return {"PORTRAIT_RUNNING": "4"} | given | {"PORTRAIT_DATA": data, "PORTRAIT_WEIGHTS": weights}
 
 
-def closing(settings: Settings) -> dict[str, str | None]:
+def build_access_variables(settings: Settings) -> dict[str, str | None]:
     """The variables that close the page's doors, for a Secret: those that are set, for an empty one
     would take the place of one in the operator's own Secret."""
     said = {
-        "PORTRAIT_PASSWORD": _UNLOCKED if settings.unlocked else settings.password,
+        "PORTRAIT_PASSWORD": _NO_PASSWORD if settings.unlocked else settings.password,
         "PORTRAIT_API_TOKEN": settings.api_token,
     }
     return {name: value for name, value in said.items() if value}
 
 
-def _seconds(values: Mapping[str, str], name: str, default: float) -> float:
+def _parse_seconds(values: Mapping[str, str], name: str, default: float) -> float:
     text = values.get(name)
     if not text:
         return default
@@ -139,7 +141,7 @@ def _seconds(values: Mapping[str, str], name: str, default: float) -> float:
     return seconds
 
 
-def _count(values: Mapping[str, str], name: str, default: int, most: int = 1000) -> int:
+def _parse_count(values: Mapping[str, str], name: str, default: int, most: int = 1000) -> int:
     text = values.get(name)
     if not text:
         return default
@@ -149,14 +151,14 @@ def _count(values: Mapping[str, str], name: str, default: int, most: int = 1000)
     return int(text)
 
 
-def _switch(values: Mapping[str, str], name: str) -> bool:
+def _parse_switch(values: Mapping[str, str], name: str) -> bool:
     text = values.get(name) or "0"
     if text not in ("0", "1"):
         raise InputError(InputCode.BAD_OPTION, f"{name} is {text!r}. Set it to 1, or leave it out.")
     return text == "1"
 
 
-def _model(values: Mapping[str, str], name: str) -> str | None:
+def _parse_model(values: Mapping[str, str], name: str) -> str | None:
     text = values.get(name) or None
     if text and text not in MODELS:
         raise InputError(
@@ -165,26 +167,26 @@ def _model(values: Mapping[str, str], name: str) -> str | None:
     return text
 
 
-def _device(values: Mapping[str, str], name: str) -> str | None:
+def _parse_device(values: Mapping[str, str], name: str) -> str | None:
     text = values.get(name) or None
-    if text and not DEVICE.fullmatch(text):
+    if text and not DEVICE_PATTERN.fullmatch(text):
         raise InputError(
             InputCode.BAD_OPTION, f"{name} is {text!r}. Set it to cpu, cuda, or cuda:1 and so on."
         )
     return text
 
 
-def _loras(values: Mapping[str, str], name: str, folder: Path) -> tuple[Lora, ...]:
+def _parse_loras(values: Mapping[str, str], name: str, folder: Path) -> tuple[Lora, ...]:
     """The LoRAs of a list; those that are not named by an absolute path lie in `folder`."""
     found = []
-    for text in _listed(values.get(name)):
+    for text in _split_list(values.get(name)):
         file, given, said = (part.strip() for part in text.partition("="))
         file = file.removesuffix(".safetensors")
         try:
             strength = float(said) if given else Lora.strength
         except ValueError:
             strength = 0.0
-        if not file or not strength or strength not in _STRENGTHS:
+        if not file or not strength or strength not in _LORA_STRENGTHS:
             message = (
                 f"{name} has {text!r}. List the files as NAME or NAME=STRENGTH, "
                 "with strengths from -4 to 4, but not 0."
@@ -194,8 +196,8 @@ def _loras(values: Mapping[str, str], name: str, folder: Path) -> tuple[Lora, ..
     return tuple(found)
 
 
-def _gpus(values: Mapping[str, str], name: str) -> tuple[str, ...]:
-    wanted = _listed(values.get(name))
+def _parse_gpus(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    wanted = _split_list(values.get(name))
     for gpu in wanted:
         if find_gpu(gpu) is None:
             known = ", ".join(GPUS)
@@ -204,15 +206,15 @@ def _gpus(values: Mapping[str, str], name: str) -> tuple[str, ...]:
     return wanted or DEFAULT_GPUS
 
 
-def _secrets(values: Mapping[str, str], name: str) -> tuple[str, ...]:
-    wanted = _listed(values.get(name))
+def _parse_secrets(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    wanted = _split_list(values.get(name))
     for secret in wanted:
-        if not _SECRET.fullmatch(secret):
+        if not _SECRET_NAME.fullmatch(secret):
             message = f"{name} names {secret!r}, which can't be a Modal Secret. Check its spelling."
             raise InputError(InputCode.BAD_OPTION, message)
     return wanted
 
 
-def _listed(text: str | None) -> tuple[str, ...]:
+def _split_list(text: str | None) -> tuple[str, ...]:
     """The names in a list with commas."""
     return tuple(filter(None, (name.strip() for name in (text or "").split(","))))

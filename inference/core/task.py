@@ -20,7 +20,7 @@ PREVIEW = "frames/latest.jpg"
 REMOTE = (
     "remote.json"  # where it is made, when that is elsewhere; see `inference.cloud.remote_handle`
 )
-REMOTE_BEFORE = "remote-before.json"  # ... where it was, before it was started again
+PREVIOUS_REMOTE = "remote-before.json"  # ... where it was, before it was started again
 OUTPUTS = ("frames", "windows", "growing", SOUND, RESULT, REPORT)  # what carrying it out leaves
 
 
@@ -39,12 +39,12 @@ def state_name(index: int) -> str:
     return f"windows/{index:03d}.state.safetensors"
 
 
-def measured_name(index: int) -> str:
+def measurements_name(index: int) -> str:
     """File name of what was measured of window `index`, from 0; see `inference.quality`."""
     return f"windows/{index:03d}.measured.npz"
 
 
-def growing_name(index: int) -> str:
+def partial_video_name(index: int) -> str:
     """File name of the film, with its sound, up to and with window `index`, from 0."""
     return f"growing/{index:03d}.mp4"
 
@@ -57,7 +57,7 @@ class Task:
     plan: Plan
     folder: Path
 
-    def path(self, name: str) -> Path:
+    def prepare_path(self, name: str) -> Path:
         """The file of that name in the folder; a folder inside it is made, itself it is not:
         one that was deleted stays so."""
         path = self.folder / name
@@ -67,8 +67,8 @@ class Task:
 
     def save(self) -> None:
         """Write request and plan into the folder."""
-        self.path(REQUEST).write_text(json.dumps(asdict(self.request), indent=1))
-        self.path(PLAN).write_text(json.dumps(asdict(self.plan), indent=1))
+        self.prepare_path(REQUEST).write_text(json.dumps(asdict(self.request), indent=1))
+        self.prepare_path(PLAN).write_text(json.dumps(asdict(self.plan), indent=1))
 
 
 def load_task(folder: Path) -> Task:

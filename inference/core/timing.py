@@ -34,15 +34,15 @@ class Span:
     samples: int
 
 
-def joined_samples(recordings: tuple[Recording, ...], speaking: Speaking) -> int:
+def count_joined_samples(recordings: tuple[Recording, ...], speaking: Speaking) -> int:
     """Length of all recordings joined, in samples."""
     lengths = [recording.samples for recording in recordings]
     return sum(lengths) if speaking is Speaking.IN_TURN else max(lengths)
 
 
-def used_range(request: Request) -> tuple[int, int]:
+def find_used_range(request: Request) -> tuple[int, int]:
     """First and last (exclusive) sample of the joined recordings that are used."""
-    total = joined_samples(request.recordings, request.speaking)
+    total = count_joined_samples(request.recordings, request.speaking)
     if request.trim is None:
         return 0, total
     start = round(request.trim.start_s * SAMPLE_RATE_HZ)
@@ -55,37 +55,40 @@ def used_range(request: Request) -> tuple[int, int]:
     return start, min(total, round(request.trim.end_s * SAMPLE_RATE_HZ))
 
 
-def over(duration_s: float, limit_s: float) -> str:
+def format_excess_duration(duration_s: float, limit_s: float) -> str:
     """A length in whole seconds, or in tenths where those would not show that it is too long."""
     whole = f"{duration_s:.0f}"
     return whole if round(duration_s) > limit_s else f"{math.ceil(10 * duration_s) / 10:g}"
 
 
-def used_samples(request: Request, max_seconds: float) -> int:
+def count_used_samples(request: Request, max_seconds: float) -> int:
     """Length in samples of what is used of the joined recordings.
 
     Raises InputError when that is under `MIN_RECORDING_S` or over `max_seconds`.
     """
-    start, end = used_range(request)
+    start, end = find_used_range(request)
     duration_s = (end - start) / SAMPLE_RATE_HZ
     require_long_enough(duration_s)
     if duration_s > max_seconds:
         raise InputError(
             InputCode.TOO_LONG,
-            f"This recording is {over(duration_s, max_seconds)} s long; {max_seconds:g} s is the "
-            f"most. Choose the part to use (--trim 0-{max_seconds:g}).",
+            f"This recording is {format_excess_duration(duration_s, max_seconds)} s long; "
+            f"{max_seconds:g} s is the most. Choose the part to use (--trim 0-{max_seconds:g}).",
         )
     return end - start
 
 
-def spans(request: Request) -> tuple[Span, ...]:
+def place_recordings(request: Request) -> tuple[Span, ...]:
     """Where each recording sounds in the video; one that is trimmed away has 0 samples."""
     in_turn = request.speaking is Speaking.IN_TURN
-    return placed([each.samples for each in request.recordings], in_turn, used_range(request))
+    return place_spans(
+        [each.samples for each in request.recordings], in_turn, find_used_range(request)
+    )
 
 
-def placed(lengths: Sequence[int], in_turn: bool, used: tuple[int, int]) -> tuple[Span, ...]:
-    """`spans` of recordings of so many samples; `used` is the part of all of them joined."""
+def place_spans(lengths: Sequence[int], in_turn: bool, used: tuple[int, int]) -> tuple[Span, ...]:
+    """`place_recordings` of recordings of so many samples; `used` is the part of all of them
+    joined."""
     first, last = used
     out, offset = [], 0
     for length in lengths:
@@ -96,13 +99,13 @@ def placed(lengths: Sequence[int], in_turn: bool, used: tuple[int, int]) -> tupl
     return tuple(out)
 
 
-def frame_count(samples: int) -> int:
+def count_frames(samples: int) -> int:
     """The fewest frames, 4k+1 and at least 21, that hold `samples` sound samples at 48 kHz."""
     needed = math.ceil(samples / SAMPLES_PER_FRAME)
     return max(MIN_FRAMES, 4 * math.ceil((needed - 1) / 4) + 1)
 
 
-def windows(frames: int, overlap: int) -> tuple[PlannedWindow, ...]:
+def split_windows(frames: int, overlap: int) -> tuple[PlannedWindow, ...]:
     """The fewest windows that cover `frames` (4k+1), each overlapping the one before by `overlap`.
 
     One window holds just `frames`. Several are 81 frames each, as the model was trained, so the
@@ -112,14 +115,15 @@ def windows(frames: int, overlap: int) -> tuple[PlannedWindow, ...]:
         return (PlannedWindow(0, frames),)
     step = MAX_WINDOW_FRAMES - overlap
     return tuple(
-        PlannedWindow(index * step, MAX_WINDOW_FRAMES) for index in range(_count(frames, overlap))
+        PlannedWindow(index * step, MAX_WINDOW_FRAMES)
+        for index in range(_count_windows(frames, overlap))
     )
 
 
-def even_windows(frames: int, overlap: int) -> tuple[PlannedWindow, ...]:
-    """As many windows as `windows`, which end with `frames` and are as equal as the grid allows:
-    4k+1 frames each, the longer ones first. Those of drafts, which no model draws."""
-    count = _count(frames, overlap)
+def split_even_windows(frames: int, overlap: int) -> tuple[PlannedWindow, ...]:
+    """As many windows as `split_windows`, which end with `frames` and are as equal as the grid
+    allows: 4k+1 frames each, the longer ones first. Those of drafts, which no model draws."""
+    count = _count_windows(frames, overlap)
     # 4u+1 frames each: with frames = 4a+1 and overlap = 4j+1, all u add up to a + (count-1) j
     units, longer = divmod((frames - 1) // 4 + (count - 1) * ((overlap - 1) // 4), count)
     out, start = [], 0
@@ -130,5 +134,5 @@ def even_windows(frames: int, overlap: int) -> tuple[PlannedWindow, ...]:
     return tuple(out)
 
 
-def _count(frames: int, overlap: int) -> int:
+def _count_windows(frames: int, overlap: int) -> int:
     return 1 + max(0, math.ceil((frames - MAX_WINDOW_FRAMES) / (MAX_WINDOW_FRAMES - overlap)))

@@ -10,14 +10,14 @@ from typing import Protocol
 
 from inference.core.errors import Fault, FaultCode
 
-MOVING = "The app is moving to another machine. This goes on by itself in a moment."
+MOVING_MESSAGE = "The app is moving to another machine. This goes on by itself in a moment."
 
 
-class Moving(Fault):
+class WriteUnavailable(Fault):
     """A change has to wait for this machine's turn."""
 
     def __init__(self) -> None:
-        super().__init__(FaultCode.MOVING, MOVING)
+        super().__init__(FaultCode.MOVING, MOVING_MESSAGE)
 
 
 class WriteAccess(Protocol):
@@ -30,16 +30,16 @@ class WriteAccess(Protocol):
     def require(self) -> None:
         """Raise Moving unless the folder may be changed now."""
 
-    def turn(self) -> AbstractContextManager[None]:
+    def hold(self) -> AbstractContextManager[None]:
         """Enter a change, which is let finish before another machine's turn comes.
 
         Raises Moving when it can't begin now.
         """
 
-    def keep(self) -> None:
+    def commit(self) -> None:
         """Make what was written outlive this machine. Raises Fault."""
 
-    def follow(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
+    def subscribe(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
         """Call `begin` when changes may be made on one's own account, and `end` when no more."""
 
     def close(self) -> None:
@@ -58,13 +58,13 @@ class SoleWriter:
         pass
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def hold(self) -> Iterator[None]:
         yield
 
-    def keep(self) -> None:
+    def commit(self) -> None:
         pass
 
-    def follow(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
+    def subscribe(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
         self._end = end
         begin()
 

@@ -12,7 +12,7 @@ import pi_heif
 from inference.core.errors import PortraitError
 from inference.core.settings import Settings
 from inference.diagnostics.check import Check
-from inference.engines.select import configured_engine
+from inference.engines.select import select_configured_engine
 from presets.schema import EngineFamily
 
 _PACKAGES = ("gradio", "av", "opencv-python-headless", "numpy", "pillow", "pydub")
@@ -30,21 +30,21 @@ def examine(settings: Settings) -> list[Check]:
         Check("packages", True, ", ".join(f"{name} {version(name)}" for name in _PACKAGES)),
         Check("codecs", not codecs, f"{', '.join(codecs)} missing" if codecs else "H.264, AAC"),
         Check("heic pictures", True, f"libheif {pi_heif.libheif_version()}", needed=False),
-        _data_folder(settings.data),
-        *(_engine(name, settings) for name in (*EngineFamily, "modal")),
+        _check_data_folder(settings.data),
+        *(_check_engine(name, settings) for name in (*EngineFamily, "modal")),
     ]
 
 
-def _data_folder(folder: Path) -> Check:
+def _check_data_folder(folder: Path) -> Check:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     writable = existing.is_dir() and os.access(existing, os.W_OK)
     return Check("data folder", writable, f"{folder}{'' if writable else ' is not writable'}")
 
 
-def _engine(name: str, settings: Settings) -> Check:
+def _check_engine(name: str, settings: Settings) -> Check:
     needed = name == EngineFamily.DRAFT
     try:
-        details = configured_engine(name, settings).details()
+        details = select_configured_engine(name, settings).describe()
     except PortraitError as error:
         return Check(f"{name} engine", False, error.message, needed)
     return Check(f"{name} engine", True, f"ready: {details}" if details else "ready", needed)

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inference.diagnostics.check import Check
-from inference.multitalk.runtime.placement import gb_down
+from inference.multitalk.runtime.placement import round_down_gb
 
-_TYPE = "On Modal, PORTRAIT_GPU names the type at deploy"
-_LONGEST = 200  # letters of a line
+_GPU_TYPE_ADVICE = "On Modal, PORTRAIT_GPU names the type at deploy"
+_MAX_LINE_LENGTH = 200  # letters of a line
 
 
 @dataclass(frozen=True)
-class Seen:
+class GpuInfo:
     """A GPU as it is now; `capability` is CUDA's; `bfloat16`: it computes in it by itself."""
 
     name: str
@@ -25,12 +25,12 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Gpus:
+class GpuReport:
     """The GPUs that torch can use, or in its words why there are none; the versions of CUDA that
     torch is built for and that the driver knows, and of the driver. None: there is none."""
 
-    seen: tuple[Seen, ...]
-    why_none: str
+    gpus: tuple[GpuInfo, ...]
+    failure: str
     torch_cuda: str | None
     driver: str | None
     driver_cuda: str | None
@@ -50,7 +50,7 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
-class Attention:
+class AttentionResult:
     """An attention as it was tried: what computes it, where, and how well."""
 
     kernel: str
@@ -58,25 +58,28 @@ class Attention:
     accuracies: tuple[Accuracy, ...]
 
 
-def gpu_checks(gpus: Gpus, needed: bool) -> list[Check]:
+def check_gpus(gpus: GpuReport, needed: bool) -> list[Check]:
     """Of the GPUs themselves; what can only be said of one is left out where there is none."""
-    if not gpus.seen:
-        because = f" (torch: {gpus.why_none})" if gpus.why_none else ""
-        found = f"No NVIDIA GPU is seen in this container{because}. Give it one. {_TYPE}."
-        return [Check("gpu", False, found, needed), _cuda(gpus, needed)]
-    names = [f"{card.name}, compute capability {_dotted(card)}" for card in gpus.seen]
+    if not gpus.gpus:
+        because = f" (torch: {gpus.failure})" if gpus.failure else ""
+        found = (
+            f"No NVIDIA GPU is seen in this container{because}. Give it one. {_GPU_TYPE_ADVICE}."
+        )
+        return [Check("gpu", False, found, needed), _check_cuda(gpus, needed)]
+    names = [f"{card.name}, compute capability {_format_capability(card)}" for card in gpus.gpus]
     memory = [
-        f"{gb_down(card.free_bytes)} of {gb_down(card.total_bytes)} GB free" for card in gpus.seen
+        f"{round_down_gb(card.free_bytes)} of {round_down_gb(card.total_bytes)} GB free"
+        for card in gpus.gpus
     ]
     return [
-        Check("gpu", True, f"torch sees {_each(names)}", needed),
-        _cuda(gpus, needed),
-        Check("gpu memory", True, _each(memory), needed),
-        _bfloat16(gpus.seen),
+        Check("gpu", True, f"torch sees {_format_numbered(names)}", needed),
+        _check_cuda(gpus, needed),
+        Check("gpu memory", True, _format_numbered(memory), needed),
+        _check_bfloat16(gpus.gpus),
     ]
 
 
-def attention_check(name: str, attention: Attention, needed: bool) -> Check:
+def check_attention(name: str, attention: AttentionResult, needed: bool) -> Check:
     """Whether an attention computes what it should."""
     ok = bool(attention.accuracies) and all(one.ok for one in attention.accuracies)
     errors = ", ".join(
@@ -89,7 +92,7 @@ def attention_check(name: str, attention: Attention, needed: bool) -> Check:
     return Check(name, ok, found, needed)
 
 
-def _cuda(gpus: Gpus, needed: bool) -> Check:
+def _check_cuda(gpus: GpuReport, needed: bool) -> Check:
     """Whether driver and torch speak the same CUDA. A driver runs what is built for any minor
     version of the major one that it knows (NVIDIA, CUDA compatibility, minor versions)."""
     driver = f"driver {gpus.driver or 'of unknown version'}"
@@ -98,40 +101,43 @@ def _cuda(gpus: Gpus, needed: bool) -> Check:
         found = "This torch is built without CUDA. Build the image with a torch that has it."
         return Check("cuda", False, found, needed)
     built = f"torch is built for CUDA {gpus.torch_cuda}"
-    if gpus.driver is None and gpus.driver_cuda is None and not gpus.seen:
+    if gpus.driver is None and gpus.driver_cuda is None and not gpus.gpus:
         found = f"{built}; no NVIDIA driver is found. Start the container on a machine with a GPU."
         return Check("cuda", False, found, needed)
-    if gpus.driver_cuda and _major(gpus.driver_cuda) < _major(gpus.torch_cuda):
+    if gpus.driver_cuda and _parse_major(gpus.driver_cuda) < _parse_major(gpus.torch_cuda):
         found = f"{built}; {driver}. Build the image with a torch for that, or take a newer driver."
         return Check("cuda", False, found, needed)
     return Check("cuda", True, f"{built}; {driver}", needed)
 
 
-def _bfloat16(seen: Sequence[Seen]) -> Check:
+def _check_bfloat16(seen: Sequence[GpuInfo]) -> Check:
     without = [card.name for card in seen if not card.bfloat16]
     found = "computed by the GPU itself"
     if without:
         names = " and ".join(dict.fromkeys(without))
-        found = f"{names} can't compute in it; float16 is used. {_TYPE}: A10 and later have it."
+        found = (
+            f"{names} can't compute in it; float16 is used. "
+            f"{_GPU_TYPE_ADVICE}: A10 and later have it."
+        )
     return Check("bfloat16", not without, found, needed=False)
 
 
 def first_line(text: str) -> str:
     """The first line that says anything of what a library says, not too long to print."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
+    return line if len(line) <= _MAX_LINE_LENGTH else f"{line[:_MAX_LINE_LENGTH]}..."
 
 
-def _dotted(card: Seen) -> str:
+def _format_capability(card: GpuInfo) -> str:
     return ".".join(map(str, card.capability))
 
 
-def _each(words: Sequence[str]) -> str:
+def _format_numbered(words: Sequence[str]) -> str:
     """One GPU's, or several GPUs' with their numbers."""
     if len(words) == 1:
         return words[0]
     return "; ".join(f"{number}: {one}" for number, one in enumerate(words))
 
 
-def _major(version: str) -> int:
+def _parse_major(version: str) -> int:
     return int(version.partition(".")[0])

@@ -14,21 +14,21 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from inference.cloud.shared import Shared, commit
+from inference.cloud.shared import MountedVolume, commit
 from inference.diagnostics.check import Check
 from inference.diagnostics.gpu import first_line
-from inference.multitalk.runtime.placement import gb_down, gb_up
+from inference.multitalk.runtime.placement import round_down_gb, round_up_gb
 
 _RATE_BYTES = 2_000_000_000  # read for each number of threads, at most
 _THREADS = 4
-_PIECE_BYTES = 16 * 1024 * 1024
+_CHUNK_BYTES = 16 * 1024 * 1024
 _LEAN_SET_GB = 52
 _OLD_NS = 3 * 24 * 60 * 60 * 10**9 + 123_456_789
 _SOON_S = 60.0
 _FOLDER, _FILE, _RELATIVE, _ABSOLUTE = "folder", "file", "relative", "absolute"
 
 
-def tried(own: Path, shared: Shared) -> list[Check]:
+def check_file_system(own: Path, shared: MountedVolume) -> list[Check]:
     """What the Volume `shared` makes of files and folders; `own` is a folder to be made on it."""
     shutil.rmtree(own, ignore_errors=True)  # of one that was ended
     own.mkdir(parents=True)
@@ -40,9 +40,14 @@ def tried(own: Path, shared: Shared) -> list[Check]:
         (own / _ABSOLUTE).symlink_to(file)
         written_ns = time.time_ns() // 10**9 * 10**9 - _OLD_NS
         os.utime(file, ns=(written_ns, written_ns))
-        commits = _commits(file, shared)
+        commits = _check_commits(file, shared)
         shared.reload()
-        checks = [_times(folder, file, written_ns), _links(own), _hard_links(file), _locks(file)]
+        checks = [
+            _check_times(folder, file, written_ns),
+            _check_symlinks(own),
+            _check_hard_links(file),
+            _check_locks(file),
+        ]
         checks.append(commits)
     finally:
         shutil.rmtree(own, ignore_errors=True)
@@ -50,7 +55,7 @@ def tried(own: Path, shared: Shared) -> list[Check]:
     return checks
 
 
-def _times(folder: Path, file: Path, written_ns: int) -> Check:
+def _check_times(folder: Path, file: Path, written_ns: int) -> Check:
     at_s, file_ns = folder.stat().st_mtime, file.stat().st_mtime_ns
     of_folder = "right" if abs(time.time() - at_s) < _SOON_S else f"not right ({at_s:.0f})"
     of_file = "not kept"
@@ -63,14 +68,14 @@ def _times(folder: Path, file: Path, written_ns: int) -> Check:
     return Check("times", True, found, needed=False)
 
 
-def _links(own: Path) -> Check:
+def _check_symlinks(own: Path) -> Check:
     wanted = {_RELATIVE: _FILE, _ABSOLUTE: str(own / _FILE)}
-    states = [f"{name} ones are {_link_state(own / name, to)}" for name, to in wanted.items()]
+    states = [f"{name} ones are {_describe_link(own / name, to)}" for name, to in wanted.items()]
     found = f"{', '.join(states)}, in this container. Only relative ones are made"
     return Check("symlinks", True, found, needed=False)
 
 
-def _link_state(link: Path, target: str) -> str:
+def _describe_link(link: Path, target: str) -> str:
     if not link.is_symlink():
         return "not kept"
     led = os.readlink(link)
@@ -78,7 +83,7 @@ def _link_state(link: Path, target: str) -> str:
     return state if link.exists() else f"{state}, and lead nowhere"
 
 
-def _hard_links(file: Path) -> Check:
+def _check_hard_links(file: Path) -> Check:
     try:
         os.link(file, file.with_name("again"))
     except OSError as error:
@@ -88,7 +93,7 @@ def _hard_links(file: Path) -> Check:
     return Check("hard links", True, found, needed=False)
 
 
-def _locks(file: Path) -> Check:
+def _check_locks(file: Path) -> Check:
     with file.open("rb") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -100,7 +105,7 @@ def _locks(file: Path) -> Check:
     return Check("locks", True, found, needed=False)
 
 
-def _commits(file: Path, shared: Shared) -> Check:
+def _check_commits(file: Path, shared: MountedVolume) -> Check:
     with file.open("rb"):
         try:
             shared.commit()
@@ -115,17 +120,17 @@ def _commits(file: Path, shared: Shared) -> Check:
     return Check("commits", True, found, needed=False)
 
 
-def free_space(volumes: Mapping[str, Path]) -> Check:
+def check_free_space(volumes: Mapping[str, Path]) -> Check:
     """What the system says is free on each."""
     told = []
     for name, folder in volumes.items():
         usage = shutil.disk_usage(folder)
-        told.append(f"{name} {gb_down(usage.free)} of {gb_down(usage.total)} GB")
+        told.append(f"{name} {round_down_gb(usage.free)} of {round_down_gb(usage.total)} GB")
     found = f"{', '.join(told)}, as statfs has it: on Modal a placeholder, which nobody asks"
     return Check("free space", True, found, needed=False)
 
 
-def read_rate(folder: Path, most_bytes: int = _RATE_BYTES) -> Check:
+def check_read_rate(folder: Path, most_bytes: int = _RATE_BYTES) -> Check:
     """How fast the largest file below is read, by one thread and by several."""
     files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     largest = max(files, key=lambda path: path.stat().st_size, default=None)
@@ -133,14 +138,14 @@ def read_rate(folder: Path, most_bytes: int = _RATE_BYTES) -> Check:
     if largest is None or not part:
         found = "no weights are there yet. Download them, and look again"
         return Check("read rate", True, found, needed=False)
-    one = _gb_per_s(largest, 0, part, 1)
-    several = _gb_per_s(largest, part, part, _THREADS)
+    one = _measure_gb_per_s(largest, 0, part, 1)
+    several = _measure_gb_per_s(largest, part, part, _THREADS)
     found = f"{one:.2f} GB/s by one thread, {several:.2f} by {_THREADS}: a lean set of "
     found += f"{_LEAN_SET_GB} GB is read in about {_LEAN_SET_GB / max(one, several):.0f} s"
     return Check("read rate", True, found, needed=False)
 
 
-def _gb_per_s(file: Path, start: int, length: int, threads: int) -> float:
+def _measure_gb_per_s(file: Path, start: int, length: int, threads: int) -> float:
     """Of `length` bytes from `start`, shared out among the threads."""
     began = time.monotonic()
     share = -(-length // threads)
@@ -152,13 +157,13 @@ def _gb_per_s(file: Path, start: int, length: int, threads: int) -> float:
 
 def _read(file: int, start: int, end: int) -> None:
     while start < end:
-        got = len(os.pread(file, min(_PIECE_BYTES, end - start), start))
+        got = len(os.pread(file, min(_CHUNK_BYTES, end - start), start))
         if not got:
             return
         start += got
 
 
-def counted(folder: Path) -> tuple[int, int]:
+def count_files(folder: Path) -> tuple[int, int]:
     """The number of files below, and their bytes; a file of several names takes its own once.
     Links are not followed; what can't be read, or goes away meanwhile, is left out."""
     files, sizes = 0, dict[tuple[int, int], int]()
@@ -174,14 +179,14 @@ def counted(folder: Path) -> tuple[int, int]:
     return files, sum(sizes.values())
 
 
-def volume_check(name: str, folder: Path, sets: str | None) -> Check:
+def check_volume(name: str, folder: Path, sets: str | None) -> Check:
     """Whether a Volume is mounted and of use; `sets` of weights are told, and may be read-only."""
     if not folder.is_dir():
         found = f"{folder} is not there. Deploy again, so that the volume is mounted."
         return Check(name, False, found)
-    files, size = counted(folder)
-    refusal = _refusal(folder)
-    ok, found = not refusal, f"{folder}, {files} files, {gb_up(size)} GB"
+    files, size = count_files(folder)
+    refusal = _find_write_error(folder)
+    ok, found = not refusal, f"{folder}, {files} files, {round_up_gb(size)} GB"
     if sets is not None:
         found += f", complete sets: {sets}"
         ok = True
@@ -194,7 +199,7 @@ def volume_check(name: str, folder: Path, sets: str | None) -> Check:
     return Check(name, ok, found)
 
 
-def _refusal(folder: Path) -> str:
+def _find_write_error(folder: Path) -> str:
     """Why no file can be written there, in the system's words; "" when one can."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:  # gone when it is closed

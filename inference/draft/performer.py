@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from inference.draft.face.axes import face_axes
+from inference.draft.face.axes import compute_face_axes
 from inference.draft.face.eyes import Eyes
 from inference.draft.face.head import Head
 from inference.draft.face.light import measure_light
-from inference.draft.face.motion import head_motion
+from inference.draft.face.motion import generate_head_motion
 from inference.draft.face.mouth import Mouth, Pose
 from inference.draft.face.warp import Floats, Pixels
 from inference.draft.voice.speech import MouthCurves
@@ -21,13 +21,13 @@ class Performer:
 
     def __init__(self, frame: Pixels, landmarks: Floats, curves: MouthCurves, seed: int) -> None:
         """`frame` is RGB uint8 (h, w, 3); `landmarks` float32 (468, 3), in its pixels."""
-        axes = face_axes(landmarks)
+        axes = compute_face_axes(landmarks)
         light = measure_light(frame, landmarks, axes)
         self._curves = curves
         self._mouth = Mouth(frame, landmarks, axes, light)
         self._eyes = Eyes(frame, landmarks, axes, light)
         self._head = Head(frame, landmarks, axes)
-        motion = head_motion(curves.opening, curves.energy, seed)
+        motion = generate_head_motion(curves.opening, curves.energy, seed)
         self._lids = motion.lids
         self._motion = motion.head * np.asarray([axes.size_px, axes.size_px, 1, 1, 1], np.float32)
 

@@ -8,19 +8,19 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.core.errors import no_face
+from inference.core.errors import build_no_face_error
 from inference.core.events import Event, Stage, StageName, Step
 from inference.core.task import PICTURE, SOUND, Task, segment_name, voice_name
-from inference.core.timing import SAMPLES_PER_FRAME, spans
+from inference.core.timing import SAMPLES_PER_FRAME, place_recordings
 from inference.draft.performer import Performer
 from inference.draft.voice.speech import MouthCurves, analyse
-from inference.draft.watermark import DraftMark
+from inference.draft.watermark import Watermark
 from inference.media.audio import read_mono
-from inference.media.faces import landmarks
+from inference.media.faces import find_landmarks
 from inference.media.image import render_crop
 from inference.media.mixing import mix_voices
 from inference.media.video import SegmentWriter
-from inference.rendering.windows import Stopped, assemble, save_preview
+from inference.rendering.windows import RenderingCancelled, render_windows, save_preview
 from presets.schema import EngineFamily
 
 logger = logging.getLogger(__name__)
@@ -29,13 +29,13 @@ _STEP_FRAMES = 5  # frames between two Step events
 _PREVIEW_FRAMES = 15  # frames between two previews
 
 
-class _Pace:
+class _TimeEstimator:
     """How fast drawing goes, from which follows how long it takes yet."""
 
     def __init__(self, frames: int) -> None:
         self._frames, self._since, self._drawn = frames, time.monotonic(), 0
 
-    def left_s(self, number: int) -> float:
+    def estimate_left_s(self, number: int) -> float:
         """Seconds till the last frame, now that frame `number` is drawn as one more."""
         self._drawn += 1
         per_frame_s = (time.monotonic() - self._since) / self._drawn
@@ -48,21 +48,21 @@ class Scene:
     def __init__(self, task: Task, curves: list[MouthCurves]) -> None:
         plan = task.plan
         self._still = render_crop(
-            task.path(PICTURE), plan.picture, plan.crop, plan.width, plan.height
+            task.prepare_path(PICTURE), plan.picture, plan.crop, plan.width, plan.height
         )
         logger.debug("frame: uint8 %s from %s", self._still.shape, plan.crop)
         self._performers = [
             Performer(
                 self._still,
-                landmarks(self._still, speaker.box),
+                find_landmarks(self._still, speaker.box),
                 curves[speaker.audio],
                 plan.seed + speaker.audio,
             )
             for speaker in plan.speakers
         ]
-        self._mark = DraftMark(plan.width, plan.height, [s.box for s in plan.speakers])
+        self._mark = Watermark(plan.width, plan.height, [s.box for s in plan.speakers])
 
-    def frame(self, index: int) -> NDArray[np.uint8]:
+    def draw_frame(self, index: int) -> NDArray[np.uint8]:
         """Frame `index` of the video, a new array."""
         canvas = self._still.copy()
         for performer in self._performers:
@@ -82,41 +82,41 @@ def draw(task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
     started = time.monotonic()
     yield Stage(StageName.LISTENING, "Listening to the voice")
     if not task.plan.speakers:
-        raise no_face()
-    curves = _listen(task)
+        raise build_no_face_error()
+    curves = _analyse_voices(task)
     logger.debug("curves: %d speakers, %d frames", len(curves), task.plan.frames)
     yield Stage(StageName.LOOKING, "Looking at the picture")
     scene = Scene(task, curves)
     yield Stage(StageName.DRAWING, "Drawing the draft")
-    pace = _Pace(task.plan.frames)
+    pace = _TimeEstimator(task.plan.frames)
     make_window = partial(_draw_window, task, scene, pace, cancelled)
-    yield from assemble(task, EngineFamily.DRAFT.value, make_window, started)
+    yield from render_windows(task, EngineFamily.DRAFT.value, make_window, started)
 
 
-def _listen(task: Task) -> list[MouthCurves]:
+def _analyse_voices(task: Task) -> list[MouthCurves]:
     """Writes the finished sound; returns one set of curves for each recording."""
-    mix_voices(task, task.path(SOUND))
+    mix_voices(task, task.prepare_path(SOUND))
     frames = task.plan.frames
     samples = frames * SAMPLES_PER_FRAME
     return [
-        analyse(read_mono(task.path(voice_name(index)), span, samples), frames)
-        for index, span in enumerate(spans(task.request))
+        analyse(read_mono(task.prepare_path(voice_name(index)), span, samples), frames)
+        for index, span in enumerate(place_recordings(task.request))
     ]
 
 
 def _draw_window(
-    task: Task, scene: Scene, pace: _Pace, cancelled: Callable[[], bool], index: int
+    task: Task, scene: Scene, pace: _TimeEstimator, cancelled: Callable[[], bool], index: int
 ) -> Iterator[Event]:
     """Draws the window's new frames into its segment. Raises Stopped when cancelled."""
     frames, plan = task.plan.new_frames(index), task.plan
-    segment = task.path(segment_name(index))
+    segment = task.prepare_path(segment_name(index))
     with SegmentWriter(segment, plan.width, plan.height) as writer:
         for done, number in enumerate(frames, start=1):
             if cancelled():
-                raise Stopped
-            frame = scene.frame(number)
+                raise RenderingCancelled
+            frame = scene.draw_frame(number)
             writer.write(frame)
-            left_s = pace.left_s(number)
+            left_s = pace.estimate_left_s(number)
             if number % _PREVIEW_FRAMES == 0:
                 yield save_preview(task, frame)
             if done % _STEP_FRAMES == 0 or done == len(frames):

@@ -19,15 +19,15 @@ _SUPERSAMPLING = 4
 Edges = tuple[float, float, float, float]
 
 
-class DraftMark:
+class Watermark:
     """Prepared once for a frame size; `draw` puts it into every frame."""
 
     def __init__(self, width: int, height: int, faces: Sequence[Edges] = ()) -> None:
         """`faces` are boxes (left, top, right, bottom) in the frame, kept free if possible."""
-        colour, self._cover = _pill()
+        colour, self._cover = _render_pill()
         self._colour = colour * self._cover
         rows, columns = self._cover.shape[:2]
-        left, top = _corner(width, height, columns, rows, faces)
+        left, top = _choose_corner(width, height, columns, rows, faces)
         self.box = (left, top, left + columns, top + rows)
 
     def draw(self, canvas: Pixels) -> None:
@@ -38,7 +38,7 @@ class DraftMark:
         canvas[top:bottom, left:right] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
 
 
-def _pill() -> tuple[Floats, Floats]:
+def _render_pill() -> tuple[Floats, Floats]:
     """Grey levels and opacities of the mark, each float32 (h, w, 1)."""
     font = ImageFont.load_default(_TEXT_PX * _SUPERSAMPLING)
     box = font.getbbox(_TEXT)
@@ -60,7 +60,7 @@ def _pill() -> tuple[Floats, Floats]:
     return colour[..., None].astype(np.float32), cover[..., None].astype(np.float32)
 
 
-def _corner(
+def _choose_corner(
     width: int, height: int, columns: int, rows: int, faces: Sequence[Edges]
 ) -> tuple[int, int]:
     """Left and top of the mark: the corner it covers the least face in; a player's bar is below."""

@@ -7,7 +7,7 @@ or a file of no use is told at once.
 import importlib
 from collections.abc import Callable, Iterator
 
-from inference.core.engine import Availability, EngineOptions, guarded
+from inference.core.engine import Availability, EngineOptions, convert_errors
 from inference.core.errors import InputCode, InputError
 from inference.core.events import Event
 from inference.core.task import Task
@@ -31,17 +31,17 @@ class DraftEngine:
             message = "The draft engine always runs on the CPU. Leave out --device."
             raise InputError(InputCode.BAD_OPTION, message)
 
-    def availability(self) -> Availability:
+    def check_availability(self) -> Availability:
         for file in (FACE_DETECTOR, FACE_MESH):
-            if not file.intact():
+            if not file.is_intact():
                 return Availability(False, f"{file.path.name} is damaged. Install the app again.")
         return Availability(True)
 
-    def details(self) -> str:
+    def describe(self) -> str:
         return ""
 
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
-        return guarded(_draw(task, cancelled))
+        return convert_errors(_draw(task, cancelled))
 
 
 def _draw(task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:

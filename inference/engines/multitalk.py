@@ -10,30 +10,30 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from inference.core.engine import Availability, EngineOptions, guarded
+from inference.core.engine import Availability, EngineOptions, convert_errors
 from inference.core.errors import InputCode, InputError
 from inference.core.events import Event, Stage, StageName
 from inference.core.settings import load_settings
 from inference.core.task import Task
-from presets.models import DEFAULT_MODEL, DEVICE, MODELS, Model
+from presets.models import DEFAULT_MODEL, DEVICE_PATTERN, MODELS, Model
 from presets.schema import EngineFamily
-from weights.errors import WeightsError, how_to
-from weights.listing import listed
-from weights.lora import require_lora, unusable
+from weights.errors import WeightsError, format_command
+from weights.listing import read_shapes
+from weights.lora import describe_unusable, require_lora
 from weights.manifest import MULTITALK_14B
-from weights.sets import complete_sets, lora_file
+from weights.sets import list_complete_sets, lora_path
 
 _PACKAGES = ("torch", "diffusers", "transformers")
 _DRIVER = Path("/proc/driver/nvidia/version")
 _WSL_DRIVER = Path("/usr/lib/wsl/lib/libcuda.so.1")  # Windows' driver, seen from its Linux
 
 
-class Production(Protocol):
+class Runner(Protocol):
     """What makes the videos, with the model in its memory; see `inference.multitalk.runner`."""
 
     def load(self) -> None: ...
 
-    def make(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]: ...
+    def run(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]: ...
 
 
 class MultiTalkEngine:
@@ -47,55 +47,55 @@ class MultiTalkEngine:
     def __init__(self, options: EngineOptions) -> None:
         self._model = _find_model(options.model or DEFAULT_MODEL)
         self._device = options.device
-        if self._device and not DEVICE.fullmatch(self._device):
+        if self._device and not DEVICE_PATTERN.fullmatch(self._device):
             message = f"There is no device {self._device!r}. Use cpu, cuda, or cuda:1 and so on."
             raise InputError(InputCode.BAD_OPTION, message)
         settings, trained = load_settings(), self._model.trained
         self._weights = settings.weights / self._model.name if trained else None
         self._loras = settings.loras if trained else ()  # the operator's own
         self._strict = settings.strict
-        self._production: Production | None = None
+        self._runner: Runner | None = None
 
-    def availability(self) -> Availability:
-        reason = self._needs_gpu() or _needs_packages() or self._needs_weights()
-        reason = reason or self._needs_other_loras()
+    def check_availability(self) -> Availability:
+        reason = self._check_gpu() or _check_packages() or self._check_weights()
+        reason = reason or self._check_loras()
         return Availability(not reason, reason)
 
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
-        return guarded(self._make(task, cancelled))
+        return convert_errors(self._run(task, cancelled))
 
-    def _make(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
+    def _run(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
         """Loading is part of it, so that what goes wrong there is told like the rest."""
         yield Stage(StageName.LOADING, "Loading MultiTalk")
-        yield from self._made_ready().make(task, cancelled)
+        yield from self._get_runner().run(task, cancelled)
 
     def load(self) -> None:
         """Load the model ahead of the first task. Raises Fault and OSError."""
-        self._made_ready().load()
+        self._get_runner().load()
 
-    def _made_ready(self) -> Production:
-        if self._production is None:  # the next task finds the model loaded
+    def _get_runner(self) -> Runner:
+        if self._runner is None:  # the next task finds the model loaded
             module = importlib.import_module("inference.multitalk.runner")
-            self._production = module.Production(
+            self._runner = module.Runner(
                 self._model.name, self._device, self._weights, self._loras, self._strict
             )
-        assert self._production is not None
-        return self._production
+        assert self._runner is not None
+        return self._runner
 
-    def details(self) -> str:
+    def describe(self) -> str:
         """How the model goes on the GPU. Raises Fault when it does not fit. Loads torch, and tries
         on the GPU what its attention is fastest with."""
         if self._weights is None:
             return "random weights, which draw noise"
         card = importlib.import_module("inference.multitalk.runtime.gpu")
-        device = card.device_of(self._device)
-        placed = card.placement(device, self._weights, self._loras)
+        device = card.select_device(self._device)
+        placed = card.plan_placement(device, self._weights, self._loras)
         kernels = importlib.import_module("inference.multitalk.runtime.kernels")
         dtype = getattr(importlib.import_module("torch"), placed.compute)
         attention = kernels.choose_kernel(self._model.name, device, dtype)
         return f"{placed.sentence}; attention by {attention.sentence}"
 
-    def _needs_gpu(self) -> str:
+    def _check_gpu(self) -> str:
         """What is missing of a GPU, in one sentence. Asked first: without one, installing torch or
         fetching weights leads nowhere."""
         on_cpu = self._device == "cpu"
@@ -110,25 +110,25 @@ class MultiTalkEngine:
             )
         return ""
 
-    def _needs_weights(self) -> str:
-        if self._weights is None or complete_sets(self._weights):
+    def _check_weights(self) -> str:
+        if self._weights is None or list_complete_sets(self._weights):
             return ""
         return (
             f"The MultiTalk weights are not on this machine: {self._weights} holds no complete "
-            f"set. Run {how_to('download')}, or use --quality draft."
+            f"set. Run {format_command('download')}, or use --quality draft."
         )
 
-    def _needs_other_loras(self) -> str:
+    def _check_loras(self) -> str:
         """What is wrong with one of the operator's own, in one sentence."""
         if self._weights is None or not self._loras:
             return ""
-        shapes = listed(MULTITALK_14B, "transformer")
+        shapes = read_shapes(MULTITALK_14B, "transformer")
         for lora in self._loras:
-            file = lora_file(self._weights, lora)
+            file = lora_path(self._weights, lora)
             try:
                 require_lora(file, shapes)
             except (WeightsError, OSError) as error:
-                return unusable(file, error)
+                return describe_unusable(file, error)
         return ""
 
 
@@ -146,7 +146,7 @@ def _find_model(name: str) -> Model:
     return MODELS[name]
 
 
-def _needs_packages() -> str:
+def _check_packages() -> str:
     if all(importlib.util.find_spec(package) for package in _PACKAGES):
         return ""
     return "MultiTalk needs torch and its companions, which are not installed. Run make gpu."

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
-from inference.cloud.client import NO_ACCOUNT, Cloud, has_account
-from inference.cloud.remote_job import Errand
-from inference.core.engine import Availability, EngineOptions, guarded
+from inference.cloud.client import NO_ACCOUNT, ModalClient, has_account
+from inference.cloud.remote_job import RemoteJob
+from inference.core.engine import Availability, EngineOptions, convert_errors
 from inference.core.errors import Fault, InputCode, InputError
 from inference.core.events import Event
 from inference.core.task import Task
@@ -18,13 +18,13 @@ class RemoteEngine:
 
     name = "modal"
 
-    def __init__(self, options: EngineOptions, cloud: Cloud | None = None) -> None:
+    def __init__(self, options: EngineOptions, cloud: ModalClient | None = None) -> None:
         if options.model or options.device:
             message = "On Modal the model and the GPU are those of the deploy. Leave them out."
             raise InputError(InputCode.BAD_OPTION, message)
-        self._cloud = cloud or Cloud()
+        self._cloud = cloud or ModalClient()
 
-    def availability(self) -> Availability:
+    def check_availability(self) -> Availability:
         """Asks Modal, which takes a moment, unless this machine has no account."""
         if not has_account():
             return Availability(False, NO_ACCOUNT)
@@ -34,18 +34,18 @@ class RemoteEngine:
             return Availability(False, fault.message)
         return Availability(True)
 
-    def details(self) -> str:
+    def describe(self) -> str:
         return ""
 
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
-        return guarded(Errand(self._cloud, task, cancelled).events())
+        return convert_errors(RemoteJob(self._cloud, task, cancelled).run())
 
 
 class ContainerEngine(RemoteEngine):
     """The same from inside a container of the app, which needs no account and is deployed."""
 
     def __init__(self, options: EngineOptions) -> None:
-        super().__init__(options, Cloud(within=True))
+        super().__init__(options, ModalClient(within=True))
 
-    def availability(self) -> Availability:
+    def check_availability(self) -> Availability:
         return Availability(True)

@@ -8,7 +8,7 @@ from inference.core.errors import Fault, FaultCode
 from inference.core.settings import Settings
 from presets.schema import EngineFamily
 
-_OWN_CHOICE = EngineOptions()
+_DEFAULT_OPTIONS = EngineOptions()
 _ENGINES = {
     "draft": ("inference.engines.draft", "DraftEngine"),
     "multitalk": ("inference.engines.multitalk", "MultiTalkEngine"),
@@ -17,20 +17,22 @@ _ENGINES = {
 }
 
 
-def select_engine(name: str, options: EngineOptions = _OWN_CHOICE) -> Engine:
+def select_engine(name: str, options: EngineOptions = _DEFAULT_OPTIONS) -> Engine:
     """The engine of that name.
 
     Raises Fault when it can't work here, InputError when it has no such options.
     """
     module, attribute = _ENGINES[name]
     engine = cast(Engine, getattr(importlib.import_module(module), attribute)(options))
-    availability = engine.availability()
+    availability = engine.check_availability()
     if not availability.ready:
         raise Fault(FaultCode.ENGINE_UNAVAILABLE, availability.reason)
     return engine
 
 
-def configured_engine(name: str, settings: Settings, asked: EngineOptions = _OWN_CHOICE) -> Engine:
+def select_configured_engine(
+    name: str, settings: Settings, asked: EngineOptions = _DEFAULT_OPTIONS
+) -> Engine:
     """The engine of that name; an option that is not asked for is as in the settings.
 
     Raises what `select_engine` raises.
@@ -41,8 +43,8 @@ def configured_engine(name: str, settings: Settings, asked: EngineOptions = _OWN
     return select_engine(name, EngineOptions(model, device))
 
 
-def engine_for(
-    family: EngineFamily, settings: Settings, asked: EngineOptions = _OWN_CHOICE
+def select_engine_for(
+    family: EngineFamily, settings: Settings, asked: EngineOptions = _DEFAULT_OPTIONS
 ) -> Engine:
     """Who makes videos of that family: in the deployed app one of its containers; elsewhere this
     machine, and for what it can't do, the deployed app.
@@ -52,9 +54,9 @@ def engine_for(
     if settings.on_modal:
         return select_engine("container", asked)
     try:
-        return configured_engine(family.value, settings, asked)
+        return select_configured_engine(family.value, settings, asked)
     except Fault as fault:
-        if family is EngineFamily.DRAFT or asked != _OWN_CHOICE:
+        if family is EngineFamily.DRAFT or asked != _DEFAULT_OPTIONS:
             raise
         try:
             return select_engine("modal")

@@ -11,18 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_GLANCE_S = 0.2  # longer than a look by `is_held` takes, which holds the lock for that moment
+_PROBE_S = 0.2  # longer than a look by `is_held` takes, which holds the lock for that moment
 _PAUSE_S = 0.01
 
 
-def take(path: Path) -> int | None:
+def acquire(path: Path) -> int | None:
     """The descriptor that now holds the lock at `path`; None when somebody else does.
 
     The file is made when it is not there; its folder is not. Raises OSError.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    end = time.monotonic() + _GLANCE_S
-    while not _locked(descriptor, fcntl.LOCK_EX):
+    end = time.monotonic() + _PROBE_S
+    while not _try_lock(descriptor, fcntl.LOCK_EX):
         if time.monotonic() > end:
             os.close(descriptor)
             return None
@@ -37,13 +37,13 @@ def is_held(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        return not _locked(descriptor, fcntl.LOCK_SH)
+        return not _try_lock(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
+def hold(path: Path) -> Iterator[None]:
     """Holds the lock at `path`, waiting for it as long as it takes."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -53,14 +53,14 @@ def alone(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def inherited(path: Path) -> int | None:
+def acquire_inherited(path: Path) -> int | None:
     """The descriptor of the lock at `path` when this process was started with it as its standard
     input, which is empty from now on; None otherwise.
 
     No child of this process inherits it: the lock must not outlive the work.
     """
     try:
-        if not os.path.samestat(os.fstat(0), os.stat(path)) or not _locked(0, fcntl.LOCK_EX):
+        if not os.path.samestat(os.fstat(0), os.stat(path)) or not _try_lock(0, fcntl.LOCK_EX):
             return None
     except OSError:  # no standard input, or no such file
         return None
@@ -77,7 +77,7 @@ def write_holder(descriptor: int, pid: int) -> None:
     os.pwrite(descriptor, str(pid).encode(), 0)
 
 
-def holder(path: Path) -> int | None:
+def read_holder(path: Path) -> int | None:
     """The process that last held the lock at `path`; None when it did not say."""
     try:
         return int(path.read_bytes())
@@ -85,7 +85,7 @@ def holder(path: Path) -> int | None:
         return None
 
 
-def _locked(descriptor: int, kind: int) -> bool:
+def _try_lock(descriptor: int, kind: int) -> bool:
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:

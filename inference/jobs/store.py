@@ -16,27 +16,39 @@ from inference.core import processes
 from inference.core.errors import Fault, FaultCode
 from inference.core.events import Stage, StageName
 from inference.core.settings import Settings
-from inference.core.task import OUTPUTS, PUBLISHED, REMOTE, REMOTE_BEFORE, Task
+from inference.core.task import OUTPUTS, PREVIOUS_REMOTE, PUBLISHED, REMOTE, Task
 from inference.core.write_access import SoleWriter, WriteAccess
 from inference.jobs import history, job_folder, lock
-from inference.jobs.fairness import Served, Waiting, order
+from inference.jobs.fairness import Usage, WaitingJob, order_by_turn
 from inference.jobs.job_folder import CANCEL, ID, LOCK, OWNER, SUBMITTED, WAITING, State
 from presets.schema import EngineFamily
 
-__all__ = ["ID", "JOBS", "Jobs", "State"]
+__all__ = ["ID", "JOBS", "JobStore", "State"]
 
 JOBS = "jobs"
 _TURNS = "turns"
 _QUEUE_LOCK = "queue.lock"
-_GONE = ".deleted"  # what the name of a folder ends in while its files are being deleted
+_TRASH_SUFFIX = ".deleted"  # what the name of a folder ends in while its files are being deleted
 _ID_BYTES = 16
-_ELSEWHERE = (REMOTE, REMOTE_BEFORE, PUBLISHED)  # marks of what is not in a job's folder
+_REMOTE_FILES = (REMOTE, PREVIOUS_REMOTE, PUBLISHED)  # marks of what is not in a job's folder
 _DAY_S = 24 * 60 * 60
-_CONTINUABLE = (State.FAILED, State.CANCELLED, State.INTERRUPTED)
-_NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
+_RESUMABLE = (State.FAILED, State.CANCELLED, State.INTERRUPTED)
+_NUMBER_WORDS = (
+    "No",
+    "One",
+    "Two",
+    "Three",
+    "Four",
+    "Five",
+    "Six",
+    "Seven",
+    "Eight",
+    "Nine",
+    "Ten",
+)
 
 
-class Jobs:
+class JobStore:
     """The jobs under `settings.data`. `due` is set when one may start. `end` ends a worker, and
     `forget` what a deleted job's folder says is elsewhere; then it deletes that folder. What
     changes a job raises Moving while `access` is not granted."""
@@ -44,8 +56,8 @@ class Jobs:
     def __init__(
         self,
         settings: Settings,
-        end: Callable[[int], None] = processes.end,
-        forget: Callable[[Path], None] = job_folder.forget_elsewhere,
+        end: Callable[[int], None] = processes.kill,
+        forget: Callable[[Path], None] = job_folder.start_cleanup,
         access: WriteAccess | None = None,
     ) -> None:
         self.due = threading.Event()
@@ -53,7 +65,7 @@ class Jobs:
         self._settings, self._end, self._forget = settings, end, forget
         self._root = settings.data / JOBS
 
-    def new(self, owner: str) -> Path:
+    def create(self, owner: str) -> Path:
         """A new folder, for its owner only; its unguessable name is the job's id."""
         self.access.require()
         folder = self._root / secrets.token_hex(_ID_BYTES)
@@ -62,21 +74,21 @@ class Jobs:
         (folder / OWNER).write_text(owner)
         return folder
 
-    def folder(self, job_id: str) -> Path | None:
+    def find_folder(self, job_id: str) -> Path | None:
         """The folder of that job; None unless it is a valid id of a job that is there."""
         folder = self._root / job_id
         return folder if ID.fullmatch(job_id) and folder.is_dir() else None
 
-    def owner(self, folder: Path) -> str:
+    def read_owner(self, folder: Path) -> str:
         """Whose job it is; empty, which is nobody, when it is gone."""
-        return job_folder.text(folder / OWNER)
+        return job_folder.read_text(folder / OWNER)
 
-    def owned(self, owner: str) -> list[Path]:
+    def list_owned(self, owner: str) -> list[Path]:
         """The jobs that `owner` put in the queue, the newest first."""
         times = {
-            folder: job_folder.time_ns(folder / SUBMITTED)
-            for folder in self._all()
-            if self.owner(folder) == owner
+            folder: job_folder.read_time_ns(folder / SUBMITTED)
+            for folder in self._list_all()
+            if self.read_owner(folder) == owner
         }
         submitted = [folder for folder in times if times[folder]]
         return sorted(submitted, key=lambda folder: times[folder], reverse=True)
@@ -87,36 +99,36 @@ class Jobs:
         Raises Fault (code queue_full) when there is no room, with the folder as it was, and
         OSError; the job is not in the queue then.
         """
-        with self._alone():
+        with self._lock_queue():
             if not (task.folder / SUBMITTED).exists():
-                self._require_room(self.owner(task.folder))
+                self._require_queue_space(self.read_owner(task.folder))
                 task.save()
                 self._enqueue(task.folder)
 
-    def state(self, folder: Path) -> State:
+    def read_state(self, folder: Path) -> State:
         """Where the job stands now."""
-        return job_folder.state(folder)
+        return job_folder.read_state(folder)
 
     def is_cancelled(self, folder: Path) -> bool:
         """Whether someone asked its worker to stop."""
         return job_folder.is_cancelled(folder)
 
-    def place(self, folder: Path) -> int | None:
+    def find_place(self, folder: Path) -> int | None:
         """The job's place among those that wait for the same engine family, 1 being next."""
         if not (folder / WAITING).exists():
             return None
-        line = self._line(job_folder.family(folder))
+        line = self._order_waiting(job_folder.read_family(folder))
         return line.index(folder) + 1 if folder in line else None
 
     def cancel(self, folder: Path) -> None:
         """Stop the job: one that waits ends at once, one at work soon; others are left alone."""
-        with self._alone():
-            state = self.state(folder)
+        with self._lock_queue():
+            state = self.read_state(folder)
             if state is State.RUNNING:
                 (folder / CANCEL).touch()
             elif state is State.QUEUED:
                 (folder / WAITING).unlink()
-                history.History(folder).append(job_folder.kept(folder))
+                history.HistoryWriter(folder).append(job_folder.build_cancelled(folder))
 
     def resume(self, folder: Path) -> None:
         """Continue the job from its last finished window, in the queue again.
@@ -124,7 +136,7 @@ class Jobs:
         Only one that failed, was cancelled or interrupted; others are left alone. Raises Fault
         (code queue_full) when there is no room, and OSError.
         """
-        self._again(folder, _CONTINUABLE, outdated=())
+        self._requeue(folder, _RESUMABLE, outdated=())
 
     def restart(self, folder: Path) -> None:
         """Start the job again with the same inputs; what it made and its history are deleted.
@@ -133,22 +145,22 @@ class Jobs:
         (code queue_full) when there is no room, and OSError.
         """
         outdated = (*OUTPUTS, history.EVENTS)
-        self._again(folder, _CONTINUABLE, outdated)
+        self._requeue(folder, _RESUMABLE, outdated)
 
     def publish(self, folder: Path) -> None:
         """Start to publish what a finished job made; others, and those of which somebody is doing
         so already, are left alone, and all of them where there is no bucket. Raises OSError."""
-        with self._alone():
-            if self._settings.bucket and self.state(folder) is State.FINISHED:
-                job_folder.publish(folder, self._settings.bucket)
+        with self._lock_queue():
+            if self._settings.bucket and self.read_state(folder) is State.FINISHED:
+                job_folder.start_publishing(folder, self._settings.bucket)
 
-    def pick_up(self) -> None:
+    def resume_remote(self) -> None:
         """Have those that are made elsewhere, and were followed by a server that is gone, followed
         again: nothing in them was interrupted. To be called when a server starts."""
-        with self._alone():
-            for folder in self._all():
+        with self._lock_queue():
+            for folder in self._list_all():
                 made = SUBMITTED if self._settings.on_modal else REMOTE  # there all are elsewhere
-                if (folder / made).exists() and self.state(folder) is State.INTERRUPTED:
+                if (folder / made).exists() and self.read_state(folder) is State.INTERRUPTED:
                     (folder / WAITING).touch()
                     self.due.set()
 
@@ -158,91 +170,97 @@ class Jobs:
         When this returns the folder is gone, and nothing can bring it back. One that is gone
         already is left alone. Raises Fault when its worker can't be ended.
         """
-        with self._alone():
-            gone = self._set_aside(folder) if folder.is_dir() else None
+        with self._lock_queue():
+            gone = self._move_to_trash(folder) if folder.is_dir() else None
         if gone:
-            self._clear(gone)
+            self._empty_trash(gone)
 
     def sweep(self, now: datetime) -> None:
         """Delete the jobs that were put in the queue more than `keep_days` ago, or made then and
         never put there, but none that waits or is at work; and what deletions left behind."""
         before_ns = int((now.timestamp() - self._settings.keep_days * _DAY_S) * 1e9)
-        with self._alone():
-            for folder in self._all():
-                if _made_ns(folder) < before_ns and self._rests(folder):
+        with self._lock_queue():
+            for folder in self._list_all():
+                if _read_created_ns(folder) < before_ns and self._is_at_rest(folder):
                     self.access.require()
-                    self._set_aside(folder)
+                    self._move_to_trash(folder)
             for turn in (self._settings.data / _TURNS).glob("*"):
-                if job_folder.time_ns(turn) < before_ns:
+                if job_folder.read_time_ns(turn) < before_ns:
                     turn.unlink()
-        for gone in self._root.glob(f"*{_GONE}"):
+        for gone in self._root.glob(f"*{_TRASH_SUFFIX}"):
             self.access.require()
-            self._clear(gone)
+            self._empty_trash(gone)
 
-    def start_due(self, launch: job_folder.Launch) -> list[job_folder.Process]:
+    def start_due(self, launch: job_folder.Launcher) -> list[job_folder.WorkerProcess]:
         """The workers of the jobs that may start now, each started by `launch`."""
         started = []
-        with self._alone():
+        with self._lock_queue():
             for family in EngineFamily:
-                free = self._settings.running - len(self._running(family))
-                for folder in self._line(family)[: max(0, free)]:
-                    self._note_served(self.owner(folder), family)
-                    worker = job_folder.start(folder, launch)
+                free = self._settings.running - len(self._list_running(family))
+                for folder in self._order_waiting(family)[: max(0, free)]:
+                    self._write_turn(self.read_owner(folder), family)
+                    worker = job_folder.start_worker(folder, launch)
                     started += [worker] if worker else []
         return started
 
-    def _alone(self) -> AbstractContextManager[None]:
+    def _lock_queue(self) -> AbstractContextManager[None]:
         """Nobody else, here or in another process, changes the state of a job. Raises Moving."""
         self.access.require()
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return lock.alone(self._settings.data / _QUEUE_LOCK)
+        return lock.hold(self._settings.data / _QUEUE_LOCK)
 
-    def _all(self) -> list[Path]:
+    def _list_all(self) -> list[Path]:
         try:
             return [path for path in self._root.iterdir() if ID.fullmatch(path.name)]
         except FileNotFoundError:
             return []
 
-    def _waiting(self) -> list[Path]:
+    def _list_waiting(self) -> list[Path]:
         """Those that wait; one whose earlier worker is just ending does not count yet."""
-        return [f for f in self._all() if (f / WAITING).exists() and not lock.is_held(f / LOCK)]
+        return [
+            f for f in self._list_all() if (f / WAITING).exists() and not lock.is_held(f / LOCK)
+        ]
 
-    def _running(self, family: EngineFamily) -> list[Path]:
-        locked = [folder for folder in self._all() if lock.is_held(folder / LOCK)]
-        return [folder for folder in locked if job_folder.family(folder) is family]
+    def _list_running(self, family: EngineFamily) -> list[Path]:
+        locked = [folder for folder in self._list_all() if lock.is_held(folder / LOCK)]
+        return [folder for folder in locked if job_folder.read_family(folder) is family]
 
-    def _line(self, family: EngineFamily) -> list[Path]:
+    def _order_waiting(self, family: EngineFamily) -> list[Path]:
         """Those that wait for that family, the next one first."""
         waiting = [
-            Waiting(folder.name, self.owner(folder), job_folder.time_ns(folder / SUBMITTED))
-            for folder in self._waiting()
-            if job_folder.family(folder) is family
+            WaitingJob(
+                folder.name, self.read_owner(folder), job_folder.read_time_ns(folder / SUBMITTED)
+            )
+            for folder in self._list_waiting()
+            if job_folder.read_family(folder) is family
         ]
-        served = self._served({job.owner for job in waiting}, family)
-        return [self._root / job.job for job in order(waiting, served)]
+        served = self._read_usage({job.owner for job in waiting}, family)
+        return [self._root / job.job for job in order_by_turn(waiting, served)]
 
-    def _served(self, owners: set[str], family: EngineFamily) -> dict[str, Served]:
+    def _read_usage(self, owners: set[str], family: EngineFamily) -> dict[str, Usage]:
         """What each of `owners` has had of that family."""
-        running = [self.owner(folder) for folder in self._running(family)] if owners else []
-        last = {owner: job_folder.time_ns(self._turn(owner, family)) for owner in owners}
-        return {owner: Served(running.count(owner), last[owner]) for owner in owners}
+        running = (
+            [self.read_owner(folder) for folder in self._list_running(family)] if owners else []
+        )
+        last = {owner: job_folder.read_time_ns(self._turn_file(owner, family)) for owner in owners}
+        return {owner: Usage(running.count(owner), last[owner]) for owner in owners}
 
-    def _turn(self, owner: str, family: EngineFamily) -> Path:
+    def _turn_file(self, owner: str, family: EngineFamily) -> Path:
         """The file that says when that person's last turn was; it outlives a job that is deleted,
         or whoever deletes what was just started would be the next one again."""
         return self._settings.data / _TURNS / f"{family}-{owner}"
 
-    def _note_served(self, owner: str, family: EngineFamily) -> None:
-        turn = self._turn(owner, family)
+    def _write_turn(self, owner: str, family: EngineFamily) -> None:
+        turn = self._turn_file(owner, family)
         turn.parent.mkdir(mode=0o700, exist_ok=True)
         turn.write_text(str(time.time_ns()))
 
-    def _require_room(self, owner: str) -> None:
+    def _require_queue_space(self, owner: str) -> None:
         """Raises Fault when the queue is full, for `owner` or for everyone."""
-        waiting = self._waiting()
-        own = sum(self.owner(folder) == owner for folder in waiting)
+        waiting = self._list_waiting()
+        own = sum(self.read_owner(folder) == owner for folder in waiting)
         if own >= self._settings.queue_per_person:
-            number = _NUMBERS[own] if own < len(_NUMBERS) else str(own)
+            number = _NUMBER_WORDS[own] if own < len(_NUMBER_WORDS) else str(own)
             message = f"{number} of your videos are waiting already. Wait for one, or stop one."
             if own == 1:
                 message = "One of your videos is waiting already. Wait for it, or stop it."
@@ -253,48 +271,48 @@ class Jobs:
 
     def _enqueue(self, folder: Path) -> None:
         """Waiting comes last, so that an error on the way leaves the job out of the queue."""
-        history.History(folder).append(Stage(StageName.QUEUED, "Waiting for its turn"))
+        history.HistoryWriter(folder).append(Stage(StageName.QUEUED, "Waiting for its turn"))
         (folder / SUBMITTED).write_text(str(time.time_ns()))
         (folder / WAITING).touch()
         self.due.set()
 
-    def _again(self, folder: Path, states: tuple[State, ...], outdated: tuple[str, ...]) -> None:
+    def _requeue(self, folder: Path, states: tuple[State, ...], outdated: tuple[str, ...]) -> None:
         """Put a job that is in one of `states` in the queue again, without what is `outdated`."""
-        with self._alone():
-            if not (folder / SUBMITTED).exists() or self.state(folder) not in states:
+        with self._lock_queue():
+            if not (folder / SUBMITTED).exists() or self.read_state(folder) not in states:
                 return
-            self._require_room(self.owner(folder))
-            with job_folder.held(folder):  # its last worker may still be on its way out
+            self._require_queue_space(self.read_owner(folder))
+            with job_folder.hold_lock(folder):  # its last worker may still be on its way out
                 for name in (CANCEL, *outdated):
-                    job_folder.remove(folder / name)
+                    job_folder.delete_path(folder / name)
                 if outdated and (folder / REMOTE).exists():
-                    (folder / REMOTE).rename(folder / REMOTE_BEFORE)
+                    (folder / REMOTE).rename(folder / PREVIOUS_REMOTE)
                 self._enqueue(folder)
 
-    def _rests(self, folder: Path) -> bool:
-        return self.state(folder) not in (State.QUEUED, State.RUNNING)
+    def _is_at_rest(self, folder: Path) -> bool:
+        return self.read_state(folder) not in (State.QUEUED, State.RUNNING)
 
-    def _clear(self, gone: Path) -> None:
+    def _empty_trash(self, gone: Path) -> None:
         """Delete a folder that was set aside: what is a person's at once; the marks of what is
         elsewhere stay until that is gone."""
-        marks = [gone / name for name in _ELSEWHERE if (gone / name).exists()]
+        marks = [gone / name for name in _REMOTE_FILES if (gone / name).exists()]
         if not marks:
             shutil.rmtree(gone, ignore_errors=True)
             return
         for path in gone.iterdir():
             if path not in marks:
-                job_folder.remove(path)
+                job_folder.delete_path(path)
         self._forget(gone)
 
-    def _set_aside(self, folder: Path) -> Path:
+    def _move_to_trash(self, folder: Path) -> Path:
         """The folder, on which nobody works any longer, under a name that no job has."""
-        with job_folder.held(folder, self._end):
-            return folder.rename(folder.with_suffix(_GONE))
+        with job_folder.hold_lock(folder, self._end):
+            return folder.rename(folder.with_suffix(_TRASH_SUFFIX))
 
 
-def _made_ns(folder: Path) -> int:
+def _read_created_ns(folder: Path) -> int:
     """When it was put in the queue, or else made: by a file's time, for a folder's own may be
     anything on a Volume."""
     owner = folder / OWNER
     since = owner if owner.exists() else folder
-    return job_folder.time_ns(folder / SUBMITTED) or since.stat().st_mtime_ns
+    return job_folder.read_time_ns(folder / SUBMITTED) or since.stat().st_mtime_ns

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from inference.core.request import SAMPLE_RATE_HZ
 from inference.core.timing import Span
-from inference.media.level import Meter
+from inference.media.level import LevelMeter
 
 with warnings.catch_warnings():
     # pydub looks for an ffmpeg program, which is not used here, and is older than Python 3.12.
@@ -28,11 +28,11 @@ with warnings.catch_warnings():
 
 Floats = NDArray[np.float32]
 
-RAISED_DBFS = -23.0  # RMS to which a low voice is raised
-MOST_GAIN_DB = 20.0
-HEADROOM_DBFS = -1.0  # neither a raised voice nor a mix peaks higher
+TARGET_DBFS = -23.0  # RMS to which a low voice is raised
+MAX_GAIN_DB = 20.0
+MAX_PEAK_DBFS = -1.0  # neither a raised voice nor a mix peaks higher
 
-_BLOCK = 10 * SAMPLE_RATE_HZ
+_BLOCK_SAMPLES = 10 * SAMPLE_RATE_HZ
 _SAMPLES_PER_MS = SAMPLE_RATE_HZ // 1000
 _FULL_SCALE = 32_768
 
@@ -67,16 +67,16 @@ def write_sound(voices: Sequence[Path], spans: Sequence[Span], samples: int, tar
     are lowered where they would clip; else nothing is changed. Nothing is left on an error.
     """
     with ExitStack() as stack:
-        tracks = [_open(stack, path, span) for path, span in zip(voices, spans, strict=True)]
+        tracks = [_open_track(stack, path, span) for path, span in zip(voices, spans, strict=True)]
         channels = max(track.channels for track in tracks)
-        gains_db = _gains_db(tracks, samples)
+        gains_db = _compute_gains_db(tracks, samples)
         try:
             with wave.open(str(target), "wb") as sound:
                 sound.setnchannels(channels)
                 sound.setsampwidth(2)
                 sound.setframerate(SAMPLE_RATE_HZ)
-                for start, length in _blocks(0, samples):
-                    mixed = _mixed(tracks, gains_db, channels, start, length)
+                for start, length in _split_blocks(0, samples):
+                    mixed = _mix_block(tracks, gains_db, channels, start, length)
                     sound.writeframesraw(mixed[: length * channels * 2])
         except BaseException:
             target.unlink(missing_ok=True)
@@ -90,48 +90,48 @@ def read_mono(path: Path, span: Span, samples: int, sample_rate_hz: int = 16_000
     """
     out = np.zeros(samples * sample_rate_hz // SAMPLE_RATE_HZ, np.float32)
     with ExitStack() as stack:
-        track = _open(stack, path, span)
+        track = _open_track(stack, path, span)
         resampler = av.AudioResampler("flt", "mono", sample_rate_hz)
         filled = 0
-        for part in _resampled(track, samples, resampler):
+        for part in _resample(track, samples, resampler):
             kept = part[: len(out) - filled]
             out[filled : filled + len(kept)] = kept
             filled += len(kept)
     return out
 
 
-def _resampled(track: _Track, samples: int, resampler: av.AudioResampler) -> Iterator[Floats]:
+def _resample(track: _Track, samples: int, resampler: av.AudioResampler) -> Iterator[Floats]:
     """What the resampler makes of the track, float32 (n,) a time."""
-    for start, length in _blocks(0, samples):
-        mono = _floats(track.read(start, length)).mean(1)
+    for start, length in _split_blocks(0, samples):
+        mono = _to_floats(track.read(start, length)).mean(1)
         frame = av.AudioFrame.from_ndarray(mono[None], "flt", "mono")
         frame.sample_rate, frame.pts = SAMPLE_RATE_HZ, start
         yield from (np.asarray(out.to_ndarray()[0]) for out in resampler.resample(frame))
     yield from (np.asarray(out.to_ndarray()[0]) for out in resampler.resample(None))
 
 
-def _open(stack: ExitStack, path: Path, span: Span) -> _Track:
+def _open_track(stack: ExitStack, path: Path, span: Span) -> _Track:
     return _Track(stack.enter_context(wave.open(str(path), "rb")), span)
 
 
-def _blocks(start: int, end: int) -> Iterator[tuple[int, int]]:
+def _split_blocks(start: int, end: int) -> Iterator[tuple[int, int]]:
     """Start and length of the blocks from `start` to `end`."""
-    for at in range(start, end, _BLOCK):
-        yield at, min(_BLOCK, end - at)
+    for at in range(start, end, _BLOCK_SAMPLES):
+        yield at, min(_BLOCK_SAMPLES, end - at)
 
 
-def _floats(segment: AudioSegment) -> Floats:
+def _to_floats(segment: AudioSegment) -> Floats:
     """The segment's samples, float32 (n, c), -1 to 1."""
-    return _samples(segment).astype(np.float32) / np.float32(_FULL_SCALE)
+    return _to_samples(segment).astype(np.float32) / np.float32(_FULL_SCALE)
 
 
-def _samples(segment: AudioSegment) -> NDArray[np.int16]:
+def _to_samples(segment: AudioSegment) -> NDArray[np.int16]:
     """The segment's samples, (n, c)."""
     values: NDArray[np.int16] = np.frombuffer(segment.raw_data, np.int16)
     return values.reshape(-1, segment.channels)
 
 
-def _mixed(
+def _mix_block(
     tracks: Sequence[_Track], gains_db: Sequence[float], channels: int, start: int, length: int
 ) -> bytes:
     """All tracks at once, int16 (n, c) as bytes; at least `length` samples."""
@@ -144,35 +144,35 @@ def _mixed(
     return data
 
 
-def _gains_db(tracks: Sequence[_Track], samples: int) -> list[float]:
+def _compute_gains_db(tracks: Sequence[_Track], samples: int) -> list[float]:
     """How much each track is raised or lowered, once for its whole length."""
-    gains_db = [_raise_db(track) for track in tracks]
+    gains_db = [_compute_boost_db(track) for track in tracks]
     start, end = max(track.span.start for track in tracks), min(track.end for track in tracks)
     if len(tracks) < 2 or start >= end:
         return gains_db
     peak = 0.0
-    for at, length in _blocks(start, min(end, samples)):
+    for at, length in _split_blocks(start, min(end, samples)):
         total = np.zeros((length, 1), np.float32)
         for track, gain_db in zip(tracks, gains_db, strict=True):
             # mono is added to both sides of a stereo track
-            total = total + _floats(track.read(at, length)) * np.float32(10 ** (gain_db / 20))
+            total = total + _to_floats(track.read(at, length)) * np.float32(10 ** (gain_db / 20))
         peak = max(peak, float(np.abs(total).max()))
-    lower_db = max(0.0, _dbfs(peak) - HEADROOM_DBFS)
+    lower_db = max(0.0, _to_dbfs(peak) - MAX_PEAK_DBFS)
     return [gain_db - lower_db for gain_db in gains_db]
 
 
-def _raise_db(track: _Track) -> float:
+def _compute_boost_db(track: _Track) -> float:
     """How much a low voice is raised; 0 for any other and for a listener's silence."""
-    meter = Meter()
-    for start, length in _blocks(track.span.start, track.end):
-        meter.add(_samples(track.read(start, length)))
-    found = meter.result(track.channels)
-    if found.silent or not found.low:
+    meter = LevelMeter()
+    for start, length in _split_blocks(track.span.start, track.end):
+        meter.add(_to_samples(track.read(start, length)))
+    found = meter.to_recording(track.channels)
+    if found.is_silent or not found.is_quiet:
         return 0.0
     return max(
-        0.0, min(RAISED_DBFS - found.level_dbfs, MOST_GAIN_DB, HEADROOM_DBFS - found.peak_dbfs)
+        0.0, min(TARGET_DBFS - found.level_dbfs, MAX_GAIN_DB, MAX_PEAK_DBFS - found.peak_dbfs)
     )
 
 
-def _dbfs(amplitude: float) -> float:
+def _to_dbfs(amplitude: float) -> float:
     return 20 * math.log10(amplitude) if amplitude > 0 else -math.inf

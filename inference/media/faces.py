@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.core.errors import no_face
+from inference.core.errors import build_no_face_error
 from inference.core.request import Box, Face
 from weights.manifest import FACE_DETECTOR, FACE_MESH
 
@@ -47,9 +47,9 @@ LEFT_CHEEK, RIGHT_CHEEK = 50, 280
 _DETECTOR_SIDE_PX = 192
 _DETECTOR_GRID = 48  # one anchor in the middle of each 4 px cell
 _MESH_SIDE_PX = 192
-_MESH_ROOM = 1.5  # side of the square that the mesh net sees, in face sizes
+_MESH_CROP_SCALE = 1.5  # side of the square that the mesh net sees, in face sizes
 _SAME_FACE_OVERLAP = 0.3  # candidates that overlap more are one face
-_CONTAINED = 0.75  # as are those of which this part lies in the other
+_SAME_FACE_CONTAINED = 0.75  # as are those of which this part lies in the other
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ class Candidate:
 
     score: float
     box: Floats
-    keys: Floats
+    keypoints: Floats
 
     @property
     def roll_rad(self) -> float:
         """Angle of the line from the left eye to the right one; 0 is level, positive clockwise."""
-        across = self.keys[1] - self.keys[0]
+        across = self.keypoints[1] - self.keypoints[0]
         return float(np.arctan2(across[1], across[0]))
 
 
@@ -86,7 +86,7 @@ def find_faces(picture: Pixels) -> tuple[Face, ...]:
     return tuple(sorted(faces, key=lambda face: face.box.left))
 
 
-def landmarks(frame: Pixels, box: tuple[float, float, float, float]) -> Floats:
+def find_landmarks(frame: Pixels, box: tuple[float, float, float, float]) -> Floats:
     """The 468 points, float32 (468, 3), of the face in `box` (left, top, right, bottom) of `frame`.
 
     x and y are in pixels of the RGB uint8 (h, w, 3) frame, z (away from the camera) in the same
@@ -96,23 +96,23 @@ def landmarks(frame: Pixels, box: tuple[float, float, float, float]) -> Floats:
     height, width = frame.shape[:2]
     if not (
         np.isfinite(wanted).all()
-        and _overlap(wanted, np.asarray([0, 0, width, height], np.float32)) > 0
+        and _compute_overlap(wanted, np.asarray([0, 0, width, height], np.float32)) > 0
     ):
-        raise no_face(f"box {box} outside the frame")
+        raise build_no_face_error(f"box {box} outside the frame")
     mesh = FaceMesh()
     fits = []
-    seen = _candidate_at(frame, wanted)
+    seen = _find_candidate(frame, wanted)
     if seen is not None:
         fits.append(mesh.fit(frame, seen.box, seen.roll_rad))
     if not fits or fits[0][1] < MIN_MESH_SCORE:
         fits.append(mesh.fit(frame, wanted, 0.0, passes=3))
     points, score = max(fits, key=lambda fit: fit[1])
     if score < MIN_MESH_SCORE:
-        raise no_face(f"mesh score {score:.2f} in {box}")
+        raise build_no_face_error(f"mesh score {score:.2f} in {box}")
     return points
 
 
-def _candidate_at(frame: Pixels, box: Floats) -> Candidate | None:
+def _find_candidate(frame: Pixels, box: Floats) -> Candidate | None:
     """The detector's face that overlaps `box` most, looked for around it."""
     centre = (box[:2] + box[2:]) / 2
     side = float(max(box[2:] - box[:2]))
@@ -122,8 +122,10 @@ def _candidate_at(frame: Pixels, box: Floats) -> Candidate | None:
         left, top = np.rint(centre - side * room / 2).astype(int).tolist()
         found += detector.find_in_square(frame, left, top, max(1, round(side * room)))
     merged = _merge(found)
-    best = max(merged, key=lambda each: _overlap(each.box, box), default=None)
-    return best if best is not None and _overlap(best.box, box) > _SAME_FACE_OVERLAP else None
+    best = max(merged, key=lambda each: _compute_overlap(each.box, box), default=None)
+    return (
+        best if best is not None and _compute_overlap(best.box, box) > _SAME_FACE_OVERLAP else None
+    )
 
 
 class FaceDetector:
@@ -154,7 +156,7 @@ class FaceDetector:
     def find_in_square(self, picture: Pixels, left: int, top: int, side: int) -> list[Candidate]:
         """Candidates, not merged, in one square, which may reach over the picture's edges."""
         blob = cv2.dnn.blobFromImage(
-            _square(picture, left, top, side), 1 / 127.5, mean=(127.5, 127.5, 127.5)
+            _cut_square(picture, left, top, side), 1 / 127.5, mean=(127.5, 127.5, 127.5)
         )
         self._net.setInput(blob)
         offsets, logits = self._net.forward(list(self._OUTPUTS))
@@ -186,24 +188,24 @@ class FaceMesh:
 
         Every pass after the first turns and frames the face by the points of the one before.
         """
-        centre, side = (box[:2] + box[2:]) / 2, float(max(box[2:] - box[:2])) * _MESH_ROOM
-        points, score = self._look(picture, centre, side, roll_rad)
+        centre, side = (box[:2] + box[2:]) / 2, float(max(box[2:] - box[:2])) * _MESH_CROP_SCALE
+        points, score = self._run_net(picture, centre, side, roll_rad)
         for _ in range(passes - 1):
             across = points[RIGHT_EYE_OUTER, :2] - points[LEFT_EYE_OUTER, :2]
             roll_rad = float(np.arctan2(across[1], across[0]))
-            upright = points[:, :2] @ _rotation(roll_rad).T
+            upright = points[:, :2] @ _build_rotation(roll_rad).T
             low, high = upright.min(0), upright.max(0)
-            centre = _rotation(roll_rad).T @ ((low + high) / 2)
-            points, score = self._look(
-                picture, centre, float(max(high - low)) * _MESH_ROOM, roll_rad
+            centre = _build_rotation(roll_rad).T @ ((low + high) / 2)
+            points, score = self._run_net(
+                picture, centre, float(max(high - low)) * _MESH_CROP_SCALE, roll_rad
             )
         return points, score
 
-    def _look(
+    def _run_net(
         self, picture: Pixels, centre: NDArray[np.floating], side: float, roll_rad: float
     ) -> tuple[Floats, float]:
         scale = _MESH_SIDE_PX / side
-        turn = _rotation(roll_rad) * scale
+        turn = _build_rotation(roll_rad) * scale
         source, shrink = picture, 1.0
         if scale < 0.5:  # warpAffine does not average: shrink first or it aliases
             shrink = scale * 1.5
@@ -232,7 +234,7 @@ def _read_net(path: Path) -> cv2.dnn.Net:
     return cv2.dnn.readNetFromTFLite(str(path), classic)
 
 
-def _square(picture: Pixels, left: int, top: int, side: int) -> Pixels:
+def _cut_square(picture: Pixels, left: int, top: int, side: int) -> Pixels:
     """That square of the picture, scaled to the detector's side, black where it reaches over."""
     height, width = picture.shape[:2]
     from_x, from_y = max(0, left), max(0, top)
@@ -251,19 +253,22 @@ def _square(picture: Pixels, left: int, top: int, side: int) -> Pixels:
     return view
 
 
-def _rotation(angle_rad: float) -> Floats:
+def _build_rotation(angle_rad: float) -> Floats:
     """The (2, 2) matrix that turns a face of that roll upright."""
     cos, sin = np.cos(angle_rad), np.sin(angle_rad)
     return np.asarray([[cos, sin], [-sin, cos]], np.float32)
 
 
-def _overlap(one: Floats, other: Floats) -> float:
+def _compute_overlap(one: Floats, other: Floats) -> float:
     """Intersection over union of two boxes; near 1 also when one mostly lies in the other."""
     corner = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
     shared = float(np.prod(np.maximum(corner, 0)))
     areas = float(np.prod(one[2:] - one[:2])), float(np.prod(other[2:] - other[:2]))
     inside = shared / (min(areas) + 1e-9)
-    return max(shared / (sum(areas) - shared + 1e-9), 0.9 * inside if inside > _CONTAINED else 0.0)
+    return max(
+        shared / (sum(areas) - shared + 1e-9),
+        0.9 * inside if inside > _SAME_FACE_CONTAINED else 0.0,
+    )
 
 
 def _merge(candidates: list[Candidate]) -> list[Candidate]:
@@ -272,12 +277,12 @@ def _merge(candidates: list[Candidate]) -> list[Candidate]:
     merged = []
     while rest:
         best = rest[0]
-        same = [each for each in rest if _overlap(best.box, each.box) > _SAME_FACE_OVERLAP]
+        same = [each for each in rest if _compute_overlap(best.box, each.box) > _SAME_FACE_OVERLAP]
         same = same or [best]
         rest = [each for each in rest if not any(each is one for one in same)]
         weights = np.asarray([each.score for each in same], np.float32)
         weights /= weights.sum()
         box = np.tensordot(weights, np.stack([each.box for each in same]), 1)
-        keys = np.tensordot(weights, np.stack([each.keys for each in same]), 1)
+        keys = np.tensordot(weights, np.stack([each.keypoints for each in same]), 1)
         merged.append(Candidate(best.score, box, keys))
     return merged

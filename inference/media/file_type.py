@@ -8,7 +8,7 @@ from enum import StrEnum
 
 Bytes = bytes | mmap.mmap
 
-HEAD_BYTES = 64  # how much of a file `kind_of` looks at
+HEAD_BYTES = 64  # how much of a file `detect_kind` looks at
 
 _BOXES_AT_START = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # ISO, QuickTime
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -42,7 +42,7 @@ class FileKind(StrEnum):
     MP4 = "mp4"
 
     @property
-    def picture(self) -> bool:
+    def is_picture(self) -> bool:
         """A picture and not a recording or video."""
         return self in _PICTURES
 
@@ -50,7 +50,7 @@ class FileKind(StrEnum):
 _PICTURES = frozenset(FileKind(name) for name in ("jpeg", "png", "webp", "gif", "heif", "avif"))
 
 
-def kind_of(head: bytes) -> FileKind | None:
+def detect_kind(head: bytes) -> FileKind | None:
     """The kind of the file that starts with `head`, or None when it is none of ours."""
     for start, kind in (
         (b"\xff\xd8\xff", FileKind.JPEG),
@@ -70,34 +70,34 @@ def kind_of(head: bytes) -> FileKind | None:
         if brand in _AVIF_BRANDS:
             return FileKind.AVIF
         return FileKind.HEIF if brand in _HEIF_BRANDS else FileKind.MP4
-    if _mp3_frame_bytes(head[:4]):
+    if _read_mp3_frame_bytes(head[:4]):
         return FileKind.MP3
     return (
         FileKind.AAC if head[:2] in (b"\xff\xf0", b"\xff\xf1", b"\xff\xf8", b"\xff\xf9") else None
     )
 
 
-def ends_early(data: Bytes, kind: FileKind | None) -> bool:
+def is_truncated(data: Bytes, kind: FileKind | None) -> bool:
     """Whether a whole file of that kind, `data`, is shorter than its own headers say.
 
     False also where they don't say: FLAC and AAC, whose decoders notice, and live recordings.
     """
     match kind:
         case FileKind.WAV:
-            return _wav_ends_early(data)
+            return _is_wav_truncated(data)
         case FileKind.MP3:
-            return _mp3_ends_early(data)
+            return _is_mp3_truncated(data)
         case FileKind.OGG:
-            return _ogg_ends_early(data)
+            return _is_ogg_truncated(data)
         case FileKind.MATROSKA:
-            return _matroska_ends_early(data)
+            return _is_matroska_truncated(data)
         case FileKind.MP4 | FileKind.HEIF:
-            return _boxes_end_early(data)
+            return _are_boxes_truncated(data)
         case _:
             return False
 
 
-def _wav_ends_early(data: Bytes) -> bool:
+def _is_wav_truncated(data: Bytes) -> bool:
     at = 12
     while at + 8 <= len(data):
         name, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
@@ -109,15 +109,15 @@ def _wav_ends_early(data: Bytes) -> bool:
     return False
 
 
-def _mp3_ends_early(data: Bytes) -> bool:
+def _is_mp3_truncated(data: Bytes) -> bool:
     """By walking the frames: the last one is incomplete, or some of the announced are missing."""
     at = 0
     while data[at : at + 3] == b"ID3":
         a, b, c, d = data[at + 6 : at + 10].ljust(4, b"\0")
         at += 10 + (a << 21 | b << 14 | c << 7 | d)
-    announced = _mp3_announced_frames(data[at : at + 200])
+    announced = _read_mp3_frame_count(data[at : at + 200])
     frames = 0
-    while length := _mp3_frame_bytes(data[at : at + 4]):
+    while length := _read_mp3_frame_bytes(data[at : at + 4]):
         at += length
         frames += 1
     if at + 4 <= len(data):
@@ -125,7 +125,7 @@ def _mp3_ends_early(data: Bytes) -> bool:
     return frames > 0 and (at != len(data) or frames < announced - 2 - announced // 100)
 
 
-def _mp3_announced_frames(first: bytes) -> int:
+def _read_mp3_frame_count(first: bytes) -> int:
     """How many frames the encoder's Xing or Info header, in the `first` frame, tells of; else 0."""
     at = max(first.find(b"Xing"), first.find(b"Info"))
     if at < 0 or len(first) < at + 12 or not first[at + 7] & 1:
@@ -133,7 +133,7 @@ def _mp3_announced_frames(first: bytes) -> int:
     return int.from_bytes(first[at + 8 : at + 12], "big")
 
 
-def _mp3_frame_bytes(header: bytes) -> int:
+def _read_mp3_frame_bytes(header: bytes) -> int:
     """Length of the MPEG Layer III frame with that four-byte header; 0 if it is none."""
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2:
         return 0
@@ -147,7 +147,7 @@ def _mp3_frame_bytes(header: bytes) -> int:
     return 72_000 * _MP3_KBPS_LOW[bitrate] // (_MP3_RATES_HZ[rate] // divisor) + padding
 
 
-def _ogg_ends_early(data: Bytes) -> bool:
+def _is_ogg_truncated(data: Bytes) -> bool:
     at = data.rfind(b"OggS")
     header = data[at : at + _OGG_HEADER_BYTES]
     if len(header) < _OGG_HEADER_BYTES:
@@ -157,16 +157,16 @@ def _ogg_ends_early(data: Bytes) -> bool:
     return body + sum(segments) > len(data)
 
 
-def _matroska_ends_early(data: Bytes) -> bool:
-    length, at = _ebml_length(data, len(_EBML))
+def _is_matroska_truncated(data: Bytes) -> bool:
+    length, at = _read_ebml_length(data, len(_EBML))
     at += length or 0
     if data[at : at + 4] != _SEGMENT:
         return False
-    length, at = _ebml_length(data, at + 4)
+    length, at = _read_ebml_length(data, at + 4)
     return length is not None and at + length > len(data)
 
 
-def _ebml_length(data: Bytes, at: int) -> tuple[int | None, int]:
+def _read_ebml_length(data: Bytes, at: int) -> tuple[int | None, int]:
     """An element's length (None: unknown, as in a live recording) and where its content starts."""
     first = data[at] if at < len(data) else 0
     width = 9 - first.bit_length()
@@ -174,7 +174,7 @@ def _ebml_length(data: Bytes, at: int) -> tuple[int | None, int]:
     return None if value == (1 << 7 * width) - 1 else value, at + width
 
 
-def _boxes_end_early(data: Bytes) -> bool:
+def _are_boxes_truncated(data: Bytes) -> bool:
     at = 0
     while at + 8 <= len(data):
         length, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]

@@ -17,7 +17,7 @@ Pixels = NDArray[np.uint8]
 
 # Past its edge the picture goes on mirrored: only a strip of it, lest a face be seen twice. All in
 # parts of the frame's shorter side.
-_MIRRORED = 0.05
+_MIRROR_DEPTH = 0.05
 # How strongly it is blurred there: (distance from the edge, blur radius). It starts sharp, which
 # leaves no seam.
 _BLUR_BY_DISTANCE = ((0.0, 0.0), (0.03, 0.015), (0.08, 0.05), (0.25, 0.14))
@@ -41,20 +41,20 @@ def render_crop(
     scale_x, scale_y = clean.width / picture.width, clean.height / picture.height
     left, right = crop.left * scale_x, (crop.left + crop.width) * scale_x
     top, bottom = crop.top * scale_y, (crop.top + crop.height) * scale_y
-    columns = _covered(left, right, clean.width, width)
-    rows = _covered(top, bottom, clean.height, height)
+    columns = _find_covered_pixels(left, right, clean.width, width)
+    rows = _find_covered_pixels(top, bottom, clean.height, height)
     box = (
-        *_source(left, right, columns, clean.width, width),
-        *_source(top, bottom, rows, clean.height, height),
+        *_find_source_range(left, right, columns, clean.width, width),
+        *_find_source_range(top, bottom, rows, clean.height, height),
     )
     shown = clean.resize((len(columns), len(rows)), resample, (box[0], box[2], box[1], box[3]))
     pixels = np.asarray(shown)
     if len(columns) == width and len(rows) == height:
         return pixels
-    return _continued(pixels, columns, rows, width, height)
+    return _extend_edges(pixels, columns, rows, width, height)
 
 
-def _covered(low: float, high: float, extent: int, pixels: int) -> range:
+def _find_covered_pixels(low: float, high: float, extent: int, pixels: int) -> range:
     """Which of the frame's `pixels`, laid over low..high, show only picture (0..extent)."""
     per_pixel = (high - low) / pixels
     first = int(np.ceil(max(0.0, -low) / per_pixel - _EDGE_TOLERANCE_PX))
@@ -63,7 +63,9 @@ def _covered(low: float, high: float, extent: int, pixels: int) -> range:
     return range(first, max(first + 1, min(last, pixels)))
 
 
-def _source(low: float, high: float, shown: range, extent: int, pixels: int) -> tuple[float, float]:
+def _find_source_range(
+    low: float, high: float, shown: range, extent: int, pixels: int
+) -> tuple[float, float]:
     """What of low..high those frame pixels show, kept within 0..extent and never empty."""
     per_pixel = (high - low) / pixels
     start = min(max(low + shown.start * per_pixel, 0.0), max(extent - per_pixel, 0.0))
@@ -71,11 +73,13 @@ def _source(low: float, high: float, shown: range, extent: int, pixels: int) -> 
     return start, end
 
 
-def _continued(shown: Pixels, columns: range, rows: range, width: int, height: int) -> Pixels:
+def _extend_edges(shown: Pixels, columns: range, rows: range, width: int, height: int) -> Pixels:
     """`shown` at its place in a (height, width, 3) frame, mirrored and blurred around it."""
     side = min(width, height)
-    from_columns, beyond_columns = _mirror(columns, width, round(_MIRRORED * side))
-    from_rows, beyond_rows = _mirror(rows, height, round(_MIRRORED * side))
+    from_columns, beyond_columns = _build_mirror_indices(
+        columns, width, round(_MIRROR_DEPTH * side)
+    )
+    from_rows, beyond_rows = _build_mirror_indices(rows, height, round(_MIRROR_DEPTH * side))
     mirrored = shown[from_rows[:, None], from_columns]
     distance = np.hypot(beyond_columns, beyond_rows[:, None]) / side  # (height, width)
     picture, frame = Image.fromarray(mirrored), mirrored.astype(np.float32)
@@ -86,7 +90,9 @@ def _continued(shown: Pixels, columns: range, rows: range, width: int, height: i
     return np.rint(frame).astype(np.uint8)
 
 
-def _mirror(covered: range, pixels: int, depth: int) -> tuple[NDArray[np.intp], Floats]:
+def _build_mirror_indices(
+    covered: range, pixels: int, depth: int
+) -> tuple[NDArray[np.intp], Floats]:
     """For each of `pixels` along an axis: which covered one it shows, and how far out it lies.
 
     Outside, the outermost `depth` covered ones are mirrored to and fro. Counted from 0.

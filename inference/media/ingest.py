@@ -9,7 +9,7 @@ from inference.core.task import PICTURE, voice_name
 from inference.media.sandbox import read_picture, read_recording
 
 
-def take_in(
+def ingest_files(
     folder: Path, image: Path, recordings: Sequence[Path]
 ) -> tuple[Picture, tuple[Recording, ...]]:
     """What was measured of the picture and the recordings; `folder` gets their clean copies.

@@ -9,10 +9,10 @@ from inference.core.request import SAMPLE_RATE_HZ, Recording
 
 FLOOR_DBFS = -120.0  # said of digital silence, whose level has no logarithm
 _FULL_SCALE = 32_768
-_STEP = SAMPLE_RATE_HZ // 50  # this much without a sound is digital silence
+_STEP_SAMPLES = SAMPLE_RATE_HZ // 50  # this much without a sound is digital silence
 
 
-class Meter:
+class LevelMeter:
     """Length and level of samples as they pass.
 
     Digital silence counts for the length alone: a voice is as loud beside long pauses that somebody
@@ -28,20 +28,20 @@ class Meter:
     def add(self, block: NDArray[np.int16]) -> None:
         """Count a block, int16 (n, c)."""
         self.samples += len(block)
-        starts = np.arange(0, len(block), _STEP)
-        sizes = np.minimum(_STEP, len(block) - starts)
+        starts = np.arange(0, len(block), _STEP_SAMPLES)
+        sizes = np.minimum(_STEP_SAMPLES, len(block) - starts)
         self._sounding += int(sizes[np.logical_or.reduceat(block.any(1), starts)].sum())
         wide = block.astype(np.float64)
         self._peak = max(self._peak, int(np.abs(wide).max(initial=0)))
         self._squares += float(np.vdot(wide, wide))
 
-    def result(self, channels: int) -> Recording:
+    def to_recording(self, channels: int) -> Recording:
         """What was measured of all blocks, which had that many channels."""
         mean = self._squares / max(1, self._sounding * channels)
-        return Recording(self.samples, channels, _dbfs(self._peak), _dbfs(math.sqrt(mean)))
+        return Recording(self.samples, channels, _to_dbfs(self._peak), _to_dbfs(math.sqrt(mean)))
 
 
-def _dbfs(amplitude: float) -> float:
+def _to_dbfs(amplitude: float) -> float:
     if amplitude <= 0:
         return FLOOR_DBFS
     return max(FLOOR_DBFS, 20 * math.log10(min(amplitude, _FULL_SCALE) / _FULL_SCALE))

@@ -14,20 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.core.request import SAMPLE_RATE_HZ, SILENCE_DBFS, Recording
-from inference.media.level import Meter
+from inference.media.level import LevelMeter
 
 Samples = NDArray[np.int16]
 
-PAUSE_S = 0.26  # a shorter one is part of speaking: the closure of a p is 0.1 s
+MIN_PAUSE_S = 0.26  # a shorter one is part of speaking: the closure of a p is 0.1 s
 LONG_PAUSE_S = 0.6  # after it somebody else may speak
-_SHORTEST_S = 0.1  # what is shorter is a click
-_ROOM_S = 0.06  # around a phrase: its first and last sounds are soft
+_MIN_PHRASE_S = 0.1  # what is shorter is a click
+_PADDING_S = 0.06  # around a phrase: its first and last sounds are soft
 _FADE_S = 0.01  # where one falls silent, so that nothing clicks
 _STEP_S = 0.02  # levels are measured in steps of this length
-_STEP = round(_STEP_S * SAMPLE_RATE_HZ)
-_BLOCK = 500 * _STEP
-_NOTHING_DBFS = -100.0  # what is lower was cut out
-_LOUD_DB = 10.0  # the loudest of a voice is hardly further above its usual loud sounds
+_STEP_SAMPLES = round(_STEP_S * SAMPLE_RATE_HZ)
+_BLOCK_SAMPLES = 500 * _STEP_SAMPLES
+_DIGITAL_SILENCE_DBFS = -100.0  # what is lower was cut out
+_MAX_PEAK_OVER_VOICE_DB = (
+    10.0  # the loudest of a voice is hardly further above its usual loud sounds
+)
 _FULL_SCALE = 32_768
 
 
@@ -41,37 +43,37 @@ class Phrase:
 
 def find_phrases(recording: Path) -> tuple[Phrase, ...]:
     """The phrases of a clean recording, in order; none when nothing is heard in it."""
-    levels = _levels_db(recording)
+    levels = _measure_levels_db(recording)
     if levels.max(initial=-np.inf) <= SILENCE_DBFS:
         return ()
-    spoken = np.concatenate(([False], levels > _threshold_db(levels), [False]))
+    spoken = np.concatenate(([False], levels > _compute_threshold_db(levels), [False]))
     edges = np.flatnonzero(np.diff(spoken)).reshape(-1, 2) * _STEP_S
     length_s = len(levels) * _STEP_S
     return tuple(
-        Phrase(round(max(start - _ROOM_S, 0), 3), round(min(end + _ROOM_S, length_s), 3))
-        for start, end in _without_short_pauses(edges.tolist())
-        if end - start >= _SHORTEST_S
+        Phrase(round(max(start - _PADDING_S, 0), 3), round(min(end + _PADDING_S, length_s), 3))
+        for start, end in _join_over_short_pauses(edges.tolist())
+        if end - start >= _MIN_PHRASE_S
     )
 
 
-def alternated(phrases: Sequence[Phrase]) -> tuple[int, ...]:
+def alternate_speakers(phrases: Sequence[Phrase]) -> tuple[int, ...]:
     """Who says each phrase, 0 or 1, if they take turns at the long pauses; 0 says the first."""
     owners, who = [], 0
     for index, phrase in enumerate(phrases):
-        if index and phrase.start_s - phrases[index - 1].end_s + 2 * _ROOM_S >= LONG_PAUSE_S:
+        if index and phrase.start_s - phrases[index - 1].end_s + 2 * _PADDING_S >= LONG_PAUSE_S:
             who = 1 - who
         owners.append(who)
     return tuple(owners)
 
 
-def stretches(phrases: Sequence[Phrase], length_s: float) -> tuple[Phrase, ...]:
+def expand_phrases(phrases: Sequence[Phrase], length_s: float) -> tuple[Phrase, ...]:
     """What belongs to each phrase: from the middle of the pause before to that of the one after."""
     pairs = zip(phrases, phrases[1:], strict=False)
     cuts = [0.0, *((one.end_s + other.start_s) / 2 for one, other in pairs), length_s]
     return tuple(Phrase(*ends) for ends in zip(cuts, cuts[1:], strict=False))
 
 
-def part(
+def split_recording(
     source: Path, phrases: Sequence[Phrase], owners: Sequence[int], targets: Sequence[Path]
 ) -> tuple[Recording, ...]:
     """Write a recording as long as `source` for each of the targets, and measure them.
@@ -81,21 +83,24 @@ def part(
     with ExitStack() as stack:
         whole = stack.enter_context(wave.open(str(source), "rb"))
         length_s, channels = whole.getnframes() / SAMPLE_RATE_HZ, whole.getnchannels()
-        own = [_heard(stretches(phrases, length_s), owners, who) for who in range(len(targets))]
+        own = [
+            _build_gain_curve(expand_phrases(phrases, length_s), owners, who)
+            for who in range(len(targets))
+        ]
         files = [stack.enter_context(wave.open(str(target), "wb")) for target in targets]
-        meters = [Meter() for _ in targets]
+        meters = [LevelMeter() for _ in targets]
         for file in files:
             file.setparams(whole.getparams())
-        for start, block in _blocks(whole):
+        for start, block in _read_blocks(whole):
             times = (start + np.arange(len(block))) / SAMPLE_RATE_HZ
             for file, meter, (at, gains) in zip(files, meters, own, strict=True):
                 kept = np.rint(block * np.interp(times, at, gains)[:, None]).astype(np.int16)
                 meter.add(kept)
                 file.writeframesraw(kept.tobytes())
-    return tuple(meter.result(channels) for meter in meters)
+    return tuple(meter.to_recording(channels) for meter in meters)
 
 
-def _heard(
+def _build_gain_curve(
     parts: Sequence[Phrase], owners: Sequence[int], who: int
 ) -> tuple[list[float], list[float]]:
     """Times, and how much of the sound is kept there, 0 to 1, with fades between."""
@@ -108,40 +113,40 @@ def _heard(
     return times, gains
 
 
-def _without_short_pauses(runs: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
+def _join_over_short_pauses(runs: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
     """Runs, each from a second to a second, joined where less than a pause lies between them."""
     out: list[tuple[float, float]] = []
     for start, end in runs:
-        if out and start - out[-1][1] < PAUSE_S:
+        if out and start - out[-1][1] < MIN_PAUSE_S:
             start = out.pop()[0]
         out.append((start, end))
     return out
 
 
-def _threshold_db(levels: NDArray[np.float64]) -> float:
+def _compute_threshold_db(levels: NDArray[np.float64]) -> float:
     """The level from which on somebody speaks: a third of the way from the room's noise to the
     voice, and 15 to 35 dB under the voice."""
-    noise, voice = np.quantile(levels[levels > _NOTHING_DBFS], (0.1, 0.95))
-    voice = max(voice, levels.max() - _LOUD_DB)  # also where little is said
+    noise, voice = np.quantile(levels[levels > _DIGITAL_SILENCE_DBFS], (0.1, 0.95))
+    voice = max(voice, levels.max() - _MAX_PEAK_OVER_VOICE_DB)  # also where little is said
     return float(np.clip(noise + (voice - noise) / 3, voice - 35, voice - 15))
 
 
-def _levels_db(recording: Path) -> NDArray[np.float64]:
+def _measure_levels_db(recording: Path) -> NDArray[np.float64]:
     """The level of each step of the recording, in dB of full scale."""
     levels = [np.zeros(0)]
     with wave.open(str(recording), "rb") as sound:
-        for _, block in _blocks(sound):
+        for _, block in _read_blocks(sound):
             squares = np.square(block.astype(np.float64) / _FULL_SCALE).mean(1)
-            starts = np.arange(0, len(squares), _STEP)
-            sizes = np.minimum(_STEP, len(squares) - starts)
+            starts = np.arange(0, len(squares), _STEP_SAMPLES)
+            sizes = np.minimum(_STEP_SAMPLES, len(squares) - starts)
             levels.append(10 * np.log10(np.add.reduceat(squares, starts) / sizes + 1e-12))
     return np.concatenate(levels)
 
 
-def _blocks(sound: wave.Wave_read) -> Iterator[tuple[int, Samples]]:
+def _read_blocks(sound: wave.Wave_read) -> Iterator[tuple[int, Samples]]:
     """Where each block starts, and its samples, int16 (n, c)."""
     start = 0
-    while data := sound.readframes(_BLOCK):
+    while data := sound.readframes(_BLOCK_SAMPLES):
         block = np.frombuffer(data, np.int16).reshape(-1, sound.getnchannels())
         yield start, block
         start += len(block)

@@ -17,7 +17,7 @@ from inference.core.errors import InputCode, InputError
 from inference.core.framing import PictureSize
 from inference.core.request import MAX_PICTURE_MIB, Box, Face, Picture
 from inference.media.faces import find_faces
-from inference.media.file_type import HEAD_BYTES, FileKind, ends_early, kind_of
+from inference.media.file_type import HEAD_BYTES, FileKind, detect_kind, is_truncated
 
 Pixels = NDArray[np.uint8]
 
@@ -32,8 +32,12 @@ _FORMATS = {
     FileKind.GIF: "GIF",  # only to tell a moving one
     FileKind.HEIF: "HEIF",
 }
-_MAY_MOVE = (FileKind.PNG, FileKind.WEBP, FileKind.GIF)  # several frames in a JPEG or HEIC are not
-_TURN = {  # by the EXIF orientation
+_MAY_BE_ANIMATED = (
+    FileKind.PNG,
+    FileKind.WEBP,
+    FileKind.GIF,
+)  # several frames in a JPEG or HEIC are not
+_TRANSPOSES = {  # by the EXIF orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -43,7 +47,7 @@ _TURN = {  # by the EXIF orientation
     8: Image.Transpose.ROTATE_90,
 }
 _FIRST_SIDEWAYS = 5  # from this orientation on, width and height change places
-_USE = "Use JPEG, PNG, WebP or HEIC."
+_FORMAT_ADVICE = "Use JPEG, PNG, WebP or HEIC."
 
 
 def clean_picture(source: Path, target: Path) -> Picture:
@@ -55,11 +59,13 @@ def clean_picture(source: Path, target: Path) -> Picture:
     Image.fromarray(pixels).save(target, format="PNG", compress_level=1)
     height, width = pixels.shape[:2]
     found = find_faces(pixels) if min(width, height) >= _MIN_SIDE_FOR_FACES_PX else ()
-    faces = tuple(_scaled(face, upright.width / width, upright.height / height) for face in found)
+    faces = tuple(
+        _scale_face(face, upright.width / width, upright.height / height) for face in found
+    )
     return Picture(upright.width, upright.height, faces)
 
 
-def _scaled(face: Face, across: float, down: float) -> Face:
+def _scale_face(face: Face, across: float, down: float) -> Face:
     box = face.box
     scaled = Box(box.left * across, box.top * down, box.right * across, box.bottom * down)
     return replace(face, box=scaled)
@@ -91,13 +97,14 @@ def decode_picture(source: Path) -> tuple[Pixels, PictureSize]:
 def _require_picture(source: Path) -> FileKind:
     """The kind of picture that the file is; refused when it is none of ours or too large."""
     with source.open("rb") as file:
-        kind = kind_of(file.read(HEAD_BYTES))
-    if kind is not None and not kind.picture:
+        kind = detect_kind(file.read(HEAD_BYTES))
+    if kind is not None and not kind.is_picture:
         raise InputError(
-            InputCode.NOT_A_PICTURE, f"This is a recording or a video, not a picture. {_USE}"
+            InputCode.NOT_A_PICTURE,
+            f"This is a recording or a video, not a picture. {_FORMAT_ADVICE}",
         )
     if kind not in _FORMATS:
-        raise _no_picture()
+        raise _build_format_error()
     size_mib = source.stat().st_size / 2**20
     if size_mib > MAX_PICTURE_MIB:
         raise InputError(
@@ -108,20 +115,22 @@ def _require_picture(source: Path) -> FileKind:
     return kind
 
 
-def _no_picture() -> InputError:
-    return InputError(InputCode.NOT_A_PICTURE, f"This file is not a picture we can open. {_USE}")
+def _build_format_error() -> InputError:
+    return InputError(
+        InputCode.NOT_A_PICTURE, f"This file is not a picture we can open. {_FORMAT_ADVICE}"
+    )
 
 
 def _decode(source: Path, kind: FileKind) -> tuple[Pixels, PictureSize]:
     if kind is FileKind.HEIF:
-        if ends_early(source.read_bytes(), kind):
+        if is_truncated(source.read_bytes(), kind):
             raise EOFError("a box reaches over the end of the file")
         pi_heif.register_heif_opener(thumbnails=False)
     with Image.open(source, formats=[_FORMATS[kind]]) as opened:
-        if kind in _MAY_MOVE and getattr(opened, "is_animated", False):
+        if kind in _MAY_BE_ANIMATED and getattr(opened, "is_animated", False):
             raise InputError(InputCode.PICTURE_MOVES, "This picture moves. Use a still one.")
         if kind is FileKind.GIF:
-            raise _no_picture()
+            raise _build_format_error()
         megapixels = opened.width * opened.height / 1e6
         if megapixels > MAX_MEGAPIXELS:
             raise InputError(
@@ -131,28 +140,28 @@ def _decode(source: Path, kind: FileKind) -> tuple[Pixels, PictureSize]:
             )
         if kind is FileKind.HEIF:
             opened.load()  # its size is certain only now
-        size, orientation = PictureSize(opened.width, opened.height), _orientation(opened)
+        size, orientation = PictureSize(opened.width, opened.height), _read_orientation(opened)
         # First make it small, then the rest: a full-size copy of 40 megapixels is 160 MB.
-        small = _averageable(opened)
+        small = _to_8_bit_channels(opened)
         small.thumbnail((LONGEST_SIDE_PX, LONGEST_SIDE_PX), Image.Resampling.LANCZOS)
         small.load()  # which thumbnail() leaves undone for one that is small already
-    if orientation in _TURN:
-        small = small.transpose(_TURN[orientation])
+    if orientation in _TRANSPOSES:
+        small = small.transpose(_TRANSPOSES[orientation])
     if orientation >= _FIRST_SIDEWAYS:
         size = PictureSize(size.height, size.width)
-    return np.asarray(_on_white(_in_srgb(small))), size
+    return np.asarray(_paste_on_white(_to_srgb(small))), size
 
 
-def _orientation(opened: Image.Image) -> int:
+def _read_orientation(opened: Image.Image) -> int:
     """The EXIF orientation, 1 to 8; 1 (upright) when there is none."""
     try:
         orientation = opened.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # broken EXIF data makes no broken picture
         return 1
-    return orientation if orientation in _TURN else 1
+    return orientation if orientation in _TRANSPOSES else 1
 
 
-def _averageable(opened: Image.Image) -> Image.Image:
+def _to_8_bit_channels(opened: Image.Image) -> Image.Image:
     """The picture with 8-bit channels that can be averaged: no palette, no 16 bits, no tRNS."""
     if opened.mode.startswith("I"):  # 16 bits of grey; convert() would clip them
         grey = Image.fromarray((np.asarray(opened, np.uint16) >> 8).astype(np.uint8))
@@ -163,7 +172,7 @@ def _averageable(opened: Image.Image) -> Image.Image:
     return opened if opened.mode in ("L", "RGB", "CMYK") else opened.convert("RGB")
 
 
-def _in_srgb(picture: Image.Image) -> Image.Image:
+def _to_srgb(picture: Image.Image) -> Image.Image:
     """RGB or RGBA in the sRGB colour space; a colour profile that does not fit is passed over."""
     mode = "RGBA" if picture.has_transparency_data else "RGB"
     profile = picture.info.get("icc_profile")
@@ -179,7 +188,7 @@ def _in_srgb(picture: Image.Image) -> Image.Image:
     return picture.convert(mode)
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
+def _paste_on_white(picture: Image.Image) -> Image.Image:
     if picture.mode != "RGBA":
         return picture
     white = Image.new("RGB", picture.size, "white")

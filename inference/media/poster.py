@@ -7,7 +7,7 @@ import av
 from av.video.stream import VideoStream
 from PIL import Image
 
-_LONGEST_PX = 640  # of its sides; sharp on a card of a contact sheet
+_MAX_POSTER_SIDE_PX = 640  # of its sides; sharp on a card of a contact sheet
 
 
 def write_poster(video: Path, target: Path) -> None:
@@ -19,6 +19,6 @@ def write_poster(video: Path, target: Path) -> None:
         file.seek(middle, stream=stream)  # to the keyframe before it
         frame = next(frame for frame in file.decode(stream) if (frame.pts or 0) >= middle)
     image = Image.fromarray(frame.to_ndarray(format="rgb24"))
-    image.thumbnail((_LONGEST_PX, _LONGEST_PX))
+    image.thumbnail((_MAX_POSTER_SIDE_PX, _MAX_POSTER_SIDE_PX))
     image.save(part, "JPEG", quality=82)
     os.replace(part, target)

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from inference.core.errors import InputCode, InputError
 from inference.core.request import MAX_RECORDING_MIB, SAMPLE_RATE_HZ, Recording
-from inference.media.file_type import HEAD_BYTES, ends_early, kind_of
-from inference.media.level import Meter
+from inference.media.file_type import HEAD_BYTES, detect_kind, is_truncated
+from inference.media.level import LevelMeter
 
 Samples = NDArray[np.int16]
 
@@ -34,9 +34,9 @@ _MAX_SAMPLES = MAX_MINUTES * 60 * SAMPLE_RATE_HZ + SAMPLE_RATE_HZ // 2
 _RATES_HZ = range(2_000, 768_001)  # outside, one decoded frame could fill the memory
 # Demuxers by FFmpeg's names. None of them opens further files, as playlists would.
 _DEMUXERS = "wav,mp3,aac,flac,ogg,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2"
-_SKIPS_JUNK = ("mp3", "mp3float")  # decoders' names
-_LEAST_HEARD = 0.99  # of a FLAC's announced length, as its demuxer skips over holes
-_USE = "Use WAV, MP3, M4A, FLAC, OGG, WebM, MP4 or MOV."
+_JUNK_TOLERANT_DECODERS = ("mp3", "mp3float")  # decoders' names
+_MIN_DECODED_PART = 0.99  # of a FLAC's announced length, as its demuxer skips over holes
+_FORMAT_ADVICE = "Use WAV, MP3, M4A, FLAC, OGG, WebM, MP4 or MOV."
 
 
 def clean_recording(source: Path, target: Path) -> Recording:
@@ -45,16 +45,16 @@ def clean_recording(source: Path, target: Path) -> Recording:
     Raises InputError: not a recording, too large or long, damaged, a video without sound.
     """
     _require_recording(source)
-    meter = Meter()
+    meter = LevelMeter()
     # A file object, not a name: FFmpeg takes names apart in search of protocols.
-    with source.open("rb") as file, _open(file) as container:
-        stream = _sound(container)
+    with source.open("rb") as file, _open_container(file) as container:
+        stream = _select_sound_track(container)
         channels = 2 if stream.codec_context.channels >= 2 else 1
         with wave.open(str(target), "wb") as clean:
             clean.setnchannels(channels)
             clean.setsampwidth(2)
             clean.setframerate(SAMPLE_RATE_HZ)
-            for block in _resampled(container, stream, channels):
+            for block in _resample(container, stream, channels):
                 meter.add(block)
                 if meter.samples > _MAX_SAMPLES:
                     raise InputError(
@@ -63,17 +63,17 @@ def clean_recording(source: Path, target: Path) -> Recording:
                         "Choose a shorter one.",
                     )
                 clean.writeframesraw(block.tobytes())
-    return meter.result(channels)
+    return meter.to_recording(channels)
 
 
 def _require_recording(source: Path) -> None:
     """Refuse a picture, a file that is too large, and one that was cut short."""
     size_mib = source.stat().st_size / 2**20
     with source.open("rb") as file:
-        kind = kind_of(file.read(HEAD_BYTES))
-        if kind is not None and kind.picture:
+        kind = detect_kind(file.read(HEAD_BYTES))
+        if kind is not None and kind.is_picture:
             raise InputError(
-                InputCode.NOT_A_RECORDING, f"This is a picture, not a recording. {_USE}"
+                InputCode.NOT_A_RECORDING, f"This is a picture, not a recording. {_FORMAT_ADVICE}"
             )
         if size_mib > MAX_RECORDING_MIB:
             raise InputError(
@@ -82,21 +82,21 @@ def _require_recording(source: Path) -> None:
                 "Choose a shorter one.",
             )
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            if ends_early(data, kind):
-                raise _damaged(f"{kind} ends before its headers say")
+            if is_truncated(data, kind):
+                raise _build_damaged_error(f"{kind} ends before its headers say")
 
 
-def _no_recording(details: str) -> InputError:
-    message = f"This file is not a recording we can open. {_USE}"
+def _build_format_error(details: str) -> InputError:
+    message = f"This file is not a recording we can open. {_FORMAT_ADVICE}"
     return InputError(InputCode.NOT_A_RECORDING, message, details)
 
 
-def _damaged(details: str) -> InputError:
+def _build_damaged_error(details: str) -> InputError:
     message = "This recording is damaged or cut short. Choose another copy of it."
     return InputError(InputCode.NOT_A_RECORDING, message, details)
 
 
-def _open(file: BinaryIO) -> InputContainer:
+def _open_container(file: BinaryIO) -> InputContainer:
     try:
         return av.open(
             file,
@@ -107,10 +107,10 @@ def _open(file: BinaryIO) -> InputContainer:
     except MemoryError:
         raise
     except Exception as error:  # decoders raise anything on a file made to break them
-        raise _no_recording(repr(error)) from error
+        raise _build_format_error(repr(error)) from error
 
 
-def _sound(container: InputContainer) -> AudioStream:
+def _select_sound_track(container: InputContainer) -> AudioStream:
     """The first sound track that can be decoded; the other tracks are not even read."""
     playable = [stream for stream in container.streams.audio if stream.codec_context is not None]
     if not playable:
@@ -124,18 +124,18 @@ def _sound(container: InputContainer) -> AudioStream:
                 InputCode.NO_SOUND,
                 "This video has no sound. Choose one with a voice, or a recording.",
             )
-        raise _no_recording("no sound track that can be decoded")
+        raise _build_format_error("no sound track that can be decoded")
     for stream in container.streams:
         if stream is not playable[0]:
             stream.discard = Discard.all
     return playable[0]
 
 
-def _resampled(container: InputContainer, stream: AudioStream, channels: int) -> Iterator[Samples]:
+def _resample(container: InputContainer, stream: AudioStream, channels: int) -> Iterator[Samples]:
     """Blocks of the clean sound, int16 (n, c)."""
     layout = "mono" if channels == 1 else "stereo"
     try:
-        for _, alike in groupby(_decoded(container, stream), key=_format):
+        for _, alike in groupby(_decode(container, stream), key=_format):
             resampler = av.AudioResampler("s16", layout, SAMPLE_RATE_HZ)
             for frame in chain(alike, (None,)):
                 for part in resampler.resample(frame):
@@ -143,14 +143,14 @@ def _resampled(container: InputContainer, stream: AudioStream, channels: int) ->
     except (InputError, MemoryError):
         raise
     except Exception as error:
-        raise _damaged(repr(error)) from error
+        raise _build_damaged_error(repr(error)) from error
 
 
 def _format(frame: av.AudioFrame) -> tuple[str, str, int]:
     return frame.format.name, frame.layout.name, frame.sample_rate
 
 
-def _decoded(container: InputContainer, stream: AudioStream) -> Iterator[av.AudioFrame]:
+def _decode(container: InputContainer, stream: AudioStream) -> Iterator[av.AudioFrame]:
     """The frames of the sound track. What can't be decoded is an error, but not between MP3 frames,
     where tags may stand.
     """
@@ -160,19 +160,19 @@ def _decoded(container: InputContainer, stream: AudioStream) -> Iterator[av.Audi
             frames = packet.decode()
         except av.error.InvalidDataError as error:
             bad += 1
-            if decoder not in _SKIPS_JUNK or bad > 2 + good // 50:
-                raise _damaged(repr(error)) from error
+            if decoder not in _JUNK_TOLERANT_DECODERS or bad > 2 + good // 50:
+                raise _build_damaged_error(repr(error)) from error
             continue
         for frame in frames:
             if frame.sample_rate not in _RATES_HZ:
-                raise _no_recording(f"{frame.sample_rate} Hz")
+                raise _build_format_error(f"{frame.sample_rate} Hz")
             heard_s += frame.samples / frame.sample_rate
             good += 1
             yield frame
-    if decoder == "flac" and heard_s < _LEAST_HEARD * _announced_s(stream):
-        raise _damaged(f"{heard_s:.2f} s of FLAC are fewer than its header says")
+    if decoder == "flac" and heard_s < _MIN_DECODED_PART * _read_header_duration_s(stream):
+        raise _build_damaged_error(f"{heard_s:.2f} s of FLAC are fewer than its header says")
 
 
-def _announced_s(stream: AudioStream) -> float:
+def _read_header_duration_s(stream: AudioStream) -> float:
     """The length that the stream's header tells of, in seconds; 0 when it doesn't."""
     return float((stream.duration or 0) * (stream.time_base or 0))

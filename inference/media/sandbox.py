@@ -21,16 +21,16 @@ from inference.core.errors import (
     InputCode,
     InputError,
     PortraitError,
-    disk_fault,
     from_code,
+    from_os_error,
 )
 from inference.core.request import Box, Face, Picture, Recording
 from inference.core.settings import ROOT
 
-MEMORY_BYTES = 1536 * 2**20
-LARGEST_OUTPUT_BYTES = 160 * 2**20  # ten minutes of 48 kHz stereo are 115 MB
-OPEN_FILES = 64
-CPU_S = 90
+MAX_MEMORY_BYTES = 1536 * 2**20
+MAX_OUTPUT_BYTES = 160 * 2**20  # ten minutes of 48 kHz stereo are 115 MB
+MAX_OPEN_FILES = 64
+MAX_CPU_S = 90
 # Each thread's stack and heap would count as memory, and the work is too small to share out.
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -39,8 +39,8 @@ _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
     "PYTHONUTF8": "1",
 }
-_OUT_OF_MEMORY = 3  # exit status of the child
-_LOGGED_CHARACTERS = 2000  # of what a crashed child said last
+_OUT_OF_MEMORY_STATUS = 3  # exit status of the child
+_MAX_LOGGED_CHARACTERS = 2000  # of what a crashed child said last
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,14 @@ class Operation:
     wall_s: float
 
 
-PICTURE = Operation(
+PICTURE_OPERATION = Operation(
     "inference.media.picture:clean_picture",
     "picture",
     InputCode.NOT_A_PICTURE,
     InputCode.PICTURE_TOO_LARGE,
     wall_s=60,
 )
-RECORDING = Operation(
+RECORDING_OPERATION = Operation(
     "inference.media.recording:clean_recording",
     "recording",
     InputCode.NOT_A_RECORDING,
@@ -79,7 +79,7 @@ def read_picture(source: Path, target: Path) -> Picture:
     Raises InputError when it can't be used, Fault when `target` can't be written. No `target` is
     left then.
     """
-    values = run(PICTURE, source, target)
+    values = run_operation(PICTURE_OPERATION, source, target)
     faces = (Face(Box(**face["box"]), face["score"]) for face in values["faces"])
     return Picture(values["width"], values["height"], tuple(faces))
 
@@ -90,14 +90,14 @@ def read_recording(source: Path, target: Path) -> Recording:
     Raises InputError when it can't be used, Fault when `target` can't be written. No `target` is
     left then.
     """
-    return Recording(**run(RECORDING, source, target))
+    return Recording(**run_operation(RECORDING_OPERATION, source, target))
 
 
-def run(operation: Operation, source: Path, target: Path) -> dict[str, Any]:
+def run_operation(operation: Operation, source: Path, target: Path) -> dict[str, Any]:
     """The fields of the dataclass that the operation returned, from a process of its own."""
     _require_file(operation, source)
     try:
-        return _answer(operation, source, target)
+        return _run_child(operation, source, target)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
@@ -129,7 +129,7 @@ def _require_file(operation: Operation, source: Path) -> None:
         raise InputError(InputCode.EMPTY_FILE, message)
 
 
-def _answer(operation: Operation, source: Path, target: Path) -> dict[str, Any]:
+def _run_child(operation: Operation, source: Path, target: Path) -> dict[str, Any]:
     # Absolute, because the child starts elsewhere and so that none is taken for an option.
     arguments = [operation.entry, str(source.absolute()), str(target.absolute())]
     try:
@@ -143,10 +143,10 @@ def _answer(operation: Operation, source: Path, target: Path) -> dict[str, Any]:
             process_group=0,  # Ctrl-C is for this process alone to answer
         )
     except subprocess.TimeoutExpired:
-        raise _took_too_long(operation, f"over {operation.wall_s:g} s") from None
+        raise _build_timeout_error(operation, f"over {operation.wall_s:g} s") from None
     if child.returncode != 0:
-        said = child.stderr.decode(errors="replace")[-_LOGGED_CHARACTERS:]
-        raise _failure(operation, child.returncode, said)
+        said = child.stderr.decode(errors="replace")[-_MAX_LOGGED_CHARACTERS:]
+        raise _to_portrait_error(operation, child.returncode, said)
     answer = json.loads(child.stdout)
     if "error" in answer:
         raise from_code(**answer["error"])
@@ -154,13 +154,13 @@ def _answer(operation: Operation, source: Path, target: Path) -> dict[str, Any]:
     return result
 
 
-def _failure(operation: Operation, status: int, said: str) -> PortraitError:
+def _to_portrait_error(operation: Operation, status: int, said: str) -> PortraitError:
     """What to tell of a child that ended with that exit status (negative: by that signal)."""
-    if status == _OUT_OF_MEMORY:
+    if status == _OUT_OF_MEMORY_STATUS:
         message = f"This {operation.noun} needs too much memory to open. Choose a smaller one."
         return InputError(operation.too_large, message, said)
     if status == -signal.SIGXCPU:
-        return _took_too_long(operation, f"over {CPU_S} s of CPU time")
+        return _build_timeout_error(operation, f"over {MAX_CPU_S} s of CPU time")
     if status < 0:
         message = (
             f"This {operation.noun} could not be opened; it may be damaged. Choose another one."
@@ -170,36 +170,36 @@ def _failure(operation: Operation, status: int, said: str) -> PortraitError:
     return Fault(FaultCode.INTERNAL, message, f"sandbox exit {status}\n{said}")
 
 
-def _took_too_long(operation: Operation, details: str) -> InputError:
+def _build_timeout_error(operation: Operation, details: str) -> InputError:
     message = f"This {operation.noun} takes too long to open. Choose another one."
     return InputError(operation.unreadable, message, details)
 
 
-def serve(entry: str, source: Path, target: Path) -> dict[str, Any]:
+def execute(entry: str, source: Path, target: Path) -> dict[str, Any]:
     """The child's answer: {"result": fields} or {"error": code, message, details}."""
     module, _, function = entry.partition(":")
     act = getattr(importlib.import_module(module), function)
-    _limit()
+    _limit_resources()
     try:
         return {"result": asdict(act(source, target))}
     except PortraitError as error:
         failure = error
     except OSError as error:  # not the decoders': those are caught where they decode
-        failure = disk_fault(error)
+        failure = from_os_error(error)
     fields = {"code": failure.code, "message": failure.message, "details": failure.details}
     return {"error": fields}
 
 
-def _limit() -> None:
+def _limit_resources() -> None:
     """Give this process no more memory, time, files and output than one operation may need."""
     limits = {
-        resource.RLIMIT_CPU: CPU_S,
-        resource.RLIMIT_FSIZE: LARGEST_OUTPUT_BYTES,
-        resource.RLIMIT_NOFILE: OPEN_FILES,
+        resource.RLIMIT_CPU: MAX_CPU_S,
+        resource.RLIMIT_FSIZE: MAX_OUTPUT_BYTES,
+        resource.RLIMIT_NOFILE: MAX_OPEN_FILES,
         resource.RLIMIT_CORE: 0,
     }
     if sys.platform == "linux":  # macOS knows the limit but doesn't keep it
-        limits[resource.RLIMIT_AS] = MEMORY_BYTES
+        limits[resource.RLIMIT_AS] = MAX_MEMORY_BYTES
     for kind, most in limits.items():
         _, hard = resource.getrlimit(kind)
         resource.setrlimit(
@@ -211,9 +211,9 @@ def main(arguments: list[str]) -> int:
     """Exit status of the child, whose answer is on standard output."""
     entry, source, target = arguments
     try:
-        answer = serve(entry, Path(source), Path(target))
+        answer = execute(entry, Path(source), Path(target))
     except MemoryError:
-        return _OUT_OF_MEMORY
+        return _OUT_OF_MEMORY_STATUS
     sys.stdout.write(json.dumps(answer))
     return 0
 

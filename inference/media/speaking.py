@@ -16,25 +16,32 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from inference.core.request import SAMPLE_RATE_HZ
-from inference.media.level import Meter
+from inference.media.level import LevelMeter
 from inference.media.phrases import Phrase
-from inference.media.speech_synthesis import Line, Spoken
+from inference.media.speech_synthesis import Line, SynthesizedSpeech
 
 Floats = NDArray[np.float32]
 
 VOICE = "heart"
-LOWER = (Fraction(1), Fraction(4, 5))  # pitch and formants of each speaker, of the voice's own
+PITCH_FACTORS = (
+    Fraction(1),
+    Fraction(4, 5),
+)  # pitch and formants of each speaker, of the voice's own
 _PEAK = 0.7  # of full scale, -3 dBFS
-_BEFORE_S, _BETWEEN_S, _AFTER_S = 0.1, 0.3, 0.2  # of silence: first, between two lines, at the end
+_LEAD_SILENCE_S, _GAP_SILENCE_S, _TAIL_SILENCE_S = (
+    0.1,
+    0.3,
+    0.2,
+)  # of silence: first, between two lines, at the end
 
 
-def speak(source: Path, target: Path) -> Spoken:
+def speak_lines(source: Path, target: Path) -> SynthesizedSpeech:
     """What became of the lines in the JSON file `source`, whose recording is `target`."""
     lines = [Line(**line) for line in json.loads(source.read_text(encoding="utf-8"))]
     # the path of the voice that is in the package, so that no other is ever fetched
     engine = Hibari(VOICE, model=voice_path(VOICE, download_missing=False))
-    sounds = [_said(engine, line) for line in lines]
-    sound, phrases = _joined(sounds)
+    sounds = [_speak_line(engine, line) for line in lines]
+    sound, phrases = _join_lines(sounds)
     pcm = np.rint(sound * (_PEAK * 32767 / max(float(np.abs(sound).max()), 1e-6)))
     block = pcm.astype(np.int16)[:, None]
     with wave.open(str(target), "wb") as file:
@@ -42,14 +49,14 @@ def speak(source: Path, target: Path) -> Spoken:
         file.setsampwidth(2)
         file.setframerate(SAMPLE_RATE_HZ)
         file.writeframes(block.tobytes())
-    meter = Meter()
+    meter = LevelMeter()
     meter.add(block)
-    return Spoken(meter.result(1), phrases, tuple(line.speaker for line in lines))
+    return SynthesizedSpeech(meter.to_recording(1), phrases, tuple(line.speaker for line in lines))
 
 
-def _said(engine: Hibari, line: Line) -> Floats:
+def _speak_line(engine: Hibari, line: Line) -> Floats:
     """A line in its speaker's voice, float32 mono at 48 kHz; the same each time."""
-    lower = LOWER[line.speaker]
+    lower = PITCH_FACTORS[line.speaker]
     sound: Floats = engine(line.words, speed=float(1 / lower), seed=0)
     if not len(sound):
         return sound  # nothing in it can be read aloud
@@ -57,15 +64,15 @@ def _said(engine: Hibari, line: Line) -> Floats:
     return np.asarray(resample_poly(sound, rate.numerator, rate.denominator), np.float32)
 
 
-def _joined(sounds: list[Floats]) -> tuple[Floats, tuple[Phrase, ...]]:
+def _join_lines(sounds: list[Floats]) -> tuple[Floats, tuple[Phrase, ...]]:
     """The lines after each other with a little silence, and when each sounds."""
-    parts, phrases, at_s = [_silence(_BEFORE_S)], [], _BEFORE_S
+    parts, phrases, at_s = [_silence(_LEAD_SILENCE_S)], [], _LEAD_SILENCE_S
     for sound in sounds:
         end_s = at_s + len(sound) / SAMPLE_RATE_HZ
         phrases.append(Phrase(round(at_s, 3), round(end_s, 3)))
-        parts += [sound, _silence(_BETWEEN_S)]
-        at_s = end_s + _BETWEEN_S
-    parts[-1] = _silence(_AFTER_S)
+        parts += [sound, _silence(_GAP_SILENCE_S)]
+        at_s = end_s + _GAP_SILENCE_S
+    parts[-1] = _silence(_TAIL_SILENCE_S)
     return np.concatenate(parts), tuple(phrases)
 
 

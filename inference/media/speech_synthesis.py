@@ -12,11 +12,11 @@ from pathlib import Path
 from inference.core.errors import InputCode
 from inference.core.request import Recording
 from inference.media.phrases import Phrase
-from inference.media.sandbox import Operation, run
+from inference.media.sandbox import Operation, run_operation
 
 PACKAGE = "hibari"
-SPEECH = Operation(
-    "inference.media.speaking:speak",
+SPEECH_OPERATION = Operation(
+    "inference.media.speaking:speak_lines",
     "text",
     InputCode.BAD_OPTION,
     InputCode.BAD_OPTION,
@@ -33,7 +33,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Spoken:
+class SynthesizedSpeech:
     """A recording of lines: when each is spoken, and whose it is, in their order."""
 
     recording: Recording
@@ -46,7 +46,7 @@ def can_speak() -> bool:
     return find_spec(PACKAGE) is not None
 
 
-def say(lines: Sequence[Line], target: Path) -> Spoken:
+def synthesize_speech(lines: Sequence[Line], target: Path) -> SynthesizedSpeech:
     """The lines one after the other, as a clean recording at `target`; each speaker has a voice.
 
     Raises InputError when they can't be spoken, Fault when `target` can't be written. No `target`
@@ -54,8 +54,8 @@ def say(lines: Sequence[Line], target: Path) -> Spoken:
     """
     source = target.with_suffix(".json")
     source.write_text(json.dumps([asdict(line) for line in lines]), encoding="utf-8")
-    values = run(SPEECH, source, target)
-    return Spoken(
+    values = run_operation(SPEECH_OPERATION, source, target)
+    return SynthesizedSpeech(
         Recording(**values["recording"]),
         tuple(Phrase(**phrase) for phrase in values["phrases"]),
         tuple(values["owners"]),

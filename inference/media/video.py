@@ -29,11 +29,11 @@ VideoPacket: TypeAlias = "av.Packet[VideoStream]"
 AudioPacket: TypeAlias = "av.Packet[AudioStream]"
 
 _BT709 = 1  # ITU-T H.273 code of BT.709, for primaries, transfer and matrix alike
-_X264 = {"preset": "veryfast", "crf": "19", "profile": "high"}
+_X264_OPTIONS = {"preset": "veryfast", "crf": "19", "profile": "high"}
 _THREADS = 2  # fixed, so that a video does not depend on the machine's core count
-_INDEX_FIRST = {"movflags": "+faststart"}
+_FASTSTART_OPTIONS = {"movflags": "+faststart"}
 _AAC_BITS_PER_SECOND = 160_000
-_AAC_FRAME = 1024  # samples an AAC frame holds
+_AAC_FRAME_SAMPLES = 1024  # samples an AAC frame holds
 
 
 class SegmentWriter:
@@ -43,10 +43,10 @@ class SegmentWriter:
     """
 
     def __init__(self, path: Path, width: int, height: int) -> None:
-        self._path, self._part = path, _part(path)
+        self._path, self._part = path, _part_path(path)
         self._reformatter = VideoReformatter()
         self._container = av.open(str(self._part), "w", format="mp4")
-        stream = self._container.add_stream("libx264", rate=FPS, options=_X264)
+        stream = self._container.add_stream("libx264", rate=FPS, options=_X264_OPTIONS)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         context = stream.codec_context
         context.thread_count = _THREADS
@@ -86,7 +86,7 @@ class SegmentWriter:
             self._part.unlink(missing_ok=True)
 
 
-def join(
+def join_segments(
     segments: Sequence[Path], sound: Path, frames: int, target: Path, metadata: dict[str, str]
 ) -> None:
     """Write `target`: all segments, `frames` frames in all, and just as much of `sound`.
@@ -94,55 +94,58 @@ def join(
     `sound` is a 48 kHz 16-bit WAV. The mp4 starts with its index (+faststart) and carries
     `metadata` under the standard names (title, comment, description). Nothing is left on an error.
     """
-    with _new_mp4(target) as container, wave.open(str(sound), "rb") as voice:
+    with _create_mp4(target) as container, wave.open(str(sound), "rb") as voice:
         container.metadata.update(metadata)
-        pictures = _copied(segments, _like_first(container, segments))
-        audio = _aac(container, voice)
-        _interleave(container, pictures, _encoded(voice, frames, audio))
+        pictures = _copy_video_packets(segments, _add_video_stream(container, segments))
+        audio = _add_aac_stream(container, voice)
+        _interleave(container, pictures, _encode_audio(voice, frames, audio))
 
 
 def encode_sound(sound: Path, frames: int, target: Path) -> None:
     """Write `target`, an mp4 of `frames` frames' worth of the WAV `sound`, for `join_encoded`."""
-    with _new_mp4(target) as container, wave.open(str(sound), "rb") as voice:
-        for packet in _encoded(voice, frames, _aac(container, voice)):
+    with _create_mp4(target) as container, wave.open(str(sound), "rb") as voice:
+        for packet in _encode_audio(voice, frames, _add_aac_stream(container, voice)):
             container.mux(packet)
 
 
 def join_encoded(segments: Sequence[Path], sound: Path, frames: int, target: Path) -> None:
-    """Write `target` as `join` does, without encoding: `sound` is what `encode_sound` wrote.
+    """Write `target` as `join_segments` does, without encoding: `sound` is what `encode_sound`
+    wrote.
 
     The sound ends with the AAC frame that the last picture falls into. Nothing is left on an
     error.
     """
-    with _new_mp4(target) as container, av.open(str(sound)) as source:
-        pictures = _copied(segments, _like_first(container, segments))
+    with _create_mp4(target) as container, av.open(str(sound)) as source:
+        pictures = _copy_video_packets(segments, _add_video_stream(container, segments))
         audio = container.add_stream_from_template(source.streams.audio[0])
-        _interleave(container, pictures, _copied_sound(source, frames, audio))
+        _interleave(container, pictures, _copy_audio_packets(source, frames, audio))
 
 
 @contextmanager
-def _new_mp4(target: Path) -> Iterator[av.container.OutputContainer]:
+def _create_mp4(target: Path) -> Iterator[av.container.OutputContainer]:
     """An mp4 to fill, its index first; it is at `target` once this is left without an error."""
-    part = _part(target)
+    part = _part_path(target)
     try:
-        with av.open(str(part), "w", format="mp4", options=_INDEX_FIRST) as container:
+        with av.open(str(part), "w", format="mp4", options=_FASTSTART_OPTIONS) as container:
             yield container
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _part(path: Path) -> Path:
+def _part_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
-def _like_first(container: av.container.OutputContainer, segments: Sequence[Path]) -> VideoStream:
+def _add_video_stream(
+    container: av.container.OutputContainer, segments: Sequence[Path]
+) -> VideoStream:
     """A stream for the packets of `segments`, which are all alike."""
     with av.open(str(segments[0])) as first:
         return container.add_stream_from_template(first.streams.video[0])
 
 
-def _aac(container: av.container.OutputContainer, voice: wave.Wave_read) -> AudioStream:
+def _add_aac_stream(container: av.container.OutputContainer, voice: wave.Wave_read) -> AudioStream:
     layout = "stereo" if voice.getnchannels() == 2 else "mono"
     audio = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout=layout)
     audio.bit_rate = _AAC_BITS_PER_SECOND
@@ -157,7 +160,7 @@ def _interleave(
     """Mux both in time order, so that neither piles up in memory waiting for the other."""
     waiting = next(sounds, None)
     for picture in pictures:
-        while waiting is not None and _seconds(waiting) <= _seconds(picture):
+        while waiting is not None and _packet_time_s(waiting) <= _packet_time_s(picture):
             container.mux(waiting)
             waiting = next(sounds, None)
         container.mux(picture)
@@ -166,11 +169,11 @@ def _interleave(
         waiting = next(sounds, None)
 
 
-def _seconds(packet: "VideoPacket | AudioPacket") -> float:
+def _packet_time_s(packet: "VideoPacket | AudioPacket") -> float:
     return float((packet.dts or 0) * packet.time_base)
 
 
-def _copied(segments: Sequence[Path], stream: VideoStream) -> Iterator[VideoPacket]:
+def _copy_video_packets(segments: Sequence[Path], stream: VideoStream) -> Iterator[VideoPacket]:
     """The segments' packets, each segment laid after the one before."""
     start = 0
     for path in segments:
@@ -187,7 +190,7 @@ def _copied(segments: Sequence[Path], stream: VideoStream) -> Iterator[VideoPack
         start += frames
 
 
-def _copied_sound(
+def _copy_audio_packets(
     source: av.container.InputContainer, frames: int, stream: AudioStream
 ) -> Iterator[AudioPacket]:
     """The packets of the first `frames` video frames' worth of `source`."""
@@ -198,10 +201,10 @@ def _copied_sound(
         yield packet
 
 
-def _encoded(voice: wave.Wave_read, frames: int, stream: AudioStream) -> Iterator[AudioPacket]:
+def _encode_audio(voice: wave.Wave_read, frames: int, stream: AudioStream) -> Iterator[AudioPacket]:
     """AAC packets of the first `frames` video frames' worth of `voice`."""
     samples = frames * SAMPLES_PER_FRAME
-    starts = [*range(0, samples, _AAC_FRAME), samples]
+    starts = [*range(0, samples, _AAC_FRAME_SAMPLES), samples]
     for start, end in pairwise(starts):
         data = np.frombuffer(voice.readframes(end - start), np.int16).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(data, format="s16", layout=stream.layout.name)

@@ -9,17 +9,17 @@ from safetensors.torch import load_file, save_file
 
 from inference.core.task import Task, segment_name, state_name
 from inference.multitalk.models.attention import Kernel
-from inference.multitalk.pipeline import Carried
+from inference.multitalk.pipeline import WindowState
 
 _MOTION, _GENERATOR = "motion", "generator"
 _KERNEL = "attention"
 
 
-def save(task: Task, index: int, carried: Carried, kernel: Kernel) -> None:
+def save(task: Task, index: int, carried: WindowState, kernel: Kernel) -> None:
     """Write what window `index`, made with `kernel`, hands on, under its name once it is complete.
     Raises OSError."""
     assert carried.motion is not None
-    target = task.path(state_name(index))
+    target = task.prepare_path(state_name(index))
     part = target.with_suffix(".part")
     tensors = {_MOTION: carried.motion.cpu(), _GENERATOR: carried.generator.get_state()}
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
@@ -27,40 +27,40 @@ def save(task: Task, index: int, carried: Carried, kernel: Kernel) -> None:
     os.replace(part, target)
 
 
-def load(task: Task, index: int, device: torch.device) -> Carried:
+def load(task: Task, index: int, device: torch.device) -> WindowState:
     """What window `index` handed on, exactly."""
     tensors = load_file(task.folder / state_name(index))
     generator = torch.Generator()
     generator.set_state(tensors[_GENERATOR])
-    return Carried(generator, tensors[_MOTION].to(device))
+    return WindowState(generator, tensors[_MOTION].to(device))
 
 
-def made_by(task: Task, index: int) -> str | None:
+def read_kernel(task: Task, index: int) -> str | None:
     """The kernel that window `index` was made with; None where its file is too old to say."""
     with safe_open(task.folder / state_name(index), framework="pt") as file:
         name: str | None = (file.metadata() or {}).get(_KERNEL)
         return name
 
 
-def forget(task: Task, before: int) -> None:
+def delete_before(task: Task, before: int) -> None:
     """Delete what windows handed on that are older than number `before`."""
     for index in range(before):
         (task.folder / state_name(index)).unlink(missing_ok=True)
 
 
-def drop_unfinishable(task: Task) -> None:
+def delete_orphaned_segments(task: Task) -> None:
     """Delete segments that nothing can follow, because a file before them is gone or torn."""
     count = len(task.plan.windows)
-    finished = next((n for n in range(count) if not _segment(task, n).exists()), count)
-    if 0 < finished < count and not _readable(task.folder / state_name(finished - 1)):
+    finished = next((n for n in range(count) if not _segment_path(task, n).exists()), count)
+    if 0 < finished < count and not _is_readable(task.folder / state_name(finished - 1)):
         finished = 0
     for index in reversed(range(finished, count)):  # so that an end in the middle leaves no gap
-        _segment(task, index).unlink(missing_ok=True)
+        _segment_path(task, index).unlink(missing_ok=True)
     if finished == count:
-        forget(task, count)
+        delete_before(task, count)
 
 
-def _readable(state: Path) -> bool:
+def _is_readable(state: Path) -> bool:
     """Whether the whole file is there: a machine that goes down may leave half of one."""
     try:
         with safe_open(state, framework="pt"):
@@ -69,5 +69,5 @@ def _readable(state: Path) -> bool:
         return False
 
 
-def _segment(task: Task, index: int) -> Path:
+def _segment_path(task: Task, index: int) -> Path:
     return task.folder / segment_name(index)

@@ -19,68 +19,68 @@ _LINEAR_BELOW, _LINEAR_SLOPE, _LINEAR_OFFSET = 0.008856, 7.787, 16 / 116
 _LINEAR_BELOW_ROOT = 0.2068966
 _LAB_FROM_ROOTS = ((0.0, 116.0, 0.0), (500.0, -500.0, 0.0), (0.0, 200.0, -200.0))
 _LIGHTNESS_OFFSET = 16.0
-_FLAT = 1e-4  # a spread that is rounding alone: such a channel just takes the wanted mean
+_MIN_STD = 1e-4  # a spread that is rounding alone: such a channel just takes the wanted mean
 
 
-def matched(video: Tensor, reference: Tensor, strength: float = 1.0) -> Tensor:
+def match_colours(video: Tensor, reference: Tensor, strength: float = 1.0) -> Tensor:
     """Frames (3, f, h, w) with the colours of `reference` (3, h, w), all -1 to 1.
 
     `strength` from 0 (as they are) to 1. Frame by frame, so that it takes little memory.
     """
     if strength == 0:
         return video
-    wanted_std, wanted_mean = _spread(lab_of(_unit(reference)))
+    wanted_std, wanted_mean = _compute_std_mean(rgb_to_lab(_to_unit_range(reference)))
     out = torch.empty_like(video)
     for index in range(video.shape[1]):
-        frame = _unit(video[:, index])
-        lab = lab_of(frame)
-        std, mean = _spread(lab)
-        gain = torch.where(std > _FLAT, wanted_std / std, 0.0)
-        corrected = rgb_of((lab - mean) * gain + wanted_mean)
+        frame = _to_unit_range(video[:, index])
+        lab = rgb_to_lab(frame)
+        std, mean = _compute_std_mean(lab)
+        gain = torch.where(std > _MIN_STD, wanted_std / std, 0.0)
+        corrected = lab_to_rgb((lab - mean) * gain + wanted_mean)
         out[:, index] = torch.lerp(frame, corrected, strength) * 2 - 1
     return out
 
 
-def lab_of(rgb: Tensor) -> Tensor:
+def rgb_to_lab(rgb: Tensor) -> Tensor:
     """CIE Lab of sRGB (3, h, w), 0 to 1."""
     linear = torch.where(rgb > 0.04045, ((rgb + 0.055) / 1.055).pow(2.4), rgb / 12.92)
-    t = _mixed(_XYZ_FROM_RGB, linear) / _column(_WHITE, rgb)
+    t = _apply_matrix(_XYZ_FROM_RGB, linear) / _to_column(_WHITE, rgb)
     roots = torch.where(t > _LINEAR_BELOW, t.pow(1 / 3), _LINEAR_SLOPE * t + _LINEAR_OFFSET)
-    lab = _mixed(_LAB_FROM_ROOTS, roots)
+    lab = _apply_matrix(_LAB_FROM_ROOTS, roots)
     lab[0] -= _LIGHTNESS_OFFSET
     return lab
 
 
-def rgb_of(lab: Tensor) -> Tensor:
+def lab_to_rgb(lab: Tensor) -> Tensor:
     """sRGB of CIE Lab (3, h, w), cut to 0 .. 1."""
     y = (lab[0] + _LIGHTNESS_OFFSET) / 116
     roots = torch.stack([y + lab[1] / 500, y, (y - lab[2] / 200).clamp(min=0)])
     line = (roots - _LINEAR_OFFSET) / _LINEAR_SLOPE
-    xyz = torch.where(roots > _LINEAR_BELOW_ROOT, roots**3, line) * _column(_WHITE, lab)
-    linear = _mixed(_rgb_from_xyz(), xyz)
+    xyz = torch.where(roots > _LINEAR_BELOW_ROOT, roots**3, line) * _to_column(_WHITE, lab)
+    linear = _apply_matrix(_invert_xyz_matrix(), xyz)
     curved = 1.055 * linear.clamp(min=0).pow(1 / 2.4) - 0.055
     return torch.where(linear > 0.0031308, curved, 12.92 * linear).clamp(0, 1)
 
 
 @cache
-def _rgb_from_xyz() -> tuple[tuple[float, ...], ...]:
+def _invert_xyz_matrix() -> tuple[tuple[float, ...], ...]:
     inverse = torch.linalg.inv(torch.tensor(_XYZ_FROM_RGB, dtype=torch.float64))
     return tuple(map(tuple, inverse.tolist()))
 
 
-def _unit(frame: Tensor) -> Tensor:
+def _to_unit_range(frame: Tensor) -> Tensor:
     return ((frame.float() + 1) / 2).clamp(0, 1)
 
 
-def _spread(lab: Tensor) -> tuple[Tensor, Tensor]:
+def _compute_std_mean(lab: Tensor) -> tuple[Tensor, Tensor]:
     """Standard deviation (of all pixels, not a sample) and mean of each channel, (3, 1, 1)."""
     return torch.std_mean(lab, dim=(1, 2), correction=0, keepdim=True)
 
 
-def _mixed(matrix: tuple[tuple[float, ...], ...], channels: Tensor) -> Tensor:
+def _apply_matrix(matrix: tuple[tuple[float, ...], ...], channels: Tensor) -> Tensor:
     weights = torch.tensor(matrix, dtype=channels.dtype, device=channels.device)
     return torch.einsum("oc,chw->ohw", weights, channels)
 
 
-def _column(values: tuple[float, ...], like: Tensor) -> Tensor:
+def _to_column(values: tuple[float, ...], like: Tensor) -> Tensor:
     return torch.tensor(values, dtype=like.dtype, device=like.device).view(3, 1, 1)

@@ -10,24 +10,24 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inference.multitalk.colour import matched
+from inference.multitalk.colour import match_colours
 from inference.multitalk.conditioning.picture import LATENT_PX, TOKEN_LATENTS
-from inference.multitalk.models.encoders import VideoCoder
-from inference.multitalk.models.transformer import Conditioning, Time, Transformer
+from inference.multitalk.models.encoders import VideoAutoencoder
+from inference.multitalk.models.transformer import Conditioning, TimeEmbedding, Transformer
 from inference.multitalk.sampling.guidance import Branch, Guidance, Projection
-from inference.multitalk.sampling.sampler import Denoised, Motion, sample
-from inference.multitalk.sampling.schedule import timesteps
+from inference.multitalk.sampling.sampler import DenoisingStep, Motion, sample
+from inference.multitalk.sampling.schedule import compute_timesteps
 from inference.multitalk.sampling.step_cache import (
     DEFAULT_ESTIMATOR,
-    Estimator,
+    ChangeEstimator,
     StepCache,
-    computed_steps,
+    select_computed_steps,
 )
 from presets.schema import Sampling
 
-_LATENT_FRAMES = 4  # video frames in each latent but the first, which is one
+_FRAMES_PER_LATENT = 4  # video frames in each latent but the first, which is one
 _TOKEN_PX = LATENT_PX * TOKEN_LATENTS  # of the picture that a token is wide and high
-_MASK_CHANNELS = _LATENT_FRAMES  # of `known`, before its latents: one for each of these frames
+_MASK_CHANNELS = _FRAMES_PER_LATENT  # of `known`, before its latents: one for each of these frames
 
 
 @dataclass(frozen=True)
@@ -47,18 +47,18 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class PipelineOptions:
     """How windows are sampled. `colour` is how far colours are matched, 0 to 1; the `estimator`
     is the step cache's."""
 
     sampling: Sampling
     projection: Projection | None = None
-    colour: float = 1.0
-    estimator: Estimator = DEFAULT_ESTIMATOR
+    colour_strength: float = 1.0
+    estimator: ChangeEstimator = DEFAULT_ESTIMATOR
 
 
 @dataclass
-class Carried:
+class WindowState:
     """What passes from window to window: the random numbers, and the frames they share.
 
     `generator` is of the CPU, so that every machine draws the same; `motion` (3, m, H, W), m being
@@ -73,20 +73,20 @@ class Pipeline:
     """Makes windows of a scene. `look` gives a frame's (3, H, W) features (1, patches + 1, c)."""
 
     def __init__(
-        self, transformer: Transformer, coder: VideoCoder, look: Callable[[Tensor], Tensor]
+        self, transformer: Transformer, coder: VideoAutoencoder, look: Callable[[Tensor], Tensor]
     ) -> None:
-        self.transformer, self.coder, self.look = transformer, coder, look
+        self.transformer, self.autoencoder, self.encode_image = transformer, coder, look
 
     @torch.inference_mode()
     def denoise(
         self,
         scene: Scene,
-        recipe: Recipe,
+        recipe: PipelineOptions,
         start: int,
         frames: int,
-        carried: Carried,
+        carried: WindowState,
         before_each: Callable[[], None] = lambda: None,
-    ) -> Iterator[Denoised]:
+    ) -> Iterator[DenoisingStep]:
         """The latents of a window after each step, the last of them without noise.
 
         `start` is the window's first frame in the video. `before_each` is called before each pass
@@ -97,14 +97,16 @@ class Pipeline:
         shown = scene.picture.unsqueeze(1) if carried.motion is None else carried.motion
         _require_grid(shown, frames)
         _require_masks(scene)
-        known = self.known(shown, frames)
+        known = self.encode_known_frames(shown, frames)
         sampling = recipe.sampling
-        levels = timesteps(sampling.steps, sampling.shift)
-        noise, motion = _draw(known, carried, len(levels))
+        levels = compute_timesteps(sampling.steps, sampling.shift)
+        noise, motion = _draw_noise(known, carried, len(levels))
         guidance = Guidance(sampling.text_guidance, sampling.audio_guidance, recipe.projection)
-        given = self.conditions(scene, guidance.branches, known, shown[:, -1], start, frames)
-        times = [self.transformer.time(level) for level in levels[:-1]]
-        cache = _step_cache(times, recipe)
+        given = self.build_conditionings(
+            scene, guidance.branches, known, shown[:, -1], start, frames
+        )
+        times = [self.transformer.embed_timestep(level) for level in levels[:-1]]
+        cache = _build_step_cache(times, recipe)
 
         def velocities(x: Tensor, step: int) -> dict[Branch, Tensor]:
             model, time = self.transformer, times[step]
@@ -112,28 +114,32 @@ class Pipeline:
             def blocks(streams: Sequence[Tensor]) -> Sequence[Tensor]:
                 return model.run_blocks(streams, time, list(given.values()), before_each)
 
-            streams = cache.run(step, [model.tokens(x, known)] * len(given), blocks)
-            shaped = (model.velocity(stream, time, x.shape) for stream in streams)
+            streams = cache.run(step, [model.embed_patches(x, known)] * len(given), blocks)
+            shaped = (model.predict_velocity(stream, time, x.shape) for stream in streams)
             return dict(zip(given, shaped, strict=True))
 
         yield from sample(velocities, noise, levels, guidance, motion, sampling.reuse_last)
 
     @torch.inference_mode()
-    def decode(self, scene: Scene, recipe: Recipe, latents: Tensor) -> Tensor:
+    def decode(self, scene: Scene, recipe: PipelineOptions, latents: Tensor) -> Tensor:
         """The frames (3, f, H, W) of a window's latents, in the picture's colours; those that it
         shares with the window before are the first of them."""
-        return matched(self.coder.to_video(latents), scene.picture, recipe.colour)
+        return match_colours(
+            self.autoencoder.to_video(latents), scene.picture, recipe.colour_strength
+        )
 
-    def known(self, shown: Tensor, frames: int) -> Tensor:
+    def encode_known_frames(self, shown: Tensor, frames: int) -> Tensor:
         """What is known of a window that starts with the frames `shown` (3, m, H, W): 4 channels
         of 1 where a frame is known and the latents of those and of grey ones, (20, t, h, w)."""
         grey = shown.new_zeros(3, frames - shown.shape[1], *shown.shape[2:])
-        latents = self.coder.to_latents(torch.cat([shown, grey], 1))
-        is_known = torch.arange(frames + _LATENT_FRAMES - 1) < shown.shape[1] + _LATENT_FRAMES - 1
-        mask = is_known.view(-1, _LATENT_FRAMES).T[..., None, None].to(latents)
+        latents = self.autoencoder.to_latents(torch.cat([shown, grey], 1))
+        is_known = (
+            torch.arange(frames + _FRAMES_PER_LATENT - 1) < shown.shape[1] + _FRAMES_PER_LATENT - 1
+        )
+        mask = is_known.view(-1, _FRAMES_PER_LATENT).T[..., None, None].to(latents)
         return torch.cat([mask.expand(-1, -1, *latents.shape[2:]), latents])
 
-    def conditions(
+    def build_conditionings(
         self,
         scene: Scene,
         branches: Sequence[Branch],
@@ -144,12 +150,20 @@ class Pipeline:
     ) -> dict[Branch, Conditioning]:
         """What each branch attends to during a window; what several share is there once."""
         model = self.transformer
-        image, turn = model.image(self.look(last_shown)), model.turn(*known.shape[1:])
+        image, turn = (
+            model.project_image(self.encode_image(last_shown)),
+            model.compute_rotation(*known.shape[1:]),
+        )
         texts = {True: scene.prompt, False: scene.negative}
-        text = {wanted: model.text(texts[wanted]) for wanted in {b.prompt for b in branches}}
-        heard, masks = {True: model.voices(scene.voices, start, frames)}, {True: scene.masks}
+        text = {
+            wanted: model.project_text(texts[wanted]) for wanted in {b.prompt for b in branches}
+        }
+        heard, masks = (
+            {True: model.project_voices(scene.voices, start, frames)},
+            {True: scene.masks},
+        )
         if not all(branch.voice for branch in branches):
-            heard[False], masks[False] = model.silence(frames), None
+            heard[False], masks[False] = model.project_silence(frames), None
         return {
             b: Conditioning(text[b.prompt], image, heard[b.voice], turn, masks[b.voice])
             for b in branches
@@ -158,7 +172,7 @@ class Pipeline:
 
 def _require_grid(shown: Tensor, frames: int) -> None:
     _, count, height, width = shown.shape
-    if frames % _LATENT_FRAMES != 1 or count % _LATENT_FRAMES != 1 or count >= frames:
+    if frames % _FRAMES_PER_LATENT != 1 or count % _FRAMES_PER_LATENT != 1 or count >= frames:
         raise ValueError(f"{frames} frames, {count} shown: both are to be 4k+1, the shown fewer")
     if height % _TOKEN_PX or width % _TOKEN_PX:
         raise ValueError(f"{width} x {height} pixels are no multiples of {_TOKEN_PX}")
@@ -175,7 +189,7 @@ def _require_masks(scene: Scene) -> None:
         raise ValueError(f"masks {tuple(scene.masks.shape)}: none of 3 x {tokens} may be empty")
 
 
-def _draw(known: Tensor, carried: Carried, levels: int) -> tuple[Tensor, Motion | None]:
+def _draw_noise(known: Tensor, carried: WindowState, levels: int) -> tuple[Tensor, Motion | None]:
     """The noise of a window, and of the frames it shares with the one before, for each level."""
     latents = known[_MASK_CHANNELS:]
 
@@ -185,13 +199,13 @@ def _draw(known: Tensor, carried: Carried, levels: int) -> tuple[Tensor, Motion 
     noise = normal(*latents.shape)
     if carried.motion is None:
         return noise, None
-    held = latents[:, : 1 + (carried.motion.shape[1] - 1) // _LATENT_FRAMES]
+    held = latents[:, : 1 + (carried.motion.shape[1] - 1) // _FRAMES_PER_LATENT]
     return noise, Motion(held, torch.stack([normal(*held.shape) for _ in range(levels)]))
 
 
-def _step_cache(times: Sequence[Time], recipe: Recipe) -> StepCache:
+def _build_step_cache(times: Sequence[TimeEmbedding], recipe: PipelineOptions) -> StepCache:
     threshold = recipe.sampling.step_cache
     if threshold is None:
         return StepCache([True] * len(times))
     embeddings = torch.cat([time.blocks for time in times])
-    return StepCache(computed_steps(embeddings, threshold, recipe.estimator))
+    return StepCache(select_computed_steps(embeddings, threshold, recipe.estimator))

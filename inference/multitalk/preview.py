@@ -29,7 +29,7 @@ _FACTORS = (
 _OFFSET = (-0.1835, -0.0868, -0.3360)
 
 
-def preview(latents: Tensor, width: int, height: int) -> NDArray[np.uint8]:
+def render_preview(latents: Tensor, width: int, height: int) -> NDArray[np.uint8]:
     """The middle one of latent frames (16, t, h, w), RGB uint8 (height, width, 3)."""
     middle = latents[:, latents.shape[1] // 2]
     factors, offset = (torch.tensor(v, device=latents.device) for v in (_FACTORS, _OFFSET))

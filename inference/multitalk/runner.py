@@ -16,32 +16,32 @@ from inference.core.events import Event, Stage, StageName, Step
 from inference.core.plan import find_preset
 from inference.core.request import SAMPLE_RATE_HZ
 from inference.core.task import PICTURE, SOUND, Task, segment_name, voice_name
-from inference.core.timing import SAMPLES_PER_FRAME, Span, spans
+from inference.core.timing import SAMPLES_PER_FRAME, Span, place_recordings
 from inference.media.audio import read_mono
 from inference.media.image import render_crop
 from inference.media.mixing import mix_voices
 from inference.media.video import SegmentWriter
 from inference.multitalk import checkpoint
-from inference.multitalk.conditioning.picture import covered, speaker_masks
-from inference.multitalk.conditioning.prompt import text_features
-from inference.multitalk.conditioning.voice import mirrored, voice_features
+from inference.multitalk.conditioning.picture import build_speaker_masks, scale_to_cover
+from inference.multitalk.conditioning.prompt import encode_texts
+from inference.multitalk.conditioning.voice import encode_voice, extend_mirrored
 from inference.multitalk.models.encoders import AUDIO_RATE_HZ
-from inference.multitalk.pipeline import Carried, Pipeline, Recipe, Scene
-from inference.multitalk.preview import preview
-from inference.multitalk.runtime.gpu import device_of, placement, require_room
+from inference.multitalk.pipeline import Pipeline, PipelineOptions, Scene, WindowState
+from inference.multitalk.preview import render_preview
+from inference.multitalk.runtime.gpu import plan_placement, require_gpu_memory, select_device
 from inference.multitalk.runtime.kernels import KernelChoice, choose_kernel
-from inference.multitalk.runtime.networks import Choices, Loaded, load
-from inference.multitalk.sampling.sampler import Denoised
-from inference.rendering.windows import EarlyStop, Stopped, assemble, save_preview
+from inference.multitalk.runtime.networks import LoadedModel, LoadOptions, load_model
+from inference.multitalk.sampling.sampler import DenoisingStep
+from inference.rendering.windows import EarlyStop, RenderingCancelled, render_windows, save_preview
 from presets.schema import EngineFamily, Lora
 
 logger = logging.getLogger(__name__)
 
 # Rows of features past the last frame that is made, as many as the original adds; two are heard.
-_HEARD_BEYOND = 3
+_EXTRA_ROWS = 3
 
 
-class Production:
+class Runner:
     """Makes tasks' videos with one model, which is loaded for the first and kept."""
 
     def __init__(
@@ -57,95 +57,97 @@ class Production:
         one. `strict`: a first window that seems of no use ends the job. Raises Fault when torch
         can't use the device, or there is none for trained weights."""
         self._model, self._weights, self._loras = model, weights, loras
-        self._early = EarlyStop.STRICT if strict else EarlyStop.SURE
-        self._device = device_of(device)
+        self._early_stop = EarlyStop.STRICT if strict else EarlyStop.SURE
+        self._device = select_device(device)
         _require_usable(self._device, trained=weights is not None)
-        self._loaded: Loaded | None = None
+        self._loaded: LoadedModel | None = None
         self._attention = KernelChoice()  # until the model is loaded
 
     def load(self) -> None:
         """Load the model now, rather than for the first task. Raises Fault."""
         self._load(())
 
-    def make(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
+    def run(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
         """The events of making `task`'s video; a window that an earlier start has finished is
         told of again, but not made again. Raises PortraitError and OSError."""
         try:
-            yield from self._made(task, cancelled)
+            yield from self._run(task, cancelled)
         except torch.OutOfMemoryError as error:
             message = "The GPU ran out of memory. End what else uses it, and go on with this job."
             raise Fault(FaultCode.OUT_OF_MEMORY, message, str(error)) from error
 
-    def _made(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
+    def _run(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
         started = time.monotonic()
-        recipe = _recipe(task)
+        recipe = _build_options(task)
         loaded = self._load(recipe.sampling.loras)
-        pixels, frames = task.plan.width * task.plan.height, _longest(task)
-        require_room(self._device, pixels, frames)
+        pixels, frames = task.plan.width * task.plan.height, _find_longest_window(task)
+        require_gpu_memory(self._device, pixels, frames)
         yield Stage(StageName.LISTENING, "Listening to the voice")
-        mix_voices(task, task.path(SOUND))
-        voices = self._listen(task, loaded)
+        mix_voices(task, task.prepare_path(SOUND))
+        voices = self._encode_voices(task, loaded)
         yield Stage(StageName.LOOKING, "Looking at the picture")
-        scene = self._look(task, loaded, voices)
-        checkpoint.drop_unfinishable(task)
-        work = _Work(task, loaded, scene, recipe, self._attention, cancelled)
+        scene = self._build_scene(task, loaded, voices)
+        checkpoint.delete_orphaned_segments(task)
+        work = _WindowGenerator(task, loaded, scene, recipe, self._attention, cancelled)
         # random weights draw nothing but noise, which is what is wanted of them
-        early = self._early if self._weights is not None else EarlyStop.NEVER
-        yield from assemble(task, EngineFamily.MULTITALK.value, work.window, started, early)
+        early = self._early_stop if self._weights is not None else EarlyStop.NEVER
+        yield from render_windows(task, EngineFamily.MULTITALK.value, work.generate, started, early)
 
-    def _load(self, loras: tuple[Lora, ...]) -> Loaded:
+    def _load(self, loras: tuple[Lora, ...]) -> LoadedModel:
         """The model, with what a quality changes of it switched on."""
         if self._loaded is None:
-            folder, choices = self._weights, Choices()
+            folder, choices = self._weights, LoadOptions()
             if folder is not None:
-                chosen = placement(self._device, folder, self._loras)
+                chosen = plan_placement(self._device, folder, self._loras)
                 logger.debug("placement: %s", chosen.sentence)
                 folder = folder / chosen.weights
-                compute = getattr(torch, chosen.compute)
-                choices = Choices(compute, chosen.resident, chosen.text_stays)
+                compute = getattr(torch, chosen.compute_dtype)
+                choices = LoadOptions(compute, chosen.resident_blocks, chosen.keep_text_encoder)
             # tried while there is room: before the model is there
-            self._attention = choose_kernel(self._model, self._device, choices.compute)
-            self._loaded = load(self._model, folder, self._device, choices)
-        self._loaded.use((*loras, *self._loras))
+            self._attention = choose_kernel(self._model, self._device, choices.compute_dtype)
+            self._loaded = load_model(self._model, folder, self._device, choices)
+        self._loaded.set_loras((*loras, *self._loras))
         return self._loaded
 
     @torch.inference_mode()
-    def _listen(self, task: Task, loaded: Loaded) -> Tensor:
+    def _encode_voices(self, task: Task, loaded: LoadedModel) -> Tensor:
         """The voices' features (p, f, layers, c), in the order of the speakers, for all windows."""
         samples = task.plan.frames * SAMPLES_PER_FRAME
         features = []
-        for index, span in enumerate(spans(task.request)):
-            track = read_mono(task.path(voice_name(index)), span, samples, AUDIO_RATE_HZ)
-            if task.request.recordings[index].silent:
+        for index, span in enumerate(place_recordings(task.request)):
+            track = read_mono(task.prepare_path(voice_name(index)), span, samples, AUDIO_RATE_HZ)
+            if task.request.recordings[index].is_silent:
                 track[:] = 0  # a listener: the encoder would make a voice of the faintest noise
-            features.append(voice_features(loaded.networks.audio, track, _sounding(span)))
+            features.append(encode_voice(loaded.networks.audio, track, _locate_sound(span)))
         order = [speaker.audio for speaker in task.plan.speakers] or range(len(features))
         last = task.plan.windows[-1]
-        beyond = last.start + last.frames - task.plan.frames + _HEARD_BEYOND
-        voices = mirrored(torch.stack([features[index] for index in order]), beyond)
+        beyond = last.start + last.frames - task.plan.frames + _EXTRA_ROWS
+        voices = extend_mirrored(torch.stack([features[index] for index in order]), beyond)
         logger.debug("voices: %s %s", voices.dtype, tuple(voices.shape))
         return voices
 
     @torch.inference_mode()
-    def _look(self, task: Task, loaded: Loaded, voices: Tensor) -> Scene:
+    def _build_scene(self, task: Task, loaded: LoadedModel, voices: Tensor) -> Scene:
         plan, speakers = task.plan, len(voices)
         frame = render_crop(
-            task.path(PICTURE),
+            task.prepare_path(PICTURE),
             plan.picture,
             plan.crop,
             plan.width,
             plan.height,
             Image.Resampling.BILINEAR,  # as for the original
         )
-        picture = covered(Image.fromarray(frame), plan.width, plan.height).to(self._device)
+        picture = scale_to_cover(Image.fromarray(frame), plan.width, plan.height).to(self._device)
         networks = loaded.networks
         longest = networks.transformer.params.text_len
         with loaded.text_encoder() as encoder:
-            prompt, negative = text_features(encoder, loaded.tokenizer, task.request.words, longest)
+            prompt, negative = encode_texts(
+                encoder, loaded.tokenizer, task.request.prompts, longest
+            )
         masks = None
         if speakers == 2:
             faces = [speaker.box for speaker in plan.speakers]
-            masks = speaker_masks(faces, plan.width, plan.height).to(self._device)
+            masks = build_speaker_masks(faces, plan.width, plan.height).to(self._device)
         scene = Scene(picture, prompt, negative, voices, masks)
         for name, tensor in vars(scene).items():
             if tensor is not None:
@@ -153,102 +155,109 @@ class Production:
         return scene
 
 
-class _Work:
+class _WindowGenerator:
     """The windows of one task, made one after the other."""
 
     def __init__(
         self,
         task: Task,
-        loaded: Loaded,
+        loaded: LoadedModel,
         scene: Scene,
-        recipe: Recipe,
+        recipe: PipelineOptions,
         attention: KernelChoice,
         cancelled: Callable[[], bool],
     ) -> None:
         networks = loaded.networks
-        self._pipeline = Pipeline(networks.transformer, networks.video, networks.image.features)
+        self._pipeline = Pipeline(networks.transformer, networks.video, networks.image.encode)
         self._task, self._scene, self._recipe = task, scene, recipe
         self._attention, self._cancelled = attention, cancelled
         self._kernel = attention.kernel
-        self._carried: Carried | None = None
-        self._pace = _Pace([window.frames for window in task.plan.windows])
+        self._state: WindowState | None = None
+        self._time_left = _TimeLeft([window.frames for window in task.plan.windows])
 
-    def window(self, index: int) -> Iterator[Event]:
+    def generate(self, index: int) -> Iterator[Event]:
         """Makes window `index` into its segment. Raises Stopped when cancelled."""
         task, window = self._task, self._task.plan.windows[index]
         count = len(task.plan.windows)
-        carried, note = (self._carried, None) if self._carried else self._taken_up(index)
+        carried, note = (self._state, None) if self._state else self._prepare_state(index)
         yield Stage(StageName.WINDOW, f"Window {index + 1} of {count}", note=note)
         self._pipeline.transformer.kernel = self._kernel
         steps = self._pipeline.denoise(
-            self._scene, self._recipe, window.start, window.frames, carried, self._check
+            self._scene,
+            self._recipe,
+            window.start,
+            window.frames,
+            carried,
+            self._raise_if_cancelled,
         )
         for denoised in steps:
-            yield from self._told(denoised, index)
-        frames = self._decoded(denoised.latents, index)
-        self._hand_over(index, frames, carried)
-        self._write(index, frames)
-        checkpoint.forget(task, index)
+            yield from self._report_step(denoised, index)
+        frames = self._decode(denoised.latents, index)
+        self._save_state(index, frames, carried)
+        self._write_segment(index, frames)
+        checkpoint.delete_before(task, index)
 
-    def _told(self, denoised: Denoised, index: int) -> Iterator[Event]:
+    def _report_step(self, denoised: DenoisingStep, index: int) -> Iterator[Event]:
         """A step, with a look at what it leads to."""
         plan, steps, done = self._task.plan, self._recipe.sampling.steps, denoised.step + 1
-        _require_finite(denoised.outlook, index)
-        yield save_preview(self._task, preview(denoised.outlook, plan.width, plan.height))
-        left_s = self._pace.left_s(index, done / steps)
+        _require_finite(denoised.predicted, index)
+        yield save_preview(self._task, render_preview(denoised.predicted, plan.width, plan.height))
+        left_s = self._time_left.estimate_s(index, done / steps)
         yield Step(done, steps, index, len(plan.windows), left_s)
 
-    def _decoded(self, latents: Tensor, index: int) -> Tensor:
+    def _decode(self, latents: Tensor, index: int) -> Tensor:
         frames = self._pipeline.decode(self._scene, self._recipe, latents)
         logger.debug("window %d: %s %s", index, frames.dtype, tuple(frames.shape))
         _require_finite(frames, index)
         return frames
 
-    def _taken_up(self, index: int) -> tuple[Carried, str | None]:
+    def _prepare_state(self, index: int) -> tuple[WindowState, str | None]:
         """What an earlier start handed on to window `index`, or a fresh start for the first; and
         what is to be said of going on here."""
         if not index:
-            return Carried(torch.Generator().manual_seed(self._task.plan.seed)), None
-        self._kernel, note = self._attention.resume_with(checkpoint.made_by(self._task, index - 1))
+            return WindowState(torch.Generator().manual_seed(self._task.plan.seed)), None
+        self._kernel, note = self._attention.resume_with(
+            checkpoint.read_kernel(self._task, index - 1)
+        )
         return checkpoint.load(self._task, index - 1, self._scene.picture.device), note
 
-    def _hand_over(self, index: int, frames: Tensor, carried: Carried) -> None:
+    def _save_state(self, index: int, frames: Tensor, carried: WindowState) -> None:
         """Keeps what the next window needs, in memory and on disk, before its segment is there."""
         windows = self._task.plan.windows
         if index + 1 == len(windows):
             return
         shared = windows[index].start + windows[index].frames - windows[index + 1].start
-        self._carried = Carried(carried.generator, frames[:, -shared:].clone())
-        checkpoint.save(self._task, index, self._carried, self._kernel)
+        self._state = WindowState(carried.generator, frames[:, -shared:].clone())
+        checkpoint.save(self._task, index, self._state, self._kernel)
 
-    def _write(self, index: int, frames: Tensor) -> None:
+    def _write_segment(self, index: int, frames: Tensor) -> None:
         """Encodes the frames (3, f, H, W) that are new and not past the video's end."""
         plan = self._task.plan
-        segment, start = self._task.path(segment_name(index)), plan.windows[index].start
+        segment, start = self._task.prepare_path(segment_name(index)), plan.windows[index].start
         with SegmentWriter(segment, plan.width, plan.height) as writer:
             for number in plan.new_frames(index):
-                writer.write(_pixels(frames[:, number - start]))
+                writer.write(_to_pixels(frames[:, number - start]))
 
-    def _check(self) -> None:
+    def _raise_if_cancelled(self) -> None:
         if self._cancelled():
-            raise Stopped
+            raise RenderingCancelled
 
 
-class _Pace:
+class _TimeLeft:
     """How long the rest takes, were it as fast as what was done since the start."""
 
     def __init__(self, lengths: Sequence[int]) -> None:
         self._lengths, self._since = lengths, time.monotonic()
-        self._begun_at: float | None = None
+        self._baseline: float | None = None
 
-    def left_s(self, window: int, share: float) -> float | None:
+    def estimate_s(self, window: int, share: float) -> float | None:
         """Seconds left when `share` of window number `window` is done; None after the first step,
         which also warmed the machine up."""
         done = sum(self._lengths[:window]) + share * self._lengths[window]
-        if self._begun_at is None:
-            self._begun_at, self._since = done, time.monotonic()
+        if self._baseline is None:
+            self._baseline, self._since = done, time.monotonic()
             return None
-        rate = (done - self._begun_at) / max(time.monotonic() - self._since, 1e-6)
+        rate = (done - self._baseline) / max(time.monotonic() - self._since, 1e-6)
         return round((sum(self._lengths) - done) / rate, 1)
 
 
@@ -265,24 +274,24 @@ def _require_finite(tensor: Tensor, index: int) -> None:
         raise Fault(FaultCode.INTERNAL, message, f"window {index} is not finite")
 
 
-def _longest(task: Task) -> int:
+def _find_longest_window(task: Task) -> int:
     """Frames of the longest window."""
     return max(window.frames for window in task.plan.windows)
 
 
-def _recipe(task: Task) -> Recipe:
+def _build_options(task: Task) -> PipelineOptions:
     sampling = find_preset(task.plan.quality).sampling
     assert sampling is not None, "a quality of this engine samples"
-    return Recipe(task.request.tuning.applied(sampling))
+    return PipelineOptions(task.request.tuning.apply(sampling))
 
 
-def _sounding(span: Span) -> slice:
+def _locate_sound(span: Span) -> slice:
     """Where a recording sounds on its 16 kHz track."""
     per_sample = SAMPLE_RATE_HZ // AUDIO_RATE_HZ
     return slice(span.start // per_sample, (span.start + span.samples) // per_sample)
 
 
-def _pixels(frame: Tensor) -> NDArray[np.uint8]:
+def _to_pixels(frame: Tensor) -> NDArray[np.uint8]:
     """A frame (3, H, W), -1 to 1, as RGB uint8 (H, W, 3)."""
     levels = ((frame + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return levels.permute(1, 2, 0).contiguous().cpu().numpy()

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.core.report import Aspect, Finding, Verdict
-from inference.quality.curves import curve, filled, smoothed, stretches
-from inference.quality.measure import Measured
+from inference.quality.curves import build_curve, fill_gaps, find_runs, smooth
+from inference.quality.measure import Measurements
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -14,90 +14,95 @@ Flags = NDArray[np.bool_]
 # moves flat drawings by 1.5.
 _TINTED, _RECOLOURED = 4.0, 10.0
 _FLATTER, _FLAT = 0.15, 0.4  # logarithm of the contrast over the picture's
-_SETTLED_S = 0.4  # a shorter change is no drift
+_MIN_DRIFT_S = 0.4  # a shorter change is no drift
 
 # The same face keeps 0.85 and more through the draft's blinks and turns; strangers laid on each
 # other reach 0.3.
 _ALIKE, _STRANGER = 0.6, 0.4
-_LOOK_FRAMES = 30  # frames between two comparisons of a face, at most
-_LASTING_S = 1.0
-_LOST_S = 1.0
+_MAX_COMPARE_GAP_FRAMES = 30  # frames between two comparisons of a face, at most
+_LIKENESS_SMOOTH_S = 1.0
+_MIN_LOST_S = 1.0
 
-_TINTS = (("lighter", "darker"), ("redder", "greener"), ("warmer", "cooler"))
+_TINT_WORDS = (("lighter", "darker"), ("redder", "greener"), ("warmer", "cooler"))
 
 
-def colour(whole: Measured, bad: Flags) -> Finding:
+def judge_colour(whole: Measurements, bad: Flags) -> Finding:
     """How far the colours are from the picture's; `bad`, bool (n,), are frames that don't count."""
-    frames = max(3, round(_SETTLED_S * whole.fps))
+    frames = max(3, round(_MIN_DRIFT_S * whole.fps))
     lab = np.where(bad[:, None], np.nan, whole.colour).astype(np.float32)
-    lab = np.stack([smoothed(channel, frames) for channel in lab.T], 1)
-    contrast = smoothed(np.where(bad, np.nan, np.log(whole.contrast)).astype(np.float32), frames)
+    lab = np.stack([smooth(channel, frames) for channel in lab.T], 1)
+    contrast = smooth(np.where(bad, np.nan, np.log(whole.contrast)).astype(np.float32), frames)
     distance = np.linalg.norm(lab, axis=1)
     drift = np.maximum(distance / _TINTED, np.abs(contrast) / _FLATTER)
     if np.isnan(drift).all():
-        return Finding(Aspect.COLOUR, Verdict.LOOK, "No frame could be compared with the picture.")
+        return Finding(Aspect.COLOUR, Verdict.WARN, "No frame could be compared with the picture.")
     worst = int(np.nanargmax(drift))
     numbers = {
         "difference": round(float(np.nanmax(distance)), 2),
         "contrast": round(float(np.exp(contrast[worst])), 3),
     }
-    shown = curve(distance.astype(np.float32), 0.0, _TINTED)
+    shown = build_curve(distance.astype(np.float32), 0.0, _TINTED)
     if drift[worst] < 1:
-        message = f"The colours stay those of {_original(whole)}."
+        message = f"The colours stay those of {_describe_reference(whole)}."
         return Finding(Aspect.COLOUR, Verdict.PASS, message, numbers, shown)
     much = distance[worst] >= _RECOLOURED or abs(contrast[worst]) >= _FLAT
-    word = _word(lab[worst], float(contrast[worst]))
+    word = _describe_difference(lab[worst], float(contrast[worst]))
     since_s = int(np.argmax(drift >= 1)) / whole.fps
-    when = f" after {since_s:.1f} s" if since_s >= _SETTLED_S else ""
-    message = f"{'Much' if much else 'A little'} {word} than {_original(whole)}{when}."
-    verdict = Verdict.FAIL if much else Verdict.LOOK
+    when = f" after {since_s:.1f} s" if since_s >= _MIN_DRIFT_S else ""
+    message = f"{'Much' if much else 'A little'} {word} than {_describe_reference(whole)}{when}."
+    verdict = Verdict.FAIL if much else Verdict.WARN
     return Finding(Aspect.COLOUR, verdict, message, numbers, shown)
 
 
-def _word(lab: Floats, contrast: float) -> str:
+def _describe_difference(lab: Floats, contrast: float) -> str:
     """What a frame is in comparison."""
     if abs(contrast) / _FLATTER > float(np.linalg.norm(lab)) / _TINTED:
         return "harsher" if contrast > 0 else "flatter"
     channel = int(np.argmax(np.abs(lab)))
-    return _TINTS[channel][0 if lab[channel] > 0 else 1]
+    return _TINT_WORDS[channel][0 if lab[channel] > 0 else 1]
 
 
-def _original(whole: Measured) -> str:
+def _describe_reference(whole: Measurements) -> str:
     return "your picture" if whole.pictured else "the first frame"
 
 
-def identity(whole: Measured, bad: Flags) -> Finding:
+def judge_identity(whole: Measurements, bad: Flags) -> Finding:
     """Whether every face stays the same; `bad`, bool (n,), are frames that don't count."""
     count = whole.gap.shape[1]
-    gaps = [filled(np.where(bad, np.nan, whole.gap[:, who]), _LOOK_FRAMES) for who in range(count)]
-    faces = [_steady(whole, bad, who) for who in range(count)]
+    gaps = [
+        fill_gaps(np.where(bad, np.nan, whole.gap[:, who]), _MAX_COMPARE_GAP_FRAMES)
+        for who in range(count)
+    ]
+    faces = [_smooth_likeness(whole, bad, who) for who in range(count)]
     known = [who for who in range(count) if not np.isnan(faces[who]).all()]
     if not known:
         message = "No face could be followed, so it was not compared with the picture."
-        return Finding(Aspect.IDENTITY, Verdict.LOOK, message)
+        return Finding(Aspect.IDENTITY, Verdict.WARN, message)
     who = min(known, key=lambda each: float(np.nanmin(faces[each])))
     face = faces[who]
     name = "The face" if count == 1 else f"The {'left' if who == 0 else 'right'} face"
     lowest = float(np.nanmin(face))
-    numbers, shown = {"likeness": round(lowest, 3)}, curve(face, _ALIKE, 1.0)
+    numbers, shown = {"likeness": round(lowest, 3)}, build_curve(face, _ALIKE, 1.0)
     if lowest < _STRANGER:
         since_s = int(np.argmax(face < _STRANGER)) / whole.fps
         message = f"{name} is another one from {since_s:.1f} s on."
         return Finding(Aspect.IDENTITY, Verdict.FAIL, message, numbers, shown)
     if lowest < _ALIKE:
         since_s = int(np.argmax(face < _ALIKE)) / whole.fps
-        message = f"{name} looks less like {_original(whole)} after {since_s:.1f} s."
-        return Finding(Aspect.IDENTITY, Verdict.LOOK, message, numbers, shown)
+        message = f"{name} looks less like {_describe_reference(whole)} after {since_s:.1f} s."
+        return Finding(Aspect.IDENTITY, Verdict.WARN, message, numbers, shown)
     for gap in gaps:
-        for lost in stretches(np.isnan(gap) & ~bad):
-            if len(lost) >= min(_LOST_S * whole.fps, len(bad) / 2):
+        for lost in find_runs(np.isnan(gap) & ~bad):
+            if len(lost) >= min(_MIN_LOST_S * whole.fps, len(bad) / 2):
                 message = f"A face could not be followed from {lost.start / whole.fps:.1f} s on."
-                return Finding(Aspect.IDENTITY, Verdict.LOOK, message, numbers, shown)
+                return Finding(Aspect.IDENTITY, Verdict.WARN, message, numbers, shown)
     same = "The face stays the same." if count == 1 else "The faces stay the same."
     return Finding(Aspect.IDENTITY, Verdict.PASS, same, numbers, shown)
 
 
-def _steady(whole: Measured, bad: Flags, who: int) -> Floats:
+def _smooth_likeness(whole: Measurements, bad: Flags, who: int) -> Floats:
     """A face's likeness in every frame, float32 (n,), without what lasts only a moment."""
     looks = np.where(bad, np.nan, whole.identity[:, who]).astype(np.float32)
-    return smoothed(filled(looks, _LOOK_FRAMES), max(3, round(_LASTING_S * whole.fps)))
+    return smooth(
+        fill_gaps(looks, _MAX_COMPARE_GAP_FRAMES), max(3, round(_LIKENESS_SMOOTH_S * whole.fps))
+    )

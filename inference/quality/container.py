@@ -15,7 +15,7 @@ from inference.core.errors import InputCode, InputError, PortraitError
 MAX_MEGAPIXELS = 9  # a frame of 4K
 
 
-def not_a_video(details: str) -> InputError:
+def build_unreadable_error(details: str) -> InputError:
     """The refusal of a file that can't be played as an mp4."""
     message = "This file is not a video we can read, or it is damaged. Choose an MP4 or MOV file."
     return InputError(InputCode.NOT_A_VIDEO, message, details)
@@ -29,7 +29,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """
     with open_mp4(path) as container:
         if not container.streams.video:
-            raise not_a_video("no picture track")
+            raise build_unreadable_error("no picture track")
         stream = container.streams.video[0]
         if stream.width * stream.height > MAX_MEGAPIXELS * 1e6:
             message = (
@@ -64,4 +64,4 @@ def open_mp4(path: Path) -> Iterator[InputContainer]:
     except (PortraitError, MemoryError):
         raise
     except (av.error.FFmpegError, OverflowError, ValueError) as error:
-        raise not_a_video(repr(error)) from error
+        raise build_unreadable_error(repr(error)) from error

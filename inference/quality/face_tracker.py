@@ -14,7 +14,7 @@ from inference.media.faces import (
     MIN_MESH_SCORE,
     RIGHT_EYE_OUTER,
     FaceMesh,
-    landmarks,
+    find_landmarks,
 )
 
 Floats = NDArray[np.float32]
@@ -24,24 +24,24 @@ Box = tuple[int, int, int, int]
 _INNER_UPPER, _INNER_LOWER = 13, 14  # the mesh's points in the middle of the inner lips
 # Points that neither speech nor blinking moves: the eyes' corners, the nose, forehead and temples.
 # fmt: off
-_STEADY = (
+_RIGID_POINTS = (
     33, 133, 263, 362, 1, 2, 4, 5, 6, 168, 195, 197, 98, 327, 48, 278, 115, 344, 10, 109, 338, 67,
     297, 103, 332, 54, 284, 21, 251, 162, 389, 127, 356, 50, 280, 36, 266, 118, 347,
 )
-_EYES = (
+_EYE_CONTOURS = (
     (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7),
     (362, 398, 384, 385, 386, 387, 388, 466, 263, 249, 390, 373, 374, 380, 381, 382),
 )
 # fmt: on
 _PATCH_PX = 64  # side of the patch in which faces are compared
-_PATCH_ROOM = 1.1  # its side in heights or widths of the steady points, whichever is more
-_COMPARE_EVERY = 5  # looks: likeness changes slowly
-_SEARCH = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 1e-4)
-_SEARCH_BLUR_PX = 5
+_PATCH_MARGIN = 1.1  # its side in heights or widths of the steady points, whichever is more
+_COMPARE_INTERVAL = 5  # looks: likeness changes slowly
+_ALIGN_CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 1e-4)
+_ALIGN_BLUR_PX = 5
 
 
 @dataclass(frozen=True)
-class FaceLook:
+class FaceStats:
     """`gap` between the inner lips in face heights; `likeness` to the picture's face, 1 to -1.
 
     Both are NaN where no face is seen.
@@ -51,7 +51,7 @@ class FaceLook:
     likeness: float = np.nan
 
 
-class Follower:
+class FaceTracker:
     """Follows the face in `box` (left, top, right, bottom) of the frames.
 
     `picture` is RGB uint8 (h, w, 3), of the frames' size.
@@ -63,26 +63,26 @@ class Follower:
         self._points: Floats | None = None
         self._looks = 0
         try:
-            self._known = landmarks(picture, box)
+            self._known = find_landmarks(picture, box)
         except InputError:  # no mesh fits: the frames may still show a face there
             return
-        self._frame = _patch_frame(self._known)
-        self._mask = _patch_mask(self._known, self._frame)
-        self._patch = self._view(picture, self._known)
+        self._frame = _build_patch_matrix(self._known)
+        self._mask = _build_patch_mask(self._known, self._frame)
+        self._patch = self._align_patch(picture, self._known)
 
-    def look(self, frame: Pixels) -> FaceLook:
+    def track(self, frame: Pixels) -> FaceStats:
         """What the face does in the next frame, RGB uint8 (h, w, 3)."""
-        points = self._find(frame)
+        points = self._fit_mesh(frame)
         if points is None:
-            return FaceLook()
+            return FaceStats()
         self._looks += 1
-        gap = _distance(points, _INNER_UPPER, _INNER_LOWER)
-        height = _distance(points, FOREHEAD, CHIN)
-        compare = self._known is not None and self._looks % _COMPARE_EVERY == 1
-        likeness = self._likeness(frame, points) if compare else float(np.nan)
-        return FaceLook(gap / max(height, 1.0), likeness)
+        gap = _measure_distance(points, _INNER_UPPER, _INNER_LOWER)
+        height = _measure_distance(points, FOREHEAD, CHIN)
+        compare = self._known is not None and self._looks % _COMPARE_INTERVAL == 1
+        likeness = self._measure_likeness(frame, points) if compare else float(np.nan)
+        return FaceStats(gap / max(height, 1.0), likeness)
 
-    def _find(self, frame: Pixels) -> Floats | None:
+    def _fit_mesh(self, frame: Pixels) -> Floats | None:
         """The face's points, float32 (468, 3), near where they were; None: it is not to be seen."""
         last = self._points if self._points is not None else self._known
         if last is None:
@@ -95,25 +95,31 @@ class Follower:
         self._points = points if score >= MIN_MESH_SCORE else None
         return self._points
 
-    def _likeness(self, frame: Pixels, points: Floats) -> float:
+    def _measure_likeness(self, frame: Pixels, points: Floats) -> float:
         """How alike the upper faces are, whatever their light, once they lie on each other."""
-        view, wanted = self._view(frame, points), self._pattern(self._patch)
-        found = float(np.vdot(self._pattern(view), wanted))
+        view, wanted = self._align_patch(frame, points), self._normalise_patch(self._patch)
+        found = float(np.vdot(self._normalise_patch(view), wanted))
         shift = np.eye(2, 3, dtype=np.float32)
         try:  # the mesh is a pixel or two off, in faces seen from the side more
             cv2.findTransformECC(
-                self._patch, view, shift, cv2.MOTION_AFFINE, _SEARCH, self._mask, _SEARCH_BLUR_PX
+                self._patch,
+                view,
+                shift,
+                cv2.MOTION_AFFINE,
+                _ALIGN_CRITERIA,
+                self._mask,
+                _ALIGN_BLUR_PX,
             )
         except cv2.error:  # nothing in common that could be laid on each other
             return found
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         laid = np.asarray(cv2.warpAffine(view, shift, view.shape[::-1], flags=flags), np.float32)
-        return max(found, float(np.vdot(self._pattern(laid), wanted)))
+        return max(found, float(np.vdot(self._normalise_patch(laid), wanted)))
 
-    def _view(self, frame: Pixels, points: Floats) -> Floats:
+    def _align_patch(self, frame: Pixels, points: Floats) -> Floats:
         """The face's patch, laid over the picture's by its steady points, grey float32 (h, w)."""
         assert self._known is not None
-        steady = list(_STEADY)
+        steady = list(_RIGID_POINTS)
         known = self._known[steady, :2] @ self._frame[:, :2].T + self._frame[:, 2]
         basis = np.concatenate([points[steady, :2], np.ones((len(steady), 1), np.float32)], 1)
         solution, *_ = np.linalg.lstsq(basis, known, rcond=None)
@@ -123,7 +129,7 @@ class Follower:
         )
         return np.asarray(cv2.cvtColor(view, cv2.COLOR_RGB2GRAY), np.float32)
 
-    def _pattern(self, patch: Floats) -> Floats:
+    def _normalise_patch(self, patch: Floats) -> Floats:
         """What the patch shows of the face, without slow changes of light: a vector of length 1."""
         even = cv2.GaussianBlur(patch, (0, 0), 1.5) - cv2.GaussianBlur(patch, (0, 0), 10)
         seen = np.asarray(even[self._mask > 0], np.float32)
@@ -131,29 +137,29 @@ class Follower:
         return np.asarray(seen / (np.linalg.norm(seen) + 1e-6), np.float32)
 
 
-def _distance(points: Floats, one: int, other: int) -> float:
+def _measure_distance(points: Floats, one: int, other: int) -> float:
     return float(np.linalg.norm(points[one, :2] - points[other, :2]))
 
 
-def _patch_frame(points: Floats) -> Floats:
+def _build_patch_matrix(points: Floats) -> Floats:
     """The (2, 3) matrix from the picture to the patch, which holds all steady points, upright."""
     across = points[RIGHT_EYE_OUTER, :2] - points[LEFT_EYE_OUTER, :2]
     roll_rad = float(np.arctan2(across[1], across[0]))
     cos, sin = np.cos(roll_rad), np.sin(roll_rad)
     turn = np.asarray([[cos, sin], [-sin, cos]], np.float32)
-    upright = points[list(_STEADY), :2] @ turn.T
+    upright = points[list(_RIGID_POINTS), :2] @ turn.T
     low, high = upright.min(0), upright.max(0)
-    scale = _PATCH_PX / (_PATCH_ROOM * float(max(high - low)))
+    scale = _PATCH_PX / (_PATCH_MARGIN * float(max(high - low)))
     shift = _PATCH_PX / 2 - scale * (low + high) / 2
     return np.concatenate([scale * turn, shift[:, None]], 1).astype(np.float32)
 
 
-def _patch_mask(points: Floats, frame: Floats) -> Pixels:
+def _build_patch_mask(points: Floats, frame: Floats) -> Pixels:
     """Where the patch shows the face but not the eyes, which blink; uint8 (side, side), 1 or 0."""
     at = points[:, :2] @ frame[:, :2].T + frame[:, 2]
     mask = np.zeros((_PATCH_PX, _PATCH_PX), np.uint8)
-    cv2.fillConvexPoly(mask, cv2.convexHull(np.rint(at[list(_STEADY)]).astype(np.int32)), 1)
-    for eye in _EYES:
+    cv2.fillConvexPoly(mask, cv2.convexHull(np.rint(at[list(_RIGID_POINTS)]).astype(np.int32)), 1)
+    for eye in _EYE_CONTOURS:
         lid = cv2.convexHull(np.rint(at[list(eye)]).astype(np.int32))
         cv2.fillConvexPoly(mask, lid, 0)
         cv2.polylines(mask, [lid], True, 0, 5)

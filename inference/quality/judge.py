@@ -7,24 +7,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.core.report import Aspect, Finding, Report, Verdict
-from inference.quality.appearance import colour, identity
-from inference.quality.faults import black_frames, noise_frames, standing
-from inference.quality.lips import lip_gaps, lip_sync, speakers
-from inference.quality.measure import Measured
+from inference.quality.appearance import judge_colour, judge_identity
+from inference.quality.faults import find_black_frames, find_frozen_runs, find_noise_frames
+from inference.quality.lips import bridge_lip_gaps, judge_lip_sync, judge_speakers
+from inference.quality.measure import Measurements
 
 Floats = NDArray[np.float32]
 
 # Sound and picture end together to within an AAC frame and a video frame.
 _AAC_FRAME_S = 1024 / 48_000
-_RATE_TOLERANCE = 0.01  # frames per second
+_FPS_TOLERANCE = 0.01  # frames per second
 
-_MOST = 0.5  # share of a window's frames from which on it is not worth going on with
-_ALL_BUT = 0.9  # share that stands still; a still face may well do so for a moment
-_STANDS_LONG_S = 1.0  # as long as this nobody takes it for a pause
+_MAX_BAD_SHARE = 0.5  # share of a window's frames from which on it is not worth going on with
+_FROZEN_SHARE = 0.9  # share that stands still; a still face may well do so for a moment
+_FAIL_FROZEN_S = 1.0  # as long as this nobody takes it for a pause
 
 
 @dataclass(frozen=True)
-class Planned:
+class ExpectedVideo:
     """What the video was to be; None: nobody said."""
 
     frames: int | None = None
@@ -34,7 +34,7 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Heard:
+class AudioEnvelopes:
     """What is heard: loudness envelopes, float32 (n,), one value a frame.
 
     `sound` is that of the whole, None without any; `voices` are the speakers' own, in their order,
@@ -46,20 +46,22 @@ class Heard:
     sound_s: float | None = None
 
 
-def judge(measured: Sequence[Measured], planned: Planned, heard: Heard) -> Report:
+def judge(
+    measured: Sequence[Measurements], planned: ExpectedVideo, heard: AudioEnvelopes
+) -> Report:
     """The report on a video that was measured in stretches, in their order."""
-    whole = joined(measured)
-    bad = black_frames(whole) | noise_frames(whole)
+    whole = join_measurements(measured)
+    bad = find_black_frames(whole) | find_noise_frames(whole)
     gap = np.where(bad[:, None], np.nan, whole.gap).astype(np.float32)
-    gaps = lip_gaps(gap)
+    gaps = bridge_lip_gaps(gap)
     found = [
-        lip_sync(gaps, heard.sound, whole.fps),
-        speakers(gaps, heard.voices),
-        _length(whole, planned, heard),
-        _picture(whole),
-        _motion(whole),
-        colour(whole, bad),
-        identity(whole, bad),
+        judge_lip_sync(gaps, heard.sound, whole.fps),
+        judge_speakers(gaps, heard.voices),
+        _judge_length(whole, planned, heard),
+        _judge_picture(whole),
+        _judge_motion(whole),
+        judge_colour(whole, bad),
+        judge_identity(whole, bad),
     ]
     told = tuple(finding for finding in found if finding is not None)
     return Report(whole.frames, round(whole.frames / whole.fps, 3), told)
@@ -75,21 +77,21 @@ class WindowFault:
     sure: bool
 
 
-def first_window_fault(measured: Measured) -> WindowFault | None:
+def find_first_window_fault(measured: Measurements) -> WindowFault | None:
     """What is so wrong with a job's first window that the rest seems not worth paying for."""
     frames = measured.frames
-    noise = noise_frames(measured)
-    surely = noise_frames(measured, sure=True).sum() > _MOST * frames
+    noise = find_noise_frames(measured)
+    surely = find_noise_frames(measured, sure=True).sum() > _MAX_BAD_SHARE * frames
     for flags, what, sure in (
-        (black_frames(measured), "black", True),
+        (find_black_frames(measured), "black", True),
         (noise, "noise" if surely else "nothing like the picture", bool(surely)),
     ):
         count = int(flags.sum())
-        if count > _MOST * frames:
+        if count > _MAX_BAD_SHARE * frames:
             how_many = f"All {frames}" if count == frames else f"{count} of the {frames}"
             return WindowFault(f"{how_many} frames of the first window are {what}.", sure)
-    still = sum(map(len, standing(measured)))
-    if still >= _ALL_BUT * (frames - 1):
+    still = sum(map(len, find_frozen_runs(measured)))
+    if still >= _FROZEN_SHARE * (frames - 1):
         message = f"All {frames} frames of the first window show the same: nothing moves."
         return WindowFault(message, sure=still >= frames - 1)
     size = measured.width, measured.height
@@ -102,7 +104,7 @@ def first_window_fault(measured: Measured) -> WindowFault | None:
     return None
 
 
-def joined(measured: Sequence[Measured]) -> Measured:
+def join_measurements(measured: Sequence[Measurements]) -> Measurements:
     """All stretches as one. What is no series is the first one's."""
     first = measured[0]
     if len(measured) == 1:
@@ -112,15 +114,17 @@ def joined(measured: Sequence[Measured]) -> Measured:
         for name, value in vars(first).items()
         if isinstance(value, np.ndarray) and name != "last"
     }
-    return Measured(**(vars(first) | series | {"last": measured[-1].last}))
+    return Measurements(**(vars(first) | series | {"last": measured[-1].last}))
 
 
-def _length(whole: Measured, planned: Planned, heard: Heard) -> Finding:
+def _judge_length(whole: Measurements, planned: ExpectedVideo, heard: AudioEnvelopes) -> Finding:
     picture_s = whole.frames / whole.fps
     numbers = {"frames": float(whole.frames), "picture_s": round(picture_s, 3)}
     if heard.sound_s is not None:
         numbers["sound_s"] = round(heard.sound_s, 3)
-    fault = _size_fault(whole, planned) or _sound_fault(picture_s, whole.fps, heard.sound_s)
+    fault = _find_size_fault(whole, planned) or _find_sound_fault(
+        picture_s, whole.fps, heard.sound_s
+    )
     if fault:
         return Finding(Aspect.LENGTH, Verdict.FAIL, fault, numbers)
     sound = "no sound" if heard.sound_s is None else f"{picture_s:.2f} s of sound"
@@ -128,33 +132,36 @@ def _length(whole: Measured, planned: Planned, heard: Heard) -> Finding:
     return Finding(Aspect.LENGTH, Verdict.PASS, f"{whole.frames} frames and {sound}{end}", numbers)
 
 
-def _size_fault(whole: Measured, planned: Planned) -> str | None:
+def _find_size_fault(whole: Measurements, planned: ExpectedVideo) -> str | None:
     size = whole.width, whole.height
     wanted = planned.width or size[0], planned.height or size[1]
     if size != wanted:
         return f"The picture is {size[0]}x{size[1]} pixels; {wanted[0]}x{wanted[1]} were planned."
-    if planned.fps is not None and abs(whole.fps - planned.fps) > _RATE_TOLERANCE:
+    if planned.fps is not None and abs(whole.fps - planned.fps) > _FPS_TOLERANCE:
         return f"It plays {whole.fps:g} frames a second; {planned.fps:g} were planned."
     if planned.frames is not None and whole.frames != planned.frames:
         return f"There are {whole.frames} frames; {planned.frames} were planned."
     return None
 
 
-def _sound_fault(picture_s: float, fps: float, sound_s: float | None) -> str | None:
+def _find_sound_fault(picture_s: float, fps: float, sound_s: float | None) -> str | None:
     if sound_s is None or abs(sound_s - picture_s) <= _AAC_FRAME_S + 1 / fps:
         return None
     than = "longer" if sound_s > picture_s else "shorter"
     return f"The sound is {abs(sound_s - picture_s):.1f} s {than} than the picture."
 
 
-def _picture(whole: Measured) -> Finding:
-    black, noise = int(black_frames(whole).sum()), int(noise_frames(whole, sure=True).sum())
-    unlike = int(noise_frames(whole).sum()) - noise
+def _judge_picture(whole: Measurements) -> Finding:
+    black, noise = (
+        int(find_black_frames(whole).sum()),
+        int(find_noise_frames(whole, sure=True).sum()),
+    )
+    unlike = int(find_noise_frames(whole).sum()) - noise
     numbers = {"black_frames": float(black), "noise_frames": float(noise + unlike)}
     for count, what, verdict in (
         (black, "black", Verdict.FAIL),
         (noise, "noise", Verdict.FAIL),
-        (unlike, "nothing like the picture", Verdict.LOOK),
+        (unlike, "nothing like the picture", Verdict.WARN),
     ):
         if count:
             message = f"{count} of {whole.frames} frames {'is' if count == 1 else 'are'} {what}."
@@ -163,16 +170,16 @@ def _picture(whole: Measured) -> Finding:
     return Finding(Aspect.PICTURE, Verdict.PASS, message, numbers)
 
 
-def _motion(whole: Measured) -> Finding:
-    still = standing(whole)
+def _judge_motion(whole: Measurements) -> Finding:
+    still = find_frozen_runs(whole)
     longest = max(still, key=len, default=range(0))
     long_s = len(longest) / whole.fps
     numbers = {"still_s": round(sum(map(len, still)) / whole.fps, 2), "longest_s": round(long_s, 2)}
     if not still:
         return Finding(Aspect.MOTION, Verdict.PASS, "Something moves all the time.", numbers)
-    if len(longest) >= _ALL_BUT * (whole.frames - 1):
+    if len(longest) >= _FROZEN_SHARE * (whole.frames - 1):
         return Finding(Aspect.MOTION, Verdict.FAIL, "Nothing moves.", numbers)
-    verdict = Verdict.FAIL if long_s >= _STANDS_LONG_S else Verdict.LOOK
+    verdict = Verdict.FAIL if long_s >= _FAIL_FROZEN_S else Verdict.WARN
     message = f"{long_s:.1f} s stand still from {longest.start / whole.fps:.1f} s on."
     if longest.stop == whole.frames:
         message = f"The last {long_s:.1f} s stand still."

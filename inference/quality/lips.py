@@ -6,79 +6,86 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.core.report import Aspect, Finding, Verdict
-from inference.quality.curves import correlation, curve, filled
+from inference.quality.curves import build_curve, compute_correlation, fill_gaps
 
 Floats = NDArray[np.float32]
 
-LAGS = range(-12, 13)  # frames by which lips are looked for before (+) and after (-) their sound
-USUAL_LEAD = 1  # frame: lips are on their way before a sound is heard, in life and in drafts
+LAGS_FRAMES = range(
+    -12, 13
+)  # frames by which lips are looked for before (+) and after (-) their sound
+USUAL_LEAD_FRAMES = 1  # frame: lips are on their way before a sound is heard, in life and in drafts
 # ITU-R BT.1359: 45 ms too late or 125 ms too early a sound is noticed, 90 and 185 are too much.
 _IN_TIME_S, _TOO_FAR_S = 0.08, 0.16  # 2 and 4 frames: up to this good; from this bad
-_CLOSE_S = 0.001
+_OFFSET_TOLERANCE_S = 0.001
 
 # Lips and loudness of lively speech correlate with 0.5 to 0.9; over a few seconds, strangers reach
 # 0.3 at some lag by chance.
 _FOLLOWS, _STRANGERS = 0.4, 0.25
-_SHORTEST = 49  # frames: in less, chance decides
-_MOVES = 0.006  # standard deviation in face heights; lips at rest jitter by a third of it
-_SILENT = 0.02  # fourth root of power: -68 dBFS
-_SEEN = 0.5  # share of the frames in which a face must be seen
-_BRIDGED = 3  # frames between two looks at a face
+_MIN_FRAMES = 49  # frames: in less, chance decides
+_MIN_LIP_MOTION = 0.006  # standard deviation in face heights; lips at rest jitter by a third of it
+_SILENT_LOUDNESS = 0.02  # fourth root of power: -68 dBFS
+_MIN_TRACKED_SHARE = 0.5  # share of the frames in which a face must be seen
+_MAX_BRIDGE_FRAMES = 3  # frames between two looks at a face
 
-_OWN_LAGS = range(-4, 7)  # about in time: what a swap is told by
-_BOTH_ALIKE = 0.8  # correlation of two voices from which on nobody can tell them apart
-_CLEARLY = 0.25  # difference of correlations that is no chance
+_IN_SYNC_LAGS_FRAMES = range(-4, 7)  # about in time: what a swap is told by
+_SAME_VOICE_CORRELATION = 0.8  # correlation of two voices from which on nobody can tell them apart
+_CLEAR_DIFFERENCE = 0.25  # difference of correlations that is no chance
 
-_LOCAL_S = 1.0  # each way, for the curve over time
-_QUIET = 0.3  # of the usual variation of loudness: too little for a local correlation
+_LOCAL_REACH_S = 1.0  # each way, for the curve over time
+_MIN_LOCAL_VARIATION = 0.3  # of the usual variation of loudness: too little for a local correlation
 
 
-def lip_gaps(gap: Floats) -> list[Floats]:
+def bridge_lip_gaps(gap: Floats) -> list[Floats]:
     """The speakers' gaps, float32 (n,) each, bridged, from `gap` (n, p)."""
-    return [filled(gap[:, speaker], _BRIDGED) for speaker in range(gap.shape[1])]
+    return [fill_gaps(gap[:, speaker], _MAX_BRIDGE_FRAMES) for speaker in range(gap.shape[1])]
 
 
-def seen(gap: Floats) -> bool:
+def is_tracked(gap: Floats) -> bool:
     """Whether a face could be followed well enough to say anything about it."""
-    return bool(np.mean(~np.isnan(gap)) >= _SEEN)
+    return bool(np.mean(~np.isnan(gap)) >= _MIN_TRACKED_SHARE)
 
 
-def lip_sync(gaps: Sequence[Floats], sound: Floats | None, fps: float) -> Finding:
+def judge_lip_sync(gaps: Sequence[Floats], sound: Floats | None, fps: float) -> Finding:
     """Whether the lips, of all together, follow the loudness `sound` (n,); None: it has none."""
-    followed = [gap for gap in gaps if seen(gap)]
-    if sound is None or float(sound.max(initial=0)) < _SILENT:
-        return _unsure("There is no voice in the sound, so the lips were not checked.")
+    followed = [gap for gap in gaps if is_tracked(gap)]
+    if sound is None or float(sound.max(initial=0)) < _SILENT_LOUDNESS:
+        return _build_inconclusive("There is no voice in the sound, so the lips were not checked.")
     if not followed:
-        return _unsure("No face could be followed, so the lips were not checked.")
-    if len(sound) < _SHORTEST:
+        return _build_inconclusive("No face could be followed, so the lips were not checked.")
+    if len(sound) < _MIN_FRAMES:
         return Finding(Aspect.LIP_SYNC, Verdict.PASS, "This is too short to check the lips.")
-    if max(float(np.nanstd(gap)) for gap in followed) < _MOVES:
+    if max(float(np.nanstd(gap)) for gap in followed) < _MIN_LIP_MOTION:
         return Finding(Aspect.LIP_SYNC, Verdict.FAIL, "The lips do not move.")
     lips = np.nansum(np.stack(followed), 0).astype(np.float32)
     lips[np.isnan(np.stack(followed)).any(0)] = np.nan
-    found = {lag: _at_lag(lips, sound, lag) for lag in LAGS}
+    found = {lag: _correlate_at_lag(lips, sound, lag) for lag in LAGS_FRAMES}
     best = max(found, key=lambda lag: found[lag])
-    verdict, message = _sync_verdict(best - USUAL_LEAD, found[best], fps)
+    verdict, message = _judge_offset(best - USUAL_LEAD_FRAMES, found[best], fps)
     if verdict is Verdict.FAIL and len(followed) < len(gaps):  # perhaps the other one speaks
-        return _unsure("A face could not be followed, so the lips were not checked.")
-    numbers = {"offset_s": round((best - USUAL_LEAD) / fps, 3), "strength": round(found[best], 3)}
-    local = curve(_local(lips, sound, round(_LOCAL_S * fps)), _STRANGERS, 1.0)
+        return _build_inconclusive("A face could not be followed, so the lips were not checked.")
+    numbers = {
+        "offset_s": round((best - USUAL_LEAD_FRAMES) / fps, 3),
+        "strength": round(found[best], 3),
+    }
+    local = build_curve(
+        _correlate_locally(lips, sound, round(_LOCAL_REACH_S * fps)), _STRANGERS, 1.0
+    )
     return Finding(Aspect.LIP_SYNC, verdict, message, numbers, local)
 
 
-def _unsure(message: str) -> Finding:
-    return Finding(Aspect.LIP_SYNC, Verdict.LOOK, message)
+def _build_inconclusive(message: str) -> Finding:
+    return Finding(Aspect.LIP_SYNC, Verdict.WARN, message)
 
 
-def _sync_verdict(early: int, strength: float, fps: float) -> tuple[Verdict, str]:
+def _judge_offset(early: int, strength: float, fps: float) -> tuple[Verdict, str]:
     if strength < _STRANGERS:
         return Verdict.FAIL, "The lips do not follow the voice."
     if strength < _FOLLOWS:
-        return Verdict.LOOK, "The lips follow the voice only loosely."
+        return Verdict.WARN, "The lips follow the voice only loosely."
     off_s = abs(early) / fps
-    if off_s > _IN_TIME_S + _CLOSE_S:
+    if off_s > _IN_TIME_S + _OFFSET_TOLERANCE_S:
         side = "ahead of" if early > 0 else "behind"
-        verdict = Verdict.FAIL if off_s > _TOO_FAR_S - _CLOSE_S else Verdict.LOOK
+        verdict = Verdict.FAIL if off_s > _TOO_FAR_S - _OFFSET_TOLERANCE_S else Verdict.WARN
         return verdict, f"The lips run {off_s:.2f} s {side} the voice."
     if early == 0:
         return Verdict.PASS, "The lips follow the voice."
@@ -87,66 +94,66 @@ def _sync_verdict(early: int, strength: float, fps: float) -> tuple[Verdict, str
     return Verdict.PASS, f"The lips follow the voice, {count} {side} ({off_s:.2f} s)."
 
 
-def _at_lag(lips: Floats, sound: Floats, lag: int) -> float:
+def _correlate_at_lag(lips: Floats, sound: Floats, lag: int) -> float:
     """The correlation when the lips are `lag` frames before their sound."""
-    edge = max(LAGS)
+    edge = max(LAGS_FRAMES)
     inner = slice(edge, len(lips) - edge)
-    return correlation(lips[inner], np.roll(sound, -lag)[inner])
+    return compute_correlation(lips[inner], np.roll(sound, -lag)[inner])
 
 
-def _local(lips: Floats, sound: Floats, reach: int) -> Floats:
+def _correlate_locally(lips: Floats, sound: Floats, reach: int) -> Floats:
     """The correlation around each frame, float32 (n,); NaN where hardly anything is said."""
-    heard, usual = np.roll(sound, -USUAL_LEAD), float(sound.std())
+    heard, usual = np.roll(sound, -USUAL_LEAD_FRAMES), float(sound.std())
     out = np.full(len(lips), np.nan, np.float32)
     for at in range(len(lips)):
         part = slice(max(0, at - reach), at + reach)
-        if heard[part].std() > _QUIET * usual:
-            out[at] = correlation(lips[part], heard[part])
+        if heard[part].std() > _MIN_LOCAL_VARIATION * usual:
+            out[at] = compute_correlation(lips[part], heard[part])
     return out
 
 
-def speakers(gaps: Sequence[Floats], voices: Sequence[Floats]) -> Finding | None:
+def judge_speakers(gaps: Sequence[Floats], voices: Sequence[Floats]) -> Finding | None:
     """Of two people with a voice each, `voices` (n,): whose lips follow whose. None: not two."""
     if len(gaps) != 2 or len(voices) != 2:
         return None
-    unsure = _reason_unsure(gaps, voices)
+    unsure = _explain_inconclusive(gaps, voices)
     if unsure:
-        return Finding(Aspect.SPEAKERS, Verdict.LOOK, unsure)
-    own = [_in_time(gaps[0], voices[0]), _in_time(gaps[1], voices[1])]
-    other = [_in_time(gaps[0], voices[1]), _in_time(gaps[1], voices[0])]
-    talks = [float(voice.max(initial=0)) >= _SILENT for voice in voices]
+        return Finding(Aspect.SPEAKERS, Verdict.WARN, unsure)
+    own = [_correlate_in_sync(gaps[0], voices[0]), _correlate_in_sync(gaps[1], voices[1])]
+    other = [_correlate_in_sync(gaps[0], voices[1]), _correlate_in_sync(gaps[1], voices[0])]
+    talks = [float(voice.max(initial=0)) >= _SILENT_LOUDNESS for voice in voices]
     numbers = {
         "left_own": round(own[0], 3),
         "right_own": round(own[1], 3),
         "left_other": round(other[0], 3),
         "right_other": round(other[1], 3),
     }
-    verdict, message = _who_speaks(own, other, talks)
+    verdict, message = _judge_pairing(own, other, talks)
     return Finding(Aspect.SPEAKERS, verdict, message, numbers)
 
 
-def _reason_unsure(gaps: Sequence[Floats], voices: Sequence[Floats]) -> str | None:
-    if len(voices[0]) < _SHORTEST:
+def _explain_inconclusive(gaps: Sequence[Floats], voices: Sequence[Floats]) -> str | None:
+    if len(voices[0]) < _MIN_FRAMES:
         return "This is too short to tell who speaks."
-    if not all(map(seen, gaps)):
+    if not all(map(is_tracked, gaps)):
         return "A face could not be followed, so who speaks was not checked."
-    if correlation(voices[0], voices[1]) > _BOTH_ALIKE:
+    if compute_correlation(voices[0], voices[1]) > _SAME_VOICE_CORRELATION:
         return "Both voices say the same, so who speaks was not checked."
     return None
 
 
-def _who_speaks(own: list[float], other: list[float], talks: list[bool]) -> tuple[Verdict, str]:
-    if sum(other) - sum(own) > 2 * _CLEARLY and max(other) >= _FOLLOWS:
+def _judge_pairing(own: list[float], other: list[float], talks: list[bool]) -> tuple[Verdict, str]:
+    if sum(other) - sum(own) > 2 * _CLEAR_DIFFERENCE and max(other) >= _FOLLOWS:
         return Verdict.FAIL, "The voices look swapped."
     for who, side in enumerate(("left", "right")):
         listens = 1 - who
         follows = own[who] >= _FOLLOWS and other[listens] >= _FOLLOWS
-        if follows and other[listens] - own[listens] > _CLEARLY:
-            return Verdict.LOOK, f"Both people move with the {side} one's voice."
+        if follows and other[listens] - own[listens] > _CLEAR_DIFFERENCE:
+            return Verdict.WARN, f"Both people move with the {side} one's voice."
     if all(own[who] >= _FOLLOWS for who in (0, 1) if talks[who]):
         return Verdict.PASS, "Each one moves only with their own voice."
-    return Verdict.LOOK, "It is not clear that each one moves with their own voice."
+    return Verdict.WARN, "It is not clear that each one moves with their own voice."
 
 
-def _in_time(lips: Floats, voice: Floats) -> float:
-    return max(_at_lag(lips, voice, lag) for lag in _OWN_LAGS)
+def _correlate_in_sync(lips: Floats, voice: Floats) -> float:
+    return max(_correlate_at_lag(lips, voice, lag) for lag in _IN_SYNC_LAGS_FRAMES)

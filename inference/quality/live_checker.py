@@ -10,22 +10,22 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
-from inference.core.task import PICTURE, REPORT, RESULT, Task, measured_name, segment_name
+from inference.core.task import PICTURE, REPORT, RESULT, Task, measurements_name, segment_name
 from inference.media.image import render_crop
-from inference.quality.judge import WindowFault, first_window_fault
-from inference.quality.measure import Measured, Measurer
-from inference.quality.report_builder import examine_task
+from inference.quality.judge import WindowFault, find_first_window_fault
+from inference.quality.measure import Measurements, Measurer
+from inference.quality.report_builder import build_task_report
 
 logger = logging.getLogger(__name__)
 
 
-class Watch:
+class LiveChecker:
     """Of one task's windows, in their order; a context, at whose end it stops looking."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
         self._measurer: Measurer | None = None
-        self._measured: list[Future[Measured]] = []
+        self._measured: list[Future[Measurements]] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="watch")
 
     def __enter__(self) -> Self:
@@ -39,25 +39,25 @@ class Watch:
     ) -> None:
         self._thread.shutdown(cancel_futures=True)
 
-    def look(self, index: int) -> None:
+    def check_window(self, index: int) -> None:
         """Begin to look at window `index`, whose segment is there."""
         before = self._measured[-1] if self._measured else None
-        self._measured.append(self._thread.submit(self._measure, index, before))
+        self._measured.append(self._thread.submit(self._measure_window, index, before))
 
-    def first_fault(self) -> WindowFault | None:
+    def find_first_fault(self) -> WindowFault | None:
         """What is so wrong with the first window that the rest seems not worth making."""
         try:
-            return first_window_fault(self._measured[0].result())
+            return find_first_window_fault(self._measured[0].result())
         except Exception:
             logger.exception("the first window was not measured")
             return None
 
-    def report(self) -> str | None:
+    def write_report(self) -> str | None:
         """The name of the report on the finished video, which is written now; None without one."""
         try:
             measured = [looked.result() for looked in self._measured]
-            found = examine_task(self._task, measured, self._task.folder / RESULT)
-            target = self._task.path(REPORT)
+            found = build_task_report(self._task, measured, self._task.folder / RESULT)
+            target = self._task.prepare_path(REPORT)
             part = target.with_suffix(".part")
             part.write_bytes(found.to_json())
             os.replace(part, target)
@@ -66,11 +66,11 @@ class Watch:
             return None
         return REPORT
 
-    def _measure(self, index: int, before: Future[Measured] | None) -> Measured:
+    def _measure_window(self, index: int, before: Future[Measurements] | None) -> Measurements:
         """Once for each segment; an earlier start may have done it."""
-        kept = self._task.path(measured_name(index))
+        kept = self._task.prepare_path(measurements_name(index))
         if kept.exists():
-            return Measured.load(kept)
+            return Measurements.load(kept)
         if self._measurer is None:
             plan, picture = self._task.plan, self._task.folder / PICTURE
             pixels = render_crop(picture, plan.picture, plan.crop, plan.width, plan.height)

@@ -19,33 +19,40 @@ from numpy.typing import NDArray
 
 from inference.core.timing import FPS
 from inference.media.faces import FaceMesh
-from inference.quality.container import not_a_video, open_video
-from inference.quality.face_tracker import Box, FaceLook, Follower
-from inference.quality.pixels import Beholder, Look, change, shrunk, small_size
+from inference.quality.container import build_unreadable_error, open_video
+from inference.quality.face_tracker import Box, FaceStats, FaceTracker
+from inference.quality.pixels import (
+    FrameAnalyser,
+    FrameStats,
+    compute_small_size,
+    measure_change,
+    shrink,
+)
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
 # The mesh costs more than all else together. Lips move below 6 Hz, so every second frame will do;
 # two faces take turns.
-_FACE_EVERY = 2
+_FACE_INTERVAL_FRAMES = 2
 
 
 # Slow drifts of a head are told from a frame that stands still by looking this far back.
-STILL_FRAMES = 8
+MIN_FROZEN_FRAMES = 8
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurements:
     """What was measured of n frames with p speakers.
 
     `width`, `height` and `fps` are those of the frames, `picture_width`, `picture_height`,
     `picture_highlight` and `picture_smoothness` those of the picture, which was given if `pictured`
     and is the first frame if not. For each frame, float32 (n,) or, where said, more: `highlight`,
     `smoothness`, `likeness`, `continuity`, `colour` (n, 3) and `contrast` as in `pixels.Look`;
-    `step` and `change`, the differences to the frame before and to that `STILL_FRAMES` before, in
-    levels; `gap` and `identity` (n, p), as in `following.FaceLook`. NaN: nothing to compare with,
-    not looked at, not seen. `last` holds small grey copies, uint8 (k, h, w), of the last frames.
+    `step` and `measure_change`, the differences to the frame before and to that `MIN_FROZEN_FRAMES`
+    before, in levels; `gap` and `identity` (n, p), as in `following.FaceLook`. NaN: nothing to
+    compare with, not looked at, not seen. `last` holds small grey copies, uint8 (k, h, w), of the
+    last frames.
     """
 
     width: int
@@ -81,7 +88,7 @@ class Measured:
         os.replace(part, path)
 
     @staticmethod
-    def load(path: Path) -> "Measured":
+    def load(path: Path) -> "Measurements":
         """What `save` wrote. Raises OSError or ValueError for anything else."""
         with np.load(path, allow_pickle=False) as kept:
             missing = [each.name for each in _FIELDS if each.name not in kept]
@@ -89,20 +96,20 @@ class Measured:
                 raise ValueError(f"{path} lacks {', '.join(missing)}")
             values = {each.name: kept[each.name] for each in _FIELDS}
         plain = {name: value if value.ndim else value.item() for name, value in values.items()}
-        return Measured(**plain)
+        return Measurements(**plain)
 
 
-_FIELDS = fields(Measured)
+_FIELDS = fields(Measurements)
 
 
 @dataclass(frozen=True)
-class _Note:
+class _FrameMeasurement:
     """What is noted of one frame."""
 
-    look: Look
+    stats: FrameStats
     step: float
     change: float
-    faces: list[FaceLook]
+    faces: list[FaceStats]
 
 
 class Measurer:
@@ -115,64 +122,72 @@ class Measurer:
     def __init__(self, picture: Pixels | None, boxes: Sequence[Box]) -> None:
         self._boxes, self._mesh = tuple(boxes), FaceMesh()
         self._reformatter = VideoReformatter()
-        self._beholder: Beholder | None = None
+        self._beholder: FrameAnalyser | None = None
         self._pictured = picture is not None
         if picture is not None:
-            self._begin(picture)
+            self._set_picture(picture)
 
-    def measure(self, segment: Path, previous: Measured | None = None) -> Measured:
+    def measure(self, segment: Path, previous: Measurements | None = None) -> Measurements:
         """What there is to measure of `segment`, an mp4; `previous` is what comes before it."""
-        greys = deque([] if previous is None else list(previous.last), STILL_FRAMES)
-        notes: list[_Note] = []
+        greys = deque([] if previous is None else list(previous.last), MIN_FROZEN_FRAMES)
+        notes: list[_FrameMeasurement] = []
         with open_video(segment) as (container, stream):
             fps = float(stream.average_rate or FPS)
             for index, frame in enumerate(container.decode(stream)):
-                beholder = self._beholder or self._begin(_rgb(frame))
+                beholder = self._beholder or self._set_picture(_to_rgb(frame))
                 size = frame.width, frame.height
-                small = self._small(frame)
+                small = self._shrink(frame)
                 grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
-                step = change(grey, greys[-1]) if greys else np.nan
-                since = change(grey, greys[0]) if len(greys) == STILL_FRAMES else np.nan
-                notes.append(_Note(beholder.look(small), step, since, self._faces(frame, index)))
+                step = measure_change(grey, greys[-1]) if greys else np.nan
+                since = (
+                    measure_change(grey, greys[0]) if len(greys) == MIN_FROZEN_FRAMES else np.nan
+                )
+                notes.append(
+                    _FrameMeasurement(
+                        beholder.analyse(small), step, since, self._track_faces(frame, index)
+                    )
+                )
                 greys.append(grey)
         if not notes:
-            raise not_a_video("no frames")
-        return self._measured(size, fps, notes, np.stack(list(greys)))
+            raise build_unreadable_error("no frames")
+        return self._collect(size, fps, notes, np.stack(list(greys)))
 
-    def _begin(self, picture: Pixels) -> Beholder:
+    def _set_picture(self, picture: Pixels) -> FrameAnalyser:
         self._picture_size = picture.shape[1], picture.shape[0]
-        self._small_size = small_size(*self._picture_size)
-        small = shrunk(picture)
-        self._picture_look = Beholder(small).look(small)
-        self._followers = [Follower(self._mesh, picture, box) for box in self._boxes]
-        self._beholder = Beholder(small)
+        self._small_size = compute_small_size(*self._picture_size)
+        small = shrink(picture)
+        self._picture_look = FrameAnalyser(small).analyse(small)
+        self._followers = [FaceTracker(self._mesh, picture, box) for box in self._boxes]
+        self._beholder = FrameAnalyser(small)
         return self._beholder
 
-    def _small(self, frame: av.VideoFrame) -> Pixels:
+    def _shrink(self, frame: av.VideoFrame) -> Pixels:
         width, height = self._small_size
         small = self._reformatter.reformat(
             frame, width, height, "rgb24", interpolation=Interpolation.AREA
         )
         return np.asarray(small.to_ndarray(), np.uint8)
 
-    def _faces(self, frame: av.VideoFrame, index: int) -> list[FaceLook]:
+    def _track_faces(self, frame: av.VideoFrame, index: int) -> list[FaceStats]:
         """What every face does in a frame; of all but those whose turn it is, nothing."""
-        turns = [(index + place) % _FACE_EVERY == 0 for place in range(len(self._followers))]
+        turns = [
+            (index + place) % _FACE_INTERVAL_FRAMES == 0 for place in range(len(self._followers))
+        ]
         if not any(turns):
-            return [FaceLook()] * len(turns)
-        pixels = _rgb(frame)
+            return [FaceStats()] * len(turns)
+        pixels = _to_rgb(frame)
         if pixels.shape[1::-1] != self._picture_size:
             pixels = np.asarray(cv2.resize(pixels, self._picture_size), np.uint8)
         return [
-            follower.look(pixels) if turn else FaceLook()
+            follower.track(pixels) if turn else FaceStats()
             for follower, turn in zip(self._followers, turns, strict=True)
         ]
 
-    def _measured(
-        self, size: tuple[int, int], fps: float, notes: list[_Note], last: Pixels
-    ) -> Measured:
-        looks = [note.look for note in notes]
-        return Measured(
+    def _collect(
+        self, size: tuple[int, int], fps: float, notes: list[_FrameMeasurement], last: Pixels
+    ) -> Measurements:
+        looks = [note.stats for note in notes]
+        return Measurements(
             width=size[0],
             height=size[1],
             fps=fps,
@@ -181,23 +196,23 @@ class Measurer:
             picture_height=self._picture_size[1],
             picture_highlight=self._picture_look.highlight,
             picture_smoothness=self._picture_look.smoothness,
-            highlight=_floats([look.highlight for look in looks]),
-            smoothness=_floats([look.smoothness for look in looks]),
-            likeness=_floats([look.likeness for look in looks]),
-            continuity=_floats([look.continuity for look in looks]),
+            highlight=_to_floats([look.highlight for look in looks]),
+            smoothness=_to_floats([look.smoothness for look in looks]),
+            likeness=_to_floats([look.likeness for look in looks]),
+            continuity=_to_floats([look.continuity for look in looks]),
             colour=np.stack([look.colour for look in looks]),
-            contrast=_floats([look.contrast for look in looks]),
-            step=_floats([note.step for note in notes]),
-            change=_floats([note.change for note in notes]),
-            gap=_floats([[face.gap for face in note.faces] for note in notes]),
-            identity=_floats([[face.likeness for face in note.faces] for note in notes]),
+            contrast=_to_floats([look.contrast for look in looks]),
+            step=_to_floats([note.step for note in notes]),
+            change=_to_floats([note.change for note in notes]),
+            gap=_to_floats([[face.gap for face in note.faces] for note in notes]),
+            identity=_to_floats([[face.likeness for face in note.faces] for note in notes]),
             last=last,
         )
 
 
-def _rgb(frame: av.VideoFrame) -> Pixels:
+def _to_rgb(frame: av.VideoFrame) -> Pixels:
     return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
-def _floats(values: Sequence[float] | Sequence[Sequence[float]]) -> Floats:
+def _to_floats(values: Sequence[float] | Sequence[Sequence[float]]) -> Floats:
     return np.asarray(values, np.float32)

@@ -10,26 +10,26 @@ Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
 _SMALL, _SMALL_SIDE_PX = 0.25, 224  # the small copy: a quarter of the size, at most that long
-_COARSE = 4  # pixels of the small copy in one of the coarse copy
-_BLOCK = 8  # ... in one block in which changes are looked for
+_COARSE_PX = 4  # pixels of the small copy in one of the coarse copy
+_BLOCK_PX = 8  # ... in one block in which changes are looked for
 _BRIGHT_SHARE = 0.02  # of the pixels are brighter than `highlight`
-_FLAT = 2.0  # standard deviation in levels under which a frame has no pattern to compare
+_MIN_DEVIATION = 2.0  # standard deviation in levels under which a frame has no pattern to compare
 
 
-def small_size(width: int, height: int) -> tuple[int, int]:
+def compute_small_size(width: int, height: int) -> tuple[int, int]:
     """Width and height in pixels of the small copy of a frame."""
     scale = min(_SMALL, _SMALL_SIDE_PX / max(width, height))
-    return max(_BLOCK, round(width * scale)), max(_BLOCK, round(height * scale))
+    return max(_BLOCK_PX, round(width * scale)), max(_BLOCK_PX, round(height * scale))
 
 
-def shrunk(frame: Pixels) -> Pixels:
+def shrink(frame: Pixels) -> Pixels:
     """The small copy, RGB uint8 (h, w, 3), of a frame of any size."""
-    size = small_size(frame.shape[1], frame.shape[0])
+    size = compute_small_size(frame.shape[1], frame.shape[0])
     return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 @dataclass(frozen=True)
-class Look:
+class FrameStats:
     """One frame in numbers.
 
     `highlight` is the level (0 to 255) that only 2 % of the pixels exceed; `smoothness` how alike
@@ -47,73 +47,73 @@ class Look:
     contrast: float
 
 
-class Beholder:
+class FrameAnalyser:
     """Compares small copies with that of the picture, RGB uint8 (h, w, 3)."""
 
     def __init__(self, picture: Pixels) -> None:
-        self._size = _coarse_size(picture)
-        coarse = self._coarse(picture)
-        self._pattern, self._lab = _pattern(coarse), _lab(coarse)
+        self._size = _compute_coarse_size(picture)
+        coarse = self._shrink_coarse(picture)
+        self._pattern, self._lab = _normalise_pattern(coarse), _to_lab(coarse)
         self._before: Floats | None = None
 
-    def look(self, small: Pixels) -> Look:
+    def analyse(self, small: Pixels) -> FrameStats:
         """The numbers of the next frame, from its small copy."""
         grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
-        coarse = self._coarse(small)
-        lab, pattern = _lab(coarse), _pattern(coarse)
+        coarse = self._shrink_coarse(small)
+        lab, pattern = _to_lab(coarse), _normalise_pattern(coarse)
         continuity = np.nan if self._before is None else float(np.vdot(pattern, self._before))
         self._before = pattern
         difference = (lab - self._lab).reshape(-1, 3)
         spread, usual = float(lab[..., 0].std()), float(self._lab[..., 0].std())
-        return Look(
-            _highlight(grey),
-            _smoothness(grey.astype(np.float32)),
+        return FrameStats(
+            _measure_highlight(grey),
+            _measure_smoothness(grey.astype(np.float32)),
             float(np.vdot(pattern, self._pattern)),
             continuity,
             np.median(difference, 0).astype(np.float32),  # what moves in front does not count
             (spread + 1) / (usual + 1),
         )
 
-    def _coarse(self, small: Pixels) -> Floats:
+    def _shrink_coarse(self, small: Pixels) -> Floats:
         small_copy = cv2.resize(small, self._size, interpolation=cv2.INTER_AREA)
         return np.asarray(small_copy, np.float32)
 
 
-def change(grey: Pixels, before: Pixels) -> float:
+def measure_change(grey: Pixels, before: Pixels) -> float:
     """How much is different between two small grey frames, uint8 (h, w): the mean difference, in
     levels, in the block where it is largest."""
     height, width = grey.shape
-    blocks = max(1, width // _BLOCK), max(1, height // _BLOCK)
+    blocks = max(1, width // _BLOCK_PX), max(1, height // _BLOCK_PX)
     difference = cv2.absdiff(grey, before).astype(np.float32)
     return float(cv2.resize(difference, blocks, interpolation=cv2.INTER_AREA).max())
 
 
-def _coarse_size(small: Pixels) -> tuple[int, int]:
-    return max(1, small.shape[1] // _COARSE), max(1, small.shape[0] // _COARSE)
+def _compute_coarse_size(small: Pixels) -> tuple[int, int]:
+    return max(1, small.shape[1] // _COARSE_PX), max(1, small.shape[0] // _COARSE_PX)
 
 
-def _pattern(coarse: Floats) -> Floats:
+def _normalise_pattern(coarse: Floats) -> Floats:
     """The pattern of a frame whatever its brightness and tint, as a vector of length 1 (or 0)."""
     centred = coarse - coarse.mean((0, 1))
     size = float(np.linalg.norm(centred))
-    flat = size < _FLAT * np.sqrt(centred.size)
+    flat = size < _MIN_DEVIATION * np.sqrt(centred.size)
     return np.zeros_like(centred) if flat else np.asarray(centred / size, np.float32)
 
 
-def _lab(coarse: Floats) -> Floats:
+def _to_lab(coarse: Floats) -> Floats:
     return np.asarray(cv2.cvtColor(coarse / np.float32(255), cv2.COLOR_RGB2LAB), np.float32)
 
 
-def _highlight(grey: Pixels) -> float:
+def _measure_highlight(grey: Pixels) -> float:
     counts = np.bincount(grey.reshape(-1), minlength=256)
     return float(np.searchsorted(np.cumsum(counts), (1 - _BRIGHT_SHARE) * grey.size))
 
 
-def _smoothness(grey: Floats) -> float:
+def _measure_smoothness(grey: Floats) -> float:
     """The correlation of each pixel with the next one across and down; 1 where all are alike."""
     centred = grey - grey.mean()
     power = float(np.mean(centred**2))
-    if power < _FLAT**2:
+    if power < _MIN_DEVIATION**2:
         return 1.0
     across = float(np.mean(centred[:, 1:] * centred[:, :-1]))
     down = float(np.mean(centred[1:] * centred[:-1]))

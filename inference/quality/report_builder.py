@@ -13,73 +13,77 @@ from inference.core.errors import InputCode, InputError
 from inference.core.report import Report
 from inference.core.request import SAMPLE_RATE_HZ, Shape, Speaking
 from inference.core.task import Task, voice_name
-from inference.core.timing import FPS, SAMPLES_PER_FRAME, placed, spans
+from inference.core.timing import FPS, SAMPLES_PER_FRAME, place_recordings, place_spans
 from inference.media.faces import find_faces
 from inference.quality.container import open_mp4, open_video
 from inference.quality.face_tracker import Box
-from inference.quality.judge import Heard, Planned, judge
-from inference.quality.measure import Measured, Measurer
-from inference.quality.sound import envelope, own_sound, track
+from inference.quality.judge import AudioEnvelopes, ExpectedVideo, judge
+from inference.quality.measure import Measurements, Measurer
+from inference.quality.sound import compute_envelope, decode_sound, load_track
 
 Floats = NDArray[np.float32]
 
 MAX_MINUTES = 3  # of a video that is checked: with two faces that takes a minute
 MAX_FACES = 2
-_SEARCHED = (0, 25, 50)  # frames: the first of them that shows a face says where faces are
+_SEARCHED_FRAMES = (0, 25, 50)  # frames: the first of them that shows a face says where faces are
 
 
-def examine_task(task: Task, measured: Sequence[Measured], result: Path) -> Report:
+def build_task_report(task: Task, measured: Sequence[Measurements], result: Path) -> Report:
     """The report on `result`, which `task` made; `measured` are its windows, in their order.
 
     The lips are held against the sound that `result` has, each speaker's against their voice.
     """
     plan, frames = task.plan, sum(each.frames for each in measured)
-    places = spans(task.request)
+    places = place_recordings(task.request)
     samples = frames * SAMPLES_PER_FRAME
-    tracks = [track(task.folder / voice_name(at), span, samples) for at, span in enumerate(places)]
-    voices = tuple(envelope(tracks[speaker.audio], frames, FPS) for speaker in plan.speakers)
-    heard = replace(_own(result, frames, measured[0].fps), voices=voices)
-    return judge(measured, Planned(plan.frames, plan.width, plan.height, plan.fps), heard)
+    tracks = [
+        load_track(task.folder / voice_name(at), span, samples) for at, span in enumerate(places)
+    ]
+    voices = tuple(
+        compute_envelope(tracks[speaker.audio], frames, FPS) for speaker in plan.speakers
+    )
+    heard = replace(_read_own_sound(result, frames, measured[0].fps), voices=voices)
+    return judge(measured, ExpectedVideo(plan.frames, plan.width, plan.height, plan.fps), heard)
 
 
-def examine(video: Path, recordings: Sequence[Path] = ()) -> Report:
+def build_report(video: Path, recordings: Sequence[Path] = ()) -> Report:
     """The report on any mp4; `recordings`, clean ones, are the voices of whom it shows, left to
     right. Without them it is held against its own sound, as it is against its own first frame.
 
     Raises InputError: no video that can be read, one too long, more recordings than faces.
     """
-    settings = _settings(video)
+    settings = _read_settings(video)
     _require_short(video)
-    boxes = _faces(video, len(recordings))
+    boxes = _find_boxes(video, len(recordings))
     measured = Measurer(None, boxes).measure(video)
-    heard = _own(video, measured.frames, measured.fps)
+    heard = _read_own_sound(video, measured.frames, measured.fps)
     if recordings:
-        tracks = _tracks(recordings, measured, settings)
+        tracks = _load_tracks(recordings, measured, settings)
         together = np.stack(tracks).sum(0, dtype=np.float32)
-        voices = tuple(envelope(track, measured.frames, measured.fps) for track in tracks)
+        voices = tuple(compute_envelope(track, measured.frames, measured.fps) for track in tracks)
         heard = replace(
-            heard, sound=envelope(together, measured.frames, measured.fps), voices=voices
+            heard, sound=compute_envelope(together, measured.frames, measured.fps), voices=voices
         )
-    return judge([measured], _planned(settings), heard)
+    return judge([measured], _parse_expected(settings), heard)
 
 
-def examine_beside(video: Path, target: Path) -> Report:
+def build_report_in_sandbox(video: Path, target: Path) -> Report:
     """The report on any mp4 for the sandbox; the clean recordings, if any, lie beside `target`."""
     recordings = [target.parent / voice_name(at) for at in range(MAX_FACES)]
-    return examine(video, [each for each in recordings if each.exists()])
+    return build_report(video, [each for each in recordings if each.exists()])
 
 
-def _own(video: Path, frames: int, fps: float) -> Heard:
+def _read_own_sound(video: Path, frames: int, fps: float) -> AudioEnvelopes:
     """What is heard in the video itself."""
-    sound = own_sound(video)
+    sound = decode_sound(video)
     if sound is None:
-        return Heard()
+        return AudioEnvelopes()
     samples, end_s = sound
-    return Heard(sound=envelope(samples, frames, fps), sound_s=end_s)
+    return AudioEnvelopes(sound=compute_envelope(samples, frames, fps), sound_s=end_s)
 
 
-def _tracks(
-    recordings: Sequence[Path], measured: Measured, settings: Mapping[str, object]
+def _load_tracks(
+    recordings: Sequence[Path], measured: Measurements, settings: Mapping[str, object]
 ) -> list[Floats]:
     """Each recording at its place in the video, as `sound.track` has it."""
     lengths = []
@@ -88,12 +92,12 @@ def _tracks(
             lengths.append(sound.getnframes())
     in_turn = settings.get("speaking") == Speaking.IN_TURN
     total = sum(lengths) if in_turn else max(lengths)
-    places = placed(lengths, in_turn, _used(settings.get("used_s"), total))
+    places = place_spans(lengths, in_turn, _parse_used_range(settings.get("used_s"), total))
     samples = round(measured.frames / measured.fps * SAMPLE_RATE_HZ)
-    return [track(*each, samples) for each in zip(recordings, places, strict=True)]
+    return [load_track(*each, samples) for each in zip(recordings, places, strict=True)]
 
 
-def _used(used_s: object, total: int) -> tuple[int, int]:
+def _parse_used_range(used_s: object, total: int) -> tuple[int, int]:
     """The part of `total` samples that the video has; all of them where they are that part."""
     match used_s:
         case [float(start_s), float(end_s)]:
@@ -103,7 +107,7 @@ def _used(used_s: object, total: int) -> tuple[int, int]:
     return 0, total
 
 
-def _settings(video: Path) -> dict[str, object]:
+def _read_settings(video: Path) -> dict[str, object]:
     """What the video says of itself, if we made it; see `inference.rendering.windows`."""
     with open_mp4(video) as container:
         comment = container.metadata.get("comment", "")
@@ -114,12 +118,12 @@ def _settings(video: Path) -> dict[str, object]:
     return settings if isinstance(settings, dict) else {}
 
 
-def _planned(settings: dict[str, object]) -> Planned:
+def _parse_expected(settings: dict[str, object]) -> ExpectedVideo:
     frames, shape = settings.get("frames"), settings.get("shape")
     if not isinstance(frames, int) or shape not in list(Shape):
-        return Planned()
+        return ExpectedVideo()
     size = Shape(str(shape))
-    return Planned(frames, size.width, size.height, FPS)
+    return ExpectedVideo(frames, size.width, size.height, FPS)
 
 
 def _require_short(video: Path) -> None:
@@ -130,13 +134,13 @@ def _require_short(video: Path) -> None:
         raise InputError(InputCode.TOO_LONG, f"{message} Cut it shorter.")
 
 
-def _faces(video: Path, wanted: int) -> list[Box]:
+def _find_boxes(video: Path, wanted: int) -> list[Box]:
     """The boxes, left to right, of the largest faces: as many as `wanted`, or `MAX_FACES` for 0."""
     with open_video(video) as (container, stream):
         for number, frame in enumerate(container.decode(stream)):
-            if number > max(_SEARCHED):
+            if number > max(_SEARCHED_FRAMES):
                 break
-            if number not in _SEARCHED:
+            if number not in _SEARCHED_FRAMES:
                 continue
             faces = find_faces(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
             boxes = [face.box for face in faces]

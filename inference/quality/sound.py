@@ -18,23 +18,23 @@ _BAND_HZ = (200, 4000)  # where speech is loud and hum and hiss are not
 # From power to something that grows as a mouth opens; half the exponent from amplitude.
 _COMPRESSION = 0.25
 _FULL_SCALE = 32_768
-_RINGING = SAMPLE_RATE_HZ // 20  # samples in which the band-pass dies away
-_LONGEST_S = 4 * 60  # what comes later is only counted: no video that is checked is as long
+_RINGING_SAMPLES = SAMPLE_RATE_HZ // 20  # samples in which the band-pass dies away
+_MAX_DECODED_S = 4 * 60  # what comes later is only counted: no video that is checked is as long
 
 
-def envelope(samples: Floats, frames: int, fps: float) -> Floats:
+def compute_envelope(samples: Floats, frames: int, fps: float) -> Floats:
     """Loudness of `samples`, float32 (n,) at 48 kHz, in each of `frames` frames, float32."""
     wanted = np.zeros(int(np.ceil((frames + 1) * SAMPLE_RATE_HZ / fps)), np.float32)
     wanted[: len(samples)] = samples[: len(wanted)]
     edges = np.rint(np.arange(frames + 1) * SAMPLE_RATE_HZ / fps).astype(int)
-    sums = np.add.reduceat(np.square(_in_band(wanted)), edges)[:-1]
+    sums = np.add.reduceat(np.square(_filter_band(wanted)), edges)[:-1]
     return np.asarray((sums / np.diff(edges)) ** _COMPRESSION, np.float32)
 
 
-def _in_band(samples: Floats) -> Floats:
+def _filter_band(samples: Floats) -> Floats:
     """What lies in `_BAND_HZ`, as a Butterworth band-pass of order 2 leaves it that goes over the
     samples forwards and backwards: it delays nothing."""
-    length = next_fast_len(len(samples) + _RINGING, real=True)
+    length = next_fast_len(len(samples) + _RINGING_SAMPLES, real=True)
     low, high = _BAND_HZ
     hertz = np.maximum(rfftfreq(length, 1 / SAMPLE_RATE_HZ), 1.0)
     kept = 1 / (1 + ((np.square(hertz) - low * high) / (hertz * (high - low))) ** 4)
@@ -42,7 +42,7 @@ def _in_band(samples: Floats) -> Floats:
     return np.asarray(heard[: len(samples)], np.float32)
 
 
-def track(recording: Path, span: Span, samples: int) -> Floats:
+def load_track(recording: Path, span: Span, samples: int) -> Floats:
     """A clean recording at its place in a video of `samples` samples at 48 kHz, silent outside its
     span: float32 (n,) mono."""
     out = np.zeros(samples, np.float32)
@@ -55,7 +55,7 @@ def track(recording: Path, span: Span, samples: int) -> Floats:
     return out
 
 
-def own_sound(video: Path) -> tuple[Floats, float] | None:
+def decode_sound(video: Path) -> tuple[Floats, float] | None:
     """The sound of an mp4 from the picture's start on, float32 (n,) mono at 48 kHz, and when it
     ends, in seconds; None where it has none. Raises InputError when it can't be decoded."""
     with open_mp4(video) as container:
@@ -70,7 +70,7 @@ def own_sound(video: Path) -> tuple[Floats, float] | None:
                 start_s = frame.time or 0.0
                 end_s = start_s
             end_s += frame.samples / frame.sample_rate
-            if end_s > _LONGEST_S:
+            if end_s > _MAX_DECODED_S:
                 continue
             frame.pts = None
             parts += [np.asarray(part.to_ndarray()[0]) for part in resampler.resample(frame)]

@@ -8,17 +8,17 @@ import time
 from pathlib import Path
 
 from inference.core.events import Window
-from inference.core.task import SOUND, Task, growing_name, segment_name
+from inference.core.task import SOUND, Task, partial_video_name, segment_name
 from inference.media.mixing import mix_voices
 from inference.media.video import encode_sound, join_encoded
 
 _FOLDER = "growing"
-_SOUND, _MIXED = f"{_FOLDER}/sound.mp4", f"{_FOLDER}/sound.wav"
-_KEPT = 2  # films: the newest, and the one that a page may still be playing,
-_LASTS_S = 20.0  # ... and where windows take no time, all that a page may just have heard of
+_ENCODED_SOUND, _MIXED_SOUND = f"{_FOLDER}/sound.mp4", f"{_FOLDER}/sound.wav"
+_VIDEOS_TO_KEEP = 2  # films: the newest, and the one that a page may still be playing,
+_MIN_AGE_S = 20.0  # ... and where windows take no time, all that a page may just have heard of
 
 
-class GrowingFilm:
+class PartialVideo:
     """The films of one task; a video of a single window has none."""
 
     def __init__(self, task: Task) -> None:
@@ -31,32 +31,32 @@ class GrowingFilm:
         if len(task.plan.windows) == 1:
             return
         segments = [task.folder / segment_name(index) for index in range(window.index + 1)]
-        target = task.path(growing_name(window.index))
-        join_encoded(segments, self._sound(), window.frames_done, target)
-        self._keep(_KEPT)
+        target = task.prepare_path(partial_video_name(window.index))
+        join_encoded(segments, self._encode_sound(), window.frames_done, target)
+        self._delete_old(_VIDEOS_TO_KEEP)
 
-    def end(self) -> None:
+    def clean_up(self) -> None:
         """Delete the films that no page can be playing any more. Raises OSError."""
-        self._keep(1)
-        for name in (_SOUND, _MIXED):
+        self._delete_old(1)
+        for name in (_ENCODED_SOUND, _MIXED_SOUND):
             (self._task.folder / name).unlink(missing_ok=True)
 
-    def _keep(self, count: int) -> None:
+    def _delete_old(self, count: int) -> None:
         films = sorted((self._task.folder / _FOLDER).glob("[0-9]*.mp4"))
         for film in films[:-count]:
-            if time.time() - film.stat().st_mtime > _LASTS_S:
+            if time.time() - film.stat().st_mtime > _MIN_AGE_S:
                 film.unlink()
 
-    def _sound(self) -> Path:
+    def _encode_sound(self) -> Path:
         """The whole sound, encoded; also by an earlier worker of the same job."""
-        task, target = self._task, self._task.path(_SOUND)
+        task, target = self._task, self._task.prepare_path(_ENCODED_SOUND)
         if not target.exists():
-            encode_sound(self._whole_sound(), task.plan.frames, target)
+            encode_sound(self._find_sound(), task.plan.frames, target)
         return target
 
-    def _whole_sound(self) -> Path:
+    def _find_sound(self) -> Path:
         """The finished sound, made of the voices where the engine has not left it."""
-        finished, mixed = self._task.folder / SOUND, self._task.path(_MIXED)
+        finished, mixed = self._task.folder / SOUND, self._task.prepare_path(_MIXED_SOUND)
         if finished.exists():
             return finished
         mix_voices(self._task, mixed)

@@ -28,11 +28,11 @@ from inference.core.events import (
 )
 from inference.core.plan import find_preset
 from inference.core.request import SAMPLE_RATE_HZ
-from inference.core.task import PREVIEW, RESULT, SOUND, Task, measured_name, segment_name
-from inference.core.timing import FPS, used_range
-from inference.core.tuning import NAMES
-from inference.media.video import join
-from inference.quality.live_checker import Watch
+from inference.core.task import PREVIEW, RESULT, SOUND, Task, measurements_name, segment_name
+from inference.core.timing import FPS, find_used_range
+from inference.core.tuning import LABELS
+from inference.media.video import join_segments
+from inference.quality.live_checker import LiveChecker
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class EarlyStop(Enum):
     STRICT = "strict"
 
 
-class Stopped(Exception):
+class RenderingCancelled(Exception):
     """The person cancelled in the middle of a window."""
 
 
@@ -54,14 +54,14 @@ def save_preview(task: Task, frame: NDArray[np.uint8]) -> Frame:
 
     The file is replaced in one move, so that a reader never sees half of one.
     """
-    target = task.path(PREVIEW)
+    target = task.prepare_path(PREVIEW)
     part = target.with_suffix(".part")
     Image.fromarray(frame).save(part, "JPEG", quality=80)
     os.replace(part, target)
     return Frame(PREVIEW)
 
 
-def assemble(
+def render_windows(
     task: Task,
     engine: str,
     make_window: Callable[[int], Iterator[Event]],
@@ -75,16 +75,16 @@ def assemble(
     is only told of again. SOUND has to be there. `started` is `time.monotonic()` at the task's
     beginning. A first window that is of no use ends the work as `early` says: a Fault is raised.
     """
-    with Watch(task) as watch:
-        yield from _assembled(task, engine, make_window, started, watch, early)
+    with LiveChecker(task) as watch:
+        yield from _render_windows(task, engine, make_window, started, watch, early)
 
 
-def _assembled(
+def _render_windows(
     task: Task,
     engine: str,
     make_window: Callable[[int], Iterator[Event]],
     started: float,
-    watch: Watch,
+    watch: LiveChecker,
     early: EarlyStop,
 ) -> Iterator[Event]:
     kept = 0
@@ -92,30 +92,30 @@ def _assembled(
         try:
             if not (task.folder / segment_name(index)).exists():
                 yield from make_window(index)
-        except Stopped:
+        except RenderingCancelled:
             if kept:
-                _join(task, engine, index, kept)
+                _write_video(task, engine, index, kept)
             yield Cancelled(kept, RESULT if kept else None)
             return
-        watch.look(index)
+        watch.check_window(index)
         fault = None
-        if early is not EarlyStop.NEVER and index == 0 and (found := watch.first_fault()):
+        if early is not EarlyStop.NEVER and index == 0 and (found := watch.find_first_fault()):
             if found.sure or early is EarlyStop.STRICT:
-                raise _of_no_use(task, found.message)
+                raise _reject_first_window(task, found.message)
             fault = found.message
             logger.warning("goes on, but is worth a look: %s", fault)
         kept = task.plan.new_frames(index).stop
         yield Window(index, segment_name(index), kept, fault)
     yield Stage(StageName.FINISHING, "Adding the sound")
-    _join(task, engine, len(task.plan.windows), kept)
-    report = watch.report()
-    yield Finished(_result(task, engine, time.monotonic() - started, report))
+    _write_video(task, engine, len(task.plan.windows), kept)
+    report = watch.write_report()
+    yield Finished(_build_result(task, engine, time.monotonic() - started, report))
 
 
-def _of_no_use(task: Task, message: str) -> Fault:
+def _reject_first_window(task: Task, message: str) -> Fault:
     """The end of the work for the first window's sake, which is not kept, so that another try makes
     it anew."""
-    for name in (segment_name(0), measured_name(0)):
+    for name in (segment_name(0), measurements_name(0)):
         (task.folder / name).unlink(missing_ok=True)
     advice = (
         "This happens once in a while. Another try with a fresh random start usually works; "
@@ -124,12 +124,18 @@ def _of_no_use(task: Task, message: str) -> Fault:
     return Fault(FaultCode.BAD_WINDOW, f"{message} {advice}", f"seed {task.plan.seed}")
 
 
-def _join(task: Task, engine: str, segments: int, frames: int) -> None:
+def _write_video(task: Task, engine: str, segments: int, frames: int) -> None:
     paths = [task.folder / segment_name(index) for index in range(segments)]
-    join(paths, task.folder / SOUND, frames, task.path(RESULT), _metadata(task, engine, frames))
+    join_segments(
+        paths,
+        task.folder / SOUND,
+        frames,
+        task.prepare_path(RESULT),
+        _build_metadata(task, engine, frames),
+    )
 
 
-def _metadata(task: Task, engine: str, frames: int) -> dict[str, str]:
+def _build_metadata(task: Task, engine: str, frames: int) -> dict[str, str]:
     request, plan = task.request, task.plan
     settings = {
         "ai_generated": True,
@@ -140,13 +146,13 @@ def _metadata(task: Task, engine: str, frames: int) -> dict[str, str]:
         "frames": frames,
         "crop": [plan.crop.left, plan.crop.top, plan.crop.width],
         "speaking": request.speaking,
-        "used_s": [sample / SAMPLE_RATE_HZ for sample in used_range(request)],
+        "used_s": [sample / SAMPLE_RATE_HZ for sample in find_used_range(request)],
         "prompt": request.prompt,
     }
     sampling = find_preset(plan.quality).sampling
     if sampling is not None:
-        used = request.tuning.applied(sampling)
-        settings |= {name: getattr(used, name) for name in NAMES}
+        used = request.tuning.apply(sampling)
+        settings |= {name: getattr(used, name) for name in LABELS}
         settings["negative_prompt"] = request.negative_prompt
     return {
         "title": "Talking Portrait",
@@ -155,7 +161,7 @@ def _metadata(task: Task, engine: str, frames: int) -> dict[str, str]:
     }
 
 
-def _result(task: Task, engine: str, seconds: float, report: str | None) -> Result:
+def _build_result(task: Task, engine: str, seconds: float, report: str | None) -> Result:
     plan = task.plan
     return Result(
         path=RESULT,

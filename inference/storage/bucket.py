@@ -19,7 +19,7 @@ from inference.core.errors import Fault, FaultCode
 MIB = 1 << 20
 PART_BYTES = 16 * MIB  # a longer file is sent in parts; there can be 10,000
 # A handful of parts at a time, each read from the file as it is sent: memory stays small.
-TRANSFER = TransferConfig(
+TRANSFER_CONFIG = TransferConfig(
     multipart_threshold=PART_BYTES,
     multipart_chunksize=PART_BYTES,
     max_concurrency=4,
@@ -27,7 +27,7 @@ TRANSFER = TransferConfig(
     max_io_queue=32,
     preferred_transfer_client="classic",
 )
-_CONFIG = Config(
+_CLIENT_CONFIG = Config(
     connect_timeout=3,  # with the attempts: nobody waits a quarter of a minute for a dead server
     read_timeout=10,
     retries={"total_max_attempts": 3, "mode": "standard"},
@@ -43,69 +43,71 @@ UNREACHABLE = (
     "The bucket's server can't be reached. Check the network and AWS_ENDPOINT_URL_S3, "
     "then try again."
 )
-CUT = "The connection to the bucket's server was cut. Try again."
+CONNECTION_CUT = "The connection to the bucket's server was cut. Try again."
 NO_BUCKET = "There is no bucket {bucket}. Check AWS_BUCKET_NAME."
-REFUSED = "The bucket {bucket} refuses these credentials. Check them, and what they may do there."
-NOT_UNDERSTOOD = "The bucket {bucket} can't be used like this. Check its name and AWS_REGION."
-FAILING = "The bucket's server has a problem of its own ({status}). Try again later."
+ACCESS_DENIED = (
+    "The bucket {bucket} refuses these credentials. Check them, and what they may do there."
+)
+BAD_REQUEST = "The bucket {bucket} can't be used like this. Check its name and AWS_REGION."
+SERVER_ERROR = "The bucket's server has a problem of its own ({status}). Try again later."
 
-_CREDENTIALS = (
+_CREDENTIAL_ERRORS = (
     exceptions.NoCredentialsError,
     exceptions.PartialCredentialsError,
     exceptions.CredentialRetrievalError,
 )
-_AWAY = (exceptions.ConnectionError, exceptions.ReadTimeoutError)
-_CUT = (
+_CONNECT_ERRORS = (exceptions.ConnectionError, exceptions.ReadTimeoutError)
+_TRANSFER_ERRORS = (
     exceptions.HTTPClientError,
     exceptions.IncompleteReadError,
     RetriesExceededError,
 )
 
 
-class Missing(Fault):
+class NotFound(Fault):
     """What was asked for is not there: the bucket, or something in it."""
 
 
 def connect(region: str | None) -> Any:
-    """A client for S3; None leaves the region to boto3. Raises what `told` tells."""
+    """A client for S3; None leaves the region to boto3. Raises what `translate_errors` tells."""
     # a session of its own: boto3's shared one is not for threads, and keeps what it found first
-    return boto3.session.Session().client("s3", region_name=region, config=_CONFIG)
+    return boto3.session.Session().client("s3", region_name=region, config=_CLIENT_CONFIG)
 
 
 @contextmanager
-def told(bucket: str) -> Iterator[None]:
+def translate_errors(bucket: str) -> Iterator[None]:
     """What boto3 raises while `bucket` is used becomes a Fault (code storage) with a sentence."""
     try:
         yield
-    except _CREDENTIALS as error:
-        raise _fault(NO_CREDENTIALS, error) from error
-    except _AWAY as error:
-        raise _fault(UNREACHABLE, error) from error
-    except _CUT as error:
-        raise _fault(CUT, error) from error
+    except _CREDENTIAL_ERRORS as error:
+        raise _build_fault(NO_CREDENTIALS, error) from error
+    except _CONNECT_ERRORS as error:
+        raise _build_fault(UNREACHABLE, error) from error
+    except _TRANSFER_ERRORS as error:
+        raise _build_fault(CONNECTION_CUT, error) from error
     except exceptions.ClientError as error:
-        raise _answered(bucket, error) from error
+        raise _from_client_error(bucket, error) from error
     except S3UploadFailedError as error:  # what boto3 makes of a ClientError
         cause = error.__context__
         assert isinstance(cause, exceptions.ClientError)
-        raise _answered(bucket, cause) from error
+        raise _from_client_error(bucket, cause) from error
     except (exceptions.BotoCoreError, Boto3Error, ValueError) as error:
-        raise _fault(NOT_UNDERSTOOD.format(bucket=bucket), error) from error
+        raise _build_fault(BAD_REQUEST.format(bucket=bucket), error) from error
 
 
-def _answered(bucket: str, error: exceptions.ClientError) -> Fault:
+def _from_client_error(bucket: str, error: exceptions.ClientError) -> Fault:
     """The Fault for an answer that is no success."""
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
     if status == 404:
-        return Missing(FaultCode.STORAGE, NO_BUCKET.format(bucket=bucket), str(error))
+        return NotFound(FaultCode.STORAGE, NO_BUCKET.format(bucket=bucket), str(error))
     if status in (401, 403):
-        return _fault(REFUSED.format(bucket=bucket), error)
+        return _build_fault(ACCESS_DENIED.format(bucket=bucket), error)
     if status >= 500:
-        return _fault(FAILING.format(status=status), error)
-    return _fault(NOT_UNDERSTOOD.format(bucket=bucket), error)
+        return _build_fault(SERVER_ERROR.format(status=status), error)
+    return _build_fault(BAD_REQUEST.format(bucket=bucket), error)
 
 
-def _fault(message: str, error: Exception) -> Fault:
+def _build_fault(message: str, error: Exception) -> Fault:
     # a ValueError may quote the header that holds the key's id
     details = type(error).__name__ if isinstance(error, ValueError) else str(error)
     return Fault(FaultCode.STORAGE, message, details)

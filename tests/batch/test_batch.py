@@ -4,24 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from inference.batch.batch import rows
-from inference.batch.item import Row, told_apart
+from inference.batch.batch import read_items
+from inference.batch.item import BatchItem, make_names_unique
 from inference.core.errors import InputError
 
 
 def test_pictures_go_with_the_recordings_of_their_names(tmp_path: Path) -> None:
     for name in ("b.JPG", "b.wav", "a.png", "a.m4a", "a-2.mp3", "notes.txt", ".hidden.png"):
         (tmp_path / name).touch()
-    assert rows(tmp_path) == [
-        Row("a", tmp_path / "a.png", (tmp_path / "a.m4a", tmp_path / "a-2.mp3")),
-        Row("b", tmp_path / "b.JPG", (tmp_path / "b.wav",)),
+    assert read_items(tmp_path) == [
+        BatchItem("a", tmp_path / "a.png", (tmp_path / "a.m4a", tmp_path / "a-2.mp3")),
+        BatchItem("b", tmp_path / "b.JPG", (tmp_path / "b.wav",)),
     ]
 
 
 def test_a_picture_of_its_own_keeps_its_recording(tmp_path: Path) -> None:
     for name in ("a.png", "a.wav", "a-2.png", "a-2.wav"):
         (tmp_path / name).touch()
-    assert [row.recordings for row in rows(tmp_path)] == [
+    assert [row.recordings for row in read_items(tmp_path)] == [
         (tmp_path / "a.wav",),
         (tmp_path / "a-2.wav",),
     ]
@@ -42,27 +42,27 @@ def test_what_has_no_partner_is_a_row_with_a_sentence(
 ) -> None:
     for name in [*names, "a.wav"]:
         (tmp_path / name).touch()
-    refused = [(row.name, row.refusal) for row in rows(tmp_path) if row.refusal]
+    refused = [(row.name, row.refusal) for row in read_items(tmp_path) if row.refusal]
     assert [name for name, _ in refused] == [bad] and refused[0][1].startswith(says)
 
 
 def test_a_folder_that_names_nothing_to_make_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.wav").touch()
     with pytest.raises(InputError, match="holds no picture"):
-        rows(tmp_path)
+        read_items(tmp_path)
     with pytest.raises(InputError, match="There is no folder"):
-        rows(tmp_path / "nowhere")
+        read_items(tmp_path / "nowhere")
 
 
 def test_the_one_table_of_a_folder_says_what_to_make(tmp_path: Path) -> None:
     for name in ("a.png", "a.wav", "b.png"):
         (tmp_path / name).touch()
     (tmp_path / "list.csv").write_text("image,audio,name\na.png,a.wav,first\n")
-    expected = [Row("first", tmp_path / "a.png", (tmp_path / "a.wav",))]
-    assert rows(tmp_path) == rows(tmp_path / "list.csv") == expected
+    expected = [BatchItem("first", tmp_path / "a.png", (tmp_path / "a.wav",))]
+    assert read_items(tmp_path) == read_items(tmp_path / "list.csv") == expected
     (tmp_path / "other.CSV").touch()
     with pytest.raises(InputError, match="holds 2 tables: list.csv, other.CSV. Name the one"):
-        rows(tmp_path)
+        read_items(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,17 @@ def test_the_one_table_of_a_folder_says_what_to_make(tmp_path: Path) -> None:
     ],
 )
 def test_names_can_be_those_of_files(given: str, safe: str) -> None:
-    assert [row.name for row in told_apart([Row(given)])] == [safe]
+    assert [row.name for row in make_names_unique([BatchItem(given)])] == [safe]
 
 
 def test_names_that_a_disk_takes_for_one_are_refused() -> None:
-    told = told_apart([Row("Zoë"), Row("zoe\u0308"), Row("a/b"), Row("a_b"), Row("ab")])
+    told = make_names_unique(
+        [
+            BatchItem("Zoë"),
+            BatchItem("zoe\u0308"),
+            BatchItem("a/b"),
+            BatchItem("a_b"),
+            BatchItem("ab"),
+        ]
+    )
     assert [bool(row.refusal) for row in told] == [False, True, False, True, False]

@@ -36,7 +36,7 @@ def write(folder: Path, content: str | bytes) -> Path:
     ids=["commas", "semicolons", "BOM, spaces, capitals, empty lines", "ragged"],
 )
 def test_a_row_is_its_files_and_a_name(folder: Path, content: str) -> None:
-    first, second = csv_input.rows(write(folder, content))
+    first, second = csv_input.read_csv(write(folder, content))
     assert (first.name, first.image) == ("one", folder / "a.png")
     assert first.recordings == (folder / "a.wav", folder / "voices" / "c, d.wav")
     assert (second.name, second.recordings) == ("b", (folder / "b.wav",))
@@ -49,8 +49,8 @@ def test_columns_hold_a_row_s_own_choices(folder: Path) -> None:
         'a.png;a.wav;in-turn;square;1-3.5;0,-2,300;fast;"a ""calm"" one;\nsmiling";7;4;4.5\n'
         "b.png;b.wav;;;;;;;;;\n"
     )
-    first, second = csv_input.rows(write(folder, written))
-    assert first.choices == {
+    first, second = csv_input.read_csv(write(folder, written))
+    assert first.options == {
         "speaking": Speaking.IN_TURN,
         "shape": Shape.SQUARE,
         "trim": Trim(1, 3.5),
@@ -61,7 +61,7 @@ def test_columns_hold_a_row_s_own_choices(folder: Path) -> None:
         "steps": 4,
         "text_guidance": 4.5,
     }
-    assert second.choices == {} and not second.refusal
+    assert second.options == {} and not second.refusal
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_bad_row_is_a_sentence_and_stops_no_other(
     row = {"image": "a.png", "audio": "a.wav", "audio2": "", "shape": "", "speaking": ""}
     row |= {"quality": "", "trim": "", "crop": "", "seed": "", "steps": "", "text_guidance": ""}
     header, line = ";".join(row), ";".join((row | values).values())
-    bad, good = csv_input.rows(write(folder, f"{header}\n{line}\nb.png;b.wav\n"))
+    bad, good = csv_input.read_csv(write(folder, f"{header}\n{line}\nb.png;b.wav\n"))
     assert bad.refusal.startswith(says)
     assert good.image == folder / "b.png" and not good.refusal
 
@@ -112,4 +112,4 @@ def test_a_table_that_is_none_is_one_sentence(
     folder: Path, content: str | bytes, says: str
 ) -> None:
     with pytest.raises(InputError, match=says):
-        csv_input.rows(write(folder, content))
+        csv_input.read_csv(write(folder, content))

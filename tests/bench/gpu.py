@@ -17,15 +17,15 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from inference.multitalk.models.attention import Kernel
-from inference.multitalk.models.encoders import VideoCoder
+from inference.multitalk.models.encoders import VideoAutoencoder
 from inference.multitalk.models.registry import MODELS
 from inference.multitalk.models.transformer import Transformer, TransformerParams
 from inference.multitalk.runtime.kernels import choose_kernel
 from tests.bench import transformer
 from tests.bench.transformer import Inputs, conditioned, counted, made_up
 from weights.loading import load_part
-from weights.shards import Entry, shard_writer
-from weights.tensors import sources
+from weights.shards import TensorSpec, open_shard
+from weights.tensors import find_tensors
 
 AIM = 1.25  # a pass over its floor
 _NUMBERS = torch.bfloat16
@@ -50,8 +50,8 @@ class Bench:
         yield f"which makes the floors; chosen: attention by {choice.sentence}.\n"
         yield _HEAD
         yield self.loading(replace(params, num_layers=min(_LOADED_BLOCKS, params.num_layers)))
-        coder = self.filled(lambda: VideoCoder(**self._spec.video), torch.float32)
-        assert isinstance(coder, VideoCoder)
+        coder = self.filled(lambda: VideoAutoencoder(**self._spec.video), torch.float32)
+        assert isinstance(coder, VideoAutoencoder)
         yield from self.coding(coder)
         model = self.filled(lambda: Transformer(params), _NUMBERS)
         assert isinstance(model, Transformer)
@@ -78,7 +78,7 @@ class Bench:
         """A pass over a full window with each kernel."""
         made = vars(made_up(model.params, speakers)).values()
         given = Inputs(*(None if t is None else t.to(self._device) for t in made))  # type: ignore[arg-type]
-        conditioning, moment = conditioned(model, given), model.time(500.0)
+        conditioning, moment = conditioned(model, given), model.embed_timestep(500.0)
         for kernel in kernels:
             model.kernel = kernel
             s, peak = self.seconds(lambda: model(given.latents, given.known, moment, conditioning))
@@ -86,7 +86,7 @@ class Bench:
             ratio = f"{floor_s:.2f} | {s / floor_s:.2f}"
             yield f"| a pass, {who}, {kernel} | {s:.2f} | {ratio} | {peak:.1f} |"
 
-    def coding(self, coder: VideoCoder) -> Iterator[str]:
+    def coding(self, coder: VideoAutoencoder) -> Iterator[str]:
         """Frames of a full window to latents and back."""
         b = transformer
         video = self._noise(3, b.FRAMES, 8 * b.H, 8 * b.W).clamp(-1, 1)
@@ -108,7 +108,7 @@ class Bench:
             def load() -> int:
                 with torch.device("meta"):
                     network = Transformer(params)
-                return load_part(network, sources(folder), lambda _: self._device, _NUMBERS)
+                return load_part(network, find_tensors(folder), lambda _: self._device, _NUMBERS)
 
             size = load() / 1e9
             s, peak = self.seconds(load)
@@ -163,8 +163,8 @@ def write(params: TransformerParams, file: Path) -> None:
         shapes = {n: tuple(t.shape) for n, t in Transformer(params).state_dict().items()}
     numbers = torch.randn(1 << 24, generator=torch.Generator().manual_seed(0)).to(_NUMBERS)
     file.parent.mkdir()
-    entries = [Entry(name, shape, _NUMBERS) for name, shape in shapes.items()]
-    with shard_writer(file, entries, {}) as writer:
+    entries = [TensorSpec(name, shape, _NUMBERS) for name, shape in shapes.items()]
+    with open_shard(file, entries, {}) as writer:
         for name, shape in shapes.items():
             count = math.prod(shape)
             for start in range(0, count, len(numbers)):

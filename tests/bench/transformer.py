@@ -81,10 +81,10 @@ def conditioned(model: Transformer, given: Inputs) -> Conditioning:
     """What a window computes once."""
     masks = None if given.masks is None else given.masks[:, ::2, ::2].flatten(1)
     return Conditioning(
-        model.text(given.context),
-        model.image(given.image),
-        model.voices(given.voices, 0, FRAMES),
-        model.turn(T, H, W),
+        model.project_text(given.context),
+        model.project_image(given.image),
+        model.project_voices(given.voices, 0, FRAMES),
+        model.compute_rotation(T, H, W),
         masks,
     )
 
@@ -201,7 +201,7 @@ def counted(params: TransformerParams, speakers: int) -> tuple[float, float, flo
     given = Inputs(*(None if t is None else t.to("meta") for t in vars(made).values()))  # type: ignore[arg-type]
     counts = {"flops": 0, "bytes": 0}
     with torch.inference_mode():
-        conditioning, moment = conditioned(model, given), model.time(500.0)
+        conditioning, moment = conditioned(model, given), model.embed_timestep(500.0)
         traffic, flops = _Traffic(), FlopCounterMode(display=False)
         with _counted_attention(counts), flops, traffic:
             model(given.latents, given.known, moment, conditioning)
@@ -219,7 +219,7 @@ def measured(model: Transformer, speakers: int) -> tuple[Cost, Cost, Cost]:
     two, the twin once."""
     given = made_up(model.params, speakers)
     with torch.inference_mode():
-        conditioning, moment = conditioned(model, given), model.time(500.0)
+        conditioning, moment = conditioned(model, given), model.embed_timestep(500.0)
     least = floor(model.params, speakers)
 
     def forward() -> Tensor:

@@ -18,14 +18,14 @@ import torch
 from torch import Tensor, nn
 
 from inference.multitalk.models.registry import MODELS, ModelSpec
-from inference.multitalk.runtime.networks import Choices, read_networks
+from inference.multitalk.runtime.networks import LoadOptions, read_networks
 from tests.support.tiny_networks import CPU
 from weights.disk import Disk
 from weights.manifest import MULTITALK_14B, Manifest
-from weights.names import own_name
+from weights.names import to_network_name
 from weights.prepare import prepare
-from weights.sets import DTYPES, LEAN, ORIGINAL, Mark, write_mark
-from weights.shards import Entry, shard_writer
+from weights.sets import DTYPES, LEAN_SETS, ORIGINAL, SetMarker, write_marker
+from weights.shards import TensorSpec, open_shard
 
 _TINY, _BIG = MODELS["multitalk-tiny"], MODELS["multitalk-14b"]
 SPEC = replace(
@@ -39,21 +39,21 @@ def write_original(weights: Path) -> Manifest:
     """A complete set `original` of `SPEC` in float32, the same numbers again and again."""
     networks = _built(SPEC)
     shapes = {
-        part: {n: t.shape for n, t in network.state_dict().items() if own_name(part, n)}
+        part: {n: t.shape for n, t in network.state_dict().items() if to_network_name(part, n)}
         for part, network in networks.items()
     }
     (weights / "shapes.json").write_text(json.dumps(shapes))
     manifest = replace(MULTITALK_14B, shapes=weights / "shapes.json")
     folder = weights / manifest.model / ORIGINAL
     for part, network in networks.items():
-        wanted = {n: t for n, t in network.state_dict().items() if own_name(part, n)}
-        entries = [Entry(name, tuple(t.shape), torch.float32) for name, t in wanted.items()]
-        with shard_writer(folder / part / "model.safetensors", entries, {}) as writer:
+        wanted = {n: t for n, t in network.state_dict().items() if to_network_name(part, n)}
+        entries = [TensorSpec(name, tuple(t.shape), torch.float32) for name, t in wanted.items()]
+        with open_shard(folder / part / "model.safetensors", entries, {}) as writer:
             for name, tensor in wanted.items():
                 for piece in _numbers(tensor.numel()):
                     writer.write(name, piece)
     files = {f.relative_to(folder).as_posix(): f.stat().st_size for f in folder.glob("*/*")}
-    write_mark(folder, Mark("synthetic", files, {}))
+    write_marker(folder, SetMarker("synthetic", files, {}))
     return manifest
 
 
@@ -66,13 +66,13 @@ def _numbers(count: int) -> Iterator[Tensor]:
 
 def _built(spec: ModelSpec) -> dict[str, nn.Module]:
     with torch.device("meta"):
-        return {name: build().eval() for name, build in spec.parts().items()}
+        return {name: build().eval() for name, build in spec.get_builders().items()}
 
 
 def loaded(folder: Path) -> int:
     """Load a lean set as for a GPU, into host memory; returns its bytes there."""
     dtypes = {part: getattr(torch, dtype) for part, dtype in DTYPES.items()}
-    networks = read_networks(SPEC, folder, CPU, dtypes, Choices())
+    networks = read_networks(SPEC, folder, CPU, dtypes, LoadOptions())
     return sum(p.nbytes for part in vars(networks).values() for p in part.parameters())
 
 
@@ -116,7 +116,7 @@ def main() -> None:
         print(f"\nA set of {total:.2f} GB, prepared and loaded:\n")
         print("| set | GB | prepare: times a read | peak, GB | load: times a read | peak, GB |")
         print("|---|---|---|---|---|---|")
-        for kind in LEAN:
+        for kind in LEAN_SETS:
             print(row(weights, manifest, kind))
     finally:
         shutil.rmtree(weights)

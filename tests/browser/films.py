@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import Page
 
 from inference.core.timing import FPS
-from inference.media.video import SegmentWriter, join
+from inference.media.video import SegmentWriter, join_segments
 
 WIDTH, HEIGHT, BITS = 320, 160, 8
 PART, PARTS = 40, 4  # frames of each part, and how many there are
@@ -66,7 +66,7 @@ def write_films(films: Path) -> None:
             for number in range(part * PART, (part + 1) * PART):
                 writer.write(_frame(number))
         target = films / f"{part + 1}.mp4"
-        join(segments, films / "voice.wav", len(segments) * PART, target, {})
+        join_segments(segments, films / "voice.wav", len(segments) * PART, target, {})
     for name, colour in (("red", "#f00"), ("blue", "#00f")):
         size = 'width="320" height="160"'
         drawn = (

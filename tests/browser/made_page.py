@@ -15,7 +15,7 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
-from inference.core.write_access import MOVING
+from inference.core.write_access import MOVING_MESSAGE
 from tests.support.media import ROOT
 from ui.strings import text
 
@@ -155,7 +155,7 @@ class Bench:
             body = await request.body()
             if self.moving:
                 self.moving -= 1
-                return JSONResponse({"message": MOVING, "again": True}, 503)
+                return JSONResponse({"message": MOVING_MESSAGE, "again": True}, 503)
             if self.refusal:
                 return JSONResponse({"message": self.refusal}, 400)
             self.uploads.append((kind, body))

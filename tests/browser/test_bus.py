@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Browser, expect
 
-from inference.core.write_access import MOVING
+from inference.core.write_access import MOVING_MESSAGE
 from tests.browser.made_page import Bench, last, opened, put, regions, sent, wait_for
 
 
@@ -63,7 +63,7 @@ def test_what_is_refused_while_the_app_moves_is_sent_again(browser: Browser, ben
         make.click()
         page.get_by_role("button", name="Swap").click()
         said = page.get_by_role("status")
-        expect(said).to_have_text(MOVING)
+        expect(said).to_have_text(MOVING_MESSAGE)
         wait_for(page, "window.sent.filter((action) => action.do === 'make').length > 1")
         expect(make).to_have_attribute("aria-busy", "true")
         page.evaluate("window.moving = false")

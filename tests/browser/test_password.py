@@ -13,7 +13,7 @@ from tests.browser.test_everyone import serious
 from tests.browser.visits import DESKTOP, PHONE, SCHEMES, Scheme, Size
 from tests.support.servers import serving
 from ui.strings import text
-from ui.web.auth import COOKIE
+from ui.web.auth import SESSION_COOKIE
 
 PASSWORD = "Zwölf Boxkämpfer"
 _NUMBER = count(1)
@@ -96,7 +96,7 @@ def test_by_keyboard_wrong_then_right_then_the_page_works(browser: Browser, addr
         page.get_by_role("button", name="Astronaut").click()
         expect(page.get_by_alt_text(text.PICTURE_ALT).first).to_be_visible()
         assert page.evaluate("document.cookie") == ""
-        page.context.clear_cookies(name=COOKIE)  # the month is over, while the page is open
+        page.context.clear_cookies(name=SESSION_COOKIE)  # the month is over, while the page is open
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # ask at once
         expect(page.get_by_label(text.PASSWORD)).to_be_focused()
 

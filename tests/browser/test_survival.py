@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, BrowserType, expect
 from inference.core.settings import Settings
 from inference.jobs import lock
 from inference.jobs.job_folder import LOCK, State
-from inference.jobs.store import JOBS, Jobs
+from inference.jobs.store import JOBS, JobStore
 from tests.browser.conftest import chromium_options
 from tests.browser.visits import DESKTOP, PHONE, Visit, visit
 from tests.support.media import VOICE_A
@@ -132,10 +132,10 @@ def test_work_that_was_interrupted_goes_on_or_starts_again(
 
 def end_worker(data: Path) -> None:
     """As when the machine goes down: the one worker is gone."""
-    jobs = Jobs(Settings(data=data))
+    jobs = JobStore(Settings(data=data))
     (running,) = (
-        folder for folder in (data / JOBS).iterdir() if jobs.state(folder) is State.RUNNING
+        folder for folder in (data / JOBS).iterdir() if jobs.read_state(folder) is State.RUNNING
     )
-    pid = lock.holder(running / LOCK)
+    pid = lock.read_holder(running / LOCK)
     assert pid is not None
     os.killpg(pid, signal.SIGKILL)

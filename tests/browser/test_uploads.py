@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from inference.core.write_access import MOVING
+from inference.core.write_access import MOVING_MESSAGE
 from tests.browser.made_page import Bench, opened, put, sent, wait_for
 from tests.support.media import ASTRONAUT, VOICE_A, VOICE_B
 
@@ -61,7 +61,7 @@ def test_a_file_that_is_refused_while_the_app_moves_is_sent_again(
     bench.moving = 2
     with opened(browser, bench, expected=("503",)) as page:
         choose(page, "picture", ASTRONAUT)
-        expect(page.locator('[data-status="picture"]')).to_have_text(MOVING)
+        expect(page.locator('[data-status="picture"]')).to_have_text(MOVING_MESSAGE)
         wait_for(page, "window.sent.some((action) => action.do === 'picture')")
         assert bench.uploads == [("picture", ASTRONAUT.read_bytes())]
         expect(page.locator('[data-status="picture"]')).to_have_text("or drop it here")

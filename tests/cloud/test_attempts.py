@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from inference.cloud.remote_handle import Mark, read_mark, write_mark
-from inference.cloud.remote_job import Errand
+from inference.cloud.remote_handle import RemoteHandle, read_handle, write_handle
+from inference.cloud.remote_job import RemoteJob
 from inference.core.errors import Fault, FaultCode
 from inference.core.events import Event, Failed, Finished, Frame, Stage
 from inference.core.task import RESULT, Task
@@ -19,9 +19,9 @@ __all__ = ["cloud", "quick", "spoken"]
 
 def lost_before_it_was_written_down(task: Task) -> None:
     """The folder as the next machine finds it: a call was to be spawned, and nobody knows more."""
-    mark = read_mark(task.folder)
+    mark = read_handle(task.folder)
     assert mark
-    write_mark(task.folder, replace(mark, call="", seen=-1))
+    write_handle(task.folder, replace(mark, call="", seen=-1))
 
 
 def test_what_is_paid_for_is_kept_before_and_deleted_after(cloud: LocalCloud, spoken: Task) -> None:
@@ -35,7 +35,7 @@ def test_what_is_not_kept_here_is_not_deleted_there(
     def refused() -> None:
         raise Fault(FaultCode.INTERNAL, "Modal did not keep it.")
 
-    monkeypatch.setattr(cloud, "keep", refused)
+    monkeypatch.setattr(cloud, "commit", refused)
     assert isinstance(carried_out(cloud, spoken)[-1], Finished)
     assert cloud.did == ["spawn"] and (cloud.folder(spoken.folder.name) / RESULT).exists()
 
@@ -52,9 +52,9 @@ def test_a_call_that_nobody_wrote_down_is_ended_with_its_job(
 ) -> None:
     left_after(cloud, spoken, Frame)
     lost_before_it_was_written_down(spoken)
-    mark = read_mark(spoken.folder)
+    mark = read_handle(spoken.folder)
     assert mark
-    cloud.forget(mark)
+    cloud.delete_job(mark)
     assert cloud.calls["fc-0"].stopped
 
 
@@ -64,8 +64,8 @@ def test_after_one_that_nobody_wrote_down_the_next_start_is_another(
     """Of the same attempt no other call would be let to work."""
     cloud.engine = ScriptedEngine(events=[*of_no_use()])
     left_after(cloud, spoken, Stage)
-    events = Errand(cloud, spoken, never).events()
-    while not cloud.board.records(spoken.folder.name):
+    events = RemoteJob(cloud, spoken, never).run()
+    while not cloud.status.read_records(spoken.folder.name):
         next(events)
     events.close()  # type: ignore[attr-defined]
     lost_before_it_was_written_down(spoken)
@@ -81,7 +81,7 @@ def test_what_an_earlier_attempt_said_is_not_taken_for_this_one_s(
     """The worker was ended when it had written down a new attempt, and no more."""
     cloud.engine = ScriptedEngine(events=[*of_no_use()])
     assert isinstance(carried_out(cloud, spoken)[-1], Failed)
-    write_mark(spoken.folder, Mark(spoken.folder.name, call="", attempt="the next"))
+    write_handle(spoken.folder, RemoteHandle(spoken.folder.name, call="", attempt="the next"))
     cloud.engine = ScriptedEngine()
     assert isinstance(carried_out(cloud, spoken)[-1], Finished)
     assert len(cloud.calls) == 2
@@ -92,12 +92,12 @@ def test_before_another_attempt_the_earlier_call_is_stopped(
 ) -> None:
     """It only seemed to be over: both would write into one folder."""
     left_after(cloud, spoken, Frame)
-    mark = read_mark(spoken.folder)
+    mark = read_handle(spoken.folder)
     assert mark
-    seen = cloud.board.records(spoken.folder.name)[-1].seq + 1000
-    write_mark(spoken.folder, replace(mark, seen=seen))
+    seen = cloud.status.read_records(spoken.folder.name)[-1].seq + 1000
+    write_handle(spoken.folder, replace(mark, seen=seen))
     over = Fault(FaultCode.INTERNAL, "It seems to be over.")
-    monkeypatch.setattr(cloud, "ending", lambda call: over if call == "fc-0" else None)
+    monkeypatch.setattr(cloud, "find_end_fault", lambda call: over if call == "fc-0" else None)
     carried_out(cloud, spoken)
     assert cloud.calls["fc-0"].stopped and len(cloud.calls) == 2
 
@@ -108,7 +108,7 @@ def test_of_two_calls_for_one_start_only_one_is_work(
     """The first one waits for a machine, so nobody can tell that it is there."""
     cloud.busy, made = True, list[Task]()
     left_after(cloud, spoken, Stage)
-    events = Errand(cloud, spoken, never).events()
+    events = RemoteJob(cloud, spoken, never).run()
     while not cloud.calls:
         next(events)
     events.close()  # type: ignore[attr-defined]
@@ -123,7 +123,7 @@ def test_of_two_calls_for_one_start_only_one_is_work(
 
     monkeypatch.setattr(ScriptedEngine, "generate", counted)
     heard = []
-    for event in Errand(cloud, spoken, never).events():
+    for event in RemoteJob(cloud, spoken, never).run():
         heard.append(event)
         for call in cloud.calls.values():
             call.starts.set()

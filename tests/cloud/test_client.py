@@ -7,10 +7,10 @@ import modal
 import pytest
 
 from inference.cloud import cleanup, client
-from inference.cloud.client import Cloud, Unreachable, told
-from inference.cloud.remote_handle import Mark, read_mark, write_mark
+from inference.cloud.client import ModalClient, Unreachable, translate_errors
+from inference.cloud.remote_handle import RemoteHandle, read_handle, write_handle
 from inference.core.errors import Fault, FaultCode
-from inference.core.task import REMOTE, REMOTE_BEFORE
+from inference.core.task import PREVIOUS_REMOTE, REMOTE
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_a_refusal_is_a_sentence(
     monkeypatch: pytest.MonkeyPatch, error: Exception, account: bool, says: str
 ) -> None:
     monkeypatch.setattr(client, "has_account", lambda: account)
-    with pytest.raises(Fault, match=says) as caught, told():
+    with pytest.raises(Fault, match=says) as caught, translate_errors():
         raise error
     assert not isinstance(caught.value, Unreachable) and caught.value.details
 
@@ -40,12 +40,12 @@ def test_a_refusal_is_a_sentence(
     ],
 )
 def test_a_network_that_is_away_is_no_refusal(error: Exception) -> None:
-    with pytest.raises(Unreachable, match="Modal can't be reached"), told():
+    with pytest.raises(Unreachable, match="Modal can't be reached"), translate_errors():
         raise error
 
 
 def test_a_full_disk_stays_a_full_disk() -> None:
-    with pytest.raises(OSError, match="full"), told():
+    with pytest.raises(OSError, match="full"), translate_errors():
         raise OSError(errno.ENOSPC, "full")
 
 
@@ -74,18 +74,18 @@ def test_how_a_call_ended_is_known(
     monkeypatch: pytest.MonkeyPatch, end: BaseException | None, says: str | None
 ) -> None:
     monkeypatch.setattr(modal.FunctionCall, "from_id", lambda call: Call(end))
-    fault = Cloud().ending("fc-1")
+    fault = ModalClient().find_end_fault("fc-1")
     assert (fault is None) == (says is None)
     assert fault is None or (says or "") in fault.message
 
 
-class Gone(Cloud):
+class Gone(ModalClient):
     """A cloud that only notes what is to be forgotten."""
 
-    forgotten: list[Mark] = []
+    forgotten: list[RemoteHandle] = []
     away = False
 
-    def forget(self, mark: Mark) -> None:
+    def delete_job(self, mark: RemoteHandle) -> None:
         if self.away:
             raise Unreachable(FaultCode.ENGINE_UNAVAILABLE, "away")
         self.forgotten.append(mark)
@@ -97,9 +97,9 @@ def test_a_deleted_jobs_folder_goes_when_modal_has_forgotten_it(
 ) -> None:
     folder = tmp_path / "job.deleted"
     folder.mkdir()
-    write_mark(folder, Mark("job", "fc-1"))
-    (folder / REMOTE).rename(folder / REMOTE_BEFORE)
-    write_mark(folder, Mark("job", "fc-2"))
+    write_handle(folder, RemoteHandle("job", "fc-1"))
+    (folder / REMOTE).rename(folder / PREVIOUS_REMOTE)
+    write_handle(folder, RemoteHandle("job", "fc-2"))
     monkeypatch.setattr(Gone, "forgotten", [])
     monkeypatch.setattr(Gone, "away", away)
     monkeypatch.setattr(cleanup, "Cloud", Gone)
@@ -109,6 +109,6 @@ def test_a_deleted_jobs_folder_goes_when_modal_has_forgotten_it(
 
 
 def test_a_mark_that_can_not_be_read_is_none(tmp_path: Path) -> None:
-    assert read_mark(tmp_path) is None
+    assert read_handle(tmp_path) is None
     (tmp_path / REMOTE).write_text("{")
-    assert read_mark(tmp_path) is None
+    assert read_handle(tmp_path) is None

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from inference.cloud.loader import Loader
+from inference.cloud.loader import EngineLoader
 from inference.core.engine import Engine
 from inference.core.errors import Fault, FaultCode
 from tests.support.scripted_engine import ScriptedEngine
@@ -27,25 +27,25 @@ class Loads:
 MISSING = Fault(FaultCode.ENGINE_UNAVAILABLE, "The weights are not here. Download them.")
 
 
-def begun(*outcomes: Engine | Exception) -> Loader:
-    loader = Loader(Loads(*outcomes))
-    loader.begin()
+def begun(*outcomes: Engine | Exception) -> EngineLoader:
+    loader = EngineLoader(Loads(*outcomes))
+    loader.start()
     return loader
 
 
 def test_what_is_loaded_is_kept() -> None:
     engine = ScriptedEngine()
     loader = begun(engine)
-    assert loader.engine() is engine is loader.engine() and not loader.is_broken
+    assert loader.get_engine() is engine is loader.get_engine() and not loader.is_broken
 
 
 def test_weights_that_are_missing_may_have_come() -> None:
     engine = ScriptedEngine()
     loader = begun(MISSING, MISSING, engine)
     with pytest.raises(Fault, match="Download them"):
-        loader.engine()
+        loader.get_engine()
     assert not loader.is_broken
-    assert loader.engine() is engine
+    assert loader.get_engine() is engine
 
 
 @pytest.mark.parametrize("error", [ImportError("no kernels"), RuntimeError("CUDA error")])
@@ -53,7 +53,7 @@ def test_what_else_goes_wrong_is_told_and_not_tried_again_there(error: Exception
     loader = begun(error)
     for _ in range(2):
         with pytest.raises(Fault, match="can't be loaded on this machine. Go on") as raised:
-            loader.engine()
+            loader.get_engine()
         assert str(error) in raised.value.details
     assert loader.is_broken
 
@@ -61,7 +61,7 @@ def test_what_else_goes_wrong_is_told_and_not_tried_again_there(error: Exception
 def test_another_try_that_breaks_is_the_last() -> None:
     loader = begun(MISSING, OSError("Input/output error"))
     with pytest.raises(Fault, match="can't be loaded"):
-        loader.engine()
+        loader.get_engine()
     assert loader.is_broken
 
 
@@ -77,8 +77,8 @@ def test_a_load_that_hangs_lets_the_start_return(opened: threading.Event) -> Non
         assert opened.wait(60)
         return ScriptedEngine()
 
-    loader = Loader(load)
-    loader.begin(longest_s=0.01)
+    loader = EngineLoader(load)
+    loader.start(longest_s=0.01)
     with pytest.raises(Fault, match="not loaded after 25 minutes. Go on"):
-        loader.engine()
+        loader.get_engine()
     assert loader.is_broken

@@ -7,8 +7,8 @@ import pytest
 
 from inference.cloud import remote_job
 from inference.cloud.client import Unreachable
-from inference.cloud.remote_handle import Mark, read_mark, write_mark
-from inference.cloud.remote_job import Errand
+from inference.cloud.remote_handle import RemoteHandle, read_handle, write_handle
+from inference.cloud.remote_job import RemoteJob
 from inference.core.events import (
     Cancelled,
     Event,
@@ -19,7 +19,15 @@ from inference.core.events import (
     StageName,
     Window,
 )
-from inference.core.task import OUTPUTS, PREVIEW, REMOTE, REMOTE_BEFORE, RESULT, Task, segment_name
+from inference.core.task import (
+    OUTPUTS,
+    PREVIEW,
+    PREVIOUS_REMOTE,
+    REMOTE,
+    RESULT,
+    Task,
+    segment_name,
+)
 from tests.support.local_cloud import LocalCloud
 from tests.support.remote_jobs import carried_out, cloud, kinds, left_after, never, quick, spoken
 
@@ -41,11 +49,11 @@ def test_a_video_is_made_elsewhere_and_all_of_it_comes_here(
 def test_what_is_here_is_nowhere_else(cloud: LocalCloud, spoken: Task) -> None:
     carried_out(cloud, spoken)
     assert not cloud.folder(spoken.folder.name).exists() and cloud.store == {}
-    assert read_mark(spoken.folder) is None
+    assert read_handle(spoken.folder) is None
 
 
 def test_a_file_is_here_when_its_event_is(cloud: LocalCloud, spoken: Task) -> None:
-    for event in Errand(cloud, spoken, never).events():
+    for event in RemoteJob(cloud, spoken, never).run():
         if isinstance(event, Window):
             assert (spoken.folder / event.path).exists()
         elif isinstance(event, Finished):
@@ -64,7 +72,7 @@ def test_whoever_comes_next_listens_on_where_the_last_one_stopped(
 
 
 def test_who_was_ended_before_the_call_begins_again(cloud: LocalCloud, spoken: Task) -> None:
-    write_mark(spoken.folder, Mark(spoken.folder.name, call=""))
+    write_handle(spoken.folder, RemoteHandle(spoken.folder.name, call=""))
     assert isinstance(carried_out(cloud, spoken)[-1], Finished)
     assert len(cloud.calls) == 1
 
@@ -86,7 +94,7 @@ def test_a_stop_keeps_what_is_finished_and_a_continue_makes_only_the_rest(
     made = cloud.folder(spoken.folder.name) / segment_name(0)
     before = made.stat().st_mtime_ns
     events: list[Event] = []
-    for event in Errand(cloud, spoken, never).events():
+    for event in RemoteJob(cloud, spoken, never).run():
         events.append(event)
         if isinstance(event, Window):
             assert made.stat().st_mtime_ns == before
@@ -95,7 +103,7 @@ def test_a_stop_keeps_what_is_finished_and_a_continue_makes_only_the_rest(
 
 def test_a_stop_before_a_machine_is_free_ends_the_call(cloud: LocalCloud, spoken: Task) -> None:
     cloud.busy = True
-    waiting = Errand(cloud, spoken, lambda: "fc-0" in cloud.calls).events()
+    waiting = RemoteJob(cloud, spoken, lambda: "fc-0" in cloud.calls).run()
     assert list(waiting)[-1] == Cancelled(0)
     assert cloud.calls["fc-0"].stopped
 
@@ -103,23 +111,23 @@ def test_a_stop_before_a_machine_is_free_ends_the_call(cloud: LocalCloud, spoken
 def test_a_gpu_that_starts_and_loads_is_told_of(cloud: LocalCloud, spoken: Task) -> None:
     final = replace(spoken, plan=replace(spoken.plan, quality="fast"))
     cloud.busy = True
-    cloud.board.note_loading("another one, an hour ago")
-    cloud.board.note_usual(StageName.LOADING, 61.0)
+    cloud.status.write_loading("another one, an hour ago")
+    cloud.status.add_stage_time(StageName.LOADING, 61.0)
     stages: list[Stage] = []
-    for event in Errand(cloud, final, never).events():
+    for event in RemoteJob(cloud, final, never).run():
         if isinstance(event, Stage):
             stages.append(event)
             if event.name is StageName.STARTING and event.message == "Starting a GPU":
-                cloud.board.note_loading("this one")
+                cloud.status.write_loading("this one")
             elif event.name is StageName.LOADING:
                 cloud.calls["fc-0"].starts.set()
     assert Stage(StageName.LOADING, "Loading MultiTalk", usual_s=61.0) in stages
-    assert cloud.board.usual_s(StageName.STARTING) is not None
+    assert cloud.status.read_usual_s(StageName.STARTING) is not None
 
 
 def test_modal_may_be_away_for_a_while(cloud: LocalCloud, spoken: Task) -> None:
     heard: list[Event] = []
-    for event in Errand(cloud, spoken, never).events():
+    for event in RemoteJob(cloud, spoken, never).run():
         heard.append(event)
         if len(heard) % 5 == 0:
             cloud.offline = 4
@@ -130,7 +138,7 @@ def test_away_for_too_long_is_said_and_the_job_can_go_on(
     cloud: LocalCloud, spoken: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left_after(cloud, spoken, Frame)
-    monkeypatch.setattr(remote_job, "_PATIENCE_S", 0.05)
+    monkeypatch.setattr(remote_job, "_UNREACHABLE_S", 0.05)
     cloud.offline = 1_000_000
     with pytest.raises(Unreachable, match="Modal can't be reached"):
         carried_out(cloud, spoken)
@@ -157,8 +165,8 @@ def test_started_again_it_begins_from_nothing(cloud: LocalCloud, spoken: Task) -
     before = made.stat().st_mtime_ns
     for name in OUTPUTS:  # as `Jobs.restart` does
         shutil.rmtree(spoken.folder / name, ignore_errors=True)
-    (spoken.folder / REMOTE).rename(spoken.folder / REMOTE_BEFORE)
-    for event in Errand(cloud, spoken, never).events():
+    (spoken.folder / REMOTE).rename(spoken.folder / PREVIOUS_REMOTE)
+    for event in RemoteJob(cloud, spoken, never).run():
         if isinstance(event, Window) and event.index == 0:
             assert made.stat().st_mtime_ns > before
-    assert not (spoken.folder / REMOTE_BEFORE).exists()
+    assert not (spoken.folder / PREVIOUS_REMOTE).exists()

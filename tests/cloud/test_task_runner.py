@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from inference.cloud import names
-from inference.cloud.status import Board
-from inference.cloud.sweep import STAMP
-from inference.cloud.task_runner import Station
+from inference.cloud.status import StatusStore
+from inference.cloud.sweep import USED_AT
+from inference.cloud.task_runner import TaskRunner
 from inference.core.engine import Availability, Engine
 from inference.core.errors import Fault, FaultCode
 from inference.core.events import (
@@ -38,7 +38,7 @@ JOB = "f" * 32
 @pytest.fixture
 def volume(tmp_path: Path, task: Task) -> Path:
     """A Volume with one job's inputs in it: silence for a voice."""
-    folder = tmp_path / "volume" / names.work(JOB)
+    folder = tmp_path / "volume" / names.work_folder(JOB)
     folder.mkdir(parents=True)
     with_silence(replace(task, folder=folder)).save()
     return tmp_path / "volume"
@@ -54,15 +54,15 @@ class Watched(Still):
 
     def commit(self) -> None:
         super().commit()
-        self.told_before.append(len(Board(self._store).records(JOB)))
+        self.told_before.append(len(StatusStore(self._store).read_records(JOB)))
 
 
 def carried_out(
     volume: Path, engine: Engine, store: MemoryDict, shared: Still | None = None
 ) -> list[Event]:
-    station = Station(Settings(), volume, shared or Still(), Board(store))
-    station.carry_out(JOB, lambda: engine)
-    return [record.event for record in Board(store).records(JOB)]
+    station = TaskRunner(Settings(), volume, shared or Still(), StatusStore(store))
+    station.run(JOB, lambda: engine)
+    return [record.event for record in StatusStore(store).read_records(JOB)]
 
 
 def test_a_task_is_carried_out_to_its_end(volume: Path) -> None:
@@ -70,8 +70,8 @@ def test_a_task_is_carried_out_to_its_end(volume: Path) -> None:
     events = carried_out(volume, ScriptedEngine(), store)
     assert isinstance(events[0], Stage) and isinstance(events[-1], Finished)
     assert [event.index for event in events if isinstance(event, Window)] == [0, 1]
-    assert (volume / names.work(JOB) / RESULT).exists()
-    assert (Board(store).preview(JOB) or b"").startswith(b"\xff\xd8")
+    assert (volume / names.work_folder(JOB) / RESULT).exists()
+    assert (StatusStore(store).read_preview(JOB) or b"").startswith(b"\xff\xd8")
 
 
 def test_files_are_there_for_everyone_before_they_are_told_of(volume: Path) -> None:
@@ -97,32 +97,34 @@ def test_another_run_says_so_and_goes_on_with_the_next_window(volume: Path) -> N
     store = MemoryDict()
     with pytest.raises(KeyboardInterrupt):
         carried_out(volume, Cut(), store)
-    kept = (volume / names.work(JOB) / segment_name(0)).stat()
-    before = len(Board(store).records(JOB))
+    kept = (volume / names.work_folder(JOB) / segment_name(0)).stat()
+    before = len(StatusStore(store).read_records(JOB))
     events = carried_out(volume, ScriptedEngine(), store)
     again = Stage(StageName.STARTING, "Starting again on another machine")
     assert events.count(again) == 1 and isinstance(events[-1], Finished)
     assert {event.window for event in events[events.index(again) :] if isinstance(event, Step)} == {
         1
     }
-    assert Board(store).records(JOB)[events.index(again)].seq >= before
-    assert (volume / names.work(JOB) / segment_name(0)).stat().st_mtime_ns == kept.st_mtime_ns
+    assert StatusStore(store).read_records(JOB)[events.index(again)].seq >= before
+    assert (
+        volume / names.work_folder(JOB) / segment_name(0)
+    ).stat().st_mtime_ns == kept.st_mtime_ns
 
 
 def test_who_asks_to_stop_is_heard(volume: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inference.cloud.task_runner._ASK_S", 0.0)
+    monkeypatch.setattr("inference.cloud.task_runner._CANCEL_POLL_S", 0.0)
     store = MemoryDict()
-    Board(store).cancel(JOB)
+    StatusStore(store).cancel(JOB)
     assert isinstance(carried_out(volume, ScriptedEngine(), store)[-1], Cancelled)
 
 
 class Broken:
     name = "broken"
 
-    def availability(self) -> Availability:
+    def check_availability(self) -> Availability:
         return Availability(True)
 
-    def details(self) -> str:
+    def describe(self) -> str:
         return ""
 
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
@@ -138,8 +140,8 @@ def test_what_goes_wrong_is_told_and_not_raised(volume: Path) -> None:
         raise Fault(FaultCode.ENGINE_UNAVAILABLE, "No weights are here.")
 
     store = MemoryDict()
-    Station(Settings(), volume, Still(), Board(store)).carry_out(JOB, none_there)
-    told = Board(store).records(JOB)[-1].event
+    TaskRunner(Settings(), volume, Still(), StatusStore(store)).run(JOB, none_there)
+    told = StatusStore(store).read_records(JOB)[-1].event
     assert isinstance(told, Failed) and told.message == "No weights are here."
 
 
@@ -149,19 +151,19 @@ def test_a_job_whose_folder_is_gone_fails_in_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_time_is_given_one_and_an_old_one_goes(volume: Path) -> None:
-    old = volume / names.work("0" * 32)
+    old = volume / names.work_folder("0" * 32)
     old.mkdir()
-    (old / STAMP).write_text("0")
+    (old / USED_AT).write_text("0")
     carried_out(volume, ScriptedEngine(), MemoryDict())
-    assert not old.exists() and int((volume / names.work(JOB) / STAMP).read_text())
+    assert not old.exists() and int((volume / names.work_folder(JOB) / USED_AT).read_text())
 
 
 def test_a_run_after_the_last_word_does_nothing(volume: Path) -> None:
     store, shared = MemoryDict(), Still()
     before = carried_out(volume, ScriptedEngine(), store)
-    station = Station(Settings(), volume, shared, Board(store))
-    station.carry_out(JOB, not_asked_for)
-    assert [record.event for record in Board(store).records(JOB)] == before
+    station = TaskRunner(Settings(), volume, shared, StatusStore(store))
+    station.run(JOB, not_asked_for)
+    assert [record.event for record in StatusStore(store).read_records(JOB)] == before
     assert shared.reloads == shared.commits == 0
 
 
@@ -171,12 +173,12 @@ def not_asked_for() -> Engine:
 
 def test_of_two_calls_one_makes_the_video_and_the_other_says_nothing(volume: Path) -> None:
     store = MemoryDict()
-    station = Station(Settings(), volume, Still(), Board(store))
-    Board(store).claim(JOB, "one", "fc-1")
-    station.carry_out(JOB, not_asked_for, None, "one", "fc-2")
-    assert Board(store).records(JOB) == []
-    station.carry_out(JOB, ScriptedEngine, None, "one", "fc-1")
-    assert isinstance(Board(store).records(JOB)[-1].event, Finished)
+    station = TaskRunner(Settings(), volume, Still(), StatusStore(store))
+    StatusStore(store).claim_attempt(JOB, "one", "fc-1")
+    station.run(JOB, not_asked_for, None, "one", "fc-2")
+    assert StatusStore(store).read_records(JOB) == []
+    station.run(JOB, ScriptedEngine, None, "one", "fc-1")
+    assert isinstance(StatusStore(store).read_records(JOB)[-1].event, Finished)
 
 
 class Stuck(ScriptedEngine):
@@ -200,13 +202,13 @@ class Stuck(ScriptedEngine):
 def test_work_that_stands_still_ends_with_one_last_word(
     volume: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference.cloud.watchdog._LOOK_S", 0.01)
+    monkeypatch.setattr("inference.cloud.watchdog._POLL_S", 0.01)
     monkeypatch.setattr("inference.cloud.watchdog._SILENCE_S", 0.2)
     store, engine = MemoryDict(), Stuck()
     shared = Watched(store)
-    station = Station(Settings(), volume, shared, Board(store), leave=engine.leave)
-    station.carry_out(JOB, lambda: engine, None, "one", "fc-1")
-    told = [record.event for record in Board(store).records(JOB)]
+    station = TaskRunner(Settings(), volume, shared, StatusStore(store), leave=engine.leave)
+    station.run(JOB, lambda: engine, None, "one", "fc-1")
+    told = [record.event for record in StatusStore(store).read_records(JOB)]
     assert [event for event in told if isinstance(event, FINAL)] == told[-1:]
     last = told[-1]
     assert isinstance(last, Failed) and "Go on with this job" in last.message
@@ -215,13 +217,13 @@ def test_work_that_stands_still_ends_with_one_last_word(
 
 
 def test_all_runs_of_a_job_share_its_time(volume: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inference.cloud.watchdog._LOOK_S", 0.01)
+    monkeypatch.setattr("inference.cloud.watchdog._POLL_S", 0.01)
     store, engine = MemoryDict(), Stuck()
-    Board(store).claim(JOB, "one", "fc-1")
+    StatusStore(store).claim_attempt(JOB, "one", "fc-1")
     store[f"{JOB}/maker"] = ("fc-1", time.time() - 4 * 60 * 60)  # ... by an earlier run
-    station = Station(Settings(), volume, Still(), Board(store), leave=engine.leave)
-    station.carry_out(JOB, lambda: engine, None, "one", "fc-1")
-    last = Board(store).records(JOB)[-1].event
+    station = TaskRunner(Settings(), volume, Still(), StatusStore(store), leave=engine.leave)
+    station.run(JOB, lambda: engine, None, "one", "fc-1")
+    last = StatusStore(store).read_records(JOB)[-1].event
     assert isinstance(last, Failed) and "took longer than it may" in last.message
     assert engine.calls == ["fc-1"]
 
@@ -244,5 +246,5 @@ class Away(MemoryDict):
 def test_a_board_that_is_away_for_a_moment_costs_no_paid_work(
     volume: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference.cloud.task_runner._ASK_S", 0.0)
+    monkeypatch.setattr("inference.cloud.task_runner._CANCEL_POLL_S", 0.0)
     assert isinstance(carried_out(volume, ScriptedEngine(), Away())[-1], Finished)

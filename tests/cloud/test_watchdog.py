@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from inference.cloud.watchdog import LOADING_S, Patience, watched
+from inference.cloud.watchdog import LOADING_S, Deadline, enforce_deadline
 from inference.core.errors import Fault
 from inference.core.events import Event, Frame, Stage, StageName, Step, Window
 from inference.core.settings import ROOT
@@ -31,13 +31,13 @@ class Clock:
 def after(events: Sequence[tuple[float, Event]], silence_s: float) -> Fault | None:
     """What comes of that silence, after events that many seconds after one another."""
     clock = Clock()
-    patience = Patience(NEVER, clock)
+    patience = Deadline(NEVER, clock)
     for seconds, event in events:
         clock.now += seconds
-        assert patience.over() is None
-        patience.hear(event)
+        assert patience.find_fault() is None
+        patience.note_event(event)
     clock.now += silence_s
-    return patience.over()
+    return patience.find_fault()
 
 
 @pytest.mark.parametrize(
@@ -73,28 +73,28 @@ def test_a_start_is_given_up_before_modal_does() -> None:
 
 def test_a_job_that_says_a_lot_ends_in_time_all_the_same() -> None:
     clock = Clock()
-    patience = Patience(clock.now + 300, clock)
+    patience = Deadline(clock.now + 300, clock)
     for number in range(1, 30):
         clock.now += 10
-        patience.hear(Step(number, 40, 0, 1))
-        assert patience.over() is None
+        patience.note_event(Step(number, 40, 0, 1))
+        assert patience.find_fault() is None
     clock.now += 11
-    fault = patience.over()
+    fault = patience.find_fault()
     assert fault and "longer than it may. Go on" in fault.message
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inference.cloud.watchdog._LOOK_S", 0.001)
+    monkeypatch.setattr("inference.cloud.watchdog._POLL_S", 0.001)
     monkeypatch.setattr("inference.cloud.watchdog._GRACE_S", 0.05)
 
 
 @pytest.mark.usefixtures("quick")
 def test_who_gives_up_says_why_and_leaves_once() -> None:
     clock, left = Clock(), threading.Event()
-    patience = Patience(NEVER, clock)
+    patience = Deadline(NEVER, clock)
     said: list[str] = []
-    with watched(patience, lambda fault: said.append(fault.message), left.set):
+    with enforce_deadline(patience, lambda fault: said.append(fault.message), left.set):
         clock.now += LOADING_S + 1
         assert left.wait(END_S)
     assert len(said) == 1
@@ -108,7 +108,7 @@ def test_who_can_not_say_why_leaves_anyway() -> None:
     def last_word(fault: Fault) -> None:
         stuck.wait(END_S)
 
-    with watched(Patience(NEVER, clock), last_word, left.set):
+    with enforce_deadline(Deadline(NEVER, clock), last_word, left.set):
         clock.now += LOADING_S + 1
         assert left.wait(END_S)
     stuck.set()
@@ -116,7 +116,7 @@ def test_who_can_not_say_why_leaves_anyway() -> None:
 
 def test_work_that_is_done_is_watched_no_more() -> None:
     before = {*threading.enumerate()}
-    with watched(Patience(NEVER), lambda fault: None, lambda: None):
+    with enforce_deadline(Deadline(NEVER), lambda fault: None, lambda: None):
         (watch,) = {*threading.enumerate()} - before
     watch.join(END_S)
     assert not watch.is_alive()

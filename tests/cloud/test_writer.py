@@ -13,7 +13,7 @@ from inference.cloud import lease, writer
 from inference.cloud.lease import Lease
 from inference.cloud.writer import LeasedWriter
 from inference.core import processes
-from inference.core.write_access import Moving
+from inference.core.write_access import WriteUnavailable
 from tests.support.local_cloud import MemoryDict, Still
 
 _PATIENCE_S = 30
@@ -35,7 +35,7 @@ class Machine(LeasedWriter):
         self.log: list[str] = []
         self.volume = Volume(self.log)
         super().__init__(Lease(store, name), self.volume)
-        self.follow(lambda: self.log.append("begin"), lambda: self.log.append("end"))
+        self.subscribe(lambda: self.log.append("begin"), lambda: self.log.append("end"))
         self.start()
 
 
@@ -86,13 +86,13 @@ def test_a_newcomer_begins_when_the_one_before_has_committed(
     assert first.granted and first.log == ["reload", "begin"]
     second = machine("second")
     assert not second.granted and second.log == []
-    with pytest.raises(Moving), second.turn():
+    with pytest.raises(WriteUnavailable), second.hold():
         pass
     until(lambda: second.granted)
     assert first.log == ["reload", "begin", "end", "commit"]
     assert second.log == ["reload", "begin"]
     assert not first.granted
-    with pytest.raises(Moving):
+    with pytest.raises(WriteUnavailable):
         first.require()
 
 
@@ -100,10 +100,10 @@ def test_what_was_begun_is_let_finish_and_nothing_new_begins(
     machine: Callable[[str], Machine],
 ) -> None:
     first = machine("first")
-    with first.turn():
+    with first.hold():
         second = machine("second")
         until(lambda: not first.granted)
-        with pytest.raises(Moving), first.turn():
+        with pytest.raises(WriteUnavailable), first.hold():
             pass
         first.require()  # what was begun may still be written
         assert "commit" not in first.log and not second.granted
@@ -114,10 +114,10 @@ def test_what_takes_too_long_is_waited_for_no_longer_and_writes_nothing_more(
     machine: Callable[[str], Machine],
 ) -> None:
     first = machine("first")
-    with first.turn():
+    with first.hold():
         second = machine("second")
         until(lambda: second.granted)
-        with pytest.raises(Moving):
+        with pytest.raises(WriteUnavailable):
             first.require()
 
 
@@ -144,7 +144,7 @@ def test_without_an_answer_of_the_store_it_stops_in_time(
 
     monkeypatch.setattr(store, "put", away)
     until(lambda: first.log == ["reload", "begin", "end"])  # and commits nothing
-    with pytest.raises(Moving):
+    with pytest.raises(WriteUnavailable):
         first.require()
 
 
@@ -170,7 +170,7 @@ def test_what_can_not_be_begun_is_tried_again(store: MemoryDict) -> None:
         log.append("begin")
 
     one.start()
-    one.follow(begin, lambda: None)
+    one.subscribe(begin, lambda: None)
     assert not one.granted
     until(lambda: one.granted)
     assert log[-1] == "begin" and not troubles
@@ -206,7 +206,7 @@ class Counting:
 def test_commits_at_the_same_time_are_one(machine: Callable[[str], Machine]) -> None:
     first, going, go = machine("first"), threading.Event(), threading.Event()
     commit, lock = first.volume.commit, Counting()
-    first._commits = lock  # type: ignore[assignment]
+    first._commit_lock = lock  # type: ignore[assignment]
 
     def slow() -> None:
         going.set()
@@ -214,7 +214,7 @@ def test_commits_at_the_same_time_are_one(machine: Callable[[str], Machine]) -> 
         commit()
 
     first.volume.commit = slow  # type: ignore[method-assign]
-    threads = [threading.Thread(target=first.keep) for _ in range(6)]
+    threads = [threading.Thread(target=first.commit) for _ in range(6)]
     threads[0].start()
     going.wait(_PATIENCE_S)
     for thread in threads[1:]:

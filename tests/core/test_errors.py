@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from inference.core.errors import Fault, FaultCode, InputCode, InputError, disk_fault, from_code
+from inference.core.errors import Fault, FaultCode, InputCode, InputError, from_code, from_os_error
 
 
 @pytest.mark.parametrize("code", list(InputCode))
@@ -27,4 +27,4 @@ def test_all_others_are_ours(code: str) -> None:
     ],
 )
 def test_a_failed_write_is_told_apart(number: int, code: FaultCode) -> None:
-    assert disk_fault(OSError(number, "x")).code == code
+    assert from_os_error(OSError(number, "x")).code == code

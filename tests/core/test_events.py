@@ -17,7 +17,7 @@ from inference.core.events import (
     StageName,
     Step,
     Window,
-    from_json,
+    parse_record,
 )
 
 RESULT = Result("result.mp4", 269, 10.76, 896, 448, 25, "draft", 3.2)
@@ -37,7 +37,7 @@ RESULT = Result("result.mp4", 269, 10.76, 896, 448, 25, "draft", 3.2)
 )
 def test_an_event_survives_the_disk(event: Event) -> None:
     record = Record(7, event, datetime(2026, 11, 23, 15, 0, 0, 123_000, tzinfo=UTC))
-    assert from_json(record.to_json()) == record
+    assert parse_record(record.to_json()) == record
 
 
 def test_a_line_has_the_fields_others_read() -> None:

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from inference.core.errors import InputError
 from inference.core.framing import (
-    EXTENDED_ROOM,
-    IDEAL_ROOM,
-    TIGHT_ROOM,
+    EXTENDED_PADDING,
+    IDEAL_PADDING,
+    TIGHT_PADDING,
     Crop,
-    Room,
-    box_in_frame,
+    Padding,
     fit_crop,
+    map_box_to_frame,
 )
 from inference.core.request import Box, CropChoice, Face, Picture, Shape
 
@@ -38,7 +38,7 @@ def pictures(draw: st.DrawFn, largest: float = 0.8) -> Picture:
     return Picture(width, height, tuple(faces))
 
 
-def holds(crop: Crop, picture: Picture, room: Room) -> bool:
+def holds(crop: Crop, picture: Picture, room: Padding) -> bool:
     """Whether every face lies in the crop with its room, as far as the picture reaches."""
     return all(
         crop.left <= max(0, f.box.left - room.side * f.box.width)
@@ -53,7 +53,7 @@ def holds(crop: Crop, picture: Picture, room: Room) -> bool:
 def test_every_head_is_whole_and_the_ratio_exact(picture: Picture, shape: Shape) -> None:
     crop = fit_crop(picture, picture.faces, shape)
     assert crop.width * shape.height == crop.height * shape.width
-    assert holds(crop, picture, TIGHT_ROOM)
+    assert holds(crop, picture, TIGHT_PADDING)
 
 
 @given(pictures(), shapes)
@@ -78,8 +78,8 @@ def test_a_covering_crop_that_can_hold_the_ideal_room_does(picture: Picture, sha
     lefts = {0, cover.left, picture.width - cover.width}
     tops = {0, cover.top, picture.height - cover.height}
     moved = [replace(cover, left=left, top=top) for left in lefts for top in tops]
-    if any(holds(crop, picture, IDEAL_ROOM) for crop in moved):
-        assert holds(fit_crop(picture, picture.faces, shape), picture, IDEAL_ROOM)
+    if any(holds(crop, picture, IDEAL_PADDING) for crop in moved):
+        assert holds(fit_crop(picture, picture.faces, shape), picture, IDEAL_PADDING)
 
 
 def test_without_faces_the_middle_is_covered() -> None:
@@ -99,13 +99,13 @@ def test_a_selfie_keeps_its_whole_head_by_reaching_past_the_sides() -> None:
     crop = fit_crop(picture, picture.faces, Shape.LANDSCAPE)
     assert crop.extended and crop.left < 0 and crop.left + crop.width > 1200
     assert crop.top >= 0 and crop.top + crop.height <= 1600
-    assert holds(crop, picture, EXTENDED_ROOM)  # hair included
+    assert holds(crop, picture, EXTENDED_PADDING)  # hair included
     assert not fit_crop(picture, picture.faces, Shape.PORTRAIT).extended
 
 
 def test_two_people_are_both_kept() -> None:
     picture = Picture(3000, 1000, (face(100, 300, 200, 250), face(2500, 350, 200, 250)))
-    assert holds(fit_crop(picture, picture.faces, Shape.LANDSCAPE), picture, TIGHT_ROOM)
+    assert holds(fit_crop(picture, picture.faces, Shape.LANDSCAPE), picture, TIGHT_PADDING)
 
 
 def test_a_chosen_crop_is_taken_as_it_is() -> None:
@@ -121,5 +121,5 @@ def test_a_crop_that_shows_nothing_is_refused(choice: CropChoice) -> None:
 
 def test_boxes_land_in_pixels_of_the_finished_frame_and_stay_inside() -> None:
     crop = Crop(100, 50, 1792, 896, False)
-    assert box_in_frame(Box(300, 250, 500, 450), crop, Shape.LANDSCAPE) == (100, 100, 200, 200)
-    assert box_in_frame(Box(0, 0, 5000, 5000), crop, Shape.LANDSCAPE) == (0, 0, 896, 448)
+    assert map_box_to_frame(Box(300, 250, 500, 450), crop, Shape.LANDSCAPE) == (100, 100, 200, 200)
+    assert map_box_to_frame(Box(0, 0, 5000, 5000), crop, Shape.LANDSCAPE) == (0, 0, 896, 448)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from inference.core.cost_model import PLANNED, Pace, Rates
+from inference.core.cost_model import DEFAULT_COST_MODEL, CostModel, Throughput
 from inference.core.errors import InputCode, InputError
-from inference.core.plan import BESIDE_PASSES, Estimate, Plan, make_plan, window_work
+from inference.core.plan import OVERHEAD_PASSES, Estimate, Plan, compute_window_work, make_plan
 from inference.core.request import Box, CropChoice, Face, Picture, Recording, Request, Shape
 from inference.core.timing import MAX_WINDOW_FRAMES
 from presets.quality import PRESETS
@@ -29,7 +29,7 @@ LEFT, RIGHT, SMALL = face(300, 300, 200), face(1200, 320, 260), face(800, 400, 1
 def plan(
     *faces: Face,
     recordings: tuple[Recording, ...] = (LOUD,),
-    rates: Rates = PLANNED,
+    rates: CostModel = DEFAULT_COST_MODEL,
     **choices: object,
 ) -> Plan:
     picture = Picture(2000, 1100, faces)
@@ -67,8 +67,12 @@ def test_a_final_video_is_made_in_full_windows_and_costs_what_they_take() -> Non
     assert (draft.frames, fast.frames) == (269, 269)
     assert {window.frames for window in fast.windows} == {81}
     assert fast.windows[-1].start + 81 == 305
-    even = sum(window_work(replace(WORK, quality="fast"), draft.windows, i, 1) for i in range(5))
-    full = sum(window_work(replace(WORK, quality="fast"), fast.windows, i, 1) for i in range(5))
+    even = sum(
+        compute_window_work(replace(WORK, quality="fast"), draft.windows, i, 1) for i in range(5)
+    )
+    full = sum(
+        compute_window_work(replace(WORK, quality="fast"), fast.windows, i, 1) for i in range(5)
+    )
     assert full / even == pytest.approx(5 * 81 / (269 + 4 * 25))
 
 
@@ -172,21 +176,23 @@ def test_only_gpu_qualities_cost_money_and_longer_ones_cost_more() -> None:
 
 
 def test_an_estimate_says_what_it_is_reckoned_with() -> None:
-    measured = Rates(1.95, {"fast": Pace(100.0, 3.0)})
+    measured = CostModel(1.95, {"fast": Throughput(100.0, 3.0)})
     fast, best = (plan(LEFT, rates=measured, quality=name).estimate for name in ("fast", "best"))
     windows = len(plan(LEFT, quality="fast").windows)
     assert fast.basis == "past runs" and best.basis == "table"
-    assert fast.seconds == pytest.approx(100 + 3 * (8 + BESIDE_PASSES) * windows, abs=0.06)
+    assert fast.seconds == pytest.approx(100 + 3 * (8 + OVERHEAD_PASSES) * windows, abs=0.06)
     assert best.seconds == plan(LEFT, quality="best").estimate.seconds
     assert fast.dollars == pytest.approx(fast.seconds / 3600 * 1.95, abs=1e-4)
-    draft = plan(LEFT, rates=Rates(1.95, {"draft": Pace(2.0, 0.81)})).estimate
+    draft = plan(LEFT, rates=CostModel(1.95, {"draft": Throughput(2.0, 0.81)})).estimate
     assert draft == Estimate(2 + round(0.01 * 269, 1), 0.0, "past runs")
 
 
 @pytest.mark.parametrize("quality", PRESETS)
 def test_what_nobody_is_paid_for_costs_nothing(quality: str) -> None:
     planned = plan(LEFT, quality=quality).estimate
-    assert plan(LEFT, rates=Rates(0.0), quality=quality).estimate == replace(planned, dollars=0.0)
+    assert plan(LEFT, rates=CostModel(0.0), quality=quality).estimate == replace(
+        planned, dollars=0.0
+    )
 
 
 @pytest.mark.parametrize(("faces", "voices"), [((LEFT,), 1), ((LEFT, RIGHT), 2)])
@@ -195,8 +201,8 @@ def test_the_work_of_all_windows_is_the_estimate_s(
     quality: str, faces: tuple[Face, ...], voices: int
 ) -> None:
     request = Request(Picture(2000, 1100, faces), (LOUD,) * voices, quality=quality)
-    made = make_plan(request, 120, Rates(paces={quality: Pace(0.0, 10.0)}))
-    work = [window_work(request, made.windows, i, voices) for i in range(len(made.windows))]
+    made = make_plan(request, 120, CostModel(throughputs={quality: Throughput(0.0, 10.0)}))
+    work = [compute_window_work(request, made.windows, i, voices) for i in range(len(made.windows))]
     assert made.estimate.seconds == pytest.approx(10 * sum(work), abs=0.051)
     assert min(work) > 0
 
@@ -205,7 +211,7 @@ def computing_s(quality: str, **tuned: Any) -> float:
     """What is estimated for the steps alone."""
     made, preset = plan(LEFT, quality=quality, **tuned), PRESETS[quality]
     full_windows = sum(window.frames for window in made.windows) / MAX_WINDOW_FRAMES
-    beside_s = BESIDE_PASSES * full_windows * preset.step_s
+    beside_s = OVERHEAD_PASSES * full_windows * preset.step_s
     return made.estimate.seconds - preset.start_s - beside_s
 
 

@@ -11,13 +11,13 @@ import pytest
 from inference.core.errors import InputError
 from inference.core.events import Result
 from inference.core.published import (
-    Address,
-    Published,
-    address,
-    changed_ns,
-    read_published,
-    write_published,
-    write_started,
+    Publication,
+    S3Address,
+    parse_address,
+    read_change_time_ns,
+    read_publication,
+    write_pending_publication,
+    write_publication,
 )
 from inference.jobs import job_folder, lock
 from inference.jobs.job_folder import LOCK
@@ -25,22 +25,22 @@ from ui.cli import terminal
 
 LATER = datetime.now(UTC) + timedelta(days=1)
 MADE = Result("out.mp4", 101, 4.04, 896, 448, 25, "scripted", 1.5)
-REFUSED = Published("b", ("p/video.mp4",), refusal="Away.")
-LINKED = Published("b", ("p/video.mp4",), "https://link", LATER)
+REFUSED = Publication("b", ("p/video.mp4",), refusal="Away.")
+LINKED = Publication("b", ("p/video.mp4",), "https://link", LATER)
 
 
 @pytest.fixture
 def at_work(tmp_path: Path) -> Iterator[None]:
     """Somebody is at work in the folder."""
-    held = lock.take(tmp_path / LOCK)
+    held = lock.acquire(tmp_path / LOCK)
     assert held is not None
     yield
     os.close(held)
 
 
 def test_an_address_is_read_and_written_as_it_is() -> None:
-    found = address("s3://my.faces/some folder/me.png")
-    assert found == Address("my.faces", "some folder/me.png")
+    found = parse_address("s3://my.faces/some folder/me.png")
+    assert found == S3Address("my.faces", "some folder/me.png")
     assert (str(found), found.stem) == ("s3://my.faces/some folder/me.png", "me")
 
 
@@ -49,45 +49,45 @@ def test_an_address_is_read_and_written_as_it_is() -> None:
 )
 def test_what_is_no_address_is_quoted(text: str) -> None:
     with pytest.raises(InputError, match=f"^{text} names no file in a bucket. Write it like s3://"):
-        address(text)
+        parse_address(text)
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    assert (read_published(tmp_path), changed_ns(tmp_path)) == (None, 0)
-    write_published(tmp_path, LINKED)
-    assert read_published(tmp_path) == LINKED and changed_ns(tmp_path)
+    assert (read_publication(tmp_path), read_change_time_ns(tmp_path)) == (None, 0)
+    write_publication(tmp_path, LINKED)
+    assert read_publication(tmp_path) == LINKED and read_change_time_ns(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["published.json"]
 
 
 def test_a_try_takes_the_place_of_a_refusal(tmp_path: Path, at_work: None) -> None:
-    write_published(tmp_path, REFUSED)
-    write_started(tmp_path, "another")
-    published = job_folder.published(tmp_path)
-    assert published == Published("b", ("p/video.mp4",)) and published.on_its_way
+    write_publication(tmp_path, REFUSED)
+    write_pending_publication(tmp_path, "another")
+    published = job_folder.find_publication(tmp_path)
+    assert published == Publication("b", ("p/video.mp4",)) and published.is_pending
 
 
 def test_a_try_leaves_a_link_that_opens(tmp_path: Path, at_work: None) -> None:
-    write_published(tmp_path, LINKED)
-    write_started(tmp_path, "b")
-    assert job_folder.published(tmp_path) == LINKED
+    write_publication(tmp_path, LINKED)
+    write_pending_publication(tmp_path, "b")
+    assert job_folder.find_publication(tmp_path) == LINKED
 
 
 def test_an_upload_whose_process_is_gone_says_so(tmp_path: Path) -> None:
-    write_started(tmp_path, "b")
-    published = job_folder.published(tmp_path)
+    write_pending_publication(tmp_path, "b")
+    published = job_folder.find_publication(tmp_path)
     assert published and published.refusal == "The upload ended early. Try again."
 
 
 def test_a_link_has_a_line_to_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    terminal.print_made(MADE, LINKED, as_json=False)
+    terminal.print_result(MADE, LINKED, as_json=False)
     said = capsys.readouterr()
     assert said.out == "https://link\n"
     assert "out.mp4: 4.04 s, made in 1.5 s" in said.err and f"{LATER:%Y-%m-%d}" in said.err
 
 
 def test_without_a_bucket_nothing_is_said_of_one(capsys: pytest.CaptureFixture[str]) -> None:
-    terminal.print_made(MADE, None, as_json=False)
-    terminal.print_made(MADE, None, as_json=True)
+    terminal.print_result(MADE, None, as_json=False)
+    terminal.print_result(MADE, None, as_json=True)
     said = capsys.readouterr()
     assert "link" not in said.out + said.err and "ublished" not in said.err
 
@@ -96,7 +96,7 @@ def test_without_a_bucket_nothing_is_said_of_one(capsys: pytest.CaptureFixture[s
 def test_why_there_is_no_link_is_said_beside_it(
     as_json: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    terminal.print_made(MADE, REFUSED, as_json)
+    terminal.print_result(MADE, REFUSED, as_json)
     said = capsys.readouterr()
     assert "The video is in out.mp4, but was not published. Away." in said.err
     assert not as_json or json.loads(said.out)["link"] is None

@@ -4,7 +4,7 @@ import pytest
 
 from inference.core.errors import InputCode, InputError
 from inference.core.request import Picture, Recording, Request, Shape, Trim
-from presets.scenes import DEFAULTS, NEGATIVE
+from presets.scenes import DEFAULT_PROMPTS, NEGATIVE_PROMPT
 
 VOICE = Recording(48_000, channels=1, peak_dbfs=-1.0, level_dbfs=-20.0)
 
@@ -66,9 +66,12 @@ def test_what_is_out_of_range_is_refused(wrong: dict[str, object]) -> None:
 
 def test_where_nothing_was_written_the_usual_words_stand_in() -> None:
     alone, pair = (Request(Picture(10, 10), (VOICE,) * count, prompt=" ") for count in (1, 2))
-    assert alone.words == (DEFAULTS[1], NEGATIVE) and pair.words == (DEFAULTS[2], NEGATIVE)
+    assert alone.prompts == (DEFAULT_PROMPTS[1], NEGATIVE_PROMPT) and pair.prompts == (
+        DEFAULT_PROMPTS[2],
+        NEGATIVE_PROMPT,
+    )
     written = Request(Picture(10, 10), (VOICE,), prompt=" A robot. ", negative_prompt="Rain")
-    assert written.words == ("A robot.", "Rain")
+    assert written.prompts == ("A robot.", "Rain")
 
 
 @pytest.mark.parametrize(("start", "end"), [(3.0, 3.0), (4.0, 3.0), (-1.0, 3.0)])

@@ -5,15 +5,20 @@ from pathlib import Path
 import pytest
 
 from inference.core.errors import InputError
-from inference.core.settings import ROOT, closing, for_containers, load_settings
+from inference.core.settings import (
+    ROOT,
+    build_access_variables,
+    build_container_environment,
+    load_settings,
+)
 from presets.schema import EngineFamily, Lora
 
 
 def test_the_defaults() -> None:
     settings = load_settings({})
     assert settings.data == ROOT / "data"
-    assert settings.longest_s(EngineFamily.DRAFT) == 120
-    assert settings.longest_s(EngineFamily.MULTITALK) == 40
+    assert settings.max_seconds_for(EngineFamily.DRAFT) == 120
+    assert settings.max_seconds_for(EngineFamily.MULTITALK) == 40
     limits = (settings.running, settings.queue, settings.queue_per_person, settings.keep_days)
     assert limits == (1, 50, 5, 7)
     assert settings.weights == ROOT / "weights/files"
@@ -101,7 +106,7 @@ def test_an_operators_loras_lie_beside_the_weights_or_where_they_are_said_to(
     folder = tmp_path / "loras"
     wanted = (Lora(f"{folder}/film", 0.8), Lora("/mnt/glow", -2), Lora(f"{folder}/grain", 1))
     assert settings.loras == wanted
-    there = for_containers("/data", "/vol/weights", {"PORTRAIT_LORAS": "film=0.8"})
+    there = build_container_environment("/data", "/vol/weights", {"PORTRAIT_LORAS": "film=0.8"})
     assert load_settings(there).loras == (Lora("/vol/weights/loras/film", 0.8),)
 
 
@@ -128,14 +133,17 @@ def test_containers_are_given_what_is_set_but_the_password_and_the_places() -> N
         "PORTRAIT_QUEUE": "",
         "HF_TOKEN": "mine",
     }
-    there = for_containers("/vol/data", "/vol/weights", mine)
+    there = build_container_environment("/vol/data", "/vol/weights", mine)
     assert there == {
         "PORTRAIT_DATA": "/vol/data",
         "PORTRAIT_WEIGHTS": "/vol/weights",
         "PORTRAIT_GPU": "L40S",
         "PORTRAIT_RUNNING": "4",
     }
-    assert for_containers("", "", mine | {"PORTRAIT_RUNNING": "2"})["PORTRAIT_RUNNING"] == "2"
+    assert (
+        build_container_environment("", "", mine | {"PORTRAIT_RUNNING": "2"})["PORTRAIT_RUNNING"]
+        == "2"
+    )
 
 
 def test_a_password_may_be_none_on_purpose() -> None:
@@ -147,9 +155,12 @@ def test_a_password_may_be_none_on_purpose() -> None:
 
 def test_only_what_is_set_goes_into_the_secret_of_the_page() -> None:
     """An empty value would take the place of one in the operator's own Secret."""
-    assert closing(load_settings({"PORTRAIT_PASSWORD": "", "PORTRAIT_API_TOKEN": ""})) == {}
+    assert (
+        build_access_variables(load_settings({"PORTRAIT_PASSWORD": "", "PORTRAIT_API_TOKEN": ""}))
+        == {}
+    )
     for given in ({"PORTRAIT_PASSWORD": "none"}, {"PORTRAIT_API_TOKEN": "friend"}):
-        assert closing(load_settings(given)) == given
+        assert build_access_variables(load_settings(given)) == given
 
 
 def test_a_gpu_waits_for_as_long_as_is_set_and_modal_allows() -> None:

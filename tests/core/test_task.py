@@ -17,7 +17,14 @@ from inference.core.request import (
     Speaking,
     Trim,
 )
-from inference.core.task import REQUEST, Task, growing_name, load_task, segment_name, voice_name
+from inference.core.task import (
+    REQUEST,
+    Task,
+    load_task,
+    partial_video_name,
+    segment_name,
+    voice_name,
+)
 
 
 def test_a_task_survives_the_disk(tmp_path: Path) -> None:
@@ -53,13 +60,13 @@ def test_a_request_of_the_version_before_is_read(task: Task) -> None:
 
 def test_files_have_the_names_the_folder_is_read_by() -> None:
     assert (voice_name(0), segment_name(12)) == ("voice-1.wav", "windows/012.mp4")
-    assert growing_name(3) == "growing/003.mp4"
+    assert partial_video_name(3) == "growing/003.mp4"
 
 
 def test_a_task_makes_folders_in_its_own_but_not_its_own_again(task: Task) -> None:
-    task.path("windows/000.mp4").touch()
+    task.prepare_path("windows/000.mp4").touch()
     assert (task.folder / "windows/000.mp4").exists()
     gone = task.folder.rename(task.folder.with_name("gone"))
     with pytest.raises(FileNotFoundError):
-        task.path("windows/001.mp4")
+        task.prepare_path("windows/001.mp4")
     assert gone.exists() and not task.folder.exists()

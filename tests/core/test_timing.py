@@ -15,12 +15,12 @@ from inference.core.timing import (
     MIN_FRAMES,
     SAMPLES_PER_FRAME,
     PlannedWindow,
-    even_windows,
-    frame_count,
-    over,
-    spans,
-    used_samples,
-    windows,
+    count_frames,
+    count_used_samples,
+    format_excess_duration,
+    place_recordings,
+    split_even_windows,
+    split_windows,
 )
 
 TEN_MINUTES = 600 * 48_000
@@ -39,7 +39,7 @@ def request(*seconds: float, **choices: object) -> Request:
 
 @given(st.integers(1, TEN_MINUTES))
 def test_frames_hold_the_whole_recording_and_no_more_than_the_grid_asks(samples: int) -> None:
-    frames = frame_count(samples)
+    frames = count_frames(samples)
     assert frames % 4 == 1 and frames >= MIN_FRAMES
     assert frames * SAMPLES_PER_FRAME >= samples
     assert frames == MIN_FRAMES or (frames - 4) * SAMPLES_PER_FRAME < samples
@@ -50,10 +50,10 @@ def test_frames_hold_the_whole_recording_and_no_more_than_the_grid_asks(samples:
     [(1, 21), (21 * 1920, 21), (21 * 1920 + 1, 25), (512_714, 269), (40 * 48_000, 1001)],
 )
 def test_known_lengths(samples: int, frames: int) -> None:
-    assert frame_count(samples) == frames
+    assert count_frames(samples) == frames
 
 
-@pytest.mark.parametrize("rule", [windows, even_windows])
+@pytest.mark.parametrize("rule", [split_windows, split_even_windows])
 @given(st.integers(MIN_FRAMES // 4, 4000), overlaps)
 def test_windows_are_the_fewest_that_cover_every_frame_with_the_overlap_asked_for(
     rule: Rule, units: int, overlap: int
@@ -72,13 +72,13 @@ def test_several_windows_are_all_as_long_as_the_model_was_trained_and_one_is_the
     units: int, overlap: int
 ) -> None:
     frames = 4 * units + 1
-    assert {w.frames for w in windows(frames, overlap)} == {min(frames, MAX_WINDOW_FRAMES)}
+    assert {w.frames for w in split_windows(frames, overlap)} == {min(frames, MAX_WINDOW_FRAMES)}
 
 
 @given(st.integers(MIN_FRAMES // 4, 4000), overlaps)
 def test_even_windows_end_with_the_video_and_are_on_the_grid(units: int, overlap: int) -> None:
     frames = 4 * units + 1
-    planned = even_windows(frames, overlap)
+    planned = split_even_windows(frames, overlap)
     lengths = [window.frames for window in planned]
     assert planned[-1].start + lengths[-1] == frames
     assert all(length % 4 == 1 and length <= MAX_WINDOW_FRAMES for length in lengths)
@@ -97,8 +97,8 @@ def test_even_windows_end_with_the_video_and_are_on_the_grid(units: int, overlap
     ],
 )
 def test_known_windows_of_final_videos(seconds: float, frames: int, ends: list[int]) -> None:
-    assert frame_count(round(seconds * 48_000)) == frames
-    assert [w.start + w.frames for w in windows(frames, 25)] == ends
+    assert count_frames(round(seconds * 48_000)) == frames
+    assert [w.start + w.frames for w in split_windows(frames, 25)] == ends
 
 
 @pytest.mark.parametrize(
@@ -110,13 +110,13 @@ def test_known_windows_of_final_videos(seconds: float, frames: int, ends: list[i
     ],
 )
 def test_known_windows_of_drafts(frames: int, ranges: list[tuple[int, int]]) -> None:
-    assert [(w.start, w.start + w.frames) for w in even_windows(frames, 25)] == ranges
+    assert [(w.start, w.start + w.frames) for w in split_even_windows(frames, 25)] == ranges
 
 
 def test_together_both_start_at_zero_and_the_longer_counts() -> None:
     both = request(2, 3)
-    assert used_samples(both, 40) == 3 * 48_000
-    assert [(s.source_start, s.start, s.samples) for s in spans(both)] == [
+    assert count_used_samples(both, 40) == 3 * 48_000
+    assert [(s.source_start, s.start, s.samples) for s in place_recordings(both)] == [
         (0, 0, 96_000),
         (0, 0, 144_000),
     ]
@@ -124,14 +124,14 @@ def test_together_both_start_at_zero_and_the_longer_counts() -> None:
 
 def test_in_turn_the_second_follows_the_first() -> None:
     both = request(2, 3, speaking=Speaking.IN_TURN)
-    assert used_samples(both, 40) == 5 * 48_000
-    assert spans(both)[1].start == 2 * 48_000
+    assert count_used_samples(both, 40) == 5 * 48_000
+    assert place_recordings(both)[1].start == 2 * 48_000
 
 
 def test_a_trim_across_the_seam_takes_the_end_of_one_and_the_start_of_the_other() -> None:
     both = request(2, 3, speaking=Speaking.IN_TURN, trim=Trim(1.5, 3.0))
-    assert used_samples(both, 40) == 72_000
-    assert [(s.source_start, s.start, s.samples) for s in spans(both)] == [
+    assert count_used_samples(both, 40) == 72_000
+    assert [(s.source_start, s.start, s.samples) for s in place_recordings(both)] == [
         (72_000, 0, 24_000),
         (0, 24_000, 48_000),
     ]
@@ -148,36 +148,36 @@ def test_a_trim_never_reaches_outside_a_recording(
 ) -> None:
     trimmed = request(*seconds, speaking=speaking, trim=Trim(start, start + length))
     try:
-        total = used_samples(trimmed, 120)
+        total = count_used_samples(trimmed, 120)
     except InputError:
         return
-    for span, source in zip(spans(trimmed), trimmed.recordings, strict=True):
+    for span, source in zip(place_recordings(trimmed), trimmed.recordings, strict=True):
         assert 0 <= span.source_start and span.source_start + span.samples <= source.samples
         assert span.samples == 0 or (0 <= span.start and span.start + span.samples <= total)
 
 
 def test_over_the_limit_is_refused_with_the_way_out() -> None:
     with pytest.raises(InputError, match=r"62 s long; 40 s is the most.*--trim 0-40") as caught:
-        used_samples(request(62), 40)
+        count_used_samples(request(62), 40)
     assert caught.value.code == InputCode.TOO_LONG
 
 
 def test_a_trim_brings_it_under_the_limit() -> None:
-    assert used_samples(request(62, trim=Trim(10, 50)), 40) == 40 * 48_000
+    assert count_used_samples(request(62, trim=Trim(10, 50)), 40) == 40 * 48_000
 
 
 def test_a_trim_past_the_end_is_refused() -> None:
     with pytest.raises(InputError, match="earlier start"):
-        used_samples(request(5, trim=Trim(6, 8)), 40)
+        count_used_samples(request(5, trim=Trim(6, 8)), 40)
 
 
 def test_a_trim_that_leaves_too_little_is_refused() -> None:
     with pytest.raises(InputError, match=r"0\.3 s long; at least 0\.4 s"):
-        used_samples(request(5, trim=Trim(1, 1.3)), 40)
+        count_used_samples(request(5, trim=Trim(1, 1.3)), 40)
 
 
 @pytest.mark.parametrize(
     ("length_s", "said"), [(131.2, "131"), (120.3, "120.3"), (120.004, "120.1")]
 )
 def test_what_is_too_long_never_sounds_as_long_as_it_may_be(length_s: float, said: str) -> None:
-    assert over(length_s, 120) == said
+    assert format_excess_duration(length_s, 120) == said

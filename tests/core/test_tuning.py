@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.core.errors import InputError
-from inference.core.tuning import NAMES, Tuning
+from inference.core.tuning import LABELS, Tuning
 from presets.quality import PRESETS
 from presets.schema import Bounds, Preset, Range, Sampling
 
@@ -26,15 +26,15 @@ def test_what_is_allowed_is_what_is_sampled_with(
 ) -> None:
     tuning, bounds = Tuning(steps, text, audio), preset.bounds
     values = [(steps, bounds.steps), (text, bounds.text_guidance), (audio, bounds.audio_guidance)]
-    allowed = all(v is None or within.least <= v <= within.most for v, within in values)
+    allowed = all(v is None or within.minimum <= v <= within.maximum for v, within in values)
     try:
-        tuning.require_in(bounds, preset.title)
+        tuning.require_within(bounds, preset.title)
     except InputError as refusal:
         assert not allowed
         assert preset.title in refusal.message and "Use " in refusal.message
         return
     assert allowed and preset.sampling
-    sampling = tuning.applied(preset.sampling)
+    sampling = tuning.apply(preset.sampling)
     usual = preset.sampling
     assert sampling.steps == (usual.steps if steps is None else steps)
     assert sampling.text_guidance == (usual.text_guidance if text is None else text)
@@ -45,8 +45,8 @@ def test_what_is_allowed_is_what_is_sampled_with(
 
 def test_a_quality_s_own_values_are_allowed_and_kept() -> None:
     for preset in FINALS:
-        Tuning().require_in(preset.bounds)
-        assert preset.sampling and Tuning().applied(preset.sampling) == preset.sampling
+        Tuning().require_within(preset.bounds)
+        assert preset.sampling and Tuning().apply(preset.sampling) == preset.sampling
 
 
 def test_what_was_distilled_is_guided_by_the_words_already() -> None:
@@ -64,5 +64,5 @@ def test_a_quality_can_not_lie_outside_its_own_bounds() -> None:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, 0.99, 10.01])
 def test_no_quality_takes_what_is_no_guidance(value: float) -> None:
-    with pytest.raises(InputError, match=NAMES["audio_guidance"]):
-        Tuning(audio_guidance=value).require_in(Bounds())
+    with pytest.raises(InputError, match=LABELS["audio_guidance"]):
+        Tuning(audio_guidance=value).require_within(Bounds())

@@ -11,7 +11,7 @@ from inference.diagnostics.doctor import examine
 from inference.engines.multitalk import MultiTalkEngine
 from tests.support.weights_runner import lora_of
 from weights import manifest
-from weights.sets import BF16, Mark, write_mark
+from weights.sets import BF16, SetMarker, write_marker
 
 
 def found(settings: Settings) -> dict[str, Check]:
@@ -48,13 +48,13 @@ def test_an_operators_lora_is_looked_into_before_there_is_a_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("inference.engines.multitalk.has_gpu", lambda: True)
-    monkeypatch.setattr(MultiTalkEngine, "details", lambda self: "")
+    monkeypatch.setattr(MultiTalkEngine, "describe", lambda self: "")
     monkeypatch.setenv("PORTRAIT_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("PORTRAIT_LORAS", "mine=0.5")
     file = tmp_path / "loras" / "mine.safetensors"
     for folder in (file.parent, tmp_path / "multitalk-14b" / BF16):
         folder.mkdir(parents=True)
-    write_mark(folder, Mark("made up", {}, {}))
+    write_marker(folder, SetMarker("made up", {}, {}))
 
     def reason() -> str:
         assert found(replace(settings, model="multitalk-tiny"))["multitalk engine"].ok  # takes none

@@ -15,15 +15,17 @@ import torch
 from inference.core.settings import Settings
 from inference.diagnostics import environment
 from inference.diagnostics.check import Check
-from inference.diagnostics.environment import examine, memory_limit, python_check
-from inference.diagnostics.gpu import Gpus, Seen
+from inference.diagnostics.environment import check_python, examine, read_memory_limit
+from inference.diagnostics.gpu import GpuInfo, GpuReport
 from tests.support.local_cloud import Still
-from weights.sets import BF16, FP8, Mark, write_mark
+from weights.sets import BF16, FP8, SetMarker, write_marker
 
 GB = 10**9
 NAMES = ["system", "python", "host", "temporary folder", "packages"]
-NO_GPU = Gpus((), "", "12.8", None, None)
-ONE_GPU = Gpus((Seen("NVIDIA H100", (9, 0), 79 * GB, 85 * GB, True),), "", "12.8", "570", "12.8")
+NO_GPU = GpuReport((), "", "12.8", None, None)
+ONE_GPU = GpuReport(
+    (GpuInfo("NVIDIA H100", (9, 0), 79 * GB, 85 * GB, True),), "", "12.8", "570", "12.8"
+)
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def complete(settings: Settings, *kinds: str) -> None:
     for kind in kinds:
         folder = settings.weights / "multitalk-14b" / kind
         folder.mkdir(parents=True)
-        write_mark(folder, Mark("", {}, {}))
+        write_marker(folder, SetMarker("", {}, {}))
 
 
 def insert(monkeypatch: pytest.MonkeyPatch, free_gb: int) -> None:
@@ -95,7 +97,7 @@ def test_a_model_for_any_machine_needs_no_gpu(tiny: Settings, tmp_path: Path) ->
 def test_the_real_model_needs_a_gpu_and_weights(
     real: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference.diagnostics.probe.gpus", lambda: NO_GPU)
+    monkeypatch.setattr("inference.diagnostics.probe.find_gpus", lambda: NO_GPU)
     checks = found(real)
     assert {name for name, check in checks.items() if check.needed and not check.ok} == {
         "gpu",
@@ -123,9 +125,9 @@ def test_the_model_s_placement_is_told(
 ) -> None:
     complete(real, BF16)
     insert(monkeypatch, free_gb)
-    monkeypatch.setattr("inference.diagnostics.probe.gpus", lambda: ONE_GPU)
+    monkeypatch.setattr("inference.diagnostics.probe.find_gpus", lambda: ONE_GPU)
     monkeypatch.setattr(
-        "inference.diagnostics.probe.model_attention", raises(RuntimeError("no kernel"))
+        "inference.diagnostics.probe.measure_model_attention", raises(RuntimeError("no kernel"))
     )
     checks = found(real)
     assert checks["gpu"].ok and checks["gpu memory"].found == "79.0 of 85.0 GB free"
@@ -146,7 +148,7 @@ def test_the_model_s_placement_is_told(
 def test_flash_attn_may_fail_but_says_so(
     error: Exception, says: str, tiny: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference.diagnostics.probe.flash_attention", raises(error))
+    monkeypatch.setattr("inference.diagnostics.probe.measure_flash_attention", raises(error))
     check = found(tiny)["flash-attn"]
     assert not check.ok and not check.needed and says in check.found
 
@@ -187,11 +189,11 @@ BREAKS = {
     "host": "psutil.virtual_memory",
     "temporary folder": "shutil.disk_usage",
     "packages": "inference.diagnostics.environment.version",
-    "gpu": "inference.diagnostics.probe.gpus",
-    "flash-attn": "inference.diagnostics.probe.flash_attention",
-    "attention": "inference.diagnostics.probe.model_attention",
+    "gpu": "inference.diagnostics.probe.find_gpus",
+    "flash-attn": "inference.diagnostics.probe.measure_flash_attention",
+    "attention": "inference.diagnostics.probe.measure_model_attention",
     "model": "inference.diagnostics.environment.complete_sets",
-    "volume weights": "inference.diagnostics.volumes.counted",
+    "volume weights": "inference.diagnostics.volumes.count_files",
 }
 
 
@@ -221,7 +223,7 @@ def test_packages_that_are_missing_are_named(
     [("3.10.9", False), ("3.11.0", True), ("3.12.11", True), ("3.13.1", False), ("3.1.0", False)],
 )
 def test_the_image_s_pythons_are_known(python: str, ok: bool) -> None:
-    check = python_check(python.split("."))
+    check = check_python(python.split("."))
     assert check.ok is ok and check.found.startswith(python)
     assert ok or "3.11 and 3.12" in check.found
 
@@ -244,15 +246,15 @@ def test_a_temporary_folder_needs_room(
 )
 def test_a_container_s_limit_is_read(text: str, limit: int | None, tmp_path: Path) -> None:
     (tmp_path / "memory.max").write_text(text)
-    assert memory_limit([tmp_path / "not there", tmp_path / "memory.max"]) == limit
-    assert memory_limit([tmp_path / "not there"]) is None
+    assert read_memory_limit([tmp_path / "not there", tmp_path / "memory.max"]) == limit
+    assert read_memory_limit([tmp_path / "not there"]) is None
 
 
 @pytest.mark.parametrize(("limit", "told"), [(GB, True), (10**18, False), (None, False)])
 def test_a_limit_is_told_where_it_is_one(
     limit: int | None, told: bool, tiny: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environment, "memory_limit", lambda files: limit)
+    monkeypatch.setattr(environment, "read_memory_limit", lambda files: limit)
     check = found(tiny)["host"]
     assert check.ok and ("this container may use 1.0 GB" in check.found) is told
 

@@ -9,24 +9,24 @@ from hypothesis import strategies as st
 
 from inference.diagnostics.gpu import (
     Accuracy,
-    Attention,
-    Gpus,
-    Seen,
-    attention_check,
+    AttentionResult,
+    GpuInfo,
+    GpuReport,
+    check_attention,
+    check_gpus,
     first_line,
-    gpu_checks,
 )
 
 GB = 10**9
-H100 = Seen("NVIDIA H100 80GB HBM3", (9, 0), 84 * GB, 85 * GB, bfloat16=True)
-T4 = Seen("Tesla T4", (7, 5), 15 * GB, 16 * GB, bfloat16=False)
-GOOD = Gpus((H100,), "", "12.8", "570.86.15", "12.8")
-NONE = Gpus((), "", "12.8", None, None)
+H100 = GpuInfo("NVIDIA H100 80GB HBM3", (9, 0), 84 * GB, 85 * GB, bfloat16=True)
+T4 = GpuInfo("Tesla T4", (7, 5), 15 * GB, 16 * GB, bfloat16=False)
+GOOD = GpuReport((H100,), "", "12.8", "570.86.15", "12.8")
+NONE = GpuReport((), "", "12.8", None, None)
 
 names = st.text("NVIDIA 0123456789", min_size=1, max_size=30)
 versions = st.builds("{}.{}".format, st.integers(9, 15), st.integers(0, 9))
 cards = st.builds(
-    Seen,
+    GpuInfo,
     names,
     st.tuples(st.integers(5, 12), st.integers(0, 9)),
     st.integers(0, 200 * GB),
@@ -34,7 +34,7 @@ cards = st.builds(
     st.booleans(),
 )
 all_gpus = st.builds(
-    Gpus,
+    GpuReport,
     st.lists(cards, max_size=4).map(tuple),
     st.text("CUDA is not", max_size=40),
     st.none() | versions,
@@ -46,9 +46,9 @@ accuracies = st.builds(Accuracy, st.sampled_from(["bfloat16", "float16"]), sizes
 
 
 @given(all_gpus, st.booleans())
-def test_whatever_is_found_is_told_in_lines_as_plain_data(gpus: Gpus, needed: bool) -> None:
-    checks = gpu_checks(gpus, needed)
-    wanted = ["gpu", "cuda", "gpu memory", "bfloat16"] if gpus.seen else ["gpu", "cuda"]
+def test_whatever_is_found_is_told_in_lines_as_plain_data(gpus: GpuReport, needed: bool) -> None:
+    checks = check_gpus(gpus, needed)
+    wanted = ["gpu", "cuda", "gpu memory", "bfloat16"] if gpus.gpus else ["gpu", "cuda"]
     assert [check.name for check in checks] == wanted
     assert json.loads(json.dumps([asdict(check) for check in checks]))
     for check in checks:
@@ -56,13 +56,13 @@ def test_whatever_is_found_is_told_in_lines_as_plain_data(gpus: Gpus, needed: bo
         assert check.needed == (needed and check.name != "bfloat16")
         assert check.ok or check.found.endswith(".")  # with what to do
     verdicts = {check.name: check.ok for check in checks}
-    assert verdicts["gpu"] == bool(gpus.seen)
-    assert verdicts.get("bfloat16", True) == all(card.bfloat16 for card in gpus.seen)
+    assert verdicts["gpu"] == bool(gpus.gpus)
+    assert verdicts.get("bfloat16", True) == all(card.bfloat16 for card in gpus.gpus)
 
 
 @given(all_gpus)
-def test_a_driver_runs_its_own_major_version_of_cuda_and_older_ones(gpus: Gpus) -> None:
-    (cuda,) = (check for check in gpu_checks(gpus, True) if check.name == "cuda")
+def test_a_driver_runs_its_own_major_version_of_cuda_and_older_ones(gpus: GpuReport) -> None:
+    (cuda,) = (check for check in check_gpus(gpus, True) if check.name == "cuda")
     if gpus.torch_cuda is None:
         assert not cuda.ok and "without CUDA" in cuda.found
     elif gpus.driver_cuda:
@@ -71,15 +71,15 @@ def test_a_driver_runs_its_own_major_version_of_cuda_and_older_ones(gpus: Gpus) 
 
 
 @given(cards)
-def test_free_memory_is_never_overstated(card: Seen) -> None:
-    gpus = replace(GOOD, seen=(card,))
-    (memory,) = (check for check in gpu_checks(gpus, True) if check.name == "gpu memory")
+def test_free_memory_is_never_overstated(card: GpuInfo) -> None:
+    gpus = replace(GOOD, gpus=(card,))
+    (memory,) = (check for check in check_gpus(gpus, True) if check.name == "gpu memory")
     assert float(memory.found.split()[0]) * GB <= card.free_bytes + 1
 
 
 def test_a_good_gpu_is_told_in_full() -> None:
-    assert all(check.ok for check in gpu_checks(GOOD, True))
-    assert [check.found for check in gpu_checks(GOOD, True)] == [
+    assert all(check.ok for check in check_gpus(GOOD, True))
+    assert [check.found for check in check_gpus(GOOD, True)] == [
         "torch sees NVIDIA H100 80GB HBM3, compute capability 9.0",
         "torch is built for CUDA 12.8; driver 570.86.15, which knows CUDA 12.8",
         "84.0 of 85.0 GB free",
@@ -88,14 +88,14 @@ def test_a_good_gpu_is_told_in_full() -> None:
 
 
 def test_several_gpus_have_their_numbers() -> None:
-    gpu, _, memory, bfloat16 = gpu_checks(replace(GOOD, seen=(H100, T4)), True)
+    gpu, _, memory, bfloat16 = check_gpus(replace(GOOD, gpus=(H100, T4)), True)
     assert gpu.found.startswith("torch sees 0: NVIDIA H100") and "; 1: Tesla T4" in gpu.found
     assert memory.found == "0: 84.0 of 85.0 GB free; 1: 15.0 of 16.0 GB free"
     assert "Tesla T4" in bfloat16.found and "H100" not in bfloat16.found
 
 
 def test_without_a_gpu_torchs_own_words_say_why() -> None:
-    gpu, cuda = gpu_checks(replace(NONE, why_none="CUDA initialization: too old"), True)
+    gpu, cuda = check_gpus(replace(NONE, failure="CUDA initialization: too old"), True)
     assert "No NVIDIA GPU is seen in this container (torch: CUDA init" in gpu.found
     assert not cuda.ok and "no NVIDIA driver is found" in cuda.found
 
@@ -104,14 +104,14 @@ def test_without_a_gpu_torchs_own_words_say_why() -> None:
 def test_attention_is_good_when_every_error_is_allowed(
     found: tuple[Accuracy, ...], needed: bool
 ) -> None:
-    check = attention_check("attention", Attention("flash-attn", "cuda", found), needed)
+    check = check_attention("attention", AttentionResult("flash-attn", "cuda", found), needed)
     assert check.ok == (bool(found) and all(one.error <= one.allowed for one in found))
     assert check.needed is needed and ("build the image anew" in check.found) is not check.ok
 
 
 def test_errors_are_told_beside_what_is_allowed() -> None:
-    tried = Attention("flash-attn", "cuda", (Accuracy("bfloat16", 0.004, 0.016),))
-    assert attention_check("attention", tried, True).found == (
+    tried = AttentionResult("flash-attn", "cuda", (Accuracy("bfloat16", 0.004, 0.016),))
+    assert check_attention("attention", tried, True).found == (
         "flash-attn on cuda is off by at most 0.00400 in bfloat16 (0.01600 allowed)"
     )
 

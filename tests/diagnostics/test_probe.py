@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from inference.diagnostics import probe
-from inference.diagnostics.gpu import Seen
+from inference.diagnostics.gpu import GpuInfo
 from inference.multitalk.models import attention
 from inference.multitalk.models.attention import Kernel, attend
 from inference.multitalk.runtime.kernels import KernelChoice
@@ -54,42 +54,42 @@ WRONG: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 def test_attention_that_is_right_passes_with_room_to_spare(
     right: Callable[[Tensor, Tensor, Tensor], Tensor],
 ) -> None:
-    found = probe.accuracies(right, CPU)
+    found = probe.measure_accuracies(right, CPU)
     assert [one.numbers for one in found] == ["bfloat16", "float16"]
     assert all(one.ok and one.error < one.allowed / 2 for one in found)
 
 
 @pytest.mark.parametrize("fault", WRONG)
 def test_attention_that_is_wrong_fails(fault: str) -> None:
-    assert not any(one.ok for one in probe.accuracies(WRONG[fault], CPU))
+    assert not any(one.ok for one in probe.measure_accuracies(WRONG[fault], CPU))
 
 
 def test_what_is_allowed_is_near_the_numbers_own_precision() -> None:
-    for one in probe.accuracies(attend, CPU):
+    for one in probe.measure_accuracies(attend, CPU):
         step = torch.finfo(getattr(torch, one.numbers)).eps
         assert step < one.allowed < 4 * step
 
 
 def test_the_numbers_are_the_same_each_time() -> None:
     torch.manual_seed(1)
-    first = probe.accuracies(attend, CPU)
+    first = probe.measure_accuracies(attend, CPU)
     torch.manual_seed(2)
-    assert probe.accuracies(attend, CPU) == first
+    assert probe.measure_accuracies(attend, CPU) == first
 
 
 def test_what_the_model_runs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = probe.model_attention("multitalk-tiny", "cpu")
+    found = probe.measure_model_attention("multitalk-tiny", "cpu")
     assert (found.kernel, found.device) == ("torch's own", "cpu")
     choice = KernelChoice(Kernel.CUDNN, {Kernel.TORCH: 55.0, Kernel.CUDNN: 41.2})
     monkeypatch.setattr(probe, "choose_kernel", lambda *_: choice)
     ran = []
 
     def watched(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        ran.append(attention._chosen.get())
+        ran.append(attention._active_kernel.get())
         return attend(q, k, v)
 
     monkeypatch.setattr(probe, "attend", watched)
-    found = probe.model_attention("multitalk-tiny", "cpu")
+    found = probe.measure_model_attention("multitalk-tiny", "cpu")
     assert found.kernel == "cuDNN (41 ms a block; torch's own 55)"
     assert ran == [Kernel.CUDNN] * 2 and all(one.ok for one in found.accuracies)
 
@@ -97,11 +97,11 @@ def test_what_the_model_runs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_flash_attn_is_tried_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "flash_attn", None)
     with pytest.raises(ImportError):
-        probe.flash_attention("cpu")
+        probe.measure_flash_attention("cpu")
     package: Any = ModuleType("flash_attn")
     package.flash_attn_func, package.__version__ = torchs_own, "2.8.3"
     monkeypatch.setitem(sys.modules, "flash_attn", package)
-    found = probe.flash_attention("cpu")
+    found = probe.measure_flash_attention("cpu")
     assert found.kernel == "version 2.8.3" and all(one.ok for one in found.accuracies)
 
 
@@ -129,9 +129,9 @@ class Cuda:
 
 def test_a_gpu_is_asked_what_it_is_and_has(monkeypatch: pytest.MonkeyPatch) -> None:
     Cuda(monkeypatch)
-    seen = Seen("NVIDIA H100", (9, 0), 79 * GB, 85 * GB, bfloat16=False)
-    found = probe.gpus()
-    assert found.seen == (seen,) and found.why_none == ""
+    seen = GpuInfo("NVIDIA H100", (9, 0), 79 * GB, 85 * GB, bfloat16=False)
+    found = probe.find_gpus()
+    assert found.gpus == (seen,) and found.failure == ""
 
 
 def test_torchs_reason_for_seeing_no_gpu_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,8 +141,8 @@ def test_torchs_reason_for_seeing_no_gpu_is_kept(monkeypatch: pytest.MonkeyPatch
         return False
 
     monkeypatch.setattr(torch.cuda, "is_available", refuse)
-    found = probe.gpus()
-    assert found.seen == () and found.why_none == "CUDA initialization: the driver is too old"
+    found = probe.find_gpus()
+    assert found.gpus == () and found.failure == "CUDA initialization: the driver is too old"
 
 
 def driver(version: bytes, number: int, status: int = 0) -> SimpleNamespace:
@@ -180,9 +180,9 @@ def driver(version: bytes, number: int, status: int = 0) -> SimpleNamespace:
 def test_the_driver_tells_its_versions(
     library: Any, version: str | None, cuda: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probe, "_library", lambda name: library)
-    assert (probe.driver_version(), probe.driver_cuda()) == (version, cuda)
+    monkeypatch.setattr(probe, "_load_library", lambda name: library)
+    assert (probe.read_driver_version(), probe.read_driver_cuda()) == (version, cuda)
 
 
 def test_a_library_that_is_not_there_is_none() -> None:
-    assert probe._library("libno-such-thing.so.1") is None
+    assert probe._load_library("libno-such-thing.so.1") is None

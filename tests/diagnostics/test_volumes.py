@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.diagnostics.check import Check
-from inference.diagnostics.volumes import counted, free_space, read_rate, tried
+from inference.diagnostics.volumes import (
+    check_file_system,
+    check_free_space,
+    check_read_rate,
+    count_files,
+)
 from tests.support.local_cloud import Still
 
 
@@ -26,13 +31,13 @@ class Odd(Still):
 
 
 def found(own: Path, change: Callable[[Path], None] = lambda own: None) -> dict[str, Check]:
-    return {check.name: check for check in tried(own, Odd(own, change))}
+    return {check.name: check for check in check_file_system(own, Odd(own, change))}
 
 
 def test_nothing_of_what_is_tried_stays(tmp_path: Path) -> None:
     (tmp_path / "work" / "tried-out").mkdir(parents=True)  # by somebody who was ended
     shared = Still()
-    checks = tried(tmp_path / "work" / "tried-out", shared)
+    checks = check_file_system(tmp_path / "work" / "tried-out", shared)
     assert [*(tmp_path / "work").iterdir()] == [] and shared.commits == 3
     names = {"times", "symlinks", "hard links", "locks", "commits"}
     assert {check.name for check in checks} == names
@@ -57,7 +62,7 @@ class Open(Still):
 
 
 def test_a_commit_that_an_open_file_prevents_is_told(tmp_path: Path) -> None:
-    checks = {check.name: check for check in tried(tmp_path / "own", Open())}
+    checks = {check.name: check for check in check_file_system(tmp_path / "own", Open())}
     assert "there are open files" in checks["commits"].found
 
 
@@ -104,16 +109,16 @@ def test_refused_hard_links_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_free_space_is_told_and_not_believed(tmp_path: Path) -> None:
-    check = free_space({"jobs": tmp_path})
+    check = check_free_space({"jobs": tmp_path})
     assert check.found.startswith("jobs ") and "placeholder" in check.found and not check.needed
 
 
 def test_reading_is_timed_where_there_is_something_to_read(tmp_path: Path) -> None:
     for folder in (tmp_path / "not there", tmp_path):
-        assert "no weights are there yet" in read_rate(folder).found
+        assert "no weights are there yet" in check_read_rate(folder).found
     (tmp_path / "small").write_bytes(b"x")
     (tmp_path / "large").write_bytes(b"x" * 1001)
-    assert "GB/s by one thread" in read_rate(tmp_path, 300).found
+    assert "GB/s by one thread" in check_read_rate(tmp_path, 300).found
 
 
 @given(st.lists(st.integers(0, 2000), max_size=6), st.integers(0, 3), st.integers(0, 3))
@@ -128,4 +133,4 @@ def test_bytes_are_counted_once_and_names_each(sizes: list[int], hard: int, soft
                 os.link(file, folder / f"hard-{index}-{link}")
             for link in range(soft):
                 (folder / f"soft-{index}-{link}").symlink_to(file)
-        assert counted(folder) == (len(sizes) * (1 + hard + soft), sum(sizes))
+        assert count_files(folder) == (len(sizes) * (1 + hard + soft), sum(sizes))

@@ -21,11 +21,11 @@ from inference.core.events import Failed, Finished, Result
 from inference.core.plan import make_plan
 from inference.core.request import Request, Speaking
 from inference.core.task import Task, voice_name
-from inference.core.timing import spans
+from inference.core.timing import place_recordings
 from inference.draft.voice.speech import LEAD_S
 from inference.engines.draft import DraftEngine
 from inference.media.faces import FaceMesh
-from inference.media.ingest import take_in
+from inference.media.ingest import ingest_files
 from tests.support.bad_files import write_wav
 from tests.support.media import ASTRONAUT, VOICE_A, VOICE_B, decoded
 
@@ -59,7 +59,7 @@ class Made:
 
 
 def make(folder: Path, image: Path, *voices: Path, **choices: object) -> Made:
-    picture, recordings = take_in(folder, image, voices)
+    picture, recordings = ingest_files(folder, image, voices)
     request = Request(picture, recordings, **choices)  # type: ignore[arg-type]
     task = Task(request, make_plan(request, 120), folder)
     last = list(DraftEngine(EngineOptions()).generate(task, lambda: False))[-1]
@@ -78,7 +78,7 @@ def envelope(made: Made, speaker: int) -> NDArray[np.float64]:
             [part.to_ndarray()[0] for f in file.decode(audio=0) for part in resampler.resample(f)]
         )
     band = sosfiltfilt(butter(2, [200, 4000], "bandpass", fs=48_000, output="sos"), sound)
-    span = spans(made.task.request)[speaker]
+    span = place_recordings(made.task.request)[speaker]
     placed = np.zeros(made.result.frames * 1920)
     placed[span.start : span.start + span.samples] = band[span.source_start :][: span.samples]
     power: NDArray[np.float64] = (placed.reshape(-1, 1920) ** 2).mean(1)
@@ -134,7 +134,7 @@ def test_each_of_two_follows_their_own_voice(in_turn: Made, speaker: int) -> Non
 
 
 def test_who_is_not_speaking_keeps_the_mouth_shut(in_turn: Made) -> None:
-    change = round(spans(in_turn.task.request)[1].start / 1920)
+    change = round(place_recordings(in_turn.task.request)[1].start / 1920)
     left, right = in_turn.lip_gaps(0), in_turn.lip_gaps(1)
     assert left[:change].max() > OPEN and right[change:].max() > OPEN
     assert left[change + 8 :].max() < SHUT and right[: change - 8].max() < SHUT
@@ -172,7 +172,7 @@ def test_the_same_seed_gives_the_same_video_and_another_one_does_not(tmp_path: P
 
 def test_without_a_face_it_refuses_kindly(tmp_path: Path) -> None:
     Image.new("RGB", (640, 480), "steelblue").save(tmp_path / "plain.png")
-    picture, recordings = take_in(tmp_path / "made", tmp_path / "plain.png", [VOICE_B])
+    picture, recordings = ingest_files(tmp_path / "made", tmp_path / "plain.png", [VOICE_B])
     request = Request(picture, recordings)
     task = Task(request, make_plan(request, 120), tmp_path / "made")
     last = list(DraftEngine(EngineOptions()).generate(task, lambda: False))[-1]

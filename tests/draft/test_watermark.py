@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inference.draft.watermark import DraftMark
+from inference.draft.watermark import Watermark
 
 FACE = (100.0, 80.0, 400.0, 447.0)
 
@@ -12,7 +12,7 @@ FACE = (100.0, 80.0, 400.0, 447.0)
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_it_is_legible_on_dark_and_light_and_small(width: int, height: int, level: int) -> None:
     canvas = np.full((height, width, 3), level, np.uint8)
-    mark = DraftMark(width, height)
+    mark = Watermark(width, height)
     mark.draw(canvas)
     left, top, right, bottom = mark.box
     part = canvas[top:bottom, left:right].astype(int)
@@ -24,13 +24,13 @@ def test_it_is_legible_on_dark_and_light_and_small(width: int, height: int, leve
 
 def test_it_avoids_faces() -> None:
     left_face, right_face = (0.0, 0.0, 300.0, 300.0), (500.0, 0.0, 896.0, 300.0)
-    left, _, _, bottom = DraftMark(896, 448, [left_face]).box
+    left, _, _, bottom = Watermark(896, 448, [left_face]).box
     assert left > 500 and bottom < 100
-    _, top, _, _ = DraftMark(896, 448, [left_face, right_face]).box
+    _, top, _, _ = Watermark(896, 448, [left_face, right_face]).box
     assert top > 400
 
 
 def test_it_finds_the_least_covered_corner_when_none_is_free() -> None:
     faces = [(0.0, 0.0, 870.0, 448.0), (500.0, 0.0, 896.0, 100.0)]
-    left, top, right, bottom = DraftMark(896, 448, faces).box
+    left, top, right, bottom = Watermark(896, 448, faces).box
     assert 800 < left < right <= 896 and 400 < top < bottom <= 448

@@ -11,7 +11,7 @@ from types import ModuleType
 import av
 import pytest
 
-from inference.core.engine import Engine, EngineOptions, guarded
+from inference.core.engine import Engine, EngineOptions, convert_errors
 from inference.core.errors import Fault, FaultCode, InputCode, InputError
 from inference.core.events import (
     FINAL,
@@ -31,14 +31,14 @@ from inference.core.settings import Settings
 from inference.core.task import Task
 from inference.engines import multitalk
 from inference.engines.multitalk import MultiTalkEngine
-from inference.engines.select import configured_engine, select_engine
-from inference.media.ingest import take_in
+from inference.engines.select import select_configured_engine, select_engine
+from inference.media.ingest import ingest_files
 from presets.schema import Lora
 from tests.support.media import ASTRONAUT, VOICE_A
 from tests.support.scripted_engine import ScriptedEngine, script
 from tests.support.tiny_networks import shrunk
 from tests.support.tiny_tasks import tiny_engine
-from weights.sets import BF16, FP8, ORIGINAL, Mark, write_mark
+from weights.sets import BF16, FP8, ORIGINAL, SetMarker, write_marker
 
 ENGINES = ["draft", "multitalk", "scripted"]
 TINY = "multitalk-tiny"
@@ -55,7 +55,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 def taken_in(tmp_path_factory: pytest.TempPathFactory) -> Task:
     """The astronaut and 4 s of a voice: 101 frames in two windows."""
     folder = tmp_path_factory.mktemp("task")
-    picture, recordings = take_in(folder, ASTRONAUT, [VOICE_A])
+    picture, recordings = ingest_files(folder, ASTRONAUT, [VOICE_A])
     request = Request(picture, recordings, trim=Trim(0, 4))
     return Task(request, make_plan(request, 40), folder)
 
@@ -87,7 +87,7 @@ def check_order(events: list[Event]) -> None:
 
 
 def test_it_can_work_here(engine: Engine) -> None:
-    assert engine.availability().ready
+    assert engine.check_availability().ready
 
 
 def test_a_whole_run(engine: Engine, two_windows: Task) -> None:
@@ -139,7 +139,7 @@ def test_an_error_is_a_last_event_and_never_an_exception(error: Exception, code:
         yield Stage(StageName.LOADING, "Loading")
         raise error
 
-    events = list(guarded(breaking()))
+    events = list(convert_errors(breaking()))
     assert isinstance(events[-1], Failed) and events[-1].code == code
     assert events[-1].message and "Traceback" not in events[-1].message
 
@@ -175,7 +175,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., No
         if weights:
             folder = tmp_path / "multitalk-14b" / str(weights)  # as far as is looked at
             folder.mkdir(parents=True)
-            write_mark(folder, Mark("made up", {}, {}))
+            write_marker(folder, SetMarker("made up", {}, {}))
 
     return make
 
@@ -186,7 +186,7 @@ def test_the_trained_model_works_where_everything_is_there(
     machine: Callable[..., None], device: str | None, weights: str
 ) -> None:
     machine(weights=weights)
-    assert MultiTalkEngine(EngineOptions(device=device)).availability().ready
+    assert MultiTalkEngine(EngineOptions(device=device)).check_availability().ready
 
 
 @pytest.mark.parametrize("device", [None, "cpu"])
@@ -194,7 +194,7 @@ def test_the_tiny_model_works_without_gpu_and_weights(
     machine: Callable[..., None], device: str | None
 ) -> None:
     machine(gpu=False, weights=False)
-    assert MultiTalkEngine(EngineOptions(TINY, device)).availability().ready
+    assert MultiTalkEngine(EngineOptions(TINY, device)).check_availability().ready
 
 
 @pytest.mark.parametrize(
@@ -221,15 +221,15 @@ def test_what_multitalk_lacks_is_said(
 def test_what_is_not_asked_for_is_as_in_the_settings(machine: Callable[..., None]) -> None:
     machine(gpu=False, weights=False)
     tiny = Settings(model=TINY, device="cpu")
-    assert configured_engine("multitalk", tiny).availability().ready
+    assert select_configured_engine("multitalk", tiny).check_availability().ready
     with pytest.raises(Fault, match="cuda was asked for"):
-        configured_engine("multitalk", tiny, EngineOptions(device="cuda"))
+        select_configured_engine("multitalk", tiny, EngineOptions(device="cuda"))
     with pytest.raises(Fault, match="this machine has none"):
-        configured_engine("multitalk", tiny, EngineOptions(model="multitalk-14b"))
+        select_configured_engine("multitalk", tiny, EngineOptions(model="multitalk-14b"))
 
 
 def test_the_draft_has_no_use_for_the_settings_of_multitalk() -> None:
-    assert configured_engine("draft", Settings(model=TINY, device="cpu")).name == "draft"
+    assert select_configured_engine("draft", Settings(model=TINY, device="cpu")).name == "draft"
 
 
 @dataclass

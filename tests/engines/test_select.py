@@ -5,7 +5,7 @@ import pytest
 from inference.core.engine import EngineOptions
 from inference.core.errors import Fault
 from inference.core.settings import Settings
-from inference.engines.select import engine_for, select_engine
+from inference.engines.select import select_engine, select_engine_for
 from presets.schema import EngineFamily
 
 
@@ -28,12 +28,12 @@ def test_without_an_account_modal_is_not_asked(stranger: None) -> None:
 
 def test_who_makes_a_video_where(no_gpu: None, stranger: None) -> None:
     here, there = Settings(model="multitalk-tiny", device="cpu"), Settings(on_modal=True)
-    assert engine_for(EngineFamily.DRAFT, here).name == "draft"
-    assert engine_for(EngineFamily.MULTITALK, here).name == "multitalk"
+    assert select_engine_for(EngineFamily.DRAFT, here).name == "draft"
+    assert select_engine_for(EngineFamily.MULTITALK, here).name == "multitalk"
     for family in EngineFamily:
-        assert engine_for(family, there).name == "modal"
+        assert select_engine_for(family, there).name == "modal"
     with pytest.raises(Fault, match="needs an NVIDIA GPU, and this machine has none"):
-        engine_for(EngineFamily.MULTITALK, Settings())
+        select_engine_for(EngineFamily.MULTITALK, Settings())
 
 
 def test_what_this_machine_can_not_do_the_deployed_app_does(
@@ -41,6 +41,6 @@ def test_what_this_machine_can_not_do_the_deployed_app_does(
 ) -> None:
     monkeypatch.setattr("inference.engines.remote.has_account", lambda: True)
     monkeypatch.setattr("inference.cloud.client.Cloud.require_deployed", lambda cloud: None)
-    assert engine_for(EngineFamily.MULTITALK, Settings()).name == "modal"
+    assert select_engine_for(EngineFamily.MULTITALK, Settings()).name == "modal"
     with pytest.raises(Fault, match="this machine has none"):
-        engine_for(EngineFamily.MULTITALK, Settings(), EngineOptions(device="cpu"))
+        select_engine_for(EngineFamily.MULTITALK, Settings(), EngineOptions(device="cpu"))

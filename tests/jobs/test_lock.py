@@ -30,19 +30,19 @@ def path(tmp_path: Path) -> Path:
 
 def test_one_at_a_time(path: Path) -> None:
     assert not lock.is_held(path)
-    first = lock.take(path)
+    first = lock.acquire(path)
     assert first is not None
     assert lock.is_held(path)
-    assert lock.take(path) is None
+    assert lock.acquire(path) is None
     os.close(first)
     assert not lock.is_held(path)
-    second = lock.take(path)
+    second = lock.acquire(path)
     assert second is not None
     os.close(second)
 
 
 def test_a_process_that_was_given_it_holds_it_till_it_ends(path: Path) -> None:
-    descriptor = lock.take(path)
+    descriptor = lock.acquire(path)
     assert descriptor is not None
     with subprocess.Popen(
         [sys.executable, "-c", HOLD], stdin=descriptor, stdout=subprocess.PIPE
@@ -55,7 +55,7 @@ def test_a_process_that_was_given_it_holds_it_till_it_ends(path: Path) -> None:
 
 
 def test_a_child_of_the_holder_does_not_keep_it(path: Path) -> None:
-    descriptor = lock.take(path)
+    descriptor = lock.acquire(path)
     assert descriptor is not None
     done = subprocess.run(
         [sys.executable, "-c", LEAVE_A_CHILD, str(path)],
@@ -105,7 +105,7 @@ def test_looking_does_not_keep_others_from_taking_it(path: Path) -> None:
         thread.start()
     try:
         for _ in range(30):
-            descriptor = lock.take(path)
+            descriptor = lock.acquire(path)
             assert descriptor is not None
             os.close(descriptor)
     finally:
@@ -118,11 +118,11 @@ def test_who_waits_to_be_alone_comes_next(path: Path) -> None:
     came: list[str] = []
 
     def second() -> None:
-        with lock.alone(path):
+        with lock.hold(path):
             came.append("second")
 
     thread = threading.Thread(target=second)
-    with lock.alone(path):
+    with lock.hold(path):
         thread.start()
         came.append("first")
     thread.join()
@@ -130,11 +130,11 @@ def test_who_waits_to_be_alone_comes_next(path: Path) -> None:
 
 
 def test_it_says_who_holds_it(path: Path) -> None:
-    assert lock.holder(path) is None
-    descriptor = lock.take(path)
+    assert lock.read_holder(path) is None
+    descriptor = lock.acquire(path)
     assert descriptor is not None
-    assert lock.holder(path) is None
+    assert lock.read_holder(path) is None
     for pid in (123456, 78):
         lock.write_holder(descriptor, pid)
-        assert lock.holder(path) == pid
+        assert lock.read_holder(path) == pid
     os.close(descriptor)

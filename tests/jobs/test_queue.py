@@ -20,7 +20,7 @@ from inference.core.task import Task
 from inference.jobs import history, job_folder, lock, queue
 from inference.jobs.job_folder import LOCK, LOG
 from inference.jobs.queue import Dispatcher
-from inference.jobs.store import Jobs, State
+from inference.jobs.store import JobStore, State
 from inference.jobs.worker import STARTING
 from tests.conftest import FOUR_SECONDS, ONE_PERSON
 from tests.support.scripted_engine import script
@@ -46,9 +46,9 @@ def until(true: Callable[[], object]) -> None:
 
 
 @pytest.fixture
-def jobs(tmp_path: Path) -> Iterator[Jobs]:
+def jobs(tmp_path: Path) -> Iterator[JobStore]:
     """The jobs of a folder of data of their own; no worker outlives the test."""
-    jobs = Jobs(Settings(tmp_path))
+    jobs = JobStore(Settings(tmp_path))
     yield jobs
     for folder in (tmp_path / "jobs").iterdir():
         jobs.delete(folder)
@@ -62,13 +62,13 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def dispatcher(jobs: Jobs) -> Iterator[Dispatcher]:
+def dispatcher(jobs: JobStore) -> Iterator[Dispatcher]:
     with running(jobs) as dispatcher:
         yield dispatcher
 
 
 @contextmanager
-def running(jobs: Jobs) -> Iterator[Dispatcher]:
+def running(jobs: JobStore) -> Iterator[Dispatcher]:
     dispatcher = Dispatcher(jobs)
     dispatcher.start()
     try:
@@ -87,16 +87,16 @@ def server(data: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def submitted(jobs: Jobs, owner: str = "ada", quality: str = "draft") -> Task:
+def submitted(jobs: JobStore, owner: str = "ada", quality: str = "draft") -> Task:
     """A task of two windows, in the queue."""
     request = Request(ONE_PERSON, (FOUR_SECONDS,), quality=quality)
-    task = Task(request, make_plan(request, 40), jobs.new(owner))
+    task = Task(request, make_plan(request, 40), jobs.create(owner))
     jobs.submit(task)
     return task
 
 
-def is_in(jobs: Jobs, task: Task, state: State) -> Callable[[], bool]:
-    return lambda: jobs.state(task.folder) is state
+def is_in(jobs: JobStore, task: Task, state: State) -> Callable[[], bool]:
+    return lambda: jobs.read_state(task.folder) is state
 
 
 def has_window(task: Task) -> Callable[[], bool]:
@@ -104,12 +104,12 @@ def has_window(task: Task) -> Callable[[], bool]:
 
 
 def windows(task: Task) -> list[int]:
-    records = history.events(task.folder)
+    records = history.read_records(task.folder)
     return [record.event.index for record in records if isinstance(record.event, Window)]
 
 
 def worker_of(task: Task) -> psutil.Process:
-    pid = lock.holder(task.folder / LOCK)
+    pid = lock.read_holder(task.folder / LOCK)
     assert pid is not None
     return psutil.Process(pid)
 
@@ -122,20 +122,20 @@ def is_gone(process: psutil.Process) -> bool:
 
 
 @pytest.mark.usefixtures("dispatcher")
-def test_a_job_runs_to_its_end_in_a_session_of_its_own(jobs: Jobs) -> None:
+def test_a_job_runs_to_its_end_in_a_session_of_its_own(jobs: JobStore) -> None:
     task = submitted(jobs)
     until(has_window(task))
     worker = worker_of(task)
     assert os.getsid(worker.pid) == worker.pid != os.getsid(0)
     until(is_in(jobs, task, State.FINISHED))
-    records = history.events(task.folder)
+    records = history.read_records(task.folder)
     queued = Stage(StageName.QUEUED, "Waiting for its turn")
     assert [record.event for record in records] == [queued, STARTING, *script(task.plan)]
     until(lambda: is_gone(worker))
 
 
 @pytest.mark.usefixtures("dispatcher")
-def test_the_next_one_starts_when_one_ends(jobs: Jobs) -> None:
+def test_the_next_one_starts_when_one_ends(jobs: JobStore) -> None:
     tasks = [submitted(jobs) for _ in range(3)]
     for task in tasks:
         until(is_in(jobs, task, State.FINISHED))
@@ -146,7 +146,7 @@ def check_one_after_the_other(tasks: list[Task]) -> None:
     """Each was started once, and no two were at work at the same time."""
     spans = []
     for task in tasks:
-        records = history.events(task.folder)
+        records = history.read_records(task.folder)
         (start,) = (record.time for record in records if record.event == STARTING)
         spans.append((start, records[-1].time))
     spans.sort()
@@ -154,41 +154,41 @@ def check_one_after_the_other(tasks: list[Task]) -> None:
 
 
 @pytest.mark.usefixtures("dispatcher")
-def test_a_draft_does_not_wait_for_a_final_video(jobs: Jobs) -> None:
+def test_a_draft_does_not_wait_for_a_final_video(jobs: JobStore) -> None:
     video, draft = submitted(jobs, quality="fast"), submitted(jobs)
-    until(lambda: jobs.state(video.folder) is jobs.state(draft.folder) is State.RUNNING)
+    until(lambda: jobs.read_state(video.folder) is jobs.read_state(draft.folder) is State.RUNNING)
 
 
 @pytest.mark.usefixtures("dispatcher")
-def test_a_cancel_reaches_the_worker(jobs: Jobs) -> None:
+def test_a_cancel_reaches_the_worker(jobs: JobStore) -> None:
     task = submitted(jobs)
     until(has_window(task))
     jobs.cancel(task.folder)
     until(is_in(jobs, task, State.CANCELLED))
-    newest = history.last(task.folder)
+    newest = history.read_last(task.folder)
     assert newest and newest.event == Cancelled(task.plan.new_frames(0).stop, "result.mp4")
 
 
 @pytest.mark.usefixtures("dispatcher")
-def test_a_worker_that_is_killed_leaves_an_interrupted_job_that_goes_on(jobs: Jobs) -> None:
+def test_a_worker_that_is_killed_leaves_an_interrupted_job_that_goes_on(jobs: JobStore) -> None:
     task = submitted(jobs)
     until(has_window(task))
     worker_of(task).send_signal(signal.SIGKILL)
     until(is_in(jobs, task, State.INTERRUPTED))
-    before = history.events(task.folder)
+    before = history.read_records(task.folder)
     with (task.folder / history.EVENTS).open("ab") as file:
         file.write(b'{"seq": 99, "ti')  # the power went while a line was written
-    assert jobs.state(task.folder) is State.INTERRUPTED
+    assert jobs.read_state(task.folder) is State.INTERRUPTED
     jobs.resume(task.folder)
     until(is_in(jobs, task, State.FINISHED))
-    after = history.events(task.folder)
+    after = history.read_records(task.folder)
     assert after[: len(before)] == before
     assert [record.seq for record in after] == list(range(len(after)))
     assert windows(task) == [0, 1]
 
 
 @pytest.mark.usefixtures("dispatcher")
-def test_a_job_that_starts_again_forgets_what_it_was(jobs: Jobs) -> None:
+def test_a_job_that_starts_again_forgets_what_it_was(jobs: JobStore) -> None:
     task = submitted(jobs)
     until(lambda: (task.folder / "windows" / "000.mp4").exists())
     jobs.cancel(task.folder)
@@ -203,11 +203,11 @@ def test_a_job_that_starts_again_forgets_what_it_was(jobs: Jobs) -> None:
 
 @pytest.mark.usefixtures("dispatcher")
 def test_a_job_that_is_deleted_at_work_leaves_nothing(
-    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    jobs: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCRIPTED_PAUSE_S", "600")  # it won't end by itself
     task = submitted(jobs)
-    until(lambda: len(history.events(task.folder)) == 2)
+    until(lambda: len(history.read_records(task.folder)) == 2)
     worker = worker_of(task)
     jobs.delete(task.folder)
     assert list((tmp_path / "jobs").iterdir()) == []
@@ -221,7 +221,7 @@ def test_a_job_that_is_deleted_at_work_leaves_nothing(
 
 @pytest.mark.usefixtures("dispatcher")
 def test_a_worker_that_can_t_start_is_started_once(
-    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+    jobs: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue, "WORKER", "no.such.module")
     broken = submitted(jobs)
@@ -230,16 +230,16 @@ def test_a_worker_that_can_t_start_is_started_once(
     task = submitted(jobs)
     until(is_in(jobs, task, State.FINISHED))
     assert (broken.folder / LOG).read_text().count("No module named") == 1
-    assert jobs.state(broken.folder) is State.INTERRUPTED
+    assert jobs.read_state(broken.folder) is State.INTERRUPTED
 
 
 def test_a_queue_that_stumbles_goes_on(
-    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    jobs: JobStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     starts = jobs.start_due
     stumbles = iter([OSError("the disk is full")])
 
-    def start_due(launch: job_folder.Launch) -> list[job_folder.Process]:
+    def start_due(launch: job_folder.Launcher) -> list[job_folder.WorkerProcess]:
         for error in stumbles:
             raise error
         return starts(launch)
@@ -251,7 +251,7 @@ def test_a_queue_that_stumbles_goes_on(
     assert "the disk is full" in caplog.text
 
 
-def test_old_jobs_go_when_a_server_starts(jobs: Jobs) -> None:
+def test_old_jobs_go_when_a_server_starts(jobs: JobStore) -> None:
     old, new = submitted(jobs), submitted(jobs)
     for task in (old, new):
         jobs.cancel(task.folder)
@@ -261,7 +261,7 @@ def test_old_jobs_go_when_a_server_starts(jobs: Jobs) -> None:
     assert new.folder.exists()
 
 
-def test_two_servers_share_a_queue(jobs: Jobs, tmp_path: Path) -> None:
+def test_two_servers_share_a_queue(jobs: JobStore, tmp_path: Path) -> None:
     tasks = [submitted(jobs, owner) for owner in ("ada", "bob") for _ in range(3)]
     with server(tmp_path), server(tmp_path):
         for task in tasks:
@@ -270,25 +270,25 @@ def test_two_servers_share_a_queue(jobs: Jobs, tmp_path: Path) -> None:
 
 
 def test_a_job_outlives_its_server_and_the_next_one_takes_up_the_queue(
-    jobs: Jobs, tmp_path: Path
+    jobs: JobStore, tmp_path: Path
 ) -> None:
     first, second = submitted(jobs), submitted(jobs)
     with server(tmp_path) as process:
         until(has_window(first))
         process.kill()
-    assert jobs.state(first.folder) is State.RUNNING
+    assert jobs.read_state(first.folder) is State.RUNNING
     until(is_in(jobs, first, State.FINISHED))
-    newest = history.last(first.folder)
+    newest = history.read_last(first.folder)
     assert newest and isinstance(newest.event, Finished)
-    assert jobs.state(second.folder) is State.QUEUED
+    assert jobs.read_state(second.folder) is State.QUEUED
     with server(tmp_path):
         until(is_in(jobs, second, State.FINISHED))
     check_one_after_the_other([first, second])
 
 
-def test_closing_starts_no_more_and_ends_nothing(jobs: Jobs) -> None:
+def test_closing_starts_no_more_and_ends_nothing(jobs: JobStore) -> None:
     first, second = submitted(jobs), submitted(jobs)
     with running(jobs):
         until(has_window(first))
     until(is_in(jobs, first, State.FINISHED))
-    assert jobs.state(second.folder) is State.QUEUED
+    assert jobs.read_state(second.folder) is State.QUEUED

@@ -12,31 +12,31 @@ from inference.core.errors import Fault, FaultCode
 from inference.core.events import Finished
 from inference.core.settings import Settings
 from inference.jobs import history
-from inference.jobs.store import Jobs
+from inference.jobs.store import JobStore
 from tests.support.played_jobs import PLANS, Workers, new_task
 from tests.support.scripted_engine import result
 
 
 @pytest.fixture
-def jobs(tmp_path: Path) -> Jobs:
-    return Jobs(Settings(tmp_path / "data"))
+def jobs(tmp_path: Path) -> JobStore:
+    return JobStore(Settings(tmp_path / "data"))
 
 
-def test_a_new_job_is_private_and_unguessable(jobs: Jobs, tmp_path: Path) -> None:
-    folders = [jobs.new("ada") for _ in range(20)]
+def test_a_new_job_is_private_and_unguessable(jobs: JobStore, tmp_path: Path) -> None:
+    folders = [jobs.create("ada") for _ in range(20)]
     assert len(set(folders)) == 20
     for folder in folders:
-        assert jobs.folder(folder.name) == folder
+        assert jobs.find_folder(folder.name) == folder
         assert folder.parent == tmp_path / "data" / "jobs"
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        assert jobs.owner(folder) == "ada"
-    assert jobs.owned("ada") == []  # nothing was submitted
+        assert jobs.read_owner(folder) == "ada"
+    assert jobs.list_owned("ada") == []  # nothing was submitted
 
 
 @pytest.mark.parametrize("job", ["", ".", "..", "../jobs", "A" * 32, "0" * 31, "0" * 32, "0" * 33])
-def test_what_is_no_job_has_no_folder(jobs: Jobs, job: str) -> None:
-    jobs.new("ada")
-    assert jobs.folder(job) is None
+def test_what_is_no_job_has_no_folder(jobs: JobStore, job: str) -> None:
+    jobs.create("ada")
+    assert jobs.find_folder(job) is None
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_what_is_no_job_has_no_folder(jobs: Jobs, job: str) -> None:
     ],
 )
 def test_a_full_queue_is_a_sentence(tmp_path: Path, own: int, others: int, message: str) -> None:
-    jobs = Jobs(Settings(tmp_path, queue=others or 50, queue_per_person=own or 5))
+    jobs = JobStore(Settings(tmp_path, queue=others or 50, queue_per_person=own or 5))
     for owner in ["ada"] * own + ["bob"] * others:
         jobs.submit(new_task(jobs, owner))
     with pytest.raises(Fault) as raised:
@@ -58,7 +58,7 @@ def test_a_full_queue_is_a_sentence(tmp_path: Path, own: int, others: int, messa
 
 
 def test_many_at_once_do_not_get_more_room_than_there_is(tmp_path: Path) -> None:
-    servers = [Jobs(Settings(tmp_path, queue_per_person=3)) for _ in range(2)]
+    servers = [JobStore(Settings(tmp_path, queue_per_person=3)) for _ in range(2)]
     tasks = [new_task(servers[0], "ada") for _ in range(8)]
     refused: list[Fault] = []
 
@@ -74,19 +74,19 @@ def test_many_at_once_do_not_get_more_room_than_there_is(tmp_path: Path) -> None
     for thread in threads:
         thread.join()
     assert len(refused) == 5
-    assert sorted(servers[0].place(f) or 0 for f in servers[0].owned("ada")) == [1, 2, 3]
+    assert sorted(servers[0].find_place(f) or 0 for f in servers[0].list_owned("ada")) == [1, 2, 3]
 
 
-def test_a_job_that_can_t_be_saved_is_not_in_the_queue(jobs: Jobs) -> None:
+def test_a_job_that_can_t_be_saved_is_not_in_the_queue(jobs: JobStore) -> None:
     task = new_task(jobs, "ada")
     (task.folder / history.EVENTS).mkdir()  # stands for a disk that takes no more
     with pytest.raises(OSError):
         jobs.submit(task)
-    assert jobs.owned("ada") == []
+    assert jobs.list_owned("ada") == []
     assert jobs.start_due(Workers().launch) == []
 
 
-def test_what_an_earlier_deletion_left_is_swept_away(jobs: Jobs) -> None:
+def test_what_an_earlier_deletion_left_is_swept_away(jobs: JobStore) -> None:
     task = new_task(jobs, "ada")
     jobs.submit(task)
     left = task.folder.rename(task.folder.with_suffix(".deleted"))
@@ -94,15 +94,15 @@ def test_what_an_earlier_deletion_left_is_swept_away(jobs: Jobs) -> None:
     assert not left.exists()
 
 
-def test_a_job_that_was_never_submitted_is_kept_as_long_as_others(jobs: Jobs) -> None:
-    folder = jobs.new("ada")
+def test_a_job_that_was_never_submitted_is_kept_as_long_as_others(jobs: JobStore) -> None:
+    folder = jobs.create("ada")
     jobs.sweep(datetime.now(UTC) + timedelta(days=6))
     assert folder.exists()
     jobs.sweep(datetime.now(UTC) + timedelta(days=8))
     assert not folder.exists()
 
 
-def test_a_broken_job_does_not_stop_the_others(jobs: Jobs) -> None:
+def test_a_broken_job_does_not_stop_the_others(jobs: JobStore) -> None:
     broken, sound = new_task(jobs, "ada"), new_task(jobs, "bob", "fast")
     for task in (broken, sound):
         jobs.submit(task)
@@ -115,7 +115,7 @@ def test_a_broken_job_does_not_stop_the_others(jobs: Jobs) -> None:
 
 
 def test_whoever_has_a_job_at_work_waits_behind_whoever_has_none(tmp_path: Path) -> None:
-    jobs, workers = Jobs(Settings(tmp_path, running=2)), Workers()
+    jobs, workers = JobStore(Settings(tmp_path, running=2)), Workers()
     for owner in ("ada", "bob"):  # ada was served first, but hers lasts
         jobs.submit(new_task(jobs, owner))
         jobs.start_due(workers.launch)
@@ -123,7 +123,7 @@ def test_whoever_has_a_job_at_work_waits_behind_whoever_has_none(tmp_path: Path)
     hers, his = new_task(jobs, "ada"), new_task(jobs, "bob")
     for task in (hers, his):
         jobs.submit(task)
-    assert (jobs.place(his.folder), jobs.place(hers.folder)) == (1, 2)
+    assert (jobs.find_place(his.folder), jobs.find_place(hers.folder)) == (1, 2)
     jobs.start_due(workers.launch)
     assert workers.played[-1].folder == his.folder
     for worker in workers.played:
@@ -133,7 +133,7 @@ def test_whoever_has_a_job_at_work_waits_behind_whoever_has_none(tmp_path: Path)
 
 def test_whoever_deletes_what_was_started_is_not_the_next_one_again(tmp_path: Path) -> None:
     workers = Workers()
-    jobs = Jobs(Settings(data=tmp_path), workers.end)
+    jobs = JobStore(Settings(data=tmp_path), workers.end)
     first = new_task(jobs, "restless")
     jobs.submit(first)
     jobs.start_due(workers.launch)

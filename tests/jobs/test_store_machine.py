@@ -1,6 +1,6 @@
 """Jobs against a model of them: whatever is done in whatever order, the folder says what is true.
 
-Two `Jobs` share one folder of data, as two servers do. Workers are played by the test;
+Two `JobStore` share one folder of data, as two servers do. Workers are played by the test;
 `tests.jobs.test_queue` has real ones.
 """
 
@@ -29,7 +29,7 @@ from inference.core.events import Cancelled, Event, Failed, Finished, Stage
 from inference.core.settings import Settings
 from inference.core.task import OUTPUTS, Task
 from inference.jobs import history, lock
-from inference.jobs.store import Jobs, State
+from inference.jobs.store import JobStore, State
 from presets.quality import PRESETS
 from presets.schema import EngineFamily
 from tests.support.played_jobs import OWNERS, PLANS, QUALITIES, Workers, new_task
@@ -53,7 +53,7 @@ class Expected:
     asked: bool = False  # to stop
 
 
-Change: TypeAlias = Callable[[Jobs, Path], None]
+Change: TypeAlias = Callable[[JobStore, Path], None]
 CHOICE = st.integers(0, 99)  # of a job: that of this number, counted round and round
 SERVER = st.integers(0, 1)
 
@@ -79,7 +79,7 @@ class JobsMachine(RuleBasedStateMachine):
     @initialize(running=st.integers(1, 2), queue=st.integers(3, 6), person=st.integers(1, 4))
     def begin(self, running: int, queue: int, person: int) -> None:
         self.settings = Settings(Path(self.scratch.name), 40, 120, running, queue, person)
-        self.servers = [Jobs(self.settings, self.workers.end) for _ in range(2)]
+        self.servers = [JobStore(self.settings, self.workers.end) for _ in range(2)]
 
     def teardown(self) -> None:
         self.no_wait.stop()
@@ -119,8 +119,8 @@ class JobsMachine(RuleBasedStateMachine):
         for owner, quality in wanted:
             self.submit_one(self.servers[server], new_task(self.servers[server], owner, quality))
 
-    def submit_one(self, jobs: Jobs, task: Task) -> None:
-        owner, before = jobs.owner(task.folder), sorted(task.folder.rglob("*"))
+    def submit_one(self, jobs: JobStore, task: Task) -> None:
+        owner, before = jobs.read_owner(task.folder), sorted(task.folder.rglob("*"))
         if self.has_room(owner):
             jobs.submit(task)
             jobs.submit(task)  # a second click
@@ -206,30 +206,30 @@ class JobsMachine(RuleBasedStateMachine):
             job.asked = True
         elif job.state is State.QUEUED:
             job.state = State.CANCELLED
-            newest = history.last(job.folder)
+            newest = history.read_last(job.folder)
             assert newest and newest.event == Cancelled(job.kept)
 
     @precondition(lambda self: self.expected)
     @rule(number=CHOICE, server=SERVER)
     def resume(self, number: int, server: int) -> None:
         job = self.chosen(number)
-        before = history.events(job.folder)
+        before = history.read_records(job.folder)
         again = job.state in RESTING and job.state is not State.FINISHED
-        self.put_again(job, self.servers[server], Jobs.resume, again)
-        assert history.events(job.folder)[: len(before)] == before
+        self.put_again(job, self.servers[server], JobStore.resume, again)
+        assert history.read_records(job.folder)[: len(before)] == before
 
     @precondition(lambda self: self.expected)
     @rule(number=CHOICE, server=SERVER)
     def restart(self, number: int, server: int) -> None:
         job = self.chosen(number)
         again = job.state in RESTING and job.state is not State.FINISHED
-        if self.put_again(job, self.servers[server], Jobs.restart, again):
+        if self.put_again(job, self.servers[server], JobStore.restart, again):
             job.kept, job.made = 0, False
             assert not any((job.folder / name).exists() for name in OUTPUTS)
-            (record,) = history.events(job.folder)
+            (record,) = history.read_records(job.folder)
             assert isinstance(record.event, Stage)
 
-    def put_again(self, job: Expected, jobs: Jobs, change: Change, again: bool) -> bool:
+    def put_again(self, job: Expected, jobs: JobStore, change: Change, again: bool) -> bool:
         """Whether `change` put the job in the queue, as it has to when `again` and there is
         room."""
         if again and not self.has_room(job.owner):
@@ -261,24 +261,24 @@ class JobsMachine(RuleBasedStateMachine):
         for jobs in self.servers:
             for job in self.expected:
                 if job.state is None:
-                    assert jobs.folder(job.folder.name) is None
+                    assert jobs.find_folder(job.folder.name) is None
                     assert not job.folder.exists()
                     continue
-                assert jobs.folder(job.folder.name) == job.folder
-                assert jobs.owner(job.folder) == job.owner
-                assert jobs.state(job.folder) is job.state
+                assert jobs.find_folder(job.folder.name) == job.folder
+                assert jobs.read_owner(job.folder) == job.owner
+                assert jobs.read_state(job.folder) is job.state
                 assert jobs.is_cancelled(job.folder) == job.asked
                 assert (job.folder / WINDOW).exists() == job.made
             for owner in OWNERS:
                 own = [job for job in self.expected if job.state and job.owner == owner]
                 newest_first = sorted(own, key=lambda job: -job.submitted)
-                assert jobs.owned(owner) == [job.folder for job in newest_first]
+                assert jobs.list_owned(owner) == [job.folder for job in newest_first]
 
     @invariant()
     def places_are_counted_without_gaps_and_in_one_s_own_order(self) -> None:
         for family in EngineFamily:
             mine = [job for job in self.expected if job.state and job.family is family]
-            places = {job: self.servers[0].place(job.folder) for job in mine}
+            places = {job: self.servers[0].find_place(job.folder) for job in mine}
             waiting = [job for job in mine if job.state is State.QUEUED]
             assert all(places[job] is None for job in mine if job not in waiting)
             assert {places[job] for job in waiting} == set(range(1, len(waiting) + 1))

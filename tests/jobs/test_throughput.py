@@ -14,7 +14,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as checks
 from hypothesis import strategies as st
 
-from inference.core.cost_model import PACE, Pace, Rates, measured, read_runs
+from inference.core.cost_model import (
+    THROUGHPUT_FILE,
+    CostModel,
+    Throughput,
+    load_throughputs,
+    read_runs,
+)
 from inference.core.events import (
     Cancelled,
     Event,
@@ -27,11 +33,11 @@ from inference.core.events import (
     Step,
     Window,
 )
-from inference.core.plan import make_plan, window_work
+from inference.core.plan import compute_window_work, make_plan
 from inference.core.settings import ROOT
 from inference.core.task import Task
 from inference.jobs import history, worker
-from inference.jobs.throughput import measured_pace, note
+from inference.jobs.throughput import measure_throughput, record_run
 from tests.conftest import FOUR_SECONDS
 from tests.support.people import PATIENCE_S, Person
 from tests.support.scripted_engine import ScriptedEngine, result, script
@@ -69,7 +75,9 @@ def finished(task: Task, took_s: float) -> Finished:
     return Finished(replace(result(task.plan), seconds=took_s))
 
 
-def run_of(task: Task, pace: Pace, first: int = 0, steps: int = 2, began: float = 0.0) -> Course:
+def run_of(
+    task: Task, pace: Throughput, first: int = 0, steps: int = 2, began: float = 0.0
+) -> Course:
     """A run that goes at just that pace and makes the windows from `first` on."""
     now = began
     course: Course = [(began, stage(StageName.STARTING))]
@@ -80,7 +88,7 @@ def run_of(task: Task, pace: Pace, first: int = 0, steps: int = 2, began: float 
         course.append((now, stage(StageName.DRAWING)))
     count, making = len(task.plan.windows), now
     for index in range(first, count):
-        work = window_work(task.request, task.plan.windows, index, len(task.plan.speakers))
+        work = compute_window_work(task.request, task.plan.windows, index, len(task.plan.speakers))
         course += [] if drawn else [(now, stage(StageName.WINDOW))]
         for done in range(1, steps + 1):
             now += pace.step_s * work / steps
@@ -102,12 +110,12 @@ def test_the_next_one_like_it_is_estimated_to_take_as_long(
     task: Task, quality: str, seconds: float, steps: int | None, start_s: float, step_s: float
 ) -> None:
     made = of(task, quality, seconds, steps)
-    course = run_of(made, Pace(start_s, step_s))
-    pace = measured_pace(made, records(course))
+    course = run_of(made, Throughput(start_s, step_s))
+    pace = measure_throughput(made, records(course))
     assert pace
     assert pace.start_s == pytest.approx(start_s, abs=0.002)
     assert pace.step_s == pytest.approx(step_s, rel=0.01, abs=0.001)
-    estimate = make_plan(made.request, 600, Rates(paces={quality: pace})).estimate
+    estimate = make_plan(made.request, 600, CostModel(throughputs={quality: pace})).estimate
     assert estimate.basis == "past runs"
     assert estimate.seconds == pytest.approx(course[-1][0], rel=0.01, abs=0.2)
 
@@ -119,59 +127,59 @@ def test_of_a_run_that_was_gone_on_with_only_its_own_windows_count(
     made = of(task, quality, 20)
     assert len(made.plan.windows) > 3
     for first in range(len(made.plan.windows)):
-        pace = measured_pace(made, records(run_of(made, Pace(6, 3), first)))
-        assert pace == Pace(6, 3)
-    nothing = run_of(made, Pace(6, 3), len(made.plan.windows))
-    assert measured_pace(made, records(nothing)) is None
+        pace = measure_throughput(made, records(run_of(made, Throughput(6, 3), first)))
+        assert pace == Throughput(6, 3)
+    nothing = run_of(made, Throughput(6, 3), len(made.plan.windows))
+    assert measure_throughput(made, records(nothing)) is None
 
 
 def test_a_window_that_was_there_already_is_not_counted(task: Task) -> None:
     """It is told of again where its first telling was not written down in time."""
     made = of(task, "draft", 20)
-    course = run_of(made, Pace(6, 3), first=1)
+    course = run_of(made, Throughput(6, 3), first=1)
     told = (6.0, Window(0, "x", made.plan.new_frames(0).stop))
     at = next(i for i, (_, event) in enumerate(course) if event == stage(StageName.DRAWING))
     course.insert(at + 1, told)
-    assert measured_pace(made, records(course)) == Pace(6, 3)
+    assert measure_throughput(made, records(course)) == Throughput(6, 3)
 
 
 def test_joining_the_windows_is_a_part_of_making_them(task: Task) -> None:
-    *course, (end, last) = run_of(task, Pace(1, 2))
-    pace = measured_pace(task, records([*course, (end + 1.5, last)]))
+    *course, (end, last) = run_of(task, Throughput(1, 2))
+    pace = measure_throughput(task, records([*course, (end + 1.5, last)]))
     work = task.plan.frames / 81
     assert pace and pace.step_s == pytest.approx(2 + 1.5 / work, abs=0.001)
 
 
 @pytest.mark.parametrize("last", [Failed("internal", "It broke."), Cancelled(77, "x")])
 def test_only_what_finished_tells_something(task: Task, last: Event) -> None:
-    course = run_of(task, Pace(1, 2))
-    assert measured_pace(task, records([*course[:-1], (course[-1][0], last)])) is None
-    assert measured_pace(task, records(course[:-1])) is None
-    assert measured_pace(task, []) is None
+    course = run_of(task, Throughput(1, 2))
+    assert measure_throughput(task, records([*course[:-1], (course[-1][0], last)])) is None
+    assert measure_throughput(task, records(course[:-1])) is None
+    assert measure_throughput(task, []) is None
 
 
 def test_what_was_heard_afterwards_tells_nothing(task: Task) -> None:
     """A server that comes back finds a video that was made in the meantime."""
     made = of(task, "fast", 20)
-    course = run_of(made, Pace(0.5, 0.01))
+    course = run_of(made, Throughput(0.5, 0.01))
     took = course[-1][0]
-    assert measured_pace(made, records([*course[:-1], (took, finished(made, 0.9 * took))]))
-    assert measured_pace(made, records([*course[:-1], (took, finished(made, 60))])) is None
+    assert measure_throughput(made, records([*course[:-1], (took, finished(made, 0.9 * took))]))
+    assert measure_throughput(made, records([*course[:-1], (took, finished(made, 60))])) is None
 
 
 def test_a_machine_that_slept_tells_nothing(task: Task) -> None:
-    *course, (end, last) = run_of(task, Pace(1, 2))
-    assert measured_pace(task, records([*course, (end + 3600, last)])) is None
+    *course, (end, last) = run_of(task, Throughput(1, 2))
+    assert measure_throughput(task, records([*course, (end + 3600, last)])) is None
 
 
 def test_a_clock_that_is_set_back_tells_nothing(task: Task) -> None:
-    *course, (end, _) = run_of(task, Pace(1, 2))
-    assert measured_pace(task, records([*course, (end - 60, finished(task, 0.01))])) is None
+    *course, (end, _) = run_of(task, Throughput(1, 2))
+    assert measure_throughput(task, records([*course, (end - 60, finished(task, 0.01))])) is None
 
 
-def rounded(pace: Pace) -> Pace:
+def rounded(pace: Throughput) -> Throughput:
     """Histories are written in milliseconds."""
-    return Pace(round(pace.start_s, 2), round(pace.step_s, 2))
+    return Throughput(round(pace.start_s, 2), round(pace.step_s, 2))
 
 
 def job(data: Path, task: Task, course: Course) -> Task:
@@ -185,41 +193,41 @@ def job(data: Path, task: Task, course: Course) -> Task:
 
 
 def test_waiting_in_the_queue_and_earlier_runs_are_left_out(tmp_path: Path, task: Task) -> None:
-    lost = [(0.0, stage(StageName.QUEUED)), *run_of(task, Pace(40, 5), began=900)[:-6]]
-    again = [(90_000.0, stage(StageName.QUEUED)), *run_of(task, Pace(3, 2), 1, began=99_000)]
+    lost = [(0.0, stage(StageName.QUEUED)), *run_of(task, Throughput(40, 5), began=900)[:-6]]
+    again = [(90_000.0, stage(StageName.QUEUED)), *run_of(task, Throughput(3, 2), 1, began=99_000)]
     again[-1] = again[-1][0], finished(task, 2)
     made = job(tmp_path, task, [*lost, *again])
-    note(tmp_path, made, "draft", after=len(lost))
+    record_run(tmp_path, made, "draft", after=len(lost))
     (pace,) = read_runs(tmp_path)["draft"]["draft"]
-    assert rounded(pace) == Pace(3, 2)
+    assert rounded(pace) == Throughput(3, 2)
 
 
 def test_the_last_five_runs_of_a_quality_and_a_maker_are_kept(tmp_path: Path, task: Task) -> None:
     for number in range(7):
-        made = job(tmp_path, task, run_of(task, Pace(number, 2)))
-        note(tmp_path, made, "draft")
+        made = job(tmp_path, task, run_of(task, Throughput(number, 2)))
+        record_run(tmp_path, made, "draft")
     final = of(task, "best")
-    made = job(tmp_path, final, run_of(final, Pace(30, 4)))
+    made = job(tmp_path, final, run_of(final, Throughput(30, 4)))
     for maker in ("modal H100", "multitalk"):
-        note(tmp_path, made, maker)
+        record_run(tmp_path, made, maker)
     runs = read_runs(tmp_path)
     assert [run.start_s for run in runs["draft"]["draft"]] == [2, 3, 4, 5, 6]
     assert runs["modal H100"] == runs["multitalk"]
-    assert [rounded(pace) for pace in runs["multitalk"]["best"]] == [Pace(30, 4)]
-    assert rounded(measured(tmp_path)["draft"]["draft"]) == Pace(4, 2)
+    assert [rounded(pace) for pace in runs["multitalk"]["best"]] == [Throughput(30, 4)]
+    assert rounded(load_throughputs(tmp_path)["draft"]["draft"]) == Throughput(4, 2)
     assert not list(tmp_path.glob("*.part"))
 
 
 @pytest.mark.parametrize("held", ["{", '{"draft": {"draft": [1]}}'])
 def test_a_damaged_file_is_replaced(tmp_path: Path, task: Task, held: str) -> None:
-    (tmp_path / PACE).write_text(held)
-    note(tmp_path, job(tmp_path, task, run_of(task, Pace(1, 2))), "draft")
+    (tmp_path / THROUGHPUT_FILE).write_text(held)
+    record_run(tmp_path, job(tmp_path, task, run_of(task, Throughput(1, 2))), "draft")
     (pace,) = read_runs(tmp_path)["draft"]["draft"]
-    assert rounded(pace) == Pace(1, 2)
+    assert rounded(pace) == Throughput(1, 2)
 
 
 def test_of_several_that_end_at_once_none_is_lost(tmp_path: Path, task: Task) -> None:
-    made = job(tmp_path, task, run_of(task, Pace(1, 2)))
+    made = job(tmp_path, task, run_of(task, Throughput(1, 2)))
     code = (
         "import sys; from pathlib import Path; from inference.jobs.throughput import note\n"
         "from inference.core.task import load_task\n"
@@ -254,7 +262,7 @@ def worked(data: Path, task: Task) -> Event:
     made = replace(task, folder=data / "jobs" / "a1")
     made.folder.mkdir(parents=True)
     made.save()
-    return worker.run(made.folder, lambda family: Paced(made))
+    return worker.run_job(made.folder, lambda family: Paced(made))
 
 
 def test_a_worker_notes_its_run(tmp_path: Path, task: Task) -> None:
@@ -266,15 +274,15 @@ def test_a_worker_notes_its_run(tmp_path: Path, task: Task) -> None:
 def test_a_full_disk_is_not_the_job_s_trouble(
     tmp_path: Path, task: Task, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "data" / f"{PACE}.part").mkdir(parents=True)
+    (tmp_path / "data" / f"{THROUGHPUT_FILE}.part").mkdir(parents=True)
     assert isinstance(worked(tmp_path / "data", task), Finished)
     assert "its pace was not noted" in caplog.text
-    assert isinstance(history.last(tmp_path / "data/jobs/a1").event, Finished)  # type: ignore[union-attr]
+    assert isinstance(history.read_last(tmp_path / "data/jobs/a1").event, Finished)  # type: ignore[union-attr]
 
 
 def test_a_folder_that_is_no_job_leaves_nothing_beside_it(tmp_path: Path, task: Task) -> None:
     task.save()
-    assert isinstance(worker.run(task.folder, lambda family: Paced(task)), Finished)
+    assert isinstance(worker.run_job(task.folder, lambda family: Paced(task)), Finished)
     assert [path.name for path in tmp_path.iterdir()] == ["task"]
 
 
@@ -283,7 +291,7 @@ def test_the_second_draft_is_estimated_by_the_first(me: Person) -> None:
     first = me.until(Phase.DRAFT).job
     assert first and first.plan.estimate.basis == "table"
     end = time.monotonic() + PATIENCE_S
-    while not (me.data / PACE).exists():  # its worker does that as the last thing
+    while not (me.data / THROUGHPUT_FILE).exists():  # its worker does that as the last thing
         assert time.monotonic() < end
         time.sleep(0.01)
     me.do("set", field="seed", value="7")
@@ -293,4 +301,4 @@ def test_the_second_draft_is_estimated_by_the_first(me: Person) -> None:
     took_s = first.progress.elapsed_s
     assert second.plan.estimate.seconds == pytest.approx(took_s, rel=0.05, abs=0.2)
     assert second.plan.estimate.dollars == 0
-    assert json.loads((me.data / PACE).read_text()).keys() == {"draft"}
+    assert json.loads((me.data / THROUGHPUT_FILE).read_text()).keys() == {"draft"}

@@ -12,20 +12,20 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from inference.core.settings import Settings
-from inference.core.write_access import MOVING, Moving, SoleWriter
+from inference.core.write_access import MOVING_MESSAGE, SoleWriter, WriteUnavailable
 from inference.jobs import job_folder
-from inference.jobs.store import Jobs, State
+from inference.jobs.store import JobStore, State
 from tests.support.api_client import Server, bearer
 from tests.support.media import ASTRONAUT
 from tests.support.people import ME, Person, drafted, files, uploaded
 from tests.support.played_jobs import new_task
 from ui.access.identity import Owners
 from ui.media import uploads
-from ui.media.uploads import HEADER, Uploads
-from ui.session.commands import GivePicture, TakeExample
-from ui.session.ingest import Change, Inputs
+from ui.media.uploads import HEADER, UploadStore
+from ui.session.commands import AddPicture, UseExample
+from ui.session.ingest import Ingester, SessionChange
 from ui.session.page_state import Phase
-from ui.session.session import Desk, Desks
+from ui.session.session import Session, SessionStore
 
 
 class Turns(SoleWriter):
@@ -37,14 +37,14 @@ class Turns(SoleWriter):
 
     def require(self) -> None:
         if not self.granted:
-            raise Moving
+            raise WriteUnavailable
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def hold(self) -> Iterator[None]:
         self.require()
         yield
 
-    def keep(self) -> None:
+    def commit(self) -> None:
         self.kept += 1
 
 
@@ -65,44 +65,44 @@ def test_an_action_is_refused_and_the_page_is_shown_all_the_same(
     turns.granted = False
     before, pulse = files(person.data), person.pulse()
     shown = person.do("set", field="shape", value="square")
-    assert shown.refused and shown.moving and shown.phase is Phase.DRAFT
-    assert not person.do("refresh").refused
+    assert shown.was_refused and shown.is_moving and shown.phase is Phase.DRAFT
+    assert not person.do("refresh").was_refused
     assert shown.problem is None and files(person.data) == before
     turns.granted = True
     assert person.pulse() != pulse  # the page is drawn anew
     again = person.do("set", field="shape", value="square")
-    assert not again.refused and not again.moving and again.phase is Phase.DRAFTING
+    assert not again.was_refused and not again.is_moving and again.phase is Phase.DRAFTING
 
 
 def test_what_began_before_writes_nothing_more(
     settings: Settings, turns: Turns, tmp_path: Path
 ) -> None:
-    desks, jobs = Desks(settings.data, turns), Jobs(settings, access=turns)
-    uploads = Uploads(settings.data, turns)
-    inputs = Inputs(desks, uploads)
+    desks, jobs = SessionStore(settings.data, turns), JobStore(settings, access=turns)
+    uploads = UploadStore(settings.data, turns)
+    inputs = Ingester(desks, uploads)
     sent = uploaded(settings.data, ASTRONAUT)
     os.utime(sent, (0, 0))
     task = new_task(jobs, ME, "draft")
-    desks.save(ME, Desk())
+    desks.save(ME, Session())
     turns.granted = False
     before = files(settings.data)
     for change in (
-        lambda: desks.save(ME, Desk(kept=True)),
-        lambda: desks.adopt(ME, tmp_path / "x.png", "picture"),
+        lambda: desks.save(ME, Session(kept=True)),
+        lambda: desks.store_file(ME, tmp_path / "x.png", "picture"),
         lambda: jobs.submit(task),
         lambda: jobs.delete(task.folder),
-        lambda: jobs.new(ME),
-        lambda: desks.sweep(datetime.now(UTC) + timedelta(days=1)),
-        uploads.sweep,
-        lambda: taken_in(inputs.picture(ME, GivePicture("picture", sent.name, "a.png"))),
-        lambda: taken_in(inputs.example(ME, TakeExample("example", "astronaut"))),
+        lambda: jobs.create(ME),
+        lambda: desks.delete_expired(datetime.now(UTC) + timedelta(days=1)),
+        uploads.delete_expired,
+        lambda: taken_in(inputs.ingest_picture(ME, AddPicture("picture", sent.name, "a.png"))),
+        lambda: taken_in(inputs.ingest_example(ME, UseExample("example", "astronaut"))),
     ):
-        with pytest.raises(Moving):
+        with pytest.raises(WriteUnavailable):
             change()
-    assert files(settings.data) == before and desks.load(ME) == Desk()
+    assert files(settings.data) == before and desks.load(ME) == Session()
 
 
-def taken_in(change: AbstractContextManager[Change]) -> None:
+def taken_in(change: AbstractContextManager[SessionChange]) -> None:
     with change:
         raise AssertionError("it was read")
 
@@ -115,15 +115,15 @@ def test_a_job_at_work_elsewhere_is_not_called_interrupted(
     assert job
     folder = me.data / "jobs" / job.id
     events = folder / "events.jsonl"
-    with job_folder.held(folder):  # once its worker has ended
+    with job_folder.hold_lock(folder):  # once its worker has ended
         events.write_text("".join(events.read_text().splitlines(keepends=True)[:-1]))
-    assert person.jobs.state(folder) is State.INTERRUPTED
+    assert person.jobs.read_state(folder) is State.INTERRUPTED
     turns.granted = False
     shown = person.do("refresh", view="history")
     assert shown.history and shown.history[0].state is State.RUNNING
     turns.granted = True
-    Jobs(replace(settings, on_modal=True)).pick_up()  # the next one goes on with it
-    assert person.jobs.state(folder) is State.QUEUED
+    JobStore(replace(settings, on_modal=True)).resume_remote()  # the next one goes on with it
+    assert person.jobs.read_state(folder) is State.QUEUED
 
 
 def test_what_somebody_pays_for_is_made_to_last(me: Person, person: Person, turns: Turns) -> None:
@@ -136,13 +136,13 @@ def test_what_somebody_pays_for_is_made_to_last(me: Person, person: Person, turn
 
 def test_an_upload_is_asked_for_again(tmp_path: Path, turns: Turns) -> None:
     owners = Owners(tmp_path)
-    received = Uploads(tmp_path, turns)
+    received = UploadStore(tmp_path, turns)
     app = FastAPI()
-    app.include_router(uploads.routes(received, owners))
+    app.include_router(uploads.create_router(received, owners))
     me = TestClient(app, cookies={"portrait": "a" * 64}, headers={HEADER: "1"})
     turns.granted = False
     answer = me.post("/upload?kind=picture", content=b"x")
-    assert answer.status_code == 503 and answer.json() == {"message": MOVING, "again": True}
+    assert answer.status_code == 503 and answer.json() == {"message": MOVING_MESSAGE, "again": True}
 
     def chunks() -> Iterator[bytes]:
         yield b"x"
@@ -166,7 +166,7 @@ def test_programs_are_asked_to_come_again(tmp_path: Path, turns: Turns) -> None:
         client.delete(f"/api/jobs/{job.name}"),
     ):
         assert answer.status_code == 503 and answer.headers["Retry-After"]
-        assert answer.json()["error"] == {"code": "moving", "message": MOVING}
+        assert answer.json()["error"] == {"code": "moving", "message": MOVING_MESSAGE}
     assert client.get(f"/api/jobs/{job.name}").json()["state"] == "queued"
     assert server.left() == [job]
     turns.granted = True

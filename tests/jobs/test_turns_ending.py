@@ -23,7 +23,7 @@ from tests.support.media import ASTRONAUT
 from tests.support.people import Person, files, uploaded
 from ui.api import intake
 from ui.session import ingest
-from ui.session.page_state import Phase, Shown
+from ui.session.page_state import PageState, Phase
 
 
 class Ending(Turns):
@@ -57,10 +57,10 @@ def test_a_file_that_is_being_read_is_not_lost(
     with monkeypatch.context() as patch:
         patch.setattr(ingest, "read_picture", read)
         shown = Person(settings, access=turns).do("picture", **given)
-    assert shown.refused and shown.problem is None
+    assert shown.was_refused and shown.problem is None
     turns.granted = True
     again = Person(settings, access=turns).do("picture", **given)
-    assert again.desk.picture and again.problem is None
+    assert again.session.picture and again.problem is None
     assert files(settings.data / "uploads") == set()
 
 
@@ -78,7 +78,7 @@ def data(drafting: Path, tmp_path: Path) -> Path:
     return shutil.copytree(drafting, tmp_path / "data")
 
 
-def handed_over(data: Path, do: str, **values: Any) -> Iterator[tuple[Person, Shown]]:
+def handed_over(data: Path, do: str, **values: Any) -> Iterator[tuple[Person, PageState]]:
     """The next machine and what it shows, for each moment at which the turn may end in an action:
     what was refused is sent again."""
     for at in range(1, 100):
@@ -91,7 +91,7 @@ def handed_over(data: Path, do: str, **values: Any) -> Iterator[tuple[Person, Sh
             return
         turns.granted = True
         then = Person(Settings(data=here), access=turns)
-        yield then, then.do(do, **values) if shown.refused else then.do("refresh")
+        yield then, then.do(do, **values) if shown.was_refused else then.do("refresh")
 
 
 def finals(person: Person) -> list[str]:
@@ -101,41 +101,41 @@ def finals(person: Person) -> list[str]:
 
 def test_one_video_is_made(data: Path) -> None:
     for person, shown in handed_over(data, "make"):
-        assert shown.desk.final and finals(person) == [shown.desk.final]
+        assert shown.session.final and finals(person) == [shown.session.final]
         assert shown.job and shown.job.state is State.QUEUED
 
 
 def test_another_try_is_made_once(data: Path) -> None:
-    of_no_use = Person(Settings(data=data)).do("make").desk.final
+    of_no_use = Person(Settings(data=data)).do("make").session.final
     assert of_no_use
     folder = data / "jobs" / of_no_use
     (folder / "waiting").unlink()
-    history.History(folder).append(Failed(FaultCode.BAD_WINDOW, "It is black."))
+    history.HistoryWriter(folder).append(Failed(FaultCode.BAD_WINDOW, "It is black."))
     for person, shown in handed_over(data, "restart"):
-        assert shown.desk.final and finals(person) == [shown.desk.final, of_no_use]
+        assert shown.session.final and finals(person) == [shown.session.final, of_no_use]
         assert shown.job and shown.job.state is State.QUEUED
 
 
 def test_another_draft_is_made_and_no_input_is_lost(data: Path) -> None:
     for person, shown in handed_over(data, "set", field="shape", value="square"):
-        assert shown.desk.picture and shown.desk.choices.shape is Shape.SQUARE
+        assert shown.session.picture and shown.session.choices.shape is Shape.SQUARE
         assert shown.job and shown.job.state is State.QUEUED and shown.job.plan.height == 640
-        assert person.history()[0] == shown.desk.draft
+        assert person.history()[0] == shown.session.draft
 
 
 def test_what_is_done_is_not_asked_for_again(tmp_path: Path) -> None:
     person = Person(Settings(data=tmp_path / "data"))
-    first, second = person.do("example", name="pair").desk.voices
+    first, second = person.do("example", name="pair").session.voices
     for _, shown in handed_over(person.data, "swap"):
-        assert shown.desk.voices == (second, first) and shown.phase is Phase.DRAFTING
+        assert shown.session.voices == (second, first) and shown.phase is Phase.DRAFTING
 
 
 def test_what_finds_no_room_is_not_on_the_desk(data: Path) -> None:
     person = Person(Settings(data=data, queue_per_person=1))
-    before, left = person.do("refresh").desk, files(data)
+    before, left = person.do("refresh").session, files(data)
     shown = person.do("make")
     assert shown.problem and shown.problem.code == FaultCode.QUEUE_FULL
-    assert shown.desk == before and files(data) == left
+    assert shown.session == before and files(data) == left
 
 
 def test_a_form_is_not_read_on(tmp_path: Path, turns: Ending) -> None:

@@ -16,10 +16,10 @@ from inference.core.events import Cancelled, Event, Failed, Finished, Stage, Sta
 from inference.core.plan import make_plan
 from inference.core.request import Trim
 from inference.core.settings import ROOT, Settings
-from inference.core.task import Task, growing_name
+from inference.core.task import Task, partial_video_name
 from inference.jobs import history, job_folder, lock, worker
 from inference.jobs.worker import STARTING
-from inference.media.ingest import take_in
+from inference.media.ingest import ingest_files
 from presets.schema import EngineFamily
 from tests.support.media import ASTRONAUT, VOICE_A
 from tests.support.scripted_engine import ScriptedEngine, result, script
@@ -39,12 +39,12 @@ class Saying(ScriptedEngine):
 
 def run_with(engine: ScriptedEngine, task: Task) -> Event:
     task.save()
-    return worker.run(task.folder, lambda name: engine)
+    return worker.run_job(task.folder, lambda name: engine)
 
 
 def test_every_event_is_written_in_order(task: Task) -> None:
     last = run_with(ScriptedEngine(), task)
-    records = history.events(task.folder)
+    records = history.read_records(task.folder)
     assert [record.event for record in records] == [STARTING, *script(task.plan)]
     assert [record.seq for record in records] == list(range(len(records)))
     assert last == Finished(result(task.plan))
@@ -55,7 +55,7 @@ def test_an_event_can_be_read_before_the_next_one_is_made(task: Task) -> None:
 
     def say(task: Task) -> Iterator[Event]:
         for _ in range(3):
-            seen.append(len(history.events(task.folder)))
+            seen.append(len(history.read_records(task.folder)))
             yield HELLO
         yield Finished(result(task.plan))
 
@@ -81,19 +81,19 @@ def test_an_engine_that_raises_ends_in_a_sentence(
     assert isinstance(last, Failed)
     assert (last.code, last.message) == (code, message)
     assert last.details
-    assert [record.event for record in history.events(task.folder)] == [STARTING, HELLO, last]
+    assert [record.event for record in history.read_records(task.folder)] == [STARTING, HELLO, last]
 
 
 def test_an_engine_without_an_end_is_given_one(task: Task) -> None:
     last = run_with(Saying(say=lambda task: iter([HELLO])), task)
     assert isinstance(last, Failed) and "final" in last.details
-    assert [record.event for record in history.events(task.folder)] == [STARTING, HELLO, last]
+    assert [record.event for record in history.read_records(task.folder)] == [STARTING, HELLO, last]
 
 
 def test_nothing_follows_the_final_event(task: Task) -> None:
     done = Finished(result(task.plan))
     run_with(Saying(say=lambda task: iter([HELLO, done, HELLO])), task)
-    assert history.events(task.folder)[-1].event == done
+    assert history.read_records(task.folder)[-1].event == done
 
 
 def test_a_cancel_keeps_the_windows_that_are_finished(task: Task) -> None:
@@ -125,7 +125,7 @@ def test_a_broken_folder_is_a_failed_job_and_exit_status_1(task: Task) -> None:
     )
     assert done.returncode == 1
     assert done.stdout == ""
-    first, record = history.events(task.folder)
+    first, record = history.read_records(task.folder)
     assert first.event == STARTING
     assert isinstance(record.event, Failed)
     assert "plan" in record.event.details.lower()
@@ -141,7 +141,7 @@ def test_a_window_can_be_played_with_its_sound_by_whoever_sees_its_event(task: T
             for event in super().generate(task, cancelled):
                 yield event
                 if isinstance(event, Window):  # it is written down now
-                    seen.append(ready.folder / growing_name(event.index))
+                    seen.append(ready.folder / partial_video_name(event.index))
                     with av.open(str(seen[-1])) as film:
                         assert film.streams.audio and film.streams.video
                         frames = sum(1 for _ in film.decode(video=0))
@@ -153,7 +153,7 @@ def test_a_window_can_be_played_with_its_sound_by_whoever_sees_its_event(task: T
 
 def given_voice(task: Task) -> Task:
     """`task` with a real recording of its four seconds."""
-    recordings = take_in(task.folder, ASTRONAUT, [VOICE_A])[1]
+    recordings = ingest_files(task.folder, ASTRONAUT, [VOICE_A])[1]
     request = replace(task.request, recordings=recordings, trim=Trim(0, 4))
     return Task(request, make_plan(request, 40), task.folder)
 
@@ -169,9 +169,9 @@ def test_what_is_known_is_not_told_again(task: Task) -> None:
     events = script(task.plan)
     second = events.index(Window(1, "windows/001.mp4", task.plan.frames))
     run_with(ScriptedEngine(events=events[: second - 2]), task)
-    known = history.events(task.folder)
+    known = history.read_records(task.folder)
     assert isinstance(run_with(ScriptedEngine(), task), Finished)
-    later = [record.event for record in history.events(task.folder, after=known[-1].seq)]
+    later = [record.event for record in history.read_records(task.folder, after=known[-1].seq)]
     assert later[0] == STARTING
     assert [event.index for event in later if isinstance(event, Window)] == [1]
     assert {event.window for event in later if isinstance(event, Step)} == {1}
@@ -182,8 +182,8 @@ def test_a_window_that_is_told_of_twice_is_written_once(task: Task) -> None:
     events = script(task.plan)
     first = next(number for number, event in enumerate(events) if isinstance(event, Window))
     again = [*events[: first + 1], Stage(StageName.STARTING, "Starting again"), *events[first:]]
-    worker.run(task.folder, lambda family: ScriptedEngine(again))
-    told = [r.event.index for r in history.events(task.folder) if isinstance(r.event, Window)]
+    worker.run_job(task.folder, lambda family: ScriptedEngine(again))
+    told = [r.event.index for r in history.read_records(task.folder) if isinstance(r.event, Window)]
     assert told == [0, 1]
 
 
@@ -198,10 +198,10 @@ def test_a_final_video_is_made_with_the_model_of_this_servers_settings(
         asked.append((family, settings.model, settings.device))
         return ScriptedEngine()
 
-    monkeypatch.setattr(worker, "engine_for", found)
+    monkeypatch.setattr(worker, "select_engine_for", found)
     monkeypatch.setenv("PORTRAIT_MODEL", "multitalk-tiny")
     monkeypatch.setenv("PORTRAIT_DEVICE", "cpu")
-    assert isinstance(worker.run(final.folder), Finished)
+    assert isinstance(worker.run_job(final.folder), Finished)
     assert asked == [("multitalk", "multitalk-tiny", "cpu")]
 
 
@@ -211,7 +211,7 @@ def test_an_engine_that_is_not_ready_ends_in_its_own_sentence(
     replace(task, plan=replace(task.plan, quality="fast")).save()
     monkeypatch.setattr("inference.engines.multitalk.has_gpu", lambda: False)
     monkeypatch.delenv("PORTRAIT_MODEL", raising=False)
-    last = worker.run(task.folder)
+    last = worker.run_job(task.folder)
     assert isinstance(last, Failed)
     assert last.code == "engine_unavailable" and "NVIDIA GPU" in last.message
 
@@ -222,13 +222,13 @@ def worker_command(task: Task) -> list[str]:
 
 def test_of_two_workers_by_hand_the_second_is_refused_in_a_sentence(task: Task) -> None:
     task.save()
-    descriptor = lock.take(task.folder / job_folder.LOCK)
+    descriptor = lock.acquire(task.folder / job_folder.LOCK)
     assert descriptor is not None
     done = subprocess.run(worker_command(task), cwd=ROOT, capture_output=True, text=True)
     os.close(descriptor)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "Another worker has this job already.\n"
-    assert history.events(task.folder) == []
+    assert history.read_records(task.folder) == []
 
 
 def test_a_folder_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
@@ -246,8 +246,8 @@ def test_a_job_that_is_run_by_hand_waits_no_longer(task: Task) -> None:
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:
         pass
     assert process.returncode == 0
-    assert lock.holder(task.folder / job_folder.LOCK) == process.pid
-    assert job_folder.state(task.folder) is job_folder.State.FINISHED
+    assert lock.read_holder(task.folder / job_folder.LOCK) == process.pid
+    assert job_folder.read_state(task.folder) is job_folder.State.FINISHED
 
 
 def test_a_draft_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(task: Task) -> None:
@@ -259,16 +259,16 @@ def test_a_draft_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(task: Ta
     with subprocess.Popen(worker_command(killed), cwd=ROOT, stderr=subprocess.DEVNULL) as first:
         while not any(
             isinstance(record.event, Step) and record.event.window == 1
-            for record in history.events(killed.folder)
+            for record in history.read_records(killed.folder)
         ):
             assert first.poll() is None
         first.kill()
-    assert job_folder.state(killed.folder) is job_folder.State.INTERRUPTED
+    assert job_folder.read_state(killed.folder) is job_folder.State.INTERRUPTED
     finished_before = (killed.folder / "windows/000.mp4").stat().st_mtime_ns
     assert not (killed.folder / "windows/001.mp4").exists()
-    before = history.events(killed.folder)
+    before = history.read_records(killed.folder)
     subprocess.run(worker_command(killed), cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
-    after = history.events(killed.folder)
+    after = history.read_records(killed.folder)
     assert after[: len(before)] == before
     assert [record.seq for record in after] == list(range(len(after)))
     windows = [record.event.index for record in after if isinstance(record.event, Window)]

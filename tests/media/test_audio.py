@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference.core.request import LOW_DBFS
+from inference.core.request import QUIET_DBFS
 from inference.core.timing import Span
-from inference.media.audio import HEADROOM_DBFS, MOST_GAIN_DB, RAISED_DBFS, read_mono, write_sound
+from inference.media.audio import MAX_GAIN_DB, MAX_PEAK_DBFS, TARGET_DBFS, read_mono, write_sound
 from tests.support.media import ROOT
 from tests.support.sounds import Samples, chirps, read_wav, write_wav
 
@@ -85,7 +85,7 @@ def test_a_mix_never_clips(tmp_path: Path) -> None:
     voice = np.rint(loud(600_000, 2) * 2.4).astype(np.int16)
     span = Span(0, 0, 600_000)
     sound = made(tmp_path, 600_000, (voice, span), (voice, span))
-    assert peak_dbfs(sound) == pytest.approx(HEADROOM_DBFS, abs=0.05)
+    assert peak_dbfs(sound) == pytest.approx(MAX_PEAK_DBFS, abs=0.05)
     scale = np.abs(sound).max() / np.abs(voice).max()
     assert np.abs(sound - voice * scale).max() <= 4  # lowered as a whole: no distortion
 
@@ -94,15 +94,15 @@ def test_a_mix_never_clips(tmp_path: Path) -> None:
 def test_a_low_voice_is_raised(factor: float, tmp_path: Path) -> None:
     voice = np.rint(loud(600_000) * factor).astype(np.int16)
     sound = made(tmp_path, 720_000, (voice, Span(0, 0, 600_000)))
-    gain_db = min(RAISED_DBFS - level_dbfs(voice), HEADROOM_DBFS - peak_dbfs(voice))
+    gain_db = min(TARGET_DBFS - level_dbfs(voice), MAX_PEAK_DBFS - peak_dbfs(voice))
     assert gain_db > 0
     assert level_dbfs(sound[:600_000]) == pytest.approx(level_dbfs(voice) + gain_db, abs=0.1)
-    assert peak_dbfs(sound) <= HEADROOM_DBFS + 0.01
+    assert peak_dbfs(sound) <= MAX_PEAK_DBFS + 0.01
 
 
 def test_a_voice_that_is_just_loud_enough_is_left_alone(tmp_path: Path) -> None:
     loudest = loud(600_000)
-    factor = 10 ** ((LOW_DBFS + 1 - level_dbfs(loudest)) / 20)
+    factor = 10 ** ((QUIET_DBFS + 1 - level_dbfs(loudest)) / 20)
     voice = np.rint(loudest * factor).astype(np.int16)
     assert np.array_equal(made(tmp_path, 600_000, (voice, Span(0, 0, 600_000))), voice)
 
@@ -123,10 +123,10 @@ def test_raising_stops_at_a_peak_and_at_its_most(tmp_path: Path) -> None:
     faint = np.rint(loud(480_000) * 0.01).astype(np.int16)
     span = Span(0, 0, 480_000)
     raised_db = level_dbfs(made(tmp_path, 480_000, (faint, span))) - level_dbfs(faint)
-    assert raised_db == pytest.approx(MOST_GAIN_DB, abs=0.2)
+    assert raised_db == pytest.approx(MAX_GAIN_DB, abs=0.2)
     faint[1000] = 10_000
     sound = made(tmp_path, 480_000, (faint, span))
-    assert peak_dbfs(sound) == pytest.approx(HEADROOM_DBFS, abs=0.01)
+    assert peak_dbfs(sound) == pytest.approx(MAX_PEAK_DBFS, abs=0.01)
 
 
 def test_the_listeners_silence_is_not_raised(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_faces_come_left_to_right() -> None:
 def test_a_small_face_and_a_drawn_face_are_found() -> None:
     small = cv2.resize(picture(), (85, 85), interpolation=cv2.INTER_AREA)
     assert len(faces.find_faces(np.asarray(small, np.uint8))) == 1
-    assert drawing().light.flat
+    assert drawing().light.is_drawing
 
 
 @pytest.mark.parametrize("width, height", [(900, 300), (64, 64), (1, 1)])
@@ -42,7 +42,7 @@ def test_no_face_in_a_plain_picture(width: int, height: int) -> None:
 
 
 def test_landmarks_lie_on_the_face() -> None:
-    points = faces.landmarks(picture(), (174, 70, 279, 175))
+    points = faces.find_landmarks(picture(), (174, 70, 279, 175))
     assert points.shape == (468, 3) and points.dtype == np.float32
     left_eye, right_eye = points[faces.LEFT_EYE_OUTER], points[faces.RIGHT_EYE_OUTER]
     assert left_eye[0] < points[faces.NOSE_TIP, 0] < right_eye[0]
@@ -54,7 +54,7 @@ def test_landmarks_lie_on_the_face() -> None:
 def test_the_roll_is_found(angle_deg: float) -> None:
     turn = cv2.getRotationMatrix2D((226, 122), angle_deg, 1)
     turned = cv2.warpAffine(picture(), turn, (512, 512), borderMode=cv2.BORDER_REPLICATE)
-    points = faces.landmarks(np.asarray(turned, np.uint8), (174, 70, 279, 175))
+    points = faces.find_landmarks(np.asarray(turned, np.uint8), (174, 70, 279, 175))
     across = points[faces.RIGHT_EYE_OUTER] - points[faces.LEFT_EYE_OUTER]
     level_deg = np.degrees(np.arctan2(across[1], across[0]))
     assert level_deg == pytest.approx(3 - angle_deg, abs=6)
@@ -63,12 +63,12 @@ def test_the_roll_is_found(angle_deg: float) -> None:
 def test_landmarks_do_not_need_an_exact_box() -> None:
     portrait = astronaut()
     left, top, right, bottom = portrait.box
-    moved = faces.landmarks(portrait.frame, (left + 20, top - 15, right + 20, bottom - 15))
+    moved = faces.find_landmarks(portrait.frame, (left + 20, top - 15, right + 20, bottom - 15))
     assert np.abs(moved - portrait.points)[:, :2].max() < 4
 
 
 @pytest.mark.parametrize("box", [(100, 100, 220, 220), (-500, -500, -300, -300)])
 def test_no_face_in_the_box_is_said(box: tuple[float, float, float, float]) -> None:
     with pytest.raises(InputError, match="A draft needs one") as caught:
-        faces.landmarks(np.full((448, 896, 3), 128, np.uint8), box)
+        faces.find_landmarks(np.full((448, 896, 3), 128, np.uint8), box)
     assert caught.value.code is InputCode.NO_FACE

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from inference.media.file_type import HEAD_BYTES, FileKind, ends_early, kind_of
+from inference.media.file_type import HEAD_BYTES, FileKind, detect_kind, is_truncated
 from tests.support.sounds import FORMATS, chirps, encode, write_wav
 
 ID3V1 = b"TAG" + bytes(125)
@@ -45,20 +45,20 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_recordings_are_known_by_their_first_bytes(name: str, recordings: dict[str, bytes]) -> None:
-    kind = kind_of(recordings[name][:HEAD_BYTES])
-    assert kind is KINDS[name] and not kind.picture
+    kind = detect_kind(recordings[name][:HEAD_BYTES])
+    assert kind is KINDS[name] and not kind.is_picture
 
 
 @pytest.mark.parametrize("name", ["jpeg", "png", "webp", "gif", "avif"])
 def test_pictures_are_known_by_their_first_bytes(name: str, tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "picture", format=name)
-    kind = kind_of((tmp_path / "picture").read_bytes()[:HEAD_BYTES])
-    assert kind is FileKind(name) and kind.picture
+    kind = detect_kind((tmp_path / "picture").read_bytes()[:HEAD_BYTES])
+    assert kind is FileKind(name) and kind.is_picture
 
 
 @pytest.mark.parametrize("head", [b"", b"\xff", b"RIFF", b"RIFF1234AVI ", b"<svg>", b"\xff\xfe\0"])
 def test_anything_else_is_unknown(head: bytes) -> None:
-    assert kind_of(head) is None
+    assert detect_kind(head) is None
 
 
 NOTICED_BY_DECODERS = ("a.flac", "a.aac")
@@ -66,41 +66,41 @@ NOTICED_BY_DECODERS = ("a.flac", "a.aac")
 
 def test_a_whole_file_does_not_end_early(recordings: dict[str, bytes]) -> None:
     for name, data in recordings.items():
-        assert not ends_early(data, kind_of(data)), name
+        assert not is_truncated(data, detect_kind(data)), name
 
 
 @pytest.mark.parametrize("part", [0.2, 0.5, 0.83, 0.97])
 def test_a_cut_file_ends_early(part: float, recordings: dict[str, bytes]) -> None:
     for name, data in recordings.items():
         if name not in (*NOTICED_BY_DECODERS, "live.mkv"):
-            assert ends_early(data[: int(len(data) * part)], kind_of(data)), name
+            assert is_truncated(data[: int(len(data) * part)], detect_kind(data)), name
 
 
 def test_a_single_missing_byte_shows_in_most_formats(recordings: dict[str, bytes]) -> None:
     for name in ("a.mp3", "plain.mp3", "a.ogg", "a.webm", "a.m4a", "pieces.mp4"):
-        assert ends_early(recordings[name][:-1], kind_of(recordings[name])), name
+        assert is_truncated(recordings[name][:-1], detect_kind(recordings[name])), name
 
 
 def test_an_mp3_cut_between_frames_misses_announced_ones(recordings: dict[str, bytes]) -> None:
     data = recordings["a.mp3"]
     frames = [at for at in range(len(data)) if data[at : at + 2] == b"\xff\xfb"]
-    assert ends_early(data[: frames[len(frames) // 2]], FileKind.MP3)
+    assert is_truncated(data[: frames[len(frames) // 2]], FileKind.MP3)
 
 
 @pytest.mark.parametrize("tail", [ID3V1, APE, APE + ID3V1, bytes(3000), b"some text"])
 def test_tags_after_an_mp3_are_no_cut(tail: bytes, recordings: dict[str, bytes]) -> None:
     for name in ("a.mp3", "plain.mp3"):
-        assert not ends_early(recordings[name] + tail, FileKind.MP3)
-    assert not ends_early(recordings["a.mp3"] * 2, FileKind.MP3)
+        assert not is_truncated(recordings[name] + tail, FileKind.MP3)
+    assert not is_truncated(recordings["a.mp3"] * 2, FileKind.MP3)
 
 
 @pytest.mark.parametrize("said", [0, 0x7FFF_F024, 0xFFFF_FFFF])
 def test_a_wav_written_to_a_pipe_is_whole(said: int, recordings: dict[str, bytes]) -> None:
     data = recordings["a.wav"]
-    assert not ends_early(data[:40] + struct.pack("<I", said) + data[44:], FileKind.WAV)
+    assert not is_truncated(data[:40] + struct.pack("<I", said) + data[44:], FileKind.WAV)
 
 
 def test_junk_never_breaks_it() -> None:
     for kind in FileKind:
         for data in (b"", b"\0", b"\xff" * 99, bytes(99), b"OggS", b"ID3" + b"\x7f" * 40):
-            ends_early(data, kind)
+            is_truncated(data, kind)

@@ -9,14 +9,14 @@ from inference.core.plan import make_plan
 from inference.core.request import Request
 from inference.core.task import PICTURE, voice_name
 from inference.media.image import render_crop
-from inference.media.ingest import take_in
+from inference.media.ingest import ingest_files
 from tests.support.media import ASTRONAUT, VOICE_A, VOICE_B
 from tests.support.sounds import read_wav
 
 
 def test_clean_files_lie_under_their_names_in_order(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "task"
-    picture, recordings = take_in(folder, ASTRONAUT, [VOICE_A, VOICE_B])
+    picture, recordings = ingest_files(folder, ASTRONAUT, [VOICE_A, VOICE_B])
     assert (picture.width, picture.height, len(picture.faces)) == (512, 512, 1)
     assert [recording.samples for recording in recordings] == [372_000, 278_400]
     assert {path.name for path in folder.iterdir()} == {PICTURE, "voice-1.wav", "voice-2.wav"}
@@ -25,7 +25,7 @@ def test_clean_files_lie_under_their_names_in_order(tmp_path: Path) -> None:
 
 
 def test_what_was_taken_in_can_be_planned_and_shown(tmp_path: Path) -> None:
-    picture, recordings = take_in(tmp_path, ASTRONAUT, [VOICE_A])
+    picture, recordings = ingest_files(tmp_path, ASTRONAUT, [VOICE_A])
     plan = make_plan(Request(picture, recordings), 40)
     frame = render_crop(tmp_path / PICTURE, plan.picture, plan.crop, plan.width, plan.height)
     assert frame.shape == (448, 896, 3)
@@ -45,7 +45,7 @@ def test_the_first_bad_file_is_named_and_none_is_left(
     image: Path, voices: list[Path], code: InputCode, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError) as caught:
-        take_in(tmp_path, image, voices)
+        ingest_files(tmp_path, image, voices)
     assert caught.value.code == code
     assert not list(tmp_path.iterdir())
 
@@ -53,6 +53,6 @@ def test_the_first_bad_file_is_named_and_none_is_left(
 @pytest.mark.parametrize("voices", [[], [VOICE_A] * 3])
 def test_one_or_two_recordings_are_taken(voices: list[Path], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="one or two can speak") as caught:
-        take_in(tmp_path / "task", ASTRONAUT, voices)
+        ingest_files(tmp_path / "task", ASTRONAUT, voices)
     assert caught.value.code == InputCode.BAD_OPTION
     assert not list(tmp_path.iterdir())

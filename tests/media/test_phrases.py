@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from inference.media.level import FLOOR_DBFS
-from inference.media.phrases import Phrase, alternated, find_phrases, part, stretches
+from inference.media.phrases import (
+    Phrase,
+    alternate_speakers,
+    expand_phrases,
+    find_phrases,
+    split_recording,
+)
 from tests.support.sounds import Samples, read_wav, write_wav
 
 RATE_HZ = 48_000
@@ -51,20 +57,20 @@ def test_silence_has_no_phrase_and_talk_without_a_pause_is_one(tmp_path: Path) -
 
 
 def test_turns_change_at_long_pauses() -> None:
-    assert alternated(THREE) == (0, 0, 1)
-    assert alternated(()) == ()
+    assert alternate_speakers(THREE) == (0, 0, 1)
+    assert alternate_speakers(()) == ()
 
 
 def test_pauses_belong_half_to_each_side() -> None:
-    assert [part.start_s for part in stretches(THREE, 4.0)] == pytest.approx([0, 1.15, 2.5])
-    assert stretches(THREE, 4.0)[-1].end_s == 4.0
+    assert [part.start_s for part in expand_phrases(THREE, 4.0)] == pytest.approx([0, 1.15, 2.5])
+    assert expand_phrases(THREE, 4.0)[-1].end_s == 4.0
 
 
 def test_two_recordings_add_up_to_the_one_and_never_speak_at_once(tmp_path: Path) -> None:
     sound = np.repeat(spoken(0.01, (0.5, 1.0), (1.3, 2.0), (3.0, 3.5)), 2, axis=1)
     source = write_wav(tmp_path / "a.wav", sound)
     targets = [tmp_path / "left.wav", tmp_path / "right.wav"]
-    measured = part(source, THREE, (0, 1, 0), targets)
+    measured = split_recording(source, THREE, (0, 1, 0), targets)
     left, right = map(read_wav, targets)
     assert left.shape == right.shape == sound.shape
     assert np.abs(left.astype(int) + right - sound).max() <= 1
@@ -76,5 +82,5 @@ def test_two_recordings_add_up_to_the_one_and_never_speak_at_once(tmp_path: Path
 
 def test_one_who_says_nothing_is_silent(tmp_path: Path) -> None:
     source = write_wav(tmp_path / "a.wav", spoken(0.0, (0.5, 1.0)))
-    _, right = part(source, THREE[:1], (0,), [tmp_path / "l.wav", tmp_path / "r.wav"])
+    _, right = split_recording(source, THREE[:1], (0,), [tmp_path / "l.wav", tmp_path / "r.wav"])
     assert right.peak_dbfs == FLOOR_DBFS

@@ -116,7 +116,7 @@ def test_levels_are_those_of_the_samples(tmp_path: Path, clean: Path) -> None:
 
 def test_silence_and_emptiness_are_measured_too(tmp_path: Path, clean: Path) -> None:
     silent = clean_recording(write_wav(tmp_path / "a.wav", np.zeros((9600, 1), np.int16)), clean)
-    assert silent.silent and silent.peak_dbfs == silent.level_dbfs == FLOOR_DBFS
+    assert silent.is_silent and silent.peak_dbfs == silent.level_dbfs == FLOOR_DBFS
     assert clean_recording(write_wav(tmp_path / "b.wav", chirps(0, 48_000)), clean).samples == 0
 
 

@@ -19,7 +19,13 @@ from PIL import Image
 
 from inference.core.errors import Fault, FaultCode, InputCode, InputError, PortraitError
 from inference.media import sandbox
-from inference.media.sandbox import PICTURE, RECORDING, Operation, read_picture, read_recording
+from inference.media.sandbox import (
+    PICTURE_OPERATION,
+    RECORDING_OPERATION,
+    Operation,
+    read_picture,
+    read_recording,
+)
 from tests.support.media import ASTRONAUT, VOICE_A
 from tests.support.sounds import chirps, read_wav, write_wav
 
@@ -79,14 +85,14 @@ def _have_a_bug(source: Path, target: Path) -> _Said:
     raise ZeroDivisionError("our own")
 
 
-def playing(name: str, of: Operation = PICTURE, wall_s: float = 60) -> Operation:
+def playing(name: str, of: Operation = PICTURE_OPERATION, wall_s: float = 60) -> Operation:
     return replace(of, entry=f"tests.media.test_sandbox:{name}", wall_s=wall_s)
 
 
 def check_refused(operation: Operation, tmp_path: Path) -> PortraitError:
     """What carrying out the operation raises; nothing may be left of its target."""
     with pytest.raises(PortraitError) as caught:
-        sandbox.run(operation, VOICE_A, tmp_path / "target")
+        sandbox.run_operation(operation, VOICE_A, tmp_path / "target")
     assert not (tmp_path / "target").exists()
     assert caught.value.message.endswith(".") and "\n" not in caught.value.message
     return caught.value
@@ -95,7 +101,7 @@ def check_refused(operation: Operation, tmp_path: Path) -> PortraitError:
 def test_the_child_answers_and_has_no_input_and_no_secrets(tmp_path: Path) -> None:
     os.environ["SECRET_OF_THE_TEST"] = "1"
     try:
-        answer = sandbox.run(playing("_finish"), VOICE_A, tmp_path / "target")
+        answer = sandbox.run_operation(playing("_finish"), VOICE_A, tmp_path / "target")
     finally:
         del os.environ["SECRET_OF_THE_TEST"]
     assert "SECRET_OF_THE_TEST" not in answer["words"] and "HOME" not in answer["words"]
@@ -106,7 +112,7 @@ def test_the_child_answers_and_has_no_input_and_no_secrets(tmp_path: Path) -> No
 def test_a_crash_is_one_sentence(name: str, tmp_path: Path) -> None:
     error = check_refused(playing(name), tmp_path)
     assert error.code == InputCode.NOT_A_PICTURE and "could not be opened" in error.message
-    error = check_refused(playing(name, RECORDING), tmp_path)
+    error = check_refused(playing(name, RECORDING_OPERATION), tmp_path)
     assert error.code == InputCode.NOT_A_RECORDING and "This recording" in error.message
 
 
@@ -123,7 +129,7 @@ def test_using_too_much_processor_time_is_one_sentence(tmp_path: Path) -> None:
 def test_taking_too_much_memory_is_one_sentence(tmp_path: Path) -> None:
     error = check_refused(playing("_fill_memory"), tmp_path)
     assert error.code == InputCode.PICTURE_TOO_LARGE and "too much memory" in error.message
-    error = check_refused(playing("_fill_memory", RECORDING), tmp_path)
+    error = check_refused(playing("_fill_memory", RECORDING_OPERATION), tmp_path)
     assert error.code == InputCode.RECORDING_TOO_LARGE
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference.media.speech_synthesis import Line, Spoken, can_speak, say
+from inference.media.speech_synthesis import Line, SynthesizedSpeech, can_speak, synthesize_speech
 from tests.support.sounds import read_wav
 
 WORDS = "We are all alone on a long old road."
@@ -13,9 +13,9 @@ LINES = (Line(0, WORDS), Line(1, WORDS), Line(0, "😀"), Line(0, "Fine."))
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Spoken, Path]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[SynthesizedSpeech, Path]:
     target = tmp_path_factory.mktemp("speech") / "typed.wav"
-    return say(LINES, target), target
+    return synthesize_speech(LINES, target), target
 
 
 def pitch_hz(sound: np.ndarray) -> float:
@@ -30,7 +30,7 @@ def pitch_hz(sound: np.ndarray) -> float:
     return float(np.median(out))
 
 
-def test_each_speaker_has_a_voice_at_the_same_pace(made: tuple[Spoken, Path]) -> None:
+def test_each_speaker_has_a_voice_at_the_same_pace(made: tuple[SynthesizedSpeech, Path]) -> None:
     spoken, target = made
     sound = read_wav(target)[:, 0].astype(float)
     first, second = (
@@ -42,7 +42,7 @@ def test_each_speaker_has_a_voice_at_the_same_pace(made: tuple[Spoken, Path]) ->
 
 
 def test_the_recording_is_clean_and_the_lines_lie_in_it_in_turn(
-    made: tuple[Spoken, Path],
+    made: tuple[SynthesizedSpeech, Path],
 ) -> None:
     spoken, target = made
     assert spoken.owners == (0, 1, 0, 0)

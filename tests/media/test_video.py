@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference.media.video import SegmentWriter, join
+from inference.media.video import SegmentWriter, join_segments
 from tests.support.media import decoded
 
 WIDTH, HEIGHT = 192, 96
@@ -56,7 +56,9 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("video")
     metadata = {"title": "T", "comment": json.dumps({"seed": 1}), "description": "AI-generated"}
     target = folder / "out.mp4"
-    join(write_segments(folder), write_tone(folder / "tone.wav", 2), FRAMES, target, metadata)
+    join_segments(
+        write_segments(folder), write_tone(folder / "tone.wav", 2), FRAMES, target, metadata
+    )
     return target
 
 
@@ -110,7 +112,7 @@ def test_it_says_what_it_is(video: Path) -> None:
 def test_one_voice_stays_mono_and_fewer_frames_take_less_sound(tmp_path: Path) -> None:
     first = write_segments(tmp_path)[0]
     tone = write_tone(tmp_path / "tone.wav", 1)
-    join([first], tone, LENGTHS[0], tmp_path / "out.mp4", {})
+    join_segments([first], tone, LENGTHS[0], tmp_path / "out.mp4", {})
     with av.open(str(tmp_path / "out.mp4")) as file:
         assert file.streams.audio[0].layout.name == "mono"
         samples = sum(frame.samples for frame in file.decode(audio=0))
@@ -134,5 +136,5 @@ def test_nothing_is_left_of_a_segment_or_a_video_that_failed(tmp_path: Path) -> 
     segments = write_segments(tmp_path)
     segments[1].write_bytes(b"not a video")
     with pytest.raises(av.error.InvalidDataError):
-        join(segments, write_tone(tmp_path / "t.wav", 1), FRAMES, tmp_path / "out.mp4", {})
+        join_segments(segments, write_tone(tmp_path / "t.wav", 1), FRAMES, tmp_path / "out.mp4", {})
     assert not (tmp_path / "half.mp4").exists() and not (tmp_path / "out.mp4").exists()

@@ -125,7 +125,7 @@ def saved(me: Visit, target: Path) -> list[NDArray[np.uint8]]:
 def copied(standin: StandIn, me: Visit, target: Path) -> Path:
     """What the Volume has of the video that is being made: its inputs, its finished windows."""
     job = urlparse(me.film or "").path.split("/")[2]
-    work = standin.volume_folder(names.JOBS_VOLUME) / names.work(job)
+    work = standin.volume_folder(names.JOBS_VOLUME) / names.work_folder(job)
     assert (work / state_name(0)).exists() and not (work / segment_name(1)).exists()
     shutil.copytree(work, target)
     return target

@@ -228,7 +228,7 @@ def test_a_page_that_had_a_password_does_not_come_up_open(closed: StandIn) -> No
     assert get(closed, "/")[0] == 401
     for given, status in (("", 503), ("none", 200)):
         done = closed.modal("deploy", "app.py", env=TINY | {"PORTRAIT_PASSWORD": given})
-        assert done.returncode == 0 and names.OPEN_TO_ALL in " ".join(done.stdout.split())
+        assert done.returncode == 0 and names.NO_PASSWORD_WARNING in " ".join(done.stdout.split())
         assert get(closed, "/")[0] == status
         assert get(closed, "/healthz")[0] == 200
 

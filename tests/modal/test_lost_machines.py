@@ -79,7 +79,7 @@ class Losing:
 
     def made(self, name: str) -> bool:
         """Whether somebody made that file of the job, and nobody deleted it."""
-        work = self.standin.volume_folder(names.JOBS_VOLUME) / names.work("")
+        work = self.standin.volume_folder(names.JOBS_VOLUME) / names.work_folder("")
         return any(work.glob(f"*/{name}"))
 
     def gpu(self) -> str:

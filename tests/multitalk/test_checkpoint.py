@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from inference.core.task import Task, segment_name, state_name
 from inference.multitalk import checkpoint
 from inference.multitalk.models.attention import Kernel
-from inference.multitalk.pipeline import Carried
+from inference.multitalk.pipeline import WindowState
 from tests.support.tiny_networks import CPU, random, shrunk
 
 
@@ -21,11 +21,11 @@ def three_windows(task: Task) -> Task:
     return Task(task.request, plan, task.folder)
 
 
-def carried(seed: int) -> Carried:
+def carried(seed: int) -> WindowState:
     """Frames, and a generator in the middle of its numbers."""
     generator = torch.Generator().manual_seed(seed)
     torch.randn(77, generator=generator)
-    return Carried(generator, random(seed, 3, 5, 32, 64))
+    return WindowState(generator, random(seed, 3, 5, 32, 64))
 
 
 def files(task: Task) -> set[str]:
@@ -76,7 +76,7 @@ def test_each_window_has_a_file_of_its_own_and_no_part_is_left(three_windows: Ta
 @pytest.mark.parametrize("kernel", Kernel)
 def test_the_kernel_that_made_a_window_is_kept_with_it(three_windows: Task, kernel: Kernel) -> None:
     checkpoint.save(three_windows, 0, carried(1), kernel)
-    assert checkpoint.made_by(three_windows, 0) == kernel
+    assert checkpoint.read_kernel(three_windows, 0) == kernel
 
 
 def test_an_older_file_does_not_say_by_which_kernel_and_is_read_all_the_same(
@@ -85,7 +85,7 @@ def test_an_older_file_does_not_say_by_which_kernel_and_is_read_all_the_same(
     checkpoint.save(three_windows, 0, carried(1), Kernel.TORCH)
     file = three_windows.folder / state_name(0)
     save_file(load_file(file), file)
-    assert checkpoint.made_by(three_windows, 0) is None
+    assert checkpoint.read_kernel(three_windows, 0) is None
     taken = checkpoint.load(three_windows, 0, CPU).motion
     assert taken is not None and taken.equal(random(1, 3, 5, 32, 64))
 
@@ -112,14 +112,14 @@ def test_a_file_is_never_seen_half_written(
 def test_older_windows_are_forgotten_and_no_others(three_windows: Task) -> None:
     for index in range(3):
         checkpoint.save(three_windows, index, carried(index), Kernel.TORCH)
-    three_windows.path(segment_name(0)).touch()
-    checkpoint.forget(three_windows, 2)
+    three_windows.prepare_path(segment_name(0)).touch()
+    checkpoint.delete_before(three_windows, 2)
     assert files(three_windows) == {state_name(2), segment_name(0)}
-    checkpoint.forget(three_windows, 2)  # they are gone already
+    checkpoint.delete_before(three_windows, 2)  # they are gone already
 
 
 def test_before_the_first_window_there_is_nothing_to_forget(three_windows: Task) -> None:
-    checkpoint.forget(three_windows, 0)
+    checkpoint.delete_before(three_windows, 0)
     assert files(three_windows) == set()
 
 
@@ -142,10 +142,10 @@ def test_segments_from_which_nothing_can_go_on_are_made_again(
     three_windows: Task, segments: list[int], states: list[int], kept: list[int]
 ) -> None:
     for index in segments:
-        three_windows.path(segment_name(index)).touch()
+        three_windows.prepare_path(segment_name(index)).touch()
     for index in states:
         checkpoint.save(three_windows, index, carried(index), Kernel.TORCH)
-    checkpoint.drop_unfinishable(three_windows)
+    checkpoint.delete_orphaned_segments(three_windows)
     assert files(three_windows) == {
         *(segment_name(index) for index in kept),
         *(state_name(index) for index in states),
@@ -153,15 +153,15 @@ def test_segments_from_which_nothing_can_go_on_are_made_again(
 
 
 def test_a_torn_state_is_as_good_as_none(task: Task) -> None:
-    task.path(segment_name(0)).touch()
-    state = task.path(state_name(0))
+    task.prepare_path(segment_name(0)).touch()
+    state = task.prepare_path(state_name(0))
     state.write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{}")
-    checkpoint.drop_unfinishable(task)
+    checkpoint.delete_orphaned_segments(task)
     assert not (task.folder / segment_name(0)).exists()
 
 
 def test_a_segment_after_a_gap_is_made_again(three_windows: Task) -> None:
     for index in (1, 2):
-        three_windows.path(segment_name(index)).touch()
-    checkpoint.drop_unfinishable(three_windows)
+        three_windows.prepare_path(segment_name(index)).touch()
+    checkpoint.delete_orphaned_segments(three_windows)
     assert not any((three_windows.folder / segment_name(n)).exists() for n in range(3))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from inference.multitalk.colour import lab_of, matched, rgb_of
+from inference.multitalk.colour import lab_to_rgb, match_colours, rgb_to_lab
 from tests.support.plain import colour as plain
 
 
@@ -27,7 +27,7 @@ def unit(frame: Tensor) -> Tensor:
 def test_colours_are_the_plain_versions(seed: int, strength: float, reach: float) -> None:
     video, reference = scene(seed, low=-reach, high=reach), scene(seed + 1)[:, 0]
     wanted = plain.match(video.numpy(), reference.numpy(), strength)
-    ours = matched(video, reference, strength).double().numpy()
+    ours = match_colours(video, reference, strength).double().numpy()
     if strength == 0:  # nothing is computed then, so nothing is cut to the range either
         ours = ours.clip(-1, 1)
     np.testing.assert_allclose(ours, wanted, atol=1e-3)
@@ -38,18 +38,18 @@ def test_a_tinted_video_comes_back_to_the_mean_and_spread_of_the_picture() -> No
     reference = scene(1, low=-0.25, high=0.25)[:, 0]
     tint = torch.tensor([0.3, 0.1, -0.2]).view(3, 1, 1, 1)
     tinted = 0.6 * torch.stack([reference, reference.flip(1), reference.roll(4, 2)], 1) + tint
-    wanted_std, wanted_mean = torch.std_mean(lab_of(unit(reference)), (1, 2))
-    for frame in matched(tinted, reference).unbind(1):
-        std, mean = torch.std_mean(lab_of(unit(frame)), (1, 2))
+    wanted_std, wanted_mean = torch.std_mean(rgb_to_lab(unit(reference)), (1, 2))
+    for frame in match_colours(tinted, reference).unbind(1):
+        std, mean = torch.std_mean(rgb_to_lab(unit(frame)), (1, 2))
         torch.testing.assert_close(mean, wanted_mean, atol=0.02, rtol=0)
         torch.testing.assert_close(std, wanted_std, atol=0.02, rtol=0)
-    off = torch.std_mean(lab_of(unit(tinted[:, 0])), (1, 2))[1] - wanted_mean
+    off = torch.std_mean(rgb_to_lab(unit(tinted[:, 0])), (1, 2))[1] - wanted_mean
     assert off.abs().min() > 1  # in units of Lab, of which one is just seen
 
 
 def test_the_picture_itself_is_left_as_it_is() -> None:
     video = scene(1)
-    kept = matched(video[:, :1], video[:, 0])
+    kept = match_colours(video[:, :1], video[:, 0])
     torch.testing.assert_close(kept, video[:, :1], atol=1e-4, rtol=0)
 
 
@@ -59,24 +59,24 @@ def test_a_flat_frame_becomes_the_pictures_mean_colour_and_no_nan(shade: float) 
     flat = torch.full((3, 2, 12, 16), shade)
     wanted = plain.match(flat.numpy(), reference.numpy(), 1)
     torch.testing.assert_close(
-        matched(flat, reference).double(), torch.from_numpy(wanted), atol=1e-3, rtol=0
+        match_colours(flat, reference).double(), torch.from_numpy(wanted), atol=1e-3, rtol=0
     )
 
 
 def test_a_flat_picture_makes_the_video_flat_and_no_nan() -> None:
-    out = matched(scene(1), torch.full((3, 12, 16), 0.3))
+    out = match_colours(scene(1), torch.full((3, 12, 16), 0.3))
     torch.testing.assert_close(out, torch.full_like(out, 0.3), atol=2e-3, rtol=0)
 
 
 def test_without_strength_the_video_is_not_touched() -> None:
     video = scene(1)
-    assert matched(video, scene(2)[:, 0], strength=0) is video
+    assert match_colours(video, scene(2)[:, 0], strength=0) is video
 
 
 def test_what_is_given_is_not_changed_and_what_comes_out_is_in_range() -> None:
     video = scene(1, low=-1.5, high=1.5)
     before = video.clone()
-    out = matched(video, scene(2, low=-1, high=1)[:, 0])
+    out = match_colours(video, scene(2, low=-1, high=1)[:, 0])
     assert video.equal(before)
     assert -1 <= float(out.min()) and float(out.max()) <= 1 and out.dtype is video.dtype
 
@@ -93,5 +93,5 @@ def test_what_is_given_is_not_changed_and_what_comes_out_is_in_range() -> None:
 )
 def test_colours_are_where_lab_has_them(rgb: tuple[float, ...], lab: tuple[float, ...]) -> None:
     pixel = torch.tensor(rgb, dtype=torch.float32).view(3, 1, 1)
-    assert lab_of(pixel).flatten().tolist() == pytest.approx(lab, abs=0.05)
-    torch.testing.assert_close(rgb_of(lab_of(pixel)), pixel, atol=1e-3, rtol=0)
+    assert rgb_to_lab(pixel).flatten().tolist() == pytest.approx(lab, abs=0.05)
+    torch.testing.assert_close(lab_to_rgb(rgb_to_lab(pixel)), pixel, atol=1e-3, rtol=0)

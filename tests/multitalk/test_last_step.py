@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from inference.diagnostics.verify.cases import Place, find_cases
+from inference.diagnostics.verify.cases import Target, find_cases
 from inference.diagnostics.verify.whole import e2e
 from presets.quality import PRESETS
 
 CASES = dict(find_cases(Path(__file__).parents[1] / "reference" / "e2e"))
-PLACE = Place(torch.device("cpu"), torch.float32)
+PLACE = Target(torch.device("cpu"), torch.float32)
 # In a window that continues another; measured there: 0.28 % and 0.15 levels with balanced, 1.4 %
 # and 0.41 with fast, where one token of two who speak is near a tie and goes to the other.
 LATER = {"fast": (0.02, 0.5), "balanced": (0.005, 0.25)}

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from inference.multitalk.pipeline import Carried, Pipeline, Recipe, Scene
+from inference.multitalk.pipeline import Pipeline, PipelineOptions, Scene, WindowState
 from inference.multitalk.sampling.guidance import NEITHER, Branch, Guidance
-from inference.multitalk.sampling.sampler import Denoised
-from inference.multitalk.sampling.schedule import timesteps
+from inference.multitalk.sampling.sampler import DenoisingStep
+from inference.multitalk.sampling.schedule import compute_timesteps
 from presets.schema import Sampling
 from tests.support.plain.colour import lab_from_rgb
 from tests.support.tiny_networks import (
@@ -34,11 +34,13 @@ THREE_PASSES = replace(TWO_PASSES, text_guidance=5, audio_guidance=4)
 ONE_PASS = replace(TWO_PASSES, audio_guidance=1)
 
 
-def steps_of(what: Scene, how: Sampling, carried: Carried, start: int = 0) -> list[Denoised]:
-    return list(pipeline().denoise(what, Recipe(how), start, FRAMES, carried))
+def steps_of(
+    what: Scene, how: Sampling, carried: WindowState, start: int = 0
+) -> list[DenoisingStep]:
+    return list(pipeline().denoise(what, PipelineOptions(how), start, FRAMES, carried))
 
 
-def latents_of(what: Scene, how: Sampling, carried: Carried, start: int = 0) -> Tensor:
+def latents_of(what: Scene, how: Sampling, carried: WindowState, start: int = 0) -> Tensor:
     return steps_of(what, how, carried, start)[-1].latents
 
 
@@ -61,7 +63,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 @pytest.mark.parametrize("speakers", [1, 2])
 @pytest.mark.parametrize("carried", [fresh, continued])
 def test_the_same_numbers_make_the_same_window_and_others_another(
-    speakers: int, carried: Callable[..., Carried]
+    speakers: int, carried: Callable[..., WindowState]
 ) -> None:
     first, second, other = (
         latents_of(scene(speakers), THREE_PASSES, carried(seed)) for seed in (1, 1, 2)
@@ -78,7 +80,7 @@ def test_a_step_runs_the_model_as_often_as_its_guidance_needs(
     sampling: Sampling, passes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[None] = []
-    recipe = Recipe(sampling)
+    recipe = PipelineOptions(sampling)
     assert sampling.passes == passes
     with counted(monkeypatch) as runs:
         steps = pipeline().denoise(scene(), recipe, 0, FRAMES, fresh(), lambda: asked.append(None))
@@ -95,8 +97,8 @@ def test_the_last_step_may_be_spared(sampling: Sampling, monkeypatch: pytest.Mon
     assert len(runs) == 2 * sampling.passes
     assert [denoised.step for denoised in spared] == [0, 1, 2]
     for ours, wanted in zip(spared[:2], whole[:2], strict=True):
-        assert ours.latents.equal(wanted.latents) and ours.outlook.equal(wanted.outlook)
-    torch.testing.assert_close(spared[2].latents[:, 2:], spared[1].outlook[:, 2:])
+        assert ours.latents.equal(wanted.latents) and ours.predicted.equal(wanted.predicted)
+    torch.testing.assert_close(spared[2].latents[:, 2:], spared[1].predicted[:, 2:])
     assert spared[2].latents[:, :2].equal(whole[2].latents[:, :2])
     # what is spared is small: the last step removes next to no noise
     change = (spared[2].latents - whole[2].latents).norm() / whole[2].latents.norm()
@@ -114,8 +116,8 @@ def test_a_later_window_draws_its_noise_and_then_that_of_what_it_continues_for_e
     carried, by_hand = continued(frames=9), fresh().generator
     seen = steps_of(scene(), TWO_PASSES, carried)
     torch.randn(LATENT, generator=by_hand)
-    held = pipeline().known(motion(9), FRAMES)[4:, :3]
-    levels = timesteps(TWO_PASSES.steps, TWO_PASSES.shift)
+    held = pipeline().encode_known_frames(motion(9), FRAMES)[4:, :3]
+    levels = compute_timesteps(TWO_PASSES.steps, TWO_PASSES.shift)
     motion_noise = [torch.randn(16, 3, *LATENT[2:], generator=by_hand) for _ in levels]
     assert carried.generator.get_state().equal(by_hand.get_state())
     for denoised in seen:
@@ -130,11 +132,13 @@ def test_the_noise_that_is_drawn_is_where_the_window_starts() -> None:
     (denoised,) = steps_of(scene(), still, fresh())
     model = pipeline()
     with torch.inference_mode():
-        known = model.known(scene().picture.unsqueeze(1), FRAMES)
+        known = model.encode_known_frames(scene().picture.unsqueeze(1), FRAMES)
         branch = Branch(prompt=True, voice=True)
-        given = model.conditions(scene(), [branch], known, scene().picture, 0, FRAMES)[branch]
+        given = model.build_conditionings(scene(), [branch], known, scene().picture, 0, FRAMES)[
+            branch
+        ]
         transformer = model.transformer
-        velocity = transformer(noise, known, transformer.time(1000.0), given)
+        velocity = transformer(noise, known, transformer.embed_timestep(1000.0), given)
     torch.testing.assert_close(denoised.latents, noise - velocity, atol=1e-5, rtol=1e-5)
 
 
@@ -143,9 +147,9 @@ def test_what_is_known_is_marked_and_the_rest_is_grey(shown: int, known: int) ->
     frames = random(1, 3, shown, HEIGHT, WIDTH).clamp(-1, 1)
     model = pipeline()
     with torch.inference_mode():
-        rows = model.known(frames, FRAMES)
+        rows = model.encode_known_frames(frames, FRAMES)
         grey = torch.zeros(3, FRAMES - shown, HEIGHT, WIDTH)
-        latents = model.coder.to_latents(torch.cat([frames, grey], 1))
+        latents = model.autoencoder.to_latents(torch.cat([frames, grey], 1))
     assert rows.shape == (20, *LATENT[1:])
     assert rows[:4, :known].eq(1).all() and rows[:4, known:].eq(0).all()
     assert rows[4:].equal(latents)
@@ -154,12 +158,12 @@ def test_what_is_known_is_marked_and_the_rest_is_grey(shown: int, known: int) ->
 @pytest.mark.parametrize(("shared", "held"), [(5, 2), (9, 3)])
 def test_a_window_goes_on_from_the_last_frames_of_the_one_before(shared: int, held: int) -> None:
     model, carried = pipeline(), fresh()
-    whole, recipe = scene(frames=40), Recipe(TWO_PASSES)
+    whole, recipe = scene(frames=40), PipelineOptions(TWO_PASSES)
     frames = model.decode(whole, recipe, latents_of(whole, TWO_PASSES, carried))
     carried.motion = frames[:, -shared:]
     second = latents_of(whole, TWO_PASSES, carried, start=FRAMES - shared)
     with torch.inference_mode():
-        encoded = model.known(frames[:, -shared:], FRAMES)[4:]
+        encoded = model.encode_known_frames(frames[:, -shared:], FRAMES)[4:]
     assert second[:, :held].equal(encoded[:, :held])
     free = (second[:, held:] - encoded[:, held:]).norm() / encoded[:, held:].norm()
     assert free > 0.1
@@ -171,11 +175,11 @@ def test_the_picture_is_looked_at_first_and_then_the_last_frame_there_is() -> No
 
     def look(frame: Tensor) -> Tensor:
         looked_at.append(frame)
-        return networks.image.features(frame)
+        return networks.image.encode(frame)
 
     model = Pipeline(networks.transformer, networks.video, look)
     for carried in (fresh(), continued()):
-        list(model.denoise(scene(), Recipe(ONE_PASS), 0, FRAMES, carried))
+        list(model.denoise(scene(), PipelineOptions(ONE_PASS), 0, FRAMES, carried))
     assert looked_at[0].equal(scene().picture)
     assert looked_at[1].equal(motion()[:, -1])
     assert len(looked_at) == 2
@@ -211,11 +215,11 @@ def test_all_that_is_known_of_the_scene_counts(changed: str) -> None:
 def test_decoded_frames_have_the_pictures_colours_as_far_as_is_asked_for() -> None:
     model, here = pipeline(), scene()
     latents = random(5, *LATENT)
-    plain = model.decode(here, Recipe(ONE_PASS, colour=0), latents)
+    plain = model.decode(here, PipelineOptions(ONE_PASS, colour_strength=0), latents)
     assert plain.shape == (3, FRAMES, HEIGHT, WIDTH)
     with torch.inference_mode():
-        assert plain.equal(model.coder.to_video(latents))
-    full = model.decode(here, Recipe(ONE_PASS), latents)
+        assert plain.equal(model.autoencoder.to_video(latents))
+    full = model.decode(here, PipelineOptions(ONE_PASS), latents)
     wanted = mean_lab(here.picture)
     assert (mean_lab(full[:, 3]) - wanted).abs().max() < 8
     assert (mean_lab(full[:, 3]) - wanted).norm() < 0.3 * (mean_lab(plain[:, 3]) - wanted).norm()
@@ -229,9 +233,9 @@ def mean_lab(frame: Tensor) -> Tensor:
 def test_one_silence_stands_for_both_voices() -> None:
     model, here = pipeline(), scene(2)
     with torch.inference_mode():
-        known = model.known(here.picture.unsqueeze(1), FRAMES)
+        known = model.encode_known_frames(here.picture.unsqueeze(1), FRAMES)
         full, _, neither = Guidance(5, 4).branches
-        given = model.conditions(here, [full, neither], known, here.picture, 0, FRAMES)
+        given = model.build_conditionings(here, [full, neither], known, here.picture, 0, FRAMES)
     tokens = model.transformer.params.context_tokens
     assert given[full].audio[0].k.shape[1] == 2 * tokens and given[full].masks is not None
     assert given[NEITHER].audio[0].k.shape[1] == tokens and given[NEITHER].masks is None
@@ -244,10 +248,14 @@ def test_one_silence_stands_for_both_voices() -> None:
 def test_what_is_off_the_models_grid_is_an_error(frames: int, width: int, height: int) -> None:
     off = replace(scene(), picture=torch.zeros(3, height, width))
     with pytest.raises(ValueError, match=r"4k\+1|multiples of 16"):
-        next(pipeline().denoise(off, Recipe(ONE_PASS), 0, frames, fresh()))
+        next(pipeline().denoise(off, PipelineOptions(ONE_PASS), 0, frames, fresh()))
 
 
 @pytest.mark.parametrize("motion", [4, 21, 25])
 def test_frames_to_go_on_from_are_on_the_grid_and_fewer_than_the_window(motion: int) -> None:
     with pytest.raises(ValueError, match=r"4k\+1"):
-        next(pipeline().denoise(scene(), Recipe(ONE_PASS), 0, FRAMES, continued(frames=motion)))
+        next(
+            pipeline().denoise(
+                scene(), PipelineOptions(ONE_PASS), 0, FRAMES, continued(frames=motion)
+            )
+        )

@@ -26,14 +26,14 @@ from inference.core.events import (
 )
 from inference.core.framing import fit_crop
 from inference.core.request import Picture, Shape
-from inference.core.task import PICTURE, SOUND, Task, measured_name
+from inference.core.task import PICTURE, SOUND, Task, measurements_name
 from inference.multitalk import runner
-from inference.multitalk.conditioning.picture import covered, speaker_masks
-from inference.multitalk.models.encoders import VideoCoder
-from inference.multitalk.models.transformer import Time, Transformer
-from inference.multitalk.pipeline import Pipeline, Recipe, Scene
-from inference.multitalk.sampling.sampler import Denoised
-from presets.scenes import DEFAULTS
+from inference.multitalk.conditioning.picture import build_speaker_masks, scale_to_cover
+from inference.multitalk.models.encoders import VideoAutoencoder
+from inference.multitalk.models.transformer import TimeEmbedding, Transformer
+from inference.multitalk.pipeline import Pipeline, PipelineOptions, Scene
+from inference.multitalk.sampling.sampler import DenoisingStep
+from presets.scenes import DEFAULT_PROMPTS
 from presets.schema import Lora
 from tests.support.media import decoded
 from tests.support.tiny_networks import HEIGHT, WIDTH, live_tensors
@@ -89,7 +89,9 @@ def test_every_step_is_told_with_a_preview_and_the_time_left(tmp_path: Path) -> 
 
 
 def test_what_a_window_hands_on_is_kept_until_the_next_one_is_finished(tmp_path: Path) -> None:
-    measurements = {measured_name(index).rpartition("/")[2] for index in range(3)}  # as they come
+    measurements = {
+        measurements_name(index).rpartition("/")[2] for index in range(3)
+    }  # as they come
     there = {
         event.index: {path.name for path in (tmp_path / "windows").iterdir()} - measurements
         for event in ENGINE.generate(in_many_windows(tmp_path, 3), lambda: False)
@@ -150,28 +152,32 @@ def test_a_cancel_between_two_passes_keeps_what_is_finished(tmp_path: Path) -> N
 def test_a_picture_that_breaks_is_told_and_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: VideoCoder, latents: Tensor) -> Tensor:
+    def broken(self: VideoAutoencoder, latents: Tensor) -> Tensor:
         return torch.full((3, 21, HEIGHT, WIDTH), torch.nan)
 
-    monkeypatch.setattr(VideoCoder, "to_video", broken)
+    monkeypatch.setattr(VideoAutoencoder, "to_video", broken)
     last = make(small_task(tmp_path, ONE_WINDOW_S))[-1]
     assert isinstance(last, Failed) and last.message.startswith("The model's picture broke.")
     assert not list((tmp_path / "windows").glob("*.mp4"))
 
 
 @pytest.fixture
-def recipes() -> list[Recipe]:
+def recipes() -> list[PipelineOptions]:
     """The recipe of each window that is made, beside `scenes`."""
     return []
 
 
 @pytest.fixture
-def scenes(monkeypatch: pytest.MonkeyPatch, recipes: list[Recipe]) -> Iterator[list[Scene]]:
+def scenes(
+    monkeypatch: pytest.MonkeyPatch, recipes: list[PipelineOptions]
+) -> Iterator[list[Scene]]:
     """The scene of each window that is made."""
     seen: list[Scene] = []
 
     class Watched(Pipeline):
-        def denoise(self, scene: Scene, recipe: Recipe, *rest: Any) -> Iterator[Denoised]:
+        def denoise(
+            self, scene: Scene, recipe: PipelineOptions, *rest: Any
+        ) -> Iterator[DenoisingStep]:
             seen.append(scene)
             recipes.append(recipe)
             return super().denoise(scene, recipe, *rest)
@@ -189,8 +195,8 @@ def test_two_people_are_told_apart_by_their_faces_or_share_the_frame(
     shutil.rmtree(tmp_path / "windows")
     make(replace(task, plan=replace(task.plan, speakers=())))  # as it is when none was found
     known, unknown = (scene.masks for scene in scenes)
-    assert known is not None and known.equal(speaker_masks(faces, WIDTH, HEIGHT))
-    assert unknown is not None and unknown.equal(speaker_masks([], WIDTH, HEIGHT))
+    assert known is not None and known.equal(build_speaker_masks(faces, WIDTH, HEIGHT))
+    assert unknown is not None and unknown.equal(build_speaker_masks([], WIDTH, HEIGHT))
     assert not known.equal(unknown)
 
 
@@ -208,11 +214,11 @@ def test_the_model_sees_the_picture_as_the_original_would(
     tmp_path: Path, scenes: list[Scene]
 ) -> None:
     task = small_task(tmp_path, ONE_WINDOW_S, steps=1)
-    with Image.open(task.path(PICTURE)) as opened:
+    with Image.open(task.prepare_path(PICTURE)) as opened:
         source = opened.convert("RGB")
     crop = fit_crop(Picture(source.width, source.height), (), Shape.LANDSCAPE)  # the middle
     make(replace(task, plan=replace(task.plan, crop=crop)))
-    wanted = covered(source, WIDTH, HEIGHT)
+    wanted = scale_to_cover(source, WIDTH, HEIGHT)
     assert (scenes[0].picture - wanted).abs().max() <= 1.01 * 2 / 255
 
 
@@ -233,7 +239,7 @@ def test_where_nothing_was_written_a_prompt_stands_in(
     people: int, tmp_path: Path, scenes: list[Scene]
 ) -> None:
     task = small_task(tmp_path, ONE_WINDOW_S, people, steps=1)
-    for prompt in ("", DEFAULTS[people], "A robot."):
+    for prompt in ("", DEFAULT_PROMPTS[people], "A robot."):
         make(replace(task, request=replace(task.request, prompt=prompt)))
         shutil.rmtree(tmp_path / "windows")
     unwritten, default, written = (scene.prompt for scene in scenes)
@@ -241,7 +247,7 @@ def test_where_nothing_was_written_a_prompt_stands_in(
 
 
 def test_what_was_chosen_reaches_the_sampler(
-    tmp_path: Path, scenes: list[Scene], recipes: list[Recipe]
+    tmp_path: Path, scenes: list[Scene], recipes: list[PipelineOptions]
 ) -> None:
     task = small_task(tmp_path, ONE_WINDOW_S, steps=3)
     chosen = replace(task.request, audio_guidance=1.0, negative_prompt="A dog.")
@@ -256,7 +262,7 @@ def test_what_was_chosen_reaches_the_sampler(
 def test_a_model_that_breaks_is_told_at_its_first_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: Transformer, x: Tensor, time: Time, shape: torch.Size) -> Tensor:
+    def broken(self: Transformer, x: Tensor, time: TimeEmbedding, shape: torch.Size) -> Tensor:
         return torch.full(shape, torch.nan)
 
     monkeypatch.setattr(Transformer, "velocity", broken)
@@ -303,4 +309,4 @@ def test_trained_weights_are_not_tried_without_a_gpu(
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     for device in (None, "cpu", "cuda:3"):
         with pytest.raises(Fault, match="torch can't use .* here. Run make gpu again"):
-            runner.Production("multitalk-14b", device, tmp_path)
+            runner.Runner("multitalk-14b", device, tmp_path)

@@ -25,7 +25,7 @@ from inference.media.video import SegmentWriter
 from inference.multitalk import runner
 from inference.multitalk.models import attention, transformer
 from inference.multitalk.models.attention import Kernel
-from inference.multitalk.pipeline import Pipeline, Recipe, Scene
+from inference.multitalk.pipeline import Pipeline, PipelineOptions, Scene
 from inference.multitalk.runtime.kernels import KernelChoice
 from tests.support.media import ROOT, decoded
 from tests.support.processes import ON_FEW_CORES
@@ -106,7 +106,7 @@ def test_each_frame_is_in_the_video_once_and_at_its_time(
     """Also of a job that was planned when windows ended with the video."""
     starts = iter([start for start, _ in windows])
 
-    def numbered(self: Pipeline, scene: Scene, recipe: Recipe, latents: Tensor) -> Tensor:
+    def numbered(self: Pipeline, scene: Scene, recipe: PipelineOptions, latents: Tensor) -> Tensor:
         count = 4 * latents.shape[1] - 3
         numbers = torch.arange(count) + next(starts)  # each frame as bright as its number says
         return (numbers / 127.5 - 1).view(1, -1, 1, 1).expand(3, -1, *scene.picture.shape[1:])
@@ -158,7 +158,7 @@ def used() -> Iterator[list[Kernel | None]]:
     seen: list[Kernel | None] = []
 
     def watched(*given: Tensor) -> Tensor:
-        seen.append(attention._chosen.get())
+        seen.append(attention._active_kernel.get())
         return attention.attend(*given)
 
     with patch.object(transformer, "attend", watched):
@@ -204,4 +204,4 @@ def in_two_windows(folder: Path) -> Task:
 
 
 def events_of(task: Task) -> list[Event]:
-    return [record.event for record in history.events(task.folder)]
+    return [record.event for record in history.read_records(task.folder)]

@@ -23,7 +23,7 @@ def test_its_files_are_there_and_as_long_as_it_says(example: Example) -> None:
     lengths = [seconds(name) for name in example.voices]
     in_turn = Speaking(example.speaking) is Speaking.IN_TURN
     joined = sum(lengths) if in_turn else max(lengths)
-    assert example.seconds == pytest.approx(joined, abs=0.05)
+    assert example.duration_s == pytest.approx(joined, abs=0.05)
 
 
 @every_example

@@ -2,8 +2,8 @@
 
 import pytest
 
-from presets.gpus import GPUS, attention_kernels
-from presets.models import DEFAULT_MODEL, DEVICE, MODELS
+from presets.gpus import GPUS, select_attention_kernels
+from presets.models import DEFAULT_MODEL, DEVICE_PATTERN, MODELS
 from presets.quality import PRESETS
 from presets.schema import EngineFamily, Lora, Preset, Sampling
 
@@ -52,12 +52,12 @@ def test_there_is_a_model_for_people_and_one_for_any_machine() -> None:
 
 
 def test_a_device_is_named_in_full() -> None:
-    assert all(map(DEVICE.fullmatch, ("cpu", "cuda", "cuda:0", "cuda:12")))
-    assert not any(map(DEVICE.fullmatch, ("", "gpu", "cuda:", "cuda:x", "CPU", "cuda:1\n")))
+    assert all(map(DEVICE_PATTERN.fullmatch, ("cpu", "cuda", "cuda:0", "cuda:12")))
+    assert not any(map(DEVICE_PATTERN.fullmatch, ("", "gpu", "cuda:", "cuda:x", "CPU", "cuda:1\n")))
 
 
 def test_attention_is_compiled_for_the_cards_asked_for_and_no_others() -> None:
-    assert attention_kernels(["A10", "L4", "L40S", "A100-40GB", "A100-80GB"]) == [80]
-    assert attention_kernels(["H100!", "A100-80GB", "H200"]) == [80, 90]
-    assert attention_kernels(GPUS) == [80, 90, 100, 120]
-    assert attention_kernels(["T4"]) == []
+    assert select_attention_kernels(["A10", "L4", "L40S", "A100-40GB", "A100-80GB"]) == [80]
+    assert select_attention_kernels(["H100!", "A100-80GB", "H200"]) == [80, 90]
+    assert select_attention_kernels(GPUS) == [80, 90, 100, 120]
+    assert select_attention_kernels(["T4"]) == []

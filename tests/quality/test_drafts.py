@@ -12,9 +12,9 @@ from PIL import Image
 
 from inference.core.report import Aspect, Verdict
 from inference.core.request import Speaking, Trim
-from inference.core.task import SOUND, Task, measured_name, segment_name
-from inference.quality.measure import Measured
-from inference.quality.report_builder import examine_task
+from inference.core.task import SOUND, Task, measurements_name, segment_name
+from inference.quality.measure import Measurements
+from inference.quality.report_builder import build_task_report
 from presets.examples import EXAMPLES, MEDIA
 from tests.draft.test_pipeline import make
 from tests.support import video_faults
@@ -31,7 +31,7 @@ class Good:
 
     task: Task
     frames: list[Frame]
-    measured: Measured
+    measured: Measurements
 
     @property
     def video(self) -> Path:
@@ -42,10 +42,10 @@ def draft(folder: Path, name: str) -> Good:
     """The middle of an example, made as a draft."""
     example = EXAMPLES[name]
     voices = [MEDIA / voice for voice in example.voices]
-    start_s = round((example.seconds - PART_S) / 2, 1) + (0.9 if len(voices) == 2 else 0)
+    start_s = round((example.duration_s - PART_S) / 2, 1) + (0.9 if len(voices) == 2 else 0)
     made = make(folder, MEDIA / example.picture, *voices, trim=Trim(start_s, start_s + PART_S),
                 speaking=Speaking(example.speaking))  # fmt: skip
-    return Good(made.task, made.frames(), Measured.load(folder / measured_name(0)))
+    return Good(made.task, made.frames(), Measurements.load(folder / measurements_name(0)))
 
 
 @pytest.fixture(scope="module", params=list(EXAMPLES))
@@ -69,7 +69,7 @@ def portrait(tmp_path_factory: pytest.TempPathFactory) -> Good:
 
 
 def test_a_good_draft_passes_in_every_aspect(example: Good) -> None:
-    report = examine_task(example.task, [example.measured], example.video)
+    report = build_task_report(example.task, [example.measured], example.video)
     assert [f for f in report.findings if f.verdict is not Verdict.PASS] == []
     two = len(example.task.plan.speakers) == 2
     assert [f.aspect for f in report.findings] == [
@@ -92,12 +92,12 @@ def test_a_shifted_sound_is_named(
     video = video_faults.with_sound(
         astronaut.task, segments, tmp_path / "v.mp4", video_faults.later(shift_s)
     )
-    lips = found(examine_task(astronaut.task, [astronaut.measured], video), Aspect.LIP_SYNC)
+    lips = found(build_task_report(astronaut.task, [astronaut.measured], video), Aspect.LIP_SYNC)
     assert (lips.verdict, lips.message) == (Verdict.FAIL, message)
 
 
 def test_swapped_speakers_are_named(pair: Good) -> None:
-    report = examine_task(video_faults.swapped(pair.task), [pair.measured], pair.video)
+    report = build_task_report(video_faults.swapped(pair.task), [pair.measured], pair.video)
     speakers = found(report, Aspect.SPEAKERS)
     assert (speakers.verdict, speakers.message) == (Verdict.FAIL, "The voices look swapped.")
 
@@ -166,10 +166,10 @@ def another_face(good: Good) -> list[Frame]:
 @pytest.mark.parametrize(
     ("plant", "aspect", "verdict", "message"),
     [
-        (frozen, Aspect.MOTION, Verdict.LOOK, "The last 0.4 s stand still."),
+        (frozen, Aspect.MOTION, Verdict.WARN, "The last 0.4 s stand still."),
         (blackened, Aspect.PICTURE, Verdict.FAIL, "21 of 81 frames are black."),
         (noisy, Aspect.PICTURE, Verdict.FAIL, "2[01] of 81 frames are noise."),
-        (warmed, Aspect.COLOUR, Verdict.LOOK,
+        (warmed, Aspect.COLOUR, Verdict.WARN,
          "A little warmer than your picture after [12].[0-9] s."),
         (smaller, Aspect.LENGTH, Verdict.FAIL,
          "The picture is 448x224 pixels; 896x448 were planned."),

@@ -8,15 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from inference.core.report import Aspect, Finding, Report, Verdict, from_json
-from inference.quality.judge import Heard, Planned, first_window_fault, joined, judge
-from inference.quality.lips import lip_sync, speakers
-from inference.quality.measure import Measured
+from inference.core.report import Aspect, Finding, Report, Verdict, parse_report
+from inference.quality.judge import (
+    AudioEnvelopes,
+    ExpectedVideo,
+    find_first_window_fault,
+    join_measurements,
+    judge,
+)
+from inference.quality.lips import judge_lip_sync, judge_speakers
+from inference.quality.measure import Measurements
 
 Floats = NDArray[np.float32]
 
 FRAMES = 150
-PLANNED = Planned(FRAMES, 896, 448, 25)
+PLANNED = ExpectedVideo(FRAMES, 896, 448, 25)
 
 
 def speech(seed: int, frames: int = FRAMES) -> Floats:
@@ -31,11 +37,11 @@ def lips(voice: Floats, early: int = 1) -> Floats:
     return np.asarray(0.02 + 0.2 * np.roll(voice, -early), np.float32)
 
 
-def good(gap: Floats | None = None, frames: int = FRAMES) -> Measured:
+def good(gap: Floats | None = None, frames: int = FRAMES) -> Measurements:
     """What is measured of a good video; `gap` is (n, p)."""
     ones = np.ones(frames, np.float32)
     gap = lips(speech(1, frames))[:, None] if gap is None else gap
-    return Measured(
+    return Measurements(
         width=896, height=448, fps=25.0, pictured=True, picture_width=896, picture_height=448,
         picture_highlight=220.0, picture_smoothness=0.95, highlight=220 * ones,
         smoothness=0.95 * ones, likeness=0.99 * ones, continuity=0.99 * ones,
@@ -45,8 +51,8 @@ def good(gap: Floats | None = None, frames: int = FRAMES) -> Measured:
     )  # fmt: skip
 
 
-def heard(frames: int = FRAMES) -> Heard:
-    return Heard(speech(1, frames), (speech(1, frames),), frames / 25)
+def heard(frames: int = FRAMES) -> AudioEnvelopes:
+    return AudioEnvelopes(speech(1, frames), (speech(1, frames),), frames / 25)
 
 
 def of(report: Report, aspect: Aspect) -> Finding:
@@ -56,7 +62,7 @@ def of(report: Report, aspect: Aspect) -> Finding:
 def test_a_good_video_passes_and_its_report_survives_json() -> None:
     report = judge([good()], PLANNED, heard())
     assert report.verdict is Verdict.PASS
-    assert from_json(report.to_json()) == report
+    assert parse_report(report.to_json()) == report
 
 
 @given(st.integers(1, FRAMES - 1))
@@ -68,7 +74,7 @@ def test_how_a_video_was_cut_for_measuring_does_not_matter(cut: int) -> None:
     }
     first = replace(whole, **{name: value[:cut] for name, value in series.items()})
     rest = replace(whole, **{name: value[cut:] for name, value in series.items()})
-    assert joined([first, rest]).frames == FRAMES
+    assert join_measurements([first, rest]).frames == FRAMES
     assert judge([first, rest], PLANNED, heard()) == judge([whole], PLANNED, heard())
 
 
@@ -76,10 +82,10 @@ def test_how_a_video_was_cut_for_measuring_does_not_matter(cut: int) -> None:
 @settings(max_examples=12, deadline=None)
 def test_the_offset_of_the_lips_is_found(early: int, seed: int) -> None:
     voice = speech(seed)
-    found = lip_sync([lips(voice, early)], voice, 25.0)
+    found = judge_lip_sync([lips(voice, early)], voice, 25.0)
     assert found.numbers["offset_s"] == pytest.approx((early - 1) / 25)
     away = abs(early - 1)
-    expected = Verdict.PASS if away <= 2 else Verdict.FAIL if away >= 4 else Verdict.LOOK
+    expected = Verdict.PASS if away <= 2 else Verdict.FAIL if away >= 4 else Verdict.WARN
     assert found.verdict is expected
     assert ("behind" in found.message) == (early - 1 < -2)
     assert ("ahead" in found.message) == (early - 1 > 2)
@@ -88,38 +94,38 @@ def test_the_offset_of_the_lips_is_found(early: int, seed: int) -> None:
 @pytest.mark.parametrize(
     ("gap", "sound", "verdict", "words"),
     [
-        (lips(speech(2, 400)), speech(3, 400), {Verdict.LOOK, Verdict.FAIL}, "follow"),
+        (lips(speech(2, 400)), speech(3, 400), {Verdict.WARN, Verdict.FAIL}, "follow"),
         (np.full(FRAMES, 0.03, np.float32), speech(3), {Verdict.FAIL}, "do not move"),
-        (np.full(FRAMES, np.nan, np.float32), speech(3), {Verdict.LOOK}, "No face"),
-        (lips(speech(2)), np.zeros(FRAMES, np.float32), {Verdict.LOOK}, "no voice"),
-        (lips(speech(2)), None, {Verdict.LOOK}, "no voice"),
+        (np.full(FRAMES, np.nan, np.float32), speech(3), {Verdict.WARN}, "No face"),
+        (lips(speech(2)), np.zeros(FRAMES, np.float32), {Verdict.WARN}, "no voice"),
+        (lips(speech(2)), None, {Verdict.WARN}, "no voice"),
         (lips(speech(2))[:30], speech(2)[:30], {Verdict.PASS}, "too short"),
     ],
 )
 def test_what_can_not_be_judged_is_said(
     gap: Floats, sound: Floats | None, verdict: set[Verdict], words: str
 ) -> None:
-    found = lip_sync([gap], sound, 25.0)
+    found = judge_lip_sync([gap], sound, 25.0)
     assert found.verdict in verdict and words in found.message
 
 
 def test_at_another_rate_lips_may_be_as_far_off_in_time() -> None:
     voice = speech(3)
-    assert lip_sync([lips(voice, 5)], voice, 50.0).verdict is Verdict.PASS  # 0.08 s
-    assert lip_sync([lips(voice, 9)], voice, 50.0).verdict is Verdict.FAIL  # 0.16 s
+    assert judge_lip_sync([lips(voice, 5)], voice, 50.0).verdict is Verdict.PASS  # 0.08 s
+    assert judge_lip_sync([lips(voice, 9)], voice, 50.0).verdict is Verdict.FAIL  # 0.16 s
 
 
 def test_lips_are_not_blamed_for_those_that_could_not_be_seen() -> None:
     unseen = np.full(FRAMES, np.nan, np.float32)
-    found = lip_sync([lips(speech(2)), unseen], speech(3), 25.0)
-    assert found.verdict is Verdict.LOOK and "could not be followed" in found.message
+    found = judge_lip_sync([lips(speech(2)), unseen], speech(3), 25.0)
+    assert found.verdict is Verdict.WARN and "could not be followed" in found.message
 
 
 def test_a_face_that_is_never_seen_is_not_called_the_same() -> None:
     gap = np.stack([lips(speech(1, 21)), np.full(21, np.nan, np.float32)], 1)
     planned = replace(PLANNED, frames=21)
     found = of(judge([good(gap, 21)], planned, heard(21)), Aspect.IDENTITY)
-    assert found.verdict is Verdict.LOOK and "could not be followed" in found.message
+    assert found.verdict is Verdict.WARN and "could not be followed" in found.message
 
 
 @given(st.integers(0, 1000))
@@ -130,19 +136,19 @@ def test_who_speaks_is_told(seed: int) -> None:
     cases: list[tuple[tuple[Floats, Floats], tuple[Floats, Floats], Verdict, str]] = [
         ((left, right), (left, right), Verdict.PASS, "own voice"),
         ((right, left), (left, right), Verdict.FAIL, "swapped"),
-        ((left, left), (left, right), Verdict.LOOK, "left one's voice"),
-        ((right, right), (left, right), Verdict.LOOK, "right one's voice"),
+        ((left, left), (left, right), Verdict.WARN, "left one's voice"),
+        ((right, right), (left, right), Verdict.WARN, "right one's voice"),
         ((left, silence), (left, silence), Verdict.PASS, "own voice"),
-        ((left, left), (left, silence), Verdict.LOOK, "left one's voice"),
+        ((left, left), (left, silence), Verdict.WARN, "left one's voice"),
     ]
     for mouths, voices, verdict, words in cases:
-        found = speakers([lips(mouth) for mouth in mouths], voices)
+        found = judge_speakers([lips(mouth) for mouth in mouths], voices)
         assert found is not None
         assert (found.verdict, words in found.message) == (verdict, True), found
 
 
 def test_one_person_has_nobody_to_be_mistaken_for() -> None:
-    assert speakers([lips(speech(1))], [speech(1)]) is None
+    assert judge_speakers([lips(speech(1))], [speech(1)]) is None
 
 
 @given(st.integers(8, 60), st.integers(9, 60))
@@ -153,7 +159,7 @@ def test_a_stretch_that_stands_still_is_found_with_its_length(start: int, length
     change[start + 7 : start + length] = 0.1
     motion = of(judge([replace(good(), step=step, change=change)], PLANNED, heard()), Aspect.MOTION)
     assert motion.numbers["longest_s"] == pytest.approx(length / 25, abs=0.005)
-    assert motion.verdict is (Verdict.FAIL if length >= 25 else Verdict.LOOK)
+    assert motion.verdict is (Verdict.FAIL if length >= 25 else Verdict.WARN)
 
 
 @given(st.sampled_from(["lighter", "darker", "redder", "greener", "warmer", "cooler"]),
@@ -169,11 +175,11 @@ def test_a_drift_of_colour_is_called_by_its_name(word: str, amount: float) -> No
         assert found.verdict is Verdict.PASS
     else:
         assert f"{word} than your picture after 2.0 s." in found.message
-        assert found.verdict is (Verdict.FAIL if amount >= 10 else Verdict.LOOK)
+        assert found.verdict is (Verdict.FAIL if amount >= 10 else Verdict.WARN)
 
 
 @pytest.mark.parametrize(
-    ("likeness", "verdict"), [(0.9, Verdict.PASS), (0.5, Verdict.LOOK), (0.2, Verdict.FAIL)]
+    ("likeness", "verdict"), [(0.9, Verdict.PASS), (0.5, Verdict.WARN), (0.2, Verdict.FAIL)]
 )
 def test_a_face_that_changes_is_named(likeness: float, verdict: Verdict) -> None:
     identity = np.full((FRAMES, 1), np.nan, np.float32)
@@ -224,7 +230,7 @@ def test_a_first_window_that_is_no_good_is_named(
         name: value if name == "width" else np.full(81, value, np.float32)
         for name, value in change.items()
     }
-    fault = first_window_fault(replace(good(frames=81), **values))  # type: ignore[arg-type]
+    fault = find_first_window_fault(replace(good(frames=81), **values))  # type: ignore[arg-type]
     if words is None:
         assert fault is None
     else:
@@ -245,10 +251,10 @@ def test_only_what_jumps_or_stands_still_throughout_is_surely_no_video(
     values = {name: np.full(81, value, np.float32) for name, value in nothing.items()}
     gap = np.full((81, 1), np.nan, np.float32)
     measured = replace(good(frames=81), gap=gap, change=change, step=step, **values)  # type: ignore[arg-type]
-    fault = first_window_fault(measured)
+    fault = find_first_window_fault(measured)
     assert fault is not None and fault.sure == sure
-    picture = of(judge([measured], Planned(81, 896, 448, 25), heard()), Aspect.PICTURE)
-    assert picture.verdict is (Verdict.FAIL if continuity < 0.5 or still else Verdict.LOOK)
+    picture = of(judge([measured], ExpectedVideo(81, 896, 448, 25), heard()), Aspect.PICTURE)
+    assert picture.verdict is (Verdict.FAIL if continuity < 0.5 or still else Verdict.WARN)
 
 
 def test_some_black_frames_are_counted_and_do_not_spoil_the_other_verdicts() -> None:

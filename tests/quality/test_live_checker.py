@@ -10,14 +10,14 @@ from PIL import Image
 
 from inference.core.errors import Fault, FaultCode
 from inference.core.events import Event, Finished, Window
-from inference.core.report import Aspect, Verdict, from_json
+from inference.core.report import Aspect, Verdict, parse_report
 from inference.core.task import (
     PICTURE,
     REPORT,
     RESULT,
     SOUND,
     Task,
-    measured_name,
+    measurements_name,
     segment_name,
     voice_name,
 )
@@ -25,7 +25,7 @@ from inference.media.mixing import mix_voices
 from inference.media.video import SegmentWriter
 from inference.quality import live_checker
 from inference.quality.judge import WindowFault
-from inference.rendering.windows import EarlyStop, assemble
+from inference.rendering.windows import EarlyStop, render_windows
 from tests.support.bad_files import write_wav
 
 
@@ -34,9 +34,9 @@ def ready(task: Task) -> Task:
     """The task of 101 frames in two windows, with its picture, its voice and its sound."""
     picture = task.plan.picture
     random = np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8)
-    Image.fromarray(random).resize((picture.width, picture.height)).save(task.path(PICTURE))
+    Image.fromarray(random).resize((picture.width, picture.height)).save(task.prepare_path(PICTURE))
     write_wav(task.folder / voice_name(0), 4, 0.1)
-    mix_voices(task, task.path(SOUND))
+    mix_voices(task, task.prepare_path(SOUND))
     return task
 
 
@@ -49,7 +49,9 @@ class Black:
 
     def __call__(self, index: int) -> Iterator[Event]:
         plan = self._task.plan
-        with SegmentWriter(self._task.path(segment_name(index)), plan.width, plan.height) as writer:
+        with SegmentWriter(
+            self._task.prepare_path(segment_name(index)), plan.width, plan.height
+        ) as writer:
             for _ in plan.new_frames(index):
                 writer.write(np.zeros((plan.height, plan.width, 3), np.uint8))
         self.made.append(index)
@@ -60,7 +62,7 @@ def test_a_first_window_of_no_use_ends_the_work_and_is_made_anew(ready: Task) ->
     maker = Black(ready)
     for tries in (1, 2):
         with pytest.raises(Fault) as told:
-            list(assemble(ready, "some", maker, time.monotonic(), EarlyStop.SURE))
+            list(render_windows(ready, "some", maker, time.monotonic(), EarlyStop.SURE))
         frames = len(ready.plan.new_frames(0))
         assert told.value.code is FaultCode.BAD_WINDOW
         assert told.value.message.startswith(f"All {frames} frames of the first window are black.")
@@ -73,35 +75,39 @@ def test_a_first_window_past_a_limit_that_may_be_wrong_is_told_of_and_ends_only_
     ready: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     odd = WindowFault("The first window is odd.", sure=False)
-    monkeypatch.setattr(live_checker, "first_window_fault", lambda measured: odd)
+    monkeypatch.setattr(live_checker, "find_first_window_fault", lambda measured: odd)
     maker = Black(ready)
-    events = list(assemble(ready, "some", maker, time.monotonic(), EarlyStop.SURE))
+    events = list(render_windows(ready, "some", maker, time.monotonic(), EarlyStop.SURE))
     faults = [event.fault for event in events if isinstance(event, Window)]
     assert faults == [odd.message, None] and isinstance(events[-1], Finished)
     with pytest.raises(Fault, match="The first window is odd. This happens"):
-        list(assemble(ready, "some", maker, time.monotonic(), EarlyStop.STRICT))
+        list(render_windows(ready, "some", maker, time.monotonic(), EarlyStop.STRICT))
 
 
 def test_what_costs_nothing_is_made_to_its_end_and_reported_on(ready: Task) -> None:
     maker = Black(ready)
-    *_, last = assemble(ready, "some", maker, time.monotonic())
+    *_, last = render_windows(ready, "some", maker, time.monotonic())
     assert isinstance(last, Finished) and last.result.report == REPORT
-    report = from_json((ready.folder / REPORT).read_bytes())
+    report = parse_report((ready.folder / REPORT).read_bytes())
     found = {finding.aspect: finding.verdict for finding in report.findings}
     assert found[Aspect.PICTURE] is Verdict.FAIL and found[Aspect.LENGTH] is Verdict.PASS
 
     # a run that goes on after a stop needs the numbers, not the windows
-    before = {index: (ready.folder / measured_name(index)).stat().st_mtime_ns for index in (0, 1)}
+    before = {
+        index: (ready.folder / measurements_name(index)).stat().st_mtime_ns for index in (0, 1)
+    }
     (ready.folder / REPORT).unlink()
-    list(assemble(ready, "some", maker, time.monotonic()))
+    list(render_windows(ready, "some", maker, time.monotonic()))
     assert maker.made == [0, 1]
     assert (ready.folder / REPORT).exists()
-    after = {index: (ready.folder / measured_name(index)).stat().st_mtime_ns for index in (0, 1)}
+    after = {
+        index: (ready.folder / measurements_name(index)).stat().st_mtime_ns for index in (0, 1)
+    }
     assert after == before
 
 
 def test_a_video_that_can_not_be_looked_at_is_finished_all_the_same(ready: Task) -> None:
     (ready.folder / PICTURE).write_bytes(b"torn")
-    *_, last = assemble(ready, "some", Black(ready), time.monotonic(), EarlyStop.STRICT)
+    *_, last = render_windows(ready, "some", Black(ready), time.monotonic(), EarlyStop.STRICT)
     assert isinstance(last, Finished) and last.result.report is None
     assert (ready.folder / RESULT).exists() and not (ready.folder / REPORT).exists()

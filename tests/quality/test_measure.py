@@ -10,8 +10,8 @@ from PIL import Image
 
 from inference.core.errors import InputCode, InputError
 from inference.media.video import SegmentWriter
-from inference.quality.judge import WindowFault, first_window_fault
-from inference.quality.measure import Measured, Measurer
+from inference.quality.judge import WindowFault, find_first_window_fault
+from inference.quality.measure import Measurements, Measurer
 from tests.support.media import ASTRONAUT, VOICE_B
 from tests.support.video_faults import Frame, blotches
 
@@ -70,13 +70,13 @@ def test_noise_of_any_kind_is_told(
 ) -> None:
     measured = Measurer(picture, []).measure(film(tmp_path / "v.mp4", noise(picture)))
     noise_it_is = WindowFault("All 21 frames of the first window are noise.", sure=True)
-    assert first_window_fault(measured) == noise_it_is
+    assert find_first_window_fault(measured) == noise_it_is
 
 
 def test_another_picture_may_be_what_was_asked_for(picture: Frame, tmp_path: Path) -> None:
     other = np.ascontiguousarray(255 - picture[::-1, ::-1])
     measured = Measurer(picture, []).measure(film(tmp_path / "v.mp4", moving(other)))
-    fault = first_window_fault(measured)
+    fault = find_first_window_fault(measured)
     assert fault is not None and not fault.sure
 
 
@@ -106,7 +106,7 @@ def test_a_picture_is_no_noise_however_fine_or_dark_it_is(
 ) -> None:
     start = hard(picture)
     measured = Measurer(start, []).measure(film(tmp_path / "v.mp4", moving(start)))
-    assert first_window_fault(measured) is None
+    assert find_first_window_fault(measured) is None
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_window_not_worth_going_on_with_is_named(
     frames: Callable[[Frame], list[Frame]], words: str, picture: Frame, tmp_path: Path
 ) -> None:
     measured = Measurer(picture, []).measure(film(tmp_path / "v.mp4", frames(picture)))
-    fault = first_window_fault(measured)
+    fault = find_first_window_fault(measured)
     assert fault is not None and fault.message.startswith(words)
     assert fault.sure == ("planned" not in words)
 
@@ -132,7 +132,7 @@ def test_what_is_measured_in_two_goes_is_as_in_one(picture: Frame, tmp_path: Pat
     frames = moving(picture)
     first = Measurer(picture, []).measure(film(tmp_path / "1.mp4", frames[:10]))
     first.save(tmp_path / "1.npz")
-    kept = Measured.load(tmp_path / "1.npz")
+    kept = Measurements.load(tmp_path / "1.npz")
     rest = Measurer(picture, []).measure(film(tmp_path / "2.mp4", frames[10:]), kept)
     whole = Measurer(picture, []).measure(film(tmp_path / "all.mp4", frames))
     assert not np.isnan(rest.change).any() and not np.isnan(rest.step).any()
@@ -146,7 +146,7 @@ def test_what_is_no_measurement_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "b.npz", width=1)
     for name in ("a.npz", "b.npz"):
         with pytest.raises(ValueError):
-            Measured.load(tmp_path / name)
+            Measurements.load(tmp_path / name)
     with pytest.raises(InputError) as raised:
         Measurer(None, []).measure(VOICE_B)
     assert raised.value.code is InputCode.NOT_A_VIDEO

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inference.core.report import Aspect, Curve, Finding, Report, Verdict, from_json
+from inference.core.report import Aspect, Curve, Finding, Report, Verdict, parse_report
 
 
 def test_the_verdict_is_the_worst_of_all() -> None:
@@ -10,18 +10,18 @@ def test_the_verdict_is_the_worst_of_all() -> None:
         return Report(25, 1.0, tuple(Finding(Aspect.COLOUR, each, "") for each in verdicts))
 
     assert report().verdict is Verdict.PASS
-    assert report(Verdict.PASS, Verdict.LOOK).verdict is Verdict.LOOK
-    assert report(Verdict.LOOK, Verdict.FAIL, Verdict.PASS).verdict is Verdict.FAIL
+    assert report(Verdict.PASS, Verdict.WARN).verdict is Verdict.WARN
+    assert report(Verdict.WARN, Verdict.FAIL, Verdict.PASS).verdict is Verdict.FAIL
 
 
 def test_json_keeps_all_of_it() -> None:
     curve = Curve((0.5, None, 1.0), 0.25, 1.0)
-    finding = Finding(Aspect.LIP_SYNC, Verdict.LOOK, "Loosely.", {"offset_s": 0.04}, curve)
+    finding = Finding(Aspect.LIP_SYNC, Verdict.WARN, "Loosely.", {"offset_s": 0.04}, curve)
     report = Report(25, 1.0, (finding,))
-    assert from_json(report.to_json()) == report
+    assert parse_report(report.to_json()) == report
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b'{"frames": "many"}'])
 def test_anything_else_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError):
-        from_json(text)
+        parse_report(text)

@@ -15,12 +15,12 @@ from inference.core.events import Window
 from inference.core.plan import make_plan
 from inference.core.request import Request, Trim
 from inference.core.task import SOUND, Task, segment_name, voice_name
-from inference.core.timing import spans
+from inference.core.timing import place_recordings
 from inference.media import video
 from inference.media.audio import write_sound
-from inference.media.ingest import take_in
+from inference.media.ingest import ingest_files
 from inference.rendering import partial_video
-from inference.rendering.partial_video import GrowingFilm
+from inference.rendering.partial_video import PartialVideo
 from tests.support.media import ASTRONAUT, VOICE_A, decoded
 from tests.support.scripted_engine import write_video
 
@@ -31,12 +31,12 @@ AAC_FRAME = 1024
 def made(tmp_path_factory: pytest.TempPathFactory) -> Task:
     """7.75 s of a real voice and all segments of its four windows."""
     folder = tmp_path_factory.mktemp("made")
-    picture, recordings = take_in(folder, ASTRONAUT, [VOICE_A])
+    picture, recordings = ingest_files(folder, ASTRONAUT, [VOICE_A])
     request = Request(picture, recordings)
     task = Task(request, make_plan(request, 40), folder)
     for window in windows(task):
         before = task.plan.new_frames(window.index).start
-        write_video(task.path(window.path), window.frames_done - before)
+        write_video(task.prepare_path(window.path), window.frames_done - before)
     return task
 
 
@@ -64,7 +64,7 @@ def films(task: Task) -> list[str]:
 
 
 def test_each_window_makes_the_film_longer(task: Task) -> None:
-    film = GrowingFilm(task)
+    film = PartialVideo(task)
     for window in windows(task):
         film.add(window)
         path = task.folder / f"growing/{window.index:03d}.mp4"
@@ -74,12 +74,12 @@ def test_each_window_makes_the_film_longer(task: Task) -> None:
 
 
 def test_the_sound_is_the_finished_video_s_and_in_time_with_the_picture(task: Task) -> None:
-    placed, samples = spans(task.request), task.plan.frames * 1920
-    write_sound([task.folder / voice_name(0)], placed, samples, task.path(SOUND))
-    GrowingFilm(task).add(windows(task)[1])
+    placed, samples = place_recordings(task.request), task.plan.frames * 1920
+    write_sound([task.folder / voice_name(0)], placed, samples, task.prepare_path(SOUND))
+    PartialVideo(task).add(windows(task)[1])
     segments = [task.folder / segment_name(index) for index in range(2)]
     frames = task.plan.new_frames(1).stop
-    video.join(segments, task.folder / SOUND, frames, task.folder / "whole.mp4", {})
+    video.join_segments(segments, task.folder / SOUND, frames, task.folder / "whole.mp4", {})
     whole, grown = sound_of(task.folder / "whole.mp4"), sound_of(task.folder / "growing/001.mp4")
     inside = slice(0, frames * 1920 - 2 * AAC_FRAME)
     np.testing.assert_array_equal(grown[inside], whole[inside])
@@ -89,7 +89,7 @@ def test_the_sound_is_encoded_once_also_by_the_next_worker(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second, third, _ = windows(task)
-    film = GrowingFilm(task)
+    film = PartialVideo(task)
     film.add(first)
 
     def encode(sound: Path, frames: int, target: Path) -> None:
@@ -98,12 +98,12 @@ def test_the_sound_is_encoded_once_also_by_the_next_worker(
     monkeypatch.setattr(partial_video, "encode_sound", encode)
     film.add(second)
     grow_old(task)
-    GrowingFilm(task).add(third)
+    PartialVideo(task).add(third)
     assert films(task) == ["001.mp4", "002.mp4"]
 
 
 def test_the_newest_two_are_kept_and_one_in_the_end(task: Task) -> None:
-    film, seen = GrowingFilm(task), []
+    film, seen = PartialVideo(task), []
     for window in windows(task):
         film.add(window)
         seen.append(films(task))
@@ -114,15 +114,15 @@ def test_the_newest_two_are_kept_and_one_in_the_end(task: Task) -> None:
         ["001.mp4", "002.mp4"],
         ["002.mp4", "003.mp4"],
     ]
-    film.end()
+    film.clean_up()
     assert [path.name for path in (task.folder / "growing").iterdir()] == ["003.mp4"]
 
 
 def test_a_film_that_a_page_may_just_have_heard_of_is_kept(task: Task) -> None:
-    film = GrowingFilm(task)
+    film = PartialVideo(task)
     for window in windows(task):
         film.add(window)
-    film.end()
+    film.clean_up()
     assert films(task) == ["000.mp4", "001.mp4", "002.mp4", "003.mp4"]
 
 
@@ -133,7 +133,7 @@ def grow_old(task: Task) -> None:
 
 
 def test_a_film_that_fails_leaves_the_one_before(task: Task) -> None:
-    film = GrowingFilm(task)
+    film = PartialVideo(task)
     first, second, *_ = windows(task)
     film.add(first)
     (task.folder / second.path).write_bytes(b"not a video")
@@ -145,7 +145,7 @@ def test_a_film_that_fails_leaves_the_one_before(task: Task) -> None:
 def test_a_single_window_has_no_film(made: Task, tmp_path: Path) -> None:
     request = replace(made.request, trim=Trim(0, 1))
     short = Task(request, make_plan(request, 40), tmp_path)
-    film = GrowingFilm(short)
+    film = PartialVideo(short)
     film.add(Window(0, segment_name(0), short.plan.frames))
-    film.end()
+    film.clean_up()
     assert list(tmp_path.iterdir()) == []

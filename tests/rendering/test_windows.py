@@ -17,7 +17,7 @@ from inference.core.plan import make_plan
 from inference.core.request import Speaking
 from inference.core.task import SOUND, Task, segment_name, voice_name
 from inference.media.mixing import mix_voices
-from inference.rendering.windows import Stopped, assemble, save_preview
+from inference.rendering.windows import RenderingCancelled, render_windows, save_preview
 from tests.support.bad_files import write_wav
 from tests.support.scripted_engine import write_video
 
@@ -26,7 +26,7 @@ from tests.support.scripted_engine import write_video
 def sounding(task: Task) -> Task:
     """The task of 101 frames in two windows, with its voice and its finished sound."""
     write_wav(task.folder / voice_name(0), 4, 0.1)
-    mix_voices(task, task.path(SOUND))
+    mix_voices(task, task.prepare_path(SOUND))
     return task
 
 
@@ -40,14 +40,16 @@ class Maker:
     def __call__(self, index: int) -> Iterator[Event]:
         yield Step(1, 2, index, 2)
         if index == self._stop:
-            raise Stopped
-        write_video(self._task.path(segment_name(index)), len(self._task.plan.new_frames(index)))
+            raise RenderingCancelled
+        write_video(
+            self._task.prepare_path(segment_name(index)), len(self._task.plan.new_frames(index))
+        )
         self.made.append(index)
         yield Step(2, 2, index, 2)
 
 
 def run(task: Task, maker: Maker) -> list[Event]:
-    return list(assemble(task, "some", maker, time.monotonic() - 3))
+    return list(render_windows(task, "some", maker, time.monotonic() - 3))
 
 
 def streams(path: Path) -> tuple[int, int, dict[str, str]]:
@@ -138,7 +140,7 @@ def test_an_error_passes_through(sounding: Task) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        list(assemble(sounding, "some", breaking, time.monotonic()))
+        list(render_windows(sounding, "some", breaking, time.monotonic()))
 
 
 def test_the_sound_is_as_long_as_the_video_and_holds_every_voice(task: Task) -> None:
@@ -147,7 +149,7 @@ def test_the_sound_is_as_long_as_the_video_and_holds_every_voice(task: Task) -> 
     plan = replace(task.plan, frames=205)
     for index in range(2):
         write_wav(task.folder / voice_name(index), 4, 0.1)
-    mix_voices(Task(both, plan, task.folder), task.path(SOUND))
+    mix_voices(Task(both, plan, task.folder), task.prepare_path(SOUND))
     with wave.open(str(task.folder / SOUND)) as sound:
         samples = np.frombuffer(sound.readframes(sound.getnframes()), np.int16)
     assert len(samples) == 205 * 1920

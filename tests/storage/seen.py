@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from inference.core.published import Published
+from inference.core.published import Publication
 from inference.core.task import PUBLISHED
 from tests.support.s3_server import SECRET, environment
 
@@ -44,10 +44,10 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def check_opens_for(published: Published, long: timedelta) -> None:
+def check_opens_for(published: Publication, long: timedelta) -> None:
     assert published.expires
     assert long - timedelta(minutes=5) < published.expires - datetime.now(UTC) <= long
 
 
-def home(published: Published) -> str:
+def home(published: Publication) -> str:
     return published.keys[-1].rpartition("/")[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from inference.core.errors import InputCode, PortraitError
-from inference.core.published import Address
+from inference.core.published import S3Address
 from inference.core.settings import ROOT
 from inference.storage import bucket
 from inference.storage.publisher import fetch
@@ -18,16 +18,19 @@ from tests.support.s3_server import KEY_ID, S3, SECRET, Road
 
 
 @pytest.fixture
-def given(s3: S3) -> dict[str, Address]:
+def given(s3: S3) -> dict[str, S3Address]:
     """A person's files in the bucket."""
-    places = {"image": Address(BUCKET, "in/a face.jpg"), "audio": Address(BUCKET, "in/voice.ogg")}
+    places = {
+        "image": S3Address(BUCKET, "in/a face.jpg"),
+        "audio": S3Address(BUCKET, "in/voice.ogg"),
+    }
     for address, file in zip(places.values(), (ASTRONAUT, VOICE_A), strict=True):
         s3.client.upload_file(str(file), address.bucket, address.key)
     return places
 
 
 def test_a_plan_is_made_of_files_in_a_bucket(
-    s3: S3, given: dict[str, Address], tmp_path: Path
+    s3: S3, given: dict[str, S3Address], tmp_path: Path
 ) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -42,7 +45,7 @@ def test_a_plan_is_made_of_files_in_a_bucket(
     assert not list(temporary.iterdir())
 
 
-def test_a_file_arrives_whole(given: dict[str, Address], tmp_path: Path) -> None:
+def test_a_file_arrives_whole(given: dict[str, S3Address], tmp_path: Path) -> None:
     fetch(given["image"], tmp_path / "face", 20, InputCode.PICTURE_TOO_LARGE, "us-east-1")
     assert (tmp_path / "face").read_bytes() == ASTRONAUT.read_bytes()
 
@@ -50,16 +53,22 @@ def test_a_file_arrives_whole(given: dict[str, Address], tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("address", "code", "says"),
     [
-        (Address(BUCKET, "in/me"), "not_found", f"There is no in/me in the bucket {BUCKET}. "),
-        (Address("nobodys", "in/me"), "not_found", "There is no bucket nobodys. Check the address"),
-        (Address("no bucket", "me"), "storage", "The bucket no bucket can't be used like this."),
+        (S3Address(BUCKET, "in/me"), "not_found", f"There is no in/me in the bucket {BUCKET}. "),
+        (
+            S3Address("nobodys", "in/me"),
+            "not_found",
+            "There is no bucket nobodys. Check the address",
+        ),
+        (S3Address("no bucket", "me"), "storage", "The bucket no bucket can't be used like this."),
     ],
 )
-def test_what_is_not_there_is_named(address: Address, code: str, says: str, tmp_path: Path) -> None:
+def test_what_is_not_there_is_named(
+    address: S3Address, code: str, says: str, tmp_path: Path
+) -> None:
     check_not_fetched(tmp_path, address, code, says)
 
 
-def test_what_is_too_large_is_not_fetched(given: dict[str, Address], tmp_path: Path) -> None:
+def test_what_is_too_large_is_not_fetched(given: dict[str, S3Address], tmp_path: Path) -> None:
     says = "a face.jpg is 1 MB; 0 MB is the most. Choose a smaller file."
     check_not_fetched(tmp_path, given["image"], "picture_too_large", says, most_mib=0)
 
@@ -67,13 +76,13 @@ def test_what_is_too_large_is_not_fetched(given: dict[str, Address], tmp_path: P
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, bucket.REFUSED.format(bucket=BUCKET)),
+        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, bucket.ACCESS_DENIED.format(bucket=BUCKET)),
         ({"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}, bucket.UNREACHABLE),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, bucket.NO_CREDENTIALS),
     ],
 )
 def test_why_it_was_not_fetched_is_one_sentence(
-    given: dict[str, Address],
+    given: dict[str, S3Address],
     wrong: dict[str, str],
     says: str,
     tmp_path: Path,
@@ -88,14 +97,14 @@ def test_why_it_was_not_fetched_is_one_sentence(
 def test_a_file_is_fetched_over_a_road_that_breaks_once(
     always: bool,
     s3: S3,
-    given: dict[str, Address],
+    given: dict[str, S3Address],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with Road(s3.address, 20_000, always=always, back=True) as road:
         use(monkeypatch, road.address)
         if always:
-            check_not_fetched(tmp_path, given["audio"], "storage", bucket.CUT)
+            check_not_fetched(tmp_path, given["audio"], "storage", bucket.CONNECTION_CUT)
         else:
             fetch(given["audio"], tmp_path / "voice", 1, InputCode.RECORDING_TOO_LARGE, None)
             assert (tmp_path / "voice").read_bytes() == VOICE_A.read_bytes()
@@ -103,7 +112,7 @@ def test_a_file_is_fetched_over_a_road_that_breaks_once(
 
 
 def check_not_fetched(
-    folder: Path, address: Address, code: str, says: str, most_mib: int = 20
+    folder: Path, address: S3Address, code: str, says: str, most_mib: int = 20
 ) -> None:
     with pytest.raises(PortraitError) as refused:
         fetch(address, folder / "file", most_mib, InputCode.PICTURE_TOO_LARGE, "us-east-1")

@@ -9,17 +9,17 @@ import pytest
 
 from inference.core.errors import Fault
 from inference.core.events import Finished
-from inference.core.published import read_published
+from inference.core.published import read_publication
 from inference.core.settings import Settings
 from inference.core.task import PUBLISHED, RESULT, Task
 from inference.jobs import history, job_folder, worker
-from inference.jobs.store import Jobs
+from inference.jobs.store import JobStore
 from inference.storage.publisher import publish, unpublish
 from tests.storage.seen import BUCKET, FILM, OTHER, PATIENCE_S, home, opened, status, use
 from tests.support.media import ASTRONAUT, VOICE_A
 from tests.support.s3_server import S3
 from tests.support.scripted_engine import ScriptedEngine, result
-from ui.cli.generate import make
+from ui.cli.generate import generate_video
 
 
 def test_what_is_unpublished_is_gone(s3: S3, settings: Settings, job: Path) -> None:
@@ -38,7 +38,7 @@ def test_what_can_not_be_unpublished_now_is_known_later(
     use(monkeypatch, "http://127.0.0.1:9")
     with pytest.raises(Fault, match="can't be reached"):
         unpublish(job, settings.region)
-    assert read_published(job) == published
+    assert read_publication(job) == published
 
 
 def test_another_bucket_takes_it_over(s3: S3, settings: Settings, job: Path) -> None:
@@ -47,30 +47,30 @@ def test_another_bucket_takes_it_over(s3: S3, settings: Settings, job: Path) -> 
     assert s3.keys(OTHER, home(published)) == sorted(published.keys)
 
 
-def finished(jobs: Jobs, task: Task) -> Path:
+def finished(jobs: JobStore, task: Task) -> Path:
     """A finished job of a server."""
-    folder = jobs.new("a" * 64)
+    folder = jobs.create("a" * 64)
     Task(task.request, task.plan, folder).save()
     (folder / RESULT).write_bytes(FILM)
     (folder / "submitted").write_text(str(time.time_ns()))
-    history.History(folder).append(Finished(result(task.plan)))
+    history.HistoryWriter(folder).append(Finished(result(task.plan)))
     return folder
 
 
 def test_a_job_is_published_on_demand_and_deleted_with_all_of_it(
     s3: S3, settings: Settings, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs = Jobs(settings)
+    jobs = JobStore(settings)
     folder = finished(jobs, task)
     jobs.publish(folder)
     jobs.publish(folder)  # somebody presses twice
-    started = job_folder.published(folder)
-    assert started and (started.on_its_way or started.url)
+    started = job_folder.find_publication(folder)
+    assert started and (started.is_pending or started.url)
     end = time.monotonic() + PATIENCE_S
-    while job_folder.is_at_work(folder):
+    while job_folder.is_busy(folder):
         assert time.monotonic() < end
         time.sleep(0.05)
-    published = job_folder.published(folder)
+    published = job_folder.find_publication(folder)
     assert published and opened(published.url)[1] == FILM
     assert s3.keys(BUCKET, home(published)) == sorted(published.keys)
     jobs.delete(folder)
@@ -80,11 +80,11 @@ def test_a_job_is_published_on_demand_and_deleted_with_all_of_it(
 
 
 def test_only_what_is_finished_is_published(settings: Settings, task: Task) -> None:
-    jobs = Jobs(settings)
-    folder = jobs.new("a" * 64)
+    jobs = JobStore(settings)
+    folder = jobs.create("a" * 64)
     jobs.submit(Task(task.request, task.plan, folder))
     jobs.publish(folder)
-    Jobs(replace(settings, bucket=None)).publish(finished(jobs, task))
+    JobStore(replace(settings, bucket=None)).publish(finished(jobs, task))
     assert not list(settings.data.rglob(PUBLISHED))
 
 
@@ -92,8 +92,8 @@ def test_only_what_is_finished_is_published(settings: Settings, task: Task) -> N
 def test_a_worker_publishes_final_videos(task: Task, quality: str, linked: bool) -> None:
     Task(task.request, replace(task.plan, quality=quality), task.folder).save()
     engine = ScriptedEngine([Finished(result(task.plan))])
-    assert isinstance(worker.run(task.folder, lambda family: engine), Finished)
-    published = read_published(task.folder)
+    assert isinstance(worker.run_job(task.folder, lambda family: engine), Finished)
+    published = read_publication(task.folder)
     assert bool(published and published.url) is linked
 
 
@@ -101,7 +101,9 @@ def test_a_command_adds_the_link_to_its_object(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out.mp4"
-    made = make(ScriptedEngine(), ASTRONAUT, [VOICE_A], {"quality": "fast"}, out, as_json=True)
+    made = generate_video(
+        ScriptedEngine(), ASTRONAUT, [VOICE_A], {"quality": "fast"}, out, as_json=True
+    )
     told = json.loads(capsys.readouterr().out)
     assert (told["path"], told["frames"]) == (str(out), made.result.frames)
     assert opened(told["link"])[1] == out.read_bytes()

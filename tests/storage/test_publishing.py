@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.core.published import Address, Published, read_published, write_published
+from inference.core.published import Publication, S3Address, read_publication, write_publication
 from inference.core.settings import ROOT, Settings
 from inference.core.task import PUBLISHED, REPORT, RESULT
 from inference.storage import bucket, publisher
@@ -45,7 +45,7 @@ def test_a_published_video_opens_by_its_link(
     assert re.fullmatch(rf"portraits/{today}/[0-9a-f]{{32}}", home(published))
     assert [Path(key).stem for key in published.keys] == ["settings", "report", "video"]
     assert sorted(published.keys) == s3.keys(BUCKET, home(published))
-    assert read_published(job) == published and tree(job) == before
+    assert read_publication(job) == published and tree(job) == before
     check_opens_for(published, timedelta(days=3))
     assert SECRET not in caplog.text + (job / PUBLISHED).read_text()
     assert published.url and published.url not in caplog.text
@@ -62,8 +62,8 @@ def test_what_was_asked_and_found_lies_beside_it(s3: S3, settings: Settings, job
 
 
 def test_a_link_ends_at_its_time_and_opens_nothing_else(settings: Settings, job: Path) -> None:
-    video = Address(BUCKET, publish(job, settings).keys[-1])
-    url, _ = publisher.link(bucket.connect("us-east-1"), video, timedelta(seconds=2))
+    video = S3Address(BUCKET, publish(job, settings).keys[-1])
+    url, _ = publisher.create_link(bucket.connect("us-east-1"), video, timedelta(seconds=2))
     assert (status(url), status(url.replace("video.mp4", "report.json"))) == (200, 403)
     end = time.monotonic() + PATIENCE_S
     while status(url) != 403:
@@ -75,7 +75,7 @@ def test_nothing_is_sent_twice(s3: S3, settings: Settings, job: Path) -> None:
     first = publish(job, settings)
     assert publish(job, settings) == first
     when = [s3.client.head_object(Bucket=BUCKET, Key=key)["LastModified"] for key in first.keys]
-    write_published(job, replace(first, expires=datetime.now(UTC)))
+    write_publication(job, replace(first, expires=datetime.now(UTC)))
     time.sleep(1.1)  # the server counts in seconds
     again = publish(job, settings)
     assert again.keys == first.keys and again.url != first.url and status(again.url or "") == 200
@@ -110,7 +110,7 @@ def test_a_long_video_goes_in_parts_and_never_into_memory(s3: S3, job: Path) -> 
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert 0 < int(done.stdout) < 50 * MIB, "the client itself takes half of that"
-    published = read_published(job)
+    published = read_publication(job)
     assert published and published.url
     found = s3.client.get_object(Bucket=BUCKET, Key=published.keys[-1])
     assert found["ContentLength"] == long and found["ETag"].endswith('-5"')
@@ -146,8 +146,8 @@ def test_a_road_that_always_breaks_leaves_nothing_and_a_sentence(
     with Road(s3.address, MIB, always=True) as road:
         use(monkeypatch, road.address)
         refused = publish(job, settings)
-    assert refused.refusal == bucket.CUT and refused.url is None and road.broken > 1
-    assert read_published(job) == refused and tree(job) == before
+    assert refused.refusal == bucket.CONNECTION_CUT and refused.url is None and road.broken > 1
+    assert read_publication(job) == refused and tree(job) == before
     assert s3.keys(BUCKET, home(refused)) == []
     use(monkeypatch, s3.address)
     assert publish(job, settings).keys == refused.keys
@@ -158,7 +158,7 @@ def test_an_upload_that_was_killed_is_superseded(s3: S3, settings: Settings, job
     for _ in range(2):
         begun = s3.client.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
         s3.client.upload_part(Bucket=BUCKET, Key=key, UploadId=begun, PartNumber=1, Body=b"half")
-    write_published(job, Published(BUCKET, (key,)))
+    write_publication(job, Publication(BUCKET, (key,)))
     published = publish(job, settings)
     assert published.keys[-1] == key and opened(published.url)[1] == FILM
     assert s3.keys(BUCKET, home(published)) == sorted(published.keys)
@@ -168,9 +168,9 @@ def test_an_upload_that_was_killed_is_superseded(s3: S3, settings: Settings, job
     ("wrong", "says"),
     [
         ({"AWS_BUCKET_NAME": "nobodys"}, "There is no bucket nobodys. Check AWS_BUCKET_NAME."),
-        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, bucket.REFUSED.format(bucket=BUCKET)),
+        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, bucket.ACCESS_DENIED.format(bucket=BUCKET)),
         ({"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}, bucket.UNREACHABLE),
-        ({"AWS_ENDPOINT_URL_S3": "nowhere"}, bucket.NOT_UNDERSTOOD.format(bucket=BUCKET)),
+        ({"AWS_ENDPOINT_URL_S3": "nowhere"}, bucket.BAD_REQUEST.format(bucket=BUCKET)),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, bucket.NO_CREDENTIALS),
     ],
 )
@@ -185,7 +185,7 @@ def test_why_it_was_not_published_is_one_sentence(
         monkeypatch.setenv(name, value)
     caplog.set_level("INFO")
     assert publisher.main([str(job)]) == says
-    published = read_published(job)
+    published = read_publication(job)
     assert published and published.refusal == says
     for place in (caplog.text, (job / PUBLISHED).read_text()):
         assert KEY_ID not in place and SECRET not in place

@@ -11,11 +11,11 @@ from inference.core.events import Event
 from inference.core.settings import Settings
 from inference.core.write_access import WriteAccess
 from inference.jobs import history
-from inference.jobs.store import Jobs
+from inference.jobs.store import JobStore
 from tests.support.played_jobs import new_task
 from ui.access.identity import Owners
 from ui.api.door import Api, door, owner_of
-from ui.web.security import Guard
+from ui.web.security import SecurityMiddleware
 
 TOKEN = "correct-horse-battery-staple"
 
@@ -35,7 +35,7 @@ class Server:
         **settings: Any,
     ) -> None:
         self.settings = Settings(data=data, api_token=token, **settings)
-        self.jobs = Jobs(self.settings, access=access)
+        self.jobs = JobStore(self.settings, access=access)
         owners = Owners(data)
         self._door = door(self.settings, self.jobs, owners)
         self.owner = owner_of(token or "", owners)
@@ -44,7 +44,7 @@ class Server:
         """Somebody who sends `headers` with everything, the token unless they say otherwise."""
         app = Starlette()
         app.add_middleware(Api, door=self._door)
-        app.add_middleware(Guard)
+        app.add_middleware(SecurityMiddleware)
         return TestClient(app, headers=bearer() if headers is None else headers)
 
     def job(self, *events: Event, quality: str = "draft", owner: str | None = None) -> Path:
@@ -53,7 +53,7 @@ class Server:
         self.jobs.submit(task)
         if events:
             (task.folder / "waiting").unlink()
-            written = history.History(task.folder)
+            written = history.HistoryWriter(task.folder)
             for event in events:
                 written.append(event)
         return task.folder

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inference.batch.batch import rows
+from inference.batch.batch import read_items
 from inference.core.events import Event, Failed, Finished
 from inference.core.plan import make_plan
 from inference.core.report import Aspect, Curve, Finding, Report, Verdict
@@ -48,14 +48,14 @@ class Reporting(ScriptedEngine):
 
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
         self.meanwhile()
-        verdict = {1: Verdict.LOOK, 2: Verdict.FAIL}.get(task.plan.seed, Verdict.PASS)
+        verdict = {1: Verdict.WARN, 2: Verdict.FAIL}.get(task.plan.seed, Verdict.PASS)
         for event in super().generate(task, cancelled):
             if isinstance(event, Finished):
                 if task.plan.seed == 4:
                     yield Failed("no_face", "There is <no> face.")
                     return
                 if task.plan.seed != 3:
-                    task.path(REPORT).write_bytes(report(verdict).to_json())
+                    task.prepare_path(REPORT).write_bytes(report(verdict).to_json())
                 self.made += 1
             yield event
 
@@ -69,7 +69,7 @@ def prepare(folder: Path, image: Path, recordings: Any, choices: dict[str, Any])
 
 def without_decoding(patch: pytest.MonkeyPatch) -> None:
     """Have batches take any file for what it says it is."""
-    patch.setattr(run, "prepare", prepare)
+    patch.setattr(run, "prepare_task", prepare)
 
 
 def table(folder: Path, rows: list[str], header: str = "name;seed;image;audio;shape") -> Path:
@@ -84,4 +84,4 @@ def table(folder: Path, rows: list[str], header: str = "name;seed;image;audio;sh
 def made(folder: Path, out: Path, engine: ScriptedEngine, **choices: Any) -> int:
     """What `make_all` returns for the rows of a folder, made by `engine`."""
     from_options = {"quality": "draft", "seed": 42} | choices
-    return run.make_all(rows(folder), out, from_options, lambda quality: engine)
+    return run.run_batch(read_items(folder), out, from_options, lambda quality: engine)

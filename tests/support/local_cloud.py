@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from inference.cloud import names
-from inference.cloud.client import UNREACHABLE, Cloud, Unreachable, inputs
-from inference.cloud.status import Board
-from inference.cloud.task_runner import Station
+from inference.cloud.client import UNREACHABLE, ModalClient, Unreachable, list_input_files
+from inference.cloud.status import StatusStore
+from inference.cloud.task_runner import TaskRunner
 from inference.core.engine import Engine
 from inference.core.errors import Fault, FaultCode
 from inference.core.settings import Settings
@@ -75,7 +75,7 @@ class _Flaky:
 
 
 @dataclass
-class LocalCloud(Cloud):
+class LocalCloud(ModalClient):
     """`engine` makes the videos. With `busy` no machine is free yet. `offline` questions in a row
     are not answered from now on. `did` is what could not be undone, in order."""
 
@@ -97,21 +97,21 @@ class LocalCloud(Cloud):
         return answer()
 
     @property
-    def board(self) -> Board:
-        return Board(_Flaky(self))
+    def status(self) -> StatusStore:
+        return StatusStore(_Flaky(self))
 
     def folder(self, job: str) -> Path:
-        return self.root / names.work(job)
+        return self.root / names.work_folder(job)
 
     def send(self, task: Task, job: str) -> None:
         self.folder(job).mkdir(parents=True, exist_ok=True)
-        for name in inputs(task):
+        for name in list_input_files(task):
             shutil.copy(task.folder / name, self.folder(job) / name)
 
     def fetch(self, job: str, name: str, target: Path) -> None:
         self.answer(lambda: shutil.copy(self.folder(job) / name, target))
 
-    def keep(self) -> None:
+    def commit(self) -> None:
         self.did.append("keep")
 
     def spawn(self, family: EngineFamily, job: str, attempt: str) -> str:
@@ -132,11 +132,11 @@ class LocalCloud(Cloud):
         if self.crashes:
             call.broke = True
             return
-        board = Board(self.store)
-        station = Station(Settings(), self.root, Still(), board, leave=lambda call: None)
-        station.carry_out(job, lambda: self.engine, None, attempt, name)
+        board = StatusStore(self.store)
+        station = TaskRunner(Settings(), self.root, Still(), board, leave=lambda call: None)
+        station.run(job, lambda: self.engine, None, attempt, name)
 
-    def ending(self, call: str) -> Fault | None:
+    def find_end_fault(self, call: str) -> Fault | None:
         def answer() -> Fault | None:
             made = self.calls[call]
             over = made.broke or not made.thread.is_alive()
@@ -144,11 +144,11 @@ class LocalCloud(Cloud):
 
         return self.answer(answer)
 
-    def stop(self, call: str) -> None:
+    def cancel_call(self, call: str) -> None:
         self.calls[call].stopped = True
         self.calls[call].starts.set()
 
-    def remove(self, job: str) -> None:
+    def delete_data(self, job: str) -> None:
         self.did.append("remove")
         shutil.rmtree(self.folder(job), ignore_errors=True)
-        self.board.clear(job)
+        self.status.clear(job)

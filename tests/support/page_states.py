@@ -4,9 +4,9 @@ import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from inference.core.cost_model import PLANNED, Rates
+from inference.core.cost_model import DEFAULT_COST_MODEL, CostModel
 from inference.core.engine import Availability
-from inference.core.errors import no_face
+from inference.core.errors import build_no_face_error
 from inference.core.events import (
     Cancelled,
     Event,
@@ -24,10 +24,10 @@ from presets.quality import DEFAULT_QUALITY, DRAFT_QUALITY, PRESETS
 from presets.schema import EngineFamily
 from tests.support.markup import Node, tree
 from tests.support.sessions import LEFT, RIGHT, THIRD, desk
-from ui.session.page_state import Framed, JobShown, Phase, Problem, Shown
-from ui.session.progress import Progress, StageShown
-from ui.session.requests import framing, request_of
-from ui.session.session import Desk
+from ui.session.page_state import FramedPicture, JobView, PageState, Phase, Problem
+from ui.session.progress import Progress, StageProgress
+from ui.session.requests import build_request, compute_framing
+from ui.session.session import Session
 from ui.strings import text
 from ui.views import render
 
@@ -56,11 +56,11 @@ def page(
     speakers: int = 1,
     gpu: bool = True,
     final: bool | None = None,
-    rates: Rates = PLANNED,
-) -> Shown:
+    rates: CostModel = DEFAULT_COST_MODEL,
+) -> PageState:
     """The page in `phase` with inputs for that many speakers; `final`: the job is not a draft."""
     if phase is Phase.START:
-        return shown_of(Desk(), phase, gpu)
+        return shown_of(Session(), phase, gpu)
     if phase is Phase.CHOOSING:
         return shown_of(desk(LEFT, THIRD, RIGHT), phase, gpu)
     if phase is Phase.UNDRAFTED:
@@ -70,28 +70,30 @@ def page(
     return with_job(shown_of(on_desk, phase, gpu, rates), _STATES[phase], is_final, rates)
 
 
-def no_face_page(gpu: bool) -> Shown:
+def no_face_page(gpu: bool) -> PageState:
     """A picture that shows nobody."""
-    refusal = no_face()
+    refusal = build_no_face_error()
     problem = Problem("picture", refusal.code, refusal.message)
     return replace(shown_of(desk(), Phase.START, gpu), plan=None, finals={}, problem=problem)
 
 
-def shown_of(on_desk: Desk, phase: Phase, gpu: bool, rates: Rates = PLANNED) -> Shown:
+def shown_of(
+    on_desk: Session, phase: Phase, gpu: bool, rates: CostModel = DEFAULT_COST_MODEL
+) -> PageState:
     """The page of a desk, without a job."""
-    found, shape = framing(on_desk), on_desk.choices.shape
+    found, shape = compute_framing(on_desk), on_desk.choices.shape
     framed = None
     if found:
-        framed = Framed("crop.jpg", shape.width, shape.height, found.crop, found.faces)
-    request = request_of(on_desk, DRAFT_QUALITY)
+        framed = FramedPicture("crop.jpg", shape.width, shape.height, found.crop, found.faces)
+    request = build_request(on_desk, DRAFT_QUALITY)
     plans = {
         name: make_plan(replace(request, quality=name), math.inf, rates)
         for name in PRESETS
         if request
     }
-    return Shown(
+    return PageState(
         phase=phase,
-        desk=on_desk,
+        session=on_desk,
         framed=framed,
         plan=plans.get(DRAFT_QUALITY),
         finals={
@@ -100,32 +102,34 @@ def shown_of(on_desk: Desk, phase: Phase, gpu: bool, rates: Rates = PLANNED) -> 
             if PRESETS[name].engine is EngineFamily.MULTITALK
         },
         job=None,
-        before=None,
+        previous_draft=None,
         problem=None,
         gpu=READY if gpu else NONE,
-        longest_s=LONGEST_S,
+        max_recordings_s=LONGEST_S,
         keep_days=7,
-        count=6,
+        history_count=6,
         history=None,
     )
 
 
-def with_job(shown: Shown, state: State, is_final: bool, rates: Rates = PLANNED) -> Shown:
+def with_job(
+    shown: PageState, state: State, is_final: bool, rates: CostModel = DEFAULT_COST_MODEL
+) -> PageState:
     """`shown` with its job in that state."""
-    job = job_of(shown.desk, state, is_final, rates=rates)
-    on_desk = replace(shown.desk, draft=DRAFT_ID, final=FINAL_ID if is_final else None)
-    return replace(shown, desk=on_desk, job=job)
+    job = job_of(shown.session, state, is_final, rates=rates)
+    on_desk = replace(shown.session, draft=DRAFT_ID, final=FINAL_ID if is_final else None)
+    return replace(shown, session=on_desk, job=job)
 
 
 def job_of(
-    on_desk: Desk,
+    on_desk: Session,
     state: State,
     is_final: bool,
     name: str = "astronaut.png",
-    rates: Rates = PLANNED,
-) -> JobShown:
+    rates: CostModel = DEFAULT_COST_MODEL,
+) -> JobView:
     """A job of what lies on the desk."""
-    request = request_of(on_desk, DEFAULT_QUALITY if is_final else DRAFT_QUALITY)
+    request = build_request(on_desk, DEFAULT_QUALITY if is_final else DRAFT_QUALITY)
     assert request is not None
     plan = make_plan(request, math.inf, rates)
     first = plan.new_frames(0).stop
@@ -145,23 +149,23 @@ def job_of(
         elapsed_s=57.0,
         preview=41 if began else None,
         final=final if isinstance(final, (Finished, Failed, Cancelled)) else None,
-        step=Step(5, 8, 1, len(plan.windows), 39.2) if began else None,
-        film=_film(plan, len(plan.windows) - 1 if state is State.FINISHED else 0)
+        newest_step=Step(5, 8, 1, len(plan.windows), 39.2) if began else None,
+        newest_window=_film(plan, len(plan.windows) - 1 if state is State.FINISHED else 0)
         if began
         else None,
         windows_s=(26.0,) * (len(plan.windows) if state is State.FINISHED else began),
     )
-    return JobShown(
+    return JobView(
         id=FINAL_ID if is_final else DRAFT_ID,
         name=name,
         state=state,
         request=request,
         plan=plan,
         progress=progress,
-        place=2 if state is State.QUEUED else None,
-        stopping=False,
-        made=NOW - timedelta(minutes=8),
-        until=NOW + timedelta(days=7),
+        queue_position=2 if state is State.QUEUED else None,
+        is_stopping=False,
+        created=NOW - timedelta(minutes=8),
+        expires=NOW + timedelta(days=7),
     )
 
 
@@ -169,22 +173,22 @@ def _film(plan: Plan, index: int) -> Window:
     return Window(index, segment_name(index), plan.new_frames(index).stop)
 
 
-def _stages(state: State, is_final: bool) -> tuple[StageShown, ...]:
+def _stages(state: State, is_final: bool) -> tuple[StageProgress, ...]:
     """As far as the first window, or to the end."""
     names = _DONE if is_final else (StageName.LISTENING, StageName.LOOKING)
-    done = tuple(StageShown(name, 4.0) for name in names)
+    done = tuple(StageProgress(name, 4.0) for name in names)
     work = StageName.WINDOW if is_final else StageName.DRAWING
     if state is State.FINISHED:
-        return (*done, StageShown(work, 80.0), StageShown(StageName.FINISHING, 3.0))
-    return (*done, StageShown(work, None if state is State.RUNNING else 21.0))
+        return (*done, StageProgress(work, 80.0), StageProgress(StageName.FINISHING, 3.0))
+    return (*done, StageProgress(work, None if state is State.RUNNING else 21.0))
 
 
-def stage(shown: Shown) -> Node:
+def stage(shown: PageState) -> Node:
     """The frame and what can be done under it."""
     return tree(render(shown).stage)
 
 
-def ways(shown: Shown) -> list[tuple[str, str]]:
+def ways(shown: PageState) -> list[tuple[str, str]]:
     """What can be done under the frame, as words and action."""
     return [
         (node.words, node.attributes.get("data-do") or node.attributes.get("href", ""))
@@ -193,7 +197,7 @@ def ways(shown: Shown) -> list[tuple[str, str]]:
     ]
 
 
-def changed(shown: Shown, **progress: object) -> Shown:
+def changed(shown: PageState, **progress: object) -> PageState:
     """`shown` with something else in the progress of its job."""
     assert shown.job
     made = replace(shown.job.progress, **progress)  # type: ignore[arg-type]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from inference.core.settings import Settings
 from inference.core.write_access import WriteAccess
-from inference.jobs.store import Jobs
-from ui.media.uploads import Uploads
-from ui.session.controller import Handlers
-from ui.session.page_state import Phase, Shown
+from inference.jobs.store import JobStore
+from ui.media.uploads import UploadStore
+from ui.session.controller import Controller
+from ui.session.page_state import PageState, Phase
 
 ME, YOU = "a" * 64, "b" * 64
 PATIENCE_S = 60
@@ -23,21 +23,21 @@ class Person:
         self, settings: Settings, owner: str = ME, access: WriteAccess | None = None
     ) -> None:
         self.data, self.owner = settings.data, owner
-        self.jobs = Jobs(settings, access=access)
-        self._handlers = Handlers(settings, self.jobs, Uploads(settings.data, access))
+        self.jobs = JobStore(settings, access=access)
+        self._handlers = Controller(settings, self.jobs, UploadStore(settings.data, access))
 
-    def do(self, name: str, /, **values: object) -> Shown:
-        return self._handlers.act(self.owner, {"do": name, **values})
+    def do(self, name: str, /, **values: object) -> PageState:
+        return self._handlers.handle_event(self.owner, {"do": name, **values})
 
     def pulse(self) -> str:
-        return self._handlers.look.pulse(self.owner)
+        return self._handlers.page_builder.etag(self.owner)
 
-    def give(self, kind: str, file: Path, **values: object) -> Shown:
+    def give(self, kind: str, file: Path, **values: object) -> PageState:
         """Upload `file` and say what it is."""
         upload = uploaded(self.data, file, self.owner)
         return self.do(kind, upload=upload.name, name=file.name, **values)
 
-    def until(self, *phases: Phase) -> Shown:
+    def until(self, *phases: Phase) -> PageState:
         """The page once it has come that far."""
         end = time.monotonic() + PATIENCE_S
         while (shown := self.do("refresh")).phase not in phases:
@@ -47,7 +47,7 @@ class Person:
 
     def history(self) -> list[str]:
         shown = self.do("refresh", view="history")
-        assert shown.history is not None and len(shown.history) == shown.count
+        assert shown.history is not None and len(shown.history) == shown.history_count
         return [job.id for job in shown.history]
 
 
@@ -62,6 +62,6 @@ def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-def drafted(person: Person) -> Shown:
+def drafted(person: Person) -> PageState:
     person.do("example", name="astronaut")
     return person.until(Phase.DRAFT)

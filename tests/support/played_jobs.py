@@ -9,7 +9,7 @@ from inference.core.plan import make_plan
 from inference.core.request import Request
 from inference.core.task import Task
 from inference.jobs import history
-from inference.jobs.store import Jobs
+from inference.jobs.store import JobStore
 from tests.conftest import FOUR_SECONDS, ONE_PERSON
 
 OWNERS = ["ada", "bob", "cyd"]
@@ -18,8 +18,8 @@ REQUESTS = {name: Request(ONE_PERSON, (FOUR_SECONDS,), quality=name) for name in
 PLANS = {name: make_plan(request, 40) for name, request in REQUESTS.items()}
 
 
-def new_task(jobs: Jobs, owner: str, quality: str = "draft") -> Task:
-    return Task(REQUESTS[quality], PLANS[quality], jobs.new(owner))
+def new_task(jobs: JobStore, owner: str, quality: str = "draft") -> Task:
+    return Task(REQUESTS[quality], PLANS[quality], jobs.create(owner))
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Played:
     def end(self, event: Event | None = None) -> None:
         """End, with `event` as the last word; without one it was killed."""
         if event:
-            history.History(self.folder).append(event)
+            history.HistoryWriter(self.folder).append(event)
         os.close(self.descriptor)
         self.alive = False
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from inference.draft.face.axes import FaceAxes, face_axes
+from inference.draft.face.axes import FaceAxes, compute_face_axes
 from inference.draft.face.light import Light, measure_light
 from inference.media import faces
 from tests.support.media import ASTRONAUT
@@ -26,7 +26,7 @@ class Portrait:
 
     @property
     def axes(self) -> FaceAxes:
-        return face_axes(self.points)
+        return compute_face_axes(self.points)
 
     @property
     def light(self) -> Light:
@@ -81,4 +81,4 @@ def mouth_seen_by_mesh(portrait: Portrait, frame: NDArray[np.uint8]) -> tuple[fl
 def _portrait(frame: NDArray[np.uint8]) -> Portrait:
     found = faces.find_faces(frame)[0].box
     box = found.left, found.top, found.right, found.bottom
-    return Portrait(frame, box, faces.landmarks(frame, box))
+    return Portrait(frame, box, faces.find_landmarks(frame, box))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from inference.cloud import remote_job
-from inference.cloud.remote_job import Errand
+from inference.cloud.remote_job import RemoteJob
 from inference.core.events import Event
 from inference.core.task import PICTURE, Task
 from tests.support.local_cloud import LocalCloud
@@ -19,7 +19,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_LISTEN_S", "_PAUSE_S"):
         monkeypatch.setattr(remote_job, name, 0.005)
     monkeypatch.setattr(remote_job, "_SILENCE_S", 0.05)
-    monkeypatch.setattr("inference.cloud.task_runner._ASK_S", 0.0)
+    monkeypatch.setattr("inference.cloud.task_runner._CANCEL_POLL_S", 0.0)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def never() -> bool:
 def carried_out(
     cloud: LocalCloud, task: Task, cancelled: Callable[[], bool] = never
 ) -> list[Event]:
-    return list(Errand(cloud, task, cancelled).events())
+    return list(RemoteJob(cloud, task, cancelled).run())
 
 
 def kinds(events: list[Event], kind: type[Event]) -> list[Event]:
@@ -53,7 +53,7 @@ def kinds(events: list[Event], kind: type[Event]) -> list[Event]:
 def left_after(cloud: LocalCloud, task: Task, kind: type[Event]) -> list[Event]:
     """The events up to the first of that kind, after which the listener is gone."""
     heard = []
-    events = Errand(cloud, task, never).events()
+    events = RemoteJob(cloud, task, never).run()
     for event in events:
         heard.append(event)
         if isinstance(event, kind):

@@ -77,7 +77,7 @@ def report(plan: Plan) -> Report:
             Aspect.LIP_SYNC, Verdict.PASS, "The lips follow the voice.", {}, Curve(lips, 0.4, 1)
         ),
         Finding(Aspect.LENGTH, Verdict.PASS, length, both),
-        Finding(Aspect.COLOUR, Verdict.LOOK, "A little warmer at the end.", {}, Curve(drift, 0, 4)),
+        Finding(Aspect.COLOUR, Verdict.WARN, "A little warmer at the end.", {}, Curve(drift, 0, 4)),
     )
     return Report(plan.frames, plan.duration_s, findings)
 
@@ -103,10 +103,10 @@ class ScriptedEngine:
     hold: Path | None = None
     name: str = "scripted"
 
-    def availability(self) -> Availability:
+    def check_availability(self) -> Availability:
         return Availability(True)
 
-    def details(self) -> str:
+    def describe(self) -> str:
         return ""
 
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
@@ -119,7 +119,7 @@ class ScriptedEngine:
                 time.sleep(_LOOK_S)
             if number and cancelled():
                 if kept:
-                    write_video(task.path(RESULT), kept)
+                    write_video(task.prepare_path(RESULT), kept)
                 yield Cancelled(kept, RESULT if kept else None)
                 return
             if (task.folder / segment_name(window)).exists():
@@ -138,15 +138,15 @@ class ScriptedEngine:
     def _leave_files(self, task: Task, event: Event, kept: int, number: int) -> None:
         if isinstance(event, Frame):
             shade = np.full((32, 64, 3), 8 * number % 256, np.uint8)
-            part = task.path(f"{event.path}.part")
+            part = task.prepare_path(f"{event.path}.part")
             Image.fromarray(shade).save(part, "JPEG")
             part.replace(task.folder / event.path)
         elif isinstance(event, Window):
-            if not task.path(event.path).exists():
-                write_video(task.path(event.path), event.frames_done - kept)
+            if not task.prepare_path(event.path).exists():
+                write_video(task.prepare_path(event.path), event.frames_done - kept)
         elif isinstance(event, Finished):
-            write_video(task.path(event.result.path), event.result.frames)
-            task.path(REPORT).write_bytes(report(task.plan).to_json())
+            write_video(task.prepare_path(event.result.path), event.result.frames)
+            task.prepare_path(REPORT).write_bytes(report(task.plan).to_json())
 
 
 def write_video(path: Path, frames: int) -> None:

@@ -96,6 +96,6 @@ def serving(data: Path, pause_s: float | None = None, **settings: str) -> Iterat
 
 if __name__ == "__main__":
     queue.WORKER = "tests.support.scripted_engine"
-    availability.engine_for = lambda *asked: ScriptedEngine()  # type: ignore[attr-defined]
+    availability.select_engine_for = lambda *asked: ScriptedEngine()  # type: ignore[attr-defined]
     with suppress(KeyboardInterrupt):
         serve_page(load_settings(), "127.0.0.1", int(sys.argv[1]), lambda: None)

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from inference.core.plan import Plan, Speaker
 from inference.core.timing import PlannedWindow
-from inference.multitalk.pipeline import Carried, Pipeline, Recipe, Scene
-from inference.multitalk.runtime.networks import Loaded, load
+from inference.multitalk.pipeline import Pipeline, PipelineOptions, Scene, WindowState
+from inference.multitalk.runtime.networks import LoadedModel, load_model
 from presets.schema import Sampling
 
 WIDTH, HEIGHT, FRAMES = 64, 32, 21
@@ -19,15 +19,15 @@ CPU = torch.device("cpu")
 
 
 @cache
-def loaded() -> Loaded:
+def loaded() -> LoadedModel:
     """The tiny model, the same one for all tests of a process."""
-    return load(MODEL, None, CPU, None)
+    return load_model(MODEL, None, CPU, None)
 
 
 def pipeline() -> Pipeline:
     """What makes windows with the tiny model."""
     networks = loaded().networks
-    return Pipeline(networks.transformer, networks.video, networks.image.features)
+    return Pipeline(networks.transformer, networks.video, networks.image.encode)
 
 
 def scene(speakers: int = 1, frames: int = FRAMES) -> Scene:
@@ -45,14 +45,14 @@ def motion(frames: int = 5) -> Tensor:
     return random(8, 3, frames, HEIGHT, WIDTH).clamp(-1, 1)
 
 
-def fresh(seed: int = 7) -> Carried:
+def fresh(seed: int = 7) -> WindowState:
     """What a first window is given."""
-    return Carried(torch.Generator().manual_seed(seed))
+    return WindowState(torch.Generator().manual_seed(seed))
 
 
-def continued(seed: int = 7, frames: int = 5) -> Carried:
+def continued(seed: int = 7, frames: int = 5) -> WindowState:
     """What a later window is given that shares `frames` with the one before."""
-    return Carried(torch.Generator().manual_seed(seed), motion(frames))
+    return WindowState(torch.Generator().manual_seed(seed), motion(frames))
 
 
 def shrunk(plan: Plan, *windows: tuple[int, int], width: int = WIDTH) -> Plan:
@@ -75,11 +75,11 @@ def random(seed: int, *size: int) -> Tensor:
     return torch.randn(size, generator=torch.Generator().manual_seed(seed))
 
 
-def window(loaded: Loaded) -> Tensor:
+def window(loaded: LoadedModel) -> Tensor:
     """The latents of a whole window, of two speakers in two steps of three passes."""
     networks, sampling = loaded.networks, Sampling(2, shift=2, text_guidance=5, audio_guidance=4)
-    pipeline = Pipeline(networks.transformer, networks.video, networks.image.features)
-    steps = pipeline.denoise(scene(2), Recipe(sampling), 0, FRAMES, fresh())
+    pipeline = Pipeline(networks.transformer, networks.video, networks.image.encode)
+    steps = pipeline.denoise(scene(2), PipelineOptions(sampling), 0, FRAMES, fresh())
     return list(steps)[-1].latents
 
 

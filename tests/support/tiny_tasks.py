@@ -9,7 +9,7 @@ from inference.core.plan import make_plan
 from inference.core.request import SAMPLE_RATE_HZ, Request, Trim
 from inference.core.task import Task, voice_name
 from inference.engines.select import select_engine
-from inference.media.ingest import take_in
+from inference.media.ingest import ingest_files
 from tests.support.media import ASTRONAUT, DRAWN_PAIR, VOICE_A, VOICE_B
 from tests.support.tiny_networks import shrunk
 
@@ -24,7 +24,7 @@ def tiny_engine() -> Engine:
 def small_task(folder: Path, seconds: float, people: int = 1, steps: int = 2) -> Task:
     """The astronaut, or the drawn pair, in a frame of 64x32, saved in `folder`."""
     image, voices = (ASTRONAUT, [VOICE_A]) if people == 1 else (DRAWN_PAIR, [VOICE_A, VOICE_B])
-    picture, recordings = take_in(folder, image, voices)
+    picture, recordings = ingest_files(folder, image, voices)
     request = Request(picture, recordings, trim=Trim(0, seconds), quality="fast", prompt="A face.")
     plan = shrunk(make_plan(request, 40))
     task = Task(replace(request, steps=steps), plan, folder)  # also fewer than people may choose
@@ -35,7 +35,7 @@ def small_task(folder: Path, seconds: float, people: int = 1, steps: int = 2) ->
 def with_silence(task: Task) -> Task:
     """`task` with recordings as long as they were measured, in which nobody speaks."""
     for index, recording in enumerate(task.request.recordings):
-        with wave.open(str(task.path(voice_name(index))), "wb") as voice:
+        with wave.open(str(task.prepare_path(voice_name(index))), "wb") as voice:
             voice.setnchannels(recording.channels)
             voice.setsampwidth(2)
             voice.setframerate(SAMPLE_RATE_HZ)

@@ -14,7 +14,7 @@ from tokenizers.processors import TemplateProcessing
 from torch import Tensor
 from transformers import Wav2Vec2Config
 
-from inference.multitalk.models.registry import MODELS, Networks, initialised
+from inference.multitalk.models.registry import MODELS, Networks, initialise_networks
 from tests.support.tiny_networks import MODEL, random
 from weights.manifest import INDEX, MULTITALK_14B, VOICE_CONFIG, HubFile, Manifest
 from weights.sets import NETWORKS
@@ -28,7 +28,7 @@ _TEXT = "abcdefghijklmnopqrstuvwxyz,.'-"
 @cache
 def networks() -> Networks:
     """The tiny model whose files these are."""
-    return initialised(MODELS[MODEL], SEED)
+    return initialise_networks(MODELS[MODEL], SEED)
 
 
 def manifest(hub: Path) -> Manifest:
@@ -51,7 +51,7 @@ def write_hub(hub: Path) -> Manifest:
     _save(hub, multitalk, audio)
     full_map = base_map | dict.fromkeys(own, "multitalk.safetensors")
     for file in _of_part(made, f"transformer/{INDEX}"):
-        weight_map = base_map if file.place.endswith(".base") else full_map
+        weight_map = base_map if file.path_in_set.endswith(".base") else full_map
         _write(hub, file, json.dumps({"metadata": {}, "weight_map": weight_map}))
     _write(hub, _of_part(made, "transformer/config")[0], "{}")
     _save(hub, _of_part(made, "video")[0], state("video"))
@@ -128,7 +128,7 @@ def tokenizer() -> Tokenizer:
 
 
 def _of_part(made: Manifest, start: str) -> list[HubFile]:
-    return [file for file in made.files if file.place.startswith(start)]
+    return [file for file in made.files if file.path_in_set.startswith(start)]
 
 
 def _spread(hub: Path, files: list[HubFile], tensors: dict[str, Tensor]) -> dict[str, str]:

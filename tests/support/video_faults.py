@@ -15,9 +15,9 @@ from inference.core.request import SAMPLE_RATE_HZ
 from inference.core.task import PICTURE, SOUND, Task
 from inference.core.timing import SAMPLES_PER_FRAME
 from inference.media.image import render_crop
-from inference.media.video import SegmentWriter, join
-from inference.quality.measure import Measured, Measurer
-from inference.quality.report_builder import examine_task
+from inference.media.video import SegmentWriter, join_segments
+from inference.quality.measure import Measurements, Measurer
+from inference.quality.report_builder import build_task_report
 
 Frame: TypeAlias = NDArray[np.uint8]
 Samples: TypeAlias = NDArray[np.int16]
@@ -52,7 +52,9 @@ def with_sound(
         out.setsampwidth(2)
         out.setframerate(SAMPLE_RATE_HZ)
         out.writeframes(np.ascontiguousarray(changed).tobytes())
-    join(segments, heard, len(changed) // SAMPLES_PER_FRAME, target, {"comment": comment(task)})
+    join_segments(
+        segments, heard, len(changed) // SAMPLES_PER_FRAME, target, {"comment": comment(task)}
+    )
     return target
 
 
@@ -91,7 +93,7 @@ def picture_of(task: Task) -> Frame:
     return render_crop(task.folder / PICTURE, plan.picture, plan.crop, plan.width, plan.height)
 
 
-def measured(task: Task, video: Path) -> Measured:
+def measured(task: Task, video: Path) -> Measurements:
     """`video` measured as one that `task` made."""
     boxes = [speaker.box for speaker in task.plan.speakers]
     return Measurer(picture_of(task), boxes).measure(video)
@@ -99,7 +101,7 @@ def measured(task: Task, video: Path) -> Measured:
 
 def report(task: Task, video: Path) -> Report:
     """The report on `video` as one that `task` made."""
-    return examine_task(task, [measured(task, video)], video)
+    return build_task_report(task, [measured(task, video)], video)
 
 
 def found(report: Report, aspect: Aspect) -> Finding:

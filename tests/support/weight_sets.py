@@ -11,12 +11,12 @@ from torch import Tensor
 
 from tests.support.tiny_weights import write_hub
 from weights.assemble import assemble
-from weights.checks import sha256_of
+from weights.checks import compute_sha256
 from weights.disk import Disk
-from weights.lock import Entry, Lock
+from weights.lock import LockEntry, LockFile
 from weights.manifest import HubFile, Manifest
 from weights.prepare import prepare
-from weights.sets import lock_file, place_of, store
+from weights.sets import download_path, hub_folder, lock_path
 from weights.verify import verify
 
 Stamps = dict[str, tuple[int, int]]
@@ -36,21 +36,23 @@ class Weights:
 
     def file(self, place: str) -> HubFile:
         """What belongs at a place in the set `original`."""
-        return next(file for file in self.manifest.files if file.place == place)
+        return next(file for file in self.manifest.files if file.path_in_set == place)
 
     def download(self, place: str) -> Path:
         """Where that was downloaded to."""
-        return place_of(self.folder, self.file(place))
+        return download_path(self.folder, self.file(place))
 
     def record(self, *places: str) -> None:
         """Write down that these downloads are right as they are now; without places: all."""
-        lock = Lock(lock_file(self.folder))
+        lock = LockFile(lock_path(self.folder))
         for file in [self.file(place) for place in places] or self.manifest.files:
-            path = place_of(self.folder, file)
+            path = download_path(self.folder, file)
             os.utime(path, ns=(0, next(_TIMES_NS)))
-            found, sha256 = path.stat(), sha256_of(path)
+            found, sha256 = path.stat(), compute_sha256(path)
             revision = file.repo.revision
-            lock.record(file, Entry(revision, revision, found.st_size, sha256, found.st_mtime_ns))
+            lock.record(
+                file, LockEntry(revision, revision, found.st_size, sha256, found.st_mtime_ns)
+            )
 
     def assemble(self) -> bool:
         return assemble(self.folder, self.manifest)
@@ -66,8 +68,8 @@ class Weights:
 
 def downloaded(folder: Path) -> Weights:
     """All files of the tiny model, fetched and checked."""
-    store(folder).mkdir(parents=True)
-    manifest = write_hub(store(folder))
+    hub_folder(folder).mkdir(parents=True)
+    manifest = write_hub(hub_folder(folder))
     # what the project itself ships does not go away with the downloads
     shapes = Path(shutil.copy(manifest.shapes, folder / "shapes.json"))
     weights = Weights(folder, replace(manifest, shapes=shapes))

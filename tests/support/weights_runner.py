@@ -21,9 +21,9 @@ from typing import Any
 from inference.core.settings import ROOT
 from tests.support.hub import Hub
 from weights import __main__ as command_line
-from weights.lock import Lock
+from weights.lock import LockFile
 from weights.manifest import MULTITALK_14B, VOICE_CONFIG, HubFile, Manifest
-from weights.sets import lock_file, place_of
+from weights.sets import download_path, lock_path
 
 PATIENCE_S = 30
 FILES = MULTITALK_14B.files
@@ -53,7 +53,7 @@ def _known(hub: Path) -> dict[str, dict[str, Any]]:
 def content(file: HubFile) -> bytes:
     """What the file holds on the hub; long ones are kept in LFS, as there. What is looked into
     after a download fits the model."""
-    if file.place == VOICE_CONFIG:
+    if file.path_in_set == VOICE_CONFIG:
         return json.dumps({"of": file.key}).encode()
     size = 3000 if file.name.endswith(".safetensors") else 100
     noise = hashlib.shake_256(file.key.encode())
@@ -148,7 +148,7 @@ class Machine:
             self.hub.release()
 
     def place(self, file: HubFile) -> Path:
-        return place_of(self.weights, file)
+        return download_path(self.weights, file)
 
     def lock(self) -> dict[str, Any]:
         """What was written down, by file."""
@@ -157,8 +157,8 @@ class Machine:
 
     def checked(self) -> list[str]:
         """Which files are there as they were checked."""
-        lock = Lock(lock_file(self.weights))
-        return keys(f for f in FILES if lock.state(f, place_of(self.weights, f)) == "checked")
+        lock = LockFile(lock_path(self.weights))
+        return keys(f for f in FILES if lock.state(f, download_path(self.weights, f)) == "checked")
 
     def damage(self, file: HubFile, content: bytes) -> None:
         """Let it hold that instead, since a second after it was checked."""

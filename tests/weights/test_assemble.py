@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.weight_sets import Weights, downloaded, files, laid_out, stamps
-from weights.assemble import linked, require_original
+from weights.assemble import place_file, require_original
 from weights.errors import WeightsError
 from weights.manifest import INDEX
-from weights.sets import ORIGINAL, lock_file, missing, place_of
+from weights.sets import ORIGINAL, download_path, find_missing, lock_path
 
 MARK = "complete.json"
 SHARD = "transformer/diffusion_pytorch_model-00003-of-00007.safetensors"
@@ -32,11 +32,11 @@ def refusing(*_: object, **__: object) -> None:
 def check_whole(weights: Weights) -> None:
     """Everything lies in its place, nothing else does, and the set counts as complete."""
     folder = weights.set(ORIGINAL)
-    places = {file.place for file in weights.manifest.files}
+    places = {file.path_in_set for file in weights.manifest.files}
     assert {path.relative_to(folder).as_posix() for path in files(folder)} == places | {MARK}
     for place in places:
         assert (folder / place).read_bytes() == weights.download(place).read_bytes()
-    assert missing(folder) is None
+    assert find_missing(folder) is None
     assert not weights.assemble()
 
 
@@ -55,8 +55,8 @@ def test_multitalk_s_index_is_in_place_and_wan_s_is_kept_beside_it(weights: Weig
 def test_files_are_not_copied_where_they_can_be_linked(weights: Weights) -> None:
     weights.assemble()
     for file in weights.manifest.files:
-        target = weights.set(ORIGINAL) / file.place
-        assert target.samefile(place_of(weights.folder, file)) and not target.is_symlink()
+        target = weights.set(ORIGINAL) / file.path_in_set
+        assert target.samefile(download_path(weights.folder, file)) and not target.is_symlink()
 
 
 @pytest.mark.parametrize("without", [("link",), ("link", "symlink")])
@@ -94,7 +94,7 @@ def test_a_set_of_links_is_complete_wherever_it_is_mounted(
     manifest = replace(weights.manifest, shapes=other / weights.manifest.shapes.name)
     elsewhere = replace(weights, folder=other, manifest=manifest)
     weights.folder.mkdir()  # so that nothing is found there
-    assert missing(elsewhere.set(ORIGINAL)) is None
+    assert find_missing(elsewhere.set(ORIGINAL)) is None
     check_whole(elsewhere)
 
 
@@ -113,7 +113,7 @@ def test_the_first_way_that_works_is_taken(
     source.write_text("new")
     target.parent.mkdir()
     target.write_text("old")
-    linked(source, target, ways)
+    place_file(source, target, ways)
     assert target.read_text() == "new" and target.is_symlink() == is_link
     assert target.samefile(source) == (ways[1] is not refusing)
     assert list(target.parent.iterdir()) == [target]
@@ -124,7 +124,7 @@ def test_when_no_way_works_what_was_there_stays(tmp_path: Path) -> None:
     source.write_text("new")
     target.write_text("old")
     with pytest.raises(OSError, match="not on this disk"):
-        linked(source, target, (refusing, refusing))
+        place_file(source, target, (refusing, refusing))
     assert target.read_text() == "old"
 
 
@@ -233,12 +233,12 @@ def test_a_download_that_is_not_right_is_told_and_no_set_counts(
     elif fault == "changed":
         path.write_bytes(path.read_bytes() + b"!")
     else:
-        lock_file(weights.folder).unlink()
-        weights.record(*(f.place for f in weights.manifest.files if f is not file))
+        lock_path(weights.folder).unlink()
+        weights.record(*(f.path_in_set for f in weights.manifest.files if f is not file))
     with pytest.raises(WeightsError) as caught:
         weights.assemble()
     assert str(caught.value) == f"{file.key} is {fault}. Run python -m weights download."
-    assert missing(weights.set(ORIGINAL)) == MARK
+    assert find_missing(weights.set(ORIGINAL)) == MARK
 
 
 def test_only_a_complete_set_is_given_out(tmp_path: Path) -> None:

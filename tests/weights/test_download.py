@@ -26,7 +26,7 @@ def test_a_first_download_fetches_every_file_once_and_the_second_asks_nothing(
         assert entry["commit"] == hub.commit(file.repo.name)
         assert entry["size_bytes"] == len(content(file))
         assert entry["sha256"] == hashlib.sha256(content(file)).hexdigest()
-        assert (bare.original / file.place).read_bytes() == content(file)
+        assert (bare.original / file.path_in_set).read_bytes() == content(file)
     assert bare.marked() and not bare.strays()
 
     connections = len(hub.connections)
@@ -39,7 +39,7 @@ def test_one_quality_fetches_only_what_it_needs_and_another_only_the_rest(
     bare: Machine, hub: Hub
 ) -> None:
     bare.download("--quality", "fast")
-    fast = MULTITALK_14B.needed("fast")
+    fast = MULTITALK_14B.select_files("fast")
     assert sorted(hub.fetched) == keys(fast)
     assert bare.marked()
     hub.fetched.clear()
@@ -56,7 +56,9 @@ def test_after_a_kill_only_what_was_not_finished_is_fetched(bare: Machine, hub: 
     finished = bare.checked()
     assert finished and LAST.key not in finished
     # of those it had told, at once; it may have been at the next ones
-    assert set(finished_in(killed.out)) <= {file.place for file in FILES if file.key in finished}
+    assert set(finished_in(killed.out)) <= {
+        file.path_in_set for file in FILES if file.key in finished
+    }
     assert not bare.marked()
     hub.fetched.clear()
     bare.download()
@@ -83,7 +85,7 @@ def test_a_file_that_was_damaged_after_its_check_is_fetched_anew(
     machine.damage(SHARD, wrong)
     machine.download()
     assert hub.fetched == [SHARD.key]
-    assert machine.place(SHARD).read_bytes() == (machine.original / SHARD.place).read_bytes()
+    assert machine.place(SHARD).read_bytes() == (machine.original / SHARD.path_in_set).read_bytes()
     assert machine.place(SHARD).read_bytes() == whole
     assert machine.marked() and not machine.strays()
 

@@ -7,7 +7,7 @@ from tests.support.weights_runner import FILES, Machine, keys, lora_of
 from weights.manifest import VOICE_CONFIG
 
 LORA = next(file for file in FILES if file.lora == "lightx2v")
-CONFIG = next(file for file in FILES if file.place == VOICE_CONFIG)
+CONFIG = next(file for file in FILES if file.path_in_set == VOICE_CONFIG)
 
 
 def test_a_lora_that_does_not_fit_is_named_and_kept_and_all_else_is_laid_out(
@@ -23,7 +23,7 @@ def test_a_lora_that_does_not_fit_is_named_and_kept_and_all_else_is_laid_out(
         "(10,), head.head.bias is (64,). It is left out, so there is no fast."
     )
     assert bare.checked() == keys(FILES)
-    assert bare.marked() and not (bare.original / LORA.place).exists()
+    assert bare.marked() and not (bare.original / LORA.path_in_set).exists()
     (row,) = (line for line in bare.run("status").out.splitlines() if LORA.key in line)
     assert "does not fit" in row
     hub.fetched.clear()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tests.support.plain import fp8 as plain
-from weights.fp8 import dequantised, quantised
+from weights.fp8 import dequantise, quantise
 
 SIGNIFICANT = 1 / 16  # of a number, that rounding may cost: half a step of 4 significant bits
 SMALL = 1 / 2**13  # of a row's largest, where that ends
@@ -23,13 +23,13 @@ ALL = torch.arange(127, dtype=torch.uint8).view(torch.float8_e4m3fn).double()
 
 def both(row: list[float]) -> tuple[tuple[list[float], float], tuple[list[float], float]]:
     """Ours and the plain one's: the numbers and the scale."""
-    weight, scale = quantised(torch.tensor([row]))
+    weight, scale = quantise(torch.tensor([row]))
     assert weight.dtype is torch.float8_e4m3fn and scale.dtype is torch.float32
     return (weight.double()[0].tolist(), float(scale[0])), plain.quantised(row)
 
 
 def restored(rows: Tensor) -> Tensor:
-    return dequantised(*quantised(rows), torch.float32).double()
+    return dequantise(*quantise(rows), torch.float32).double()
 
 
 def edge_values() -> list[float]:
@@ -91,9 +91,9 @@ def test_of_the_smallest_numbers_less_than_2_to_the_minus_17_of_the_largest_is_l
 def test_rows_know_nothing_of_each_other(rows: list[list[float]]) -> None:
     width = max(map(len, rows))
     padded = torch.tensor([row + [0.0] * (width - len(row)) for row in rows])
-    weight, scale = quantised(padded)
+    weight, scale = quantise(padded)
     for index in range(len(rows)):
-        alone, alone_scale = quantised(padded[index : index + 1])
+        alone, alone_scale = quantise(padded[index : index + 1])
         assert torch.equal(weight[index].double(), alone[0].double())
         assert scale[index] == alone_scale[0]
 
@@ -107,9 +107,9 @@ def test_what_8_bits_hold_is_kept_exactly() -> None:
 
 
 def test_zeros_stay_zeros() -> None:
-    weight, scale = quantised(torch.zeros(3, 5))
+    weight, scale = quantise(torch.zeros(3, 5))
     assert not weight.float().any() and bool((scale > 0).all()) and bool(scale.isfinite().all())
-    assert not dequantised(weight, scale, torch.bfloat16).any()
+    assert not dequantise(weight, scale, torch.bfloat16).any()
 
 
 def test_a_tiny_row_beside_others_keeps_its_precision() -> None:
@@ -137,18 +137,18 @@ def test_huge_rows_stay_finite(size: float) -> None:
 @pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
 def test_what_is_not_finite_is_refused(number: float) -> None:
     with pytest.raises(ValueError, match="not finite"):
-        quantised(torch.tensor([[1.0, 2.0], [number, 0.0]]))
+        quantise(torch.tensor([[1.0, 2.0], [number, 0.0]]))
 
 
 @given(ROWS)
 def test_bfloat16_holds_what_8_bits_stand_for_exactly(row: list[float]) -> None:
-    weight, scale = quantised(torch.tensor([row]))
+    weight, scale = quantise(torch.tensor([row]))
     exact = weight.double() * scale.double().unsqueeze(1)
-    assert torch.equal(dequantised(weight, scale, torch.bfloat16).double(), exact)
+    assert torch.equal(dequantise(weight, scale, torch.bfloat16).double(), exact)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_taken_as_it_is(dtype: torch.dtype) -> None:
     rows = torch.randn(4, 32, generator=torch.Generator().manual_seed(2)).to(dtype)
-    for ours, wide in zip(quantised(rows), quantised(rows.float()), strict=True):
+    for ours, wide in zip(quantise(rows), quantise(rows.float()), strict=True):
         assert torch.equal(ours.float(), wide.float())

@@ -14,10 +14,18 @@ from safetensors.torch import save_file
 from tests.support.weight_sets import Weights, downloaded, stamps
 from weights.assemble import require_original
 from weights.errors import WeightsError
-from weights.listing import misfit
+from weights.listing import find_mismatch
 from weights.manifest import MULTITALK_14B, VOICE_CONFIG
-from weights.sets import BF16, FP8, LEAN, ORIGINAL, complete_sets, missing, read_mark
-from weights.verify import set_aside
+from weights.sets import (
+    BF16,
+    FP8,
+    LEAN_SETS,
+    ORIGINAL,
+    find_missing,
+    list_complete_sets,
+    read_marker,
+)
+from weights.verify import discard_faulty
 
 LORA = "loras/lightx2v.safetensors"
 UNFIT = "does not fit the model: blocks.0.ffn.0.diff_b: the change is (7,), blocks.0.ffn.0.bias is"
@@ -65,7 +73,7 @@ def test_settings_of_another_voice_encoder_are_named(
 ) -> None:
     file = tmp_path / "config.json"
     file.write_text(json.dumps(said) if said else "{")
-    fault = misfit(MULTITALK_14B, VOICE_CONFIG, file)
+    fault = find_mismatch(MULTITALK_14B, VOICE_CONFIG, file)
     assert fault and fault.startswith(f"does not fit the model: {told}")
 
 
@@ -73,7 +81,7 @@ def test_settings_of_another_voice_encoder_are_named(
 def test_settings_that_agree_or_do_not_matter_fit(tmp_path: Path, said: object) -> None:
     file = tmp_path / "config.json"
     file.write_text(json.dumps(said))
-    assert misfit(MULTITALK_14B, VOICE_CONFIG, file) is None
+    assert find_mismatch(MULTITALK_14B, VOICE_CONFIG, file) is None
 
 
 def test_settings_that_do_not_fit_keep_a_set_from_being_laid_out(weights: Weights) -> None:
@@ -82,17 +90,20 @@ def test_settings_that_do_not_fit_keep_a_set_from_being_laid_out(weights: Weight
     with pytest.raises(WeightsError) as caught:
         weights.assemble()
     name = "TencentGameMate/chinese-wav2vec2-base/config.json does not fit the model: feat_extract"
-    assert str(caught.value).startswith(name) and missing(weights.set(ORIGINAL)) == "complete.json"
+    assert (
+        str(caught.value).startswith(name)
+        and find_missing(weights.set(ORIGINAL)) == "complete.json"
+    )
 
 
 def test_a_lora_that_does_not_fit_is_left_out_of_every_set(weights: Weights) -> None:
-    for kind in ("", *LEAN):
+    for kind in ("", *LEAN_SETS):
         weights.prepare(kind) if kind else weights.assemble()
     before = stamps(weights.set(FP8), "model-*")
     with_an_unfit_lora(weights)
     assert weights.assemble() and not weights.assemble()
-    assert all(weights.prepare(kind) and not weights.prepare(kind) for kind in LEAN)
-    for kind in (ORIGINAL, *LEAN):
+    assert all(weights.prepare(kind) and not weights.prepare(kind) for kind in LEAN_SETS)
+    for kind in (ORIGINAL, *LEAN_SETS):
         assert [path.name for path in (weights.set(kind) / "loras").iterdir()] == [
             "fusionx.safetensors"
         ]
@@ -104,8 +115,8 @@ def test_a_lora_that_does_not_fit_is_told_of_and_takes_no_set_with_it(weights: W
     weights.assemble()
     ((path, fault),) = weights.faults()
     assert weights.folder / path == weights.download(LORA) and fault.startswith(UNFIT)
-    set_aside(weights.folder, weights.manifest, weights.folder / path)
-    assert missing(weights.set(ORIGINAL)) is None and weights.download(LORA).exists()
+    discard_faulty(weights.folder, weights.manifest, weights.folder / path)
+    assert find_missing(weights.set(ORIGINAL)) is None and weights.download(LORA).exists()
 
 
 @pytest.mark.parametrize("place", [LORA, VOICE_CONFIG])
@@ -127,14 +138,17 @@ def test_what_an_earlier_version_laid_out_is_found(weights: Weights, place: str)
 def test_sets_from_before_there_were_settings_take_them_up_and_nothing_is_written(
     weights: Weights,
 ) -> None:
-    files = tuple(file for file in weights.manifest.files if file.place != VOICE_CONFIG)
+    files = tuple(file for file in weights.manifest.files if file.path_in_set != VOICE_CONFIG)
     kept = weights.download(VOICE_CONFIG).rename(weights.folder / "kept")
     before = replace(weights, manifest=replace(weights.manifest, files=files))
     (weights.folder / "lock.json").unlink()
     before.record()
     assert before.assemble() and before.prepare(BF16)
-    written, mark = stamps(weights.set(BF16), "model-*"), read_mark(weights.set(BF16))
-    assert weights.faults() == [] and complete_sets(weights.set(BF16).parent) == (BF16, ORIGINAL)
+    written, mark = stamps(weights.set(BF16), "model-*"), read_marker(weights.set(BF16))
+    assert weights.faults() == [] and list_complete_sets(weights.set(BF16).parent) == (
+        BF16,
+        ORIGINAL,
+    )
     assert not weights.prepare(BF16)
     kept.rename(weights.download(VOICE_CONFIG))
     weights.record(VOICE_CONFIG)

@@ -13,8 +13,8 @@ from inference.multitalk.models.linear import Linear
 from inference.multitalk.models.registry import MODELS
 from tests.support.tiny_networks import CPU, assert_same, random
 from weights import loading
-from weights.loading import load_part, load_strict, new_buffer, read
-from weights.tensors import MisfitError, Source, sources
+from weights.loading import allocate_buffer, load_part, load_strict, read_tensor
+from weights.tensors import MismatchError, StoredTensor, find_tensors
 
 SHARED = {"shared.weight", "encoder.embed_tokens.weight"}  # of a text encoder: one tensor
 
@@ -27,9 +27,9 @@ def tensors() -> dict[str, Tensor]:
     return {name: tensor.clone() + 1 for name, tensor in network().state_dict().items()}
 
 
-def written(given: dict[str, Tensor], folder: Path) -> dict[str, Source]:
+def written(given: dict[str, Tensor], folder: Path) -> dict[str, StoredTensor]:
     save_file(given, folder / "1.safetensors")
-    return sources(folder)
+    return find_tensors(folder)
 
 
 def on_cpu(name: str) -> torch.device:
@@ -46,12 +46,12 @@ def test_a_network_without_memory_is_filled_from_files(tmp_path: Path, dtype: to
         assert_same(tensor, given[name].to(dtype))
 
 
-def in_files(given: dict[str, Tensor], folder: Path) -> dict[str, Source]:
+def in_files(given: dict[str, Tensor], folder: Path) -> dict[str, StoredTensor]:
     """Those of each layer in a file of their own."""
     for layer in {name.partition(".")[0] for name in given}:
         own = {name: t for name, t in given.items() if name.startswith(f"{layer}.")}
         save_file(own, folder / f"{layer}.safetensors")
-    return sources(folder)
+    return find_tensors(folder)
 
 
 def test_several_files_are_read_at_a_time_with_a_few_buffers(
@@ -60,18 +60,18 @@ def test_several_files_are_read_at_a_time_with_a_few_buffers(
     given, together, first = tensors(), threading.Barrier(8), list[Path]()
     buffers = list[Tensor]()
 
-    def reading(source: Source, *how: Any) -> Tensor:
+    def reading(source: StoredTensor, *how: Any) -> Tensor:
         if len(first) < 8:
             first.append(source.file)
             together.wait(30)  # for seven others
-        return read(source, *how)
+        return read_tensor(source, *how)
 
     def buffer() -> Tensor:
-        buffers.append(new_buffer())
+        buffers.append(allocate_buffer())
         return buffers[-1]
 
-    monkeypatch.setattr(loading, "read", reading)
-    monkeypatch.setattr(loading, "new_buffer", buffer)
+    monkeypatch.setattr(loading, "read_tensor", reading)
+    monkeypatch.setattr(loading, "allocate_buffer", buffer)
     with torch.device("meta"):
         filled = network()
     count = load_part(filled, in_files(given, tmp_path), on_cpu, torch.float32)
@@ -86,7 +86,7 @@ def test_after_an_error_in_one_file_nothing_of_any_is_loaded(tmp_path: Path) -> 
     found = in_files(tensors(), tmp_path)
     file = tmp_path / "5.safetensors"
     file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(MisfitError, match="5.safetensors ends in the middle of 5"):
+    with pytest.raises(MismatchError, match="5.safetensors ends in the middle of 5"):
         load_part(filled, found, on_cpu, torch.float32)
     for name, parameter in filled.named_parameters():
         assert parameter is before[name][0] and parameter.equal(before[name][1])
@@ -105,7 +105,7 @@ def test_each_tensor_goes_where_its_name_belongs(tmp_path: Path) -> None:
 def test_scales_of_8_bit_weights_stay_float32(tmp_path: Path) -> None:
     layer, given = Linear(6, 5), {"0.bias": random(1, 5), "0.scale": random(2, 5)}
     given["0.weight"] = random(3, 5, 6).to(torch.float8_e4m3fn)
-    layer.keep_in_8_bits()
+    layer.allocate_fp8()
     filled = nn.Sequential(layer)
     load_part(filled, written(given, tmp_path), on_cpu, torch.bfloat16)
     for name, tensor in filled.state_dict().items():
@@ -117,14 +117,14 @@ def test_files_that_do_not_fit_are_refused_before_any_is_read(tmp_path: Path) ->
     filled, given = network(), tensors() | {"stranger": torch.zeros(1)}
     found, before = written(given, tmp_path), dict(filled.named_parameters())
     (tmp_path / "1.safetensors").unlink()
-    with pytest.raises(MisfitError, match="1 unexpected: stranger"):
+    with pytest.raises(MismatchError, match="1 unexpected: stranger"):
         load_part(filled, found, on_cpu, torch.float32)
     assert all(parameter is before[name] for name, parameter in filled.named_parameters())
 
 
 def encoder_tensors() -> tuple[nn.Module, dict[str, Tensor]]:
     """A text encoder, and what its file holds: the tensor that two places share once."""
-    encoder = MODELS["multitalk-tiny"].parts()["text"]()
+    encoder = MODELS["multitalk-tiny"].get_builders()["text"]()
     state = encoder.state_dict()
     assert set(state) > SHARED
     others = {name: tensor + 1 for name, tensor in state.items() if name not in SHARED}
@@ -140,7 +140,7 @@ def test_a_tensor_that_two_places_share_is_wanted_once_and_stays_one() -> None:
 def test_a_tensor_that_two_places_share_is_read_once_and_stays_one(tmp_path: Path) -> None:
     _, given = encoder_tensors()
     with torch.device("meta"):
-        encoder = MODELS["multitalk-tiny"].parts()["text"]()
+        encoder = MODELS["multitalk-tiny"].get_builders()["text"]()
     load_part(encoder, written(given, tmp_path), on_cpu, torch.float32)
     check_shared(encoder, given["shared.weight"])
 
@@ -155,5 +155,5 @@ def check_shared(encoder: nn.Module, wanted: Tensor) -> None:
 def test_a_tensor_that_two_places_share_is_missing_once() -> None:
     encoder, given = encoder_tensors()
     del given["shared.weight"]
-    with pytest.raises(MisfitError, match=r"^1 missing: shared\.weight$"):
+    with pytest.raises(MismatchError, match=r"^1 missing: shared\.weight$"):
         load_strict(encoder, given)

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from tests.support.tiny_networks import CPU, assert_same, random
 from weights import loading
-from weights.loading import load_strict, new_buffer, pieces, read, read_file
-from weights.tensors import MisfitError, sources
+from weights.loading import allocate_buffer, load_strict, read_file, read_pieces, read_tensor
+from weights.tensors import MismatchError, find_tensors
 
 
 def network() -> nn.Module:
@@ -26,7 +26,7 @@ def tensors() -> dict[str, Tensor]:
 def check_refused(filled: nn.Module, given: dict[str, Tensor]) -> str:
     """`filled` stays as it is; returns the message."""
     before = {name: (t, t.clone()) for name, t in filled.state_dict(keep_vars=True).items()}
-    with pytest.raises(MisfitError) as caught:
+    with pytest.raises(MismatchError) as caught:
         load_strict(filled, given)
     after = filled.state_dict(keep_vars=True)
     assert after.keys() == before.keys()
@@ -120,17 +120,17 @@ def stored(folder: Path) -> dict[str, Tensor]:
 def test_a_tensor_read_in_pieces_is_the_whole_in_the_wanted_numbers(
     folder: Path, dtype: torch.dtype, piece_numbers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading, "PIECE_NUMBERS", piece_numbers)
-    buffer, found, whole = new_buffer(), sources(folder), stored(folder)
+    monkeypatch.setattr(loading, "PIECE_ELEMENTS", piece_numbers)
+    buffer, found, whole = allocate_buffer(), find_tensors(folder), stored(folder)
     assert found.keys() == whole.keys()
     for name, source in found.items():
         wanted = whole[name] if name == "d" else whole[name].to(dtype)  # 8 bits stay 8 bits
-        assert_same(read(source, CPU, dtype, buffer), wanted)
+        assert_same(read_tensor(source, CPU, dtype, buffer), wanted)
 
 
 def test_pieces_come_in_order_as_they_are_in_the_file(folder: Path) -> None:
-    source, whole, rows = sources(folder)["c"], stored(folder)["c"], list[Tensor]()
-    for piece in pieces(source, torch.empty(3 * 4 * 2, dtype=torch.uint8)):
+    source, whole, rows = find_tensors(folder)["c"], stored(folder)["c"], list[Tensor]()
+    for piece in read_pieces(source, torch.empty(3 * 4 * 2, dtype=torch.uint8)):
         assert len(piece) <= 3 and piece.dtype is torch.float16
         rows.append(piece.clone())
     assert len(rows) == 3 and torch.cat(rows).equal(whole)
@@ -138,15 +138,15 @@ def test_pieces_come_in_order_as_they_are_in_the_file(folder: Path) -> None:
 
 def test_numbers_of_no_known_kind_are_an_error(tmp_path: Path) -> None:
     save_file({"a": torch.arange(3)}, tmp_path / "1.safetensors")
-    with pytest.raises(MisfitError, match="a in 1.safetensors is of I64 numbers"):
-        read(sources(tmp_path)["a"], CPU, torch.float32, new_buffer())
+    with pytest.raises(MismatchError, match="a in 1.safetensors is of I64 numbers"):
+        read_tensor(find_tensors(tmp_path)["a"], CPU, torch.float32, allocate_buffer())
 
 
 def test_a_file_that_is_cut_short_while_it_is_read_is_an_error(folder: Path) -> None:
-    source, file = sources(folder)["a"], folder / "1.safetensors"
+    source, file = find_tensors(folder)["a"], folder / "1.safetensors"
     file.write_bytes(file.read_bytes()[: source.start + 8])
-    with pytest.raises(MisfitError, match="1.safetensors ends in the middle of a"):
-        read(source, CPU, torch.float32, new_buffer())
+    with pytest.raises(MismatchError, match="1.safetensors ends in the middle of a"):
+        read_tensor(source, CPU, torch.float32, allocate_buffer())
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -185,13 +185,13 @@ def test_a_file_is_read_straight_to_its_device(
 def test_a_damaged_file_is_named(folder: Path, left_bytes: int) -> None:
     file = folder / "2.safetensors"
     file.write_bytes(file.read_bytes()[:left_bytes])
-    with pytest.raises(MisfitError, match="2.safetensors is damaged"):
+    with pytest.raises(MismatchError, match="2.safetensors is damaged"):
         read_file(file, CPU, torch.float32)
 
 
 def test_a_folder_without_tensors_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=f"no .safetensors file in {tmp_path}"):
-        sources(tmp_path)
+        find_tensors(tmp_path)
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:

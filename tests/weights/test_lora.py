@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from weights.lora import Change, Shape, changes, require_lora, unusable
-from weights.tensors import MisfitError
+from weights.lora import Change, Shape, describe_unusable, parse_changes, require_lora
+from weights.tensors import MismatchError
 
 MODEL: dict[str, Shape] = {
     "blocks.0.q.weight": (5, 6),
@@ -32,8 +32,8 @@ def test_each_parameter_has_its_keys() -> None:
         "blocks.0.q.alpha": (),
         "blocks.0.diff_m": (7,),
     }
-    found = changes(UP | DOWN | rest, MODEL)
-    assert found.of == {
+    found = parse_changes(UP | DOWN | rest, MODEL)
+    assert found.by_parameter == {
         "blocks.0.q.weight": Change(
             ("blocks.0.q.lora_down.weight", "blocks.0.q.lora_up.weight"), "blocks.0.q.diff"
         ),
@@ -48,8 +48,10 @@ def test_each_parameter_has_its_keys() -> None:
 
 
 def test_a_patch_embedding_of_another_shape_is_passed_over() -> None:
-    found = changes(DOWN | UP | {"patch_embedding.diff": (5, 2, 1, 2, 2)}, MODEL)
-    assert set(found.of) == {"blocks.0.q.weight"} and found.skipped == ["patch_embedding.weight"]
+    found = parse_changes(DOWN | UP | {"patch_embedding.diff": (5, 2, 1, 2, 2)}, MODEL)
+    assert set(found.by_parameter) == {"blocks.0.q.weight"} and found.skipped == [
+        "patch_embedding.weight"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -76,8 +78,8 @@ def test_a_patch_embedding_of_another_shape_is_passed_over() -> None:
     ],
 )
 def test_what_does_not_fit_is_named(file: dict[str, Shape], says: str) -> None:
-    with pytest.raises(MisfitError, match=says):
-        changes(file, MODEL)
+    with pytest.raises(MismatchError, match=says):
+        parse_changes(file, MODEL)
 
 
 def written(path: Path, key: str, shape: Shape) -> Path:
@@ -91,10 +93,10 @@ def written(path: Path, key: str, shape: Shape) -> Path:
 def test_a_file_is_told_by_its_header(tmp_path: Path) -> None:
     file = tmp_path / "mine.safetensors"
     require_lora(written(file, "blocks.0.q.diff_b", (5,)), MODEL)
-    with pytest.raises(MisfitError, match=r"the change is \(6,\)"):
+    with pytest.raises(MismatchError, match=r"the change is \(6,\)"):
         require_lora(written(file, "blocks.0.q.diff_b", (6,)), MODEL)
     file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(MisfitError, match="mine.safetensors is damaged"):
+    with pytest.raises(MismatchError, match="mine.safetensors is damaged"):
         require_lora(file, MODEL)
 
 
@@ -106,4 +108,4 @@ def test_one_that_can_not_be_read_is_told_to_whose_it_is(tmp_path: Path, gone: s
     with pytest.raises(OSError) as caught:
         require_lora(file, MODEL)
     wanted = f"The LoRA {file} can't be read. Put it there, or take it out of PORTRAIT_LORAS."
-    assert unusable(file, caught.value) == wanted
+    assert describe_unusable(file, caught.value) == wanted

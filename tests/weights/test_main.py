@@ -11,7 +11,7 @@ from inference.core.settings import ROOT
 from tests.support.hub import Hub
 from tests.support.weights_runner import FILES, Machine, content, finished_in, keys
 from weights.manifest import MULTITALK_14B
-from weights.sets import LEAN
+from weights.sets import LEAN_SETS
 
 SHARD, LAST = FILES[3], FILES[-1]
 
@@ -23,14 +23,14 @@ def status(machine: Machine) -> tuple[dict[str, str], list[str]]:
     assert not machine.hub.connections
     lines = done.out.splitlines()
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
-    return {row[0]: row[3] for row in rows}, lines[-1 - len(LEAN) :]
+    return {row[0]: row[3] for row in rows}, lines[-1 - len(LEAN_SETS) :]
 
 
 def test_status_lists_every_file_when_nothing_is_there(bare: Machine) -> None:
     states, sets = status(bare)
     assert states == {file.key: "missing" for file in FILES}
     folder = bare.weights / MULTITALK_14B.model
-    assert sets == [f"{folder / kind}: not made" for kind in ("original", *LEAN)]
+    assert sets == [f"{folder / kind}: not made" for kind in ("original", *LEAN_SETS)]
     assert not bare.weights.exists()
 
 
@@ -41,15 +41,15 @@ def test_status_tells_what_is_complete_changed_and_gone(machine: Machine) -> Non
 
     machine.damage(SHARD, content(LAST))
     machine.lose(LAST)
-    (machine.original / LAST.place).unlink()
+    (machine.original / LAST.path_in_set).unlink()
     states, sets = status(machine)
     assert (states[SHARD.key], states[LAST.key]) == ("changed", "missing")
-    assert sets[0] == f"{machine.original}: {LAST.place} is missing"
+    assert sets[0] == f"{machine.original}: {LAST.path_in_set} is missing"
 
 
 def test_a_download_prints_what_it_does_and_no_more(bare: Machine) -> None:
     out = bare.download().out
-    assert sorted(finished_in(out)) == sorted(file.place for file in FILES)
+    assert sorted(finished_in(out)) == sorted(file.path_in_set for file in FILES)
     begin, *files, fetched, made = out.splitlines()
     assert files[-1].startswith(f"{len(FILES)} of {len(FILES)}: ")
     assert files[-1].endswith(", 0.1 of 0.1 MB")

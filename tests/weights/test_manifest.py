@@ -11,7 +11,7 @@ from inference.multitalk.models.registry import MODELS
 from presets.models import DEFAULT_MODEL
 from presets.quality import PRESETS
 from weights.manifest import MULTITALK_14B, HubFile
-from weights.sets import NETWORKS, OTHERS
+from weights.sets import NETWORKS, OTHER_PARTS
 
 FILES = MULTITALK_14B.files
 NAMES = [name for name, preset in PRESETS.items() if preset.sampling]
@@ -26,19 +26,19 @@ def test_no_two_files_are_at_one_place() -> None:
 
 
 def test_no_file_is_below_another() -> None:
-    places = [file.place for file in FILES]
+    places = [file.path_in_set for file in FILES]
     assert not [(a, b) for a in places for b in places if b.startswith(f"{a}/")]
 
 
 def test_every_part_of_the_model_has_files_and_no_file_is_of_another_part() -> None:
-    assert {file.part for file in FILES} == {*NETWORKS, *OTHERS}
+    assert {file.part for file in FILES} == {*NETWORKS, *OTHER_PARTS}
 
 
 @pytest.mark.parametrize("quality", NAMES)
 def test_a_quality_needs_everything_but_the_loras_of_others(quality: str) -> None:
     sampling = PRESETS[quality].sampling
     assert sampling is not None
-    needed = MULTITALK_14B.needed(quality)
+    needed = MULTITALK_14B.select_files(quality)
     assert [file.lora for file in needed if file.lora] == [lora.name for lora in sampling.loras]
     assert [file for file in FILES if not file.lora] == [file for file in needed if not file.lora]
 
@@ -46,8 +46,10 @@ def test_a_quality_needs_everything_but_the_loras_of_others(quality: str) -> Non
 def test_each_lora_has_exactly_one_file_which_lies_among_the_loras() -> None:
     found = [file for file in FILES if file.lora]
     assert Counter(file.lora for file in found) == dict.fromkeys(LORAS, 1)
-    assert all(file.place == f"loras/{file.lora}.safetensors" for file in found)
-    assert {file.place for file in found} == {f.place for f in FILES if f.part == "loras"}
+    assert all(file.path_in_set == f"loras/{file.lora}.safetensors" for file in found)
+    assert {file.path_in_set for file in found} == {
+        f.path_in_set for f in FILES if f.part == "loras"
+    }
 
 
 def test_revisions_are_commits_but_for_three_that_are_named() -> None:
@@ -70,7 +72,7 @@ def test_what_is_known_of_a_file_has_the_right_form(file: HubFile) -> None:
     assert file.sha256 is None or _hexadecimal(file.sha256, 64)
     assert file.size_bytes is None or file.size_bytes > 0
     assert file.name.endswith((".safetensors", ".json", ".model")), "a pickle would run code"
-    for path in (file.name, file.place):
+    for path in (file.name, file.path_in_set):
         assert not path.startswith("/") and ".." not in path.split("/")
 
 

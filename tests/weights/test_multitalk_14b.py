@@ -19,12 +19,12 @@ from transformers import (
 )
 
 from inference.multitalk.models.registry import MODELS
-from weights.checks import sha256_of
-from weights.listing import listed, require_listed
+from weights.checks import compute_sha256
+from weights.listing import read_shapes, require_shapes
 from weights.manifest import INDEX, MULTITALK_14B, HubFile
-from weights.tensors import MisfitError, Source, sources
+from weights.tensors import MismatchError, StoredTensor, find_tensors
 
-SHAPES = listed(MULTITALK_14B, "transformer")
+SHAPES = read_shapes(MULTITALK_14B, "transformer")
 SPEC = MODELS["multitalk-14b"]
 SHARD_BYTES = 9_850_000_000  # of tensors at most: so Wan's names fall into files of Wan's sizes
 TEXT_SHARD_BYTES = 5_000_000_000
@@ -73,7 +73,7 @@ def spread(tensors: Tensors, most_bytes: int) -> list[dict[str, tuple[str, tuple
 
 
 def of_place(start: str) -> list[HubFile]:
-    return [file for file in MULTITALK_14B.files if file.place.startswith(start)]
+    return [file for file in MULTITALK_14B.files if file.path_in_set.startswith(start)]
 
 
 def write_transformer(weights: Path, without: str = "") -> Path:
@@ -88,7 +88,7 @@ def write_transformer(weights: Path, without: str = "") -> Path:
     weight_map: dict[str, str] = {}
     files = of_place("transformer/diffusion_pytorch_model-0")
     for file, tensors in zip(files, spread(base, SHARD_BYTES), strict=True):
-        name = Path(file.place).name
+        name = Path(file.path_in_set).name
         write_sparse(part / name, {n: t for n, t in tensors.items() if n != without}, PT)
         weight_map |= dict.fromkeys(tensors, name)
     write_index(part / f"{INDEX}.base", weight_map)
@@ -104,14 +104,14 @@ def write_index(file: Path, weight_map: Mapping[str, str]) -> None:
     file.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
-def shapes(found: Mapping[str, Source]) -> dict[str, tuple[int, ...]]:
+def shapes(found: Mapping[str, StoredTensor]) -> dict[str, tuple[int, ...]]:
     return {name: source.shape for name, source in found.items()}
 
 
 def test_all_names_and_shapes_resolve_through_the_indexes_to_their_files(tmp_path: Path) -> None:
     part = write_transformer(tmp_path)
-    found = sources(part)
-    require_listed(MULTITALK_14B, "transformer", found)
+    found = find_tensors(part)
+    require_shapes(MULTITALK_14B, "transformer", found)
     assert len(found) == 1633 and shapes(found) == SHAPES
     own = {name for name, source in found.items() if source.file.name == "multitalk.safetensors"}
     assert own == {name for name in SHAPES if is_multitalk_s(name)} and len(own) == 330
@@ -124,9 +124,9 @@ def test_each_file_has_to_the_byte_the_size_that_was_published_and_takes_no_disk
 ) -> None:
     part = write_transformer(tmp_path)
     files = of_place("transformer/diffusion_pytorch_model-") + of_place("transformer/multitalk")
-    found = {file.place: (part / Path(file.place).name).stat() for file in files}
+    found = {file.path_in_set: (part / Path(file.path_in_set).name).stat() for file in files}
     assert {place: stat.st_size for place, stat in found.items()} == {
-        file.place: file.size_bytes for file in files
+        file.path_in_set: file.size_bytes for file in files
     }
     assert sum(stat.st_size for stat in found.values()) > 75e9
     assert sum(512 * stat.st_blocks for stat in found.values()) < 2e6
@@ -137,12 +137,12 @@ def test_each_file_has_to_the_byte_the_size_that_was_published_and_takes_no_disk
 def test_wan_s_index_so_made_is_to_the_byte_the_published_one(tmp_path: Path) -> None:
     (wan,) = of_place(f"transformer/{INDEX}.base")
     made = write_transformer(tmp_path) / f"{INDEX}.base"
-    assert (made.stat().st_size, sha256_of(made)) == (wan.size_bytes, wan.sha256)
+    assert (made.stat().st_size, compute_sha256(made)) == (wan.size_bytes, wan.sha256)
 
 
 def test_every_tensor_lies_in_its_file_behind_the_one_before(tmp_path: Path) -> None:
-    by_file: dict[Path, list[Source]] = {}
-    for source in sources(write_transformer(tmp_path)).values():
+    by_file: dict[Path, list[StoredTensor]] = {}
+    for source in find_tensors(write_transformer(tmp_path)).values():
         by_file.setdefault(source.file, []).append(source)
     for file, tensors in by_file.items():
         tensors.sort(key=lambda source: source.start)
@@ -156,34 +156,36 @@ def test_every_tensor_lies_in_its_file_behind_the_one_before(tmp_path: Path) -> 
 )
 def test_a_tensor_that_is_not_where_the_index_has_it_is_named(tmp_path: Path, name: str) -> None:
     part = write_transformer(tmp_path, without=name)
-    with pytest.raises(MisfitError, match=rf"^{name} is not in \S+\.safetensors, where the index"):
-        sources(part)
+    with pytest.raises(
+        MismatchError, match=rf"^{name} is not in \S+\.safetensors, where the index"
+    ):
+        find_tensors(part)
     (part / INDEX).unlink()
-    with pytest.raises(MisfitError, match=rf"^1 missing: {name}$"):
-        require_listed(MULTITALK_14B, "transformer", sources(part))
+    with pytest.raises(MismatchError, match=rf"^1 missing: {name}$"):
+        require_shapes(MULTITALK_14B, "transformer", find_tensors(part))
 
 
 def test_wan_s_own_index_leaves_multitalk_s_file_whole(tmp_path: Path) -> None:
     part = write_transformer(tmp_path)
     (part / f"{INDEX}.base").replace(part / INDEX)
-    require_listed(MULTITALK_14B, "transformer", sources(part))
+    require_shapes(MULTITALK_14B, "transformer", find_tensors(part))
 
 
 def test_a_tensor_too_many_and_one_of_another_shape_are_named(tmp_path: Path) -> None:
     part = write_transformer(tmp_path)
     write_sparse(part / "more.safetensors", {"stranger": ("F32", (5120, 5120))}, PT)
-    with pytest.raises(MisfitError, match="^1 unexpected: stranger$"):
-        require_listed(MULTITALK_14B, "transformer", sources(part))
+    with pytest.raises(MismatchError, match="^1 unexpected: stranger$"):
+        require_shapes(MULTITALK_14B, "transformer", find_tensors(part))
     (part / "more.safetensors").unlink()
-    found = sources(part)
+    found = find_tensors(part)
     found["head.head.bias"] = replace(found["head.head.bias"], shape=(63,))
-    with pytest.raises(MisfitError, match=r"^1 misshapen: head.head.bias \(63,\) for \(64,\)$"):
-        require_listed(MULTITALK_14B, "transformer", found)
+    with pytest.raises(MismatchError, match=r"^1 misshapen: head.head.bias \(63,\) for \(64,\)$"):
+        require_shapes(MULTITALK_14B, "transformer", found)
 
 
 def test_the_networks_of_that_size_want_exactly_those_tensors() -> None:
     with torch.device("meta"):
-        network = SPEC.parts()["transformer"]()
+        network = SPEC.get_builders()["transformer"]()
     assert {name: tuple(t.shape) for name, t in network.state_dict().items()} == SHAPES
 
 
@@ -208,12 +210,12 @@ def test_encoders_files_of_the_published_sizes_hold_what_the_networks_want(
     tmp_path: Path, part: str, build: Callable[[], torch.nn.Module], dtype: str
 ) -> None:
     with torch.device("meta"):
-        saved, network = build().state_dict(), SPEC.parts()[part]()
+        saved, network = build().state_dict(), SPEC.get_builders()[part]()
     twice = "encoder.embed_tokens.weight"
     tensors = {name: (dtype, tuple(t.shape)) for name, t in saved.items() if name != twice}
     (tmp_path / part).mkdir()
     for file, inside in zip(of_place(f"{part}/"), spread(tensors, TEXT_SHARD_BYTES), strict=True):
-        write_sparse(tmp_path / file.place, inside, PT)
-        assert (tmp_path / file.place).stat().st_size == file.size_bytes
+        write_sparse(tmp_path / file.path_in_set, inside, PT)
+        assert (tmp_path / file.path_in_set).stat().st_size == file.size_bytes
     wanted = {name: tuple(t.shape) for name, t in network.state_dict().items() if name != twice}
-    assert shapes(sources(tmp_path / part)) == wanted
+    assert shapes(find_tensors(tmp_path / part)) == wanted

@@ -20,9 +20,9 @@ from transformers import (
 )
 
 from inference.multitalk.models.registry import MODELS
-from weights.listing import listed
+from weights.listing import read_shapes
 from weights.manifest import MULTITALK_14B
-from weights.names import is_quantised, own_name
+from weights.names import is_quantised, to_network_name
 
 TINY = MODELS["multitalk-tiny"]
 Shapes = dict[str, tuple[int, ...]]
@@ -31,7 +31,7 @@ Shapes = dict[str, tuple[int, ...]]
 def shapes_of(part: str) -> Shapes:
     """Our network's tensors; what two places share is one."""
     with torch.device("meta"):
-        state = TINY.parts()[part]().state_dict()
+        state = TINY.get_builders()[part]().state_dict()
     state.pop("encoder.embed_tokens.weight", None)
     return {name: tuple(tensor.shape) for name, tensor in state.items()}
 
@@ -53,7 +53,7 @@ def saved(model: object, folder: Path) -> Shapes:
 
 
 def renamed(part: str, shapes: Shapes) -> Shapes:
-    names = {name: own_name(part, name) for name in shapes}
+    names = {name: to_network_name(part, name) for name in shapes}
     kept = [own for own in names.values() if own is not None]
     assert len(kept) == len(set(kept))
     return {own: shapes[name] for name, own in names.items() if own is not None}
@@ -82,25 +82,25 @@ def test_all_of_diffusers_names_are_the_base_s() -> None:
 def test_each_name_comes_back_that_diffusers_own_converter_changes() -> None:
     names = [
         name
-        for name in listed(MULTITALK_14B, "transformer")
+        for name in read_shapes(MULTITALK_14B, "transformer")
         if "audio" not in name and "norm_x" not in name
     ]
     converted = convert_wan_transformer_to_diffusers({name: name for name in names})
     assert len(converted) == len(names) == 1303
-    assert {name: own_name("transformer", name) for name in converted} == converted
+    assert {name: to_network_name("transformer", name) for name in converted} == converted
 
 
 def test_the_network_s_own_names_stay() -> None:
-    for name in listed(MULTITALK_14B, "transformer"):
-        assert own_name("transformer", name) == name
+    for name in read_shapes(MULTITALK_14B, "transformer"):
+        assert to_network_name("transformer", name) == name
     for part in ("video", "image", "text", "audio"):
-        assert {own_name(part, name) for name in shapes_of(part)} == set(shapes_of(part))
+        assert {to_network_name(part, name) for name in shapes_of(part)} == set(shapes_of(part))
 
 
 @pytest.mark.parametrize("part", ["transformer", "video", "image", "text", "audio"])
 @pytest.mark.parametrize("name", ["stranger", "blocks.0.stranger.weight", "attn1.to_q.weight"])
 def test_names_that_nobody_knows_stay_so_that_they_are_reported(part: str, name: str) -> None:
-    assert own_name(part, name) == name
+    assert to_network_name(part, name) == name
 
 
 @pytest.mark.parametrize("library", [CLIPVisionModel, CLIPVisionModelWithProjection])
@@ -110,8 +110,8 @@ def test_picture_networks_as_saved_are_ours(tmp_path: Path, library: type) -> No
 
 
 def test_positions_that_older_files_hold_are_dropped() -> None:
-    assert own_name("image", "vision_model.embeddings.position_ids") is None
-    assert own_name("image", "embeddings.position_ids") is None
+    assert to_network_name("image", "vision_model.embeddings.position_ids") is None
+    assert to_network_name("image", "embeddings.position_ids") is None
 
 
 def test_the_text_network_as_saved_is_ours(tmp_path: Path) -> None:
@@ -120,8 +120,8 @@ def test_the_text_network_as_saved_is_ours(tmp_path: Path) -> None:
 
 
 def test_the_shared_text_embedding_counts_once_even_if_it_is_saved_twice() -> None:
-    assert own_name("text", "shared.weight") == "shared.weight"
-    assert own_name("text", "encoder.embed_tokens.weight") is None
+    assert to_network_name("text", "shared.weight") == "shared.weight"
+    assert to_network_name("text", "encoder.embed_tokens.weight") is None
 
 
 @pytest.mark.parametrize("library", [Wav2Vec2Model, Wav2Vec2ForPreTraining, Wav2Vec2ForCTC])
@@ -133,10 +133,12 @@ def test_voice_networks_as_saved_are_ours(tmp_path: Path, library: type) -> None
 
 def test_normalised_weights_are_known_by_their_old_names_too() -> None:
     old = "wav2vec2.encoder.pos_conv_embed.conv.weight_g"
-    new = own_name("audio", old)
+    new = to_network_name("audio", old)
     assert new == "encoder.pos_conv_embed.conv.parametrizations.weight.original0"
     assert new in shapes_of("audio")
-    assert own_name("audio", old.replace("_g", "_v")) == new.replace("original0", "original1")
+    assert to_network_name("audio", old.replace("_g", "_v")) == new.replace(
+        "original0", "original1"
+    )
 
 
 def test_the_video_network_as_saved_is_ours(tmp_path: Path) -> None:
@@ -144,7 +146,7 @@ def test_the_video_network_as_saved_is_ours(tmp_path: Path) -> None:
 
 
 def test_what_is_kept_in_8_bits_is_nearly_all_of_the_model_and_only_matrices_of_blocks() -> None:
-    shapes = listed(MULTITALK_14B, "transformer")
+    shapes = read_shapes(MULTITALK_14B, "transformer")
     kept = {name: shape for name, shape in shapes.items() if is_quantised(name, len(shape))}
     sizes = {name: torch.Size(shape).numel() for name, shape in shapes.items()}
     assert 0.97 < sum(sizes[name] for name in kept) / sum(sizes.values()) < 0.99

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from inference.multitalk.models.transformer import Conditioning
-from inference.multitalk.runtime.networks import load
+from inference.multitalk.runtime.networks import load_model
 from presets.schema import Lora
 from tests.support.media import ROOT
 from tests.support.tiny_networks import CPU, FRAMES, HEIGHT, MODEL, WIDTH, random, scene
@@ -31,9 +31,9 @@ from tests.support.weight_sets import (
 from weights import disk, loading, prepare
 from weights.disk import Disk, Volume
 from weights.errors import WeightsError
-from weights.sets import BF16, FP8, LEAN, NETWORKS, ORIGINAL, missing, read_mark
-from weights.shards import Entry, ShardWriter, shard_writer
-from weights.tensors import MisfitError
+from weights.sets import BF16, FP8, LEAN_SETS, NETWORKS, ORIGINAL, find_missing, read_marker
+from weights.shards import ShardWriter, TensorSpec, open_shard
+from weights.tensors import MismatchError
 
 LORA = "loras/fusionx.safetensors"
 TEXT = "text/model-00002-of-00005.safetensors"
@@ -67,23 +67,23 @@ def weights(tmp_path: Path) -> Weights:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Weights:
     """With all sets, to look at."""
-    return laid_out(tmp_path_factory.mktemp("prepare") / "weights", *LEAN)
+    return laid_out(tmp_path_factory.mktemp("prepare") / "weights", *LEAN_SETS)
 
 
 def velocity(weights: Weights, kind: str) -> Tensor:
     """Of two speakers, by the whole transformer of a set."""
-    transformer = load(MODEL, weights.set(kind), CPU).networks.transformer
+    transformer = load_model(MODEL, weights.set(kind), CPU).networks.transformer
     given, grid = scene(speakers=2), ((FRAMES - 1) // 4 + 1, HEIGHT // 8, WIDTH // 8)
     with torch.inference_mode():
         conditioning = Conditioning(
-            transformer.text(given.prompt),
-            transformer.image(random(5, 1, 17, 32)),
-            transformer.voices(given.voices, 0, FRAMES),
-            transformer.turn(*grid),
+            transformer.project_text(given.prompt),
+            transformer.project_image(random(5, 1, 17, 32)),
+            transformer.project_voices(given.voices, 0, FRAMES),
+            transformer.compute_rotation(*grid),
             given.masks,
         )
         noise, known = random(6, 16, *grid), random(7, 20, *grid)
-        out: Tensor = transformer(noise, known, transformer.time(713.5), conditioning)
+        out: Tensor = transformer(noise, known, transformer.embed_timestep(713.5), conditioning)
     return out
 
 
@@ -97,7 +97,7 @@ def test_the_velocity_is_the_original_s_but_for_rounding(
     assert 0 < error < limit
 
 
-@pytest.mark.parametrize("kind", LEAN)
+@pytest.mark.parametrize("kind", LEAN_SETS)
 def test_a_second_run_does_nothing(weights: Weights, kind: str) -> None:
     assert weights.prepare(kind)
     before = stamps(weights.set(kind))
@@ -115,7 +115,7 @@ def test_a_run_that_was_killed_goes_on_and_gives_the_same_bytes(
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     first, second = "transformer/model-00001.safetensors", "video/model-00001.safetensors.part"
     finished = stamps(weights.set(kind))
-    assert set(finished) == {first, second} and missing(weights.set(kind)) == MARK
+    assert set(finished) == {first, second} and find_missing(weights.set(kind)) == MARK
     assert weights.prepare(kind, disk)
     assert stamps(weights.set(kind))[first] == finished[first]
     assert contents(weights.set(kind)) == contents(made.set(kind))
@@ -223,7 +223,7 @@ def test_too_little_disk_is_told_before_anything_is_written(
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
-@pytest.mark.parametrize("kind", LEAN)
+@pytest.mark.parametrize("kind", LEAN_SETS)
 def test_numbers_that_are_not_finite_are_named(weights: Weights, kind: str, number: float) -> None:
     tensors = load_file(weights.download(TEXT))
     name = list(tensors)[-1]
@@ -235,7 +235,7 @@ def test_numbers_that_are_not_finite_are_named(weights: Weights, kind: str, numb
         weights.prepare(kind)
     file = weights.set(ORIGINAL) / TEXT
     assert str(caught.value) == f"{name} in {file} has numbers that are not finite or too large."
-    assert missing(weights.set(kind)) == MARK
+    assert find_missing(weights.set(kind)) == MARK
     assert not list((weights.set(kind) / "text").iterdir())
 
 
@@ -245,7 +245,7 @@ def test_an_original_that_is_not_this_model_s_is_refused(weights: Weights) -> No
     save_file(tensors, weights.download(place), metadata={"format": "pt"})
     weights.record(place)
     weights.assemble()
-    with pytest.raises(MisfitError, match="^1 unexpected: stranger$"):
+    with pytest.raises(MismatchError, match="^1 unexpected: stranger$"):
         weights.prepare(BF16)
 
 
@@ -253,8 +253,10 @@ def test_an_original_in_8_bits_is_refused(weights: Weights) -> None:
     tensors = load_file(weights.download(VIDEO))
     name = next(name for name, tensor in tensors.items() if tensor.dim() > 1)
     tensors[name] = tensors[name].to(torch.float8_e4m3fn)
-    entries = [Entry(key, tuple(tensor.shape), tensor.dtype) for key, tensor in tensors.items()]
-    with shard_writer(weights.download(VIDEO), entries, {}) as writer:
+    entries = [
+        TensorSpec(key, tuple(tensor.shape), tensor.dtype) for key, tensor in tensors.items()
+    ]
+    with open_shard(weights.download(VIDEO), entries, {}) as writer:
         for key, tensor in tensors.items():
             writer.write(key, tensor)
     weights.record(VIDEO)
@@ -269,11 +271,11 @@ def test_without_the_original_there_is_nothing_to_prepare(tmp_path: Path) -> Non
         weights.prepare(BF16)
 
 
-@pytest.mark.parametrize("kind", LEAN)
+@pytest.mark.parametrize("kind", LEAN_SETS)
 def test_tensors_larger_than_a_piece_and_than_a_file_come_out_equal(
     weights: Weights, made: Weights, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading, "PIECE_NUMBERS", 100)
+    monkeypatch.setattr(loading, "PIECE_ELEMENTS", 100)
     monkeypatch.setattr(prepare, "_SHARD_BYTES", 3000)
     assert weights.prepare(kind)
     assert len(files(weights.set(kind), "model-*")) > 40
@@ -291,21 +293,21 @@ def test_a_lean_set_works_when_the_originals_are_deleted(
     weights: Weights, made: Weights, links: object
 ) -> None:
     for file in weights.manifest.files:
-        target = weights.set(ORIGINAL) / file.place
+        target = weights.set(ORIGINAL) / file.path_in_set
         target.unlink()
-        links(weights.download(file.place), target)  # type: ignore[operator]
+        links(weights.download(file.path_in_set), target)  # type: ignore[operator]
     weights.prepare(BF16)
     shutil.rmtree(weights.folder / "hub")
     shutil.rmtree(weights.set(ORIGINAL))
-    assert missing(weights.set(BF16)) is None
-    loaded = load(MODEL, weights.set(BF16), CPU)
-    loaded.use((Lora("fusionx"),))
+    assert find_missing(weights.set(BF16)) is None
+    loaded = load_model(MODEL, weights.set(BF16), CPU)
+    loaded.set_loras((Lora("fusionx"),))
     assert torch.equal(velocity(weights, BF16), velocity(made, BF16))
 
 
 def test_a_lean_set_is_much_smaller_and_says_what_it_was_made_of(made: Weights) -> None:
-    sizes = {kind: sum(f.stat().st_size for f in files(made.set(kind))) for kind in LEAN}
+    sizes = {kind: sum(f.stat().st_size for f in files(made.set(kind))) for kind in LEAN_SETS}
     original = sum(file.stat().st_size for file in files(made.set(ORIGINAL)))
     assert sizes[FP8] < sizes[BF16] < original
-    marks = [read_mark(made.set(kind)) for kind in (ORIGINAL, *LEAN)]
+    marks = [read_marker(made.set(kind)) for kind in (ORIGINAL, *LEAN_SETS)]
     assert len({mark.source for mark in marks if mark}) == 1

@@ -36,7 +36,7 @@ class Screen:
 
 def test_a_terminal_shows_each_file_on_its_way_and_all_of_them(bare: Machine, hub: Hub) -> None:
     hub.stall[LAST.key] = len(content(LAST)) // 2
-    screen = Screen("all files", LAST.place)
+    screen = Screen("all files", LAST.path_in_set)
     settings = {"TERM": "xterm", "COLUMNS": "120", "HF_HUB_DOWNLOAD_TIMEOUT": "600"}
     process = bare.start_on(screen.terminal, ["download"], settings)
     os.close(screen.terminal)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.hub import Hub
 from tests.support.weights_runner import FILES, Machine, keys, know
-from weights.refusals import told
+from weights.refusals import to_weights_error
 
 EARLIER, LOST = FILES[0], FILES[3]
 REPO = LOST.repo.name
@@ -144,5 +144,5 @@ def test_what_is_finished_before_a_refusal_is_kept(machine: Machine, hub: Hub) -
     ],
 )
 def test_what_the_disk_refuses_is_told(number: int, words: tuple[str, ...]) -> None:
-    line = str(told(OSError(number, os.strerror(number), "/w/file"), "a/b/c"))
+    line = str(to_weights_error(OSError(number, os.strerror(number), "/w/file"), "a/b/c"))
     assert all(word in line for word in words), line

@@ -10,21 +10,21 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from tests.support.tiny_networks import random
-from weights.shards import NUMBERS, Entry, shard_writer
-from weights.tensors import headers, metadata
+from weights.shards import TORCH_DTYPES, TensorSpec, open_shard
+from weights.tensors import read_header, read_metadata
 
 
 def mixed() -> dict[str, Tensor]:
     """Every kind of number, in sizes that leave each next one unaligned if they are not sorted."""
-    tensors = {f"odd.{word}": random(1, 3, 5).to(dtype) for word, dtype in NUMBERS.items()}
-    tensors |= {f"one.{word}": random(2, 1).to(dtype) for word, dtype in NUMBERS.items()}
-    tensors |= {f"scalar.{word}": random(3).to(dtype) for word, dtype in NUMBERS.items()}
-    tensors |= {f"empty.{word}": torch.empty(0, 4, dtype=d) for word, d in NUMBERS.items()}
+    tensors = {f"odd.{word}": random(1, 3, 5).to(dtype) for word, dtype in TORCH_DTYPES.items()}
+    tensors |= {f"one.{word}": random(2, 1).to(dtype) for word, dtype in TORCH_DTYPES.items()}
+    tensors |= {f"scalar.{word}": random(3).to(dtype) for word, dtype in TORCH_DTYPES.items()}
+    tensors |= {f"empty.{word}": torch.empty(0, 4, dtype=d) for word, d in TORCH_DTYPES.items()}
     return tensors | {'näme/with "quotes"': torch.ones(2)}
 
 
-def entries(tensors: dict[str, Tensor]) -> list[Entry]:
-    return [Entry(name, tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()]
+def entries(tensors: dict[str, Tensor]) -> list[TensorSpec]:
+    return [TensorSpec(name, tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()]
 
 
 def check_equal(file: Path, tensors: dict[str, Tensor]) -> None:
@@ -37,23 +37,23 @@ def check_equal(file: Path, tensors: dict[str, Tensor]) -> None:
 
 def test_safetensors_reads_what_was_written_whatever_its_numbers_and_shape(tmp_path: Path) -> None:
     tensors, file = mixed(), tmp_path / "new" / "model.safetensors"
-    with shard_writer(file, entries(tensors), {"source": "abc"}) as writer:
+    with open_shard(file, entries(tensors), {"source": "abc"}) as writer:
         for name, tensor in tensors.items():
             writer.write(name, tensor)
     check_equal(file, tensors)
     assert list(file.parent.iterdir()) == [file]
-    assert metadata(file) == {"source": "abc"}
+    assert read_metadata(file) == {"source": "abc"}
     with safe_open(file, framework="pt") as opened:
         assert opened.metadata() == {"source": "abc"}
 
 
 def test_every_tensor_begins_where_its_numbers_are_aligned(tmp_path: Path) -> None:
     tensors, file = mixed(), tmp_path / "model.safetensors"
-    with shard_writer(file, entries(tensors), {"padded": "by one, two or three"}) as writer:
+    with open_shard(file, entries(tensors), {"padded": "by one, two or three"}) as writer:
         for name, tensor in tensors.items():
             writer.write(name, tensor)
-    for source in headers(file):
-        assert source.start % NUMBERS[source.dtype].itemsize == 0
+    for source in read_header(file):
+        assert source.start % TORCH_DTYPES[source.dtype].itemsize == 0
     length = int.from_bytes(file.read_bytes()[:8], "little")
     assert length % 8 == 0 and json.loads(file.read_bytes()[8 : 8 + length])
 
@@ -61,7 +61,7 @@ def test_every_tensor_begins_where_its_numbers_are_aligned(tmp_path: Path) -> No
 def test_pieces_of_several_tensors_may_take_turns(tmp_path: Path) -> None:
     tensors = {"a": random(1, 7, 3), "b": random(2, 5, 2).half(), "c": random(3, 4).bfloat16()}
     file = tmp_path / "model.safetensors"
-    with shard_writer(file, entries(tensors), {}) as writer:
+    with open_shard(file, entries(tensors), {}) as writer:
         for row in range(7):
             for name, tensor in reversed(tensors.items()):
                 writer.write(name, tensor[row : row + 1])
@@ -73,7 +73,7 @@ def test_pieces_that_do_not_lie_together_in_memory_are_written_in_their_order(
 ) -> None:
     wide, file = random(1, 6, 8), tmp_path / "model.safetensors"
     tensors = {"a": wide.T, "b": wide[:, 1:3]}
-    with shard_writer(file, entries(tensors), {}) as writer:
+    with open_shard(file, entries(tensors), {}) as writer:
         for name, tensor in tensors.items():
             writer.write(name, tensor)
     check_equal(file, tensors)
@@ -89,7 +89,7 @@ def test_too_many_or_too_few_numbers_leave_no_file(
         file.write_bytes(before)
     wrong = "more" if count > 12 else "fewer"
     with pytest.raises(ValueError, match=f"b has {wrong} numbers than its shape"):
-        with shard_writer(file, entries({"a": torch.ones(2), "b": random(1, 3, 4)}), {}) as writer:
+        with open_shard(file, entries({"a": torch.ones(2), "b": random(1, 3, 4)}), {}) as writer:
             writer.write("a", torch.ones(2))
             writer.write("b", torch.zeros(count))
     check_only(file, before)
@@ -101,7 +101,7 @@ def test_an_error_on_the_way_leaves_no_file(tmp_path: Path, before: bytes | None
     if before is not None:
         file.write_bytes(before)
     with pytest.raises(KeyboardInterrupt):
-        with shard_writer(file, entries({"a": torch.ones(2)}), {}) as writer:
+        with open_shard(file, entries({"a": torch.ones(2)}), {}) as writer:
             writer.write("a", torch.ones(2))
             raise KeyboardInterrupt
     check_only(file, before)
@@ -116,6 +116,6 @@ def check_only(file: Path, content: bytes | None) -> None:
 def test_a_new_file_takes_the_place_of_an_old_one(tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
     file.write_bytes(b"old")
-    with shard_writer(file, entries({"a": torch.ones(2)}), {}) as writer:
+    with open_shard(file, entries({"a": torch.ones(2)}), {}) as writer:
         writer.write("a", torch.ones(2))
     check_equal(file, {"a": torch.ones(2)})

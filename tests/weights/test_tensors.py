@@ -11,15 +11,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from inference.multitalk.models.registry import MODELS
-from inference.multitalk.runtime.networks import load
+from inference.multitalk.runtime.networks import load_model
 from tests.support.tiny_networks import CPU, MODEL
 from tests.support.tiny_weights import state
 from tests.support.weight_sets import Weights, laid_out, tensors_of
 from weights.loading import load_part
 from weights.manifest import INDEX
-from weights.names import own_name
+from weights.names import to_network_name
 from weights.sets import BF16, FP8, NETWORKS, ORIGINAL
-from weights.tensors import MisfitError, headers, metadata, require_fit, sources
+from weights.tensors import MismatchError, find_tensors, read_header, read_metadata, require_match
 
 A, B = {"a": torch.ones(2), "x": torch.zeros(3)}, {"b": torch.ones(1, 2)}
 
@@ -39,12 +39,12 @@ def index(part: Path, weight_map: object, name: str = INDEX) -> None:
 
 
 def where(part: Path) -> dict[str, str]:
-    return {name: source.file.name for name, source in sources(part).items()}
+    return {name: source.file.name for name, source in find_tensors(part).items()}
 
 
 def refused(part: Path) -> str:
-    with pytest.raises(MisfitError) as caught:
-        sources(part)
+    with pytest.raises(MismatchError) as caught:
+        find_tensors(part)
     return str(caught.value)
 
 
@@ -53,7 +53,7 @@ def test_without_an_index_all_files_count_whole(folder: Path) -> None:
 
 
 def test_a_source_says_where_the_numbers_are(folder: Path) -> None:
-    source = sources(folder)["b"]
+    source = find_tensors(folder)["b"]
     assert (source.name, source.shape, source.dtype) == ("b", (1, 2), "F32")
     data = source.file.read_bytes()[source.start :]
     assert data == B["b"].numpy().tobytes()
@@ -64,7 +64,7 @@ def test_an_index_decides_which_of_two_files_counts(folder: Path) -> None:
     index(folder, {"a": "1.safetensors"})
     assert where(folder) == {"a": "1.safetensors", "x": "1.safetensors", "b": "2.safetensors"}
     index(folder, {"a": "0.safetensors"})
-    assert where(folder)["a"] == "0.safetensors" and sources(folder)["a"].shape == (9,)
+    assert where(folder)["a"] == "0.safetensors" and find_tensors(folder)["a"].shape == (9,)
 
 
 def test_files_that_an_index_does_not_name_count_whole(folder: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_truncated_file_is_named(folder: Path, left: int) -> None:
     file = folder / "2.safetensors"
     file.write_bytes(file.read_bytes()[:left])
     assert refused(folder).startswith("2.safetensors is damaged")
-    assert metadata(file) == {}
+    assert read_metadata(file) == {}
 
 
 def _longer(data: bytearray) -> None:
@@ -146,26 +146,26 @@ def test_a_file_with_a_damaged_header_is_named(folder: Path, damage: object) -> 
     damage(data)  # type: ignore[operator]
     file.write_bytes(data)
     assert refused(folder).startswith("2.safetensors is damaged")
-    with pytest.raises(MisfitError, match="2.safetensors is damaged"):
-        list(headers(file))
+    with pytest.raises(MismatchError, match="2.safetensors is damaged"):
+        list(read_header(file))
 
 
 def test_a_folder_without_files_is_told(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=f"no .safetensors file in {tmp_path}"):
-        sources(tmp_path)
+        find_tensors(tmp_path)
 
 
 def test_what_is_written_beside_the_tensors_is_read(folder: Path) -> None:
-    assert metadata(folder / "2.safetensors") == {"source": "here"}
-    assert metadata(folder / "1.safetensors") == {}
-    assert metadata(folder / "absent.safetensors") == {}
+    assert read_metadata(folder / "2.safetensors") == {"source": "here"}
+    assert read_metadata(folder / "1.safetensors") == {}
+    assert read_metadata(folder / "absent.safetensors") == {}
 
 
 def test_all_faults_of_names_and_shapes_are_told_at_once() -> None:
     wanted = {"a": (1, 2), "b": (3,), "c": ()}
-    require_fit(wanted, {"c": (), "b": [3], "a": (1, 2)})
-    with pytest.raises(MisfitError) as caught:
-        require_fit(wanted, {"a": (2, 1), "b": (3,), "d": (4,)})
+    require_match(wanted, {"c": (), "b": [3], "a": (1, 2)})
+    with pytest.raises(MismatchError) as caught:
+        require_match(wanted, {"a": (2, 1), "b": (3,), "d": (4,)})
     assert str(caught.value) == "1 missing: c; 1 unexpected: d; 1 misshapen: a (2, 1) for (1, 2)"
 
 
@@ -177,8 +177,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Weights:
 def loaded(part: Path) -> dict[str, Tensor]:
     """The network of that name, built without memory and filled from a folder."""
     with torch.device("meta"):
-        network: nn.Module = MODELS[MODEL].parts()[part.name]()
-    load_part(network, sources(part), lambda _: CPU, torch.float32)
+        network: nn.Module = MODELS[MODEL].get_builders()[part.name]()
+    load_part(network, find_tensors(part), lambda _: CPU, torch.float32)
     assert not any(parameter.is_meta for parameter in network.parameters())
     return dict(network.state_dict())
 
@@ -246,7 +246,7 @@ def test_diffusers_layout_gives_the_same_transformer(
 def test_the_index_decides_in_diffusers_layout_too(weights: Weights, tmp_path: Path) -> None:
     part = tmp_path / "transformer"
     lies = in_diffusers_layout(weights, part)
-    name = next(name for name in lies if own_name("transformer", name) != name)
+    name = next(name for name in lies if to_network_name("transformer", name) != name)
     save_file({name: torch.zeros(1)}, part / "another.safetensors")
     index(part, lies)
     check_same(part, with_norm_x_rounded(state("transformer")))
@@ -262,14 +262,14 @@ def test_the_bf16_layout_gives_the_original_s_tensors_rounded(weights: Weights, 
 
 
 def test_the_8_bit_layout_gives_the_same_names_and_scales_beside_them(weights: Weights) -> None:
-    original = sources(weights.set(ORIGINAL) / "transformer")
-    found = sources(weights.set(FP8) / "transformer")
+    original = find_tensors(weights.set(ORIGINAL) / "transformer")
+    found = find_tensors(weights.set(FP8) / "transformer")
     scales = {name for name in found if name.endswith(".scale")}
     assert found.keys() - scales == original.keys() and scales
     assert {name: found[name].shape for name in original} == {
         name: source.shape for name, source in original.items()
     }
-    network = load(MODEL, weights.set(FP8), CPU).networks.transformer
+    network = load_model(MODEL, weights.set(FP8), CPU).networks.transformer
     kept = dict(network.state_dict())
     assert kept.keys() == found.keys()
     for name in scales:

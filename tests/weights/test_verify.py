@@ -13,7 +13,15 @@ from torch import Tensor
 from tests.support.weight_sets import Weights, laid_out
 from weights import __main__ as command_line
 from weights.manifest import INDEX
-from weights.sets import BF16, FP8, ORIGINAL, complete_sets, lock_file, missing, unmark
+from weights.sets import (
+    BF16,
+    FP8,
+    ORIGINAL,
+    delete_marker,
+    find_missing,
+    list_complete_sets,
+    lock_path,
+)
 
 SHARD = "transformer/diffusion_pytorch_model-00004-of-00007.safetensors"
 TEXT = "text/model-00002-of-00005.safetensors"
@@ -130,14 +138,14 @@ def test_a_missing_download_is_found(weights: Weights) -> None:
 def test_a_lora_that_was_never_fetched_is_no_fault_but_one_that_is_gone(weights: Weights) -> None:
     weights.download(LORA).unlink()
     assert weights.faults() == [(hub(weights, LORA), "is missing")]
-    lock_file(weights.folder).unlink()
-    weights.record(*(f.place for f in weights.manifest.files if f.place != LORA))
+    lock_path(weights.folder).unlink()
+    weights.record(*(f.path_in_set for f in weights.manifest.files if f.path_in_set != LORA))
     assert weights.faults() == []
 
 
 def test_a_download_that_was_never_checked_is_found(weights: Weights) -> None:
-    lock_file(weights.folder).unlink()
-    weights.record(*(f.place for f in weights.manifest.files if f.place != SHARD))
+    lock_path(weights.folder).unlink()
+    weights.record(*(f.path_in_set for f in weights.manifest.files if f.path_in_set != SHARD))
     told = "was never checked; run python -m weights download"
     assert weights.faults() == [(hub(weights, SHARD), told)]
     weights.download(SHARD).unlink()
@@ -205,7 +213,7 @@ def test_an_index_that_points_to_the_wrong_file_is_found(weights: Weights) -> No
 
 @pytest.mark.parametrize("kind", [ORIGINAL, BF16, FP8])
 def test_a_set_without_its_mark_is_found(weights: Weights, kind: str) -> None:
-    unmark(weights.set(kind))
+    delete_marker(weights.set(kind))
     assert weights.faults() == [(inside(weights, kind, ""), "is not complete")]
 
 
@@ -239,7 +247,7 @@ def test_a_fault_in_what_lean_sets_share_is_found_when_the_originals_are_deleted
 def test_several_faults_are_all_found(weights: Weights) -> None:
     flip(weights.download(TEXT))
     flip(weights.set(BF16) / PREPARED)
-    unmark(weights.set(FP8))
+    delete_marker(weights.set(FP8))
     assert weights.faults() == [
         (hub(weights, TEXT), DAMAGED),
         (inside(weights, BF16, PREPARED), DAMAGED),
@@ -262,8 +270,8 @@ def test_the_command_says_each_fault_and_only_the_set_it_is_in_is_no_longer_used
     flip(weights.set(BF16) / PREPARED)
     assert command("verify") == 1
     assert f"{weights.set(BF16) / PREPARED}: {DAMAGED}" in capsys.readouterr().out
-    assert missing(weights.set(BF16)) == "complete.json"
-    assert complete_sets(weights.set(BF16).parent) == (FP8, ORIGINAL)
+    assert find_missing(weights.set(BF16)) == "complete.json"
+    assert list_complete_sets(weights.set(BF16).parent) == (FP8, ORIGINAL)
 
 
 def test_a_damaged_copy_is_made_anew(weights: Weights, command: Callable[..., int]) -> None:

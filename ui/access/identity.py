@@ -18,8 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from inference.cloud.names import PAGE_KEY
 from inference.jobs import lock
 
-COOKIE = "portrait"
-KEY = PAGE_KEY
+OWNER_COOKIE = "portrait"
+KEY_FILE = PAGE_KEY
 KEY_BYTES = 32
 _SECRET = re.compile(r"[0-9a-f]{64}")
 _SECRET_BYTES = 32
@@ -35,17 +35,17 @@ class Owners:
     def __init__(self, data: Path) -> None:
         self._key = _load_key(data)
 
-    def owner_of(self, cookies: Mapping[str, str]) -> str | None:
+    def identify(self, cookies: Mapping[str, str]) -> str | None:
         """The owner, 64 hex digits, whose browser sent `cookies`; None if no secret is in them."""
-        secret = _secret(cookies)
-        return None if secret is None else self.signed(secret)
+        secret = _parse_secret(cookies)
+        return None if secret is None else self.sign(secret)
 
-    def signed(self, words: str) -> str:
+    def sign(self, words: str) -> str:
         """The HMAC of `words`, 64 hex digits, which nobody makes without the folder's key."""
         return hmac.new(self._key, words.encode(), hashlib.sha256).hexdigest()
 
 
-class SecretKept:
+class OwnerCookie:
     """Middleware: a browser that opens the page has a secret from then on, for another year."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -53,16 +53,18 @@ class SecretKept:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "GET" and scope["path"] == "/":
-            kept = _secret(HTTPConnection(scope).cookies) or secrets.token_hex(_SECRET_BYTES)
-            send = partial(_send_with, _cookie(kept, scope["scheme"] == "https"), send)
+            kept = _parse_secret(HTTPConnection(scope).cookies) or secrets.token_hex(_SECRET_BYTES)
+            send = partial(
+                _send_with_cookie, _format_cookie(kept, scope["scheme"] == "https"), send
+            )
         await self._app(scope, receive, send)
 
 
 def _load_key(data: Path) -> bytes:
     """The key in `data`, made if there is none; servers that start at the same time agree."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = data / KEY
-    with lock.alone(path):  # makes the file, for us only
+    path = data / KEY_FILE
+    with lock.hold(path):  # makes the file, for us only
         key = path.read_bytes()
         if len(key) < KEY_BYTES:  # new, or cut off before anyone used it
             key = secrets.token_bytes(KEY_BYTES)
@@ -70,19 +72,19 @@ def _load_key(data: Path) -> bytes:
     return key
 
 
-def _secret(cookies: Mapping[str, str]) -> str | None:
+def _parse_secret(cookies: Mapping[str, str]) -> str | None:
     """The secret in `cookies`; None when there is none that could be one."""
-    secret = cookies.get(COOKIE, "")
+    secret = cookies.get(OWNER_COOKIE, "")
     return secret if _SECRET.fullmatch(secret) else None
 
 
-def _cookie(secret: str, secure: bool) -> str:
+def _format_cookie(secret: str, secure: bool) -> str:
     """The header that has a browser keep `secret`."""
-    kept = f"{COOKIE}={secret}; Max-Age={_YEAR_S}; Path=/; HttpOnly; SameSite=Lax"
+    kept = f"{OWNER_COOKIE}={secret}; Max-Age={_YEAR_S}; Path=/; HttpOnly; SameSite=Lax"
     return f"{kept}; Secure" if secure else kept
 
 
-async def _send_with(cookie: str, send: Send, message: Message) -> None:
+async def _send_with_cookie(cookie: str, send: Send, message: Message) -> None:
     if message["type"] == "http.response.start":
         headers = MutableHeaders(scope=message)
         headers.append("Set-Cookie", cookie)

@@ -20,10 +20,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from starlette.requests import HTTPConnection
 
-FREE = 3  # wrong ones of an address until it waits
+FREE_FAILURES = 3  # wrong ones of an address until it waits
 FIRST_S, LONGEST_S = 2, 300  # its waits: each wrong one doubles them
-KEPT_S = 3600  # so long after its last wrong one an address is as good as new
-MOST = 1000  # addresses; the one that was wrong longest ago makes room
+FORGET_AFTER_S = 3600  # so long after its last wrong one an address is as good as new
+MAX_ADDRESSES = 1000  # addresses; the one that was wrong longest ago makes room
 # Of all addresses together: 20 at once, for a room full of people who mistype, then one in 6 s: 30
 # in the first minute, 14,400 in a day, however many addresses they come from. Six random letters
 # hold for decades. Whoever uses it all up takes others' turns to sign in, but the next is never
@@ -35,7 +35,7 @@ _PREFIX_BITS = 64  # of IPv6: one household has them all
 
 
 @dataclass(frozen=True)
-class _Wrong:
+class _Failures:
     """What is known of an address; `last_s` is the clock's."""
 
     count: int
@@ -44,63 +44,63 @@ class _Wrong:
     @property
     def wait_s(self) -> int:
         """How long after the last one."""
-        doublings = self.count - FREE
+        doublings = self.count - FREE_FAILURES
         if doublings < 0:
             return 0
         return LONGEST_S if doublings > 10 else min(FIRST_S * 2**doublings, LONGEST_S)
 
 
-class Guesses:
+class RateLimiter:
     """The wrong passwords given so far. `clock` counts seconds, from anywhere."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._wrong: dict[str, _Wrong] = {}  # who was wrong last is at the end
-        self._used_up_s = -math.inf  # until then all together have had their one in EACH_S
+        self._failures: dict[str, _Failures] = {}  # who was wrong last is at the end
+        self._exhausted_until_s = -math.inf  # until then all together have had their one in EACH_S
 
     def __len__(self) -> int:
         """How many addresses are known."""
-        return len(self._wrong)
+        return len(self._failures)
 
-    def wait_s(self, address: str) -> int:
+    def compute_wait_s(self, address: str) -> int:
         """Whole seconds until the address may try; 0: now."""
         now = self._clock()
-        own = self._known(address, now)
-        until = max(own.last_s + own.wait_s, self._used_up_s - (BURST - 1) * EACH_S)
+        own = self._get_failures(address, now)
+        until = max(own.last_s + own.wait_s, self._exhausted_until_s - (BURST - 1) * EACH_S)
         return max(0, math.ceil(until - now))
 
-    def note_wrong(self, address: str) -> None:
+    def record_failure(self, address: str) -> None:
         """The address gave a wrong one."""
         now = self._clock()
-        count = self._known(address, now).count
-        self._wrong.pop(address, None)
-        self._wrong[address] = _Wrong(count + 1, now)
-        if len(self._wrong) > MOST:
-            del self._wrong[next(iter(self._wrong))]
-        self._used_up_s = max(self._used_up_s, now) + EACH_S
+        count = self._get_failures(address, now).count
+        self._failures.pop(address, None)
+        self._failures[address] = _Failures(count + 1, now)
+        if len(self._failures) > MAX_ADDRESSES:
+            del self._failures[next(iter(self._failures))]
+        self._exhausted_until_s = max(self._exhausted_until_s, now) + EACH_S
 
-    def note_right(self, address: str) -> None:
+    def clear_failures(self, address: str) -> None:
         """The address gave the right one: its wrong ones are forgotten."""
-        self._wrong.pop(address, None)
+        self._failures.pop(address, None)
 
-    def _known(self, address: str, now: float) -> _Wrong:
-        known = self._wrong.get(address)
-        return known if known and now < known.last_s + KEPT_S else _Wrong(0, now)
+    def _get_failures(self, address: str, now: float) -> _Failures:
+        known = self._failures.get(address)
+        return known if known and now < known.last_s + FORGET_AFTER_S else _Failures(0, now)
 
 
-def address_of(connection: HTTPConnection) -> str:
+def parse_client_address(connection: HTTPConnection) -> str:
     """Where a browser comes from, as one text for all addresses of its household; "" if nobody
     says. At most as long as an address, whatever was sent."""
     said = ",".join(connection.headers.getlist("x-forwarded-for"))
-    hops = [found for hop in said.rsplit(",", _HOPS)[-_HOPS:] if (found := _address(hop))]
-    seen = _address(connection.client.host) if connection.client else None
+    hops = [found for hop in said.rsplit(",", _HOPS)[-_HOPS:] if (found := _parse_address(hop))]
+    seen = _parse_address(connection.client.host) if connection.client else None
     nearest = next((hop for hop in reversed(hops) if hop.is_global), hops[-1] if hops else seen)
     if isinstance(nearest, IPv6Address):
         return (int(nearest) >> (128 - _PREFIX_BITS)).to_bytes(8).hex(":", 2)
     return str(nearest or "")
 
 
-def _address(text: str) -> IPv4Address | IPv6Address | None:
+def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
     """The address in an entry like 192.0.2.1, 192.0.2.1:80, 2001:db8::1 or [2001:db8::1]:80."""
     text = text.strip()
     if text.startswith("["):

@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from inference.core.settings import Settings
-from inference.core.write_access import Moving, WriteAccess
-from inference.jobs.store import Jobs
+from inference.core.write_access import WriteAccess, WriteUnavailable
+from inference.jobs.store import JobStore
 from ui.access.identity import Owners
-from ui.access.rate_limiter import MOST, Guesses, address_of
+from ui.access.rate_limiter import MAX_ADDRESSES, RateLimiter, parse_client_address
 from ui.api.errors import LATER, Refusal, answer
 from ui.api.routes import Routes
 
@@ -45,7 +45,7 @@ class Api:
 class Door:
     """Lets nobody to `inside` without the token, but to the explanation."""
 
-    def __init__(self, inside: ASGIApp, token: str, guesses: Guesses) -> None:
+    def __init__(self, inside: ASGIApp, token: str, guesses: RateLimiter) -> None:
         self._inside, self._token, self._guesses = inside, _digest(token.encode()), guesses
         self._known: dict[str, None] = {}  # addresses that showed it; the newest is at the end
 
@@ -61,24 +61,24 @@ class Door:
         if given is None:
             message = "The token is missing. Send it as Authorization: Bearer TOKEN."
             return Refusal(401, "no_token", message, _ASKED)
-        address = address_of(request)
+        address = parse_client_address(request)
         is_right = hmac.compare_digest(self._token, _digest(given[1].encode("latin-1")))
         if is_right and address in self._known:
             return None
         self._known.pop(address, None)
-        if wait_s := self._guesses.wait_s(address):
+        if wait_s := self._guesses.compute_wait_s(address):
             message = f"There were too many wrong tokens. Try again in {wait_s} s."
             return Refusal(429, "too_many_tries", message, {"Retry-After": str(wait_s)})
         if not is_right:
-            self._guesses.note_wrong(address)
+            self._guesses.record_failure(address)
             return Refusal(401, "wrong_token", "This is not the token. Check it.", _ASKED)
-        self._guesses.note_right(address)
+        self._guesses.clear_failures(address)
         self._remember(address)
         return None
 
     def _remember(self, address: str) -> None:
         self._known[address] = None
-        if len(self._known) > MOST:
+        if len(self._known) > MAX_ADDRESSES:
             del self._known[next(iter(self._known))]
 
 
@@ -94,25 +94,25 @@ class InTurn:
             await self._inside(scope, receive, send)
             return
         try:
-            with self._access.turn():
+            with self._access.hold():
                 await self._inside(scope, receive, send)
-        except Moving as moving:
+        except WriteUnavailable as moving:
             await answer(Refusal(503, moving.code, moving.message, LATER))(scope, receive, send)
 
 
 def owner_of(token: str, owners: Owners) -> str:
     """The owner, 64 hex digits, of the jobs that were asked for with `token`."""
     # begins with a word, so that it is no browser's secret, which is signed with the same key
-    return owners.signed(f"api {_digest(token.encode())}")
+    return owners.sign(f"api {_digest(token.encode())}")
 
 
-def door(settings: Settings, jobs: Jobs, owners: Owners) -> ASGIApp:
+def door(settings: Settings, jobs: JobStore, owners: Owners) -> ASGIApp:
     """What answers under /api: the routes behind their token, or that there is no API."""
     token = settings.api_token
     if not token:
         return answer(Refusal(404, "no_api", _OFF))
     routes = Routes(settings, jobs, owner_of(token, owners))
-    return Door(InTurn(routes.application(), jobs.access), token, Guesses())
+    return Door(InTurn(routes.application(), jobs.access), token, RateLimiter())
 
 
 def _digest(token: bytes) -> str:

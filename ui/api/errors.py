@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
-from inference.core.errors import FaultCode, InputCode, InputError, PortraitError, disk_fault
+from inference.core.errors import FaultCode, InputCode, InputError, PortraitError, from_os_error
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def _refusal(error: Exception) -> Refusal:
     if isinstance(error, ClientDisconnect):  # nobody hears it
         return Refusal(400, "broken_off", "The request did not arrive whole. Send it again.")
     if isinstance(error, OSError):
-        error = disk_fault(error)
+        error = from_os_error(error)
     if isinstance(error, PortraitError):
         if not isinstance(error, InputError):
             logger.warning("%s: %s", error.code, error.details or error.message)

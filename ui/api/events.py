@@ -13,7 +13,7 @@ import anyio
 
 from inference.core.events import Record
 from inference.jobs import history
-from inference.jobs.job_folder import State, state
+from inference.jobs.job_folder import State, read_state
 
 STREAM = "text/event-stream"
 AT_WORK = (State.QUEUED, State.RUNNING)
@@ -32,7 +32,7 @@ async def follow(folder: Path, after: int) -> AsyncIterator[str]:
     """The records numbered above `after`, as they come; then `end` with the state, once nobody
     works on the job. A comment every few seconds keeps the connection."""
     while True:
-        size = history.size(folder)
+        size = history.read_size(folder)
         now, news = await anyio.to_thread.run_sync(_read, folder, after)
         for record in news:
             yield _event(plain(record))
@@ -47,13 +47,13 @@ async def follow(folder: Path, after: int) -> AsyncIterator[str]:
 
 def _read(folder: Path, after: int) -> tuple[State, list[Record]]:
     """The state comes first: one at rest adds no more records to those that are read then."""
-    return state(folder), history.events(folder, after)
+    return read_state(folder), history.read_records(folder, after)
 
 
 async def _growth(folder: Path, size: int) -> None:
     """Returns when the history has another size, or after a while."""
     for _ in range(_LOOKS):
-        if history.size(folder) != size:
+        if history.read_size(folder) != size:
             return
         await anyio.sleep(_LOOK_S)
 

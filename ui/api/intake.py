@@ -13,24 +13,24 @@ import anyio
 from starlette.requests import Request as HttpRequest
 
 from inference.core import parsers
-from inference.core.cost_model import rates_of
-from inference.core.errors import Fault, FaultCode, InputCode, InputError, no_face
+from inference.core.cost_model import load_cost_model
+from inference.core.errors import Fault, FaultCode, InputCode, InputError, build_no_face_error
 from inference.core.plan import find_preset, make_plan
 from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB, Request
 from inference.core.settings import Settings
 from inference.core.task import Task
 from inference.core.write_access import WriteAccess
-from inference.jobs.job_folder import text as held
-from inference.jobs.store import Jobs
-from inference.media.ingest import take_in
+from inference.jobs.job_folder import read_text as held
+from inference.jobs.store import JobStore
+from inference.media.ingest import ingest_files
 from presets.quality import DRAFT_QUALITY
 from presets.schema import EngineFamily
 from ui.api.errors import LATER, Refusal
 from ui.api.form import Part, parts
-from ui.media.uploads import Kind, in_turn, write
-from ui.session.availability import Offers
+from ui.media.uploads import UploadKind, iterate_while_granted, write_chunks
+from ui.session.availability import OfferChecker
 
-FILES = {"image": Kind.PICTURE, "audio": Kind.VOICE, "audio2": Kind.VOICE}
+FILES = {"image": UploadKind.PICTURE, "audio": UploadKind.VOICE, "audio2": UploadKind.VOICE}
 KEY_HEADER = "Idempotency-Key"
 AT_ONCE = 8  # forms that are received; who comes then is asked to come later
 _DECODED_AT_ONCE = 1  # forms; each has up to three files, and each file may take 1.5 GiB
@@ -44,9 +44,9 @@ _GIVEN = "given-"
 class Intake:
     """Takes jobs in for one owner, a few at a time."""
 
-    def __init__(self, settings: Settings, jobs: Jobs, owner: str) -> None:
+    def __init__(self, settings: Settings, jobs: JobStore, owner: str) -> None:
         self._settings, self._jobs, self._owner = settings, jobs, owner
-        self._offers = Offers(settings)
+        self._offers = OfferChecker(settings)
         self._receiving = 0
         self._keys: set[str] = set()  # of forms that are being taken in
         self._decoding = anyio.CapacityLimiter(_DECODED_AT_ONCE)
@@ -72,7 +72,7 @@ class Intake:
 
     def _known(self, key: str) -> Path | None:
         """The job that was asked for with that key, if it is still there."""
-        found = (job for job in self._jobs.owned(self._owner) if held(job / _KEY) == key)
+        found = (job for job in self._jobs.list_owned(self._owner) if held(job / _KEY) == key)
         return next(found, None)
 
     async def _new(self, request: HttpRequest, key: str = "") -> Path:
@@ -83,7 +83,7 @@ class Intake:
             message = f"{self._receiving} requests are being received already. Try again soon."
             raise Refusal(429, "busy", message, LATER)
         self._receiving += 1
-        folder = self._jobs.new(self._owner)
+        folder = self._jobs.create(self._owner)
         try:
             fields = await _received(request, folder, self._jobs.access)
             if key:
@@ -106,19 +106,21 @@ class Intake:
             self._require_offered()
         given = {name: folder / f"{_GIVEN}{name}" for name in FILES}
         voices = [path for name, path in given.items() if name != "image" and path.exists()]
-        picture, recordings = take_in(folder, given["image"], voices)
+        picture, recordings = ingest_files(folder, given["image"], voices)
         for path in (given["image"], *voices):
             path.unlink()
         request = Request(picture=picture, recordings=recordings, **choices)
-        rates = rates_of(self._settings, paid=not is_draft and self._offers.newest().paid)
-        plan = make_plan(request, self._settings.longest_s(family), rates)
+        rates = load_cost_model(
+            self._settings, paid=not is_draft and self._offers.get_latest().paid
+        )
+        plan = make_plan(request, self._settings.max_seconds_for(family), rates)
         if is_draft and not plan.speakers:
-            raise no_face()
+            raise build_no_face_error()
         self._jobs.submit(Task(request, plan, folder))
 
     def _require_offered(self) -> None:
         """Raises Fault where no final videos can be made."""
-        final = self._offers.newest().final
+        final = self._offers.get_latest().final
         if not final.ready:
             raise Fault(FaultCode.ENGINE_UNAVAILABLE, final.reason)
 
@@ -136,7 +138,7 @@ async def _receive(request: HttpRequest, folder: Path, access: WriteAccess) -> d
     """The form's fields; its files are written into `folder`. Raises Moving."""
     fields: dict[str, str] = {}
     got: set[str] = set()
-    chunks = in_turn(request.stream(), access)
+    chunks = iterate_while_granted(request.stream(), access)
     async for part in parts(request.headers.get("content-type", ""), chunks):
         if part.name in got or part.name not in (*FILES, *parsers.FIELDS):
             raise _unexpected(part.name, part.name in got)
@@ -144,7 +146,7 @@ async def _receive(request: HttpRequest, folder: Path, access: WriteAccess) -> d
         if part.name not in FILES:
             fields[part.name] = await _value(part)
         elif part.is_file:
-            await write(folder / f"{_GIVEN}{part.name}", FILES[part.name], part.chunks)
+            await write_chunks(folder / f"{_GIVEN}{part.name}", FILES[part.name], part.chunks)
         else:
             message = f"{part.name} is no file. Send one, as with curl -F {part.name}=@FILE."
             raise InputError(InputCode.BAD_OPTION, message)

@@ -21,11 +21,11 @@ from inference.core.errors import PortraitError
 from inference.core.settings import Settings
 from inference.core.task import REPORT, RESULT
 from inference.jobs import history
-from inference.jobs.store import Jobs, State
+from inference.jobs.store import JobStore, State
 from ui.api import docs, events, view
 from ui.api.errors import NOT_KEPT, Refusal, not_found, on_error
 from ui.api.intake import Intake
-from ui.media.serving import SAVED_AS
+from ui.media.serving import DOWNLOAD_NAME
 
 _ERRORS = (Refusal, PortraitError, OSError, HTTPException, Exception)
 _NOT_YET = "This job is {state}; there is no {what} yet."
@@ -35,7 +35,7 @@ _NONE = "This job is {state}; there is no {what} of it."
 class Routes:
     """What can be asked, of the jobs of `owner` alone."""
 
-    def __init__(self, settings: Settings, jobs: Jobs, owner: str) -> None:
+    def __init__(self, settings: Settings, jobs: JobStore, owner: str) -> None:
         self._jobs, self._owner = jobs, owner
         self._intake = Intake(settings, jobs, owner)
 
@@ -61,13 +61,13 @@ class Routes:
 
     async def submit(self, request: Request) -> Response:
         folder, is_new = await self._intake.take(request)
-        await anyio.to_thread.run_sync(self._jobs.access.keep)
+        await anyio.to_thread.run_sync(self._jobs.access.commit)
         answer = self._shown(folder, 202 if is_new else 200)
         answer.headers["Location"] = view.links(folder)["self"]
         return answer
 
     def list_all(self, request: Request) -> Response:
-        seen = [self._seen(folder) for folder in self._jobs.owned(self._owner)]
+        seen = [self._seen(folder) for folder in self._jobs.list_owned(self._owner)]
         return JSONResponse({"jobs": [job for job in seen if job]}, headers=NOT_KEPT)
 
     def show(self, request: Request) -> Response:
@@ -75,21 +75,21 @@ class Routes:
 
     def delete(self, request: Request) -> Response:
         self._jobs.delete(self._own(request))
-        self._jobs.access.keep()
+        self._jobs.access.commit()
         return Response(status_code=204)
 
     def cancel(self, request: Request) -> Response:
         folder = self._own(request)
         self._jobs.cancel(folder)
-        self._jobs.access.keep()
+        self._jobs.access.commit()
         return self._shown(folder)
 
     def resume(self, request: Request) -> Response:
         folder = self._own(request)
-        if self._jobs.state(folder) is State.FINISHED:
+        if self._jobs.read_state(folder) is State.FINISHED:
             raise Refusal(409, "finished", "This video is finished; nothing of it is left to do.")
         self._jobs.resume(folder)
-        self._jobs.access.keep()
+        self._jobs.access.commit()
         return self._shown(folder)
 
     def events(self, request: Request) -> Response:
@@ -98,10 +98,10 @@ class Routes:
         after = _number(request.query_params.get("after") or heard or "-1")
         accepted = request.headers.get("accept", "")
         if request.query_params.get("stream") == "0" or accepted.startswith("application/json"):
-            records = history.events(folder, after)
+            records = history.read_records(folder, after)
             return JSONResponse({"events": [*map(events.plain, records)]}, headers=NOT_KEPT)
-        over = self._jobs.state(folder) not in events.AT_WORK
-        if heard and over and not history.events(folder, after):
+        over = self._jobs.read_state(folder) not in events.AT_WORK
+        if heard and over and not history.read_records(folder, after):
             return Response(status_code=204)  # tells an event source not to come back
         headers = {**NOT_KEPT, "X-Accel-Buffering": "no"}  # a proxy may collect what it passes on
         stream = events.follow(folder, after)
@@ -110,7 +110,7 @@ class Routes:
     def result(self, request: Request) -> Response:
         folder = self._own(request)
         path = self._made(folder, RESULT, "video", (State.FINISHED, State.CANCELLED))
-        return FileResponse(path, media_type="video/mp4", headers=NOT_KEPT, filename=SAVED_AS)
+        return FileResponse(path, media_type="video/mp4", headers=NOT_KEPT, filename=DOWNLOAD_NAME)
 
     def report(self, request: Request) -> Response:
         path = self._made(self._own(request), REPORT, "report", (State.FINISHED,))
@@ -118,7 +118,7 @@ class Routes:
 
     def _made(self, folder: Path, name: str, what: str, states: tuple[State, ...]) -> Path:
         """The file of that name, which jobs in one of `states` may have. Raises Refusal."""
-        state = self._jobs.state(folder)
+        state = self._jobs.read_state(folder)
         if state in events.AT_WORK:
             raise Refusal(409, "not_finished", _NOT_YET.format(state=state, what=what))
         if state not in states or not (folder / name).exists():
@@ -127,8 +127,8 @@ class Routes:
 
     def _own(self, request: Request) -> Path:
         """The folder of the job that is asked for. Raises Refusal."""
-        folder = self._jobs.folder(request.path_params["job"])
-        if folder is None or not hmac.compare_digest(self._jobs.owner(folder), self._owner):
+        folder = self._jobs.find_folder(request.path_params["job"])
+        if folder is None or not hmac.compare_digest(self._jobs.read_owner(folder), self._owner):
             raise not_found()
         return folder
 

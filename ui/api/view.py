@@ -10,10 +10,10 @@ from pydantic import TypeAdapter
 from inference.core import report
 from inference.core.events import Cancelled, Failed, Finished, Record, Result, Stage
 from inference.core.plan import Plan
-from inference.core.published import read_published
+from inference.core.published import read_publication
 from inference.core.task import PLAN, REPORT
 from inference.jobs import history
-from inference.jobs.store import Jobs, State
+from inference.jobs.store import JobStore, State
 from ui.api.events import AT_WORK
 from ui.session import progress
 
@@ -71,19 +71,19 @@ class Seen:
     links: dict[str, str]
 
 
-def see(jobs: Jobs, folder: Path) -> dict[str, Any]:
+def see(jobs: JobStore, folder: Path) -> dict[str, Any]:
     """The job now, as what becomes JSON. Raises OSError when it is gone, ValueError when it is not
     of this version."""
-    now, state = datetime.now(UTC), jobs.state(folder)
+    now, state = datetime.now(UTC), jobs.read_state(folder)
     plan = _PLAN.validate_json((folder / PLAN).read_bytes())
-    records = history.events(folder)
+    records = history.read_records(folder)
     final = records[-1].event if records and state not in AT_WORK else None
     made_s = (folder / PLAN).stat().st_mtime
     seen = Seen(
         id=folder.name,
         state=state,
         made=_written(datetime.fromtimestamp(made_s, UTC)),
-        progress=_advance(records, plan, now, state, jobs.place(folder)),
+        progress=_advance(records, plan, now, state, jobs.find_place(folder)),
         result=_facts(final.result) if isinstance(final, Finished) else None,
         kept_frames=final.frames if isinstance(final, Cancelled) else None,
         error=_trouble(final, state),
@@ -104,7 +104,7 @@ def links(folder: Path) -> dict[str, str]:
 def _advance(
     records: list[Record], plan: Plan, now: datetime, state: State, place: int | None
 ) -> Advance:
-    read = progress.read(records, plan, now, state in AT_WORK)
+    read = progress.compute_progress(records, plan, now, state in AT_WORK)
     stages = [record.event for record in records if isinstance(record.event, Stage)]
     newest = stages[-1] if stages else None
     return Advance(
@@ -130,13 +130,13 @@ def _facts(result: Result) -> dict[str, Any]:
 
 def _verdict(folder: Path) -> str | None:
     try:
-        return report.from_json((folder / REPORT).read_bytes()).verdict
+        return report.parse_report((folder / REPORT).read_bytes()).verdict
     except (FileNotFoundError, ValueError):
         return None
 
 
 def _link(folder: Path) -> Link | None:
-    found = read_published(folder)
+    found = read_publication(folder)
     if found is None or found.url is None or found.expires is None or not found.is_open:
         return None
     return Link(found.url, _written(found.expires.astimezone(UTC)))

@@ -8,13 +8,13 @@ from typing import Any
 from inference.core import parsers
 from inference.core.errors import InputCode, InputError
 from inference.core.plan import find_preset
-from inference.core.published import SCHEME, Address, address
+from inference.core.published import SCHEME, S3Address, parse_address
 from inference.core.request import Shape, Speaking
 from inference.core.tuning import Tuning
 from presets.quality import DEFAULT_QUALITY, DRAFT_QUALITY
 from presets.schema import EngineFamily
 
-Source = Path | Address  # where a person's file is
+Source = Path | S3Address  # where a person's file is
 
 
 class EngineChoice(StrEnum):
@@ -26,15 +26,15 @@ class EngineChoice(StrEnum):
     MODAL = "modal"
 
 
-def source(text: str) -> Source:
+def parse_source(text: str) -> Source:
     """The file that an option names, here or in a bucket. Raises InputError for an address that is
     not like s3://bucket/folder/file."""
-    return address(text) if text.lower().startswith(SCHEME) else Path(text)
+    return parse_address(text) if text.lower().startswith(SCHEME) else Path(text)
 
 
-def sources(*texts: str | None) -> list[Source]:
-    """The files of those options that were given; see `source`."""
-    return [source(text) for text in texts if text is not None]
+def parse_sources(*texts: str | None) -> list[Source]:
+    """The files of those options that were given; see `parse_source`."""
+    return [parse_source(text) for text in texts if text is not None]
 
 
 def request_fields(
@@ -65,7 +65,7 @@ def scene_fields(words: tuple[str, str], seed: int, tuning: Tuning) -> dict[str,
     }
 
 
-def quality_for(choice: EngineChoice, quality: str | None) -> str:
+def choose_quality(choice: EngineChoice, quality: str | None) -> str:
     """The quality to make: the one given, else the one the engine chosen is usually asked for."""
     if quality is not None:
         return quality
@@ -73,7 +73,7 @@ def quality_for(choice: EngineChoice, quality: str | None) -> str:
     return DEFAULT_QUALITY if final else DRAFT_QUALITY
 
 
-def require_fit(choice: EngineChoice, quality: str) -> None:
+def require_engine_makes(choice: EngineChoice, quality: str) -> None:
     """Raises InputError when the engine chosen does not make that quality."""
     family = find_preset(quality).engine
     if choice is not EngineChoice.AUTO and (choice is EngineChoice.DRAFT) != (

@@ -7,15 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from inference.core.errors import InputCode
-from inference.core.report import Report, from_json
+from inference.core.report import Report, parse_report
 from inference.core.request import require_one_or_two
 from inference.core.task import voice_name
-from inference.media.sandbox import Operation, read_recording, run
+from inference.media.sandbox import Operation, read_recording, run_operation
 from ui.cli import terminal
 from ui.strings import report_text
 
-_VIDEO = Operation(
-    "inference.quality.report_builder:examine_beside",
+_CHECK_VIDEO = Operation(
+    "inference.quality.report_builder:build_report_in_sandbox",
     "video",
     InputCode.NOT_A_VIDEO,
     InputCode.VIDEO_TOO_LARGE,
@@ -24,7 +24,7 @@ _VIDEO = Operation(
 _REPORT = "report"  # where the sandbox may write, which it does not
 
 
-def check(folder: Path, video: Path, recordings: Sequence[Path]) -> Report:
+def check_video(folder: Path, video: Path, recordings: Sequence[Path]) -> Report:
     """The report on `video` and whether its people say `recordings`, whose clean copies go into
     `folder`. Raises InputError and Fault as the sandbox does."""
     if recordings:
@@ -32,10 +32,10 @@ def check(folder: Path, video: Path, recordings: Sequence[Path]) -> Report:
         voices = [folder / voice_name(index) for index in range(len(recordings))]
         with ThreadPoolExecutor(len(recordings)) as readers:
             list(readers.map(read_recording, recordings, voices))
-    return from_json(json.dumps(run(_VIDEO, video, folder / _REPORT)).encode())
+    return parse_report(json.dumps(run_operation(_CHECK_VIDEO, video, folder / _REPORT)).encode())
 
 
-def tell(report: Report, as_json: bool) -> None:
+def print_report(report: Report, as_json: bool) -> None:
     """The report on standard output: a line for each aspect, or one JSON object."""
     if as_json:
         terminal.print_json({"verdict": report.verdict, **asdict(report)})

@@ -14,31 +14,38 @@ from typing import Annotated
 
 import typer
 
-from inference.batch.batch import rows
-from inference.core.cost_model import Rates, rates_of
+from inference.batch.batch import read_items
+from inference.core.cost_model import CostModel, load_cost_model
 from inference.core.engine import Engine, EngineOptions
-from inference.core.errors import Fault, FaultCode, InputCode, InputError, PortraitError, disk_fault
+from inference.core.errors import (
+    Fault,
+    FaultCode,
+    InputCode,
+    InputError,
+    PortraitError,
+    from_os_error,
+)
 from inference.core.plan import find_preset
 from inference.core.report import Verdict
 from inference.core.request import Shape, Speaking
 from inference.core.settings import load_settings
 from inference.core.tuning import Tuning
-from inference.engines.select import configured_engine, engine_for
+from inference.engines.select import select_configured_engine, select_engine_for
 from presets.models import MODELS
 from presets.quality import DRAFT_QUALITY
 from presets.schema import EngineFamily
 from ui.cli import checking, output, terminal
 from ui.cli.arguments import (
     EngineChoice,
-    quality_for,
+    choose_quality,
+    parse_source,
+    parse_sources,
     request_fields,
-    require_fit,
+    require_engine_makes,
     scene_fields,
-    source,
-    sources,
 )
-from ui.cli.exit_status import ENDINGS, NOTHING_FINISHED, Interrupted, scratch_folder
-from ui.cli.generate import make, prepare
+from ui.cli.exit_status import NOTHING_FINISHED, STOP_SIGNALS, Interrupted, make_scratch_folder
+from ui.cli.generate import generate_video, prepare_task
 from ui.cli.options import (
     Audio,
     Audio2,
@@ -78,7 +85,9 @@ def serve(
     """Serve the page in the browser."""
     server = importlib.import_module("ui.web.app")
     with suppress(KeyboardInterrupt):  # the usual way to end it
-        server.serve(load_settings(), host, port, lambda: terminal.say(text.serving(host, port)))
+        server.serve(
+            load_settings(), host, port, lambda: terminal.print_message(text.serving_at(host, port))
+        )
 
 
 @cli.command()
@@ -94,10 +103,10 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Show what would be made: crop, length, windows, speakers, time."""
-    with scratch_folder() as folder:
+    with make_scratch_folder() as folder:
         choices = request_fields(speaking, shape, trim, crop, quality)
-        given = sources(audio, audio2)
-        planned = prepare(folder, source(image), given, choices, _rates()).plan
+        given = parse_sources(audio, audio2)
+        planned = prepare_task(folder, parse_source(image), given, choices, _load_cost_model()).plan
     if as_json:
         terminal.print_json(asdict(planned))
     else:
@@ -131,12 +140,12 @@ def generate(
     if debug:
         logging.getLogger("inference").setLevel(logging.DEBUG)
     output.require_writable(out)
-    quality = quality_for(engine, quality)
+    quality = choose_quality(engine, quality)
     choices = request_fields(speaking, shape, trim, crop, quality)
     tuning = Tuning(steps, text_guidance, audio_guidance)
     choices |= scene_fields((prompt, negative_prompt), seed, tuning)
-    maker = _engine(engine, quality, EngineOptions(model, device))
-    make(maker, source(image), sources(audio, audio2), choices, out, as_json)
+    maker = _select_engine(engine, quality, EngineOptions(model, device))
+    generate_video(maker, parse_source(image), parse_sources(audio, audio2), choices, out, as_json)
 
 
 @cli.command()
@@ -163,17 +172,17 @@ def batch(
 ) -> None:
     """Make many videos, and a page to look at them."""
     batches = importlib.import_module("ui.cli.batch.run")  # draws a page, as the server does
-    batches.require_apart(folder, out)
-    wanted = rows(folder)
-    quality = quality_for(engine, quality)
+    batches.require_separate_folders(folder, out)
+    wanted = read_items(folder)
+    quality = choose_quality(engine, quality)
     choices = request_fields(speaking, shape, trim, crop, quality)
     tuning = Tuning(steps, text_guidance, audio_guidance)
     choices |= scene_fields((prompt, negative_prompt), seed, tuning)
-    engine_of = _engines(engine, EngineOptions(model, device))
-    if any("quality" not in row.choices for row in wanted):
+    engine_of = _make_engine_selector(engine, EngineOptions(model, device))
+    if any("quality" not in row.options for row in wanted):
         engine_of(quality)  # what no row could be made with is said once
     used = model or load_settings().model or ""
-    if batches.make_all(wanted, out, choices, engine_of, used, as_json):
+    if batches.run_batch(wanted, out, choices, engine_of, used, as_json):
         raise typer.Exit(1)
 
 
@@ -187,9 +196,9 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check a video: lips, length, pictures, colours, faces. Ends with 1 if it fails."""
-    with scratch_folder() as folder:
-        report = checking.check(folder, video, audio or [])
-    checking.tell(report, as_json)
+    with make_scratch_folder() as folder:
+        report = checking.check_video(folder, video, audio or [])
+    checking.print_report(report, as_json)
     if report.verdict is Verdict.FAIL:
         raise typer.Exit(1)
 
@@ -206,35 +215,35 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _engine(choice: EngineChoice, quality: str, asked: EngineOptions) -> Engine:
-    require_fit(choice, quality)
+def _select_engine(choice: EngineChoice, quality: str, asked: EngineOptions) -> Engine:
+    require_engine_makes(choice, quality)
     if choice is EngineChoice.AUTO:
-        return engine_for(find_preset(quality).engine, load_settings(), asked)
-    return configured_engine(choice.value, load_settings(), asked)
+        return select_engine_for(find_preset(quality).engine, load_settings(), asked)
+    return select_configured_engine(choice.value, load_settings(), asked)
 
 
-def _engines(choice: EngineChoice, asked: EngineOptions) -> Callable[[str], Engine]:
+def _make_engine_selector(choice: EngineChoice, asked: EngineOptions) -> Callable[[str], Engine]:
     """Who makes a quality: one engine of each family, whose model is loaded once."""
     known: dict[EngineFamily, Engine] = {}
 
     def engine_of(quality: str) -> Engine:
-        require_fit(choice, quality)
+        require_engine_makes(choice, quality)
         family = find_preset(quality).engine
         if family not in known:
-            known[family] = _engine(choice, quality, asked)
+            known[family] = _select_engine(choice, quality, asked)
         return known[family]
 
     return engine_of
 
 
-def _rates() -> Rates:
+def _load_cost_model() -> CostModel:
     """What this machine makes by itself costs nothing; Modal is not asked whether it would."""
     settings = load_settings()
     try:
-        configured_engine(EngineFamily.MULTITALK, settings)
+        select_configured_engine(EngineFamily.MULTITALK, settings)
     except Fault:
-        return rates_of(settings, paid=True)
-    return rates_of(settings, paid=False)
+        return load_cost_model(settings, paid=True)
+    return load_cost_model(settings, paid=False)
 
 
 def main(arguments: list[str]) -> int:
@@ -247,7 +256,7 @@ def run(cli: typer.Typer, arguments: Sequence[str], given: object = None) -> int
     wrong was said in a sentence then."""
     as_json = "--json" in arguments
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-    for ending in ENDINGS:
+    for ending in STOP_SIGNALS:
         signal.signal(ending, signal.default_int_handler)
     try:
         status = cli(arguments, standalone_mode=False, obj=given)
@@ -262,16 +271,16 @@ def run(cli: typer.Typer, arguments: Sequence[str], given: object = None) -> int
         terminal.print_error(InputCode.BAD_OPTION, f"{message}. See --help.", as_json)
         return 2
     except OSError as error:
-        return _report(disk_fault(error), as_json)
+        return _report_error(from_os_error(error), as_json)
     except PortraitError as error:
-        return _report(error, as_json)
+        return _report_error(error, as_json)
     except Exception as error:
         logging.getLogger("inference").debug("not foreseen", exc_info=error)
         message = f"Something broke on our side ({type(error).__name__}). Try again."
-        return _report(Fault(FaultCode.INTERNAL, message, repr(error)), as_json)
+        return _report_error(Fault(FaultCode.INTERNAL, message, repr(error)), as_json)
 
 
-def _report(error: PortraitError, as_json: bool) -> int:
+def _report_error(error: PortraitError, as_json: bool) -> int:
     logging.getLogger("inference").debug("%s: %s", error.code, error.details)
     terminal.print_error(error.code, error.message, as_json)
     return 2 if isinstance(error, InputError) else 1

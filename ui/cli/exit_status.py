@@ -17,7 +17,7 @@ from inference.core.timing import FPS
 from ui.cli import output
 
 NOTHING_FINISHED = "Stopped. Nothing was finished yet."
-ENDINGS = (signal.SIGTERM, signal.SIGHUP)  # other ways to be told to stop; all clean up
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)  # other ways to be told to stop; all clean up
 
 
 class Interrupted(Exception):
@@ -25,7 +25,7 @@ class Interrupted(Exception):
 
 
 @contextmanager
-def scratch_folder() -> Iterator[Path]:
+def make_scratch_folder() -> Iterator[Path]:
     """A new private folder, gone afterwards whatever ends the work, and at whichever moment."""
     # its name comes first: an interrupt while tempfile makes one would leave it behind
     folder = Path(tempfile.gettempdir()) / f"talking-portrait-{secrets.token_hex(8)}"
@@ -45,7 +45,7 @@ def cancel_on_interrupt() -> Iterator[Callable[[], bool]]:
         asked.set()
         signal.signal(number, signal.default_int_handler)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, *ENDINGS)}
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, *STOP_SIGNALS)}
     try:
         yield asked.is_set
     finally:
@@ -53,17 +53,17 @@ def cancel_on_interrupt() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def deliver(folder: Path, last: Event, out: Path) -> Result:
+def deliver_result(folder: Path, last: Event, out: Path) -> Result:
     """What was made in a task's `folder`, now at `out`, after the engine's last event.
 
     Raises the PortraitError that kept it from being made, Interrupted after a cancel, and OSError.
     """
     if isinstance(last, Finished):
-        output.deliver(folder / last.result.path, out)
+        output.copy_into_place(folder / last.result.path, out)
         return replace(last.result, path=str(out))
     if isinstance(last, Failed):
         raise from_code(last.code, last.message, last.details)
     if isinstance(last, Cancelled) and last.path:
-        output.deliver(folder / last.path, out)
+        output.copy_into_place(folder / last.path, out)
         raise Interrupted(f"Stopped. The first {last.frames / FPS:.1f} s are kept in {out}.")
     raise Interrupted(NOTHING_FINISHED)

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
-from inference.batch.batch import rows
-from inference.batch.item import Row
+from inference.batch.batch import read_items
+from inference.batch.item import BatchItem
 from inference.cloud import names
-from inference.cloud.client import Cloud, Spawn
+from inference.cloud.client import ModalClient, Spawn
 from inference.core.engine import EngineOptions
 from inference.core.errors import InputCode, InputError
 from inference.core.request import Shape, Speaking
@@ -23,10 +23,10 @@ from inference.diagnostics.check import Check
 from inference.engines.remote import RemoteEngine
 from presets.quality import DEFAULT_QUALITY
 from ui.cli import commands, options, output, terminal
-from ui.cli.arguments import request_fields, scene_fields, source, sources
+from ui.cli.arguments import parse_source, parse_sources, request_fields, scene_fields
 from ui.cli.batch import run
-from ui.cli.generate import make
-from weights.sets import LEAN
+from ui.cli.generate import generate_video
+from weights.sets import LEAN_SETS
 
 
 class Action(StrEnum):
@@ -40,12 +40,12 @@ class Action(StrEnum):
     BATCH = "batch"
 
 
-VIDEOS = "videos"  # in a batch's folder, unless another one is named
-_OF_WEIGHTS = {Action(action): command for command, action in names.ACTIONS.items()}
+DEFAULT_FOLDER = "videos"  # in a batch's folder, unless another one is named
+_WEIGHTS_COMMANDS = {Action(action): command for command, action in names.ACTIONS.items()}
 
 
 @dataclass(frozen=True)
-class Parts:
+class AppFunctions:
     """What the app offers to call: who makes tasks of each engine family, what `python -m weights`
     does, command after command (an exit status), what a GPU container finds (fields of a Check
     each)."""
@@ -59,14 +59,14 @@ _cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @_cli.command()
-def act(
+def run_action(
     context: typer.Context,
     action: Annotated[Action, typer.Option(help="What to do.")],
     image: Annotated[
-        str | None, typer.Option(metavar=options.FILE, help="generate: a picture.")
+        str | None, typer.Option(metavar=options.FILE_METAVAR, help="generate: a picture.")
     ] = None,
     audio: Annotated[
-        str | None, typer.Option(metavar=options.FILE, help="generate: a recording.")
+        str | None, typer.Option(metavar=options.FILE_METAVAR, help="generate: a recording.")
     ] = None,
     audio2: options.Audio2 = None,
     folder: Annotated[
@@ -93,7 +93,7 @@ def act(
     audio_guidance: options.AudioGuidance = None,
 ) -> None:
     """Look after the deployed app."""
-    parts: Parts = context.obj
+    parts: AppFunctions = context.obj
     choices = request_fields(speaking, shape, trim, crop, quality)
     tuning = Tuning(steps, text_guidance, audio_guidance)
     choices |= scene_fields((prompt, negative_prompt), seed, tuning)
@@ -103,34 +103,36 @@ def act(
         case Action.GENERATE:
             if image is None or audio is None:
                 raise InputError(InputCode.BAD_OPTION, "generate needs --image and --audio.")
-            picture = source(image)
-            target = out or _unused(Path(f"{picture.stem}.mp4"))
+            picture = parse_source(image)
+            target = out or _require_unused(Path(f"{picture.stem}.mp4"))
             output.require_writable(target)
-            make(_engine(parts), picture, sources(audio, audio2), choices, target)
+            generate_video(
+                _create_engine(parts), picture, parse_sources(audio, audio2), choices, target
+            )
         case Action.BATCH:
             if folder is None:
                 raise InputError(InputCode.BAD_OPTION, "batch needs --folder.")
-            run.require_apart(folder, out or folder / VIDEOS)
-            _batch(parts, rows(folder), choices, out or folder / VIDEOS)
+            run.require_separate_folders(folder, out or folder / DEFAULT_FOLDER)
+            _make_batch(parts, read_items(folder), choices, out or folder / DEFAULT_FOLDER)
         case _:
-            raise typer.Exit(parts.manage_weights(_of_weights(action, dtype, prepare)))
+            raise typer.Exit(parts.manage_weights(_list_weights_commands(action, dtype, prepare)))
 
 
-def _of_weights(action: Action, dtype: str, prepare: bool) -> list[list[str]]:
+def _list_weights_commands(action: Action, dtype: str, prepare: bool) -> list[list[str]]:
     """The commands of `python -m weights` that an action is made of.
 
     Raises InputError for a dtype that there is not: after a download that would come late.
     """
-    if dtype and dtype not in LEAN:
-        message = f"There is no dtype {dtype!r}. Use one of {', '.join(LEAN)}."
+    if dtype and dtype not in LEAN_SETS:
+        message = f"There is no dtype {dtype!r}. Use one of {', '.join(LEAN_SETS)}."
         raise InputError(InputCode.BAD_OPTION, message)
     kind = ["--dtype", dtype] if dtype else []
     if action is Action.DOWNLOAD_MODELS:
         return [["download"], ["prepare", *kind]] if prepare else [["download"]]
-    return [[_OF_WEIGHTS[action], *kind]]
+    return [[_WEIGHTS_COMMANDS[action], *kind]]
 
 
-def _unused(target: Path) -> Path:
+def _require_unused(target: Path) -> Path:
     """`target`, which nobody named. Raises InputError when there is such a file already."""
     if target.exists():
         message = f"{target} is there already. Name another file with -o."
@@ -138,24 +140,26 @@ def _unused(target: Path) -> Path:
     return target
 
 
-def _test_environment(parts: Parts) -> None:
+def _test_environment(parts: AppFunctions) -> None:
     checks = [Check(**found) for found in parts.examine()]
     terminal.print_checks(checks)
     if any(check.needed and not check.ok for check in checks):
         raise typer.Exit(1)
 
 
-def _batch(parts: Parts, wanted: Sequence[Row], choices: dict[str, Any], out: Path) -> None:
+def _make_batch(
+    parts: AppFunctions, wanted: Sequence[BatchItem], choices: dict[str, Any], out: Path
+) -> None:
     """Make the videos that are not there yet, all with one engine."""
-    engine = _engine(parts)
-    if run.make_all(wanted, out, choices, lambda quality: engine):
+    engine = _create_engine(parts)
+    if run.run_batch(wanted, out, choices, lambda quality: engine):
         raise typer.Exit(1)
 
 
-def _engine(parts: Parts) -> RemoteEngine:
-    return RemoteEngine(EngineOptions(), Cloud(parts.spawns))
+def _create_engine(parts: AppFunctions) -> RemoteEngine:
+    return RemoteEngine(EngineOptions(), ModalClient(parts.spawns))
 
 
-def main(arguments: Sequence[str], parts: Parts) -> int:
+def main(arguments: Sequence[str], parts: AppFunctions) -> int:
     """Do what `arguments` say with the parts of the app; returns the exit status."""
     return commands.run(_cli, arguments, parts)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from inference.core.errors import Fault, FaultCode, InputCode, InputError
 
-_LONGEST_NAME_BYTES = 240  # file systems take 255; while it is written a few more are added
+_MAX_NAME_BYTES = 240  # file systems take 255; while it is written a few more are added
 
 
 def require_writable(target: Path) -> None:
@@ -14,7 +14,7 @@ def require_writable(target: Path) -> None:
 
     Raises InputError when `target` can't be a video's name, Fault when its folder is read-only.
     """
-    if len(target.name.encode(errors="replace")) > _LONGEST_NAME_BYTES:
+    if len(target.name.encode(errors="replace")) > _MAX_NAME_BYTES:
         message = "The video's file name is too long. Give it a shorter one."
         raise InputError(InputCode.BAD_OPTION, message)
     if target.is_dir():
@@ -35,7 +35,7 @@ def require_writable(target: Path) -> None:
         raise Fault(FaultCode.OUTPUT_NOT_WRITABLE, message)
 
 
-def deliver(source: Path, target: Path) -> None:
+def copy_into_place(source: Path, target: Path) -> None:
     """Copy `source` to `target` in one visible move; on an OSError nothing is left behind."""
     target = target.resolve()  # a link stays one and leads to the new video
     part = target.with_name(f".{target.name}.part")

@@ -10,11 +10,11 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from inference.core.events import Event, Result, Stage, Step, Window
 from inference.core.plan import Plan
-from inference.core.published import Published
+from inference.core.published import Publication
 from inference.diagnostics.check import Check
 from ui.strings import text, wording
 
-_screen = Console(stderr=True, highlight=False)
+_console = Console(stderr=True, highlight=False)
 
 
 def print_json(value: Any) -> None:
@@ -27,12 +27,12 @@ def print_error(code: str, message: str, as_json: bool) -> None:
     if as_json:
         print_json({"error": {"code": code, "message": message}})
     else:
-        _screen.print(message, style="red", markup=False, soft_wrap=True)
+        _console.print(message, style="red", markup=False, soft_wrap=True)
 
 
-def say(message: str) -> None:
+def print_message(message: str) -> None:
     """One line for the person, beside the output proper."""
-    _screen.print(message, markup=False, soft_wrap=True)
+    _console.print(message, markup=False, soft_wrap=True)
 
 
 def print_plan(plan: Plan) -> None:
@@ -50,16 +50,16 @@ def print_plan(plan: Plan) -> None:
     ]
     for line in lines:
         print(line)
-    say_warnings(plan)
+    print_warnings(plan)
 
 
-def say_warnings(plan: Plan) -> None:
+def print_warnings(plan: Plan) -> None:
     """The plan's warnings, a line each."""
     for warning in plan.warnings:
-        say(f"Note: {warning.message}")
+        print_message(f"Note: {warning.message}")
 
 
-def print_made(result: Result, published: Published | None, as_json: bool) -> None:
+def print_result(result: Result, published: Publication | None, as_json: bool) -> None:
     """What became of a video, and of publishing it; its link has a line of standard output to
     itself, or stands in the one JSON object."""
     link, expires = (published.url, published.expires) if published else (None, None)
@@ -67,11 +67,11 @@ def print_made(result: Result, published: Published | None, as_json: bool) -> No
         linked = {"link": link, "link_expires": expires.isoformat() if expires else None}
         print_json(asdict(result) | (linked if published else {}))
     else:
-        say(f"{result.path}: {result.duration_s:.2f} s, made in {result.seconds} s")
+        print_message(f"{result.path}: {result.duration_s:.2f} s, made in {result.seconds} s")
     if published and published.refusal:
-        say(f"The video is in {result.path}, but was not published. {published.refusal}")
+        print_message(f"The video is in {result.path}, but was not published. {published.refusal}")
     if link and expires and not as_json:
-        say(f"Published. This link opens until {expires:%Y-%m-%d %H:%M} UTC:")
+        print_message(f"Published. This link opens until {expires:%Y-%m-%d %H:%M} UTC:")
         print(link)
 
 
@@ -82,7 +82,7 @@ def print_checks(checks: list[Check]) -> None:
         print(f"{mark:<4} {check.name:<16} {check.found}")
 
 
-def with_progress(events: Iterator[Event], visible: bool) -> Event:
+def show_progress(events: Iterator[Event], visible: bool) -> Event:
     """Follow `events` with a bar, the stage and the time left; returns the last event."""
     columns = (
         TextColumn("{task.description:<24}"),
@@ -92,20 +92,20 @@ def with_progress(events: Iterator[Event], visible: bool) -> Event:
     )
     last: Event | None = None
     with Progress(
-        *columns, console=_screen, transient=True, disable=not (visible and _screen.is_terminal)
+        *columns, console=_console, transient=True, disable=not (visible and _console.is_terminal)
     ) as progress:
         bar = progress.add_task("", total=1.0, left="")
         for event in events:
             if isinstance(event, Stage):
                 progress.update(bar, description=event.message)
                 if event.note:
-                    _screen.print(event.note)
+                    _console.print(event.note)
             elif isinstance(event, Step):
                 share = (event.window + event.done / event.total) / event.windows
                 left = "" if event.eta_s is None else f"{event.eta_s:.0f} s left"
                 progress.update(bar, completed=share, left=left)
             elif isinstance(event, Window) and event.fault:
-                _screen.print(f"{event.fault} {text.GOES_ON}")
+                _console.print(f"{event.fault} {text.GOES_ON}")
             last = event
     assert last is not None, "an engine always ends with a final event"
     return last

@@ -13,75 +13,75 @@ from fastapi.responses import FileResponse, PlainTextResponse, Response
 from starlette.staticfiles import NotModifiedResponse
 
 from inference.core.task import PREVIEW, RESULT
-from inference.jobs.store import Jobs
+from inference.jobs.store import JobStore
 from ui.access.identity import Owners
 
-SESSIONS = "desks"  # the folder of the visitors' files in the folder of data
+SESSIONS_FOLDER = "desks"  # the folder of the visitors' files in the folder of data
 CROP = "crop.jpg"  # the picture exactly as it will be used
-SAVED_AS = "talking-portrait.mp4"  # what a film is called when it is downloaded
-_FILM = re.compile(r"(windows|growing)/[0-9]{3}\.mp4")
-_ON_DESK = re.compile(r"(picture|crop)-[0-9a-f]{32}\.jpg|voice-[0-9a-f]{32}\.wav")
-_TYPES = {".jpg": "image/jpeg", ".mp4": "video/mp4", ".wav": "audio/wav"}
+DOWNLOAD_NAME = "talking-portrait.mp4"  # what a film is called when it is downloaded
+_VIDEO_PATH = re.compile(r"(windows|growing)/[0-9]{3}\.mp4")
+_SESSION_FILE = re.compile(r"(picture|crop)-[0-9a-f]{32}\.jpg|voice-[0-9a-f]{32}\.wav")
+_MEDIA_TYPES = {".jpg": "image/jpeg", ".mp4": "video/mp4", ".wav": "audio/wav"}
 # A browser may keep the parts of a film that it plays, or each seek would fetch them again; it
 # asks first whether they are still the same, and still its own.
 _HEADERS = {"Cache-Control": "private, no-cache"}
 
 
-def url(job: str, name: str) -> str:
+def build_media_url(job: str, name: str) -> str:
     """The address of a job's file; `name` is relative to its folder."""
     return f"/media/{job}/{name}"
 
 
-def download_url(job: str) -> str:
+def build_download_url(job: str) -> str:
     """The address that saves a job's finished video."""
-    return f"{url(job, RESULT)}?download=1"
+    return f"{build_media_url(job, RESULT)}?download=1"
 
 
-def desk_url(name: str) -> str:
+def build_session_url(name: str) -> str:
     """The address of a file on the desk of whoever asks."""
     return f"/media/desk/{name}"
 
 
-def routes(data: Path, jobs: Jobs, owners: Owners) -> APIRouter:
+def create_router(data: Path, jobs: JobStore, owners: Owners) -> APIRouter:
     """The routes to the media in one folder of data."""
     router = APIRouter()
 
     @router.api_route("/media/desk/{name}", methods=["GET", "HEAD"])
     def show_desk(request: Request, name: str) -> Response:
-        path = _on_desk(data, owners.owner_of(request.cookies), name)
-        return _answer(request, path, whole=not jobs.access.granted)
+        path = _find_session_file(data, owners.identify(request.cookies), name)
+        return _build_response(request, path, whole=not jobs.access.granted)
 
     @router.api_route("/media/{job}/{name:path}", methods=["GET", "HEAD"])
     def show_job(request: Request, job: str, name: str) -> Response:
-        path = _in_job(jobs, owners.owner_of(request.cookies), job, name)
-        return _answer(request, path, whole=not jobs.access.granted)
+        path = _find_job_file(jobs, owners.identify(request.cookies), job, name)
+        return _build_response(request, path, whole=not jobs.access.granted)
 
     return router
 
 
-def not_found() -> Response:
+def build_not_found() -> Response:
     """The answer to whoever asks for what is not there, or not theirs."""
     return PlainTextResponse("There is no such file.", 404)
 
 
-def _on_desk(data: Path, owner: str | None, name: str) -> Path | None:
+def _find_session_file(data: Path, owner: str | None, name: str) -> Path | None:
     """The file of that name on the owner's desk; None for one that is not given out."""
-    if owner is None or not _ON_DESK.fullmatch(name):
+    if owner is None or not _SESSION_FILE.fullmatch(name):
         return None
-    return data / SESSIONS / owner / name
+    return data / SESSIONS_FOLDER / owner / name
 
 
-def _in_job(jobs: Jobs, owner: str | None, job: str, name: str) -> Path | None:
+def _find_job_file(jobs: JobStore, owner: str | None, job: str, name: str) -> Path | None:
     """The file of that name of the owner's job; None for one that is not given out."""
-    if owner is None or not (name in (CROP, PREVIEW, RESULT) or _FILM.fullmatch(name)):
+    if owner is None or not (name in (CROP, PREVIEW, RESULT) or _VIDEO_PATH.fullmatch(name)):
         return None
-    folder = jobs.folder(job)
-    if folder is None or not hmac.compare_digest(jobs.owner(folder), owner):
+    folder = jobs.find_folder(job)
+    if folder is None or not hmac.compare_digest(jobs.read_owner(folder), owner):
         return None
     return folder / name
 
 
-def _answer(request: Request, path: Path | None, whole: bool) -> Response:
+def _build_response(request: Request, path: Path | None, whole: bool) -> Response:
     """The file, or the part of it that was asked for; to be saved, if the address says so. `whole`
     has it read at once, and closed."""
     try:
@@ -89,17 +89,19 @@ def _answer(request: Request, path: Path | None, whole: bool) -> Response:
         # the next preview may take its place at any moment; before this machine's turn what is
         # open would keep it from seeing what the one before wrote
         if path and (whole or path.match(PREVIEW)):
-            return Response(path.read_bytes(), headers=_HEADERS, media_type=_TYPES[path.suffix])
+            return Response(
+                path.read_bytes(), headers=_HEADERS, media_type=_MEDIA_TYPES[path.suffix]
+            )
     except FileNotFoundError:
         found = None
     if path is None or found is None:
-        return not_found()
+        return build_not_found()
     saved = path.suffix == ".mp4" and "download" in request.query_params
     file = FileResponse(
         path,
         headers=_HEADERS,
-        media_type=_TYPES[path.suffix],
-        filename=SAVED_AS if saved else None,
+        media_type=_MEDIA_TYPES[path.suffix],
+        filename=DOWNLOAD_NAME if saved else None,
         stat_result=found,
     )
     if request.headers.get("if-none-match") == file.headers["etag"]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from inference.core.engine import Availability
 from inference.core.errors import PortraitError
 from inference.core.settings import Settings
-from inference.engines.select import engine_for
+from inference.engines.select import select_engine_for
 from presets.schema import EngineFamily
 from ui.strings import text
 
-_LASTS_S = 60.0  # an answer; Modal is asked over the network
-_PATIENCE_S = 2.0  # with the first answer; a page does not wait longer
+_TTL_S = 60.0  # an answer; Modal is asked over the network
+_FIRST_TIMEOUT_S = 2.0  # with the first answer; a page does not wait longer
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Offer:
     paid: bool
 
 
-class Offers:
+class OfferChecker:
     """The newest offer, asked for beside the page and kept for a while.
 
     Why there is none concerns whoever runs the server, whom `doctor` tells.
@@ -36,21 +36,21 @@ class Offers:
         self._asked_at = 0.0
         self._offer = Offer(Availability(False, text.NO_GPU), paid=True)
 
-    def newest(self) -> Offer:
+    def get_latest(self) -> Offer:
         """The offer as it was a moment ago; quick, for it is asked at each action."""
         with self._lock:
             before, now = self._asking, time.monotonic()
-            if before is None or (now - self._asked_at > _LASTS_S and not before.is_alive()):
-                asking = threading.Thread(target=self._ask, name="offers", daemon=True)
+            if before is None or (now - self._asked_at > _TTL_S and not before.is_alive()):
+                asking = threading.Thread(target=self._check, name="offers", daemon=True)
                 self._asking, self._asked_at = asking, now
                 asking.start()
         if before is None:
-            asking.join(_PATIENCE_S)
+            asking.join(_FIRST_TIMEOUT_S)
         return self._offer
 
-    def _ask(self) -> None:
+    def _check(self) -> None:
         try:
-            engine = engine_for(EngineFamily.MULTITALK, self._settings)
+            engine = select_engine_for(EngineFamily.MULTITALK, self._settings)
         except PortraitError:
             self._offer = Offer(Availability(False, text.NO_GPU), paid=True)
         else:

@@ -1,6 +1,6 @@
 """What a person can do on the page: each action with its values, as they come from the browser.
 
-`parse` is the only door: whatever a browser sends is one of these or is refused.
+`parse_action` is the only door: whatever a browser sends is one of these or is refused.
 """
 
 from collections.abc import Mapping
@@ -11,14 +11,14 @@ from pydantic.dataclasses import dataclass as checked
 
 from inference.core.errors import InputCode, InputError
 from inference.jobs.store import ID
-from ui.session.session import Editing
+from ui.session.session import Editor
 from ui.strings import text
 
 Slot = Annotated[int, Field(ge=0, le=1)]
 Id = Annotated[str, Field(pattern=rf"^{ID.pattern}$")]
 Name = Annotated[str, Field(max_length=255)]
 Pixels = Annotated[float, Field(ge=-100_000, le=100_000)]
-MOST_TYPED = 20_000  # characters that are kept; fewer can be spoken
+MAX_TYPED_CHARS = 20_000  # characters that are kept; fewer can be spoken
 Seconds = Annotated[float, Field(ge=0, le=100_000)]
 
 
@@ -28,14 +28,14 @@ class Refresh:
 
 
 @checked(frozen=True)
-class GivePicture:
+class AddPicture:
     do: Literal["picture"]
     upload: Id
     name: Name
 
 
 @checked(frozen=True)
-class GiveVoice:
+class AddVoice:
     do: Literal["voice"]
     slot: Slot
     upload: Id
@@ -43,13 +43,13 @@ class GiveVoice:
 
 
 @checked(frozen=True)
-class TakeExample:
+class UseExample:
     do: Literal["example"]
     name: Name
 
 
 @checked(frozen=True)
-class Remove:
+class RemoveVoice:
     """Take a recording off the desk."""
 
     do: Literal["remove"]
@@ -57,12 +57,12 @@ class Remove:
 
 
 @checked(frozen=True)
-class Swap:
+class SwapVoices:
     do: Literal["swap"]
 
 
 @checked(frozen=True)
-class Set:
+class SetField:
     """Choose the value of a field; `ui.session.reducer` knows the fields."""
 
     do: Literal["set"]
@@ -71,11 +71,11 @@ class Set:
 
 
 @checked(frozen=True)
-class Edit:
+class OpenEditor:
     """Open an editor, or close it: ''."""
 
     do: Literal["edit"]
-    what: Editing
+    what: Editor
 
 
 @checked(frozen=True)
@@ -106,7 +106,7 @@ class MoveBox:
 
 
 @checked(frozen=True)
-class Speaks:
+class ToggleSpeaker:
     """Choose whether face `face` of those found, from the left, speaks."""
 
     do: Literal["speaks"]
@@ -126,23 +126,23 @@ class ResetTrim:
 
 
 @checked(frozen=True)
-class Type:
+class SaveText:
     """Keep a text that is to be spoken."""
 
     do: Literal["type"]
-    text: Annotated[str, Field(max_length=MOST_TYPED)]
+    text: Annotated[str, Field(max_length=MAX_TYPED_CHARS)]
 
 
 @checked(frozen=True)
-class Speak:
+class SpeakText:
     """Make a recording, or one of each of two, of a text."""
 
     do: Literal["speak"]
-    text: Annotated[str, Field(max_length=MOST_TYPED)]
+    text: Annotated[str, Field(max_length=MAX_TYPED_CHARS)]
 
 
 @checked(frozen=True)
-class HandOver:
+class TogglePhraseOwner:
     """Give a phrase of the recording that is being split to the other one."""
 
     do: Literal["hand-over"]
@@ -150,21 +150,21 @@ class HandOver:
 
 
 @checked(frozen=True)
-class Split:
+class SplitVoice:
     """Make two recordings of the one, each silent where the other one speaks."""
 
     do: Literal["split"]
 
 
 @checked(frozen=True)
-class OneVoice:
+class JoinVoices:
     """Have the recording back that was split, or is about to be."""
 
     do: Literal["one-voice"]
 
 
 @checked(frozen=True)
-class ForDesk:
+class SessionCommand:
     """What can be done with the desk as a whole: use the middle of a picture without a face, make a
     final video, keep the draft, stop, go on, start again, go back to the draft, clear it, publish
     what was made."""
@@ -175,7 +175,7 @@ class ForDesk:
 
 
 @checked(frozen=True)
-class InHistory:
+class HistoryCommand:
     """What can be done with a job of the history."""
 
     do: Literal["select", "open", "use", "delete", "delete-sure"]
@@ -183,7 +183,7 @@ class InHistory:
 
 
 @checked(frozen=True)
-class DeleteNot:
+class CancelDeletion:
     """Keep what was about to be deleted."""
 
     do: Literal["delete-not"]
@@ -191,32 +191,32 @@ class DeleteNot:
 
 Action = (
     Refresh
-    | GivePicture
-    | GiveVoice
-    | TakeExample
-    | Remove
-    | Swap
-    | Set
-    | Edit
+    | AddPicture
+    | AddVoice
+    | UseExample
+    | RemoveVoice
+    | SwapVoices
+    | SetField
+    | OpenEditor
     | ChooseCrop
     | ResetFraming
     | MoveBox
-    | Speaks
+    | ToggleSpeaker
     | ChooseTrim
     | ResetTrim
-    | Type
-    | Speak
-    | HandOver
-    | Split
-    | OneVoice
-    | ForDesk
-    | InHistory
-    | DeleteNot
+    | SaveText
+    | SpeakText
+    | TogglePhraseOwner
+    | SplitVoice
+    | JoinVoices
+    | SessionCommand
+    | HistoryCommand
+    | CancelDeletion
 )
 _ACTION: TypeAdapter[Action] = TypeAdapter(Annotated[Action, Field(discriminator="do")])
 
 
-def parse(values: Mapping[str, object]) -> Action:
+def parse_action(values: Mapping[str, object]) -> Action:
     """The action that a browser sent. Raises InputError for anything else."""
     known = {name: value for name, value in values.items() if name != "view"}
     try:

@@ -8,53 +8,53 @@ from inference.core.errors import InputCode, InputError
 from inference.media.speech_synthesis import Line
 from ui.strings import text, voice_wording
 
-MOST_CHARACTERS = 2000
-_NUMBERED = re.compile(r"\s*(1|2|left|right)\s*:(?!\d)(.*)", re.IGNORECASE)
-_NAMED = re.compile(r"\s*([^\W\d][\w .'-]{0,29}?)\s*:(.*)")
+MAX_SPOKEN_CHARS = 2000
+_NUMBER_PREFIX = re.compile(r"\s*(1|2|left|right)\s*:(?!\d)(.*)", re.IGNORECASE)
+_NAME_PREFIX = re.compile(r"\s*([^\W\d][\w .'-]{0,29}?)\s*:(.*)")
 _SPEAKERS = {"1": 0, "left": 0, "2": 1, "right": 1}
 
 
-def lines_of(typed: str, two: bool) -> tuple[Line, ...]:
+def parse_lines(typed: str, two: bool) -> tuple[Line, ...]:
     """The lines that are spoken, in order; those of one person when not `two` speak.
 
     "1:", "2:", "Left:", "Right:" say who goes on, but not a time as 1:30; where two speak, so do
     names if every line of several starts with one. Raises InputError when nobody can say this.
     """
-    if len(typed) > MOST_CHARACTERS:
-        raise _refused(voice_wording.text_too_long(len(typed), MOST_CHARACTERS))
-    if strange := next(filter(_is_strange, typed), None):
-        raise _refused(voice_wording.text_strange(strange))
-    lines = tuple(line for line in _by_speaker(typed, two) if _has_words(line.words))
+    if len(typed) > MAX_SPOKEN_CHARS:
+        raise _build_refusal(voice_wording.text_too_long(len(typed), MAX_SPOKEN_CHARS))
+    if strange := next(filter(_is_unreadable, typed), None):
+        raise _build_refusal(voice_wording.text_strange(strange))
+    lines = tuple(line for line in _assign_speakers(typed, two) if _has_words(line.words))
     if not lines:
-        raise _refused(text.TYPED_NO_WORDS if typed.strip() else text.TYPED_EMPTY)
+        raise _build_refusal(text.TYPED_NO_WORDS if typed.strip() else text.TYPED_EMPTY)
     if not two and len({line.speaker for line in lines}) > 1:
-        raise _refused(text.TYPED_FOR_TWO)
+        raise _build_refusal(text.TYPED_FOR_TWO)
     return lines if two else tuple(Line(0, line.words) for line in lines)
 
 
-def _by_speaker(typed: str, two: bool) -> list[Line]:
+def _assign_speakers(typed: str, two: bool) -> list[Line]:
     given = [row for row in typed.splitlines() if row.strip()]
-    named = [_NAMED.fullmatch(row) for row in given]
-    if two and len(given) > 1 and all(named) and not any(map(_NUMBERED.fullmatch, given)):
-        return _by_name([(found[1].casefold(), found[2]) for found in named if found])
+    named = [_NAME_PREFIX.fullmatch(row) for row in given]
+    if two and len(given) > 1 and all(named) and not any(map(_NUMBER_PREFIX.fullmatch, given)):
+        return _assign_names([(found[1].casefold(), found[2]) for found in named if found])
     out, speaker = [], 0
     for row in given:
         words = row
-        if found := _NUMBERED.fullmatch(row):
+        if found := _NUMBER_PREFIX.fullmatch(row):
             speaker, words = _SPEAKERS[found[1].casefold()], found[2]
         out.append(Line(speaker, words.strip()))
     return out
 
 
-def _by_name(rows: list[tuple[str, str]]) -> list[Line]:
+def _assign_names(rows: list[tuple[str, str]]) -> list[Line]:
     """The one who is named first is the left one."""
     names = list(dict.fromkeys(name for name, _ in rows))
     if len(names) > len(set(_SPEAKERS.values())):
-        raise _refused(voice_wording.text_names(len(names)))
+        raise _build_refusal(voice_wording.text_names(len(names)))
     return [Line(names.index(name), words.strip()) for name, words in rows]
 
 
-def _is_strange(character: str) -> bool:
+def _is_unreadable(character: str) -> bool:
     """Whether it is a letter that is not Latin."""
     return character.isalpha() and "LATIN" not in unicodedata.name(character, "")
 
@@ -63,5 +63,5 @@ def _has_words(words: str) -> bool:
     return any(character.isalpha() or character in digits for character in words)
 
 
-def _refused(sentence: str) -> InputError:
+def _build_refusal(sentence: str) -> InputError:
     return InputError(InputCode.BAD_OPTION, sentence)

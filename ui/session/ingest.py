@@ -18,28 +18,28 @@ from inference.core.errors import InputCode, InputError
 from inference.core.framing import PictureSize
 from inference.core.request import Picture, Recording, Speaking, require_long_enough
 from inference.media.image import render_crop
-from inference.media.phrases import Phrase, find_phrases, part
+from inference.media.phrases import Phrase, find_phrases, split_recording
 from inference.media.sandbox import read_picture, read_recording
-from inference.media.speech_synthesis import Line, can_speak, say
+from inference.media.speech_synthesis import Line, can_speak, synthesize_speech
 from presets.examples import EXAMPLES, MEDIA
-from ui.media.uploads import Uploads
+from ui.media.uploads import UploadStore
 from ui.session import waveform
-from ui.session.commands import GivePicture, GiveVoice, TakeExample
-from ui.session.reducer import unsplit, untrimmed, with_voices
-from ui.session.requests import MOST_SPEAKERS, Framing, likeliest_slot, to_split
-from ui.session.session import Choices, Desk, Desks, GivenPicture, GivenVoice
+from ui.session.commands import AddPicture, AddVoice, UseExample
+from ui.session.reducer import reset_outdated_trim, set_voices, undo_split
+from ui.session.requests import MAX_SPEAKERS, Framing, find_splittable_voice, guess_slot
+from ui.session.session import Choices, Session, SessionStore, StoredPicture, StoredVoice
 from ui.strings import text, voice_wording
 
 PREVIEW_PX = 1600  # longer side of the picture that the framing is adjusted on
-BARS = 600  # that draw a recording
-_AT_ONCE = 2  # people whose files are decoded; each file may take 1.5 GiB
-_QUALITY = 90  # of the JPEGs a page shows
+BAR_COUNT = 600  # that draw a recording
+_MAX_CONCURRENT = 2  # people whose files are decoded; each file may take 1.5 GiB
+_JPEG_QUALITY = 90  # of the JPEGs a page shows
 
-Change = Callable[[Desk], Desk]
+SessionChange = Callable[[Session], Session]
 
 
 @dataclass(frozen=True)
-class _ReadPicture:
+class _IngestedPicture:
     name: str
     clean: Path
     preview: Path
@@ -47,7 +47,7 @@ class _ReadPicture:
 
 
 @dataclass(frozen=True)
-class _ReadVoice:
+class _IngestedVoice:
     name: str
     clean: Path
     recording: Recording
@@ -55,7 +55,7 @@ class _ReadVoice:
     phrases: tuple[Phrase, ...]
 
 
-class Inputs:
+class Ingester:
     """Reads what is given, for one folder of data.
 
     Each method is a context whose value changes a locked desk; files that were not laid on one are
@@ -63,105 +63,113 @@ class Inputs:
     could be told only after this machine's turn, OSError for the disk.
     """
 
-    def __init__(self, desks: Desks, uploads: Uploads) -> None:
-        self._desks, self._uploads = desks, uploads
-        self._reading = threading.BoundedSemaphore(_AT_ONCE)
+    def __init__(self, desks: SessionStore, uploads: UploadStore) -> None:
+        self._sessions, self._uploads = desks, uploads
+        self._reading = threading.BoundedSemaphore(_MAX_CONCURRENT)
 
     @contextmanager
-    def picture(self, owner: str, action: GivePicture) -> Iterator[Change]:
+    def ingest_picture(self, owner: str, action: AddPicture) -> Iterator[SessionChange]:
         """An uploaded picture."""
-        with self._uploaded(owner, action.upload) as (file, folder):
+        with self._open_upload(owner, action.upload) as (file, folder):
             read = _read_picture(file, folder, action.name)
-            yield lambda desk: self._with_picture(owner, desk, read)
+            yield lambda desk: self._set_picture(owner, desk, read)
 
     @contextmanager
-    def voice(self, owner: str, action: GiveVoice) -> Iterator[Change]:
+    def ingest_voice(self, owner: str, action: AddVoice) -> Iterator[SessionChange]:
         """An uploaded recording. One that is alone has to hold a voice."""
-        alone = self._desks.load(owner).voices[1 - action.slot] is None
-        with self._uploaded(owner, action.upload) as (file, folder):
+        alone = self._sessions.load(owner).voices[1 - action.slot] is None
+        with self._open_upload(owner, action.upload) as (file, folder):
             read = _read_voice(file, folder, action.name)
-            if alone and read.recording.silent:
+            if alone and read.recording.is_silent:
                 raise InputError(InputCode.SILENT, text.SILENT)
 
-            def lay(desk: Desk) -> Desk:
+            def lay(desk: Session) -> Session:
                 voices = list(desk.voices)
-                voices[action.slot] = self._adopted(owner, read)
-                return with_voices(desk, (voices[0], voices[1]))
+                voices[action.slot] = self._store_voice(owner, read)
+                return set_voices(desk, (voices[0], voices[1]))
 
             yield lay
 
     @contextmanager
-    def example(self, owner: str, action: TakeExample) -> Iterator[Change]:
+    def ingest_example(self, owner: str, action: UseExample) -> Iterator[SessionChange]:
         """An example, in place of everything on the desk."""
         chosen = EXAMPLES.get(action.name)
         if chosen is None:
             raise InputError(InputCode.NOT_FOUND, text.NOT_THERE)
-        with self._reading, self._desks.scratch() as folder, ThreadPoolExecutor() as readers:
+        with (
+            self._reading,
+            self._sessions.make_scratch_folder() as folder,
+            ThreadPoolExecutor() as readers,
+        ):
             picture = readers.submit(_read_picture, MEDIA / chosen.picture, folder, chosen.title)
             sources = [MEDIA / name for name in chosen.voices]
             voices = [*readers.map(_read_voice, sources, repeat(folder), chosen.voices)]
 
-            def lay(desk: Desk) -> Desk:
-                given = [self._adopted(owner, read) for read in voices]
+            def lay(desk: Session) -> Session:
+                given = [self._store_voice(owner, read) for read in voices]
                 choices = Choices(speaking=Speaking(chosen.speaking))
-                fresh = Desk(
+                fresh = Session(
                     voices=(given[0], given[1] if len(given) > 1 else None),
                     choices=choices,
                     draft=desk.draft,
                 )
-                return self._with_picture(owner, fresh, picture.result())
+                return self._set_picture(owner, fresh, picture.result())
 
             yield lay
 
     @contextmanager
-    def typed(self, owner: str, lines: Sequence[Line], longest_s: float) -> Iterator[Change]:
+    def synthesise_text(
+        self, owner: str, lines: Sequence[Line], longest_s: float
+    ) -> Iterator[SessionChange]:
         """Typed lines as recordings, of at most `longest_s`; of two people both are as long."""
         if not can_speak():
             raise InputError(InputCode.BAD_OPTION, text.TYPE_MISSING)
-        with self._reading, self._desks.scratch() as folder:
+        with self._reading, self._sessions.make_scratch_folder() as folder:
             clean = folder / "typed.wav"
-            spoken = say(lines, clean)
-            if spoken.recording.silent:
+            spoken = synthesize_speech(lines, clean)
+            if spoken.recording.is_silent:
                 raise InputError(InputCode.BAD_OPTION, text.TYPED_NO_WORDS)
             if spoken.recording.duration_s > longest_s:
                 sentence = voice_wording.speech_too_long(spoken.recording.duration_s, longest_s)
                 raise InputError(InputCode.BAD_OPTION, sentence)
             who = set(spoken.owners)
             if len(who) > 1:
-                reads = _parted(clean, folder, text.TYPED_TEXT, spoken.phrases, spoken.owners)
+                reads = _split_recording(
+                    clean, folder, text.TYPED_TEXT, spoken.phrases, spoken.owners
+                )
             else:
-                reads = (_measured(clean, text.TYPED_TEXT, spoken.recording),)
+                reads = (_measure_voice(clean, text.TYPED_TEXT, spoken.recording),)
 
-            def lay(desk: Desk) -> Desk:
-                given = [self._adopted(owner, read) for read in reads]
+            def lay(desk: Session) -> Session:
+                given = [self._store_voice(owner, read) for read in reads]
                 if len(given) > 1:
                     together = replace(desk.choices, speaking=Speaking.TOGETHER)
-                    return with_voices(replace(desk, choices=together), (given[0], given[1]))
+                    return set_voices(replace(desk, choices=together), (given[0], given[1]))
                 # of what was typed before nothing is said any more
                 typed = (voice and voice.name == text.TYPED_TEXT for voice in desk.voices)
                 voices = [None if t else v for t, v in zip(typed, desk.voices, strict=True)]
                 voices[who.pop()] = given[0]
-                return with_voices(desk, (voices[0], voices[1]))
+                return set_voices(desk, (voices[0], voices[1]))
 
             yield lay
 
     @contextmanager
-    def split(self, owner: str) -> Iterator[Change]:
+    def split_voice(self, owner: str) -> Iterator[SessionChange]:
         """The one recording as two, each silent where the other one speaks."""
-        before = self._desks.load(owner)
-        whole, owners = to_split(before), before.owners
+        before = self._sessions.load(owner)
+        whole, owners = find_splittable_voice(before), before.owners
         if whole is None or len(owners) != len(whole.phrases):
             raise InputError(InputCode.NOT_FOUND, text.NOT_THERE)
-        if len(set(owners)) < MOST_SPEAKERS:
+        if len(set(owners)) < MAX_SPEAKERS:
             raise InputError(InputCode.BAD_OPTION, text.SPLIT_ONE_SIDED)
-        with self._desks.scratch() as folder:
-            clean = self._desks.folder(owner) / whole.file
-            reads = _parted(clean, folder, whole.name, whole.phrases, owners)
+        with self._sessions.make_scratch_folder() as folder:
+            clean = self._sessions.make_folder(owner) / whole.file
+            reads = _split_recording(clean, folder, whole.name, whole.phrases, owners)
 
-            def lay(desk: Desk) -> Desk:
-                if to_split(desk) != whole:  # another recording was given meanwhile
+            def lay(desk: Session) -> Session:
+                if find_splittable_voice(desk) != whole:  # another recording was given meanwhile
                     return desk
-                left, right = (self._adopted(owner, read) for read in reads)
+                left, right = (self._store_voice(owner, read) for read in reads)
                 choices = replace(desk.choices, speaking=Speaking.TOGETHER)
                 done = replace(desk, voices=(left, right), choices=choices, editing="")
                 return replace(done, whole=whole, owners=owners)
@@ -169,69 +177,71 @@ class Inputs:
             yield lay
 
     @contextmanager
-    def _uploaded(self, owner: str, upload: str) -> Iterator[tuple[Path, Path]]:
+    def _open_upload(self, owner: str, upload: str) -> Iterator[tuple[Path, Path]]:
         """The uploaded file, and a scratch folder for what is made of it."""
-        with self._reading, self._desks.scratch() as folder:
-            with self._uploads.lent(owner, upload) as file:
+        with self._reading, self._sessions.make_scratch_folder() as folder:
+            with self._uploads.claim(owner, upload) as file:
                 yield file, folder
 
-    def _with_picture(self, owner: str, desk: Desk, read: _ReadPicture) -> Desk:
+    def _set_picture(self, owner: str, desk: Session, read: _IngestedPicture) -> Session:
         """Another picture is framed anew; a lone voice belongs to whoever is nearest."""
-        given = GivenPicture(
+        given = StoredPicture(
             name=read.name,
-            file=self._desks.adopt(owner, read.clean, "picture"),
-            preview=self._desks.adopt(owner, read.preview, "picture"),
+            file=self._sessions.store_file(owner, read.clean, "picture"),
+            preview=self._sessions.store_file(owner, read.preview, "picture"),
             picture=read.picture,
         )
         choices = replace(desk.choices, crop=None, speakers=())
         changed = replace(desk, picture=given, choices=choices, middle=False)
-        if len(read.picture.faces) < MOST_SPEAKERS:
-            changed = unsplit(changed) if changed.owners else changed
-        changed = untrimmed(desk, changed)
+        if len(read.picture.faces) < MAX_SPEAKERS:
+            changed = undo_split(changed) if changed.owners else changed
+        changed = reset_outdated_trim(desk, changed)
         first, second = changed.voices
-        if (first is None) != (second is None) and likeliest_slot(changed) != (first is None):
+        if (first is None) != (second is None) and guess_slot(changed) != (first is None):
             return replace(changed, voices=(second, first))
         return changed
 
-    def _adopted(self, owner: str, read: _ReadVoice) -> GivenVoice:
-        file = self._desks.adopt(owner, read.clean, "voice")
-        return GivenVoice(read.name, file, read.recording, read.bars, read.phrases)
+    def _store_voice(self, owner: str, read: _IngestedVoice) -> StoredVoice:
+        file = self._sessions.store_file(owner, read.clean, "voice")
+        return StoredVoice(read.name, file, read.recording, read.bars, read.phrases)
 
 
-def _read_picture(source: Path, folder: Path, name: str) -> _ReadPicture:
+def _read_picture(source: Path, folder: Path, name: str) -> _IngestedPicture:
     """The picture `source`, its clean copy and its preview in `folder`."""
     clean, preview = folder / "clean.png", folder / "preview.jpg"
     picture = read_picture(source, clean)
     with Image.open(clean, formats=["PNG"]) as opened:
         small = opened.convert("RGB")
     small.thumbnail((PREVIEW_PX, PREVIEW_PX), Image.Resampling.LANCZOS)
-    small.save(preview, "JPEG", quality=_QUALITY)
-    return _ReadPicture(name, clean, preview, picture)
+    small.save(preview, "JPEG", quality=_JPEG_QUALITY)
+    return _IngestedPicture(name, clean, preview, picture)
 
 
-def _read_voice(source: Path, folder: Path, name: str) -> _ReadVoice:
+def _read_voice(source: Path, folder: Path, name: str) -> _IngestedVoice:
     """The recording `source`, its clean copy in `folder`."""
     clean = folder / f"{source.stem}.wav"
     recording = read_recording(source, clean)
     require_long_enough(recording.duration_s)
-    return _measured(clean, name, recording)
+    return _measure_voice(clean, name, recording)
 
 
-def _measured(clean: Path, name: str, recording: Recording) -> _ReadVoice:
-    return _ReadVoice(name, clean, recording, waveform.bars(clean, BARS), find_phrases(clean))
+def _measure_voice(clean: Path, name: str, recording: Recording) -> _IngestedVoice:
+    return _IngestedVoice(
+        name, clean, recording, waveform.compute_bars(clean, BAR_COUNT), find_phrases(clean)
+    )
 
 
-def _parted(
+def _split_recording(
     clean: Path, folder: Path, name: str, phrases: Sequence[Phrase], owners: Sequence[int]
-) -> tuple[_ReadVoice, ...]:
+) -> tuple[_IngestedVoice, ...]:
     """The recording as one of each of two, in `folder`."""
-    targets = [folder / f"voice-{index}.wav" for index in range(MOST_SPEAKERS)]
-    measured = part(clean, phrases, owners, targets)
-    return tuple(map(_measured, targets, (name, name), measured))
+    targets = [folder / f"voice-{index}.wav" for index in range(MAX_SPEAKERS)]
+    measured = split_recording(clean, phrases, owners, targets)
+    return tuple(map(_measure_voice, targets, (name, name), measured))
 
 
-def draw_crop(clean: Path, picture: Picture, framing: Framing, choices: Choices, to: Path) -> None:
+def write_crop(clean: Path, picture: Picture, framing: Framing, choices: Choices, to: Path) -> None:
     """Write the finished frame's picture, exactly as engines start from it, as a JPEG."""
     size, shape = PictureSize(picture.width, picture.height), choices.shape
     pixels = render_crop(clean, size, framing.crop, shape.width, shape.height)
-    Image.fromarray(pixels).save(to, "JPEG", quality=_QUALITY)
+    Image.fromarray(pixels).save(to, "JPEG", quality=_JPEG_QUALITY)

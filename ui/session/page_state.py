@@ -10,16 +10,16 @@ from typing import Literal
 from inference.core.engine import Availability
 from inference.core.framing import Crop
 from inference.core.plan import Estimate, Plan
-from inference.core.published import Published
+from inference.core.published import Publication
 from inference.core.report import Report
 from inference.core.request import Request
 from inference.jobs.store import State
 from presets.quality import PRESETS
 from presets.schema import EngineFamily
 from ui.session.progress import Progress
-from ui.session.session import Desk
+from ui.session.session import Session
 
-Place = Literal["picture", "voice-0", "voice-1", "scene", "stage", "history"]
+Area = Literal["picture", "voice-0", "voice-1", "scene", "stage", "history"]
 
 
 class Phase(StrEnum):
@@ -40,7 +40,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True)
-class JobShown:
+class JobView:
     """A job at this moment. `until`: when it goes by itself. `place` in the queue, 1 is next."""
 
     id: str
@@ -49,11 +49,11 @@ class JobShown:
     request: Request
     plan: Plan
     progress: Progress
-    place: int | None
-    stopping: bool
-    made: datetime
-    until: datetime
-    published: Published | None = None
+    queue_position: int | None
+    is_stopping: bool
+    created: datetime
+    expires: datetime
+    published: Publication | None = None
     report: Report | None = None
 
     @property
@@ -61,7 +61,7 @@ class JobShown:
         return PRESETS[self.plan.quality].engine is EngineFamily.DRAFT
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         return self.state not in (State.QUEUED, State.RUNNING)
 
 
@@ -69,13 +69,13 @@ class JobShown:
 class Problem:
     """What went wrong with the last action, and beside what it is said."""
 
-    place: Place
+    area: Area
     code: str
     message: str
 
 
 @dataclass(frozen=True)
-class Framed:
+class FramedPicture:
     """The exact crop of the picture: `picture` is its file on the desk, `width` x `height` the
     frame. `faces` (left, top, right, bottom in that frame): of those who speak, left to right; of
     everyone as long as nobody said who speaks."""
@@ -88,7 +88,7 @@ class Framed:
 
 
 @dataclass(frozen=True)
-class Shown:
+class PageState:
     """The page at this moment.
 
     `framed` is there as soon as there is a picture. `plan` is what would be drafted of the desk
@@ -103,19 +103,19 @@ class Shown:
     """
 
     phase: Phase
-    desk: Desk
-    framed: Framed | None
+    session: Session
+    framed: FramedPicture | None
     plan: Plan | None
     finals: Mapping[str, Estimate]
-    job: JobShown | None
-    before: JobShown | None
+    job: JobView | None
+    previous_draft: JobView | None
     problem: Problem | None
     gpu: Availability
-    longest_s: tuple[float, float]
+    max_recordings_s: tuple[float, float]
     keep_days: int
-    count: int
-    history: tuple[JobShown, ...] | None
+    history_count: int
+    history: tuple[JobView, ...] | None
     can_speak: bool = True
-    publishes: bool = False
-    moving: bool = False
-    refused: bool = False
+    has_bucket: bool = False
+    is_moving: bool = False
+    was_refused: bool = False

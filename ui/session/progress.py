@@ -22,12 +22,12 @@ from inference.core.plan import Plan
 from presets.quality import PRESETS
 from presets.schema import EngineFamily
 
-_DOUBTFUL = 0.3  # part of a plan's time
-_E = TypeVar("_E", Step, Window)
+_MIN_SHARE_LEFT = 0.3  # part of a plan's time
+_EventT = TypeVar("_EventT", Step, Window)
 
 
 @dataclass(frozen=True)
-class StageShown:
+class StageProgress:
     """One line of the list of stages; `seconds` is None while it lasts. `usual_s`: how long it took
     in past runs, where that is known."""
 
@@ -45,20 +45,22 @@ class Progress:
     is what of a window is worth a look, `note` what else is to be known of one.
     """
 
-    stages: tuple[StageShown, ...]
+    stages: tuple[StageProgress, ...]
     share: float
     left_s: float | None
     elapsed_s: float
     preview: int | None
     final: Finished | Failed | Cancelled | None
-    step: Step | None
-    film: Window | None
+    newest_step: Step | None
+    newest_window: Window | None
     windows_s: tuple[float, ...]
     fault: str | None = None
     note: str | None = None
 
 
-def read(records: Sequence[Record], plan: Plan, now: datetime, at_work: bool = True) -> Progress:
+def compute_progress(
+    records: Sequence[Record], plan: Plan, now: datetime, at_work: bool = True
+) -> Progress:
     """What to show at `now`, which is aware of its zone. `at_work`: somebody carries it out."""
     steps = [record for record in records if isinstance(record.event, Step)]
     films = [record for record in records if isinstance(record.event, Window)]
@@ -67,23 +69,23 @@ def read(records: Sequence[Record], plan: Plan, now: datetime, at_work: bool = T
     frames = [record.seq for record in records if isinstance(record.event, Frame)]
     last = records[-1].event if records else None
     final = last if isinstance(last, FINAL) else None
-    ends = _ends(records, at_work and final is None)
+    ends = _find_stage_ends(records, at_work and final is None)
     return Progress(
-        stages=_stages(ends),
-        share=1.0 if isinstance(final, Finished) else _share(steps, plan),
-        left_s=_left_s(_this_run(records), plan, now),
-        elapsed_s=_elapsed_s(ends, now),
+        stages=_list_stages(ends),
+        share=1.0 if isinstance(final, Finished) else _compute_share(steps, plan),
+        left_s=_estimate_left_s(_select_current_run(records), plan, now),
+        elapsed_s=_compute_elapsed_s(ends, now),
         preview=frames[-1] if frames else None,
         final=final,
-        step=_newest(steps, Step),
-        film=_newest(films, Window),
-        windows_s=_windows_s(records),
+        newest_step=_get_newest(steps, Step),
+        newest_window=_get_newest(films, Window),
+        windows_s=_measure_windows_s(records),
         fault=next(filter(None, faults.values()), None),
         note=next(filter(None, reversed(notes)), None),
     )
 
 
-def window_shares(plan: Plan, share: float) -> list[tuple[int, float]]:
+def compute_window_shares(plan: Plan, share: float) -> list[tuple[int, float]]:
     """For each window its new frames and how much of them is done, when `share` of all is."""
     done, out = share * plan.frames, []
     for index in range(len(plan.windows)):
@@ -92,12 +94,12 @@ def window_shares(plan: Plan, share: float) -> list[tuple[int, float]]:
     return out
 
 
-def _newest(records: Sequence[Record], kind: type[_E]) -> _E | None:
+def _get_newest(records: Sequence[Record], kind: type[_EventT]) -> _EventT | None:
     event = records[-1].event if records else None
     return event if isinstance(event, kind) else None
 
 
-def _windows_s(records: Sequence[Record]) -> tuple[float, ...]:
+def _measure_windows_s(records: Sequence[Record]) -> tuple[float, ...]:
     """How long each finished window took: since the one before, or since the last other stage."""
     lasted: dict[int, float] = {}
     since: datetime | None = None
@@ -109,7 +111,9 @@ def _windows_s(records: Sequence[Record]) -> tuple[float, ...]:
     return tuple(lasted[index] for index in sorted(lasted))
 
 
-def _ends(records: Sequence[Record], at_work: bool) -> list[tuple[Record, datetime | None]]:
+def _find_stage_ends(
+    records: Sequence[Record], at_work: bool
+) -> list[tuple[Record, datetime | None]]:
     """Each stage with its end: the next stage, or the last that was heard before a new start in
     the queue or the end of the work; None for the one that goes on."""
     out: list[tuple[Record, datetime | None]] = []
@@ -125,7 +129,7 @@ def _ends(records: Sequence[Record], at_work: bool) -> list[tuple[Record, dateti
     return out
 
 
-def _stages(ends: Sequence[tuple[Record, datetime | None]]) -> tuple[StageShown, ...]:
+def _list_stages(ends: Sequence[tuple[Record, datetime | None]]) -> tuple[StageProgress, ...]:
     """Each stage once, in the order of its first start; a stage that comes again goes on."""
     seconds: dict[StageName, float | None] = {}
     usual: dict[StageName, float | None] = {}
@@ -134,10 +138,10 @@ def _stages(ends: Sequence[tuple[Record, datetime | None]]) -> tuple[StageShown,
         name, before = record.event.name, seconds.get(record.event.name) or 0.0
         seconds[name] = None if end is None else before + (end - record.time).total_seconds()
         usual[name] = record.event.usual_s
-    return tuple(StageShown(name, lasted, usual[name]) for name, lasted in seconds.items())
+    return tuple(StageProgress(name, lasted, usual[name]) for name, lasted in seconds.items())
 
 
-def _share(steps: Sequence[Record], plan: Plan) -> float:
+def _compute_share(steps: Sequence[Record], plan: Plan) -> float:
     if not steps:
         return 0.0
     step = steps[-1].event
@@ -146,7 +150,7 @@ def _share(steps: Sequence[Record], plan: Plan) -> float:
     return (new.start + len(new) * step.done / max(step.total, 1)) / plan.frames
 
 
-def _elapsed_s(ends: Sequence[tuple[Record, datetime | None]], now: datetime) -> float:
+def _compute_elapsed_s(ends: Sequence[tuple[Record, datetime | None]], now: datetime) -> float:
     """How long it was worked on: all stages but the waits in the queue."""
     worked = ((record, end or now) for record, end in ends if not _is_queued(record))
     return sum((end - record.time).total_seconds() for record, end in worked)
@@ -156,13 +160,13 @@ def _is_queued(record: Record) -> bool:
     return isinstance(record.event, Stage) and record.event.name is StageName.QUEUED
 
 
-def _this_run(records: Sequence[Record]) -> Sequence[Record]:
+def _select_current_run(records: Sequence[Record]) -> Sequence[Record]:
     """What happened since the job last left the queue."""
     queued = [index for index, record in enumerate(records) if _is_queued(record)]
     return records[queued[-1] + 1 :] if queued else records
 
 
-def _left_s(run: Sequence[Record], plan: Plan, now: datetime) -> float | None:
+def _estimate_left_s(run: Sequence[Record], plan: Plan, now: datetime) -> float | None:
     """As fast as it went in this run, less the time since the last step; before the first step
     what the plan says.
 
@@ -173,19 +177,23 @@ def _left_s(run: Sequence[Record], plan: Plan, now: datetime) -> float | None:
         return None
     if not steps:
         left = plan.estimate.seconds - (now - run[0].time).total_seconds()
-        return left if left > _DOUBTFUL * plan.estimate.seconds else None
+        return left if left > _MIN_SHARE_LEFT * plan.estimate.seconds else None
     first, newest = run[steps[0]].event, run[steps[-1]]
     assert isinstance(first, Step) and isinstance(newest.event, Step)
     began = next((r.time for r in reversed(run[: steps[0]]) if isinstance(r.event, Stage)), None)
-    done = _work(newest.event, plan)
-    before = _work(replace(first, done=0), plan) if began else _work(first, plan)
+    done = _compute_done_work(newest.event, plan)
+    before = (
+        _compute_done_work(replace(first, done=0), plan)
+        if began
+        else _compute_done_work(first, plan)
+    )
     took = (newest.time - (began or run[steps[0]].time)).total_seconds()
     if done <= before:
         return newest.event.eta_s
     return max(0.0, took / (done - before) * (1 - done) - (now - newest.time).total_seconds())
 
 
-def _work(step: Step, plan: Plan) -> float:
+def _compute_done_work(step: Step, plan: Plan) -> float:
     """The part of all work, 0 to 1, that is done after `step`.
 
     A draft draws each frame once; MultiTalk makes whole windows, also what they overlap.

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from inference.core.framing import Crop, box_in_frame, fit_crop
+from inference.core.framing import Crop, fit_crop, map_box_to_frame
 from inference.core.plan import make_plan
 from inference.core.request import SAMPLE_RATE_HZ, Box, Picture, Recording, Request
-from ui.session.session import Choices, Desk, GivenVoice
+from ui.session.session import Choices, Session, StoredVoice
 
-MOST_SPEAKERS = 2
+MAX_SPEAKERS = 2
 _ANY_VOICE = Recording(SAMPLE_RATE_HZ, 1, peak_dbfs=-1.0, level_dbfs=-20.0)
 
 
@@ -19,7 +19,7 @@ class Framing:
     faces: tuple[tuple[int, int, int, int], ...]
 
 
-def speakers(desk: Desk) -> tuple[Box, ...]:
+def find_speakers(desk: Session) -> tuple[Box, ...]:
     """Who may speak, left to right: those chosen, or everyone when that is one or two.
 
     Empty without a face, and as long as there are more and nobody was chosen.
@@ -27,48 +27,48 @@ def speakers(desk: Desk) -> tuple[Box, ...]:
     if desk.choices.speakers or desk.picture is None:
         return desk.choices.speakers
     faces = desk.picture.picture.faces
-    return tuple(face.box for face in faces) if len(faces) <= MOST_SPEAKERS else ()
+    return tuple(face.box for face in faces) if len(faces) <= MAX_SPEAKERS else ()
 
 
-def must_choose(desk: Desk) -> bool:
+def must_choose_speakers(desk: Session) -> bool:
     """Whether someone has to say who of the faces speaks."""
     faces = desk.picture.picture.faces if desk.picture else ()
-    return len(faces) > MOST_SPEAKERS and not desk.choices.speakers
+    return len(faces) > MAX_SPEAKERS and not desk.choices.speakers
 
 
-def likeliest_slot(desk: Desk) -> int:
+def guess_slot(desk: Session) -> int:
     """Whose a lone recording most likely is: 0 the left speaker's, 1 the right one's.
 
     The larger face's, as where nobody can be asked.
     """
-    who = speakers(desk)
+    who = find_speakers(desk)
     return int(len(who) > 1 and who[1].width * who[1].height > who[0].width * who[0].height)
 
 
-def to_split(desk: Desk) -> GivenVoice | None:
+def find_splittable_voice(desk: Session) -> StoredVoice | None:
     """The recording that is or can be split between two; None when there are two already."""
     given = [voice for voice in desk.voices if voice]
     return desk.whole or (given[0] if len(given) == 1 else None)
 
 
-def speaking_voices(desk: Desk) -> tuple[GivenVoice, ...]:
+def select_voices(desk: Session) -> tuple[StoredVoice, ...]:
     """The recordings that are used, those of the left and of the right speaker; of one that was
     split all, when only one speaks."""
-    if desk.whole and len(speakers(desk)) == 1:
+    if desk.whole and len(find_speakers(desk)) == 1:
         return (desk.whole,)
     given = tuple(voice for voice in desk.voices if voice)
-    return given[: max(1, len(speakers(desk)))]
+    return given[: max(1, len(find_speakers(desk)))]
 
 
-def request_of(desk: Desk, quality: str) -> Request | None:
+def build_request(desk: Session, quality: str) -> Request | None:
     """What is asked for in that quality; None as long as an input is missing.
 
     Raises InputError when the inputs can't be used.
     """
-    voices = speaking_voices(desk)
-    if desk.picture is None or not voices or must_choose(desk):
+    voices = select_voices(desk)
+    if desk.picture is None or not voices or must_choose_speakers(desk):
         return None
-    who = speakers(desk)
+    who = find_speakers(desk)
     if len(voices) < len(who):  # one recording: whoever it belongs to speaks
         who = tuple(box for box, voice in zip(who, desk.voices, strict=True) if voice)
     return _request(desk.choices, desk.picture.picture, voices, who, quality)
@@ -77,11 +77,11 @@ def request_of(desk: Desk, quality: str) -> Request | None:
 def _request(
     choices: Choices,
     picture: Picture,
-    voices: tuple[GivenVoice, ...],
+    voices: tuple[StoredVoice, ...],
     who: tuple[Box, ...],
     quality: str,
 ) -> Request:
-    tuning = choices.tuning(quality)
+    tuning = choices.get_tuning(quality)
     return Request(
         picture=picture,
         recordings=tuple(voice.recording for voice in voices),
@@ -100,7 +100,7 @@ def _request(
     )
 
 
-def framing(desk: Desk) -> Framing | None:
+def compute_framing(desk: Session) -> Framing | None:
     """What the frame shows of the picture, whatever is said in it; None without a picture.
 
     Raises InputError when the chosen crop does not show it.
@@ -108,12 +108,12 @@ def framing(desk: Desk) -> Framing | None:
     if desk.picture is None:
         return None
     picture, choices = desk.picture.picture, desk.choices
-    who = speakers(desk) or tuple(face.box for face in picture.faces)
+    who = find_speakers(desk) or tuple(face.box for face in picture.faces)
     if choices.crop:
         crop = fit_crop(picture, (), choices.shape, choices.crop)
     else:  # with more faces than can speak, all of them are kept in the frame
-        most = who if len(who) <= MOST_SPEAKERS else ()
-        voices = (_ANY_VOICE,) * min(max(len(who), 1), MOST_SPEAKERS)
+        most = who if len(who) <= MAX_SPEAKERS else ()
+        voices = (_ANY_VOICE,) * min(max(len(who), 1), MAX_SPEAKERS)
         asked = Request(picture, voices, shape=choices.shape, speakers=most)
-        crop = make_plan(asked, max_seconds=MOST_SPEAKERS).crop
-    return Framing(crop, tuple(box_in_frame(box, crop, choices.shape) for box in who))
+        crop = make_plan(asked, max_seconds=MAX_SPEAKERS).crop
+    return Framing(crop, tuple(map_box_to_frame(box, crop, choices.shape) for box in who))

@@ -27,16 +27,16 @@ from inference.core.tuning import Tuning
 from inference.core.write_access import SoleWriter, WriteAccess
 from inference.media.phrases import Phrase
 from presets.quality import DEFAULT_QUALITY
-from ui.media.serving import SESSIONS
+from ui.media.serving import SESSIONS_FOLDER
 
-STATE = "desk.json"
+SESSION_FILE = "desk.json"
 _ID_BYTES = 16
 
-Editing = Literal["", "framing", "trim", "typing", "split"]
+Editor = Literal["", "framing", "trim", "typing", "split"]
 
 
 @dataclass(frozen=True)
-class GivenPicture:
+class StoredPicture:
     """A picture that was taken in. `name` is the person's own and reaches no path; `file` is the
     clean PNG, `preview` a smaller JPEG of it."""
 
@@ -47,7 +47,7 @@ class GivenPicture:
 
 
 @dataclass(frozen=True)
-class GivenVoice:
+class StoredVoice:
     """A recording that was taken in; `bars`, each 0 to 1 high, draw it, `phrases` are when somebody
     speaks in it."""
 
@@ -58,7 +58,7 @@ class GivenVoice:
     phrases: tuple[Phrase, ...] = ()
 
 
-Voices = tuple[GivenVoice | None, GivenVoice | None]  # of the left and of the right speaker
+Voices = tuple[StoredVoice | None, StoredVoice | None]  # of the left and of the right speaker
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,13 @@ class Choices:
     negative_prompt: str = ""
     tuned: dict[str, Tuning] = field(default_factory=dict)
 
-    def tuning(self, quality: str) -> Tuning:
+    def get_tuning(self, quality: str) -> Tuning:
         """What was chosen instead of that quality's own values."""
         return self.tuned.get(quality, Tuning())
 
 
 @dataclass(frozen=True)
-class Desk:
+class Session:
     """Inputs, choices, jobs and what is open.
 
     `crop` is the picture of the exact crop, drawn of what `cropped` stands for. `draft` is the
@@ -97,7 +97,7 @@ class Desk:
     deleted.
     """
 
-    picture: GivenPicture | None = None
+    picture: StoredPicture | None = None
     voices: Voices = (None, None)
     choices: Choices = field(default_factory=Choices)
     crop: str | None = None
@@ -109,12 +109,12 @@ class Desk:
     final: str | None = None
     kept: bool = False
     middle: bool = False
-    editing: Editing = ""
+    editing: Editor = ""
     advanced: bool = False
     tuning: bool = False
     boxes: bool = False
     typed: str = ""
-    whole: GivenVoice | None = None
+    whole: StoredVoice | None = None
     owners: tuple[int, ...] = ()
     selected: str | None = None
     deleting: bool = False
@@ -128,18 +128,18 @@ class Desk:
         return frozenset(filter(None, names))
 
 
-_DESK = TypeAdapter(Desk)
+_SESSION = TypeAdapter(Session)
 
 
-class Desks:
+class SessionStore:
     """The desks in one folder of data, each named by its owner. What changes one raises Moving
     while `access` is not granted."""
 
     def __init__(self, data: Path, access: WriteAccess | None = None) -> None:
-        self._root, self._access = data / SESSIONS, access or SoleWriter()
+        self._root, self._access = data / SESSIONS_FOLDER, access or SoleWriter()
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
 
-    def folder(self, owner: str) -> Path:
+    def make_folder(self, owner: str) -> Path:
         """The desk's folder, made when it is not there; only its owner's."""
         folder = self._root / owner
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -149,61 +149,61 @@ class Desks:
         """Held while the desk is read, changed and saved."""
         return self._locks[owner]
 
-    def load(self, owner: str) -> Desk:
+    def load(self, owner: str) -> Session:
         """The desk as it was saved; an empty one when there is none, or none of this version."""
         try:
-            return _DESK.validate_json((self._root / owner / STATE).read_bytes())
+            return _SESSION.validate_json((self._root / owner / SESSION_FILE).read_bytes())
         except (FileNotFoundError, ValidationError):
-            return Desk()
+            return Session()
 
-    def version(self, owner: str) -> str:
+    def compute_version(self, owner: str) -> str:
         """What changes whenever the desk does. Not its time: a Volume may keep whole seconds."""
         try:
-            return hashlib.sha256((self._root / owner / STATE).read_bytes()).hexdigest()
+            return hashlib.sha256((self._root / owner / SESSION_FILE).read_bytes()).hexdigest()
         except FileNotFoundError:
             return ""
 
-    def adopt(self, owner: str, path: Path, kind: str) -> str:
+    def store_file(self, owner: str, path: Path, kind: str) -> str:
         """The name, starting with `kind`, that the file at `path` now has on the desk, to which
         it was moved. Call it and `save` under one `lock`. Raises OSError."""
         self._access.require()
         name = f"{kind}-{secrets.token_hex(_ID_BYTES)}{path.suffix}"
-        shutil.move(path, self.folder(owner) / name)
+        shutil.move(path, self.make_folder(owner) / name)
         return name
 
-    def save(self, owner: str, desk: Desk) -> None:
+    def save(self, owner: str, desk: Session) -> None:
         """Keep `desk` and remove the files that are no longer on it. Raises OSError."""
         self._access.require()
-        folder = self.folder(owner)
-        part = folder / f"{STATE}.part"
-        part.write_bytes(_DESK.dump_json(desk))
-        os.replace(part, folder / STATE)
+        folder = self.make_folder(owner)
+        part = folder / f"{SESSION_FILE}.part"
+        part.write_bytes(_SESSION.dump_json(desk))
+        os.replace(part, folder / SESSION_FILE)
         for path in folder.iterdir():
-            if path.name not in desk.files | {STATE}:
+            if path.name not in desk.files | {SESSION_FILE}:
                 path.unlink(missing_ok=True)
 
-    def lay_out(self, owner: str, folder: Path) -> Desk:
+    def restore(self, owner: str, folder: Path) -> Session:
         """The desk that `keep_copy` left in `folder`, with its files on the desk of `owner`.
 
         Raises OSError. Call it and `save` under one `lock`.
         """
-        desk = _DESK.validate_json((folder / STATE).read_bytes())
+        desk = _SESSION.validate_json((folder / SESSION_FILE).read_bytes())
         for name in desk.files:
-            link(folder / name, self.folder(owner) / name)
+            link_file(folder / name, self.make_folder(owner) / name)
         return desk
 
-    def keep_copy(self, owner: str, desk: Desk, folder: Path) -> None:
+    def save_copy(self, owner: str, desk: Session, folder: Path) -> None:
         """Leave `desk` and its files in `folder`, which is made. Raises OSError."""
         folder.mkdir(mode=0o700)
-        (folder / STATE).write_bytes(_DESK.dump_json(desk))
+        (folder / SESSION_FILE).write_bytes(_SESSION.dump_json(desk))
         for name in desk.files:
-            link(self.folder(owner) / name, folder / name)
+            link_file(self.make_folder(owner) / name, folder / name)
 
-    def sweep(self, older_than: datetime) -> None:
+    def delete_expired(self, older_than: datetime) -> None:
         """Delete the desks that nobody changed since then."""
         for folder in self._root.glob("*"):
             with self.lock(folder.name), suppress(FileNotFoundError):
-                saved = folder / STATE  # which a scratch folder does not have
+                saved = folder / SESSION_FILE  # which a scratch folder does not have
                 files = [saved] if saved.exists() else [*folder.iterdir()]
                 # not the folder's own time, which may be anything on a Volume
                 newest = max((file.stat().st_mtime for file in files), default=math.inf)
@@ -212,7 +212,7 @@ class Desks:
                     shutil.rmtree(folder)
 
     @contextmanager
-    def scratch(self) -> Iterator[Path]:
+    def make_scratch_folder(self) -> Iterator[Path]:
         """A folder for files on their way to a desk; it goes with whatever is left in it."""
         self._access.require()
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -220,7 +220,7 @@ class Desks:
             yield Path(folder)
 
 
-def link(source: Path, target: Path) -> None:
+def link_file(source: Path, target: Path) -> None:
     """Have `target` be the same file; a copy where the file system knows no links."""
     try:
         os.link(source, target)

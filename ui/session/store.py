@@ -18,165 +18,178 @@ from pathlib import Path
 from inference.core.plan import find_preset, make_plan
 from inference.core.settings import Settings
 from inference.core.task import PICTURE, Task, load_task, voice_name
-from inference.core.write_access import Moving
+from inference.core.write_access import WriteUnavailable
 from inference.jobs.job_folder import SUBMITTED
-from inference.jobs.store import Jobs, State
+from inference.jobs.store import JobStore, State
 from presets.quality import DRAFT_QUALITY
 from ui.media import serving
-from ui.session.ingest import draw_crop
-from ui.session.page_builder import DESK_COPY, NAME, Look
-from ui.session.requests import framing, request_of, speakers, speaking_voices
-from ui.session.session import STATE, Choices, Desk, Desks, link
+from ui.session.ingest import write_crop
+from ui.session.page_builder import PICTURE_NAME, SESSION_COPY, PageBuilder
+from ui.session.requests import build_request, compute_framing, find_speakers, select_voices
+from ui.session.session import SESSION_FILE, Choices, Session, SessionStore, link_file
 
-_NEW_CROP = "new-crop.jpg"
+_NEW_CROP_FILE = "new-crop.jpg"
 
 
-class Drafts:
+class JobStarter:
     """Starts jobs from desks."""
 
-    def __init__(self, settings: Settings, jobs: Jobs, desks: Desks, look: Look) -> None:
-        self._settings, self._jobs, self._desks, self._look = settings, jobs, desks, look
+    def __init__(
+        self, settings: Settings, jobs: JobStore, desks: SessionStore, look: PageBuilder
+    ) -> None:
+        self._settings, self._jobs, self._sessions, self._page_builder = settings, jobs, desks, look
 
-    def cropped(self, owner: str, desk: Desk) -> Desk:
+    def update_crop(self, owner: str, desk: Session) -> Session:
         """`desk` with the exact crop of its picture; call it and `save` under one lock.
 
         Raises InputError, OSError.
         """
-        found = framing(desk)
+        found = compute_framing(desk)
         if found is None or desk.picture is None:
             return replace(desk, crop=None, cropped="")
         stands_for = f"{desk.picture.file} {desk.choices.shape} {found.crop}"
         if stands_for == desk.cropped:
             return desk
-        folder = self._desks.folder(owner)
-        clean, new = folder / desk.picture.file, folder / _NEW_CROP
-        draw_crop(clean, desk.picture.picture, found, desk.choices, new)
-        return replace(desk, crop=self._desks.adopt(owner, new, "crop"), cropped=stands_for)
+        folder = self._sessions.make_folder(owner)
+        clean, new = folder / desk.picture.file, folder / _NEW_CROP_FILE
+        write_crop(clean, desk.picture.picture, found, desk.choices, new)
+        return replace(desk, crop=self._sessions.store_file(owner, new, "crop"), cropped=stands_for)
 
-    def draft(self, owner: str) -> None:
+    def ensure_draft(self, owner: str) -> None:
         """Have the draft of what lies on the desk under way; none as long as an editor is open, or
         a final video is made of the draft. Raises PortraitError, OSError."""
-        with self._desks.lock(owner):
-            before = self._desks.load(owner)
-            self._queue(owner, before)
-            desk = self._without_replaced(owner, before)
+        with self._sessions.lock(owner):
+            before = self._sessions.load(owner)
+            self._submit_unsubmitted(owner, before)
+            desk = self._drop_replaced(owner, before)
             at_rest = desk.editing or desk.final
-            if not at_rest and desk.draft and self._look.own(owner, desk.draft) is None:
-                desk = Desk()  # it went by itself, and so do the inputs that it was made of
+            if (
+                not at_rest
+                and desk.draft
+                and self._page_builder.find_owned(owner, desk.draft) is None
+            ):
+                desk = Session()  # it went by itself, and so do the inputs that it was made of
             if desk != before:
-                self._desks.save(owner, desk)
-            made_of = self.made_of(desk)
+                self._sessions.save(owner, desk)
+            made_of = self.compute_fingerprint(desk)
             if at_rest or made_of == desk.drafted:
                 return
-            earlier, unfinished = self._set_aside(owner, desk)
+            earlier, unfinished = self._detach_draft(owner, desk)
             new = replace(earlier, draft=None, drafted=made_of, kept=False)
             if made_of:
                 self.start(owner, desk, DRAFT_QUALITY, lambda job: replace(new, draft=job))
             else:
-                self._desks.save(owner, new)
+                self._sessions.save(owner, new)
             if unfinished:
                 self._jobs.delete(unfinished)
 
-    def made_of(self, desk: Desk) -> str:
+    def compute_fingerprint(self, desk: Session) -> str:
         """Stands for everything that a draft is made of; empty when none can be made."""
-        if self._look.plan(desk)[0] is None or not speakers(desk):
+        if self._page_builder.plan(desk)[0] is None or not find_speakers(desk):
             return ""
-        request = request_of(replace(desk, choices=_seen_in_draft(desk.choices)), DRAFT_QUALITY)
-        return hashlib.sha256(repr((_material(desk), request)).encode()).hexdigest()
+        request = build_request(
+            replace(desk, choices=_select_draft_choices(desk.choices)), DRAFT_QUALITY
+        )
+        return hashlib.sha256(repr((_list_used_files(desk), request)).encode()).hexdigest()
 
-    def start(self, owner: str, desk: Desk, quality: str, named: Callable[[str], Desk]) -> None:
+    def start(
+        self, owner: str, desk: Session, quality: str, named: Callable[[str], Session]
+    ) -> None:
         """Start a job of what lies on `desk`, and save the desk that `named` makes of its id.
 
         Call it with the desk locked. Raises PortraitError, OSError; the desk is as it was then,
         and nothing is left, but for Moving after that was saved: then `draft` goes on from there.
         """
-        request = request_of(desk, quality)
+        request = build_request(desk, quality)
         assert request is not None and desk.picture is not None
-        longest_s = self._settings.longest_s(find_preset(quality).engine)
-        plan = make_plan(request, longest_s, self._look.rates)
-        before, folder = self._desks.load(owner), self._jobs.new(owner)
+        longest_s = self._settings.max_seconds_for(find_preset(quality).engine)
+        plan = make_plan(request, longest_s, self._page_builder.cost_model)
+        before, folder = self._sessions.load(owner), self._jobs.create(owner)
         task = Task(request, plan, folder)
         try:
-            (folder / NAME).write_text(desk.picture.name, encoding="utf-8")
-            self._desks.keep_copy(owner, _as_given(desk, quality), folder / DESK_COPY)
-            self._give(owner, desk, folder)
+            (folder / PICTURE_NAME).write_text(desk.picture.name, encoding="utf-8")
+            self._sessions.save_copy(owner, _build_copy(desk, quality), folder / SESSION_COPY)
+            self._link_files(owner, desk, folder)
             task.save()
-            self._desks.save(owner, named(folder.name))
+            self._sessions.save(owner, named(folder.name))
             self._jobs.submit(task)
         except BaseException:
-            with suppress(Moving, OSError):
-                self._desks.save(owner, before)
-            if folder.name not in _jobs_of(self._desks.load(owner)):
+            with suppress(WriteUnavailable, OSError):
+                self._sessions.save(owner, before)
+            if folder.name not in _list_jobs(self._sessions.load(owner)):
                 shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def _queue(self, owner: str, desk: Desk) -> None:
+    def _submit_unsubmitted(self, owner: str, desk: Session) -> None:
         """Put the jobs that the saved `desk` names in the queue, where they did not come there."""
-        for name in _jobs_of(desk):
-            job = self._look.own(owner, name)
+        for name in _list_jobs(desk):
+            job = self._page_builder.find_owned(owner, name)
             if job and not (job / SUBMITTED).exists():
                 self._jobs.submit(load_task(job))
 
-    def _give(self, owner: str, desk: Desk, folder: Path) -> None:
+    def _link_files(self, owner: str, desk: Session, folder: Path) -> None:
         """Link the desk's files under the names that engines and pages know."""
         assert desk.picture is not None and desk.crop is not None
         names = {desk.picture.file: PICTURE, desk.crop: serving.CROP}
-        for index, voice in enumerate(speaking_voices(desk)):
+        for index, voice in enumerate(select_voices(desk)):
             names[voice.file] = voice_name(index)
         for source, target in names.items():
-            link(self._desks.folder(owner) / source, folder / target)
+            link_file(self._sessions.make_folder(owner) / source, folder / target)
 
-    def _without_replaced(self, owner: str, desk: Desk) -> Desk:
+    def _drop_replaced(self, owner: str, desk: Session) -> Session:
         """An earlier draft leaves the page when the newest is there.
 
         One of the very same files is only an earlier version, and goes altogether.
         """
-        draft, before = self._look.own(owner, desk.draft), self._look.own(owner, desk.before)
-        if before is None or draft is None or self._jobs.state(draft) is not State.FINISHED:
+        draft, before = (
+            self._page_builder.find_owned(owner, desk.draft),
+            self._page_builder.find_owned(owner, desk.before),
+        )
+        if before is None or draft is None or self._jobs.read_state(draft) is not State.FINISHED:
             return desk
-        same = _given(before) == _given(draft)
+        same = _list_inputs(before) == _list_inputs(draft)
         if desk.replaced and same and not self._has_final(owner, before.name):
             self._jobs.delete(before)
         return replace(desk, before=None, replaced=False)
 
     def _has_final(self, owner: str, draft: str) -> bool:
         """Whether a final video was made of that draft."""
-        copies = (folder / DESK_COPY / STATE for folder in self._jobs.owned(owner))
+        copies = (folder / SESSION_COPY / SESSION_FILE for folder in self._jobs.list_owned(owner))
         return any(draft in copy.read_text(encoding="utf-8") for copy in copies)
 
-    def _set_aside(self, owner: str, desk: Desk) -> tuple[Desk, Path | None]:
+    def _detach_draft(self, owner: str, desk: Session) -> tuple[Session, Path | None]:
         """The desk without its draft: a finished one stays on show, unless it is of another
         picture, whose crop is then to be seen at once; an unfinished one, returned, is to go."""
-        draft = self._look.own(owner, desk.draft)
-        state = self._jobs.state(draft) if draft else None
+        draft = self._page_builder.find_owned(owner, desk.draft)
+        state = self._jobs.read_state(draft) if draft else None
         if draft and state is State.FINISHED:
             desk = replace(desk, before=draft.name, replaced=not desk.kept)
         unfinished = draft if state not in (State.FINISHED, State.CANCELLED) else None
-        before = self._look.own(owner, desk.before)
-        same = before and desk.picture and desk.picture.file in _given(before)
+        before = self._page_builder.find_owned(owner, desk.before)
+        same = before and desk.picture and desk.picture.file in _list_inputs(before)
         return desk if same else replace(desk, before=None, replaced=False), unfinished
 
 
-def _jobs_of(desk: Desk) -> tuple[str, ...]:
+def _list_jobs(desk: Session) -> tuple[str, ...]:
     """The jobs that were started from the desk."""
     return tuple(job for job in (desk.draft, desk.final) if job)
 
 
-def _seen_in_draft(choices: Choices) -> Choices:
+def _select_draft_choices(choices: Choices) -> Choices:
     """`choices` without what no draft shows."""
     return replace(choices, prompt="", negative_prompt="")
 
 
-def _given(job: Path) -> set[str]:
+def _list_inputs(job: Path) -> set[str]:
     """The names of the picture and the recordings that lay on the desk of that job."""
     kinds = ("picture-", "voice-")
-    return {path.name for path in (job / DESK_COPY).iterdir() if path.name.startswith(kinds)}
+    return {path.name for path in (job / SESSION_COPY).iterdir() if path.name.startswith(kinds)}
 
 
-def _as_given(desk: Desk, quality: str) -> Desk:
+def _build_copy(desk: Session, quality: str) -> Session:
     """What is kept of a desk with a job: the inputs; with a final video also its draft."""
     draft = None if quality == DRAFT_QUALITY else desk.draft
-    return Desk(
+    return Session(
         picture=desk.picture,
         voices=desk.voices,
         choices=desk.choices,
@@ -191,7 +204,7 @@ def _as_given(desk: Desk, quality: str) -> Desk:
     )
 
 
-def _material(desk: Desk) -> list[str]:
+def _list_used_files(desk: Session) -> list[str]:
     """The files that are used of those on the desk."""
     assert desk.picture is not None
-    return [desk.picture.file, *(voice.file for voice in speaking_voices(desk))]
+    return [desk.picture.file, *(voice.file for voice in select_voices(desk))]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-_BLOCK_FRAMES = 1 << 18  # sound frames read at a time
+_BLOCK_SAMPLES = 1 << 18  # sound frames read at a time
 
 
-def bars(recording: Path, count: int) -> tuple[float, ...]:
+def compute_bars(recording: Path, count: int) -> tuple[float, ...]:
     """The loudest sample of each of `count` equal parts, 0 to 1, the loudest part being 1.
 
     `recording` is a 16-bit PCM WAV.
@@ -17,7 +17,7 @@ def bars(recording: Path, count: int) -> tuple[float, ...]:
         frames, channels = sound.getnframes(), sound.getnchannels()
         peaks = np.zeros(count)
         position = 0
-        while block := sound.readframes(_BLOCK_FRAMES):
+        while block := sound.readframes(_BLOCK_SAMPLES):
             samples = np.frombuffer(block, np.int16).reshape(-1, channels).astype(np.float64)
             loudness = np.abs(samples).max(axis=1)
             parts = np.arange(position, position + len(loudness)) * count // max(frames, 1)

@@ -1,7 +1,7 @@
 """What the page says in the browser itself, before or without an answer of the server."""
 
 from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB
-from inference.core.write_access import MOVING
+from inference.core.write_access import MOVING_MESSAGE
 
 _SENTENCES = {
     # sending a file
@@ -67,7 +67,7 @@ _SENTENCES = {
     "soundLost": "This recording can't be played now. Try again.",
     # the connection
     "connectionLost": "Connection lost. The work goes on; this page catches up by itself.",
-    "moving": MOVING,
+    "moving": MOVING_MESSAGE,
     "notDone": "This did not reach the page's server. Try it again.",
     # times
     "today": "Today {time}",

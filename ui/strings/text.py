@@ -6,7 +6,7 @@ Nothing here knows HTML. A message = what was found; what to do.
 
 from inference.core.errors import InputCode, InputError
 from inference.core.events import StageName
-from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB, MOST_SEED, Shape
+from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB, MAX_SEED, Shape
 from inference.core.timing import FPS, MAX_WINDOW_FRAMES
 from ui.strings.browser_text import for_browser as for_browser
 
@@ -136,7 +136,7 @@ SCENE_HINT = "Or in your own words: what is seen and how it moves."
 NOT_SEEN = "What should not be seen"
 SEED_HINT = "The same number makes the same video again."
 SEED_NEW = "New number"
-BAD_SEED = f"The seed is a whole number from 0 to {MOST_SEED}."
+BAD_SEED = f"The seed is a whole number from 0 to {MAX_SEED}."
 TUNING_HINTS = {
     "steps": "More take longer and cost more.",
     "text_guidance": "Higher exaggerates what the scene says.",
@@ -244,11 +244,11 @@ def tab_title(state: str | None) -> str:
     return f"{state} · {TITLE}" if state else TITLE
 
 
-def serving(host: str, port: int) -> str:
+def serving_at(host: str, port: int) -> str:
     """What the terminal says once the page can be opened."""
     return f"{TITLE} is at http://{host}:{port} (Ctrl-C ends it)."
 
 
-def taken(host: str, port: int) -> str:
+def port_in_use(host: str, port: int) -> str:
     """Why the server can't start."""
     return f"Port {port} of {host} can't be used; another program may have it. Try another --port."

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from inference.core.timing import over
+from inference.core.timing import format_excess_duration
 from inference.media.phrases import Phrase
 from ui.strings import text
 
 
-def marked(longest_s: float) -> str:
+def marked_part(longest_s: float) -> str:
     """In the trimmer of a recording that is too long, before anything was chosen."""
     return f"The first {longest_s:g} s are marked. Nothing is cut before you press {text.DONE}."
 
@@ -44,5 +44,5 @@ def text_names(count: int) -> str:
 
 def speech_too_long(length_s: float, longest_s: float) -> str:
     """Why a typed text is not used."""
-    length = over(length_s, longest_s)
+    length = format_excess_duration(length_s, longest_s)
     return f"This text takes {length} s to say; {longest_s:g} s is the most. Shorten it."

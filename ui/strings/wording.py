@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from inference.core.events import StageName
 from inference.core.plan import Estimate, Notice, Plan
 from inference.core.request import Recording, Shape, Speaking
-from inference.core.timing import FPS, over
+from inference.core.timing import FPS, format_excess_duration
 from presets.examples import Example
 from ui.strings import text
 
@@ -28,12 +28,12 @@ def duration(length_s: float) -> str:
     return f"{minutes} min {rest} s" if rest else f"{minutes} min"
 
 
-def usually(seconds: float) -> str:
+def usual_duration(seconds: float) -> str:
     """How long something takes as a rule."""
     return f"usually {duration(seconds)}"
 
 
-def about(length_s: float) -> str:
+def about_duration(length_s: float) -> str:
     """A time that is not known exactly."""
     return f"about {duration(max(1.0, length_s))}"
 
@@ -87,25 +87,25 @@ def voice_hint(longest_s: float) -> str:
     return f"up to {longest_s:g} seconds"
 
 
-def used(used_s: float | None, length_s: float) -> str:
+def used_length(used_s: float | None, length_s: float) -> str:
     """The length of a recording, or how much of it is used; None: all."""
     return seconds(length_s) if used_s is None else f"{used_s:.2f} of {length_s:.2f} s used"
 
 
-def recording_heard(recording: Recording, used_s: float | None = None) -> str:
+def recording_summary(recording: Recording, used_s: float | None = None) -> str:
     """Length and level of a recording."""
-    level = "level is low: it will be raised" if recording.low else "level is good"
-    if recording.silent:
+    level = "level is low: it will be raised" if recording.is_quiet else "level is good"
+    if recording.is_silent:
         level = "silent"
-    return f"{used(used_s, recording.duration_s)}, {level}"
+    return f"{used_length(used_s, recording.duration_s)}, {level}"
 
 
-def play(name: str) -> str:
+def play_label(name: str) -> str:
     """What the button beside a recording does."""
     return f"Play {name}"
 
 
-def part(start_s: float, end_s: float) -> str:
+def used_part(start_s: float, end_s: float) -> str:
     """The part of a recording that is used."""
     return f"{seconds(start_s)} to {seconds(end_s)}, {seconds(end_s - start_s)}"
 
@@ -127,11 +127,11 @@ def cost(estimate: Estimate) -> str:
 
 def price(estimate: Estimate) -> tuple[str, ...]:
     """What a final video takes, and what it costs if anything."""
-    time = about(estimate.seconds)
+    time = about_duration(estimate.seconds)
     return (time, about_dollars(estimate.dollars)) if estimate.dollars else (time,)
 
 
-def number_in_line(place: int | None) -> str:
+def queue_place(place: int | None) -> str:
     """Where a job stands that waits."""
     return f"Number {place} in line" if place and place > 1 else text.NEXT
 
@@ -165,7 +165,7 @@ def warning(notice: Notice) -> str:
     return text.WARNINGS.get(notice.code, notice.message)
 
 
-def made_here(took_s: float) -> str:
+def draft_note(took_s: float) -> str:
     """On a draft: what it cost."""
     return f"free, made here in {took_s:.1f} s"
 
@@ -205,18 +205,18 @@ def elapsed(took_s: float) -> str:
     return f"{duration(took_s)} so far"
 
 
-def spent(amount: float, of: float) -> str:
+def spent_so_far(amount: float, of: float) -> str:
     """What a final video has cost so far."""
     return f"{about_dollars(amount)} of {dollars(of)} spent"
 
 
-def made_for(took_s: float, amount: float | None) -> str:
+def time_and_cost(took_s: float, amount: float | None) -> str:
     """Time and money of a final video; None: nobody is paid."""
     took = duration(took_s)
     return took if amount is None else f"{took}, {about_dollars(amount)}"
 
 
-def made_in(took_s: float, amount: float | None) -> str:
+def time_and_cost_sentence(took_s: float, amount: float | None) -> str:
     """Time and money of a final video, in a sentence; None: nobody is paid."""
     price = "" if amount is None else f" for {about_dollars(amount)}"
     return f"Made in {duration(took_s)}{price}."
@@ -239,7 +239,7 @@ def too_long_for_final(plan: Plan, longest_s: float) -> str:
     """Why a draft can't become a final video as it is."""
     return (
         f"MultiTalk makes up to {longest_s:g} s; this recording is "
-        f"{over(plan.recording_s, longest_s)} s long."
+        f"{format_excess_duration(plan.recording_s, longest_s)} s long."
     )
 
 
@@ -252,17 +252,17 @@ def history_lead(days: int) -> str:
 def example_note(example: Example) -> str:
     """An example's voices and length."""
     if len(example.voices) == 1:
-        return f"one voice, {example.seconds:.1f} s"
+        return f"one voice, {example.duration_s:.1f} s"
     how = text.TOGETHER if example.speaking == Speaking.TOGETHER else text.IN_TURN
-    return f"two voices, {how.lower()}, {example.seconds:.1f} s"
+    return f"two voices, {how.lower()}, {example.duration_s:.1f} s"
 
 
-def length(plan: Plan) -> str:
+def video_length(plan: Plan) -> str:
     """A video's length."""
     return f"{plan.frames} frames, {seconds(plan.duration_s)}"
 
 
-def kept(frames: int) -> str:
+def kept_length(frames: int) -> str:
     """How much of a video that was not finished there is."""
     return f"{seconds(frames / FPS)} kept"
 

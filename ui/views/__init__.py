@@ -4,7 +4,7 @@ It asks nothing and changes nothing.
 
 from dataclasses import dataclass
 
-from ui.session.page_state import Shown
+from ui.session.page_state import PageState
 from ui.views.bar import foot, top
 from ui.views.below import below
 from ui.views.head import headline
@@ -26,7 +26,7 @@ class Regions:
     foot: str
 
 
-def render(shown: Shown) -> Regions:
+def render(shown: PageState) -> Regions:
     """The whole page at one moment."""
     return Regions(
         top=top(shown),

@@ -5,7 +5,7 @@ from html import escape
 from inference.core.events import Cancelled, Failed, Finished
 from inference.core.plan import Plan
 from ui.media import serving
-from ui.session.page_state import JobShown, Phase, Shown
+from ui.session.page_state import JobView, PageState, Phase
 from ui.strings import text, wording
 from ui.views.elements import attributes, button, link_button, message, quiet, small
 from ui.views.money import dollars_spent, rest
@@ -13,7 +13,7 @@ from ui.views.primary import primary
 from ui.views.share import about_link, share
 
 
-def act(shown: Shown) -> str:
+def act(shown: PageState) -> str:
     """The row as HTML; empty where the way on is in a card. Filled unless an editor is open."""
     job, go = shown.job, "tp-go" if primary(shown) == "stage" else "tp-tall"
     if shown.phase is Phase.UNDRAFTED and shown.plan:
@@ -57,13 +57,13 @@ def _line(words: str) -> str:
     return f'<p class="tp-small tp-soft">{escape(words)}</p>'
 
 
-def _download(job: JobShown, look: str) -> str:
+def _download(job: JobView, look: str) -> str:
     return link_button(
         text.DOWNLOAD,
-        serving.download_url(job.id),
+        serving.build_download_url(job.id),
         look=look,
         mark="download",
-        download=serving.SAVED_AS,
+        download=serving.DOWNLOAD_NAME,
     )
 
 
@@ -75,88 +75,88 @@ def _version() -> str:
     return quiet(text.VERSION, mark="again", data_do="version")
 
 
-def _working(shown: Shown, job: JobShown) -> str:
+def _working(shown: PageState, job: JobView) -> str:
     """The time left, and the way to stop."""
     label, spent = text.STOP, dollars_spent(job)
     if shown.phase is Phase.WAITING:
-        left, label = wording.number_in_line(job.place), text.STOP_WAITING
+        left, label = wording.queue_place(job.queue_position), text.STOP_WAITING
         note = "" if spent is None else text.NOT_PAID
     elif job.is_draft:
         left, note = _draft_left(job), text.FREE
     else:
         left = wording.time_left(job.progress.left_s)
-        note = "" if spent is None else wording.spent(spent, job.plan.estimate.dollars)
-    stop = "" if job.stopping else button(label, data_do="stop")
-    left = text.STOPPING if job.stopping else left
+        note = "" if spent is None else wording.spent_so_far(spent, job.plan.estimate.dollars)
+    stop = "" if job.is_stopping else button(label, data_do="stop")
+    left = text.STOPPING if job.is_stopping else left
     said = f'<b class="tp-big">{escape(left)}</b>{small(note) if note else ""}'
     return f'<div class="tp-act tp-left"><div>{said}</div>{stop}</div>'
 
 
-def _draft_left(job: JobShown) -> str:
+def _draft_left(job: JobView) -> str:
     """The next in line starts at once, so only those behind it are told their place."""
-    if job.place is None:
+    if job.queue_position is None:
         return wording.time_left(job.progress.left_s)
-    return wording.number_in_line(job.place) if job.place > 1 else text.STARTING
+    return wording.queue_place(job.queue_position) if job.queue_position > 1 else text.STARTING
 
 
-def too_long(shown: Shown, plan: Plan) -> bool:
+def too_long(shown: PageState, plan: Plan) -> bool:
     """Whether a plan's recording is longer than a final video's may be."""
-    return plan.recording_s > shown.longest_s[1]
+    return plan.recording_s > shown.max_recordings_s[1]
 
 
-def _draft(shown: Shown, job: JobShown, go: str) -> str:
+def _draft(shown: PageState, job: JobView, go: str) -> str:
     if shown.gpu.ready and not too_long(shown, job.plan):
         return _make(shown, job.plan, go)
     why, part = shown.gpu.reason, ""
     if shown.gpu.ready:
-        why = wording.too_long_for_final(job.plan, shown.longest_s[1])
+        why = wording.too_long_for_final(job.plan, shown.max_recordings_s[1])
         part = quiet(text.CHOOSE_PART, data_do="edit", data_what="trim")
     keep = button(text.KEEP, look=go, data_do="keep")
     return _row(keep, _download(job, "tp-tall"), part) + _line(why)
 
 
-def _make(shown: Shown, plan: Plan, go: str) -> str:
+def _make(shown: PageState, plan: Plan, go: str) -> str:
     """The way to the final video, with its price; or to the part that it can be made of."""
     if too_long(shown, plan):
         part = button(text.CHOOSE_PART, look=go, data_do="edit", data_what="trim")
-        return _row(part, small(wording.too_long_for_final(plan, shown.longest_s[1])))
-    estimate = shown.finals.get(shown.desk.choices.quality)
+        return _row(part, small(wording.too_long_for_final(plan, shown.max_recordings_s[1])))
+    estimate = shown.finals.get(shown.session.choices.quality)
     price = wording.price(estimate) if estimate else ()
     hint = text.PAY_HINT if estimate and estimate.dollars else text.STOP_HINT
     return _row(priced(text.MAKE_IT, price, go, data_do="make"), small(hint))
 
 
-def _stopped(job: JobShown, go: str) -> str:
+def _stopped(job: JobView, go: str) -> str:
     final = job.progress.final
     kept = isinstance(final, Cancelled) and final.path
     retry = _restart(job, text.RETRY, "tp-tall" if kept else go)
     return _row(_download(job, go) if kept else "", retry, _way_back(job))
 
 
-def _interrupted(job: JobShown, go: str) -> str:
+def _interrupted(job: JobView, go: str) -> str:
     price = () if job.is_draft else wording.price(rest(job))
     go_on = priced(text.GO_ON, price, go, data_do="resume")
     return _row(go_on, _restart(job, text.START_AGAIN, "tp-tall"), _way_back(job))
 
 
-def _failed(job: JobShown, go: str) -> str:
+def _failed(job: JobView, go: str) -> str:
     final = job.progress.final
     said = final.message if isinstance(final, Failed) else text.BROKE
     ways = _restart(job, text.RETRY, go) + _way_back(job)
     return message(said, below=ways) + _line(wording.job_number(job.id))
 
 
-def _restart(job: JobShown, label: str, look: str) -> str:
+def _restart(job: JobView, label: str, look: str) -> str:
     price = () if job.is_draft else wording.price(job.plan.estimate)
     return priced(label, price, look, data_do="restart")
 
 
-def _way_back(job: JobShown) -> str:
+def _way_back(job: JobView) -> str:
     """From a final video to the draft, from a draft to nothing."""
     return _again() if job.is_draft else _version()
 
 
-def download_of(job: JobShown, look: str) -> str:
+def download_of(job: JobView, look: str) -> str:
     """The link that saves what there is of a job's video; empty when there is nothing."""
     final = job.progress.final
     there = isinstance(final, Finished) or (isinstance(final, Cancelled) and final.path)

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from ui.session.page_state import Phase, Shown
+from ui.session.page_state import PageState, Phase
 from ui.strings import text
 
 _MARK = (
@@ -18,9 +18,9 @@ def mark() -> str:
     return f'<div class="tp-mark">{_MARK}{escape(text.TITLE)}</div>'
 
 
-def top(shown: Shown) -> str:
+def top(shown: PageState) -> str:
     """The product's name, the two pages, and whether a GPU is there."""
-    count = f" <small>{shown.count}</small>" if shown.count else ""
+    count = f" <small>{shown.history_count}</small>" if shown.history_count else ""
     here = shown.gpu.ready and shown.phase is not Phase.WAITING
     kind = "" if here else " tp-off"
     return (
@@ -32,7 +32,7 @@ def top(shown: Shown) -> str:
     )
 
 
-def _gpu(shown: Shown) -> str:
+def _gpu(shown: PageState) -> str:
     if not shown.gpu.ready:
         return text.GPU_NONE
     said = {Phase.WAITING: text.WAITING, Phase.MAKING: text.GPU_WORKING}

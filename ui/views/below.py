@@ -4,30 +4,30 @@ from html import escape
 
 from inference.core.task import RESULT
 from ui.media import serving
-from ui.session.page_state import JobShown, Phase, Shown
+from ui.session.page_state import JobView, PageState, Phase
 from ui.strings import text, wording
 from ui.views.elements import quiet, small
 from ui.views.frame import Film, player
 from ui.views.money import dollars_spent
 
 
-def below(shown: Shown) -> str:
+def below(shown: PageState) -> str:
     """The comparison; empty unless both are there."""
-    job, draft = shown.job, shown.desk.draft
+    job, draft = shown.job, shown.session.draft
     if shown.phase is not Phase.RESULT or job is None or draft is None:
         return ""
     both = quiet(text.PLAY_BOTH, data_play_both=True)
     return (
         f'<section class="tp-wide"><div class="tp-sec"><h2>{escape(text.BOTH)}</h2>{both}</div>'
         f'<div class="tp-pair">'
-        f"{_figure(job, serving.url(draft, RESULT), text.CHIP_DRAFT, text.DRAFT_IS)}"
-        f"{_figure(job, serving.url(job.id, RESULT), text.CHIP_FINAL, _made(job))}"
+        f"{_figure(job, serving.build_media_url(draft, RESULT), text.CHIP_DRAFT, text.DRAFT_IS)}"
+        f"{_figure(job, serving.build_media_url(job.id, RESULT), text.CHIP_FINAL, _made(job))}"
         f"</div></section>"
     )
 
 
-def _figure(job: JobShown, film: str, name: str, note: str) -> str:
-    poster = serving.url(job.id, serving.CROP)
+def _figure(job: JobView, film: str, name: str, note: str) -> str:
+    poster = serving.build_media_url(job.id, serving.CROP)
     shown = player(Film(name, film, chip=name), poster)
     return (
         f'<figure><div class="tp-frame tp-plain">{shown}</div>'
@@ -35,5 +35,7 @@ def _figure(job: JobShown, film: str, name: str, note: str) -> str:
     )
 
 
-def _made(job: JobShown) -> str:
-    return text.FINAL_IS.format(made=wording.made_for(job.progress.elapsed_s, dollars_spent(job)))
+def _made(job: JobView) -> str:
+    return text.FINAL_IS.format(
+        made=wording.time_and_cost(job.progress.elapsed_s, dollars_spent(job))
+    )

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from html import escape
 
 from inference.core.events import Cancelled, Finished
-from inference.core.task import PREVIEW, RESULT, growing_name
+from inference.core.task import PREVIEW, RESULT, partial_video_name
 from ui.media import serving
-from ui.session.page_state import JobShown, Phase, Shown
+from ui.session.page_state import JobView, PageState, Phase
 from ui.strings import text, wording
 from ui.views.elements import attributes, button
 from ui.views.framing import framing_editor
@@ -32,10 +32,10 @@ class Film:
     dim: bool = False
 
 
-def frame(shown: Shown) -> str:
+def frame(shown: PageState) -> str:
     """The frame with whatever there is to see."""
-    if shown.desk.editing == "framing" and shown.framed:
-        return f'<div class="tp-frame">{framing_editor(shown.desk, shown.framed)}</div>'
+    if shown.session.editing == "framing" and shown.framed:
+        return f'<div class="tp-frame">{framing_editor(shown.session, shown.framed)}</div>'
     if no_face(shown) and shown.job is None:
         return _no_draft(shown)
     poster = _poster(shown)
@@ -66,19 +66,19 @@ def player(film: Film, poster: str) -> str:
     return f"<tp-player{told}></tp-player>"
 
 
-def made_by(job: JobShown) -> str | None:
+def made_by(job: JobView) -> str | None:
     """The note on a finished draft: what it cost."""
     final = job.progress.final
-    return wording.made_here(job.progress.elapsed_s) if isinstance(final, Finished) else None
+    return wording.draft_note(job.progress.elapsed_s) if isinstance(final, Finished) else None
 
 
-def _poster(shown: Shown) -> str | None:
+def _poster(shown: PageState) -> str | None:
     if shown.framed:
-        return serving.desk_url(shown.framed.picture)
-    return serving.url(shown.job.id, serving.CROP) if shown.job else None
+        return serving.build_session_url(shown.framed.picture)
+    return serving.build_media_url(shown.job.id, serving.CROP) if shown.job else None
 
 
-def _no_draft(shown: Shown) -> str:
+def _no_draft(shown: PageState) -> str:
     words, way = "", ""
     if shown.gpu.ready:
         words = f"<span>{escape(text.NO_DRAFT_GPU)}</span>"
@@ -86,32 +86,34 @@ def _no_draft(shown: Shown) -> str:
     return f'<div class="tp-frame tp-empty"><b>{escape(text.NO_DRAFT)}</b>{words}{way}</div>'
 
 
-def _film(shown: Shown) -> Film:
+def _film(shown: PageState) -> Film:
     job = shown.job
     if job is None:
         return Film(text.FILM_CROP)
     final = job.progress.final
     if isinstance(final, Finished):
-        film = serving.url(job.id, final.result.path)
+        film = serving.build_media_url(job.id, final.result.path)
         if job.is_draft:
             return Film(text.FILM_DRAFT, film, chip=text.CHIP_DRAFT, note=made_by(job))
         return Film(text.FILM_FINAL, film)
     if isinstance(final, Cancelled) and final.path:
-        film = serving.url(job.id, final.path)
+        film = serving.build_media_url(job.id, final.path)
         return Film(text.FILM_SO_FAR, film, chip=_so_far(job, final.frames))
     if job.is_draft:
         return _unfinished_draft(shown, job)
     return _growing(job) or _draft_of_final(shown)
 
 
-def _so_far(job: JobShown, frames: int) -> str:
+def _so_far(job: JobView, frames: int) -> str:
     return wording.draft_so_far(frames) if job.is_draft else wording.so_far(frames)
 
 
-def _unfinished_draft(shown: Shown, job: JobShown) -> Film:
+def _unfinished_draft(shown: PageState, job: JobView) -> Film:
     """An earlier draft stays on show until the newest is there."""
-    if shown.before and isinstance(shown.before.progress.final, Finished):
-        film = serving.url(shown.before.id, shown.before.progress.final.result.path)
+    if shown.previous_draft and isinstance(shown.previous_draft.progress.final, Finished):
+        film = serving.build_media_url(
+            shown.previous_draft.id, shown.previous_draft.progress.final.result.path
+        )
         updating = shown.phase is Phase.DRAFTING
         chip = text.CHIP_UPDATING if updating else text.CHIP_KEPT
         return Film(text.FILM_DRAFT, film, chip=chip, dim=updating)
@@ -121,25 +123,25 @@ def _unfinished_draft(shown: Shown, job: JobShown) -> Film:
     return Film(text.FILM_CROP, live=live_url(job), chip=text.CHIP_DRAWING)
 
 
-def _growing(job: JobShown) -> Film | None:
+def _growing(job: JobView) -> Film | None:
     """The finished windows as one film; a single window is only shown when all is there."""
-    done = job.progress.film
+    done = job.progress.newest_window
     if done is None or len(job.plan.windows) == 1:
         return None
-    film = serving.url(job.id, growing_name(done.index))
+    film = serving.build_media_url(job.id, partial_video_name(done.index))
     return Film(text.FILM_SO_FAR, film, chip=_so_far(job, done.frames_done))
 
 
-def _draft_of_final(shown: Shown) -> Film:
-    if shown.desk.draft is None:
+def _draft_of_final(shown: PageState) -> Film:
+    if shown.session.draft is None:
         return Film(text.FILM_CROP)
     ended = shown.phase not in (Phase.WAITING, Phase.MAKING)
-    film = serving.url(shown.desk.draft, RESULT)
+    film = serving.build_media_url(shown.session.draft, RESULT)
     return Film(text.FILM_DRAFT, film, chip=text.CHIP_KEPT if ended else text.CHIP_DRAFT)
 
 
-def live_url(job: JobShown) -> str | None:
+def live_url(job: JobView) -> str | None:
     """The address of the newest preview frame; a new one at each."""
     if job.progress.preview is None:
         return None
-    return f"{serving.url(job.id, PREVIEW)}?{job.progress.preview}"
+    return f"{serving.build_media_url(job.id, PREVIEW)}?{job.progress.preview}"

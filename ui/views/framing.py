@@ -4,17 +4,17 @@ import json
 from html import escape
 
 from ui.media import serving
-from ui.session.page_state import Framed
-from ui.session.requests import speakers
-from ui.session.session import Desk
+from ui.session.page_state import FramedPicture
+from ui.session.requests import find_speakers
+from ui.session.session import Session
 from ui.strings import text, wording
 from ui.views.elements import attributes, button
 
 
-def framing_editor(desk: Desk, framed: Framed) -> str:
+def framing_editor(desk: Session, framed: FramedPicture) -> str:
     """The source picture behind the shape; it can be dragged, zoomed and moved by keys."""
     assert desk.picture is not None
-    who = speakers(desk)
+    who = find_speakers(desk)
     boxes = [
         {
             "number": index + 1,
@@ -24,7 +24,7 @@ def framing_editor(desk: Desk, framed: Framed) -> str:
         for index, box in enumerate(who)
     ]
     told = attributes(
-        picture=serving.desk_url(desk.picture.preview),
+        picture=serving.build_session_url(desk.picture.preview),
         width=desk.picture.picture.width,
         height=desk.picture.picture.height,
         shape_width=framed.width,
@@ -37,11 +37,11 @@ def framing_editor(desk: Desk, framed: Framed) -> str:
     return f"<tp-framing{told}></tp-framing>"
 
 
-def framing_panel(desk: Desk) -> str:
+def framing_panel(desk: Session) -> str:
     """The sliders under the frame; the browser gives them their limits and follows them."""
     sliders = "".join(_slider(label, data_framing=axis) for axis, label in text.FRAMING_SLIDERS)
     boxes = "".join(
-        _box_sliders(index, len(speakers(desk))) for index in range(len(speakers(desk)))
+        _box_sliders(index, len(find_speakers(desk))) for index in range(len(find_speakers(desk)))
     )
     told = attributes(data_fold="boxes", open=desk.boxes)
     summary = f"<summary>{escape(text.BOXES)}</summary>"

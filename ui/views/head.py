@@ -6,8 +6,8 @@ from html import escape
 from inference.core.errors import InputCode
 from inference.core.events import Cancelled
 from inference.core.request import Speaking
-from ui.session.page_state import JobShown, Phase, Shown
-from ui.session.requests import speakers
+from ui.session.page_state import JobView, PageState, Phase
+from ui.session.requests import find_speakers
 from ui.strings import text, wording
 from ui.views.act import too_long
 from ui.views.elements import day, sentence
@@ -23,7 +23,7 @@ class Headline:
     tab: str | None = None
 
 
-def headline(shown: Shown) -> str:
+def headline(shown: PageState) -> str:
     """The headline as HTML. Its state tells the browser when to move the focus to it."""
     head = _of(shown)
     return (
@@ -33,22 +33,22 @@ def headline(shown: Shown) -> str:
     )
 
 
-def _state(shown: Shown) -> str:
+def _state(shown: PageState) -> str:
     if shown.phase is Phase.START and no_face(shown):
         return "no-face"
     return shown.phase.value
 
 
-def no_face(shown: Shown) -> bool:
+def no_face(shown: PageState) -> bool:
     """Whether the picture shows nobody, and nothing else is to be said of it."""
     return shown.problem is not None and shown.problem.code == InputCode.NO_FACE
 
 
-def _of(shown: Shown) -> Headline:
+def _of(shown: PageState) -> Headline:
     if shown.job is not None:
         return _of_job(shown, shown.job)
-    if shown.phase is Phase.CHOOSING and shown.desk.picture:
-        found = wording.faces_found(len(shown.desk.picture.picture.faces))
+    if shown.phase is Phase.CHOOSING and shown.session.picture:
+        found = wording.faces_found(len(shown.session.picture.picture.faces))
         return Headline(found, escape(text.CHOOSING_LEAD))
     if shown.phase is Phase.UNDRAFTED:
         return Headline(text.UNDRAFTED, escape(text.UNDRAFTED_LEAD), text.READY_TAB)
@@ -57,14 +57,14 @@ def _of(shown: Shown) -> Headline:
     return Headline(text.START, escape(_start_lead(shown)))
 
 
-def _no_face_lead(shown: Shown) -> str:
-    if not any(shown.desk.voices):
+def _no_face_lead(shown: PageState) -> str:
+    if not any(shown.session.voices):
         return text.NO_FACE_LEAD
     return text.NO_FACE_GPU_LEAD if shown.gpu.ready else text.NO_FACE_VOICE_LEAD
 
 
-def _start_lead(shown: Shown) -> str:
-    picture, voice = shown.desk.picture, any(shown.desk.voices)
+def _start_lead(shown: PageState) -> str:
+    picture, voice = shown.session.picture, any(shown.session.voices)
     if picture and voice:
         return text.PROBLEM_LEAD
     if picture:
@@ -72,8 +72,8 @@ def _start_lead(shown: Shown) -> str:
     return text.NEEDS_PICTURE_LEAD if voice else text.START_LEAD
 
 
-def _of_job(shown: Shown, job: JobShown) -> Headline:
-    left = text.STOPPING if job.stopping else wording.time_left(job.progress.left_s)
+def _of_job(shown: PageState, job: JobView) -> Headline:
+    left = text.STOPPING if job.is_stopping else wording.time_left(job.progress.left_s)
     match shown.phase:
         case Phase.WAITING:
             return Headline(text.WAITING, escape(text.WAITING_LEAD), text.WAITING)
@@ -84,7 +84,7 @@ def _of_job(shown: Shown, job: JobShown) -> Headline:
         case Phase.DRAFT:
             return Headline(text.DRAFT, escape(_draft_lead(shown, job)), text.READY_TAB)
         case Phase.KEPT:
-            until = sentence(text.KEPT_LEAD, day=day(job.until))
+            until = sentence(text.KEPT_LEAD, day=day(job.expires))
             return Headline(text.KEPT, until, text.READY_TAB)
         case Phase.STOPPED:
             final = job.progress.final
@@ -96,25 +96,25 @@ def _of_job(shown: Shown, job: JobShown) -> Headline:
             return Headline(text.FAILED_DRAFT, escape(text.FAILED_DRAFT_LEAD), text.FAILED_DRAFT)
         case Phase.FAILED:
             return Headline(text.FAILED_FINAL, escape(text.FAILED_FINAL_LEAD), text.FAILED_FINAL)
-    tab = text.DRAFTING if job.place else left
+    tab = text.DRAFTING if job.queue_position else left
     return Headline(text.DRAFTING, escape(text.DRAFTING_LEAD), tab)
 
 
-def _result_lead(job: JobShown) -> str:
-    made = escape(wording.made_in(job.progress.elapsed_s, dollars_spent(job)))
-    return sentence(text.RESULT_LEAD, made=made, day=day(job.until))
+def _result_lead(job: JobView) -> str:
+    made = escape(wording.time_and_cost_sentence(job.progress.elapsed_s, dollars_spent(job)))
+    return sentence(text.RESULT_LEAD, made=made, day=day(job.expires))
 
 
-def _draft_lead(shown: Shown, job: JobShown) -> str:
-    if len(speakers(shown.desk)) > 1 and all(shown.desk.voices):
-        turn = shown.desk.choices.speaking is Speaking.IN_TURN
+def _draft_lead(shown: PageState, job: JobView) -> str:
+    if len(find_speakers(shown.session)) > 1 and all(shown.session.voices):
+        turn = shown.session.choices.speaking is Speaking.IN_TURN
         return text.IN_TURN_LEAD if turn else text.TOGETHER_LEAD
     real = shown.gpu.ready and not too_long(shown, job.plan)
     return text.DRAFT_LEAD if real else text.DRAFT_ALONE_LEAD
 
 
-def _interrupted_lead(job: JobShown) -> str:
-    finished = job.progress.film.index + 1 if job.progress.film else 0
+def _interrupted_lead(job: JobView) -> str:
+    finished = job.progress.newest_window.index + 1 if job.progress.newest_window else 0
     paid = bool(job.plan.estimate.dollars)
     more = rest(job).dollars if paid or job.is_draft else None
     return wording.interrupted_lead(finished, more)

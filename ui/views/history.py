@@ -6,7 +6,7 @@ from inference.core.events import Cancelled, Finished
 from inference.jobs.store import State
 from presets.quality import PRESETS
 from ui.media import serving
-from ui.session.page_state import JobShown, Shown
+from ui.session.page_state import JobView, PageState
 from ui.strings import text, wording
 from ui.views.act import download_of
 from ui.views.elements import attributes, button, day, icon, message, moment, quiet, ring, sentence
@@ -20,9 +20,9 @@ _MARKS = {
 }
 
 
-def history(shown: Shown) -> str:
+def history(shown: PageState) -> str:
     """The page's second view; its headline is always there, its cards only when looked at."""
-    lead = wording.history_lead(shown.keep_days) if shown.count else text.HISTORY_EMPTY
+    lead = wording.history_lead(shown.keep_days) if shown.history_count else text.HISTORY_EMPTY
     head = (
         f'<div class="tp-head"><h1 tabindex="-1">{escape(text.HISTORY)}</h1>'
         f"<p>{escape(lead)}</p></div>"
@@ -40,55 +40,55 @@ def history(shown: Shown) -> str:
     )
 
 
-def _problem(shown: Shown) -> str:
+def _problem(shown: PageState) -> str:
     problem = shown.problem
-    return message(problem.message) if problem and problem.place == "history" else ""
+    return message(problem.message) if problem and problem.area == "history" else ""
 
 
-def _selected(shown: Shown, jobs: tuple[JobShown, ...]) -> JobShown:
-    return next((job for job in jobs if job.id == shown.desk.selected), jobs[0])
+def _selected(shown: PageState, jobs: tuple[JobView, ...]) -> JobView:
+    return next((job for job in jobs if job.id == shown.session.selected), jobs[0])
 
 
-def _picture(job: JobShown) -> str:
+def _picture(job: JobView) -> str:
     return (
-        f'<div class="tp-thumb"><img src="{serving.url(job.id, serving.CROP)}" alt="" '
+        f'<div class="tp-thumb"><img src="{serving.build_media_url(job.id, serving.CROP)}" alt="" '
         f'width="{job.plan.width}" height="{job.plan.height}" loading="lazy"></div>'
     )
 
 
-def _card(job: JobShown, chosen: bool) -> str:
+def _card(job: JobView, chosen: bool) -> str:
     told = attributes(data_do="select", data_job=job.id, aria_pressed="true" if chosen else "false")
     return (
         f'<button type="button" class="tp-card"{told}>{_picture(job)}'
         f'<span class="tp-cap"><span class="tp-row"><b>{escape(job.name)}</b>{_state(job)}</span>'
-        f'<span class="tp-small tp-soft">{moment(job.made)}, {escape(_how_much(job))}</span>'
+        f'<span class="tp-small tp-soft">{moment(job.created)}, {escape(_how_much(job))}</span>'
         f"</span></button>"
     )
 
 
-def _state(job: JobShown) -> str:
+def _state(job: JobView) -> str:
     """The state in a word, with a mark."""
     kind, mark = _MARKS.get(job.state, ("tp-run", ""))
     words = text.STATES.get(job.state) or wording.left_short(job.progress.left_s)
     return f'<span class="tp-tag {kind}">{icon(mark) if mark else ring()}{escape(words)}</span>'
 
 
-def _how_much(job: JobShown) -> str:
+def _how_much(job: JobView) -> str:
     """The length, or how much of it is kept."""
-    final, film = job.progress.final, job.progress.film
+    final, film = job.progress.final, job.progress.newest_window
     if isinstance(final, Cancelled):
-        return wording.kept(final.frames)
-    if job.ended and not isinstance(final, Finished):
-        return wording.kept(film.frames_done if film else 0)
+        return wording.kept_length(final.frames)
+    if job.has_ended and not isinstance(final, Finished):
+        return wording.kept_length(film.frames_done if film else 0)
     length = wording.seconds(job.plan.duration_s)
     return f"{length}, {text.CHIP_DRAFT.lower()}" if job.is_draft else length
 
 
-def _details(shown: Shown, job: JobShown) -> str:
+def _details(shown: PageState, job: JobView) -> str:
     facts = "".join(
         f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _facts(job)
     )
-    when = sentence(text.WHEN, moment=moment(job.made), day=day(job.until))
+    when = sentence(text.WHEN, moment=moment(job.created), day=day(job.expires))
     open_ = button(text.OPEN, data_do="open", data_job=job.id)
     return (
         f'<div class="tp-card"><div class="tp-body tp-first">{_picture(job)}</div>'
@@ -99,23 +99,23 @@ def _details(shown: Shown, job: JobShown) -> str:
     )
 
 
-def _facts(job: JobShown) -> list[tuple[str, str]]:
+def _facts(job: JobView) -> list[tuple[str, str]]:
     final, quality = job.progress.final, PRESETS[job.plan.quality]
     made_with = text.CHIP_DRAFT if job.is_draft else f"{text.CHIP_FINAL}, {quality.title}"
-    facts = [(text.LENGTH, wording.length(job.plan)), (text.MADE_WITH, made_with)]
+    facts = [(text.LENGTH, wording.video_length(job.plan)), (text.MADE_WITH, made_with)]
     if isinstance(final, Finished):
         took = f"{job.progress.elapsed_s:.1f} s, {text.FREE_WORD}"
         if not job.is_draft:
-            took = wording.made_for(job.progress.elapsed_s, dollars_spent(job))
+            took = wording.time_and_cost(job.progress.elapsed_s, dollars_spent(job))
         facts.append((text.TOOK, took))
-    elif job.ended:
+    elif job.has_ended:
         facts.append((text.TOOK, wording.duration(job.progress.elapsed_s)))
     return facts
 
 
-def _ways(shown: Shown, job: JobShown) -> str:
+def _ways(shown: PageState, job: JobView) -> str:
     """Use the settings again, or delete; deleting asks once."""
-    if shown.desk.deleting and shown.desk.selected == job.id:
+    if shown.session.deleting and shown.session.selected == job.id:
         sure = button(text.DELETE_SURE, look="tp-danger", data_do="delete-sure", data_job=job.id)
         return sure + button(text.DELETE_NOT, data_do="delete-not")
     use = quiet(text.USE, mark="again", data_do="use", data_job=job.id)

@@ -4,8 +4,8 @@ scrubs."""
 from html import escape
 
 from inference.core.plan import Plan
-from ui.session.progress import window_shares
-from ui.session.session import Desk
+from ui.session.progress import compute_window_shares
+from ui.session.session import Session
 from ui.strings import text, voice_wording, wording
 from ui.views.elements import attributes
 from ui.views.timeline import Lane, Timeline, timeline
@@ -19,7 +19,7 @@ _LABEL_ROOM = 0.16  # part of the line that a speaker's name needs
 _WIDE, _NARROW = (44 / WIDTH, 1 - 92 / WIDTH), (0.13, 0.73)
 
 
-def voice_line(desk: Desk, plan: Plan, share: float, running: bool) -> str:
+def voice_line(desk: Session, plan: Plan, share: float, running: bool) -> str:
     """The line of `plan` with `share` of it done; `running`: the share is told as progress."""
     drawn = timeline(desk, plan, BARS)
     two = len(drawn.lanes) > 1
@@ -119,7 +119,7 @@ def _windows(plan: Plan, share: float, running: bool) -> str:
     """The bar under the line, cut where the windows are."""
     cells = "".join(
         f'<span style="flex:{frames}"><i style="width:{100 * done:.1f}%"></i></span>'
-        for frames, done in window_shares(plan, share)
+        for frames, done in compute_window_shares(plan, share)
     )
     told = attributes(
         role="progressbar",

@@ -4,19 +4,19 @@ nothing is said."""
 from dataclasses import replace
 
 from inference.core.plan import Estimate
-from ui.session.page_state import JobShown
+from ui.session.page_state import JobView
 
 
-def dollars_spent(job: JobShown) -> float | None:
+def dollars_spent(job: JobView) -> float | None:
     """At the price of its plan, for the time that it was worked on; waiting costs nothing. None
     when nobody is paid."""
     whole = job.plan.estimate
     return job.progress.elapsed_s * whole.dollars / whole.seconds if whole.dollars else None
 
 
-def rest(job: JobShown) -> Estimate:
+def rest(job: JobView) -> Estimate:
     """The windows that are not finished, of what all of it was to take and cost."""
-    done = job.progress.film.index + 1 if job.progress.film else 0
+    done = job.progress.newest_window.index + 1 if job.progress.newest_window else 0
     lengths = [window.frames for window in job.plan.windows]
     whole, left = job.plan.estimate, sum(lengths[done:]) / sum(lengths)
     return replace(whole, seconds=whole.seconds * left, dollars=whole.dollars * left)

@@ -3,12 +3,12 @@
 from html import escape
 
 from inference.core.errors import InputCode
-from inference.core.framing import box_in_frame
+from inference.core.framing import map_box_to_frame
 from inference.core.request import Box
 from ui.media import serving
-from ui.session.page_state import Framed, Problem, Shown
-from ui.session.requests import MOST_SPEAKERS, speakers
-from ui.session.session import Desk
+from ui.session.page_state import FramedPicture, PageState, Problem
+from ui.session.requests import MAX_SPEAKERS, find_speakers
+from ui.session.session import Session
 from ui.strings import text, wording
 from ui.views.elements import attributes, button, icon, message, quiet, small
 
@@ -18,9 +18,9 @@ _TAG_HIGH = 28  # what a button on a face needs above it for its words
 _COLOURS = ("tp-face-1", "tp-face-2")
 
 
-def picture_card(shown: Shown, filled: bool) -> str:
+def picture_card(shown: PageState, filled: bool) -> str:
     """The card; `filled`: its way on is the page's one filled button."""
-    given, problem = shown.desk.picture, _problem(shown)
+    given, problem = shown.session.picture, _problem(shown)
     hint = text.PICTURE_HINT
     if given and shown.framed:
         hint = wording.frame_size(shown.framed.width, shown.framed.height)
@@ -36,8 +36,8 @@ def picture_card(shown: Shown, filled: bool) -> str:
     )
 
 
-def _problem(shown: Shown) -> Problem | None:
-    return shown.problem if shown.problem and shown.problem.place == "picture" else None
+def _problem(shown: PageState) -> Problem | None:
+    return shown.problem if shown.problem and shown.problem.area == "picture" else None
 
 
 def _drop_zone(filled: bool) -> str:
@@ -50,12 +50,12 @@ def _drop_zone(filled: bool) -> str:
     )
 
 
-def _given(shown: Shown, problem: Problem | None) -> str:
-    assert shown.desk.picture is not None
-    count = len(shown.desk.picture.picture.faces)
+def _given(shown: PageState, problem: Problem | None) -> str:
+    assert shown.session.picture is not None
+    count = len(shown.session.picture.picture.faces)
     note = wording.faces_found(count)
-    if count > MOST_SPEAKERS:
-        note = wording.choose_speakers(count, len(speakers(shown.desk)))
+    if count > MAX_SPEAKERS:
+        note = wording.choose_speakers(count, len(find_speakers(shown.session)))
     adjust = ""
     if shown.framed and (problem is None or problem.code != InputCode.NO_FACE):
         adjust = quiet(text.ADJUST, data_do="edit", data_what="framing")
@@ -67,29 +67,29 @@ def _given(shown: Shown, problem: Problem | None) -> str:
     )
 
 
-def _thumbnail(shown: Shown) -> str:
+def _thumbnail(shown: PageState) -> str:
     """The exact crop, with marks; without one the picture itself."""
-    desk, framed = shown.desk, shown.framed
+    desk, framed = shown.session, shown.framed
     assert desk.picture is not None
     if framed is None:
-        return f'<img src="{serving.desk_url(desk.picture.preview)}" alt="">'
-    marks = _marks(desk, framed) if speakers(desk) else ""
+        return f'<img src="{serving.build_session_url(desk.picture.preview)}" alt="">'
+    marks = _marks(desk, framed) if find_speakers(desk) else ""
     faces = _face_buttons(desk, framed)
     return (
         f'<div class="tp-exact" style="aspect-ratio:{framed.width}/{framed.height}">'
-        f'<img src="{serving.desk_url(framed.picture)}" alt="{escape(text.PICTURE_ALT)}" '
+        f'<img src="{serving.build_session_url(framed.picture)}" alt="{escape(text.PICTURE_ALT)}" '
         f'width="{framed.width}" height="{framed.height}">{marks}{faces}</div>'
     )
 
 
-def _marks(desk: Desk, framed: Framed) -> str:
+def _marks(desk: Session, framed: FramedPicture) -> str:
     """Corners around each speaker that is no button, with its name above, or below where there is
     no room."""
     buttons = _choosable(desk)
     shrink = max(framed.width / _THUMB_WIDTH, framed.height / _THUMB_HEIGHT) / _MARK_SCALE
     marks = "".join(
         _mark(index, box, len(framed.faces), framed, shrink)
-        for index, (box, who) in enumerate(zip(framed.faces, speakers(desk), strict=True))
+        for index, (box, who) in enumerate(zip(framed.faces, find_speakers(desk), strict=True))
         if who not in buttons
     )
     return (
@@ -99,7 +99,7 @@ def _marks(desk: Desk, framed: Framed) -> str:
 
 
 def _mark(
-    index: int, box: tuple[int, int, int, int], count: int, framed: Framed, unit: float
+    index: int, box: tuple[int, int, int, int], count: int, framed: FramedPicture, unit: float
 ) -> str:
     left, top, right, bottom = box
     arm = min(26 * unit, (right - left) / 3, (bottom - top) / 3)
@@ -124,26 +124,26 @@ def _mark(
     )
 
 
-def _choosable(desk: Desk) -> tuple[Box, ...]:
+def _choosable(desk: Session) -> tuple[Box, ...]:
     """The faces that were found, when they are more than can speak."""
     faces = desk.picture.picture.faces if desk.picture else ()
-    return tuple(face.box for face in faces) if len(faces) > MOST_SPEAKERS else ()
+    return tuple(face.box for face in faces) if len(faces) > MAX_SPEAKERS else ()
 
 
-def _face_buttons(desk: Desk, framed: Framed) -> str:
+def _face_buttons(desk: Session, framed: FramedPicture) -> str:
     """A button around each face: whether it speaks, and as whom."""
     return "".join(
         _face_button(index, box, desk, framed) for index, box in enumerate(_choosable(desk))
     )
 
 
-def _face_button(index: int, box: Box, desk: Desk, framed: Framed) -> str:
-    chosen, tag, kind = speakers(desk), str(index + 1), ""
+def _face_button(index: int, box: Box, desk: Session, framed: FramedPicture) -> str:
+    chosen, tag, kind = find_speakers(desk), str(index + 1), ""
     if box in chosen:
         who = chosen.index(box)
         kind = f" {_COLOURS[who]}"
         tag = wording.face_name(who, 2) if len(chosen) > 1 else wording.face_number(index)
-    left, top, right, bottom = box_in_frame(box, framed.crop, desk.choices.shape)
+    left, top, right, bottom = map_box_to_frame(box, framed.crop, desk.choices.shape)
     place = (
         f"left:{100 * left / framed.width:.2f}%;top:{100 * top / framed.height:.2f}%;"
         f"width:{100 * (right - left) / framed.width:.2f}%;"

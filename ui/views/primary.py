@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from ui.session.page_state import Phase, Shown
+from ui.session.page_state import PageState, Phase
 
 Where = Literal["", "editor", "picture", "voice", "stage"]
 
 
-def primary(shown: Shown) -> Where:
+def primary(shown: PageState) -> Where:
     """The part of the page whose way on is filled; the cards only as long as nothing is made."""
     if _editing(shown):
         return "editor"
@@ -15,20 +15,20 @@ def primary(shown: Shown) -> Where:
         return "stage"
     if shown.phase is Phase.CHOOSING:
         return ""
-    place = shown.problem.place if shown.problem else ""
+    place = shown.problem.area if shown.problem else ""
     if place == "picture" or place == "stage":
         return place
     if place.startswith("voice"):
         return "voice"
-    if shown.desk.picture is None:
+    if shown.session.picture is None:
         return "picture"
-    return "" if any(shown.desk.voices) else "voice"
+    return "" if any(shown.session.voices) else "voice"
 
 
-def _editing(shown: Shown) -> bool:
+def _editing(shown: PageState) -> bool:
     """Whether an editor is on show; its way on is filled then."""
-    if shown.desk.editing == "framing":
+    if shown.session.editing == "framing":
         return shown.framed is not None
-    if shown.desk.editing == "trim":
-        return any(shown.desk.voices)
-    return shown.desk.editing != ""
+    if shown.session.editing == "trim":
+        return any(shown.session.voices)
+    return shown.session.editing != ""

@@ -10,7 +10,7 @@ from ui.views.plot import plot
 
 _MARKS = {
     Verdict.PASS: ("", "done"),
-    Verdict.LOOK: ("tp-look", "look"),
+    Verdict.WARN: ("tp-look", "look"),
     Verdict.FAIL: ("tp-bad", "bad"),
 }
 _BARS = (

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from html import escape
 
-from inference.core.request import MOST_PROMPT, MOST_SEED, Shape
-from inference.core.tuning import NAMES
+from inference.core.request import MAX_PROMPT_CHARS, MAX_SEED, Shape
+from inference.core.tuning import LABELS
 from presets.quality import PRESETS
-from presets.scenes import DEFAULTS, NEGATIVE, SCENES
+from presets.scenes import DEFAULT_PROMPTS, NEGATIVE_PROMPT, SCENES
 from presets.schema import EngineFamily, Preset, Range
-from ui.session.page_state import Shown
-from ui.session.requests import speaking_voices
+from ui.session.page_state import PageState
+from ui.session.requests import select_voices
 from ui.session.session import Choices
 from ui.strings import scene_wording, text, wording
 from ui.views.elements import attributes, button, icon, message, quiet, small, switch
@@ -18,15 +18,15 @@ _FINALS = [preset for preset in PRESETS.values() if preset.engine is EngineFamil
 _GUIDANCE_STEP = 0.1
 
 
-def scene_card(shown: Shown) -> str:
+def scene_card(shown: PageState) -> str:
     """Shape, quality, what is seen, and, folded once more, the numbers."""
-    choices = shown.desk.choices
+    choices = shown.session.choices
     quality = PRESETS[choices.quality].title if shown.gpu.ready else ""
     line = wording.settings_line(choices.shape, quality)
     shapes = {shape.value: (text.SHAPES[shape], wording.shape_size(shape)) for shape in Shape}
     model = _quality(shown) + _scene(shown) if shown.gpu.ready else ""
     why = "" if shown.gpu.ready else f'<p class="tp-small tp-soft">{escape(shown.gpu.reason)}</p>'
-    told = attributes(data_fold="advanced", open=shown.desk.advanced)
+    told = attributes(data_fold="advanced", open=shown.session.advanced)
     return (
         f'<details class="tp-card tp-fold"{told}><summary><b>{escape(text.SCENE_AND_QUALITY)}</b>'
         f'{small(line)}{icon("fold")}</summary><div class="tp-body tp-fields">'
@@ -35,7 +35,7 @@ def scene_card(shown: Shown) -> str:
     )
 
 
-def _quality(shown: Shown) -> str:
+def _quality(shown: PageState) -> str:
     options = {
         preset.name: (
             preset.title,
@@ -43,14 +43,14 @@ def _quality(shown: Shown) -> str:
         )
         for preset in _FINALS
     }
-    chosen = switch("quality", text.QUALITY, options, shown.desk.choices.quality)
+    chosen = switch("quality", text.QUALITY, options, shown.session.choices.quality)
     return f'<div class="tp-list">{chosen}</div>'
 
 
-def _scene(shown: Shown) -> str:
+def _scene(shown: PageState) -> str:
     """Scenes to press, one of which is the text below them; pressed again, it goes."""
-    prompt = shown.desk.choices.prompt
-    usual = DEFAULTS[max(1, len(speaking_voices(shown.desk)))]
+    prompt = shown.session.choices.prompt
+    usual = DEFAULT_PROMPTS[max(1, len(select_voices(shown.session)))]
     scenes = "".join(
         button(
             scene.title,
@@ -70,19 +70,19 @@ def _scene(shown: Shown) -> str:
 
 
 def _words(name: str, label: str, hint: str, written: str, usual: str) -> str:
-    told = attributes(data_set=name, rows=3, maxlength=MOST_PROMPT, placeholder=usual)
+    told = attributes(data_set=name, rows=3, maxlength=MAX_PROMPT_CHARS, placeholder=usual)
     return (
         f"<label>{escape(label)}{small(hint) if hint else ''}"
         f"<textarea{told}>{escape(written)}</textarea></label>"
     )
 
 
-def _advanced(shown: Shown) -> str:
+def _advanced(shown: PageState) -> str:
     """The numbers, with what was wrong with the last one."""
-    problem, choices = shown.problem, shown.desk.choices
-    wrong = message(problem.message) if problem and problem.place == "scene" else ""
+    problem, choices = shown.problem, shown.session.choices
+    wrong = message(problem.message) if problem and problem.area == "scene" else ""
     model = "".join(_tuning(choices, PRESETS[choices.quality])) if shown.gpu.ready else ""
-    told = attributes(data_fold="tuning", open=shown.desk.tuning or bool(wrong))
+    told = attributes(data_fold="tuning", open=shown.session.tuning or bool(wrong))
     return (
         f'<details class="tp-finer tp-fold"{told}><summary><b>{escape(text.ADVANCED)}</b>'
         f'{small(text.ADVANCED_HINT)}{icon("fold")}</summary><div class="tp-fields">'
@@ -92,10 +92,10 @@ def _advanced(shown: Shown) -> str:
 
 def _tuning(choices: Choices, quality: Preset) -> Iterator[str]:
     """A field for all that can be chosen in that quality, empty where nothing was."""
-    chosen = choices.tuning(quality.name)
-    for name, label in NAMES.items():
+    chosen = choices.get_tuning(quality.name)
+    for name, label in LABELS.items():
         allowed: Range = getattr(quality.bounds, name)
-        if allowed.least == allowed.most:
+        if allowed.minimum == allowed.maximum:
             continue
         own, value = getattr(quality.sampling, name), getattr(chosen, name)
         told = attributes(
@@ -103,28 +103,28 @@ def _tuning(choices: Choices, quality: Preset) -> Iterator[str]:
             data_set=name,
             value="" if value is None else f"{value:g}",
             placeholder=f"{own:g}",
-            min=f"{allowed.least:g}",
-            max=f"{allowed.most:g}",
+            min=f"{allowed.minimum:g}",
+            max=f"{allowed.maximum:g}",
             step=1 if name == "steps" else _GUIDANCE_STEP,
             inputmode="numeric" if name == "steps" else "decimal",
         )
         hint = scene_wording.tuning_hint(name, quality, own)
         yield f"<label>{escape(label)}{small(hint)}<input{told}></label>"
     if _hears_words(quality):
-        yield _words("negative_prompt", text.NOT_SEEN, "", choices.negative_prompt, NEGATIVE)
+        yield _words("negative_prompt", text.NOT_SEEN, "", choices.negative_prompt, NEGATIVE_PROMPT)
     else:
-        why = scene_wording.words_built_in(quality, filter(_hears_words, _FINALS))
+        why = scene_wording.guidance_built_in(quality, filter(_hears_words, _FINALS))
         yield f'<p class="tp-small tp-soft">{escape(why)}</p>'
 
 
 def _hears_words(quality: Preset) -> bool:
     """Whether a run without the prompt, which is given what should not be seen, can be made."""
-    return quality.bounds.text_guidance.most > 1
+    return quality.bounds.text_guidance.maximum > 1
 
 
 def _seed(seed: int) -> str:
     told = attributes(
-        type="number", data_set="seed", value=seed, min=0, max=MOST_SEED, inputmode="numeric"
+        type="number", data_set="seed", value=seed, min=0, max=MAX_SEED, inputmode="numeric"
     )
     new = quiet(
         text.SEED_NEW, mark="again", data_do="set", data_field="seed", data_value=_another(seed)
@@ -138,4 +138,4 @@ def _seed(seed: int) -> str:
 def _another(seed: int) -> int:
     """The next number of a sequence that goes through all of them (Numerical Recipes' ranqd1), so
     that the page is the same each time it is drawn."""
-    return (seed * 1664525 + 1013904223) % (MOST_SEED + 1)
+    return (seed * 1664525 + 1013904223) % (MAX_SEED + 1)

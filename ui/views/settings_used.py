@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from html import escape
 
-from inference.core.tuning import NAMES
+from inference.core.tuning import LABELS
 from presets.quality import PRESETS
-from ui.session.page_state import JobShown
+from ui.session.page_state import JobView
 from ui.strings import text, wording
 from ui.views.elements import icon, small
 
 
-def settings_used(job: JobShown) -> str:
+def settings_used(job: JobView) -> str:
     """The card as HTML."""
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(fact)}</dd>" for name, fact in _facts(job))
     words = "".join(
@@ -25,24 +25,24 @@ def settings_used(job: JobShown) -> str:
     )
 
 
-def _facts(job: JobShown) -> Iterator[tuple[str, str]]:
+def _facts(job: JobView) -> Iterator[tuple[str, str]]:
     plan, preset = job.plan, PRESETS[job.plan.quality]
     yield text.QUALITY, preset.title
     yield text.SHAPE, f"{text.SHAPES[plan.shape]}, {wording.shape_size(plan.shape)}"
-    yield text.LENGTH, wording.length(plan)
+    yield text.LENGTH, wording.video_length(plan)
     yield text.SEED, str(plan.seed)
     if preset.sampling:
-        sampling = job.request.tuning.applied(preset.sampling)
-        for name, label in NAMES.items():
+        sampling = job.request.tuning.apply(preset.sampling)
+        for name, label in LABELS.items():
             yield label, f"{getattr(sampling, name):g}"
 
 
-def _words(job: JobShown) -> Iterator[tuple[str, str]]:
+def _words(job: JobView) -> Iterator[tuple[str, str]]:
     """What the model was told, the usual words too."""
     sampling = PRESETS[job.plan.quality].sampling
     if sampling is None:
         return
-    seen, not_seen = job.request.words
+    seen, not_seen = job.request.prompts
     yield text.SCENE, seen
-    if job.request.tuning.applied(sampling).text_guidance > 1:  # else no pass is given it
+    if job.request.tuning.apply(sampling).text_guidance > 1:  # else no pass is given it
         yield text.NOT_SEEN, not_seen

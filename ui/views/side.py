@@ -1,6 +1,6 @@
 """The left column: what is given, or how far a final video is."""
 
-from ui.session.page_state import JobShown, Phase, Shown
+from ui.session.page_state import JobView, PageState, Phase
 from ui.views.picture_card import picture_card
 from ui.views.primary import primary
 from ui.views.report import report_card, report_fold
@@ -10,7 +10,7 @@ from ui.views.stages import live_card, stages_card
 from ui.views.voice_card import voice_card
 
 
-def side(shown: Shown) -> str:
+def side(shown: PageState) -> str:
     """The column as HTML. Inputs stay where they can still be changed."""
     job = shown.job
     if job is not None and not job.is_draft:
@@ -24,7 +24,7 @@ def side(shown: Shown) -> str:
     )
 
 
-def _final(shown: Shown, job: JobShown) -> str:
+def _final(shown: PageState, job: JobView) -> str:
     if shown.phase is Phase.RESULT:
         made = report_card(job.report) if job.report else stages_card(shown, job)
         return made + settings_used(job)

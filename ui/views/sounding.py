@@ -5,11 +5,11 @@ from collections.abc import Iterable
 
 from inference.core.timing import Span
 from ui.media import serving
-from ui.session.session import GivenVoice
+from ui.session.session import StoredVoice
 from ui.strings import text
 from ui.views.elements import attributes, play_button
 
-Placed = Iterable[tuple[GivenVoice, Span]]
+Placed = Iterable[tuple[StoredVoice, Span]]
 
 
 def sounds(placed: Placed) -> str:
@@ -17,7 +17,7 @@ def sounds(placed: Placed) -> str:
     return json.dumps(
         [
             {
-                "url": serving.desk_url(voice.file),
+                "url": serving.build_session_url(voice.file),
                 "channels": voice.recording.channels,
                 "from": span.source_start,
                 "at": span.start,
@@ -29,7 +29,7 @@ def sounds(placed: Placed) -> str:
     )
 
 
-def whole(voice: GivenVoice) -> Span:
+def whole(voice: StoredVoice) -> Span:
     """All of a recording, from the start."""
     return Span(0, 0, voice.recording.samples)
 

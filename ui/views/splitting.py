@@ -1,11 +1,11 @@
 """Saying which of two people says each phrase of one recording."""
 
 from inference.core.request import SAMPLE_RATE_HZ
-from inference.media.phrases import Phrase, stretches
+from inference.media.phrases import Phrase, expand_phrases
 from ui.media import serving
-from ui.session.page_state import Shown
-from ui.session.requests import to_split
-from ui.session.session import Desk, GivenVoice
+from ui.session.page_state import PageState
+from ui.session.requests import find_splittable_voice
+from ui.session.session import Session, StoredVoice
 from ui.strings import text, voice_wording
 from ui.views.elements import attributes, button, small
 from ui.views.line import strokes
@@ -19,9 +19,9 @@ _PHRASE_WIDE, _MOST_PER_S = 24, 100  # so that each phrase can be pressed, as fa
 _PITCH = 4  # pixels from bar to bar
 
 
-def splitter(shown: Shown) -> str:
+def splitter(shown: PageState) -> str:
     """The recording with a button for each phrase; '' when there is nothing to split."""
-    desk, voice = shown.desk, to_split(shown.desk)
+    desk, voice = shown.session, find_splittable_voice(shown.session)
     if voice is None or len(desk.owners) != len(voice.phrases):
         return ""
     told = attributes(role="group", aria_label=text.SPLIT_AGAIN, data_splitter=True)
@@ -34,9 +34,9 @@ def splitter(shown: Shown) -> str:
     )
 
 
-def _strip(desk: Desk, voice: GivenVoice) -> str:
+def _strip(desk: Session, voice: StoredVoice) -> str:
     length_s = voice.recording.duration_s
-    parts = stretches(voice.phrases, length_s)
+    parts = expand_phrases(voice.phrases, length_s)
     shortest_s = min(part.end_s - part.start_s for part in parts)
     per_s = min(max(_PER_S, _PHRASE_WIDE / shortest_s), _MOST_PER_S)
     wide = max(_LEAST_WIDE, round(per_s * length_s))
@@ -51,10 +51,10 @@ def _strip(desk: Desk, voice: GivenVoice) -> str:
         f"{drawn}</svg>"
     )
     strip = f'<div class="tp-strip tp-phrases" style="width:{wide}px">{buttons}{waves}</div>'
-    return heard(serving.desk_url(voice.file), length_s, strip)
+    return heard(serving.build_session_url(voice.file), length_s, strip)
 
 
-def _lane(voice: GivenVoice, part: Phrase, owner: int, pixels: int) -> Lane:
+def _lane(voice: StoredVoice, part: Phrase, owner: int, pixels: int) -> Lane:
     first, last = (round(at * SAMPLE_RATE_HZ) for at in (part.start_s, part.end_s))
     bars = part_of(voice, first, last, max(1, pixels // _PITCH))
     return Lane(owner, bars, part.start_s, part.end_s - part.start_s)

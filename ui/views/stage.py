@@ -7,7 +7,7 @@ from inference.core.plan import Notice, Plan
 from inference.core.request import Shape
 from inference.jobs.store import State
 from presets.examples import EXAMPLES, Example
-from ui.session.page_state import JobShown, Phase, Shown
+from ui.session.page_state import JobView, PageState, Phase
 from ui.strings import text, wording
 from ui.views.act import act
 from ui.views.elements import attributes, button, message, small
@@ -20,19 +20,19 @@ from ui.views.timeline import plan_without_job
 _RUNNING = (Phase.DRAFTING, Phase.WAITING, Phase.MAKING)
 
 
-def stage(shown: Shown) -> str:
+def stage(shown: PageState) -> str:
     """The column as HTML: always frame, line and what is under it, in this order."""
     busy = shown.phase in _RUNNING
-    adjusting = shown.desk.editing == "framing" and shown.framed is not None
+    adjusting = shown.session.editing == "framing" and shown.framed is not None
     line = "" if adjusting else _line(shown)
-    under = framing_panel(shown.desk) if adjusting else _under(shown)
+    under = framing_panel(shown.session) if adjusting else _under(shown)
     return (
         f'<div class="tp-stage"{attributes(data_busy=busy)}>{frame(shown)}'
         f'<div class="tp-along">{line}</div><div class="tp-under">{under}</div></div>'
     )
 
 
-def share_done(job: JobShown) -> float:
+def share_done(job: JobView) -> float:
     """How much of the video is there: what is drawn while it runs, what is kept afterwards."""
     final = job.progress.final
     if isinstance(final, Finished):
@@ -41,35 +41,39 @@ def share_done(job: JobShown) -> float:
         return final.frames / job.plan.frames
     if job.state in (State.QUEUED, State.RUNNING):
         return job.progress.share
-    return job.progress.film.frames_done / job.plan.frames if job.progress.film else 0.0
+    return (
+        job.progress.newest_window.frames_done / job.plan.frames
+        if job.progress.newest_window
+        else 0.0
+    )
 
 
-def _plan(shown: Shown) -> Plan | None:
-    return shown.job.plan if shown.job else shown.plan or plan_without_job(shown.desk)
+def _plan(shown: PageState) -> Plan | None:
+    return shown.job.plan if shown.job else shown.plan or plan_without_job(shown.session)
 
 
-def _line(shown: Shown) -> str:
+def _line(shown: PageState) -> str:
     plan, job = _plan(shown), shown.job
     if plan is None:
         return ""
     share = share_done(job) if job else 0.0
-    return voice_line(shown.desk, plan, share, shown.phase in _RUNNING) + plan_line(plan)
+    return voice_line(shown.session, plan, share, shown.phase in _RUNNING) + plan_line(plan)
 
 
-def _under(shown: Shown) -> str:
-    if shown.job is None and not any((shown.desk.picture, *shown.desk.voices)):
+def _under(shown: PageState) -> str:
+    if shown.job is None and not any((shown.session.picture, *shown.session.voices)):
         return _problem(shown) + _examples()
     row = stage_row(shown.job) if shown.phase is Phase.DRAFTING and shown.job else ""
     return act(shown) + row + _problem(shown) + _notes(shown)
 
 
-def _problem(shown: Shown) -> str:
-    if shown.problem is None or shown.problem.place != "stage":
+def _problem(shown: PageState) -> str:
+    if shown.problem is None or shown.problem.area != "stage":
         return ""
     return message(shown.problem.message)
 
 
-def _notes(shown: Shown) -> str:
+def _notes(shown: PageState) -> str:
     """What is worth a look of the plan, or of a final video that is made, as long as something can
     be done about it."""
     if shown.job is not None and not shown.job.is_draft:

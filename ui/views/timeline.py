@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from inference.core.errors import InputError
 from inference.core.plan import Plan, make_plan
 from inference.core.request import SAMPLE_RATE_HZ, Picture, Request
-from inference.core.timing import Span, spans
+from inference.core.timing import Span, place_recordings
 from inference.media.phrases import Phrase
 from presets.quality import DRAFT_QUALITY
-from ui.session.requests import must_choose, request_of, speakers, speaking_voices
-from ui.session.session import Desk, GivenVoice
+from ui.session.requests import build_request, find_speakers, must_choose_speakers, select_voices
+from ui.session.session import Session, StoredVoice
 
 _ANY_PICTURE = Picture(1, 1)  # where a voice sounds has nothing to do with it
 
@@ -36,26 +36,26 @@ class Timeline:
     duration_s: float
 
 
-def placed(desk: Desk) -> tuple[tuple[GivenVoice, Span], ...]:
+def placed(desk: Session) -> tuple[tuple[StoredVoice, Span], ...]:
     """Where each of the voices that speak sounds; empty while there is none, or none of use."""
-    voices, choices = speaking_voices(desk), desk.choices
+    voices, choices = select_voices(desk), desk.choices
     try:
         recordings = tuple(voice.recording for voice in voices)
         asked = Request(_ANY_PICTURE, recordings, choices.speaking, trim=choices.trim)
-        return tuple(zip(voices, spans(asked), strict=True))
+        return tuple(zip(voices, place_recordings(asked), strict=True))
     except InputError:
         return ()
 
 
-def _asked(desk: Desk) -> Request | None:
+def _asked(desk: Session) -> Request | None:
     """What is asked for; as long as nobody said who speaks, of one of those who are there."""
-    if must_choose(desk) and desk.picture:
+    if must_choose_speakers(desk) and desk.picture:
         someone = (desk.picture.picture.faces[0].box,)
         desk = replace(desk, choices=replace(desk.choices, speakers=someone))
-    return request_of(desk, DRAFT_QUALITY)
+    return build_request(desk, DRAFT_QUALITY)
 
 
-def plan_without_job(desk: Desk) -> Plan | None:
+def plan_without_job(desk: Session) -> Plan | None:
     """What the recordings alone tell of a video: None as long as nothing does."""
     try:
         request = _asked(desk)
@@ -64,14 +64,14 @@ def plan_without_job(desk: Desk) -> Plan | None:
         return None
 
 
-def timeline(desk: Desk, plan: Plan, bars_in_all: int) -> Timeline:
+def timeline(desk: Session, plan: Plan, bars_in_all: int) -> Timeline:
     """The desk's voices over the length of `plan`, drawn with about `bars_in_all` bars each."""
     cuts = [plan.new_frames(index).start / plan.fps for index in range(1, len(plan.windows))]
     lanes = _lanes(desk, plan.duration_s, bars_in_all)
     return Timeline(lanes, tuple(cuts), plan.duration_s)
 
 
-def _lanes(desk: Desk, duration_s: float, bars_in_all: int) -> tuple[Lane, ...]:
+def _lanes(desk: Session, duration_s: float, bars_in_all: int) -> tuple[Lane, ...]:
     out = []
     for voice, span in placed(desk):
         first, length = span.source_start, span.samples
@@ -83,9 +83,9 @@ def _lanes(desk: Desk, duration_s: float, bars_in_all: int) -> tuple[Lane, ...]:
     return tuple(out)
 
 
-def _spoken(voice: GivenVoice, span: Span) -> tuple[Phrase, ...]:
+def _spoken(voice: StoredVoice, span: Span) -> tuple[Phrase, ...]:
     """When it speaks, in the video's seconds; all the time when its pauses are not known."""
-    if voice.recording.silent or not span.samples:
+    if voice.recording.is_silent or not span.samples:
         return ()
     first_s, start_s = span.source_start / SAMPLE_RATE_HZ, span.start / SAMPLE_RATE_HZ
     last_s = first_s + span.samples / SAMPLE_RATE_HZ
@@ -97,12 +97,12 @@ def _spoken(voice: GivenVoice, span: Span) -> tuple[Phrase, ...]:
     )
 
 
-def number_of(desk: Desk, voice: GivenVoice) -> int:
+def number_of(desk: Session, voice: StoredVoice) -> int:
     """Whose voice it is: 0 the left one's or the only one's, 1 the right one's."""
-    return int(len(speakers(desk)) > 1 and voice is desk.voices[1])
+    return int(len(find_speakers(desk)) > 1 and voice is desk.voices[1])
 
 
-def part_of(voice: GivenVoice, first: int, last: int, count: int) -> tuple[float, ...]:
+def part_of(voice: StoredVoice, first: int, last: int, count: int) -> tuple[float, ...]:
     """The part from sample `first` to `last` (exclusive) as `count` bars: the highest of those
     that each stands for."""
     per_bar = len(voice.bars) / voice.recording.samples

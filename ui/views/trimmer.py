@@ -5,10 +5,10 @@ from html import escape
 from math import floor
 
 from inference.core.request import MIN_RECORDING_S, SAMPLE_RATE_HZ
-from inference.core.timing import Span, joined_samples
-from ui.session.page_state import Shown
-from ui.session.requests import speaking_voices
-from ui.session.session import Desk, GivenVoice
+from inference.core.timing import Span, count_joined_samples
+from ui.session.page_state import PageState
+from ui.session.requests import select_voices
+from ui.session.session import Session, StoredVoice
 from ui.strings import text, voice_wording, wording
 from ui.views.elements import attributes, button
 from ui.views.line import strokes
@@ -18,11 +18,11 @@ from ui.views.timeline import Lane, number_of, part_of, placed
 _WIDE, _HIGH, _BARS = 344, 56, 90
 
 
-def trimmer(shown: Shown) -> str:
+def trimmer(shown: PageState) -> str:
     """The voices from end to end; what is used lies between two edges, each with a slider."""
-    desk = shown.desk
-    recordings = tuple(voice.recording for voice in speaking_voices(desk))
-    length_s = joined_samples(recordings, desk.choices.speaking) / SAMPLE_RATE_HZ
+    desk = shown.session
+    recordings = tuple(voice.recording for voice in select_voices(desk))
+    length_s = count_joined_samples(recordings, desk.choices.speaking) / SAMPLE_RATE_HZ
     trim, longest = desk.choices.trim, longest_s(shown)
     start = trim.start_s if trim else 0.0
     end = min(trim.end_s if trim else longest, length_s)
@@ -40,16 +40,16 @@ def trimmer(shown: Shown) -> str:
         f"{_slider(text.TRIM_START, 'start', start, length_s)}"
         f"{_slider(text.TRIM_END, 'end', end, length_s)}"
         f'<p class="tp-small tp-soft" data-trim-text aria-live="polite">'
-        f"{escape(wording.part(start, end))}</p>{_marked(trim is None, length_s, longest)}"
+        f"{escape(wording.used_part(start, end))}</p>{_marked(trim is None, length_s, longest)}"
         f'<div class="tp-act">{hear(text.HEAR_PART, _untrimmed(desk))}'
         f"{button(text.DONE, look='tp-go', data_do='edit', data_what='')}"
         f"{button(text.RESET, data_do='trim-reset')}</div></div>"
     )
 
 
-def longest_s(shown: Shown) -> float:
+def longest_s(shown: PageState) -> float:
     """The longest recording that can be used for all that can be made here."""
-    draft, final = shown.longest_s
+    draft, final = shown.max_recordings_s
     return min(draft, final) if shown.gpu.ready else draft
 
 
@@ -74,10 +74,10 @@ def _marked(unchosen: bool, length_s: float, longest: float) -> str:
     """What was marked, as long as the person chose nothing."""
     if not unchosen or length_s <= longest:
         return ""
-    return f"<p>{escape(voice_wording.marked(longest))}</p>"
+    return f"<p>{escape(voice_wording.marked_part(longest))}</p>"
 
 
-def _strip(desk: Desk, length_s: float) -> str:
+def _strip(desk: Session, length_s: float) -> str:
     whole = _untrimmed(desk)
     drawn = "".join(
         f'<path class="tp-voice-{number_of(desk, voice) + 1}" '
@@ -92,11 +92,11 @@ def _strip(desk: Desk, length_s: float) -> str:
     return heard(sounds(whole), length_s, strip)
 
 
-def _untrimmed(desk: Desk) -> tuple[tuple[GivenVoice, Span], ...]:
+def _untrimmed(desk: Session) -> tuple[tuple[StoredVoice, Span], ...]:
     return placed(replace(desk, choices=replace(desk.choices, trim=None)))
 
 
-def _lane(desk: Desk, voice: GivenVoice, span: Span, length_s: float) -> Lane:
+def _lane(desk: Session, voice: StoredVoice, span: Span, length_s: float) -> Lane:
     duration_s = voice.recording.duration_s
     bars = part_of(voice, 0, span.samples, max(1, round(_BARS * duration_s / length_s)))
     return Lane(number_of(desk, voice), bars, span.start / SAMPLE_RATE_HZ, duration_s)

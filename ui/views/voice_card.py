@@ -7,9 +7,9 @@ from inference.core.errors import InputCode
 from inference.core.request import SAMPLE_RATE_HZ, Speaking
 from inference.core.timing import Span
 from ui.media import serving
-from ui.session.page_state import Problem, Shown
-from ui.session.requests import speakers, speaking_voices, to_split
-from ui.session.session import Desk, GivenVoice
+from ui.session.page_state import PageState, Problem
+from ui.session.requests import find_speakers, find_splittable_voice, select_voices
+from ui.session.session import Session, StoredVoice
 from ui.strings import text, wording
 from ui.views.elements import attributes, button, message, quiet, small, switch
 from ui.views.line import strokes
@@ -24,40 +24,40 @@ _ROW_WIDE, _ROW_HIGH, _ROW_BARS = 160, 32, 40
 _SAY_PROBLEMS = ("typing", "split")  # editors that say themselves what went wrong
 
 
-def voice_card(shown: Shown, filled: bool) -> str:
+def voice_card(shown: PageState, filled: bool) -> str:
     """The card; `filled`: its way on is the page's one filled button."""
-    two = len(speakers(shown.desk)) > 1
+    two = len(find_speakers(shown.session)) > 1
     body = _two(shown, filled) if two else _alone(shown, filled)
     return (
-        f'<section class="tp-card"{attributes(data_drop=None if two else _place(shown.desk))}'
-        f"{attributes(data_empty=not two and not any(shown.desk.voices))}>{body}"
+        f'<section class="tp-card"{attributes(data_drop=None if two else _place(shown.session))}'
+        f"{attributes(data_empty=not two and not any(shown.session.voices))}>{body}"
         f'<div class="tp-trim">{_editor(shown)}</div></section>'
     )
 
 
-def _editor(shown: Shown) -> str:
+def _editor(shown: PageState) -> str:
     """What is open under the recordings, after what is wrong with what was done in it."""
-    if shown.desk.editing == "trim":
-        return trimmer(shown) if any(shown.desk.voices) else ""
-    if shown.desk.editing not in _SAY_PROBLEMS:
+    if shown.session.editing == "trim":
+        return trimmer(shown) if any(shown.session.voices) else ""
+    if shown.session.editing not in _SAY_PROBLEMS:
         return ""
     found = shown.problem
-    said = message(found.message) if found and found.place.startswith("voice") else ""
-    editor = typing(shown) if shown.desk.editing == "typing" else splitter(shown)
+    said = message(found.message) if found and found.area.startswith("voice") else ""
+    editor = typing(shown) if shown.session.editing == "typing" else splitter(shown)
     return f'<div class="tp-said">{said}</div>{editor}'
 
 
-def _place(desk: Desk) -> str:
+def _place(desk: Session) -> str:
     return f"voice-{_slot(desk)}"
 
 
-def _slot(desk: Desk) -> int:
+def _slot(desk: Session) -> int:
     """Where the only speaker's recording lies."""
     return int(desk.voices[0] is None and desk.voices[1] is not None)
 
 
-def _alone(shown: Shown, filled: bool) -> str:
-    voice, slot = shown.desk.voices[_slot(shown.desk)], _slot(shown.desk)
+def _alone(shown: PageState, filled: bool) -> str:
+    voice, slot = shown.session.voices[_slot(shown.session)], _slot(shown.session)
     problem = _problem(shown, 0) or _problem(shown, 1)
     if voice is None:
         body = _drop_zone(shown, filled and not problem)
@@ -70,7 +70,7 @@ def _alone(shown: Shown, filled: bool) -> str:
     )
 
 
-def _drop_zone(shown: Shown, filled: bool) -> str:
+def _drop_zone(shown: PageState, filled: bool) -> str:
     go = button(text.VOICE_CHOOSE, look="tp-go" if filled else "", data_choose="voice-0")
     return (
         f'<div class="tp-body"><div class="tp-drop">{go}'
@@ -80,15 +80,15 @@ def _drop_zone(shown: Shown, filled: bool) -> str:
     )
 
 
-def _record(shown: Shown, slot: int) -> str:
+def _record(shown: PageState, slot: int) -> str:
     longest = f"{longest_s(shown):g}"
     return button(text.RECORD, mark="record", data_record=f"voice-{slot}", data_longest=longest)
 
 
-def _given(shown: Shown, voice: GivenVoice, slot: int) -> str:
-    part = _part(shown.desk, voice)
-    note = wording.recording_heard(voice.recording, _seconds(part))
-    play = _play(voice, part, wording.play(text.VOICE.lower()))
+def _given(shown: PageState, voice: StoredVoice, slot: int) -> str:
+    part = _part(shown.session, voice)
+    note = wording.recording_summary(voice.recording, _seconds(part))
+    play = _play(voice, part, wording.play_label(text.VOICE.lower()))
     drawn = _wave(voice, part, 0, _ALONE_WIDE, _ALONE_HIGH, _ALONE_BARS)
     return (
         f'<div class="tp-body tp-voice">{play}{drawn}</div>'
@@ -97,17 +97,17 @@ def _given(shown: Shown, voice: GivenVoice, slot: int) -> str:
     )
 
 
-def _two(shown: Shown, filled: bool) -> str:
+def _two(shown: PageState, filled: bool) -> str:
     rows = "".join(_row(shown, slot, filled) for slot in (0, 1))
-    swap = quiet(text.SWAP, mark="swap", data_do="swap") if any(shown.desk.voices) else ""
+    swap = quiet(text.SWAP, mark="swap", data_do="swap") if any(shown.session.voices) else ""
     ways = swap + _ways(shown)
     foot = f'<div class="tp-foot"><span></span>{ways}</div>' if ways else ""
-    how = _how(shown.desk) if all(shown.desk.voices) else ""
+    how = _how(shown.session) if all(shown.session.voices) else ""
     head = f"<header><h2>{escape(text.VOICES)}</h2>{small(text.VOICES_HINT)}</header>"
     return f"{head}{rows}{foot}{how}"
 
 
-def _how(desk: Desk) -> str:
+def _how(desk: Session) -> str:
     """How the two speak, to be heard and chosen; there is no choice of one that was split."""
     chosen = switch(
         "speaking",
@@ -119,8 +119,8 @@ def _how(desk: Desk) -> str:
     return f'<div class="tp-body tp-how">{hear(text.HEAR_BOTH, placed(desk))}{said}</div>'
 
 
-def _row(shown: Shown, slot: int, filled: bool) -> str:
-    voice, name = shown.desk.voices[slot], text.SIDES[slot]
+def _row(shown: PageState, slot: int, filled: bool) -> str:
+    voice, name = shown.session.voices[slot], text.SIDES[slot]
     problem = _problem(shown, slot)
     if voice is None:
         note, rest = text.VOICE_NONE, ""
@@ -129,12 +129,12 @@ def _row(shown: Shown, slot: int, filled: bool) -> str:
             text.VOICE_CHOOSE, look="tp-go" if first else "", data_choose=f"voice-{slot}"
         ) + _record(shown, slot)
     else:
-        part = _part(shown.desk, voice)
-        note = wording.used(_seconds(part), voice.recording.duration_s)
+        part = _part(shown.session, voice)
+        note = wording.used_length(_seconds(part), voice.recording.duration_s)
         wave = _wave(voice, part, slot, _ROW_WIDE, _ROW_HIGH, _ROW_BARS)
-        rest = wave + _play(voice, part, wording.play(name))
+        rest = wave + _play(voice, part, wording.play_label(name))
         below = quiet(text.CHANGE, data_choose=f"voice-{slot}")
-        if slot == 1 and not shown.desk.whole:
+        if slot == 1 and not shown.session.whole:
             below += quiet(text.REMOVE, data_do="remove", data_slot=slot)
     place = f"voice-{slot}"
     return (
@@ -146,13 +146,13 @@ def _row(shown: Shown, slot: int, filled: bool) -> str:
     )
 
 
-def _problem(shown: Shown, slot: int) -> Problem | None:
+def _problem(shown: PageState, slot: int) -> Problem | None:
     """What is wrong with a recording, as long as no editor says it."""
-    found = shown.problem if shown.desk.editing not in _SAY_PROBLEMS else None
-    return found if found and found.place == f"voice-{slot}" else None
+    found = shown.problem if shown.session.editing not in _SAY_PROBLEMS else None
+    return found if found and found.area == f"voice-{slot}" else None
 
 
-def _problems(shown: Shown, slot: int, problem: Problem | None, filled: bool) -> str:
+def _problems(shown: PageState, slot: int, problem: Problem | None, filled: bool) -> str:
     """What the server and what the browser have to say of this recording."""
     said = ""
     if problem:
@@ -160,25 +160,25 @@ def _problems(shown: Shown, slot: int, problem: Problem | None, filled: bool) ->
         cut = problem.code == InputCode.TOO_LONG and _is_too_long(shown)
         another = button(text.VOICE_ANOTHER, look="" if cut else look, data_choose=f"voice-{slot}")
         part = button(text.CHOOSE_PART, look=look, data_do="edit", data_what="trim") if cut else ""
-        ways = "" if shown.desk.editing == "trim" else part + another
+        ways = "" if shown.session.editing == "trim" else part + another
         said = message(problem.message, below=ways)
     return (
         f'<div class="tp-said">{said}</div><div class="tp-said" data-problems="voice-{slot}"></div>'
     )
 
 
-def _is_too_long(shown: Shown) -> bool:
+def _is_too_long(shown: PageState) -> bool:
     """Whether what lies on the desk is too long, not a file that was refused beside it."""
-    return shown.plan is None and bool(speaking_voices(shown.desk))
+    return shown.plan is None and bool(select_voices(shown.session))
 
 
-def _ways(shown: Shown) -> str:
+def _ways(shown: PageState) -> str:
     """The ways to the editors that are not open and have something to work on."""
-    desk, two = shown.desk, len(speakers(shown.desk)) > 1
+    desk, two = shown.session, len(find_speakers(shown.session)) > 1
     split = text.SPLIT_AGAIN if desk.whole else text.SPLIT
     ways = {
-        "split": split if two and to_split(desk) else "",
-        "trim": text.TRIM if speaking_voices(desk) else "",
+        "split": split if two and find_splittable_voice(desk) else "",
+        "trim": text.TRIM if select_voices(desk) else "",
         "typing": text.TYPE,
     }
     buttons = [
@@ -191,12 +191,12 @@ def _ways(shown: Shown) -> str:
     return "".join(buttons)
 
 
-def _play(voice: GivenVoice, part: Span | None, label: str) -> str:
+def _play(voice: StoredVoice, part: Span | None, label: str) -> str:
     """Plays what is used of one voice, by itself."""
     return hear(label, [(voice, replace(part, start=0) if part else whole(voice))])
 
 
-def _part(desk: Desk, voice: GivenVoice) -> Span | None:
+def _part(desk: Session, voice: StoredVoice) -> Span | None:
     """The part of a recording that is used; None when nothing is cut off."""
     if desk.choices.trim is None:
         return None
@@ -209,7 +209,7 @@ def _seconds(part: Span | None) -> float | None:
 
 
 def _wave(
-    voice: GivenVoice, part: Span | None, number: int, wide: int, high: int, count: int
+    voice: StoredVoice, part: Span | None, number: int, wide: int, high: int, count: int
 ) -> str:
     """The whole recording as bars; what is not used is dim."""
     samples = voice.recording.samples
@@ -227,4 +227,4 @@ def _wave(
         f'preserveAspectRatio="none" aria-hidden="true"><path d="{drawn[0]}"/>'
         f'<path class="tp-unused" d="{drawn[1]}{drawn[2]}"/></svg>'
     )
-    return heard(serving.desk_url(voice.file), voice.recording.duration_s, wave)
+    return heard(serving.build_session_url(voice.file), voice.recording.duration_s, wave)

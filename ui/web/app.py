@@ -23,21 +23,27 @@ from inference.core.errors import InputCode, InputError
 from inference.core.settings import Settings
 from inference.core.write_access import WriteAccess
 from inference.jobs.queue import Dispatcher
-from inference.jobs.store import Jobs
-from ui.access.identity import Owners, SecretKept
-from ui.access.rate_limiter import Guesses
+from inference.jobs.store import JobStore
+from ui.access.identity import OwnerCookie, Owners
+from ui.access.rate_limiter import RateLimiter
 from ui.api.door import Api, door
 from ui.media import serving, uploads
-from ui.media.uploads import Uploads
+from ui.media.uploads import UploadStore
 from ui.strings import text
-from ui.web.auth import HAD_ONE, Forgotten, Password, Sessions, remember
+from ui.web.auth import (
+    PASSWORD_MARKER,
+    MissingPasswordGuard,
+    PasswordAuth,
+    SignInSessions,
+    update_password_marker,
+)
 from ui.web.gradio import gr
 from ui.web.page import Page
-from ui.web.security import Guard
+from ui.web.security import SecurityMiddleware
 from ui.web.theme import Studio
 
 STATIC = Path(__file__).parents[1] / "static"
-_GRADIO = "gradio"  # Gradio's own folder in ours; nothing of a person goes there
+_GRADIO_FOLDER = "gradio"  # Gradio's own folder in ours; nothing of a person goes there
 # in order
 _STYLES = ("tokens", "page", "controls", "cards", "frame", "line", "lists", "report", "gradio")
 _HEAD = """
@@ -59,23 +65,23 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
     Raises OSError when nothing can be written there.
     """
     owners = Owners(settings.data)
-    jobs = Jobs(settings, access=access)
-    received = Uploads(settings.data, jobs.access)
+    jobs = JobStore(settings, access=access)
+    received = UploadStore(settings.data, jobs.access)
     temporary = Path(tempfile.gettempdir()) if settings.on_modal else settings.data
-    os.environ["GRADIO_TEMP_DIR"] = str(temporary / _GRADIO)
+    os.environ["GRADIO_TEMP_DIR"] = str(temporary / _GRADIO_FOLDER)
     page = Page(settings, jobs, received, owners)
 
-    dispatcher = Dispatcher(jobs, sweep=page.sweep)
+    dispatcher = Dispatcher(jobs, sweep=page.delete_expired)
 
     def begin() -> None:
-        remember(settings.data / HAD_ONE, settings)
+        update_password_marker(settings.data / PASSWORD_MARKER, settings)
         dispatcher.start()
 
-    at_work = _at_work(jobs.access, begin, dispatcher.close)
+    at_work = _make_lifespan(jobs.access, begin, dispatcher.close)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=at_work)
-    _close_doors(app, settings, owners, door(settings, jobs, owners))
-    app.include_router(serving.routes(settings.data, jobs, owners))
-    app.include_router(uploads.routes(received, owners))
+    _add_middleware(app, settings, owners, door(settings, jobs, owners))
+    app.include_router(serving.create_router(settings.data, jobs, owners))
+    app.include_router(uploads.create_router(received, owners))
     app.mount("/style", StaticFiles(directory=STATIC))
 
     @app.get("/healthz")
@@ -84,8 +90,8 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
 
     @app.get("/pulse")
     def pulse(request: Request) -> JSONResponse:
-        owner = owners.owner_of(request.cookies)
-        version = page.pulse(owner) if owner else ""
+        owner = owners.identify(request.cookies)
+        version = page.etag(owner) if owner else ""
         return JSONResponse({"version": version}, headers={"Cache-Control": "no-store"})
 
     mounted: FastAPI = gr.mount_gradio_app(
@@ -93,7 +99,7 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
         page.blocks,
         path="/",
         theme=Studio(),
-        head=_head(),
+        head=_build_head(),
         footer_links=[],
         run_history=False,
         show_error=False,
@@ -102,14 +108,14 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
     return mounted
 
 
-def _at_work(
+def _make_lifespan(
     access: WriteAccess, begin: Callable[[], None], end: Callable[[], None]
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """The application's life: what changes things by itself works while `access` is granted."""
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        await anyio.to_thread.run_sync(access.follow, begin, end)
+        await anyio.to_thread.run_sync(access.subscribe, begin, end)
         try:
             yield
         finally:
@@ -118,20 +124,20 @@ def _at_work(
     return life
 
 
-def _close_doors(app: FastAPI, settings: Settings, owners: Owners, api_door: ASGIApp) -> None:
+def _add_middleware(app: FastAPI, settings: Settings, owners: Owners, api_door: ASGIApp) -> None:
     """Middleware, from the innermost door to the outermost."""
-    app.add_middleware(SecretKept)
+    app.add_middleware(OwnerCookie)
     app.add_middleware(CORSMiddleware)  # no other site is let in; Gradio on its own lets many
     if settings.password:
-        sessions = Sessions(settings.password, owners.signed)
-        app.add_middleware(Password, sessions=sessions, guesses=Guesses())
+        sessions = SignInSessions(settings.password, owners.sign)
+        app.add_middleware(PasswordAuth, sessions=sessions, guesses=RateLimiter())
     app.add_middleware(Api, door=api_door)
     if settings.on_modal and not settings.password and not settings.unlocked:
-        app.add_middleware(Forgotten, mark=settings.data / HAD_ONE)
-    app.add_middleware(Guard)
+        app.add_middleware(MissingPasswordGuard, mark=settings.data / PASSWORD_MARKER)
+    app.add_middleware(SecurityMiddleware)
 
 
-def _head() -> str:
+def _build_head() -> str:
     """What the page's head holds, with the sentences that the browser says by itself."""
     styles = "\n".join(f'<link rel="stylesheet" href="/style/{name}.css">' for name in _STYLES)
     sentences = json.dumps(text.for_browser()).replace("<", "\\u003c")  # no tag can end it
@@ -169,7 +175,7 @@ def serve(settings: Settings, host: str, port: int, started: Callable[[], None])
     try:
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
-        raise InputError(InputCode.BAD_OPTION, text.taken(host, port), str(error)) from error
+        raise InputError(InputCode.BAD_OPTION, text.port_in_use(host, port), str(error)) from error
     config = uvicorn.Config(
         create_app(settings),
         host=host,

@@ -31,53 +31,53 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from inference.core.settings import Settings
-from ui.access.rate_limiter import Guesses, address_of
+from ui.access.rate_limiter import RateLimiter, parse_client_address
 from ui.strings import text
 from ui.views.sign_in import FIELD, SIGN_IN, sign_in
-from ui.web.theme import dark_without_script
+from ui.web.theme import build_dark_rule
 
-COOKIE = "portrait-session"
-HAD_ONE = "had-password"  # the file in the folder of data that remembers it
-SESSION_S = 30 * 24 * 3600
-FORM_BYTES = 4096  # the longest form that is read
-_FORM = "application/x-www-form-urlencoded"
-_OPEN = re.compile(r"/(healthz|style/.+)")
-_SESSION = re.compile(r"([0-9]{1,12})\.([0-9a-f]{64})")
-_READING = ("GET", "HEAD")
-_NOT_KEPT = {"Cache-Control": "no-store"}  # the same address shows another page once signed in
+SESSION_COOKIE = "portrait-session"
+PASSWORD_MARKER = "had-password"  # the file in the folder of data that remembers it
+SESSION_MAX_AGE_S = 30 * 24 * 3600
+MAX_FORM_BYTES = 4096  # the longest form that is read
+_FORM_TYPE = "application/x-www-form-urlencoded"
+_PUBLIC_PATHS = re.compile(r"/(healthz|style/.+)")
+_SESSION_PATTERN = re.compile(r"([0-9]{1,12})\.([0-9a-f]{64})")
+_SAFE_METHODS = ("GET", "HEAD")
+_NO_STORE = {"Cache-Control": "no-store"}  # the same address shows another page once signed in
 
 
-class Sessions:
+class SignInSessions:
     """The sessions of one password. `sign` is a keyed hash of a text, see `ui.access.identity`;
     `clock` the time of day in seconds."""
 
     def __init__(
         self, password: str, sign: Callable[[str], str], clock: Callable[[], float] = time.time
     ) -> None:
-        self._password, self._sign, self._clock = _digest(password), sign, clock
+        self._password, self._sign, self._clock = _hash_password(password), sign, clock
 
-    def opened_by(self, given: str) -> bool:
+    def is_password(self, given: str) -> bool:
         """Whether that is the password."""
-        return hmac.compare_digest(self._password, _digest(given))
+        return hmac.compare_digest(self._password, _hash_password(given))
 
-    def new(self) -> str:
+    def create(self) -> str:
         """A session that begins now."""
-        end = str(int(self._clock()) + SESSION_S)
-        return f"{end}.{self._seal(end)}"
+        end = str(int(self._clock()) + SESSION_MAX_AGE_S)
+        return f"{end}.{self._sign_expiry(end)}"
 
-    def holds(self, session: str) -> bool:
+    def is_valid(self, session: str) -> bool:
         """Whether it is one of ours, and goes on."""
-        found = _SESSION.fullmatch(session)
-        if found is None or not hmac.compare_digest(self._seal(found[1]), found[2]):
+        found = _SESSION_PATTERN.fullmatch(session)
+        if found is None or not hmac.compare_digest(self._sign_expiry(found[1]), found[2]):
             return False
         return self._clock() < int(found[1])
 
-    def _seal(self, end: str) -> str:
+    def _sign_expiry(self, end: str) -> str:
         # begins with a word, so that it is no browser's secret, which is signed with the same key
         return self._sign(f"session {end} {self._password}")
 
 
-class Forgotten:
+class MissingPasswordGuard:
     """Lets nobody in to a page that had a password and was deployed without one, until the operator
     says what is to be: whoever knows the address could spend their money.
 
@@ -85,17 +85,17 @@ class Forgotten:
     """
 
     def __init__(self, app: ASGIApp, mark: Path) -> None:
-        self._app, self._mark = app, mark
+        self._app, self._marker = app, mark
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         shut = scope["type"] in ("http", "websocket") and scope["path"] != "/healthz"
-        if shut and self._mark.exists():
+        if shut and self._marker.exists():
             await PlainTextResponse(text.PASSWORD_FORGOTTEN, 503)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
 
-def remember(mark: Path, settings: Settings) -> None:
+def update_password_marker(mark: Path, settings: Settings) -> None:
     """Have the file `mark` say whether the page has a password; without one it stays as it was,
     unless that is on purpose. Raises OSError."""
     if settings.password:
@@ -104,60 +104,60 @@ def remember(mark: Path, settings: Settings) -> None:
         mark.unlink(missing_ok=True)
 
 
-class Password:
+class PasswordAuth:
     """Lets nobody further who has no session, but to a health check, the style and a form."""
 
-    def __init__(self, app: ASGIApp, sessions: Sessions, guesses: Guesses) -> None:
-        self._app, self._sessions, self._guesses = app, sessions, guesses
+    def __init__(self, app: ASGIApp, sessions: SignInSessions, guesses: RateLimiter) -> None:
+        self._app, self._sessions, self._rate_limiter = app, sessions, guesses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._app
         if scope["type"] == "http" and scope["path"] == SIGN_IN:
             app = await self._sign_in(Request(scope, receive))
-        elif scope["type"] in ("http", "websocket") and not self._is_open(scope):
-            app = _closed(scope)
+        elif scope["type"] in ("http", "websocket") and not self._is_allowed(scope):
+            app = _refuse(scope)
         await app(scope, receive, send)
 
-    def _is_open(self, scope: Scope) -> bool:
-        if _OPEN.fullmatch(scope["path"]):
+    def _is_allowed(self, scope: Scope) -> bool:
+        if _PUBLIC_PATHS.fullmatch(scope["path"]):
             return True
-        return self._sessions.holds(HTTPConnection(scope).cookies.get(COOKIE, ""))
+        return self._sessions.is_valid(HTTPConnection(scope).cookies.get(SESSION_COOKIE, ""))
 
     async def _sign_in(self, request: Request) -> Response:
         """The answer to the form."""
         if request.method != "POST":
             return RedirectResponse("/", 303)
-        if _media_type(request) != _FORM:
-            return _page(415, text.PASSWORD_LOST)
+        if _parse_media_type(request) != _FORM_TYPE:
+            return _render_sign_in(415, text.PASSWORD_LOST)
         try:
-            form = await _body(request)
+            form = await _read_body(request)
         except ClientDisconnect:
-            return _page(400, text.PASSWORD_LOST)
+            return _render_sign_in(400, text.PASSWORD_LOST)
         if form is None:
-            return _page(413, text.PASSWORD_TOO_LONG)
+            return _render_sign_in(413, text.PASSWORD_TOO_LONG)
         fields = parse_qs(form.decode(errors="replace"))
-        return self._judge(request, fields.get(FIELD, [""])[0])
+        return self._check_password(request, fields.get(FIELD, [""])[0])
 
-    def _judge(self, request: Request, given: str) -> Response:
+    def _check_password(self, request: Request, given: str) -> Response:
         """Nothing is awaited here: of tries that come at the same time each sees those before."""
-        address = address_of(request)
-        if wait_s := self._guesses.wait_s(address):
-            refused = _page(429, text.PASSWORD_TRIES.format(seconds=wait_s))
+        address = parse_client_address(request)
+        if wait_s := self._rate_limiter.compute_wait_s(address):
+            refused = _render_sign_in(429, text.PASSWORD_TRIES.format(seconds=wait_s))
             refused.headers["Retry-After"] = str(wait_s)
             return refused
-        if not self._sessions.opened_by(given):
-            self._guesses.note_wrong(address)
-            wait_s = self._guesses.wait_s(address)
+        if not self._sessions.is_password(given):
+            self._rate_limiter.record_failure(address)
+            wait_s = self._rate_limiter.compute_wait_s(address)
             said = (
                 text.PASSWORD_WRONG_WAIT.format(seconds=wait_s) if wait_s else text.PASSWORD_WRONG
             )
-            return _page(401, said)
-        self._guesses.note_right(address)
-        entered = RedirectResponse("/", 303, _NOT_KEPT)
+            return _render_sign_in(401, said)
+        self._rate_limiter.clear_failures(address)
+        entered = RedirectResponse("/", 303, _NO_STORE)
         entered.set_cookie(
-            COOKIE,
-            self._sessions.new(),
-            max_age=SESSION_S,
+            SESSION_COOKIE,
+            self._sessions.create(),
+            max_age=SESSION_MAX_AGE_S,
             secure=request.url.scheme == "https",
             httponly=True,
             samesite="lax",
@@ -165,34 +165,34 @@ class Password:
         return entered
 
 
-def _closed(scope: Scope) -> ASGIApp:
+def _refuse(scope: Scope) -> ASGIApp:
     """The answer to whoever has no session."""
     if scope["type"] == "websocket":
         return WebSocketClose()
-    if scope["path"] == "/" and scope["method"] in _READING:
-        return _page(401)
-    return JSONResponse({"message": text.SIGNED_OUT}, 401, _NOT_KEPT)
+    if scope["path"] == "/" and scope["method"] in _SAFE_METHODS:
+        return _render_sign_in(401)
+    return JSONResponse({"message": text.SIGNED_OUT}, 401, _NO_STORE)
 
 
-def _page(status: int, problem: str = "") -> HTMLResponse:
-    return HTMLResponse(sign_in(dark_without_script(), problem), status, _NOT_KEPT)
+def _render_sign_in(status: int, problem: str = "") -> HTMLResponse:
+    return HTMLResponse(sign_in(build_dark_rule(), problem), status, _NO_STORE)
 
 
-def _media_type(request: Request) -> str:
+def _parse_media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def _body(request: Request) -> bytes | None:
+async def _read_body(request: Request) -> bytes | None:
     """What was sent; None when it is too long. Raises ClientDisconnect."""
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > FORM_BYTES:
+        if len(body) > MAX_FORM_BYTES:
             return None
     return body
 
 
-def _digest(password: str) -> str:
+def _hash_password(password: str) -> str:
     """Of the same length for every password, and the same however its accents are written."""
     written = unicodedata.normalize("NFC", password).encode(errors="surrogatepass")
     return hashlib.sha256(written).hexdigest()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 __all__ = ["gr"]
 
 
-def _loaded() -> Any:
+def _load_gradio() -> Any:
     """The package. Its module of the notes is loaded ahead of what asks for them."""
     spec = find_spec("gradio")
     assert spec is not None and spec.loader is not None
@@ -27,4 +27,4 @@ def _loaded() -> Any:
 if TYPE_CHECKING:
     import gradio as gr
 else:
-    gr = _loaded()
+    gr = _load_gradio()

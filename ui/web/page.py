@@ -11,23 +11,23 @@ from datetime import datetime
 from typing import Any
 
 from inference.core.settings import Settings
-from inference.jobs.store import Jobs
+from inference.jobs.store import JobStore
 from ui import views
 from ui.access.identity import Owners
-from ui.media.uploads import Uploads
-from ui.session.controller import Handlers
+from ui.media.uploads import UploadStore
+from ui.session.controller import Controller
 from ui.session.page_state import Problem
 from ui.strings import text
 from ui.views import Regions
 from ui.web.gradio import gr
 
-_PLAIN: dict[str, Any] = {"padding": False, "apply_default_css": False}
+_BARE_HTML: dict[str, Any] = {"padding": False, "apply_default_css": False}
 _BUS = "window.portraitBus = trigger; window.dispatchEvent(new Event('portrait-bus'));"
-_AT_ONCE = 30  # actions; each takes a thread of Gradio's forty
-_QUIET: dict[str, Any] = {
+_MAX_CONCURRENT = 30  # actions; each takes a thread of Gradio's forty
+_EVENT_OPTIONS: dict[str, Any] = {
     "show_progress": "hidden",
     "api_visibility": "private",
-    "concurrency_limit": _AT_ONCE,
+    "concurrency_limit": _MAX_CONCURRENT,
 }
 
 Updates = tuple[str, ...]
@@ -36,29 +36,31 @@ Updates = tuple[str, ...]
 class Page:
     """The page for one folder of data; `blocks` is what Gradio serves."""
 
-    def __init__(self, settings: Settings, jobs: Jobs, uploads: Uploads, owners: Owners) -> None:
-        self._handlers, self._owners = Handlers(settings, jobs, uploads), owners
+    def __init__(
+        self, settings: Settings, jobs: JobStore, uploads: UploadStore, owners: Owners
+    ) -> None:
+        self._controller, self._owners = Controller(settings, jobs, uploads), owners
         self.blocks = gr.Blocks(title=text.TITLE, analytics_enabled=False)
         with self.blocks:
-            parts = [*self._lay_out(), self._bus()]
-            parts[-1].click(self._act, outputs=parts, **_QUIET)
+            parts = [*self._build_regions(), self._build_bus()]
+            parts[-1].click(self._handle_event, outputs=parts, **_EVENT_OPTIONS)
 
-    def pulse(self, owner: str) -> str:
+    def etag(self, owner: str) -> str:
         """Changes whenever the page of `owner` does; cheap."""
-        return self._handlers.look.pulse(owner)
+        return self._controller.page_builder.etag(owner)
 
-    def sweep(self, now: datetime) -> None:
+    def delete_expired(self, now: datetime) -> None:
         """Delete what people left behind longer ago than it is kept."""
-        self._handlers.sweep(now)
+        self._controller.delete_expired(now)
 
-    def _lay_out(self) -> list[gr.HTML]:
+    def _build_regions(self) -> list[gr.HTML]:
         """The regions, in the order of `Regions`."""
-        start = views.render(self._handlers.look.at(""))
+        start = views.render(self._controller.page_builder.build(""))
         parts = {}
 
         def region(name: str) -> None:
             value = getattr(start, name)
-            parts[name] = gr.HTML(value, elem_id=f"tp-{name}", js_on_load=None, **_PLAIN)
+            parts[name] = gr.HTML(value, elem_id=f"tp-{name}", js_on_load=None, **_BARE_HTML)
 
         region("top")
         region("head")
@@ -72,24 +74,26 @@ class Page:
         region("foot")
         return [parts[field.name] for field in fields(Regions)]
 
-    def _bus(self) -> gr.HTML:
-        return gr.HTML(_answer("0"), elem_id="tp-bus", js_on_load=_BUS, **_PLAIN)
+    def _build_bus(self) -> gr.HTML:
+        return gr.HTML(_build_answer("0"), elem_id="tp-bus", js_on_load=_BUS, **_BARE_HTML)
 
-    def _act(self, event: gr.EventData, request: gr.Request) -> Updates:
+    def _handle_event(self, event: gr.EventData, request: gr.Request) -> Updates:
         """The whole page after what a browser sent was done."""
-        owner = self._owners.owner_of(request.cookies)
+        owner = self._owners.identify(request.cookies)
         sent = event._data if isinstance(event._data, Mapping) else {}
         if owner is None:
-            shown = self._handlers.look.at("", Problem("stage", "no_cookie", text.NO_COOKIE))
+            shown = self._controller.page_builder.build(
+                "", Problem("stage", "no_cookie", text.NO_COOKIE)
+            )
         else:
-            shown = self._handlers.act(owner, sent)
+            shown = self._controller.handle_event(owner, sent)
         regions = views.render(shown)
         filled = (getattr(regions, field.name) for field in fields(Regions))
         # not counted: the one before may have come from another server
-        return *filled, _answer(secrets.token_hex(8), shown.moving, shown.refused)
+        return *filled, _build_answer(secrets.token_hex(8), shown.is_moving, shown.was_refused)
 
 
-def _answer(name: str, moving: bool = False, refused: bool = False) -> str:
+def _build_answer(name: str, moving: bool = False, refused: bool = False) -> str:
     """Tells the browser which answer it has, and what to send again."""
     told = " data-moving" * moving + " data-refused" * refused
     return f'<i data-answer="{name}"{told} hidden></i>'

@@ -13,15 +13,15 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui.media.serving import not_found
+from ui.media.serving import build_not_found
 
-_OURS = r"healthz|sign-in|pulse|upload|media/.+|style/.+|api(/.*)?"
-_GRADIOS = (
+_OWN_PATHS = r"healthz|sign-in|pulse|upload|media/.+|style/.+|api(/.*)?"
+_GRADIO_PATHS = (
     r"config|theme\.css|manifest\.json|favicon\.ico|robots\.txt|assets/.+|static/.+"
     r"|gradio_api/(queue/(join|data)|heartbeat/[^/]+|app_id|cancel|reset)"
 )
-_OPEN = re.compile(rf"/({_OURS}|{_GRADIOS})?")
-_READING = ("GET", "HEAD")
+_ALLOWED_PATHS = re.compile(rf"/({_OWN_PATHS}|{_GRADIO_PATHS})?")
+_SAFE_METHODS = ("GET", "HEAD")
 # Gradio starts with inline scripts and builds its components' templates with eval, so scripts can't
 # be told apart further; but none, and nothing else, comes from or goes to another host.
 _POLICY = {
@@ -47,7 +47,7 @@ _HEADERS = {
 }
 
 
-class Guard:
+class SecurityMiddleware:
     """Turns away what is not open, or comes from another site; all answers get the rules."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -58,19 +58,19 @@ class Guard:
             await self._app(scope, receive, send)
             return
         app = self._app
-        if not _OPEN.fullmatch(scope["path"]):
-            app = not_found()
-        elif scope["method"] not in _READING and _from_elsewhere(Headers(scope=scope)):
+        if not _ALLOWED_PATHS.fullmatch(scope["path"]):
+            app = build_not_found()
+        elif scope["method"] not in _SAFE_METHODS and _is_cross_site(Headers(scope=scope)):
             app = PlainTextResponse("This comes from another site.", 403)
-        await app(scope, receive, partial(_send_ruled, send))
+        await app(scope, receive, partial(_send_with_headers, send))
 
 
-def _from_elsewhere(headers: Headers) -> bool:
+def _is_cross_site(headers: Headers) -> bool:
     """Whether the browser says that another site had it send the request."""
     return headers.get("sec-fetch-site", "same-origin") != "same-origin"
 
 
-async def _send_ruled(send: Send, message: Message) -> None:
+async def _send_with_headers(send: Send, message: Message) -> None:
     if message["type"] == "http.response.start":
         MutableHeaders(scope=message).update(_HEADERS)
     await send(message)

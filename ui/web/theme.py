@@ -27,7 +27,7 @@ _COLOURS = {
 }
 _TOKENS = Path(__file__).parents[1] / "static" / "tokens.css"
 # Gradio paints the ground before it loads the style sheet that holds the tokens.
-_GROUND = {"body_background_fill": "#f3f6f4", "body_background_fill_dark": "#0d1311"}
+_BACKGROUND = {"body_background_fill": "#f3f6f4", "body_background_fill_dark": "#0d1311"}
 _SHAPES = {
     "body_text_size": "16px",
     "layout_gap": "0",
@@ -55,12 +55,12 @@ class Studio(gr.themes.Base):
         values |= _SHAPES
         known = inspect.signature(gr.themes.Base.set).parameters
         dark = {f"{name}_dark": value for name, value in values.items()}
-        values |= {name: value for name, value in dark.items() if name in known} | _GROUND
+        values |= {name: value for name, value in dark.items() if name in known} | _BACKGROUND
         super().set(**values)
 
 
 @cache
-def dark_without_script() -> str:
+def build_dark_rule() -> str:
     """A CSS rule that gives the dark tokens to whoever prefers dark; on the page itself a script of
     Gradio's sets a class for it."""
     found = re.search(r"^\.dark (\{.*?^\})", _TOKENS.read_text(), re.MULTILINE | re.DOTALL)

@@ -14,10 +14,10 @@ import torch
 import typer
 
 from inference.diagnostics.verify import method, networks, whole
-from inference.diagnostics.verify.cases import Case, Place, find_cases
-from inference.diagnostics.verify.compare import difference
+from inference.diagnostics.verify.cases import Case, Target, find_cases
+from inference.diagnostics.verify.compare import measure_difference
 
-KINDS: dict[str, Callable[[Case, Place], Any]] = {
+KINDS: dict[str, Callable[[Case, Target], Any]] = {
     kind.__name__: kind
     for kind in (
         networks.dit,
@@ -45,18 +45,18 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
-class Numbers(StrEnum):
+class Precision(StrEnum):
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
 
 
-def check(name: str, case: Case, device: torch.device, asked: torch.dtype) -> bool:
+def check_case(name: str, case: Case, device: torch.device, asked: torch.dtype) -> bool:
     """Whether the case passes; prints its line, and to standard error what kept it from running."""
     try:
-        dtype, tolerance = case.numbers(asked)
+        dtype, tolerance = case.select_dtype(asked)
         with torch.inference_mode():
-            computed = KINDS[case.kind](case, Place(device, dtype))
-        found = difference(computed, case.expected())
+            computed = KINDS[case.kind](case, Target(device, dtype))
+        found = measure_difference(computed, case.load_expected())
     except Exception as error:
         print(f"{name} {case.kind} rel=nan max=nan FAIL")
         print(f"  {type(error).__name__}: {error}", file=sys.stderr)
@@ -70,7 +70,7 @@ def check(name: str, case: Case, device: torch.device, asked: torch.dtype) -> bo
 def main(
     path: Annotated[Path, typer.Argument(help="A case's folder, or one that holds some.")],
     device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.CPU,
-    dtype: Annotated[Numbers, typer.Option(help="In which numbers.")] = Numbers.FLOAT32,
+    dtype: Annotated[Precision, typer.Option(help="In which numbers.")] = Precision.FLOAT32,
 ) -> None:
     """Check this machine's numbers against MultiTalk's own."""
     if device is Device.CUDA and not torch.cuda.is_available():
@@ -80,8 +80,8 @@ def main(
         raise typer.Exit(2)
     # the cases' tolerances are those of true float32
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    asked = torch.bfloat16 if dtype is Numbers.BFLOAT16 else torch.float32
-    results = [check(n, case, torch.device(device), asked) for n, case in find_cases(path)]
+    asked = torch.bfloat16 if dtype is Precision.BFLOAT16 else torch.float32
+    results = [check_case(n, case, torch.device(device), asked) for n, case in find_cases(path)]
     if not results:
         typer.echo(f"There is no case in {path}. Name a folder that holds a case.json.", err=True)
         raise typer.Exit(2)

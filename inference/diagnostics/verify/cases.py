@@ -19,7 +19,7 @@ CASE_FILE = "case.json"
 
 
 @dataclass(frozen=True)
-class Place:
+class Target:
     """Where and in which numbers a case is computed."""
 
     device: torch.device
@@ -45,24 +45,26 @@ class Case:
     def options(self) -> dict[str, Any]:
         return dict(self.values.get("options", {}))
 
-    def numbers(self, asked: torch.dtype) -> tuple[torch.dtype, float]:
+    def select_dtype(self, asked: torch.dtype) -> tuple[torch.dtype, float]:
         """In which numbers it is computed when `asked` are wanted, and the error allowed then."""
         reduced = self.values.get("tolerance_bfloat16")
         if asked is torch.bfloat16 and reduced is not None:
             return torch.bfloat16, float(reduced)
         return torch.float32, float(self.values["tolerance"])
 
-    def weights(self, place: Place, part: str | None = None) -> dict[str, Tensor]:
+    def load_weights(self, place: Target, part: str | None = None) -> dict[str, Tensor]:
         """A network's tensors; `part` names it where the case has several."""
         source = self.values["weights"] if part is None else self.values["weights"][part]
         if "file" in source:
             tensors = load_file(self.folder / source["file"])
         else:
             shapes = json.loads((self.folder / source["shapes"]).read_text())
-            tensors = {n: _weight(source["prefix"], n, shape) for n, shape in shapes.items()}
+            tensors = {
+                n: _generate_weight(source["prefix"], n, shape) for n, shape in shapes.items()
+            }
         return {name: tensor.to(place.device, place.dtype) for name, tensor in tensors.items()}
 
-    def inputs(self, device: torch.device) -> dict[str, Tensor]:
+    def load_inputs(self, device: torch.device) -> dict[str, Tensor]:
         """The input tensors, float32 unless their file says otherwise."""
         source = self.values["inputs"]
         if "file" in source:
@@ -70,18 +72,20 @@ class Case:
         else:
             scale = source.get("scale", {})
             units = {
-                key: _unit(f"{source['salt']}in.{key}", shape)
+                key: _generate_uniform(f"{source['salt']}in.{key}", shape)
                 for key, shape in source.get("tensors", {}).items()
             }
-            tensors = {k: _rounded(scale.get(k, math.sqrt(3)) * unit) for k, unit in units.items()}
+            tensors = {
+                k: _to_float32(scale.get(k, math.sqrt(3)) * unit) for k, unit in units.items()
+            }
         return {key: tensor.to(device) for key, tensor in tensors.items()}
 
-    def image(self) -> Image.Image:
+    def load_image(self) -> Image.Image:
         """The input picture, RGB."""
         with Image.open(self.folder / self.values["inputs"]["image"]) as opened:
             return opened.convert("RGB")
 
-    def expected(self) -> Any:
+    def load_expected(self) -> Any:
         """The numbers wanted: tensors by key, or what the JSON file holds under "out"."""
         file = self.folder / "expected.json"
         if file.exists():
@@ -96,11 +100,11 @@ def find_cases(root: Path) -> Iterator[tuple[str, Case]]:
         root = root.parent
     for file in sorted(root.rglob(CASE_FILE)):
         name = file.parent.relative_to(root).as_posix()
-        case = Case(file.parent, _mapping(file))
+        case = Case(file.parent, _read_values(file))
         yield (file.parent.resolve().name if name == "." else name), case
 
 
-def _mapping(file: Path) -> dict[str, Any]:
+def _read_values(file: Path) -> dict[str, Any]:
     """What a file holds; nothing when that is no JSON object, so that the case fails alone."""
     try:
         values = json.loads(file.read_text())
@@ -109,19 +113,19 @@ def _mapping(file: Path) -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
-def _weight(prefix: str, name: str, shape: Sequence[int]) -> Tensor:
+def _generate_weight(prefix: str, name: str, shape: Sequence[int]) -> Tensor:
     """A parameter of plausible size: gains near 1, small biases, the rest as wide as its fan-in."""
-    unit, leaf = _unit(prefix + name, shape), name.rpartition(".")[2]
+    unit, leaf = _generate_uniform(prefix + name, shape), name.rpartition(".")[2]
     if leaf in ("gamma", "original0") or (len(shape) == 1 and leaf == "weight"):
-        return _rounded(1 + 0.2 * unit)
+        return _to_float32(1 + 0.2 * unit)
     if len(shape) <= 1:
-        return _rounded(0.1 * unit)
+        return _to_float32(0.1 * unit)
     if leaf == "modulation":
-        return _rounded(0.3 * unit)
-    return _rounded(unit * math.sqrt(3 / (unit.size / shape[0])))
+        return _to_float32(0.3 * unit)
+    return _to_float32(unit * math.sqrt(3 / (unit.size / shape[0])))
 
 
-def _unit(name: str, shape: Sequence[int]) -> NDArray[np.float64]:
+def _generate_uniform(name: str, shape: Sequence[int]) -> NDArray[np.float64]:
     """Numbers in [-1, 1) by `name` and position alone: splitmix64 of a CRC-32 and the index."""
     word = np.uint64
     z = np.arange(math.prod(shape), dtype=word) + word(zlib.crc32(name.encode()) << 32)
@@ -132,5 +136,5 @@ def _unit(name: str, shape: Sequence[int]) -> NDArray[np.float64]:
     return ((z >> word(40)).astype(np.float64) / 2**24 * 2 - 1).reshape(shape)
 
 
-def _rounded(values: NDArray[np.float64]) -> Tensor:
+def _to_float32(values: NDArray[np.float64]) -> Tensor:
     return torch.from_numpy(np.asarray(values, np.float32))

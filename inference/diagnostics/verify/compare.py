@@ -21,14 +21,14 @@ _NONE = Difference(0.0, 0.0)
 _MISFIT = Difference(math.inf, math.inf)
 
 
-def difference(computed: Any, expected: Any) -> Difference:
+def measure_difference(computed: Any, expected: Any) -> Difference:
     """Of tensors, numbers, strings, or lists and mappings of these."""
     if isinstance(expected, Mapping):
         if not isinstance(computed, Mapping) or set(computed) != set(expected):
             return _MISFIT
-        return _worst(difference(computed[key], expected[key]) for key in expected)
+        return _find_worst(measure_difference(computed[key], expected[key]) for key in expected)
     if isinstance(expected, Tensor):
-        return _of_tensors(computed, expected)
+        return _compare_tensors(computed, expected)
     if isinstance(expected, str) or not isinstance(expected, Sequence | float):
         same = type(computed) is type(expected) and computed == expected
         return _NONE if same else _MISFIT
@@ -38,10 +38,10 @@ def difference(computed: Any, expected: Any) -> Difference:
         return Difference(relative, error) if math.isfinite(error) else _MISFIT
     if not isinstance(computed, Sequence) or len(computed) != len(expected):
         return _MISFIT
-    return _worst(difference(a, b) for a, b in zip(computed, expected, strict=True))
+    return _find_worst(measure_difference(a, b) for a, b in zip(computed, expected, strict=True))
 
 
-def _of_tensors(computed: Any, expected: Tensor) -> Difference:
+def _compare_tensors(computed: Any, expected: Tensor) -> Difference:
     if not isinstance(computed, Tensor) or computed.shape != expected.shape:
         return _MISFIT
     made, wanted = computed.cpu().double(), expected.double()
@@ -53,6 +53,6 @@ def _of_tensors(computed: Any, expected: Tensor) -> Difference:
     return Difference(float(error.norm()) / norm if norm else math.inf, float(error.abs().max()))
 
 
-def _worst(differences: Any) -> Difference:
+def _find_worst(differences: Any) -> Difference:
     found = list(differences) or [_NONE]
     return Difference(max(d.relative for d in found), max(d.largest for d in found))

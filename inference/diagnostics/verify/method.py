@@ -8,13 +8,18 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from inference.diagnostics.verify import networks
-from inference.diagnostics.verify.cases import Case, Place
+from inference.diagnostics.verify.cases import Case, Target
 from inference.multitalk import colour
 from inference.multitalk.conditioning import voice
-from inference.multitalk.conditioning.buckets import bucket
-from inference.multitalk.conditioning.picture import Box, covered, halves, latent_masks
+from inference.multitalk.conditioning.buckets import select_bucket
+from inference.multitalk.conditioning.picture import (
+    Box,
+    build_latent_masks,
+    scale_to_cover,
+    split_into_halves,
+)
 from inference.multitalk.models.linear import Linear
-from inference.multitalk.runtime.lora import switch_on
+from inference.multitalk.runtime.lora import apply_lora
 from inference.multitalk.sampling.guidance import (
     FULL,
     NEITHER,
@@ -23,32 +28,32 @@ from inference.multitalk.sampling.guidance import (
     Guidance,
     Projection,
 )
-from inference.multitalk.sampling.schedule import timesteps
-from inference.multitalk.sampling.step_cache import ESTIMATORS, computed_steps
+from inference.multitalk.sampling.schedule import compute_timesteps
+from inference.multitalk.sampling.step_cache import ESTIMATORS, select_computed_steps
 
 _BRANCHES = {"cond": FULL, "drop_text": NO_PROMPT, "drop_audio": NO_VOICE, "uncond": NEITHER}
 
 
-def loudness(case: Case, place: Place) -> dict[str, Tensor]:
-    wave = case.inputs(torch.device("cpu"))["wave"].numpy()
-    return {"out": torch.from_numpy(voice.levelled(wave))}
+def loudness(case: Case, place: Target) -> dict[str, Tensor]:
+    wave = case.load_inputs(torch.device("cpu"))["wave"].numpy()
+    return {"out": torch.from_numpy(voice.normalise_loudness(wave))}
 
 
-def schedule(case: Case, place: Place) -> dict[str, list[float]]:
+def schedule(case: Case, place: Target) -> dict[str, list[float]]:
     options = case.options
     return {
-        f"{steps}_{shift:g}": timesteps(steps, shift)
+        f"{steps}_{shift:g}": compute_timesteps(steps, shift)
         for steps in options["steps"]
         for shift in options["shifts"]
     }
 
 
-def guidance(case: Case, place: Place) -> dict[str, Tensor]:
-    options, given = case.options, case.inputs(place.device)
+def guidance(case: Case, place: Target) -> dict[str, Tensor]:
+    options, given = case.options, case.load_inputs(place.device)
     guide = Guidance(
         options["text_guide_scale"],
         options["audio_guide_scale"],
-        projection(options, options["method"] == "apg"),
+        build_projection(options, options["method"] == "apg"),
     )
     steps = [
         guide.combine(
@@ -63,65 +68,67 @@ def guidance(case: Case, place: Place) -> dict[str, Tensor]:
     return {"out": torch.stack(steps)}
 
 
-def projection(options: dict[str, Any], used: bool) -> Projection | None:
+def build_projection(options: dict[str, Any], used: bool) -> Projection | None:
     """Projected guidance with the case's own values, or none."""
     if not used:
         return None
     return Projection(options["apg_momentum"], options["apg_norm_threshold"])
 
 
-def teacache(case: Case, place: Place) -> dict[str, list[bool]]:
+def teacache(case: Case, place: Target) -> dict[str, list[bool]]:
     estimator = ESTIMATORS[case.config["size"], case.options["use_ret_steps"]]
-    embeddings = case.inputs(place.device)["e0"]
+    embeddings = case.load_inputs(place.device)["e0"]
     threshold = case.options["teacache_thresh"]
-    return {"computed": computed_steps(embeddings, threshold, estimator)}
+    return {"computed": select_computed_steps(embeddings, threshold, estimator)}
 
 
-def color_match(case: Case, place: Place) -> dict[str, Tensor]:
-    given = case.inputs(place.device)
-    return {"out": colour.matched(given["video"], given["reference"], case.options["strength"])}
-
-
-def image_prep(case: Case, place: Place) -> dict[str, Tensor]:
-    image, (height, width) = case.image(), case.options["target_size"]
-    masks = latent_masks(people(case, image), image.size, (width, height))
+def color_match(case: Case, place: Target) -> dict[str, Tensor]:
+    given = case.load_inputs(place.device)
     return {
-        "out.image": covered(image, width, height),
+        "out": colour.match_colours(given["video"], given["reference"], case.options["strength"])
+    }
+
+
+def image_prep(case: Case, place: Target) -> dict[str, Tensor]:
+    image, (height, width) = case.load_image(), case.options["target_size"]
+    masks = build_latent_masks(read_person_boxes(case, image), image.size, (width, height))
+    return {
+        "out.image": scale_to_cover(image, width, height),
         "out.latent_masks": torch.from_numpy(masks).float(),
     }
 
 
-def people(case: Case, image: Image.Image) -> tuple[Box, ...]:
+def read_person_boxes(case: Case, image: Image.Image) -> tuple[Box, ...]:
     """The boxes of the case's two people; the files hold rows before columns."""
     masks = case.options["masks"]
     if masks == "default":
-        return halves(*image.size)
+        return split_into_halves(*image.size)
     return tuple((left, top, right, bottom) for top, left, bottom, right in masks["bbox"])
 
 
-def buckets(case: Case, place: Place) -> dict[str, list[int]]:
+def buckets(case: Case, place: Target) -> dict[str, list[int]]:
     return {
-        f"{size_class}:{height}x{width}": list(bucket(size_class, height, width))
+        f"{size_class}:{height}x{width}": list(select_bucket(size_class, height, width))
         for size_class in case.options["size_classes"]
         for height, width in case.options["source_sizes"]
     }
 
 
-def lora(case: Case, place: Place) -> dict[str, Tensor]:
+def lora(case: Case, place: Target) -> dict[str, Tensor]:
     """The parameters as they work: a layer's weight with what its branches make of unit vectors."""
-    network = networks.transformer(case, place, case.config, None)
+    network = networks.build_transformer(case, place, case.config, None)
     before = {name: parameter.clone() for name, parameter in network.named_parameters()}
     for entry in case.options["loras"]:
         tensors = load_file(case.folder / entry["file"])
-        switch_on(network, tensors, entry["scale"], place.device)
-    after = {name: _working(network, name) for name in before}
+        apply_lora(network, tensors, entry["scale"], place.device)
+    after = {name: _compute_effective_parameter(network, name) for name in before}
     return {f"out.{name}": t for name, t in after.items() if not t.equal(before[name])}
 
 
-def _working(network: nn.Module, name: str) -> Tensor:
+def _compute_effective_parameter(network: nn.Module, name: str) -> Tensor:
     parameter = network.get_parameter(name)
     layer = network.get_submodule(name.rpartition(".")[0])
-    if isinstance(layer, Linear) and layer.branches and name.endswith(".weight"):
+    if isinstance(layer, Linear) and layer.deltas and name.endswith(".weight"):
         units = torch.eye(layer.in_features, device=parameter.device, dtype=parameter.dtype)
-        return parameter + sum(branch.of(units).T for branch in layer.branches)
+        return parameter + sum(branch.apply(units).T for branch in layer.deltas)
     return parameter

@@ -22,15 +22,15 @@ class FaceAxes:
     size_px: float
 
 
-def face_axes(points: Floats) -> FaceAxes:
+def compute_face_axes(points: Floats) -> FaceAxes:
     """The axes of a face from its 468 points, float32 (468, 3)."""
-    right = unit(points[faces.RIGHT_EYE_OUTER] - points[faces.LEFT_EYE_OUTER])
+    right = normalise(points[faces.RIGHT_EYE_OUTER] - points[faces.LEFT_EYE_OUTER])
     tall = points[faces.CHIN] - points[faces.FOREHEAD]
-    down = unit(tall - right * (tall @ right))
+    down = normalise(tall - right * (tall @ right))
     height_px, size_px = float(np.hypot(*tall[:2])), float(np.linalg.norm(tall))
     return FaceAxes(right, down, np.cross(right, down), height_px, size_px)
 
 
-def unit(vector: Floats) -> Floats:
+def normalise(vector: Floats) -> Floats:
     """The vector scaled to length 1, float32."""
     return np.asarray(vector / (np.linalg.norm(vector) + 1e-9), np.float32)

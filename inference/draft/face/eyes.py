@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from inference.draft.face.axes import FaceAxes, unit
+from inference.draft.face.axes import FaceAxes, normalise
 from inference.draft.face.light import Light
-from inference.draft.face.warp import Floats, Pixels, pixel_grid, remap, smoothstep
+from inference.draft.face.warp import Floats, Pixels, build_pixel_grid, remap, smoothstep
 from inference.media import faces
 
 _MIN_OPENING = 0.014  # of the face's height; an eye less open is taken as shut
@@ -19,7 +19,7 @@ _SAMPLES = 65
 _DRAWN_REACH = 0.13  # half the side of the area in which a drawn eye lies, in face heights
 _DRAWN_CONTRAST = 40.0  # levels, as a distance in RGB, between a drawn eye and the skin
 _DRAWN_SHUT = 0.12  # height of a shut drawn eye as a share of the open one's
-_EYES = (
+_EYE_CONTOURS = (
     (faces.LEFT_EYE_UPPER, faces.LEFT_EYE_LOWER, faces.LEFT_BROW_LOWER),
     (faces.RIGHT_EYE_UPPER, faces.RIGHT_EYE_LOWER, faces.RIGHT_BROW_LOWER),
 )
@@ -30,10 +30,10 @@ class Eyes:
 
     def __init__(self, frame: Pixels, points: Floats, axes: FaceAxes, light: Light) -> None:
         self._lids: list[_Lid | _DrawnEye] = []
-        for upper, lower, brow in _EYES:
-            if light.flat:
+        for upper, lower, brow in _EYE_CONTOURS:
+            if light.is_drawing:
                 eye = _DrawnEye(frame, points[list(upper + lower), :2], axes)
-                self._lids += [eye] if eye.found else []
+                self._lids += [eye] if eye.is_found else []
             elif _can_blink(points, upper, lower, axes):
                 edges = [points[list(each), :2] for each in (upper, lower, brow)]
                 self._lids.append(_Lid(frame, edges[0], edges[1], edges[2], axes, light.noise))
@@ -68,8 +68,8 @@ class _Lid:
         noise: float,
     ) -> None:
         self._size = axes.size_px
-        self._axis = unit(upper[-1] - upper[0])
-        self._down = unit(axes.down[:2])
+        self._axis = normalise(upper[-1] - upper[0])
+        self._down = normalise(axes.down[:2])
         self._origin, self._length = upper[0], float(np.linalg.norm(upper[-1] - upper[0]))
         self._own = np.linalg.inv(np.stack([self._axis, self._down], 1)).astype(np.float32)
         margin = 0.05 * self._size
@@ -78,13 +78,13 @@ class _Lid:
         low = np.clip((every.min(0) - margin).astype(int), 0, [width - 2, height - 2])
         high = np.clip((every.max(0) + margin).astype(int) + 1, low + 2, [width, height])
         self._area = int(low[0]), int(low[1]), int(high[0]), int(high[1])
-        x, y = pixel_grid(*self._area)
-        self._along, self._depth = self._coordinates(x, y)
-        self._top = self._curve(upper)
-        self._bottom = np.maximum(self._curve(lower), self._top)
+        x, y = build_pixel_grid(*self._area)
+        self._along, self._depth = self._to_lid_coordinates(x, y)
+        self._top = self._fit_curve(upper)
+        self._bottom = np.maximum(self._fit_curve(lower), self._top)
         self._source = frame[low[1] : high[1], low[0] : high[0]].astype(np.float32)
-        self._xy = np.stack(pixel_grid(0, 0, x.shape[1], x.shape[0]), -1)
-        self._skin = self._lid_colour(frame, brow)
+        self._xy = np.stack(build_pixel_grid(0, 0, x.shape[1], x.shape[0]), -1)
+        self._skin = self._sample_skin(frame, brow)
         self._lash_px = max(1.0, 0.014 * self._size)
         self._soft_px = max(0.8, 0.006 * self._size)
         grain = np.random.default_rng(0).standard_normal(x.shape).astype(np.float32)
@@ -93,7 +93,7 @@ class _Lid:
     def draw(self, canvas: Pixels, shut: float) -> None:
         left, top, right, bottom = self._area
         along, depth, soft = self._along, self._depth, self._soft_px
-        upper, lower = self._at(self._top), self._at(self._bottom)
+        upper, lower = self._sample(self._top), self._sample(self._bottom)
         edge = np.asarray(upper + shut * (lower - upper), np.float32)
         inside: Floats = smoothstep(along, -0.04, 0.04) - smoothstep(along, 0.96, 1.04)
         # skin from the crease down to the edge
@@ -107,33 +107,33 @@ class _Lid:
         carried = remap(self._source, self._xy - (edge - upper)[..., None] * self._down)
         lash = np.exp(-(((depth - edge) / self._lash_px) ** 2)) * inside
         lash *= min(1.0, 3 * shut)
-        drawn = self._source_on(canvas)
+        drawn = self._crop(canvas)
         drawn += (paint - drawn) * (lid * min(1.0, 4 * shut))[..., None]
         dark = np.minimum(carried, drawn)
         drawn += (dark - drawn) * lash[..., None]
         canvas[top:bottom, left:right] = np.clip(drawn + 0.5, 0, 255).astype(np.uint8)
 
-    def _source_on(self, canvas: Pixels) -> Floats:
+    def _crop(self, canvas: Pixels) -> Floats:
         left, top, right, bottom = self._area
         return canvas[top:bottom, left:right].astype(np.float32)
 
-    def _coordinates(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    def _to_lid_coordinates(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         dx, dy = x - self._origin[0], y - self._origin[1]
         along = (self._own[0, 0] * dx + self._own[0, 1] * dy) / self._length
         return along, self._own[1, 0] * dx + self._own[1, 1] * dy
 
-    def _curve(self, edge: Floats) -> Floats:
-        along, down = self._coordinates(edge[:, 0], edge[:, 1])
+    def _fit_curve(self, edge: Floats) -> Floats:
+        along, down = self._to_lid_coordinates(edge[:, 0], edge[:, 1])
         order = np.argsort(along)
         curve = np.interp(np.linspace(0, 1, _SAMPLES), along[order], down[order])
         return np.asarray(gaussian_filter1d(curve, 2.5, mode="nearest"), np.float32)
 
-    def _at(self, curve: Floats) -> Floats:
+    def _sample(self, curve: Floats) -> Floats:
         return np.interp(self._along * (_SAMPLES - 1), np.arange(_SAMPLES), curve).astype(
             np.float32
         )
 
-    def _lid_colour(self, frame: Pixels, brow: Floats) -> Floats:
+    def _sample_skin(self, frame: Pixels, brow: Floats) -> Floats:
         """Smooth skin colours along the eye, from between lid and brow and from below, (65, 3)."""
         along = np.linspace(0.08, 0.92, _SAMPLES, dtype=np.float32)
         brow_down = float(np.mean((brow - self._origin) @ self._own[1]))
@@ -179,13 +179,13 @@ class _DrawnEye:
         touched = parts[y, x][parts[y, x] > 0]
         blob = parts == (np.bincount(touched).argmax() if len(touched) else -1)
         edges = blob[[0, -1]].any() or blob[:, [0, -1]].any()
-        self.found = bool(blob.any() and not edges)
-        if self.found:
+        self.is_found = bool(blob.any() and not edges)
+        if self.is_found:
             grown = cv2.dilate(blob.astype(np.float32), np.ones((5, 5), np.uint8))
             self._cover = cv2.GaussianBlur(grown, (0, 0), 0.6).astype(np.float32)
             rows = np.flatnonzero(blob.any(1))
             self._middle = float(rows[0] + 0.6 * (rows[-1] - rows[0]))
-            self._grid = np.stack(pixel_grid(0, 0, blob.shape[1], blob.shape[0]), -1)
+            self._grid = np.stack(build_pixel_grid(0, 0, blob.shape[1], blob.shape[0]), -1)
 
     def draw(self, canvas: Pixels, shut: float) -> None:
         left, top, right, bottom = self._area

@@ -13,7 +13,7 @@ from inference.draft.face.lips import Lips
 from inference.draft.face.warp import Floats, smoothstep
 from inference.media import faces
 
-WIDEST_GAP = 0.115  # between the lips at opening 1
+MAX_GAP = 0.115  # between the lips at opening 1
 _UPPER_SHARE = 0.16  # of the opening is the upper lip's; the jaw does the rest
 _CHIN_SHARE = 0.72  # of the lower lip's way is the chin's: less than in life, to spare the neck
 _CORNER_DROP = 0.10  # of the opening: how far the corners follow the jaw
@@ -49,91 +49,97 @@ class MouthFields:
     ) -> None:
         self._lips, self._across, self._down = lips, across, down
         self._height = axes.height_px
-        self._chin = float(lips.coordinates(*points[faces.CHIN, :2, None])[1][0])
-        self._nose = float(lips.coordinates(*points[2, :2, None])[1][0])
+        self._chin = float(lips.to_mouth_coordinates(*points[faces.CHIN, :2, None])[1][0])
+        self._nose = float(lips.to_mouth_coordinates(*points[2, :2, None])[1][0])
         profile = (1 - lips.positions**2) ** 0.8
-        gap_px = max(WIDEST_GAP * self._height, min(1.0 * lips.gap_px, 0.16 * self._height))
+        gap_px = max(MAX_GAP * self._height, min(1.0 * lips.gap_px, 0.16 * self._height))
         gap = lips.lower - lips.upper
         closing = np.minimum(_CLOSING_UPPER_SHARE * gap, _MAX_CLOSING_UPPER * self._height)
-        if light.flat:  # a drawn mouth shuts to its middle line
+        if light.is_drawing:  # a drawn mouth shuts to its middle line
             closing = 0.5 * gap
         self._opening = gap_px * profile
         self._corner_px = _CORNER_DROP * gap_px
         self._shut_upper = closing
         self._shut_lower = closing - gap
-        self._gap = np.zeros_like(gap) if light.flat else gap
+        self._gap = np.zeros_like(gap) if light.is_drawing else gap
         seam = lips.upper + closing
         self._level = -_ROUND_LEVEL * (seam - seam[len(seam) // 2])
         self.jaw_px = (1 - _UPPER_SHARE) * gap_px
         self.shut_px = float(np.min(self._shut_lower))
-        width = 2 * lips.half_px / self._height if lips.shows_inside and not light.flat else 0.0
+        width = 2 * lips.half_px / self._height if lips.is_open and not light.is_drawing else 0.0
         self._smile = float(np.clip((width - _NO_SMILE) / (_FULL_SMILE - _NO_SMILE), 0, 1))
         self._profile = np.asarray(profile, np.float32)
-        self.fade = _face_fade(points, lips, axes, across, down, corner, self._chin)
+        self.fade = _build_face_fade(points, lips, axes, across, down, corner, self._chin)
 
-    def _jaw_weight(self, down: Floats) -> Floats:
+    def _compute_jaw_weight(self, down: Floats) -> Floats:
         """How much of the jaw's way each place goes: 0 at the nose, most at the chin."""
         along = smoothstep(down, -0.05 * self._height, 0.60 * self._chin)
         return _CHIN_SHARE * along * (1 - 0.85 * smoothstep(np.abs(self._across), 0.9, 2.4))
 
-    def upper_layer(self) -> Floats:
+    def build_upper_layer(self) -> Floats:
         """Float32 (7, h, w, 2)."""
         lips, height = self._lips, self._height
-        edge = lips.at(lips.upper, self._across)
-        thickness = np.maximum(edge - lips.at(lips.outer_upper, self._across), _MIN_LIP * height)
+        edge = lips.sample(lips.upper, self._across)
+        thickness = np.maximum(
+            edge - lips.sample(lips.outer_upper, self._across), _MIN_LIP * height
+        )
         away = edge - self._down  # upwards from the lip's edge
         near = 1 - smoothstep(away, 0.4 * thickness, max(edge.max() - self._nose, 0.07 * height))
         bulge = smoothstep(away, 0.0 * thickness, thickness)
         bulge *= 1 - smoothstep(away, thickness, thickness + 0.07 * height)
-        profile = lips.at(self._profile, self._across)
+        profile = lips.sample(self._profile, self._across)
         press = _PRESS * height * profile
-        relaxed = 0.5 * _SHUT_FULLER * lips.at(self._gap, self._across)
+        relaxed = 0.5 * _SHUT_FULLER * lips.sample(self._gap, self._across)
         opening = -_UPPER_SHARE * self._opening
-        return self._stack(
-            self._follow(opening, edge, near, self.jaw_px, self._corner_px),
-            self._follow(self._shut_upper, edge, near, self.shut_px, 0.0) - relaxed * bulge,
+        return self._stack_fields(
+            self._follow_edge(opening, edge, near, self.jaw_px, self._corner_px),
+            self._follow_edge(self._shut_upper, edge, near, self.shut_px, 0.0) - relaxed * bulge,
             np.zeros_like(edge),
             -_ROUND_FULLER * thickness * bulge,
             press * near + _PRESSED_THINNER * thickness * bulge * profile,
             -_TEETH_RISE * height * profile * near,
         )
 
-    def lower_layer(self) -> Floats:
+    def build_lower_layer(self) -> Floats:
         """Float32 (7, h, w, 2)."""
         lips, height = self._lips, self._height
-        edge = lips.at(lips.lower, self._across)
-        thickness = np.maximum(lips.at(lips.outer_lower, self._across) - edge, _MIN_LIP * height)
+        edge = lips.sample(lips.lower, self._across)
+        thickness = np.maximum(
+            lips.sample(lips.outer_lower, self._across) - edge, _MIN_LIP * height
+        )
         away = self._down - edge  # downwards from the lip's edge
         near = 1 - smoothstep(away, 0.6 * thickness, np.maximum(self._chin - edge, 0.12 * height))
         bulge = smoothstep(away, 0.0 * thickness, thickness)
         bulge *= 1 - smoothstep(away, thickness, thickness + 0.08 * height)
-        profile = lips.at(self._profile, self._across)
+        profile = lips.sample(self._profile, self._across)
         press = -_PRESS * height * profile
-        relaxed = _SHUT_FULLER * lips.at(self._gap, self._across)
+        relaxed = _SHUT_FULLER * lips.sample(self._gap, self._across)
         opening = (1 - _UPPER_SHARE) * self._opening
-        return self._stack(
-            self._follow(opening, edge, near, self.jaw_px, self._corner_px),
-            self._follow(self._shut_lower, edge, near, self.shut_px, 0.0) + relaxed * bulge,
+        return self._stack_fields(
+            self._follow_edge(opening, edge, near, self.jaw_px, self._corner_px),
+            self._follow_edge(self._shut_lower, edge, near, self.shut_px, 0.0) + relaxed * bulge,
             -_OVERLAP * height * profile * near,
             _ROUND_FULLER * thickness * bulge,
             press * near - _PRESSED_THINNER * thickness * bulge * profile,
             0.5 * _TEETH_RISE * height * profile * near,
         )
 
-    def _follow(
+    def _follow_edge(
         self, edge_px: Floats, edge: Floats, near: Floats, jaw_px: float, corner_px: float
     ) -> Floats:
         """Downward motion when the lip's edge moves by `edge_px` and the jaw by `jaw_px`.
 
         At and beyond the corners only the jaw's own smooth motion is left, the same in both layers.
         """
-        profile = self._lips.at(self._profile, self._across)
-        wanted = self._lips.at(edge_px, self._across) + (1 - profile) * corner_px
-        missing = wanted - self._jaw_weight(edge) * jaw_px
+        profile = self._lips.sample(self._profile, self._across)
+        wanted = self._lips.sample(edge_px, self._across) + (1 - profile) * corner_px
+        missing = wanted - self._compute_jaw_weight(edge) * jaw_px
         missing *= 1 - smoothstep(np.abs(self._across), 1.0, 1.5)
-        return np.asarray(self._jaw_weight(self._down) * jaw_px + missing * near, np.float32)
+        return np.asarray(
+            self._compute_jaw_weight(self._down) * jaw_px + missing * near, np.float32
+        )
 
-    def _stack(
+    def _stack_fields(
         self,
         opening: Floats,
         shut: Floats,
@@ -148,9 +154,9 @@ class MouthFields:
         soft = 1 - smoothstep((self._down / tall).astype(np.float32), 0.4, 1.0)
         soft *= 1 - smoothstep(np.abs(across), 0.95, 2.2)
         held = across / (1 + across**6) ** (1 / 6)  # beyond the corners it goes no further
-        half = lips.along(held.astype(np.float32)) - lips.middle_px
+        half = lips.to_along(held.astype(np.float32)) - lips.middle_px
         rise = -_SPREAD_RISE * height * np.clip(np.abs(across), 0, 1) ** 2
-        level = lips.at(self._level, across) * soft
+        level = lips.sample(self._level, across) * soft
         fuller = fuller * soft * (1 - smoothstep(np.abs(across), 0.75, 1.02))
         nothing = np.zeros_like(across)
         own = (
@@ -166,7 +172,7 @@ class MouthFields:
         return (np.stack(moved) * self.fade[None, ..., None]).astype(np.float32)
 
 
-def _face_fade(
+def _build_face_fade(
     points: Floats,
     lips: Lips,
     axes: FaceAxes,

@@ -8,8 +8,8 @@ from inference.draft.face.warp import (
     Floats,
     Pixels,
     Warp,
-    border_fade,
-    pixel_grid,
+    build_border_fade,
+    build_pixel_grid,
     remap,
     smoothstep,
 )
@@ -19,7 +19,7 @@ _REACH = 0.62  # how far above and beside the face's points the head may extend
 _FADE = 0.13  # the motion is gone this far outside the head's outline
 _FADE_IN = 0.03  # and begins to go this far inside of it
 _NECK_TOP, _NECK_BOTTOM = 0.02, 0.55  # below the chin the body takes the motion up
-_CUT_PX = 160  # side of the small picture in which the head is cut out
+_SEGMENT_PX = 160  # side of the small picture in which the head is cut out
 _MIN_AGREEMENT = 0.55  # of outlines from colour and from shape, as intersection over union
 
 
@@ -33,17 +33,17 @@ class Head:
         left, top = (max(0, int(edge - pad)) for edge in low)
         right = min(width, int(high[0] + pad))
         bottom = min(height, int(high[1] + (_NECK_BOTTOM + 0.05) * axes.size_px))
-        outline = head_outline(frame, points, axes, (left, top, right, bottom))
-        weight = _motion_weight(outline, points, axes, (left, top))
+        outline = find_head_outline(frame, points, axes, (left, top, right, bottom))
+        weight = _build_motion_weight(outline, points, axes, (left, top))
         open_sides = (left == 0, top == 0, right == width, bottom == height)
-        weight *= border_fade(right - left, bottom - top, 6, open_sides)
+        weight *= build_border_fade(right - left, bottom - top, 6, open_sides)
         moving = np.argwhere(weight > 1e-3)
         if len(moving):  # keep what moves only
             (y0, x0), (y1, x1) = moving.min(0), moving.max(0) + 1
             weight = weight[y0:y1, x0:x1]
             left, top, right, bottom = left + x0, top + y0, left + x1, top + y1
         self._area = int(left), int(top), int(right), int(bottom)
-        fields = _fields(points, axes, self._area, weight)
+        fields = _build_fields(points, axes, self._area, weight)
         self._warp = Warp(fields, max(2, min(8, int(axes.size_px / 30))))
 
     def move(self, canvas: Pixels, motion: Floats) -> None:
@@ -52,18 +52,20 @@ class Head:
         `motion` is float32 (5,): shift right and down in pixels; roll, yaw, pitch in radians.
         """
         left, top, right, bottom = self._area
-        source = self._warp.source_map([float(part) for part in motion], passes=2, damping=1.0)
+        source = self._warp.compute_source_map(
+            [float(part) for part in motion], passes=2, damping=1.0
+        )
         part = canvas[top:bottom, left:right].astype(np.float32)  # faster than uint8 in OpenCV
         canvas[top:bottom, left:right] = np.clip(remap(part, source, smooth=True) + 0.5, 0, 255)
 
 
-def _fields(
+def _build_fields(
     points: Floats, axes: FaceAxes, area: tuple[int, int, int, int], weight: Floats
 ) -> Floats:
     """Displacements for one pixel of shift and one radian of each turn, float32 (5, h, w, 2)."""
-    x, y = pixel_grid(*area)
+    x, y = build_pixel_grid(*area)
     neck = points[faces.CHIN, :2] + 0.35 * axes.size_px * axes.down[:2]
-    depth = _depth(points, axes, x, y)
+    depth = _estimate_depth(points, axes, x, y)
     nothing = np.zeros_like(x)
     directions = (
         (nothing + 1, nothing),
@@ -75,26 +77,28 @@ def _fields(
     return np.stack([np.stack(pair, -1) * weight[..., None] for pair in directions])
 
 
-def _depth(points: Floats, axes: FaceAxes, x: Floats, y: Floats) -> Floats:
+def _estimate_depth(points: Floats, axes: FaceAxes, x: Floats, y: Floats) -> Floats:
     """Depth behind the face's middle in pixels, float32 (h, w): a smooth bulge."""
     middle = points[list(faces.FACE_OVAL)].mean(0)
     offset = points - middle
-    basis = _bulge(offset[:, 0], offset[:, 1], axes.size_px)
+    basis = _build_depth_basis(offset[:, 0], offset[:, 1], axes.size_px)
     solution, *_ = np.linalg.lstsq(basis, offset[:, 2], rcond=None)
     # not `@`: on finite numbers, too, its library was once seen to warn of an invalid value
-    here = np.einsum("hwk,k->hw", _bulge(x - middle[0], y - middle[1], axes.size_px), solution)
+    here = np.einsum(
+        "hwk,k->hw", _build_depth_basis(x - middle[0], y - middle[1], axes.size_px), solution
+    )
     reach = 0.35 * axes.size_px
     return np.asarray(np.clip(here, -reach, reach), np.float32)
 
 
-def _bulge(dx: Floats, dy: Floats, size_px: float) -> Floats:
+def _build_depth_basis(dx: Floats, dy: Floats, size_px: float) -> Floats:
     u, v = dx / size_px, dy / size_px
     hill = np.exp(-((u / 0.28) ** 2 + (v / 0.38) ** 2))
     nose = np.exp(-((u / 0.12) ** 2 + (v / 0.16) ** 2))
     return np.stack([np.ones_like(u), u, v, hill, nose], -1)
 
 
-def _motion_weight(
+def _build_motion_weight(
     outline: Pixels, points: Floats, axes: FaceAxes, corner: tuple[int, int]
 ) -> Floats:
     """1 on the head, 0 a little outside it and down the body, float32 (h, w)."""
@@ -103,7 +107,7 @@ def _motion_weight(
     inside = cv2.distanceTransform(outline, cv2.DIST_L2, 5).astype(np.float32)
     weight = 1 - smoothstep(outside - inside, -_FADE_IN * size, _FADE * size)
     height, width = outline.shape
-    x, y = pixel_grid(corner[0], corner[1], corner[0] + width, corner[1] + height)
+    x, y = build_pixel_grid(corner[0], corner[1], corner[0] + width, corner[1] + height)
     down = axes.down[:2] / (np.linalg.norm(axes.down[:2]) + 1e-9)
     chin = points[faces.CHIN, :2]
     below = (x - chin[0]) * down[0] + (y - chin[1]) * down[1]
@@ -112,7 +116,7 @@ def _motion_weight(
     )
 
 
-def head_outline(
+def find_head_outline(
     frame: Pixels, points: Floats, axes: FaceAxes, area: tuple[int, int, int, int]
 ) -> Pixels:
     """255 on head and neck, 0 elsewhere, uint8 (h, w) over `area` (left, top, right, bottom).
@@ -134,16 +138,16 @@ def head_outline(
         ellipse = (tuple(map(float, middle + up)), (float(2 * reach[0]), float(2 * reach[1])), roll)
         cv2.ellipse(target, ellipse, value, -1)
     shape = np.maximum(shape, sure)
-    cut = _cut_out(np.ascontiguousarray(frame[top:bottom, left:right]), shape, sure, far)
+    cut = _segment_head(np.ascontiguousarray(frame[top:bottom, left:right]), shape, sure, far)
     shared = float(np.count_nonzero(cut & shape))
     agreement = shared / max(1.0, float(np.count_nonzero(cut | shape)))
     return cut if agreement > _MIN_AGREEMENT else shape
 
 
-def _cut_out(picture: Pixels, shape: Pixels, sure: Pixels, far: Pixels) -> Pixels:
+def _segment_head(picture: Pixels, shape: Pixels, sure: Pixels, far: Pixels) -> Pixels:
     """GrabCut on a small copy: `sure` is head, `far` is not, `shape` is likely head."""
     height, width = shape.shape
-    scale = min(1.0, _CUT_PX / max(height, width))
+    scale = min(1.0, _SEGMENT_PX / max(height, width))
     small_size = (max(8, round(width * scale)), max(8, round(height * scale)))
 
     def small(mask: Pixels) -> Pixels:

@@ -30,7 +30,7 @@ class Light:
     tongue: Floats
     blur_px: float
     noise: float
-    flat: bool
+    is_drawing: bool
 
 
 def measure_light(frame: Pixels, points: Floats, axes: FaceAxes) -> Light:
@@ -38,17 +38,17 @@ def measure_light(frame: Pixels, points: Floats, axes: FaceAxes) -> Light:
     height, width = frame.shape[:2]
     low = np.clip(points[:, :2].min(0).astype(int), 0, [width - 2, height - 2])
     high = np.clip(points[:, :2].max(0).astype(int) + 1, low + 2, [width, height])
-    skin = _skin(frame, points, axes)
+    skin = _sample_skin(frame, points, axes)
     typical = np.median(skin, axis=0).astype(np.float32)
     bright = np.percentile(skin, 85, axis=0).astype(np.float32)
-    eye_white = _eye_white(frame, points)
+    eye_white = _measure_eye_white(frame, points)
     level = float(np.clip(max(1.1 * bright.mean(), 0.9 * eye_white), 30, 235))
     tint = 0.35 * bright / max(float(bright.mean()), 1.0) + 0.65 * _IVORY
     tooth = level * tint
     part = frame[low[1] : high[1], low[0] : high[0], 1].astype(np.float32)
     edges = np.abs(cv2.Laplacian(part, cv2.CV_32F))
     noise = float(np.median(edges)) / 4
-    flat = _is_flat(frame[low[1] : high[1], low[0] : high[0]])
+    flat = _is_drawing(frame[low[1] : high[1], low[0] : high[0]])
     crisp = float(np.percentile(edges, 98)) / max(float(part.std()), 1.0)
     blur_px = 0.5 if flat else float(np.clip(1.6 - 0.7 * crisp, 0.6, 1.6))
     brightness = np.float32(np.clip(float(typical.mean()) / 170, 0.3, 1.1))
@@ -59,14 +59,14 @@ def measure_light(frame: Pixels, points: Floats, axes: FaceAxes) -> Light:
     return Light(typical, tooth.astype(np.float32), cavity, tongue, blur_px, noise, flat)
 
 
-def _is_flat(face: Pixels) -> bool:
+def _is_drawing(face: Pixels) -> bool:
     """Whether few colours make up the face: a drawing."""
     levels = (face // 4).reshape(-1, 3).astype(np.int32) @ np.asarray([4096, 64, 1])
     _, counts = np.unique(levels, return_counts=True)
     return bool(np.sort(counts)[-_FLAT_COLOURS:].sum() > _FLAT_SHARE * len(levels))
 
 
-def _skin(frame: Pixels, points: Floats, axes: FaceAxes) -> Floats:
+def _sample_skin(frame: Pixels, points: Floats, axes: FaceAxes) -> Floats:
     """Skin pixels from around the mouth and the nose, float32 (n, 3)."""
     reach = max(1, int(0.02 * axes.size_px))
     height, width = frame.shape[:2]
@@ -78,7 +78,7 @@ def _skin(frame: Pixels, points: Floats, axes: FaceAxes) -> Floats:
     return np.concatenate(found).astype(np.float32)
 
 
-def _eye_white(frame: Pixels, points: Floats) -> float:
+def _measure_eye_white(frame: Pixels, points: Floats) -> float:
     """Brightness of the whites of the eyes, in levels; they are lit like the teeth."""
     inside = np.zeros(frame.shape[:2], np.uint8)
     for upper, lower in (

@@ -12,15 +12,15 @@ from inference.draft.face.warp import Floats
 _BLINK = (0.35, 0.90, 1.0, 0.75, 0.40, 0.12)
 _FIRST_BLINK_S = (0.6, 1.8)
 _BLINK_EVERY_S = (2.0, 4.6)
-_TWICE = 0.12  # chance of a second blink right after
-_AGAIN_S = 0.36
+_DOUBLE_BLINK_CHANCE = 0.12  # chance of a second blink right after
+_DOUBLE_BLINK_S = 0.36
 _BREATH_S = 4.2  # one breath
 
 # Typical sizes (standard deviations); shifts in face heights, turns in radians.
 _SHIFT_RIGHT, _SHIFT_DOWN, _BREATH_DOWN = 0.0045, 0.0035, 0.0030
 _ROLL, _YAW, _PITCH = 0.007, 0.026, 0.015
 _NOD_DOWN, _NOD_PITCH = 0.028, 0.08  # for a whole mouth opening above its running mean
-_REST = 0.5  # share of the turning that goes on in silence
+_SILENT_SHARE = 0.5  # share of the turning that goes on in silence
 
 
 @dataclass(frozen=True)
@@ -34,40 +34,42 @@ class HeadMotion:
     head: Floats
 
 
-def head_motion(opening: Floats, energy: Floats, seed: int) -> HeadMotion:
+def generate_head_motion(opening: Floats, energy: Floats, seed: int) -> HeadMotion:
     """Motion for speech whose mouth opening and energy, float32 (frames,) 0 to 1, are given."""
     frames = len(opening)
     rng = np.random.default_rng(seed)
-    lids = _blinks(frames, rng)
+    lids = _generate_blinks(frames, rng)
     phase = rng.uniform(0, 2 * np.pi)
     beat = gaussian_filter1d(opening - gaussian_filter1d(opening, 18, mode="nearest"), 3.0)
-    lively = _REST + (1 - _REST) * gaussian_filter1d(energy, 6.0, mode="nearest")
+    lively = _SILENT_SHARE + (1 - _SILENT_SHARE) * gaussian_filter1d(energy, 6.0, mode="nearest")
     breath = np.sin(2 * np.pi * np.arange(frames) / FPS / _BREATH_S + phase)
     head = np.stack(
         [
-            _SHIFT_RIGHT * _drift(frames, rng, 3.2),
-            _SHIFT_DOWN * _drift(frames, rng, 2.6) + _NOD_DOWN * beat + _BREATH_DOWN * breath,
-            _ROLL * _drift(frames, rng, 3.0),
-            _YAW * _drift(frames, rng, 2.8) * lively,
-            _PITCH * _drift(frames, rng, 2.2) * lively + _NOD_PITCH * beat,
+            _SHIFT_RIGHT * _generate_drift(frames, rng, 3.2),
+            _SHIFT_DOWN * _generate_drift(frames, rng, 2.6)
+            + _NOD_DOWN * beat
+            + _BREATH_DOWN * breath,
+            _ROLL * _generate_drift(frames, rng, 3.0),
+            _YAW * _generate_drift(frames, rng, 2.8) * lively,
+            _PITCH * _generate_drift(frames, rng, 2.2) * lively + _NOD_PITCH * beat,
         ],
         axis=1,
     )
     return HeadMotion(lids, head.astype(np.float32))
 
 
-def _blinks(frames: int, rng: np.random.Generator) -> Floats:
+def _generate_blinks(frames: int, rng: np.random.Generator) -> Floats:
     lids = np.zeros(frames + len(_BLINK), np.float32)
     time_s, again = rng.uniform(*_FIRST_BLINK_S), False
     while time_s * FPS < frames:
         first = int(time_s * FPS)
         lids[first : first + len(_BLINK)] = np.maximum(lids[first : first + len(_BLINK)], _BLINK)
-        again = not again and rng.random() < _TWICE
-        time_s += _AGAIN_S if again else rng.uniform(*_BLINK_EVERY_S)
+        again = not again and rng.random() < _DOUBLE_BLINK_CHANCE
+        time_s += _DOUBLE_BLINK_S if again else rng.uniform(*_BLINK_EVERY_S)
     return lids[:frames]
 
 
-def _drift(frames: int, rng: np.random.Generator, period_s: float) -> Floats:
+def _generate_drift(frames: int, rng: np.random.Generator, period_s: float) -> Floats:
     """Slow wandering about 0, mostly within 2, with that typical period."""
     margin = round(4 * period_s * FPS)
     noise = rng.standard_normal(frames + 2 * margin)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from inference.draft.face.axes import FaceAxes
-from inference.draft.face.fields import WIDEST_GAP, MouthFields
+from inference.draft.face.fields import MAX_GAP, MouthFields
 from inference.draft.face.light import Light
 from inference.draft.face.lips import Lips
 from inference.draft.face.teeth import build_interior
@@ -19,8 +19,8 @@ from inference.draft.face.warp import (
     Floats,
     Pixels,
     Warp,
-    border_fade,
-    pixel_grid,
+    build_border_fade,
+    build_pixel_grid,
     remap,
     smoothstep,
 )
@@ -39,7 +39,7 @@ class Pose:
     closure: float = 0.0
     teeth: float = 0.0
 
-    def weights(self) -> tuple[float, ...]:
+    def to_weights(self) -> tuple[float, ...]:
         """Of the fields of `fields.MouthFields`, in its order.
 
         The second shuts the picture's mouth, the third makes shut lips touch.
@@ -59,47 +59,49 @@ class Mouth:
     def __init__(self, frame: Pixels, points: Floats, axes: FaceAxes, light: Light) -> None:
         lips = Lips(frame, points, axes, light)
         height, width = frame.shape[:2]
-        self.area = left, top, right, bottom = _area(points, axes, width, height)
+        self.area = left, top, right, bottom = _compute_area(points, axes, width, height)
         self._source = frame[top:bottom, left:right].astype(np.float32)
-        x, y = pixel_grid(left, top, right, bottom)
-        across, down = lips.coordinates(x, y)
+        x, y = build_pixel_grid(left, top, right, bottom)
+        across, down = lips.to_mouth_coordinates(x, y)
         open_sides = (left == 0, top == 0, right == width, bottom == height)
         fields = MouthFields(lips, light, points, axes, across, down, (left, top))
-        fields.fade = fields.fade * border_fade(right - left, bottom - top, 8, open_sides)
+        fields.fade = fields.fade * build_border_fade(right - left, bottom - top, 8, open_sides)
         step_px = max(1, min(4, round(axes.size_px / 65)))
-        self._upper_warp = Warp(fields.upper_layer(), step_px)
-        self._lower_warp = Warp(fields.lower_layer(), step_px)
+        self._upper_warp = Warp(fields.build_upper_layer(), step_px)
+        self._lower_warp = Warp(fields.build_lower_layer(), step_px)
         edge_px = max(1.0, 0.007 * axes.height_px)
-        upper_mask = _upper_mask(lips, across, down, edge_px)
-        self._hole_mask = _hole_mask(lips, across, down, edge_px)
+        upper_mask = _build_upper_mask(lips, across, down, edge_px)
+        self._hole_mask = _build_hole_mask(lips, across, down, edge_px)
         self._jaw_open = lips.down * fields.jaw_px
         self._jaw_shut = lips.down * fields.shut_px
-        self._flat = light.flat
+        self._flat = light.is_drawing
         self._interior = build_interior(frame, lips, light, self.area)
-        line = _contact_line(lips, across, down, light.flat) * self._interior.line_strength
+        line = (
+            _build_contact_line(lips, across, down, light.is_drawing) * self._interior.line_strength
+        )
         self._upper_cover = np.stack([upper_mask, line], -1)
         self._shadow_px = max(0.8, 0.012 * axes.height_px)
-        self._upper_rows, self._lower_rows = self._rows(lips)
+        self._upper_rows, self._lower_rows = self._find_rows(lips)
 
-    def _rows(self, lips: Lips) -> tuple[int, int]:
+    def _find_rows(self, lips: Lips) -> tuple[int, int]:
         """First row that the lower layer can touch, and the end of those the upper one can."""
         inside = np.flatnonzero(
             (self._upper_cover[..., 0] > 0).any(1) & (self._upper_cover[..., 0] < 1).any(1)
         )
-        reach = int((WIDEST_GAP * 1.6) * lips.height_px)
+        reach = int((MAX_GAP * 1.6) * lips.height_px)
         height = self._source.shape[0]
         return max(0, int(inside[0]) - reach // 2), min(height, int(inside[-1]) + 1 + reach)
 
-    def lower_source(self, pose: Pose) -> Floats:
+    def compute_lower_source(self, pose: Pose) -> Floats:
         """Where each pixel of the area's lower layer comes from: x, y within it, (h, w, 2)."""
-        return self._lower_warp.source_map(pose.weights())
+        return self._lower_warp.compute_source_map(pose.to_weights())
 
     def draw(self, canvas: Pixels, pose: Pose) -> None:
         """Draw the lower face into the canvas, RGB uint8 (h, w, 3), in place."""
         left, top, right, bottom = self.area
-        weights = pose.weights()
-        upper = self._upper_warp.source_map(weights)
-        lower = self.lower_source(pose)
+        weights = pose.to_weights()
+        upper = self._upper_warp.compute_source_map(weights)
+        lower = self.compute_lower_source(pose)
         first, end = self._upper_rows, self._lower_rows
         over = remap(self._source, upper[:end], smooth=True)
         under = remap(self._source, lower[first:], smooth=True)
@@ -127,7 +129,7 @@ class Mouth:
         if len(where):
             (y0, x0), (y1, x1) = where.min(0), where.max(0) + 1
             box = np.s_[y0:y1, x0:x1]
-            inside = self._interior.look(jaw[0], int(x0), int(y0) + jaw[1], x1 - x0, y1 - y0)
+            inside = self._interior.render(jaw[0], int(x0), int(y0) + jaw[1], x1 - x0, y1 - y0)
             lips = np.maximum(cover[box], 0.6 * (1 - hole[box]))
             shade = 1 - self._interior.shade * cv2.GaussianBlur(lips, (0, 0), self._shadow_px)
             under[box] += (inside * shade[..., None] - under[box]) * hole[box][..., None]
@@ -135,7 +137,9 @@ class Mouth:
         under += (over - under) * cover[..., None]
 
 
-def _area(points: Floats, axes: FaceAxes, width: int, height: int) -> tuple[int, int, int, int]:
+def _compute_area(
+    points: Floats, axes: FaceAxes, width: int, height: int
+) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of what a moving jaw can touch, within the frame."""
     margin = 0.10 * axes.size_px
     low, high = points[:, :2].min(0) - margin, points[:, :2].max(0) + margin
@@ -148,23 +152,23 @@ def _area(points: Floats, axes: FaceAxes, width: int, height: int) -> tuple[int,
     )
 
 
-def _upper_mask(lips: Lips, across: Floats, down: Floats, edge_px: float) -> Floats:
+def _build_upper_mask(lips: Lips, across: Floats, down: Floats, edge_px: float) -> Floats:
     """1 above the upper lip's edge and its level continuation, float32 (h, w); the edge is soft."""
-    edge = lips.at(lips.upper, across) - 0.5 * edge_px * (np.abs(across) < 1)
+    edge = lips.sample(lips.upper, across) - 0.5 * edge_px * (np.abs(across) < 1)
     return np.asarray(np.clip(0.5 - (down - edge) / edge_px, 0, 1), np.float32)
 
 
-def _hole_mask(lips: Lips, across: Floats, down: Floats, edge_px: float) -> Floats:
+def _build_hole_mask(lips: Lips, across: Floats, down: Floats, edge_px: float) -> Floats:
     """1 above the lower lip's edge between the corners, float32 (h, w); 0 on the lower lip."""
-    edge = lips.at(lips.lower, across) + 0.5 * edge_px
+    edge = lips.sample(lips.lower, across) + 0.5 * edge_px
     above = np.clip(0.5 - (down - edge) / edge_px, 0, 1)
     between = 1 - smoothstep(np.abs(across), 0.90, 1.0)
     return np.asarray(above * between, np.float32)
 
 
-def _contact_line(lips: Lips, across: Floats, down: Floats, drawn: bool) -> Floats:
+def _build_contact_line(lips: Lips, across: Floats, down: Floats, drawn: bool) -> Floats:
     """The dark line under the upper lip's edge, 0 to 1, float32 (h, w)."""
-    below = down - lips.at(lips.upper, across)
+    below = down - lips.sample(lips.upper, across)
     width = max(0.8, (0.009 if drawn else 0.005) * lips.height_px)
     line = np.exp(-(((below - 0.3 * width) / width) ** 2))
     return np.asarray(line * (1 - smoothstep(np.abs(across), 0.75, 1.0)), np.float32)

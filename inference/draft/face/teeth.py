@@ -11,7 +11,7 @@ import numpy as np
 
 from inference.draft.face.light import Light
 from inference.draft.face.lips import Lips
-from inference.draft.face.warp import Floats, Pixels, pixel_grid, smoothstep
+from inference.draft.face.warp import Floats, Pixels, build_pixel_grid, smoothstep
 
 _TOOTH_EDGE = 0.021  # how far the middle teeth reach below the closed lips' line
 _TONGUE_HEIGHT = 0.075  # above the lower lip
@@ -37,7 +37,7 @@ class Interior:
     line_strength: float
     shade: float
 
-    def look(self, jaw_shift: Floats, left: int, top: int, width: int, height: int) -> Floats:
+    def render(self, jaw_shift: Floats, left: int, top: int, width: int, height: int) -> Floats:
         """The inside within that part of the area, the jaw moved by x, y pixels: (h, w, 3)."""
         move = np.asarray([[1, 0, jaw_shift[0] - left], [0, 1, jaw_shift[1] - top]], np.float32)
         edge = cv2.BORDER_REPLICATE
@@ -54,33 +54,37 @@ def build_interior(
 ) -> Interior:
     """The inside of this face's mouth, over `area` (left, top, right, bottom) of the frame."""
     left, top, right, bottom = area
-    across, down = lips.coordinates(*pixel_grid(left, top, right, bottom))
+    across, down = lips.to_mouth_coordinates(*build_pixel_grid(left, top, right, bottom))
     source = frame[top:bottom, left:right].astype(np.float32)
     cavity = light.cavity
-    if lips.shows_inside:
-        skull, cover, cavity = _own_inside(source, lips, across, down, light)
+    if lips.is_open:
+        skull, cover, cavity = _extract_inside(source, lips, across, down, light)
     else:
-        skull, cover = _drawn_teeth(lips, across, down, light)
-    tongue, tongue_cover = _tongue(lips, across, down, light)
-    if light.flat:
+        skull, cover = _draw_teeth(lips, across, down, light)
+    tongue, tongue_cover = _draw_tongue(lips, across, down, light)
+    if light.is_drawing:
         tongue_cover *= 0
-    strength = 0.9 if light.flat else (0.35 if lips.shows_inside else 0.1)
-    line = cavity if light.flat else np.asarray(0.5 * cavity + 0.25 * light.tongue, np.float32)
-    shade = 0.1 if light.flat else 0.45
+    strength = 0.9 if light.is_drawing else (0.35 if lips.is_open else 0.1)
+    line = (
+        cavity if light.is_drawing else np.asarray(0.5 * cavity + 0.25 * light.tongue, np.float32)
+    )
+    shade = 0.1 if light.is_drawing else 0.45
     return Interior(skull, cover, tongue, tongue_cover, cavity, line, strength, shade)
 
 
-def _drawn_teeth(lips: Lips, across: Floats, down: Floats, light: Light) -> tuple[Floats, Floats]:
+def _draw_teeth(lips: Lips, across: Floats, down: Floats, light: Light) -> tuple[Floats, Floats]:
     """The upper row, (h, w, 3), and its cover (h, w): longest in the middle, lost at the sides."""
     height = lips.height_px
-    seam = np.asarray((lips.at(lips.upper, across) + lips.at(lips.lower, across)) / 2, np.float32)
+    seam = np.asarray(
+        (lips.sample(lips.upper, across) + lips.sample(lips.lower, across)) / 2, np.float32
+    )
     away = np.abs(across)
     arch = 1 - 0.75 * np.clip(away / 0.8, 0, 1) ** 2
     bottom = np.asarray(seam + _TOOTH_EDGE * height * arch, np.float32)
     side = 1 - smoothstep(away, 0.60, 0.82)
-    if light.flat:
+    if light.is_drawing:
         cover = np.clip(0.5 + (bottom - down), 0, 1) * (1 - smoothstep(away, 0.74, 0.80))
-        return _filled(light.tooth, across), np.asarray(cover, np.float32)
+        return _fill(light.tooth, across), np.asarray(cover, np.float32)
     borders = np.asarray(_TOOTH_BORDERS, np.float32)
     nearest = np.min(np.abs(away[..., None] - borders), axis=-1)
     rounded = np.clip(1 - nearest / 0.07, 0, 1)  # each tooth's corners are rounded
@@ -90,28 +94,28 @@ def _drawn_teeth(lips: Lips, across: Floats, down: Floats, light: Light) -> tupl
     tone = 0.92 - 0.45 * smoothstep(away, 0.15, 0.75)
     tone = tone * (1 - 0.16 * np.clip(1 - nearest / 0.035, 0, 1))
     tone = tone * (0.80 + 0.20 * smoothstep(down, seam - 0.02 * height, bottom))
-    grain = _grain(tone.shape, light.noise)
+    grain = _generate_grain(tone.shape, light.noise)
     teeth = light.tooth * tone[..., None] + grain[..., None]
     soft_teeth = cv2.GaussianBlur(teeth, (0, 0), light.blur_px)
     return np.asarray(soft_teeth, np.float32), np.asarray(0.95 * cover, np.float32)
 
 
-def _own_inside(
+def _extract_inside(
     source: Floats, lips: Lips, across: Floats, down: Floats, light: Light
 ) -> tuple[Floats, Floats, Floats]:
     """The picture's own inside, grown beyond its lips, its cover, and its dark colour (3,)."""
     height = lips.height_px
     margin = max(0.8, 0.006 * height)
-    above = down - lips.at(lips.upper, across)
-    below = lips.at(lips.lower, across) - down
+    above = down - lips.sample(lips.upper, across)
+    below = lips.sample(lips.lower, across) - down
     side = 1 - smoothstep(np.abs(across), 0.9, 1.0)
-    inset = lips.at(lips.inset, across)  # that much of the lips lies within their edges
+    inset = lips.sample(lips.inset, across)  # that much of the lips lies within their edges
     inner = np.clip((np.minimum(above, below) - inset) / margin - 0.7, 0, 1) * side
     seen = source[inner > 0.8]
     cavity = light.cavity
     if len(seen):
         dark = np.percentile(seen, 8, axis=0).astype(np.float32)
-        cavity = dark if light.flat else np.minimum(dark, 1.6 * light.cavity)
+        cavity = dark if light.is_drawing else np.minimum(dark, 1.6 * light.cavity)
     spread = 0.02 * height
     weight = cv2.GaussianBlur(inner.astype(np.float32), (0, 0), spread)
     grown = cv2.GaussianBlur(source * inner[..., None].astype(np.float32), (0, 0), spread)
@@ -121,19 +125,19 @@ def _own_inside(
     return skull.astype(np.float32), cover.astype(np.float32), cavity.astype(np.float32)
 
 
-def _tongue(lips: Lips, across: Floats, down: Floats, light: Light) -> tuple[Floats, Floats]:
+def _draw_tongue(lips: Lips, across: Floats, down: Floats, light: Light) -> tuple[Floats, Floats]:
     """A hint of tongue above the lower lip, (h, w, 3), and its cover (h, w)."""
-    rise = (lips.at(lips.lower, across) - down) / (_TONGUE_HEIGHT * lips.height_px)
+    rise = (lips.sample(lips.lower, across) - down) / (_TONGUE_HEIGHT * lips.height_px)
     cover = 1 - smoothstep(rise, 0.45, 1.0)
     cover *= 1 - smoothstep(np.abs(across), 0.35, 0.75)
     tone = 0.55 + 0.35 * np.clip(rise, 0, 1)
     return (light.tongue * tone[..., None]).astype(np.float32), np.asarray(0.7 * cover, np.float32)
 
 
-def _filled(colour: Floats, like: Floats) -> Floats:
+def _fill(colour: Floats, like: Floats) -> Floats:
     return np.broadcast_to(colour, (*like.shape, 3)).astype(np.float32)
 
 
-def _grain(shape: tuple[int, ...], strength: float) -> Floats:
+def _generate_grain(shape: tuple[int, ...], strength: float) -> Floats:
     """Noise of that strength in levels, always the same."""
     return (np.random.default_rng(0).standard_normal(shape) * strength).astype(np.float32)

@@ -18,18 +18,20 @@ def smoothstep(values: Floats, start: float | Floats, end: float | Floats) -> Fl
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
-def pixel_grid(left: int, top: int, right: int, bottom: int) -> tuple[Floats, Floats]:
+def build_pixel_grid(left: int, top: int, right: int, bottom: int) -> tuple[Floats, Floats]:
     """x and y of every pixel of that area, each float32 (h, w)."""
     x, y = np.meshgrid(np.arange(left, right), np.arange(top, bottom))
     return x.astype(np.float32), y.astype(np.float32)
 
 
-def border_fade(width: int, height: int, fade_px: float, open_sides: Sequence[bool]) -> Floats:
+def build_border_fade(
+    width: int, height: int, fade_px: float, open_sides: Sequence[bool]
+) -> Floats:
     """Weights float32 (h, w), 0 at the area's border and 1 from `fade_px` inwards.
 
     `open_sides` (left, top, right, bottom) do not fade: there the frame itself ends.
     """
-    x, y = pixel_grid(0, 0, width, height)
+    x, y = build_pixel_grid(0, 0, width, height)
     fade = np.ones((height, width), np.float32)
     for distance, is_open in zip((x, y, width - 1 - x, height - 1 - y), open_sides, strict=True):
         if not is_open:
@@ -63,10 +65,12 @@ class Warp:
         self._scale = np.asarray([self._width / columns, self._height / rows], np.float32)
         small = [cv2.resize(f, (columns, rows), interpolation=cv2.INTER_AREA) for f in fields]
         self._fields = (np.stack(small) / self._scale).astype(np.float32).reshape(count, -1)
-        self._grid = np.stack(pixel_grid(0, 0, columns, rows), -1)
-        self._pixels = np.stack(pixel_grid(0, 0, self._width, self._height), -1)
+        self._grid = np.stack(build_pixel_grid(0, 0, columns, rows), -1)
+        self._pixels = np.stack(build_pixel_grid(0, 0, self._width, self._height), -1)
 
-    def source_map(self, weights: Sequence[float], passes: int = 5, damping: float = 0.9) -> Floats:
+    def compute_source_map(
+        self, weights: Sequence[float], passes: int = 5, damping: float = 0.9
+    ) -> Floats:
         """Where each pixel comes from, float32 (h, w, 2): x, y in pixels of the area."""
         moved: Floats = (np.asarray(weights, np.float32) @ self._fields).reshape(self._grid.shape)
         source = self._grid - moved

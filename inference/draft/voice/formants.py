@@ -22,22 +22,24 @@ _GRID = 512  # points around the circle, 21.5 Hz apart
 _LOWEST_HZ, _HIGHEST_HZ = 180.0, 3600.0
 # F1 and F2 of open back vowels often melt into one peak: above this, with none below that.
 _MELTED_F1_HZ, _MELTED_F2_HZ = 880.0, 2300.0
-_MELTED_APART = 1.2  # F1 and F2 lie by this factor below and above the common peak
+_MERGED_SPLIT = 1.2  # F1 and F2 lie by this factor below and above the common peak
 
 
-def formants(power: Floats, bin_hz: float) -> Floats:
+def estimate_formants(power: Floats, bin_hz: float) -> Floats:
     """F1 and F2 in Hz, float32 (2, hops), of power spectra, float32 (hops, bins); NaN where none.
 
     The first bin of `power` is 0 Hz, the next ones lie `bin_hz` apart, past 5.5 kHz.
     """
-    first, second = _two_peaks(_inverse_filters(_autocorrelations(power, bin_hz)))
+    first, second = _find_two_resonances(
+        _compute_inverse_filters(_compute_autocorrelations(power, bin_hz))
+    )
     melted = (first > _MELTED_F1_HZ) & ~(second < _MELTED_F2_HZ)
-    second = np.where(melted, first * _MELTED_APART, second)
-    first = np.where(melted, first / _MELTED_APART, first)
+    second = np.where(melted, first * _MERGED_SPLIT, second)
+    first = np.where(melted, first / _MERGED_SPLIT, first)
     return np.stack([first, second])
 
 
-def _autocorrelations(power: Floats, bin_hz: float) -> _Doubles:
+def _compute_autocorrelations(power: Floats, bin_hz: float) -> _Doubles:
     """Of the pre-emphasised sound below 5.5 kHz, (order + 1, hops)."""
     bins = round(_TOP_HZ / bin_hz) + 1
     angle = np.linspace(0, np.pi, bins, dtype=np.float32)
@@ -49,7 +51,7 @@ def _autocorrelations(power: Floats, bin_hz: float) -> _Doubles:
     return np.asarray(lags)
 
 
-def _inverse_filters(lags: _Doubles) -> _Doubles:
+def _compute_inverse_filters(lags: _Doubles) -> _Doubles:
     """The prediction error filters, (order + 1, hops), by Levinson's and Durbin's recursion."""
     filters = np.zeros_like(lags)
     filters[0] = 1
@@ -61,7 +63,7 @@ def _inverse_filters(lags: _Doubles) -> _Doubles:
     return filters
 
 
-def _two_peaks(filters: _Doubles) -> tuple[Floats, Floats]:
+def _find_two_resonances(filters: _Doubles) -> tuple[Floats, Floats]:
     """The two lowest resonances in Hz, float32 (hops,) each; NaN where none."""
     sharpened = filters * _RADIUS ** -np.arange(_ORDER + 1.0)[:, None]
     response = scipy.fft.rfft(sharpened.T.astype(np.float32), _GRID, axis=1)

@@ -29,23 +29,23 @@ def find_peaks(
     samples at most; it is as wide as at the share `height` of its prominence, from the top.
     """
     values = curve.tolist()
-    for first, last in _tops(curve):
+    for first, last in _find_tops(curve):
         if last - first >= longest:
             continue
         middle = (first + last) // 2
         top = values[middle]
         before = values[max(0, middle - span // 2) : middle + 1][::-1]
         after = values[middle : middle + span // 2 + 1]
-        (left_base, left), (right_base, right) = _base(before), _base(after)
+        (left_base, left), (right_base, right) = _find_base(before), _find_base(after)
         prominence = top - max(left, right)
         if prominence < least:
             continue
         level = top - prominence * height
-        start = middle - _edge(before[: left_base + 1], level)
-        yield Peak(prominence, start, middle + _edge(after[: right_base + 1], level))
+        start = middle - _find_edge(before[: left_base + 1], level)
+        yield Peak(prominence, start, middle + _find_edge(after[: right_base + 1], level))
 
 
-def _tops(curve: NDArray[np.floating]) -> Iterator[tuple[int, int]]:
+def _find_tops(curve: NDArray[np.floating]) -> Iterator[tuple[int, int]]:
     """First and last sample of each stretch of equal values that is higher than both sides."""
     starts = np.flatnonzero(np.diff(curve, prepend=np.nan))  # of stretches: NaN counts as a change
     levels = curve[starts]
@@ -54,7 +54,7 @@ def _tops(curve: NDArray[np.floating]) -> Iterator[tuple[int, int]]:
         yield int(starts[index]), int(starts[index + 1]) - 1
 
 
-def _base(side: list[float]) -> tuple[int, float]:
+def _find_base(side: list[float]) -> tuple[int, float]:
     """Where `side`, from a top outwards, is lowest before it gets higher than that top, and how
     low."""
     end = next((at for at, value in enumerate(side) if value > side[0]), len(side))
@@ -62,7 +62,7 @@ def _base(side: list[float]) -> tuple[int, float]:
     return side.index(lowest), lowest
 
 
-def _edge(side: list[float], level: float) -> float:
+def _find_edge(side: list[float], level: float) -> float:
     """How far from the top `side`, which ends at its base, comes down to `level`."""
     at = next((at for at, value in enumerate(side) if value <= level), len(side) - 1)
     if side[at] >= level:

@@ -10,21 +10,21 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from inference.draft.voice.formants import formants
+from inference.draft.voice.formants import estimate_formants
 
 Floats = NDArray[np.float32]
 
 SAMPLE_RATE_HZ = 16_000
 HOPS_PER_S = 200
-_HOP = SAMPLE_RATE_HZ // HOPS_PER_S  # samples
-_WINDOW = 400  # samples, 25 ms: two periods of a low voice
-_FFT = 512
-_BIN_HZ = SAMPLE_RATE_HZ / _FFT
+_HOP_SAMPLES = SAMPLE_RATE_HZ // HOPS_PER_S  # samples
+_WINDOW_SAMPLES = 400  # samples, 25 ms: two periods of a low voice
+_FFT_SAMPLES = 512
+_BIN_HZ = SAMPLE_RATE_HZ / _FFT_SAMPLES
 _BLOCK_HOPS = 4 * HOPS_PER_S
-_QUIETEST = 1e-12  # power added everywhere, -120 dB: digital silence has a level, too
+_POWER_FLOOR = 1e-12  # power added everywhere, -120 dB: digital silence has a level, too
 _BAND_EDGES_HZ = ((80, 350), (350, 700), (700, 1100), (1100, 1800), (1800, 3300), (3700, 7600))
 
-_LEAST_LOUD_DB = -80.0  # loud parts are taken to be no lower: below, all is silence
+_MIN_LOUD_DB = -80.0  # loud parts are taken to be no lower: below, all is silence
 _LOUD_HOPS = 50  # the loudest 0.25 s set the scale, so that no click does
 _ACTIVE_DB, _LOUD_PERCENTILE = 35.0, 92  # speech lies in that range below; its loud parts
 _BACKGROUND_DB, _BACKGROUND_PERCENTILE = 55.0, 2  # at most so far below loud parts; of all hops
@@ -49,15 +49,15 @@ class Spectrum:
     @property
     def voice(self) -> Floats:
         """Level from 350 to 3300 Hz, where an open mouth sounds."""
-        return total(self.first, self.back, self.middle, self.front)
+        return sum_levels(self.first, self.back, self.middle, self.front)
 
     @property
     def bright(self) -> Floats:
         """Level from 700 to 3300 Hz, where closed lips leave little."""
-        return total(self.back, self.middle, self.front)
+        return sum_levels(self.back, self.middle, self.front)
 
 
-def total(*levels: Floats) -> Floats:
+def sum_levels(*levels: Floats) -> Floats:
     """Level of bands together: their powers added, in dB like they are."""
     power = sum(10 ** (level / 10) for level in levels)
     return np.asarray(10 * np.log10(power), np.float32)
@@ -68,14 +68,14 @@ def ramp(values: Floats, start: float, end: float) -> Floats:
     return np.asarray(np.clip((values - start) / (end - start), 0, 1), np.float32)
 
 
-def loud_level(voice: Floats) -> float:
+def measure_loud_level(voice: Floats) -> float:
     """Level of the loud parts of speech in dB, however much silence there is around them."""
     loudest = np.sort(voice)[-_LOUD_HOPS:][0]
     active = voice[voice > loudest - _ACTIVE_DB]
-    return max(_LEAST_LOUD_DB, float(np.percentile(active, _LOUD_PERCENTILE)))
+    return max(_MIN_LOUD_DB, float(np.percentile(active, _LOUD_PERCENTILE)))
 
 
-def background_level(voice: Floats, loud_db: float) -> float:
+def measure_background_level(voice: Floats, loud_db: float) -> float:
     """Level of what is left between words in dB; what is before and after them does not count."""
     lowest_db = loud_db - _BACKGROUND_DB
     heard = np.flatnonzero(voice > lowest_db)
@@ -85,39 +85,39 @@ def background_level(voice: Floats, loud_db: float) -> float:
     return float(np.percentile(between, _BACKGROUND_PERCENTILE))
 
 
-def measure(sound: Floats, hops: int) -> Spectrum:
+def measure_spectrum(sound: Floats, hops: int) -> Spectrum:
     """The first `hops` hops of `sound`, float32 (samples,) mono 16 kHz in [-1, 1].
 
     Before its start and after its end the sound is silent.
     """
     levels = np.empty((len(_BAND_EDGES_HZ), hops), np.float32)
     resonances = np.empty((2, hops), np.float32)
-    for first, power in _power_spectra(sound, hops):
+    for first, power in _compute_power_spectra(sound, hops):
         block = slice(first, first + len(power))
         for band, (low_hz, high_hz) in enumerate(_BAND_EDGES_HZ):
             bins = slice(round(low_hz / _BIN_HZ), round(high_hz / _BIN_HZ))
-            levels[band, block] = 10 * np.log10(power[:, bins].sum(1) + _QUIETEST)
-        resonances[:, block] = formants(power, _BIN_HZ)
+            levels[band, block] = 10 * np.log10(power[:, bins].sum(1) + _POWER_FLOOR)
+        resonances[:, block] = estimate_formants(power, _BIN_HZ)
     return Spectrum(*levels, *resonances)
 
 
-def _power_spectra(sound: Floats, hops: int) -> Iterator[tuple[int, Floats]]:
+def _compute_power_spectra(sound: Floats, hops: int) -> Iterator[tuple[int, Floats]]:
     """Blocks of power spectra, float32 (hops, bins), each with the number of its first hop.
 
     The bins of a sine of full scale add up to 0.5 (0 dB is a square wave's).
     """
-    window = np.hanning(_WINDOW).astype(np.float32)
-    scale = np.float32(2 / (_FFT * (window**2).sum()))
+    window = np.hanning(_WINDOW_SAMPLES).astype(np.float32)
+    scale = np.float32(2 / (_FFT_SAMPLES * (window**2).sum()))
     for first in range(0, hops, _BLOCK_HOPS):
         count = min(_BLOCK_HOPS, hops - first)
-        start = first * _HOP - _WINDOW // 2
-        piece = _cut(sound, start, (count - 1) * _HOP + _WINDOW)
-        frames = np.lib.stride_tricks.sliding_window_view(piece, _WINDOW)[::_HOP]
-        spectrum = scipy.fft.rfft(frames * window, _FFT, axis=1)
+        start = first * _HOP_SAMPLES - _WINDOW_SAMPLES // 2
+        piece = _cut_padded(sound, start, (count - 1) * _HOP_SAMPLES + _WINDOW_SAMPLES)
+        frames = np.lib.stride_tricks.sliding_window_view(piece, _WINDOW_SAMPLES)[::_HOP_SAMPLES]
+        spectrum = scipy.fft.rfft(frames * window, _FFT_SAMPLES, axis=1)
         yield first, (spectrum.real**2 + spectrum.imag**2) * scale
 
 
-def _cut(sound: Floats, start: int, samples: int) -> Floats:
+def _cut_padded(sound: Floats, start: int, samples: int) -> Floats:
     """`samples` samples from `start` on, with silence where there is no sound."""
     begin, end = max(0, start), min(len(sound), start + samples)
     piece = np.zeros(samples, np.float32)

@@ -15,11 +15,11 @@ from inference.draft.voice.spectrum import (
     HOPS_PER_S,
     Floats,
     Spectrum,
-    background_level,
-    loud_level,
-    measure,
+    measure_background_level,
+    measure_loud_level,
+    measure_spectrum,
     ramp,
-    total,
+    sum_levels,
 )
 
 LEAD_S = 0.045  # the mouth leads the sound: it is in place before it is heard
@@ -37,12 +37,12 @@ _PASSAGE_DB = 16.0  # passages so much quieter still open the mouth as wide
 _COMPRESSION = 0.5  # exponent from amplitude to opening
 
 _USUAL_F1_HZ, _USUAL_F2_HZ = 560.0, 1780.0  # means over speech of women and men
-_USUAL_S = 1.0  # of speech, in which a speaker's own means weigh as much as these
-_TRACT = 0.2  # logarithm of how much a vocal tract is longer or shorter than usual, at most
-_HEARD_DB = (-25.0, -5.0)  # relative to loud speech: where resonances can be told
+_USUAL_WEIGHT_S = 1.0  # of speech, in which a speaker's own means weigh as much as these
+_MAX_TRACT_LOG = 0.2  # logarithm of how much a vocal tract is longer or shorter than usual, at most
+_AUDIBLE_DB = (-25.0, -5.0)  # relative to loud speech: where resonances can be told
 _VOICED_DB = (-2.0, 10.0)  # hum or first band over hiss
 _MURMUR_DB, _MURMUR_HIDES = (3.0, 14.0), 0.8  # hum over the voice
-_CARRY_HOPS = 4.0
+_FORMANT_SMOOTH_HOPS = 4.0
 _OPEN_F1 = (-0.45, 0.40)  # logarithm of F1 over the speaker's mean
 _SPREAD_F2 = (0.10, 0.36)  # likewise of F2
 # Lips are round where F2, and F1 in part, are low, less so the wider the jaw.
@@ -55,7 +55,7 @@ _HISS_LEAST_DB, _HISS_FULL_DB = -34.0, 14.0  # below loud speech, and above that
 _HISS_SHUTS, _HISS_OPENS = 0.75, 0.14  # teeth close the mouth, but not the lips
 _OPENING_SMOOTH_HOPS, _SHAPE_SMOOTH_HOPS, _ENERGY_SMOOTH_HOPS = 4.0, 4.0, 24.0
 
-_SURE = 0.8  # certainty from which on the lips touch
+_SURE_CERTAINTY = 0.8  # certainty from which on the lips touch
 _TRANSITION_FRAMES = 0.4  # lips take that long to come together
 
 
@@ -77,15 +77,15 @@ def analyse(sound: Floats, frames: int) -> MouthCurves:
     A sound shorter than frames / 25 s goes on in silence; of a longer one the rest is not heard.
     """
     hops = frames * _HOPS_PER_FRAME + 2 * _FIRST_HOP
-    spectrum = measure(sound, hops)
-    loud_db = loud_level(spectrum.voice)
-    level = _relative_level(_loudness(spectrum))
-    openness, rounding, spreading = _shape(spectrum, loud_db)
-    teeth = _hissing(spectrum, loud_db)
+    spectrum = measure_spectrum(sound, hops)
+    loud_db = measure_loud_level(spectrum.voice)
+    level = _normalise_level(_measure_loudness(spectrum))
+    openness, rounding, spreading = _estimate_shape(spectrum, loud_db)
+    teeth = _measure_hiss(spectrum, loud_db)
     opening = level * (1 - _F1_SHARE + 1.15 * _F1_SHARE * openness) * (1 - _HISS_SHUTS * teeth)
     opening = np.maximum(np.minimum(opening, 1), _HISS_OPENS * teeth)
     speaking = gaussian_filter1d(ramp(level, 0, 0.15), 8)
-    closure = _pressed(find_closures(spectrum, loud_db), frames)
+    closure = _build_closure_curve(find_closures(spectrum, loud_db), frames)
 
     def on_frames(curve: Floats, smooth_hops: float) -> Floats:
         smooth = gaussian_filter1d(curve, smooth_hops)[_FIRST_HOP::_HOPS_PER_FRAME]
@@ -101,18 +101,18 @@ def analyse(sound: Floats, frames: int) -> MouthCurves:
     )
 
 
-def _loudness(spectrum: Spectrum) -> Floats:
+def _measure_loudness(spectrum: Spectrum) -> Floats:
     """Level in dB of what only an open mouth lets out: hum counts less, float32 (hops,)."""
     murmur = ramp(spectrum.hum - spectrum.first, *_MURMUR_OVER_FIRST_DB)
     murmur *= ramp(spectrum.hum - spectrum.bright, *_MURMUR_OVER_BRIGHT_DB)
-    return total(spectrum.voice, spectrum.hum - _HUM_LOSS_DB - _MURMUR_LOSS_DB * murmur)
+    return sum_levels(spectrum.voice, spectrum.hum - _HUM_LOSS_DB - _MURMUR_LOSS_DB * murmur)
 
 
-def _relative_level(loudness: Floats) -> Floats:
+def _normalise_level(loudness: Floats) -> Floats:
     """Loudness against the passage around: 0 silence, 1 loud (0 to 1.1), float32 (hops,)."""
     least_db, most_db = _RANGE_DB
-    loud_db = loud_level(loudness)
-    floor_db = _floor(loudness, loud_db)
+    loud_db = measure_loud_level(loudness)
+    floor_db = _estimate_floor(loudness, loud_db)
     frames = len(loudness) // _HOPS_PER_FRAME
     peaks = loudness[: frames * _HOPS_PER_FRAME].reshape(frames, _HOPS_PER_FRAME).max(1)
     passage = percentile_filter(peaks, _PASSAGE_PERCENTILE, _PASSAGE_FRAMES)
@@ -127,51 +127,51 @@ def _relative_level(loudness: Floats) -> Floats:
     return np.asarray(np.clip((amplitude - shut) / (1 - shut), 0, 1.1), np.float32)
 
 
-def _floor(level: Floats, loud_db: float) -> float:
+def _estimate_floor(level: Floats, loud_db: float) -> float:
     """Level in dB under which all is background; in a sound without pauses none may be known."""
-    background_db = background_level(level, loud_db) + _BACKGROUND_MARGIN_DB
+    background_db = measure_background_level(level, loud_db) + _BACKGROUND_MARGIN_DB
     return min(background_db, loud_db - _RANGE_DB[0])
 
 
-def _shape(spectrum: Spectrum, loud_db: float) -> tuple[Floats, Floats, Floats]:
+def _estimate_shape(spectrum: Spectrum, loud_db: float) -> tuple[Floats, Floats, Floats]:
     """Openness of the jaw, rounding and spreading of the lips, 0 to 1, float32 (hops,) each.
 
     Taken where there is a voice that is no murmur, and carried on between.
     """
-    weight = ramp(spectrum.voice - loud_db, *_HEARD_DB)
+    weight = ramp(spectrum.voice - loud_db, *_AUDIBLE_DB)
     weight *= ramp(np.maximum(spectrum.hum, spectrum.first) - spectrum.hiss, *_VOICED_DB)
-    low = total(spectrum.first, spectrum.back)
+    low = sum_levels(spectrum.first, spectrum.back)
     weight *= 1 - _MURMUR_HIDES * ramp(spectrum.hum - low, *_MURMUR_DB)
-    f1 = _carried(np.log(spectrum.f1_hz / _USUAL_F1_HZ), weight)
-    f2 = _carried(np.log(spectrum.f2_hz / _USUAL_F2_HZ), weight)
+    f1 = _smooth_weighted(np.log(spectrum.f1_hz / _USUAL_F1_HZ), weight)
+    f2 = _smooth_weighted(np.log(spectrum.f2_hz / _USUAL_F2_HZ), weight)
     # A longer vocal tract lowers both alike.
     both = float(((f1 + f2) * weight).sum()) / 2
-    tract = both / (float(weight.sum()) + _USUAL_S * HOPS_PER_S)
-    tract = min(max(tract, -_TRACT), _TRACT)
+    tract = both / (float(weight.sum()) + _USUAL_WEIGHT_S * HOPS_PER_S)
+    tract = min(max(tract, -_MAX_TRACT_LOG), _MAX_TRACT_LOG)
     f1, f2 = f1 - tract, f2 - tract
     frontness = np.asarray(f2 + _ROUND_F1_WEIGHT * np.maximum(f1, _LOWEST_F1), np.float32)
     frontness += _WIDE_F1_WEIGHT * np.maximum(f1 - _WIDE_F1, 0)
     return ramp(f1, *_OPEN_F1), ramp(frontness, *_ROUND), ramp(f2, *_SPREAD_F2)
 
 
-def _hissing(spectrum: Spectrum, loud_db: float) -> Floats:
+def _measure_hiss(spectrum: Spectrum, loud_db: float) -> Floats:
     """How much the teeth hiss, 0 to 1, float32 (hops,); a hissing background does not count."""
-    heard = total(spectrum.hiss, spectrum.voice)
-    floor_db = max(_floor(heard, loud_db), loud_db + _HISS_LEAST_DB)
+    heard = sum_levels(spectrum.hiss, spectrum.voice)
+    floor_db = max(_estimate_floor(heard, loud_db), loud_db + _HISS_LEAST_DB)
     loud_enough = ramp(heard, floor_db, floor_db + _HISS_FULL_DB)
     return loud_enough * ramp(spectrum.hiss - spectrum.voice, *_HISS_DB)
 
 
-def _carried(values: Floats, weight: Floats) -> Floats:
+def _smooth_weighted(values: Floats, weight: Floats) -> Floats:
     """`values` smoothed, and carried on to where they have no weight or are NaN; 0 far from any."""
     known = np.isfinite(values)
     trust = np.where(known, weight, 0).astype(np.float32)
     weighted = np.where(known, values, 0) * trust
-    around = gaussian_filter1d(trust, _CARRY_HOPS) + np.float32(1e-3)
-    return np.asarray(gaussian_filter1d(weighted, _CARRY_HOPS) / around, np.float32)
+    around = gaussian_filter1d(trust, _FORMANT_SMOOTH_HOPS) + np.float32(1e-3)
+    return np.asarray(gaussian_filter1d(weighted, _FORMANT_SMOOTH_HOPS) / around, np.float32)
 
 
-def _pressed(closures: list[Closure], frames: int) -> Floats:
+def _build_closure_curve(closures: list[Closure], frames: int) -> Floats:
     """How far the lips are pressed together, float32 (frames,) 0 to 1.
 
     Each closure holds at least one frame, be it shorter than that.
@@ -181,7 +181,7 @@ def _pressed(closures: list[Closure], frames: int) -> Floats:
         start, end = ((hop - _FIRST_HOP) / _HOPS_PER_FRAME for hop in (closure.start, closure.end))
         middle = round((start + end) / 2)
         first, last = int(np.ceil(start - 1)), int(np.floor(end + 1))
-        force = min(1.0, closure.certainty / _SURE)
+        force = min(1.0, closure.certainty / _SURE_CERTAINTY)
         for frame in range(max(0, first), min(frames, last + 1)):
             away = max(0.0, start - frame, frame - end) if frame != middle else 0.0
             held = force * max(0.0, 1 - away / _TRANSITION_FRAMES)

@@ -50,7 +50,7 @@ BUCKETS = MappingProxyType(
 )
 
 
-def bucket(size_class: str, height: int, width: int) -> tuple[int, int]:
+def select_bucket(size_class: str, height: int, width: int) -> tuple[int, int]:
     """Height and width of the video for a picture of that size: the nearest ratio's."""
     sizes = BUCKETS[size_class]
     return sizes[min(sizes, key=lambda ratio: abs(ratio - height / width))]

@@ -17,10 +17,10 @@ Floats = NDArray[np.float32]
 TARGET_LUFS = -23.0
 _SILENT_LUFS = -100.0  # below, there is no voice to raise
 _BLOCK_S = 0.4  # ITU-R BS.1770's; a shorter sound has no loudness
-_TINY = 1e-7  # added to the variance, as wav2vec 2.0 was trained
+_EPSILON = 1e-7  # added to the variance, as wav2vec 2.0 was trained
 
 
-def loudness(wave: Floats) -> float:
+def measure_loudness(wave: Floats) -> float:
     """Integrated loudness of (n,) at 16 kHz in LUFS (ITU-R BS.1770); -inf of silence."""
     if len(wave) < _BLOCK_S * AUDIO_RATE_HZ:
         return -math.inf
@@ -29,22 +29,22 @@ def loudness(wave: Floats) -> float:
         return float(pyloudnorm.Meter(AUDIO_RATE_HZ).integrated_loudness(wave))
 
 
-def levelled(wave: Floats, sound: slice = slice(None)) -> Floats:
+def normalise_loudness(wave: Floats, sound: slice = slice(None)) -> Floats:
     """`wave` at -23 LUFS, its loudness being that of its part `sound`; silence as it is."""
-    lufs = loudness(wave[sound])
+    lufs = measure_loudness(wave[sound])
     if not lufs >= _SILENT_LUFS:
         return wave
     return wave * np.float32(10 ** ((TARGET_LUFS - lufs) / 20))
 
 
-def standardised(wave: Floats, sound: slice = slice(None)) -> Floats:
+def standardise(wave: Floats, sound: slice = slice(None)) -> Floats:
     """`wave` moved and scaled so that its part `sound` has mean 0 and variance 1."""
     part = wave[sound].astype(np.float64)
-    out: Floats = ((wave - part.mean()) / np.sqrt(part.var() + _TINY)).astype(np.float32)
+    out: Floats = ((wave - part.mean()) / np.sqrt(part.var() + _EPSILON)).astype(np.float32)
     return out
 
 
-def voice_features(encoder: AudioEncoder, track: Floats, sound: slice) -> Tensor:
+def encode_voice(encoder: AudioEncoder, track: Floats, sound: slice) -> Tensor:
     """Features (f, layers, c) of a track (n,) at 16 kHz in which a voice sounds in `sound`.
 
     Loudness and statistics are the voice's own: the silence around it, which keeps the mouth shut,
@@ -55,12 +55,12 @@ def voice_features(encoder: AudioEncoder, track: Floats, sound: slice) -> Tensor
         raise InputError(InputCode.NOT_A_RECORDING, message)
     if sound.start == sound.stop:  # all of it was trimmed away: a listener
         sound = slice(None)
-    prepared = standardised(levelled(track, sound), sound)
+    prepared = standardise(normalise_loudness(track, sound), sound)
     parameter = next(encoder.parameters())
-    return encoder.features(torch.from_numpy(prepared).to(parameter.device, parameter.dtype))
+    return encoder.encode(torch.from_numpy(prepared).to(parameter.device, parameter.dtype))
 
 
-def mirrored(voices: Tensor, beyond: int) -> Tensor:
+def extend_mirrored(voices: Tensor, beyond: int) -> Tensor:
     """Features (p, f, layers, c) that go on for `beyond` rows, at most f: backwards, as in the
     original."""
     start = voices.shape[1] - beyond

@@ -8,7 +8,7 @@ from torch.nn.functional import relu
 from inference.multitalk.models.linear import Linear
 
 
-def around(features: Tensor, start: int, frames: int, reach: int) -> Tensor:
+def gather_window(features: Tensor, start: int, frames: int, reach: int) -> Tensor:
     """features (p, f, ...) of the frames start-reach .. start+frames-1+reach, on axis 1.
 
     Frames before the first and after the last one there is repeat it.
@@ -42,7 +42,7 @@ class AudioProjection(nn.Module):
         """
         if frames % self.stride != 1:
             raise ValueError(f"{frames} frames are not {self.stride}k+1")
-        heard = around(features, start, frames, self.window // 2)
+        heard = gather_window(features, start, frames, self.window // 2)
         first = rearrange(heard[:, : self.window], "p a layers c -> p 1 (a layers c)")
         starts = torch.arange(1, frames, self.stride, device=heard.device)
         spans = torch.arange(self.window + self.stride - 1, device=heard.device)

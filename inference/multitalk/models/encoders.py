@@ -26,7 +26,7 @@ _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
-class VideoCoder(AutoencoderKLWan):  # type: ignore[misc]
+class VideoAutoencoder(AutoencoderKLWan):  # type: ignore[misc]
     """Wan's causal autoencoder: a latent is 4 frames (the first one: 1) of 8 x 8 pixels."""
 
     def to_latents(self, video: Tensor) -> Tensor:
@@ -57,13 +57,13 @@ class ImageEncoder(CLIPVisionModel):  # type: ignore[misc]
         positions = torch.arange(self.embeddings.num_positions, device="cpu").unsqueeze(0)
         self.embeddings.register_buffer("position_ids", positions, persistent=False)
 
-    def features(self, image: Tensor) -> Tensor:
+    def encode(self, image: Tensor) -> Tensor:
         """A picture (3, h, w), -1 to 1, to (1, patches + 1, c), the picture's own row first."""
-        pixels = self.pixels(image).to(self.dtype)
+        pixels = self.preprocess(image).to(self.dtype)
         states = self(pixels, output_hidden_states=True).hidden_states
         return cast(Tensor, states[-2])
 
-    def pixels(self, image: Tensor) -> Tensor:
+    def preprocess(self, image: Tensor) -> Tensor:
         """(1, 3, size, size): stretched to a square whatever its ratio, and not smoothed before."""
         size = self.config.image_size
         square = interpolate(image.unsqueeze(0), (size, size), mode="bicubic", align_corners=False)
@@ -78,7 +78,7 @@ class TextEncoder(UMT5EncoderModel):  # type: ignore[misc]
 
     config: UMT5Config
 
-    def features(self, ids: Tensor, mask: Tensor) -> list[Tensor]:
+    def encode(self, ids: Tensor, mask: Tensor) -> list[Tensor]:
         """Token ids and 0/1 mask (b, n) to each text's real tokens' rows, (its n, c)."""
         rows = self(input_ids=ids, attention_mask=mask).last_hidden_state
         return [row[: int(length)] for row, length in zip(rows, mask.sum(1), strict=True)]
@@ -92,7 +92,7 @@ class AudioEncoder(Wav2Vec2Model):  # type: ignore[misc]
 
     config: Wav2Vec2Config
 
-    def features(self, wave: Tensor) -> Tensor:
+    def encode(self, wave: Tensor) -> Tensor:
         """A recording (samples,) at 16 kHz of zero mean and unit variance to (f, layers, c).
 
         One row a video frame, rounded down; what each layer of the encoder puts out.

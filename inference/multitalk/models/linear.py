@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from weights.fp8 import dequantised
+from weights.fp8 import dequantise
 
 
 @dataclass(frozen=True)
-class Branch:
+class LoraDelta:
     """What is added to a layer's output: `up` (n, rank) of `down` (rank, c) of its input, and
     `full` (n, c) of it where a change is no product of two."""
 
@@ -18,7 +18,7 @@ class Branch:
     up: Tensor | None = None
     full: Tensor | None = None
 
-    def of(self, x: Tensor) -> Tensor:
+    def apply(self, x: Tensor) -> Tensor:
         out = x.new_zeros(())
         if self.down is not None and self.up is not None:
             out = out + linear(linear(x, self.down.to(x.dtype)), self.up.to(x.dtype))
@@ -36,9 +36,9 @@ class Linear(nn.Linear):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs)
         self.register_parameter("scale", None)
-        self.branches: tuple[Branch, ...] = ()
+        self.deltas: tuple[LoraDelta, ...] = ()
 
-    def keep_in_8_bits(self) -> None:
+    def allocate_fp8(self) -> None:
         """Make room for an 8-bit weight and its scale, without numbers yet."""
         weight = self.weight.to(torch.float8_e4m3fn)
         self.weight = nn.Parameter(weight, requires_grad=False)
@@ -50,8 +50,8 @@ class Linear(nn.Linear):
         if self.scale is None:
             weight = self.weight.to(x.dtype)
         else:
-            weight = dequantised(self.weight, self.scale, x.dtype)
+            weight = dequantise(self.weight, self.scale, x.dtype)
         y = linear(x, weight, self.bias.to(x.dtype))
-        for branch in self.branches:
-            y = y + branch.of(x)
+        for branch in self.deltas:
+            y = y + branch.apply(x)
         return y

@@ -8,10 +8,15 @@ import torch
 from torch import nn
 from transformers import CLIPVisionConfig, UMT5Config, Wav2Vec2Config
 
-from inference.multitalk.models.encoders import AudioEncoder, ImageEncoder, TextEncoder, VideoCoder
+from inference.multitalk.models.encoders import (
+    AudioEncoder,
+    ImageEncoder,
+    TextEncoder,
+    VideoAutoencoder,
+)
 from inference.multitalk.models.transformer import Transformer, TransformerParams
 
-Sizes = Mapping[str, Any]  # arguments of a library's own configuration
+ConfigArgs = Mapping[str, Any]  # arguments of a library's own configuration
 
 
 @dataclass(frozen=True)
@@ -19,16 +24,16 @@ class ModelSpec:
     """The sizes of one model's networks; all else is the libraries' default."""
 
     transformer: TransformerParams
-    video: Sizes
-    image: Sizes
-    text: Sizes
-    audio: Sizes
+    video: ConfigArgs
+    image: ConfigArgs
+    text: ConfigArgs
+    audio: ConfigArgs
 
-    def parts(self) -> dict[str, Callable[[], nn.Module]]:
+    def get_builders(self) -> dict[str, Callable[[], nn.Module]]:
         """What builds each network, by the name of its field in `Networks`."""
         return {
             "transformer": lambda: Transformer(self.transformer),
-            "video": lambda: VideoCoder(**self.video),
+            "video": lambda: VideoAutoencoder(**self.video),
             "image": lambda: ImageEncoder(CLIPVisionConfig(**self.image)),
             "text": lambda: TextEncoder(UMT5Config(**self.text)),
             "audio": lambda: AudioEncoder(Wav2Vec2Config(**self.audio)),
@@ -40,17 +45,19 @@ class Networks:
     """A model's networks, ready to run."""
 
     transformer: Transformer
-    video: VideoCoder
+    video: VideoAutoencoder
     image: ImageEncoder
     text: TextEncoder
     audio: AudioEncoder
 
 
-def initialised(spec: ModelSpec, seed: int) -> Networks:
+def initialise_networks(spec: ModelSpec, seed: int) -> Networks:
     """Networks of random weights, on the CPU in float32: the same for the same seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        parts: dict[str, Any] = {name: build().eval() for name, build in spec.parts().items()}
+        parts: dict[str, Any] = {
+            name: build().eval() for name, build in spec.get_builders().items()
+        }
     return Networks(**parts)
 
 

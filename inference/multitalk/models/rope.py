@@ -11,14 +11,14 @@ from torch import Tensor
 _BASE = 10_000.0
 
 
-def rotation(positions: Tensor, channels: int) -> Tensor:
+def compute_rotation(positions: Tensor, channels: int) -> Tensor:
     """The rotations at `positions` (...), of any real dtype: complex64 (..., channels / 2)."""
     powers = torch.arange(0, channels, 2, device=positions.device, dtype=torch.float64) / channels
     angles = positions.double().unsqueeze(-1) * _BASE**-powers
     return torch.polar(torch.ones_like(angles), angles).to(torch.complex64)
 
 
-def video_rotation(t: int, h: int, w: int, head_size: int, device: torch.device) -> Tensor:
+def compute_video_rotation(t: int, h: int, w: int, head_size: int, device: torch.device) -> Tensor:
     """The rotation of each token of a (t, h, w) grid in raster order: complex64 (l, 1, d / 2).
 
     Rows and columns own a third of the pairs each, rounded down, and time the rest, which comes
@@ -27,7 +27,7 @@ def video_rotation(t: int, h: int, w: int, head_size: int, device: torch.device)
     third = 2 * (head_size // 6)
     channels = (head_size - 2 * third, third, third)
     axes = [
-        rotation(torch.arange(extent), owned).to(device)
+        compute_rotation(torch.arange(extent), owned).to(device)
         for extent, owned in zip((t, h, w), channels, strict=True)
     ]
     time, rows, columns = axes[0][:, None, None], axes[1][:, None], axes[2]

@@ -24,12 +24,12 @@ from inference.multitalk.models.attention import (
     KeysValues,
     SelfAttention,
     attend,
-    attention_by,
+    use_kernel,
 )
 from inference.multitalk.models.audio_adapter import AudioProjection
 from inference.multitalk.models.linear import Linear
-from inference.multitalk.models.rope import rotate, video_rotation
-from inference.multitalk.models.speakers import positions_of
+from inference.multitalk.models.rope import compute_video_rotation, rotate
+from inference.multitalk.models.speakers import compute_positions
 from weights.names import Use
 
 _TIME_PERIOD = 10_000.0
@@ -64,7 +64,7 @@ class TransformerParams:
         return self.dim // self.num_heads
 
 
-class Time(NamedTuple):
+class TimeEmbedding(NamedTuple):
     """One timestep, embedded: for the head (1, c) and for the blocks (1, 6, c), float32."""
 
     head: Tensor
@@ -82,7 +82,7 @@ class Conditioning:
     text: Sequence[KeysValues]
     image: Sequence[KeysValues]
     audio: Sequence[KeysValues]  # the batch axis is latent frames
-    turn: Tensor
+    rotation: Tensor
     masks: Tensor | None = None
 
 
@@ -101,27 +101,27 @@ class Block(nn.Module):
             Linear(p.dim, p.ffn_dim), nn.GELU("tanh"), Linear(p.ffn_dim, p.dim)
         )
 
-    def forward(self, x: Tensor, time: Time, given: Conditioning, index: int) -> Tensor:
+    def forward(self, x: Tensor, time: TimeEmbedding, given: Conditioning, index: int) -> Tensor:
         """x (1, l, c) after this block, number `index`."""
         modulation = self.modulation.float() + time.blocks
         shift1, scale1, gate1, shift2, scale2, gate2 = modulation.chunk(6, 1)
-        a, positions = self.attention(modulated(self.norm1(x), shift1, scale1), given)
-        x = gated(x, a, gate1)
+        a, positions = self.run_self_attention(modulate(self.norm1(x), shift1, scale1), given)
+        x = apply_gate(x, a, gate1)
         del a  # makes room
         x = x + self.cross_attn(self.norm3(x), given.text[index], given.image[index])
         x = x + self.audio_cross_attn(self.norm_x(x), given.audio[index], positions)
-        return gated(x, self.ffn(modulated(self.norm2(x), shift2, scale2)), gate2)
+        return apply_gate(x, self.ffn(modulate(self.norm2(x), shift2, scale2)), gate2)
 
-    def attention(self, a: Tensor, given: Conditioning) -> tuple[Tensor, Tensor | None]:
+    def run_self_attention(self, a: Tensor, given: Conditioning) -> tuple[Tensor, Tensor | None]:
         """Of all tokens to all; and where each is on the speakers' axis, if two are told apart."""
-        q = rotate(self.self_attn.query(a), given.turn)
-        k, v = self.self_attn.keys_values(a)
-        k = rotate(k, given.turn)
-        positions = None if given.masks is None else positions_of(q, k, given.masks)
-        return self.self_attn.out(attend(q, k, v)), positions
+        q = rotate(self.self_attn.project_query(a), given.rotation)
+        k, v = self.self_attn.project_keys_values(a)
+        k = rotate(k, given.rotation)
+        positions = None if given.masks is None else compute_positions(q, k, given.masks)
+        return self.self_attn.project_out(attend(q, k, v)), positions
 
 
-Visit = Callable[[Use], Iterator[Block]]
+BlockSource = Callable[[Use], Iterator[Block]]
 
 
 class Head(nn.Module):
@@ -134,9 +134,9 @@ class Head(nn.Module):
         self.norm = nn.LayerNorm(p.dim, p.eps, False)
         self.head = Linear(p.dim, t * h * w * p.out_dim)
 
-    def forward(self, x: Tensor, time: Time) -> Tensor:
+    def forward(self, x: Tensor, time: TimeEmbedding) -> Tensor:
         shift, scale = (self.modulation.float() + time.head.unsqueeze(1)).chunk(2, 1)
-        out: Tensor = self.head(modulated(self.norm(x).float(), shift, scale))
+        out: Tensor = self.head(modulate(self.norm(x).float(), shift, scale))
         return out
 
 
@@ -178,46 +178,55 @@ class Transformer(nn.Module):
             out=p.output_dim,
         )
         self.blocks = nn.ModuleList(Block(p) for _ in range(p.num_layers))
-        self.supply: Visit | None = None  # of blocks that are not all on the device
-        self.kernel: Kernel | None = None  # of the blocks' attentions; see `attention_by`
+        self.block_source: BlockSource | None = None  # of blocks that are not all on the device
+        self.kernel: Kernel | None = None  # of the blocks' attentions; see `use_kernel`
         self.head = Head(p)
 
-    def visit(self, use: Use) -> Iterator[Block]:
+    def iterate_blocks(self, use: Use) -> Iterator[Block]:
         """The blocks in order, each on the device with what it needs for `use` until the next is
         asked for."""
-        return iter(cast(list[Block], list(self.blocks))) if not self.supply else self.supply(use)
+        return (
+            iter(cast(list[Block], list(self.blocks)))
+            if not self.block_source
+            else self.block_source(use)
+        )
 
-    def text(self, context: Tensor) -> list[KeysValues]:
+    def project_text(self, context: Tensor) -> list[KeysValues]:
         """A prompt's features (n, text_dim) for each block; zeros fill text_len."""
         missing = self.params.text_len - len(context)
         if missing < 0:
             raise ValueError(f"{len(context)} text tokens are more than {self.params.text_len}")
         x = self.text_embedding(pad(context.to(self.dtype), (0, 0, 0, missing)).unsqueeze(0))
-        return [block.cross_attn.keys_values(x) for block in self.visit("text")]
+        return [block.cross_attn.project_keys_values(x) for block in self.iterate_blocks("text")]
 
-    def image(self, features: Tensor) -> list[KeysValues]:
+    def project_image(self, features: Tensor) -> list[KeysValues]:
         """A picture's features (1, patches + 1, clip_dim) for each block."""
         x = self.img_emb.proj(features.to(self.dtype))
-        return [block.cross_attn.image_keys_values(x) for block in self.visit("image")]
+        return [
+            block.cross_attn.project_image_keys_values(x) for block in self.iterate_blocks("image")
+        ]
 
-    def voices(self, features: Tensor, start: int, frames: int) -> list[KeysValues]:
+    def project_voices(self, features: Tensor, start: int, frames: int) -> list[KeysValues]:
         """Voices (p, f, layers, c) in the window of `frames` from `start`, for each block."""
         tokens = self.audio_proj(features.to(self.dtype), start, frames)
-        return [block.audio_cross_attn.keys_values(tokens) for block in self.visit("voice")]
+        return [
+            block.audio_cross_attn.project_keys_values(tokens)
+            for block in self.iterate_blocks("voice")
+        ]
 
-    def silence(self, frames: int) -> list[KeysValues]:
+    def project_silence(self, frames: int) -> list[KeysValues]:
         """What stands for no voice at all, however many speak: zeros, as one voice."""
         p = self.params
-        return self.voices(
+        return self.project_voices(
             torch.zeros(1, 1, p.audio_layers, p.audio_channels, device=self.device), 0, frames
         )
 
-    def turn(self, t: int, h: int, w: int) -> Tensor:
+    def compute_rotation(self, t: int, h: int, w: int) -> Tensor:
         """The rotations of the tokens of (t, h, w) latents."""
         pt, ph, pw = self.params.patch_size
-        return video_rotation(t // pt, h // ph, w // pw, self.params.head_size, self.device)
+        return compute_video_rotation(t // pt, h // ph, w // pw, self.params.head_size, self.device)
 
-    def time(self, timestep: float) -> Time:
+    def embed_timestep(self, timestep: float) -> TimeEmbedding:
         """Embeds a timestep, 0 (no noise) to 1000 (nothing else)."""
         half = self.params.freq_dim // 2
         powers = torch.arange(half, dtype=torch.float64, device=self.device) / half
@@ -225,17 +234,19 @@ class Transformer(nn.Module):
         waves = torch.cat([angles.cos(), angles.sin()]).float().unsqueeze(0)
         head = self.time_embedding(waves)
         blocks = self.time_projection(head)
-        return Time(head, rearrange(blocks, "1 (six c) -> 1 six c", six=6))
+        return TimeEmbedding(head, rearrange(blocks, "1 (six c) -> 1 six c", six=6))
 
-    def forward(self, latents: Tensor, known: Tensor, time: Time, given: Conditioning) -> Tensor:
+    def forward(
+        self, latents: Tensor, known: Tensor, time: TimeEmbedding, given: Conditioning
+    ) -> Tensor:
         """The velocity of `latents`, float32 (c, t, h, w).
 
         `known` (c', t, h, w): the mask of known frames, 4 channels, and their latents.
         """
-        (x,) = self.run_blocks([self.tokens(latents, known)], time, [given])
-        return self.velocity(x, time, latents.shape)
+        (x,) = self.run_blocks([self.embed_patches(latents, known)], time, [given])
+        return self.predict_velocity(x, time, latents.shape)
 
-    def tokens(self, latents: Tensor, known: Tensor) -> Tensor:
+    def embed_patches(self, latents: Tensor, known: Tensor) -> Tensor:
         """The residual stream before the first block, (1, l, c)."""
         pt, ph, pw = self.params.patch_size
         x = torch.cat([latents, known]).to(self.dtype)
@@ -247,7 +258,7 @@ class Transformer(nn.Module):
     def run_blocks(
         self,
         streams: Sequence[Tensor],
-        time: Time,
+        time: TimeEmbedding,
         given: Sequence[Conditioning],
         before_each: Callable[[], None] = lambda: None,
     ) -> list[Tensor]:
@@ -257,14 +268,14 @@ class Transformer(nn.Module):
         there once. `before_each` is called before each of these and ends the work by raising.
         """
         streams = list(streams)
-        with attention_by(self.kernel):
-            for index, block in enumerate(self.visit("step")):
+        with use_kernel(self.kernel):
+            for index, block in enumerate(self.iterate_blocks("step")):
                 for number, conditioning in enumerate(given):
                     before_each()
                     streams[number] = block(streams[number], time, conditioning, index)
         return streams
 
-    def velocity(self, x: Tensor, time: Time, shape: Sequence[int]) -> Tensor:
+    def predict_velocity(self, x: Tensor, time: TimeEmbedding, shape: Sequence[int]) -> Tensor:
         """The residual stream after the last block, as latents of `shape`."""
         pt, ph, pw = self.params.patch_size
         _, t, h, w = shape
@@ -281,9 +292,9 @@ class Transformer(nn.Module):
         return self.patch_embedding.weight.device
 
 
-def modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     return torch.addcmul(shift, x, 1 + scale).to(x.dtype)
 
 
-def gated(x: Tensor, change: Tensor, gate: Tensor) -> Tensor:
+def apply_gate(x: Tensor, change: Tensor, gate: Tensor) -> Tensor:
     return torch.addcmul(x, change, gate).to(x.dtype)

@@ -10,27 +10,27 @@ from inference.core.errors import Fault, FaultCode
 from inference.core.request import Shape
 from inference.core.timing import MAX_WINDOW_FRAMES
 from inference.multitalk.runtime.placement import (
-    Card,
+    Gpu,
     Placement,
-    gb_down,
-    gb_up,
-    place,
-    window_bytes,
+    estimate_window_bytes,
+    round_down_gb,
+    round_up_gb,
+    select_placement,
 )
 from presets.schema import Lora
-from weights.listing import listed
+from weights.listing import read_shapes
 from weights.manifest import MULTITALK_14B
-from weights.sets import complete_sets, lora_file
+from weights.sets import list_complete_sets, lora_path
 
-_LARGEST_PX = max(shape.width * shape.height for shape in Shape)
+_MAX_PIXELS = max(shape.width * shape.height for shape in Shape)
 
 
-def device_of(name: str | None) -> torch.device:
+def select_device(name: str | None) -> torch.device:
     """The device as torch names it; None: the GPU where there is one."""
     return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
-def measured(device: torch.device) -> Card:
+def measure_gpu(device: torch.device) -> Gpu:
     """What torch says of a CUDA device; memory that this process holds without use is free."""
     free, _ = torch.cuda.mem_get_info(device)
     unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -38,28 +38,31 @@ def measured(device: torch.device) -> Card:
         torch.cuda.get_device_name(device),
         torch.cuda.get_device_capability(device),
     )
-    return Card(name, free + unused, capability)
+    return Gpu(name, free + unused, capability)
 
 
-def placement(device: torch.device, weights: Path, loras: Sequence[Lora] = ()) -> Placement:
+def plan_placement(device: torch.device, weights: Path, loras: Sequence[Lora] = ()) -> Placement:
     """How the sets of weights in a model's folder go on the device, for a window of any shape, with
     an operator's own `loras` beside them. Raises Fault when they don't."""
-    files = [lora_file(weights, lora) for lora in loras]
+    files = [lora_path(weights, lora) for lora in loras]
     own = sum(file.stat().st_size for file in files if file.is_file())
-    window = window_bytes(_LARGEST_PX, MAX_WINDOW_FRAMES)
+    window = estimate_window_bytes(_MAX_PIXELS, MAX_WINDOW_FRAMES)
     host = psutil.virtual_memory().available
-    shapes = listed(MULTITALK_14B, "transformer")
-    return place(measured(device), host, complete_sets(weights), shapes, window, own)
+    shapes = read_shapes(MULTITALK_14B, "transformer")
+    return select_placement(
+        measure_gpu(device), host, list_complete_sets(weights), shapes, window, own
+    )
 
 
-def require_room(device: torch.device, pixels: int, frames: int) -> None:
+def require_gpu_memory(device: torch.device, pixels: int, frames: int) -> None:
     """Raises Fault when a window of that size does not fit beside what is on the device now."""
     if device.type != "cuda":
         return
-    card, need = measured(device), window_bytes(pixels, frames)
+    card, need = measure_gpu(device), estimate_window_bytes(pixels, frames)
     if card.free_bytes < need:
         raise Fault(
             FaultCode.OUT_OF_MEMORY,
-            f"A window needs {gb_up(need)} GB on the GPU, and {gb_down(card.free_bytes)} GB of "
-            f"{card.name} are free. End what else uses it, and try again.",
+            f"A window needs {round_up_gb(need)} GB on the GPU, and "
+            f"{round_down_gb(card.free_bytes)} GB of {card.name} are free. "
+            "End what else uses it, and try again.",
         )

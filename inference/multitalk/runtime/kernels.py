@@ -15,32 +15,32 @@ from inference.core.request import Shape
 from inference.core.timing import MAX_WINDOW_FRAMES
 from inference.multitalk.conditioning.picture import LATENT_PX, TOKEN_LATENTS
 from inference.multitalk.models.attention import (
-    HALF_BYTES,
+    HALF_PRECISION_BYTES,
     Kernel,
     attend,
-    attention_by,
-    takes_flash,
+    can_use_flash,
+    use_kernel,
 )
 from inference.multitalk.models.registry import MODELS
 from inference.multitalk.models.transformer import TransformerParams
 
 logger = logging.getLogger(__name__)
 
-_RIVALS_FROM = (9, 0)  # compute capability
+_CUDNN_MIN_CAPABILITY = (9, 0)  # compute capability
 _IMAGE_TOKENS = 257
-_T = (MAX_WINDOW_FRAMES - 1) // 4 + 1
-_S = Shape.LANDSCAPE.width * Shape.LANDSCAPE.height // (LATENT_PX * TOKEN_LATENTS) ** 2
+_LATENT_FRAMES = (MAX_WINDOW_FRAMES - 1) // 4 + 1
+_FRAME_TOKENS = Shape.LANDSCAPE.width * Shape.LANDSCAPE.height // (LATENT_PX * TOKEN_LATENTS) ** 2
 _ROUNDS = 3
-_GAIN = 0.97  # another kernel than the usual one takes at most that part of its time
+_MAX_TIME_RATIO = 0.97  # another kernel than the usual one takes at most that part of its time
 # The weights and the result are rounded in each of two kernels, by 2^-8 at most in bfloat16.
-_ROUNDING = 4 * 2**-8
-_OTHER_KERNEL = (
+_TOLERANCE = 4 * 2**-8
+_KERNEL_CHANGED_NOTE = (
     "The windows before were made on another kind of GPU: from here on frames differ a little from "
     "those of a video that was never interrupted."
 )
 
-Call = tuple[Tensor, Tensor, Tensor]  # what `attend` is given
-Milliseconds = Callable[[Callable[[], object]], float]  # of one run of some work
+AttentionCall = tuple[Tensor, Tensor, Tensor]  # what `attend` is given
+Timer = Callable[[Callable[[], object]], float]  # of one run of some work
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class KernelChoice:
         if made_by == kernel:
             return kernel, None
         logger.warning("attention was by %s, which is not here; %s goes on", made_by, kernel)
-        return kernel, _OTHER_KERNEL
+        return kernel, _KERNEL_CHANGED_NOTE
 
 
 def choose_kernel(model: str, device: torch.device, dtype: torch.dtype) -> KernelChoice:
@@ -77,32 +77,38 @@ def choose_kernel(model: str, device: torch.device, dtype: torch.dtype) -> Kerne
 
     Takes a second or two and 3 GB of a GPU that has rivals, and gives them back.
     """
-    choice = KernelChoice(Kernel.FLASH if takes_flash(device, dtype) else Kernel.TORCH)
-    if dtype.itemsize == HALF_BYTES and _has_rivals(device):
-        choice = _tried(choice.kernel, MODELS[model].transformer, device, dtype)
+    choice = KernelChoice(Kernel.FLASH if can_use_flash(device, dtype) else Kernel.TORCH)
+    if dtype.itemsize == HALF_PRECISION_BYTES and _has_alternatives(device):
+        choice = _compare_kernels(choice.kernel, MODELS[model].transformer, device, dtype)
         torch.cuda.empty_cache()
     logger.info("attention by %s", choice.sentence)
     return choice
 
 
-def _has_rivals(device: torch.device) -> bool:
-    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= _RIVALS_FROM
+def _has_alternatives(device: torch.device) -> bool:
+    return (
+        device.type == "cuda" and torch.cuda.get_device_capability(device) >= _CUDNN_MIN_CAPABILITY
+    )
 
 
-def _tried(
+def _compare_kernels(
     usual: Kernel, params: TransformerParams, device: torch.device, dtype: torch.dtype
 ) -> KernelChoice:
     kernels = list(dict.fromkeys((usual, Kernel.CUDNN, Kernel.TORCH)))
     try:
         with torch.inference_mode(), torch.cuda.device(device):
-            return fastest(kernels, attentions(params, _T, _S, device, dtype), gpu_milliseconds)
+            return select_fastest(
+                kernels,
+                build_calls(params, _LATENT_FRAMES, _FRAME_TOKENS, device, dtype),
+                measure_gpu_ms,
+            )
     except torch.OutOfMemoryError:  # a busy card: it is looked at, not worked with
         return KernelChoice(usual)
 
 
-def attentions(
+def build_calls(
     p: TransformerParams, t: int, s: int, device: torch.device, dtype: torch.dtype
-) -> list[Call]:
+) -> list[AttentionCall]:
     """What a block attends to in a window of (t s) tokens, one speaker or two: noise, laid out in
     memory as in the model."""
     random = torch.Generator(device).manual_seed(0)
@@ -119,19 +125,19 @@ def attentions(
     return [*first, (frames, both[:, :, 0], both[:, :, 1].contiguous()), (frames, *two)]
 
 
-def fastest(
-    kernels: Sequence[Kernel], calls: Sequence[Call], milliseconds: Milliseconds
+def select_fastest(
+    kernels: Sequence[Kernel], calls: Sequence[AttentionCall], milliseconds: Timer
 ) -> KernelChoice:
     """The first of `kernels`, unless another is clearly faster; one that raises or computes
     something else than torch's own does not count."""
     times: dict[Kernel, float] = {}
     for kernel in kernels:
         try:
-            if not _agrees(kernel, calls):
+            if not _is_accurate(kernel, calls):
                 logger.warning("%s computes something else than torch's own here", kernel)
                 continue
-            with attention_by(kernel):
-                times[kernel] = min(milliseconds(lambda: _all(calls)) for _ in range(_ROUNDS))
+            with use_kernel(kernel):
+                times[kernel] = min(milliseconds(lambda: _run_all(calls)) for _ in range(_ROUNDS))
         except torch.OutOfMemoryError:  # says nothing of the kernel
             raise
         except RuntimeError as error:
@@ -139,32 +145,32 @@ def fastest(
     if not times:
         return KernelChoice(kernels[0])
     usual, best = next(iter(times)), min(times, key=times.__getitem__)
-    return KernelChoice(best if times[best] <= _GAIN * times[usual] else usual, times)
+    return KernelChoice(best if times[best] <= _MAX_TIME_RATIO * times[usual] else usual, times)
 
 
-def _all(calls: Sequence[Call]) -> None:
+def _run_all(calls: Sequence[AttentionCall]) -> None:
     for call in calls:
         attend(*call)
 
 
-def _agrees(kernel: Kernel, calls: Sequence[Call]) -> bool:
+def _is_accurate(kernel: Kernel, calls: Sequence[AttentionCall]) -> bool:
     """Whether each head's output differs by no more than rounding from that of torch's own. What
     is planned or compiled at a first call is so by now."""
     for call in calls:
-        with attention_by(Kernel.TORCH):
+        with use_kernel(Kernel.TORCH):
             wanted = attend(*call)
-        with attention_by(kernel, alone=kernel is Kernel.CUDNN):
+        with use_kernel(kernel, alone=kernel is Kernel.CUDNN):
             found = attend(*call)
         off, size = (
             torch.linalg.vector_norm(x, dim=-1, dtype=torch.float32)
             for x in (found - wanted, wanted)
         )
-        if not (off <= _ROUNDING * size).all():  # nor is it so of what is not a number
+        if not (off <= _TOLERANCE * size).all():  # nor is it so of what is not a number
             return False
     return True
 
 
-def gpu_milliseconds(work: Callable[[], object]) -> float:
+def measure_gpu_ms(work: Callable[[], object]) -> float:
     """How long the current GPU is busy with what `work` gives it to do."""
     begun = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
     done = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]

@@ -10,17 +10,17 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from inference.multitalk.models.linear import Branch, Linear
-from weights.lora import Change, changes
+from inference.multitalk.models.linear import Linear, LoraDelta
+from weights.lora import Change, parse_changes
 
 logger = logging.getLogger(__name__)
 
-_Step = Callable[[], None]
+_Undo = Callable[[], None]
 
 
-def switch_on(
+def apply_lora(
     network: nn.Module, lora: Mapping[str, Tensor], strength: float, device: torch.device
-) -> _Step:
+) -> _Undo:
     """Make `network` work as `lora`, read from its file, changes it; returns what undoes that.
 
     Those that are on go off in the opposite order. A layer's products run on `device` beside it, so
@@ -28,14 +28,14 @@ def switch_on(
     and kept for going back. Raises MisfitError, with nothing changed, when the file does not fit.
     """
     parameters = {name: tuple(parameter.shape) for name, parameter in network.named_parameters()}
-    found = changes({key: tuple(tensor.shape) for key, tensor in lora.items()}, parameters)
+    found = parse_changes({key: tuple(tensor.shape) for key, tensor in lora.items()}, parameters)
     for kind, count in found.ignored.items():
         logger.info("%d keys *%s are passed over, as the original does", count, kind)
     for name in found.skipped:
         logger.warning("the change of %s is passed over: it has another shape", name)
     steps = [
-        _prepared(network, name, *_tensors(change, lora, strength), device)
-        for name, change in found.of.items()
+        _prepare_change(network, name, *_scale_tensors(change, lora, strength), device)
+        for name, change in found.by_parameter.items()
     ]
     undo = [step() for step in steps]
 
@@ -46,7 +46,7 @@ def switch_on(
     return switch_off
 
 
-def _tensors(
+def _scale_tensors(
     change: Change, lora: Mapping[str, Tensor], strength: float
 ) -> tuple[tuple[Tensor, Tensor] | None, Tensor | None]:
     """Down (rank, ...) and up (out, rank), and the difference, the latter two scaled."""
@@ -57,21 +57,21 @@ def _tensors(
     return (down, strength * up.flatten(1)), full
 
 
-def _prepared(
+def _prepare_change(
     network: nn.Module,
     name: str,
     factors: tuple[Tensor, Tensor] | None,
     full: Tensor | None,
     device: torch.device,
-) -> Callable[[], _Step]:
+) -> Callable[[], _Undo]:
     """What changes the parameter, and returns what undoes that."""
     path, _, leaf = name.rpartition(".")
     module = network.get_submodule(path)
     if isinstance(module, Linear) and leaf == "weight":
         # in the numbers of the layer's bias: its weight may be in 8 bits
         parts = (*(factors or (None, None)), full)
-        branch = Branch(*(t if t is None else t.to(device, module.bias.dtype) for t in parts))
-        return partial(_set, module, "branches", (*module.branches, branch))
+        branch = LoraDelta(*(t if t is None else t.to(device, module.bias.dtype) for t in parts))
+        return partial(_set_attribute, module, "branches", (*module.deltas, branch))
     parameter = network.get_parameter(name)
     whole = parameter.detach().to(device).float()
     if factors is not None:
@@ -79,10 +79,12 @@ def _prepared(
         whole = whole + (up @ down.flatten(1)).view(whole.shape)
     if full is not None:
         whole = whole + full.to(device)
-    return partial(_set, module, leaf, nn.Parameter(whole.to(parameter.dtype), requires_grad=False))
+    return partial(
+        _set_attribute, module, leaf, nn.Parameter(whole.to(parameter.dtype), requires_grad=False)
+    )
 
 
-def _set(module: nn.Module, name: str, value: object) -> _Step:
+def _set_attribute(module: nn.Module, name: str, value: object) -> _Undo:
     before = getattr(module, name)
     setattr(module, name, value)
     return partial(setattr, module, name, before)

@@ -13,23 +13,25 @@ from dataclasses import dataclass
 from math import ceil, floor, prod
 
 from inference.core.errors import Fault, FaultCode
-from weights.names import is_quantised, use_of
+from weights.names import find_use, is_quantised
 from weights.sets import BF16, FP8, ORIGINAL
 
 # Beside the transformer, in the numbers they run in.
-TEXT_BYTES = 11_361_820_672
-_OTHERS_BYTES = 1_261_532_160 + 507_570_124 + 377_486_848  # picture, video and voice networks
+TEXT_ENCODER_BYTES = 11_361_820_672
+_OTHER_NETWORKS_BYTES = (
+    1_261_532_160 + 507_570_124 + 377_486_848
+)  # picture, video and voice networks
 _LORA_BYTES = 800_000_000  # the largest one that is used, with what it replaces
 _ALLOWANCE_BYTES = 1_500_000_000  # CUDA's own, libraries' scratch, gaps between tensors
-_PINNED = 1.5  # host memory that pinned tensors take for each byte, at most about
+_PINNED_OVERHEAD = 1.5  # host memory that pinned tensors take for each byte, at most about
 _HOST_SPARE_BYTES = 3_000_000_000
-_NO_BFLOAT16_BELOW = (8, 0)  # compute capability; nor is there flash-attn (T4: 7.5)
-_FIRST = "blocks.0."  # all blocks are alike
+_BFLOAT16_MIN_CAPABILITY = (8, 0)  # compute capability; nor is there flash-attn (T4: 7.5)
+_FIRST_BLOCK = "blocks.0."  # all blocks are alike
 _DIM, _BLOCKS, _TEXT_TOKENS, _IMAGE_TOKENS, _VOICE_TOKENS = 5120, 40, 512, 257, 32
 
 
 @dataclass(frozen=True)
-class Card:
+class Gpu:
     """A GPU as it is now; `capability` is CUDA's, of which (8, 0) is an A100's."""
 
     name: str
@@ -38,7 +40,7 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Sizes:
+class WeightSizes:
     """The transformer's bytes: of a block, of its part for every step, and outside the blocks."""
 
     block: int
@@ -52,21 +54,21 @@ class Placement:
     the blocks stay on the GPU; the text encoder stays too, or comes for each job."""
 
     weights: str
-    compute: str
-    resident: int
-    text_stays: bool
+    compute_dtype: str
+    resident_blocks: int
+    keep_text_encoder: bool
 
     @property
     def sentence(self) -> str:
-        if self.resident == _BLOCKS:
+        if self.resident_blocks == _BLOCKS:
             where = "all blocks on the GPU"
         else:
-            where = f"{self.resident} of {_BLOCKS} blocks on the GPU, the rest travel"
-        text = "stays there too" if self.text_stays else "comes for each video"
-        return f"{self.weights} weights, {self.compute}: {where}; the text encoder {text}"
+            where = f"{self.resident_blocks} of {_BLOCKS} blocks on the GPU, the rest travel"
+        text = "stays there too" if self.keep_text_encoder else "comes for each video"
+        return f"{self.weights} weights, {self.compute_dtype}: {where}; the text encoder {text}"
 
 
-def sizes_of(shapes: Mapping[str, tuple[int, ...]], kind: str) -> Sizes:
+def compute_weight_sizes(shapes: Mapping[str, tuple[int, ...]], kind: str) -> WeightSizes:
     """What the parameters of these `shapes` take in a lean set of that kind, in bytes."""
     block = step = rest = 0
     for name, shape in shapes.items():
@@ -74,14 +76,14 @@ def sizes_of(shapes: Mapping[str, tuple[int, ...]], kind: str) -> Sizes:
         size = prod(shape) + 4 * shape[0] if quantised else 2 * prod(shape)
         if not name.startswith("blocks."):
             rest += size
-        elif name.startswith(_FIRST):
+        elif name.startswith(_FIRST_BLOCK):
             block += size
-            if use_of(name.removeprefix(_FIRST)) == "step":
+            if find_use(name.removeprefix(_FIRST_BLOCK)) == "step":
                 step += size
-    return Sizes(block, step, rest)
+    return WeightSizes(block, step, rest)
 
 
-def window_bytes(pixels: int, frames: int) -> int:
+def estimate_window_bytes(pixels: int, frames: int) -> int:
     """What a window of that many pixels a frame needs at most beside the weights: two speakers,
     three passes a step, and the step cache."""
     latent_frames = (frames - 1) // 4 + 1
@@ -95,8 +97,8 @@ def window_bytes(pixels: int, frames: int) -> int:
     return max(sampling, decoding) + 12 * pixels * frames + 120_000_000  # frames and voices
 
 
-def place(
-    card: Card,
+def select_placement(
+    card: Gpu,
     host_free_bytes: int,
     sets: Collection[str],
     shapes: Mapping[str, tuple[int, ...]],
@@ -110,59 +112,61 @@ def place(
     """
     kinds = [BF16] if BF16 in sets or ORIGINAL in sets else []
     kinds += [FP8] if FP8 in sets else []
-    sizes = {kind: sizes_of(shapes, kind) for kind in kinds}
-    room = card.free_bytes - _ALLOWANCE_BYTES - _OTHERS_BYTES - _LORA_BYTES - own_loras
+    sizes = {kind: compute_weight_sizes(shapes, kind) for kind in kinds}
+    room = card.free_bytes - _ALLOWANCE_BYTES - _OTHER_NETWORKS_BYTES - _LORA_BYTES - own_loras
     # what comes and goes: a window's own, or the text encoder before the first window
-    passing = max(window, TEXT_BYTES)
+    passing = max(window, TEXT_ENCODER_BYTES)
 
     def placement(kind: str, resident: int, text_stays: bool) -> Placement:
         weights = ORIGINAL if kind == BF16 and BF16 not in sets else kind
-        compute = "bfloat16" if card.capability >= _NO_BFLOAT16_BELOW else "float16"
+        compute = "bfloat16" if card.capability >= _BFLOAT16_MIN_CAPABILITY else "float16"
         return Placement(weights, compute, resident, text_stays)
 
     for kind, size in sizes.items():
         whole = size.rest + _BLOCKS * size.block
-        if whole + window + TEXT_BYTES <= room:
+        if whole + window + TEXT_ENCODER_BYTES <= room:
             return placement(kind, _BLOCKS, text_stays=True)
-        if whole + passing <= room and _hosted(0, size) <= host_free_bytes:
+        if whole + passing <= room and _estimate_host_bytes(0, size) <= host_free_bytes:
             return placement(kind, _BLOCKS, text_stays=False)
     if not kinds:
         raise Fault(FaultCode.ENGINE_UNAVAILABLE, "No set of weights is complete.")
     short = []
     for kind, size in sizes.items():
-        left = room - size.rest - max(window + 2 * size.step, TEXT_BYTES)
+        left = room - size.rest - max(window + 2 * size.step, TEXT_ENCODER_BYTES)
         resident = min(_BLOCKS, left // size.block)
-        if resident >= 0 and _hosted(_BLOCKS - resident, size) <= host_free_bytes:
+        if resident >= 0 and _estimate_host_bytes(_BLOCKS - resident, size) <= host_free_bytes:
             return placement(kind, resident, text_stays=False)
-        need = _hosted(_BLOCKS - max(0, resident), size)
+        need = _estimate_host_bytes(_BLOCKS - max(0, resident), size)
         short.append((max(0, -left), max(0, need - host_free_bytes)))
-    raise _too_small(card, host_free_bytes, *min(short))
+    raise _build_memory_fault(card, host_free_bytes, *min(short))
 
 
-def _hosted(travelling: int, size: Sizes) -> int:
+def _estimate_host_bytes(travelling: int, size: WeightSizes) -> int:
     """Host memory for blocks that travel and the text encoder that comes and goes."""
-    return int(travelling * size.block * _PINNED) + TEXT_BYTES + _HOST_SPARE_BYTES
+    return int(travelling * size.block * _PINNED_OVERHEAD) + TEXT_ENCODER_BYTES + _HOST_SPARE_BYTES
 
 
-def _too_small(card: Card, host_free_bytes: int, on_card: int, on_host: int) -> Fault:
+def _build_memory_fault(card: Gpu, host_free_bytes: int, on_card: int, on_host: int) -> Fault:
     if on_card:
         message = (
-            f"MultiTalk needs {gb_up(card.free_bytes + on_card)} GB of GPU memory, and {card.name} "
-            f"has {gb_down(card.free_bytes)} GB free. End what else uses it, or take a larger GPU."
+            f"MultiTalk needs {round_up_gb(card.free_bytes + on_card)} GB of GPU memory, and "
+            f"{card.name} has {round_down_gb(card.free_bytes)} GB free. "
+            "End what else uses it, or take a larger GPU."
         )
     else:
         message = (
-            f"With {card.name} MultiTalk needs {gb_up(host_free_bytes + on_host)} GB of the host's "
-            f"memory, and {gb_down(host_free_bytes)} GB are free. Take a larger machine or GPU."
+            f"With {card.name} MultiTalk needs {round_up_gb(host_free_bytes + on_host)} GB of the "
+            f"host's memory, and {round_down_gb(host_free_bytes)} GB are free. "
+            "Take a larger machine or GPU."
         )
     return Fault(FaultCode.OUT_OF_MEMORY, message)
 
 
-def gb_up(size: int) -> float:
+def round_up_gb(size: int) -> float:
     """Gigabytes, with one decimal that is never too low."""
     return ceil(size / 1e8) / 10
 
 
-def gb_down(size: int) -> float:
+def round_down_gb(size: int) -> float:
     """Gigabytes, with one decimal that is never too high."""
     return floor(size / 1e8) / 10

@@ -33,7 +33,7 @@ class Projection:
     """
 
     momentum: float = -0.75
-    longest: float = 55.0  # L2 norm over the whole latents
+    max_norm: float = 55.0  # L2 norm over the whole latents
 
 
 class Guidance:
@@ -48,7 +48,7 @@ class Guidance:
         if audio != 1:
             pair = (FULL, NO_VOICE) if text == 1 else (NO_PROMPT, NEITHER)
             self._terms.append((audio, *pair))
-        self._memory: dict[Branch, Tensor] = {}
+        self._running: dict[Branch, Tensor] = {}
 
     @property
     def branches(self) -> tuple[Branch, ...]:
@@ -61,17 +61,17 @@ class Guidance:
         for scale, with_it, without in self._terms:
             difference = predictions[with_it] - predictions[without]
             if self._projection is not None:
-                difference = self._projected(self._projection, without, difference, full)
+                difference = self._project(self._projection, without, difference, full)
             guided = guided + (scale - 1) * difference
         return guided
 
-    def _projected(
+    def _project(
         self, projection: Projection, term: Branch, difference: Tensor, full: Tensor
     ) -> Tensor:
-        if term in self._memory:
-            difference = difference + projection.momentum * self._memory[term]
-        self._memory[term] = difference  # as long as it is, not as long as it may count
-        difference = difference * (projection.longest / difference.norm()).clamp(max=1)
+        if term in self._running:
+            difference = difference + projection.momentum * self._running[term]
+        self._running[term] = difference  # as long as it is, not as long as it may count
+        difference = difference * (projection.max_norm / difference.norm()).clamp(max=1)
         unit = full.double() / full.double().norm()
         across: Tensor = difference.double() - (difference.double() * unit).sum() * unit
         return across.to(difference.dtype)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Estimator:
+class ChangeEstimator:
     """Change of the input by relative change of the embedding: a polynomial, highest power first.
 
     The first `warm_up` steps are always computed, and the last one when `ends_computed`.
@@ -20,7 +20,7 @@ class Estimator:
 
     coefficients: tuple[float, ...]
     warm_up: int
-    ends_computed: bool
+    compute_last: bool
 
 
 # MultiTalk's own fits for its 480p and 720p sizes; which embedding they were fitted to differs.
@@ -29,16 +29,16 @@ _720 = (8107.0546, 2133.93892, -372.934672, 16.6203073, -0.0417769401)
 _480_BRIEF = (-302.33167, 223.948934, -52.546397, 5.8734844, -0.201973289)
 _720_BRIEF = (-114.36346466, 65.26524496, -18.82220707, 4.91518089, -0.23412683)
 ESTIMATORS = {
-    ("multitalk-480", True): Estimator(_480, warm_up=5, ends_computed=False),
-    ("multitalk-720", True): Estimator(_720, warm_up=5, ends_computed=False),
-    ("multitalk-480", False): Estimator(_480_BRIEF, warm_up=1, ends_computed=True),
-    ("multitalk-720", False): Estimator(_720_BRIEF, warm_up=1, ends_computed=True),
+    ("multitalk-480", True): ChangeEstimator(_480, warm_up=5, compute_last=False),
+    ("multitalk-720", True): ChangeEstimator(_720, warm_up=5, compute_last=False),
+    ("multitalk-480", False): ChangeEstimator(_480_BRIEF, warm_up=1, compute_last=True),
+    ("multitalk-720", False): ChangeEstimator(_720_BRIEF, warm_up=1, compute_last=True),
 }
 DEFAULT_ESTIMATOR = ESTIMATORS["multitalk-480", True]
 
 
-def computed_steps(
-    embeddings: Tensor, threshold: float, estimator: Estimator = DEFAULT_ESTIMATOR
+def select_computed_steps(
+    embeddings: Tensor, threshold: float, estimator: ChangeEstimator = DEFAULT_ESTIMATOR
 ) -> list[bool]:
     """For each step, given all time embeddings (steps, 6, c): whether its blocks are computed.
 
@@ -48,7 +48,7 @@ def computed_steps(
     changes = (now - before).abs().mean((1, 2)) / before.abs().mean((1, 2))
     changed, computed = 0.0, [True]
     for step, change in enumerate(changes.tolist(), start=1):
-        last = estimator.ends_computed and step == len(changes)
+        last = estimator.compute_last and step == len(changes)
         changed += float(np.polyval(estimator.coefficients, change))
         computed.append(step < estimator.warm_up or last or changed >= threshold)
         if computed[-1]:
@@ -61,7 +61,7 @@ class StepCache:
 
     def __init__(self, computed: Sequence[bool]) -> None:
         self._computed = computed
-        self._added: list[Tensor] = []  # in the branches' order
+        self._residuals: list[Tensor] = []  # in the branches' order
 
     def run(
         self,
@@ -71,9 +71,9 @@ class StepCache:
     ) -> Sequence[Tensor]:
         """`blocks` of the branches' residual streams, or these and what they added before."""
         if not self._computed[step]:
-            return [x + added for x, added in zip(streams, self._added, strict=True)]
-        self._added = []  # makes room while the blocks run
+            return [x + added for x, added in zip(streams, self._residuals, strict=True)]
+        self._residuals = []  # makes room while the blocks run
         out = blocks(streams)
         if not all(self._computed[step + 1 : step + 2]):  # the next one needs it
-            self._added = [after - x for x, after in zip(streams, out, strict=True)]
+            self._residuals = [after - x for x, after in zip(streams, out, strict=True)]
         return out

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from inference.diagnostics.verify.cases import CASE_FILE, Case, Place, find_cases
+from inference.diagnostics.verify.cases import CASE_FILE, Case, Target, find_cases
 
-CPU = Place(torch.device("cpu"), torch.float32)
+CPU = Target(torch.device("cpu"), torch.float32)
 # The README of the reference cases gives these values of the formula.
 X0, V1_X1, Q7 = -0.40284180641174316, 0.630254864692688, 0.7556791305541992
 
@@ -26,7 +26,7 @@ def made(folder: Path, shapes: dict[str, list[int]], **source: Any) -> Case:
 
 def inputs(folder: Path, **source: Any) -> dict[str, torch.Tensor]:
     case = Case(folder, {"inputs": {"formula": "splitmix64", "salt": ""} | source})
-    return case.inputs(CPU.device)
+    return case.load_inputs(CPU.device)
 
 
 def test_inputs_have_the_published_values(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_weights_have_the_published_values(tmp_path: Path) -> None:
         "blocks.0.norm3.weight": [96],
         "blocks.0.modulation": [1, 6, 96],
     }
-    weights = made(tmp_path, shapes).weights(CPU)
+    weights = made(tmp_path, shapes).load_weights(CPU)
     assert {name: list(tensor.shape) for name, tensor in weights.items()} == shapes
     assert weights["blocks.0.self_attn.q.weight"][0, 7].item() == pytest.approx(0.13358646631240845)
     assert weights["blocks.0.self_attn.q.weight"][0, 7].item() == pytest.approx(
@@ -69,7 +69,7 @@ def test_weights_have_the_published_values(tmp_path: Path) -> None:
 def test_each_sort_of_weight_has_its_size(
     name: str, shape: list[int], middle: float, reach: float, tmp_path: Path
 ) -> None:
-    tensor = made(tmp_path, {name: shape}).weights(CPU)[name]
+    tensor = made(tmp_path, {name: shape}).load_weights(CPU)[name]
     assert tensor.min() >= middle - reach and tensor.max() <= middle + reach
     assert tensor.max() - tensor.min() > 1.95 * reach
     assert tensor.mean().item() == pytest.approx(middle, abs=0.1 * reach)
@@ -78,7 +78,7 @@ def test_each_sort_of_weight_has_its_size(
 def test_weights_of_several_networks_are_told_apart(tmp_path: Path) -> None:
     first = made(tmp_path, {"a.bias": [4]}).values["weights"]
     case = Case(tmp_path, {"weights": {"dit": first, "vae": first | {"prefix": "B."}}})
-    dit, vae = (case.weights(CPU, part)["a.bias"] for part in ("dit", "vae"))
+    dit, vae = (case.load_weights(CPU, part)["a.bias"] for part in ("dit", "vae"))
     assert not torch.equal(dit, vae)
 
 
@@ -86,23 +86,23 @@ def test_tensors_come_from_files_and_in_the_dtype_asked_for(tmp_path: Path) -> N
     stored = {"a": torch.tensor([1.0, 2.0 + 2**-12])}
     save_file(stored, tmp_path / "t.safetensors")
     case = Case(tmp_path, {"weights": {"file": "t.safetensors"}})
-    assert torch.equal(case.weights(CPU)["a"], stored["a"])
-    half = case.weights(Place(CPU.device, torch.bfloat16))["a"]
+    assert torch.equal(case.load_weights(CPU)["a"], stored["a"])
+    half = case.load_weights(Target(CPU.device, torch.bfloat16))["a"]
     assert half.dtype is torch.bfloat16 and half.tolist() == [1.0, 2.0]
     case = Case(tmp_path, {"inputs": {"file": "t.safetensors"}})
-    assert torch.equal(case.inputs(CPU.device)["a"], stored["a"])
+    assert torch.equal(case.load_inputs(CPU.device)["a"], stored["a"])
 
 
 def test_a_picture_is_read_as_rgb(tmp_path: Path) -> None:
     Image.new("RGBA", (5, 3), (10, 20, 30, 255)).save(tmp_path / "image.png")
-    image = Case(tmp_path, {"inputs": {"image": "image.png"}}).image()
+    image = Case(tmp_path, {"inputs": {"image": "image.png"}}).load_image()
     assert (image.mode, image.size, image.getpixel((4, 2))) == ("RGB", (5, 3), (10, 20, 30))
 
 
 def test_intermediate_values_are_not_expected(tmp_path: Path) -> None:
     names = ("out", "out.more", "mid.x", "output")
     save_file({n: torch.zeros(1) for n in names}, tmp_path / "expected.safetensors")
-    assert set(Case(tmp_path, {}).expected()) == {"out", "out.more"}
+    assert set(Case(tmp_path, {}).load_expected()) == {"out", "out.more"}
 
 
 def test_cases_are_found_at_any_depth_in_order(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_cases_are_found_at_any_depth_in_order(tmp_path: Path) -> None:
 
 def test_a_tolerance_goes_with_its_numbers() -> None:
     both = Case(Path(), {"tolerance": 1e-5, "tolerance_bfloat16": 0.03})
-    assert both.numbers(torch.float32) == (torch.float32, 1e-5)
-    assert both.numbers(torch.bfloat16) == (torch.bfloat16, 0.03)
+    assert both.select_dtype(torch.float32) == (torch.float32, 1e-5)
+    assert both.select_dtype(torch.bfloat16) == (torch.bfloat16, 0.03)
     for values in ({"tolerance": 1e-5}, {"tolerance": 1e-5, "tolerance_bfloat16": None}):
-        assert Case(Path(), values).numbers(torch.bfloat16) == (torch.float32, 1e-5)
+        assert Case(Path(), values).select_dtype(torch.bfloat16) == (torch.float32, 1e-5)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from inference.diagnostics.verify.compare import difference
+from inference.diagnostics.verify.compare import measure_difference
 
 ONES = torch.ones(4)
 
@@ -26,36 +26,36 @@ ONES = torch.ones(4)
     ],
 )
 def test_what_is_the_same_differs_by_nothing(same: Any) -> None:
-    assert difference(same, same) == (0.0, 0.0)
+    assert measure_difference(same, same) == (0.0, 0.0)
 
 
 def test_a_tensor_s_error_is_that_of_its_norm() -> None:
     expected = torch.tensor([3.0, 4.0])
     computed = expected + torch.tensor([0.3, -0.4])
-    assert difference(computed, expected) == pytest.approx((0.1, 0.4), rel=1e-6)
+    assert measure_difference(computed, expected) == pytest.approx((0.1, 0.4), rel=1e-6)
 
 
 def test_errors_are_found_in_float64() -> None:
     expected = torch.full((1 << 12,), 1e25)  # its square is beyond float32
-    assert difference(expected * 2, expected).relative == pytest.approx(1)
+    assert measure_difference(expected * 2, expected).relative == pytest.approx(1)
 
 
 def test_other_dtypes_are_compared_by_value() -> None:
-    assert difference(ONES.bfloat16(), ONES) == (0.0, 0.0)
+    assert measure_difference(ONES.bfloat16(), ONES) == (0.0, 0.0)
 
 
 def test_the_worst_of_several_counts() -> None:
     expected = {"small": ONES * 0.1, "large": ONES * 100}
     computed = {"small": ONES * 0.11, "large": ONES * 101}
-    found = difference(computed, expected)
+    found = measure_difference(computed, expected)
     assert found.relative == pytest.approx(0.1, rel=1e-5) and found.largest == pytest.approx(1)
-    assert difference([1.0, 2.0, 3.0], [1.0, 2.5, 3.0]) == pytest.approx((0.2, 0.5))
+    assert measure_difference([1.0, 2.0, 3.0], [1.0, 2.5, 3.0]) == pytest.approx((0.2, 0.5))
 
 
 def test_a_number_s_error_is_relative_but_where_0_is_expected() -> None:
-    assert difference(1000.5, 1000.0) == pytest.approx((0.0005, 0.5))
-    assert difference(-0.25, 0.0) == (0.25, 0.25)
-    assert difference(1000, 1000.0) == (0.0, 0.0)
+    assert measure_difference(1000.5, 1000.0) == pytest.approx((0.0005, 0.5))
+    assert measure_difference(-0.25, 0.0) == (0.25, 0.25)
+    assert measure_difference(1000, 1000.0) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -87,14 +87,14 @@ def test_a_number_s_error_is_relative_but_where_0_is_expected() -> None:
     ],
 )
 def test_what_does_not_fit_is_infinitely_far(computed: Any, expected: Any) -> None:
-    assert difference(computed, expected) == (math.inf, math.inf)
+    assert measure_difference(computed, expected) == (math.inf, math.inf)
 
 
 def test_something_where_all_is_zero_is_infinitely_far() -> None:
-    found = difference(torch.tensor([0.0, 1e-9]), torch.zeros(2))
+    found = measure_difference(torch.tensor([0.0, 1e-9]), torch.zeros(2))
     assert found.relative == math.inf and found.largest == pytest.approx(1e-9)
 
 
 def test_an_expected_nan_is_not_lost_among_others() -> None:
     expected = {"a": ONES, "b": torch.tensor([math.nan])}
-    assert difference({"a": ONES, "b": torch.zeros(1)}, expected).relative == math.inf
+    assert measure_difference({"a": ONES, "b": torch.zeros(1)}, expected).relative == math.inf

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from inference.diagnostics.verify import __main__ as verify
-from inference.diagnostics.verify.cases import CASE_FILE, Case, Place, find_cases
+from inference.diagnostics.verify.cases import CASE_FILE, Case, Target, find_cases
 from tests.support.media import ROOT
 from tests.support.tiny_networks import CPU, random
 
@@ -68,8 +68,8 @@ def test_two_files_on_top_of_each_other(tmp_path: Path, a: float, b: float) -> N
         save_file(tensors, tmp_path / str(entry["file"]))
     values = json.loads((tmp_path / CASE_FILE).read_text()) | {"options": {"loras": loras}}
     (tmp_path / CASE_FILE).write_text(json.dumps(values))
-    base = Case(tmp_path, values).weights(Place(CPU, torch.float32))
+    base = Case(tmp_path, values).load_weights(Target(CPU, torch.float32))
     wanted = {f"out.{name}": base[name] + tensor for name, tensor in added(a, b).items()}
     save_file(wanted, tmp_path / "expected.safetensors")
     ((name, case),) = find_cases(tmp_path)
-    assert verify.check(name, case, CPU, torch.float32)
+    assert verify.check_case(name, case, CPU, torch.float32)

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from inference.diagnostics.verify import __main__ as verify
-from inference.diagnostics.verify.cases import CASE_FILE, Case, Place, find_cases
+from inference.diagnostics.verify.cases import CASE_FILE, Case, Target, find_cases
 from tests.support.media import ROOT
 
 REFERENCE = ROOT / "tests" / "reference"
@@ -36,7 +36,7 @@ def guidance(tmp_path: Path) -> Path:
 def status(path: Path, device: verify.Device = verify.Device.CPU) -> int:
     """What the command exits with."""
     with pytest.raises(typer.Exit) as left:
-        verify.main(path, device, verify.Numbers.FLOAT32)
+        verify.main(path, device, verify.Precision.FLOAT32)
     return left.value.exit_code
 
 
@@ -59,13 +59,13 @@ def test_there_is_a_case_of_every_kind() -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_case_passes(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert verify.check(name, CASES[name], CPU, torch.float32)
+    assert verify.check_case(name, CASES[name], CPU, torch.float32)
     assert verdicts(capsys.readouterr().out) == {name: "PASS"}
 
 
 @pytest.mark.parametrize("name", REDUCED)
 def test_a_case_passes_in_bfloat16(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert verify.check(name, CASES[name], CPU, torch.bfloat16)
+    assert verify.check_case(name, CASES[name], CPU, torch.bfloat16)
     line = LINE.fullmatch(capsys.readouterr().out.strip())
     assert line and float(line[3]) > 1e-3  # float32 is a thousand times nearer
 
@@ -74,8 +74,8 @@ def test_only_networks_that_allow_it_are_run_in_bfloat16() -> None:
     assert {CASES[name].kind for name in REDUCED} == {"audio_proj", "clip", "dit", "t5"}
     for name, case in CASES.items():
         dtype = torch.bfloat16 if name in REDUCED else torch.float32
-        assert case.numbers(torch.bfloat16)[0] is dtype
-        assert case.numbers(torch.float32)[0] is torch.float32
+        assert case.select_dtype(torch.bfloat16)[0] is dtype
+        assert case.select_dtype(torch.float32)[0] is torch.float32
 
 
 def test_the_command_prints_a_line_for_each_case() -> None:
@@ -151,7 +151,7 @@ def test_what_is_not_comparable_fails(
 ) -> None:
     honest = verify.KINDS["guidance"]
 
-    def spoilt(case: Case, place: Place) -> dict[str, Tensor]:
+    def spoilt(case: Case, place: Target) -> dict[str, Tensor]:
         return spoil(honest(case, place)["out"])
 
     monkeypatch.setitem(verify.KINDS, "guidance", spoilt)

@@ -4,16 +4,16 @@ import numpy as np
 
 from inference.draft.face.fields import MouthFields
 from inference.draft.face.lips import Lips
-from inference.draft.face.warp import pixel_grid
+from inference.draft.face.warp import build_pixel_grid
 from tests.support.portraits import Portrait, astronaut, drawing
 
 
 def layers(portrait: Portrait) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Upper and lower fields over the whole frame, and `across`, `down` of every pixel."""
     lips = Lips(portrait.frame, portrait.points, portrait.axes, portrait.light)
-    across, down = lips.coordinates(*pixel_grid(0, 0, 896, 448))
+    across, down = lips.to_mouth_coordinates(*build_pixel_grid(0, 0, 896, 448))
     fields = MouthFields(lips, portrait.light, portrait.points, portrait.axes, across, down, (0, 0))
-    return fields.upper_layer(), fields.lower_layer(), across, down
+    return fields.build_upper_layer(), fields.build_lower_layer(), across, down
 
 
 def test_layers_agree_beyond_the_corners_so_that_no_seam_shows() -> None:

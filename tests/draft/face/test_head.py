@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference.draft.face.head import Head, head_outline
+from inference.draft.face.head import Head, find_head_outline
 from tests.support.portraits import HEIGHT, WIDTH, Portrait, astronaut, drawing, grid
 
 NOD = np.asarray([2.0, 3.0, 0.012, 0.04, 0.05], np.float32)  # about the largest there is
@@ -57,6 +57,8 @@ def test_the_body_stays() -> None:
 
 def test_the_outline_holds_face_and_hair_but_not_the_background() -> None:
     portrait = drawing()
-    outline = head_outline(portrait.frame, portrait.points, portrait.axes, (0, 0, 896, 448)) > 0
+    outline = (
+        find_head_outline(portrait.frame, portrait.points, portrait.axes, (0, 0, 896, 448)) > 0
+    )
     hair, face, aside = outline[130, 448], outline[250, 448], outline[200, 640:]
     assert hair and face and not aside.any()

@@ -7,8 +7,8 @@ from tests.support.portraits import astronaut, drawing
 
 
 def test_a_drawing_is_told_from_a_photograph() -> None:
-    assert drawing().light.flat
-    assert not astronaut().light.flat
+    assert drawing().light.is_drawing
+    assert not astronaut().light.is_drawing
 
 
 def test_colours_follow_the_light() -> None:

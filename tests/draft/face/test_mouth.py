@@ -58,8 +58,11 @@ def test_rounding_moves_the_corners_in_by_a_third(portrait: Portrait) -> None:
     lips = Lips(portrait.frame, portrait.points, portrait.axes, portrait.light)
     mouth = Mouth(portrait.frame, portrait.points, portrait.axes, portrait.light)
     left, top = mouth.area[:2]
-    ends = lips.frame_positions(np.asarray([-1, 1], np.float32), np.zeros(2, np.float32))
-    came_from = mouth.lower_source(Pose(0.2, rounding=1)), mouth.lower_source(Pose(0.2))
+    ends = lips.to_frame_positions(np.asarray([-1, 1], np.float32), np.zeros(2, np.float32))
+    came_from = (
+        mouth.compute_lower_source(Pose(0.2, rounding=1)),
+        mouth.compute_lower_source(Pose(0.2)),
+    )
     widths = []
     for source in came_from:
         distance = [np.linalg.norm(source + (left, top) - end, axis=-1) for end in ends]

@@ -7,7 +7,7 @@ from inference.draft.face.lips import Lips
 from inference.draft.face.mouth import Mouth, Pose
 from inference.draft.face.teeth import Interior, build_interior
 from inference.draft.face.warp import Floats
-from inference.media.faces import landmarks
+from inference.media.faces import find_landmarks
 from tests.support.portraits import astronaut, drawing
 
 AREA = (0, 0, 896, 448)
@@ -18,7 +18,7 @@ def shut_astronaut() -> tuple[Interior, Lips, Light]:
     portrait = astronaut()
     frame = portrait.frame.copy()
     Mouth(frame, portrait.points, portrait.axes, portrait.light).draw(frame, Pose(0))
-    points = landmarks(frame, portrait.box)
+    points = find_landmarks(frame, portrait.box)
     light = measure_light(frame, points, portrait.axes)
     lips = Lips(frame, points, portrait.axes, light)
     return build_interior(frame, lips, light, AREA), lips, light
@@ -27,10 +27,10 @@ def shut_astronaut() -> tuple[Interior, Lips, Light]:
 def look(interior: Interior, lips: Lips, across: float, down_px: float) -> Floats:
     """Colour of the inside there, the jaw as far down as at a wide opening."""
     here = np.asarray([across], np.float32)
-    place = lips.frame_positions(here, lips.at(lips.upper, here) + np.float32(down_px))
+    place = lips.to_frame_positions(here, lips.sample(lips.upper, here) + np.float32(down_px))
     x, y = np.rint(place[0]).astype(int).tolist()
     jaw = np.asarray([0.0, 20.0], np.float32)
-    return np.asarray(interior.look(jaw, x, y, 1, 1)[0, 0], np.float32)
+    return np.asarray(interior.render(jaw, x, y, 1, 1)[0, 0], np.float32)
 
 
 def test_a_shut_mouth_gets_an_upper_row_that_peeks_out() -> None:
@@ -53,7 +53,7 @@ def test_the_photograph_s_own_teeth_are_used() -> None:
     lips = Lips(portrait.frame, portrait.points, portrait.axes, portrait.light)
     interior = build_interior(portrait.frame, lips, portrait.light, AREA)
     middle = np.asarray((lips.upper + lips.lower) / 2, np.float32)
-    place = lips.frame_positions(lips.positions[40:89], middle[40:89])
+    place = lips.to_frame_positions(lips.positions[40:89], middle[40:89])
     x, y = np.rint(place).astype(int).T
     assert np.abs(interior.skull[y, x] - portrait.frame[y, x]).mean() < 6
     assert interior.skull_cover[y, x].min() > 0.9
@@ -62,7 +62,7 @@ def test_the_photograph_s_own_teeth_are_used() -> None:
 def test_a_drawing_gets_a_plain_band_without_shadows_of_teeth() -> None:
     portrait = drawing()
     lips = Lips(portrait.frame, portrait.points, portrait.axes, portrait.light)
-    lips.shows_inside = False
+    lips.is_open = False
     interior = build_interior(portrait.frame, lips, portrait.light, AREA)
     assert np.ptp(interior.skull.reshape(-1, 3), axis=0).max() == 0
     assert interior.skull[0, 0].mean() > 200

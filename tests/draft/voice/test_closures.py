@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from inference.draft.voice.closures import Closure, find_closures
-from inference.draft.voice.spectrum import HOPS_PER_S, loud_level, measure
+from inference.draft.voice.spectrum import HOPS_PER_S, measure_loud_level, measure_spectrum
 from tests.support.synthetic_voice import (
     AH,
     EE,
@@ -22,8 +22,8 @@ OPEN = between_lips(vowel(AH, 0.3))
 
 
 def closures(sound: Floats) -> list[Closure]:
-    spectrum = measure(sound, len(sound) * HOPS_PER_S // RATE_HZ)
-    return find_closures(spectrum, loud_level(spectrum.voice))
+    spectrum = measure_spectrum(sound, len(sound) * HOPS_PER_S // RATE_HZ)
+    return find_closures(spectrum, measure_loud_level(spectrum.voice))
 
 
 def certainty(sound: Floats) -> float:

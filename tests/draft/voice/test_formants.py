@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from inference.draft.voice.spectrum import HOPS_PER_S, measure
+from inference.draft.voice.spectrum import HOPS_PER_S, measure_spectrum
 from tests.support.synthetic_voice import AH, EE, OO, Floats, hiss, silence, vowel
 
 INNER = slice(HOPS_PER_S // 10, -HOPS_PER_S // 10)  # without the ends of a sound
 
 
 def resonances(sound: Floats) -> tuple[Floats, Floats]:
-    spectrum = measure(sound, len(sound) * HOPS_PER_S // 16_000)
+    spectrum = measure_spectrum(sound, len(sound) * HOPS_PER_S // 16_000)
     return spectrum.f1_hz[INNER], spectrum.f2_hz[INNER]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from modal_proto import api_pb2 as pb
 
-from presets.gpus import price
+from presets.gpus import find_hourly_price
 from tests.modal.standin.containers import Container
 from tests.modal.standin.deploys import Deploys
 from tests.modal.standin.images import Images, Secrets
@@ -83,7 +83,7 @@ class Starts:
             time() - container.since,
         )
         gpu = container.function.resources.gpu_config
-        hourly = price([gpu.gpu_type]) * max(gpu.count, 1) if gpu.gpu_type else 0.0
+        hourly = find_hourly_price([gpu.gpu_type]) * max(gpu.count, 1) if gpu.gpu_type else 0.0
         failures.count += 1
         failures.seconds += seconds
         failures.dollars += seconds / _HOUR_S * hourly

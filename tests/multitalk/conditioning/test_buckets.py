@@ -3,7 +3,7 @@
 import pytest
 
 from inference.core.request import Shape
-from inference.multitalk.conditioning.buckets import BUCKETS, bucket
+from inference.multitalk.conditioning.buckets import BUCKETS, select_bucket
 from inference.multitalk.conditioning.picture import LATENT_PX, TOKEN_LATENTS
 
 
@@ -11,7 +11,7 @@ from inference.multitalk.conditioning.picture import LATENT_PX, TOKEN_LATENTS
 def test_every_shape_on_offer_is_the_models_own_for_its_ratio(shape: Shape) -> None:
     size = (shape.height, shape.width)
     assert size in BUCKETS["480"].values()
-    assert bucket("480", shape.height, shape.width) == size
+    assert select_bucket("480", shape.height, shape.width) == size
 
 
 @pytest.mark.parametrize("size_class", BUCKETS)
@@ -35,4 +35,4 @@ def test_every_size_is_made_of_whole_tokens_and_has_about_its_ratio(size_class: 
 def test_a_picture_gets_the_nearest_ratios_size(
     size_class: str, height: int, width: int, wanted: tuple[int, int]
 ) -> None:
-    assert bucket(size_class, height, width) == wanted
+    assert select_bucket(size_class, height, width) == wanted

@@ -7,11 +7,11 @@ import pytest
 import torch
 from transformers import ByT5Tokenizer
 
-from inference.multitalk.conditioning.prompt import cleaned, read_tokenizer, text_features
-from presets.scenes import DEFAULTS, NEGATIVE
+from inference.multitalk.conditioning.prompt import clean_text, encode_texts, read_tokenizer
+from presets.scenes import DEFAULT_PROMPTS, NEGATIVE_PROMPT
 from tests.support import tiny_weights
 from tests.support.tiny_networks import loaded
-from weights.tensors import MisfitError
+from weights.tensors import MismatchError
 
 PAD, END = 0, 1  # ids of what fills up, and of the end
 FIRST_BYTE = 3  # id of the byte 0
@@ -31,11 +31,11 @@ FIRST_BYTE = 3  # id of the byte 0
     ],
 )
 def test_a_text_is_cleaned(text: str, clean: str) -> None:
-    assert cleaned(text) == clean
+    assert clean_text(text) == clean
 
 
 def features(*texts: str, longest: int = 512) -> list[torch.Tensor]:
-    return text_features(loaded().networks.text, ByT5Tokenizer(), texts, longest)
+    return encode_texts(loaded().networks.text, ByT5Tokenizer(), texts, longest)
 
 
 def test_each_text_has_a_row_for_each_of_its_tokens_and_its_end() -> None:
@@ -55,7 +55,7 @@ def test_a_text_that_is_too_long_is_cut_and_still_ends() -> None:
     assert cut.shape[0] == 12
     ids = torch.tensor([[FIRST_BYTE + ord("a")] * 11 + [END]])
     with torch.inference_mode():
-        (wanted,) = loaded().networks.text.features(ids, torch.ones_like(ids))
+        (wanted,) = loaded().networks.text.encode(ids, torch.ones_like(ids))
     torch.testing.assert_close(cut, wanted)
 
 
@@ -123,12 +123,12 @@ def test_another_tokenizer_is_refused(umt5: Path, change: tuple[str, str], says:
     text = json.dumps(json.loads(file.read_text()))
     assert change[0] in text
     file.write_text(text.replace(*change))
-    with pytest.raises(MisfitError, match=f"{file} {says}"):
+    with pytest.raises(MismatchError, match=f"{file} {says}"):
         read_tokenizer(umt5)
 
 
 def test_what_stands_in_for_a_prompt_is_clean_and_fits() -> None:
     longest = loaded().networks.transformer.params.text_len
-    assert set(DEFAULTS) == {1, 2}
-    for text in (NEGATIVE, *DEFAULTS.values()):
-        assert cleaned(text) == text and 0 < len(text) < longest
+    assert set(DEFAULT_PROMPTS) == {1, 2}
+    for text in (NEGATIVE_PROMPT, *DEFAULT_PROMPTS.values()):
+        assert clean_text(text) == text and 0 < len(text) < longest

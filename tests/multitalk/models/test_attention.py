@@ -15,7 +15,7 @@ from inference.multitalk.models.attention import (
     KeysValues,
     SelfAttention,
     attend,
-    attention_by,
+    use_kernel,
 )
 from tests.support.plain import layers
 
@@ -80,7 +80,7 @@ def test_attend_keeps_the_batch_apart() -> None:
 @pytest.mark.parametrize("kernel", Kernel)
 def test_every_kernel_is_the_softmax_matrix(kernel: Kernel) -> None:
     q, k, v = (noise(2, 9, HEADS, HEAD_SIZE, seed=seed) for seed in range(3))
-    with attention_by(kernel):
+    with use_kernel(kernel):
         found = attend(q, k, v)
     for one in range(2):
         wanted = layers.attend(*(heads(x[one : one + 1]) for x in (q, k, v)))
@@ -89,7 +89,7 @@ def test_every_kernel_is_the_softmax_matrix(kernel: Kernel) -> None:
 
 def test_a_kernel_that_must_do_it_alone_raises_where_it_can_not() -> None:
     q = noise(1, 5, HEADS, HEAD_SIZE)
-    with attention_by(Kernel.CUDNN, alone=True), pytest.raises(RuntimeError):
+    with use_kernel(Kernel.CUDNN, alone=True), pytest.raises(RuntimeError):
         attend(q, q, q)
 
 
@@ -100,13 +100,13 @@ def test_torch_is_left_as_it_was_also_after_an_error() -> None:
 
     before = state()
     for kernel in Kernel:
-        with pytest.raises(ZeroDivisionError), attention_by(kernel):
-            assert attention._chosen.get() is kernel
+        with pytest.raises(ZeroDivisionError), use_kernel(kernel):
+            assert attention._active_kernel.get() is kernel
             raise ZeroDivisionError
-        assert state() == before and attention._chosen.get() is None
-    with attention_by(Kernel.TORCH):
+        assert state() == before and attention._active_kernel.get() is None
+    with use_kernel(Kernel.TORCH):
         assert SDPBackend.CUDNN_ATTENTION not in state()
-    with attention_by(Kernel.CUDNN):
+    with use_kernel(Kernel.CUDNN):
         assert state()[0] == SDPBackend.CUDNN_ATTENTION
 
 
@@ -115,7 +115,7 @@ def test_a_cpu_never_calls_flash_attn(dtype: torch.dtype, monkeypatch: pytest.Mo
     monkeypatch.setattr(attention, "flash_attn_func", pytest.fail)
     q = noise(1, 5, HEADS, HEAD_SIZE).to(dtype)
     for kernel in (None, *Kernel):
-        with attention_by(kernel):
+        with use_kernel(kernel):
             assert attend(q, q, q).dtype is dtype
 
 
@@ -139,7 +139,7 @@ def test_flash_attn_takes_half_the_bytes_of_a_gpu_that_has_it_untransposed(
             q = torch.empty(2, 9, HEADS, HEAD_SIZE, dtype=dtype, device="cuda")
             k = torch.empty(2, 5, HEADS, HEAD_SIZE, dtype=dtype, device="cuda")
             assert attend(q, k, k).shape == q.shape
-            with attention_by(Kernel.TORCH):
+            with use_kernel(Kernel.TORCH):
                 assert attend(q, k, k).shape == q.shape
     shapes = ((2, 9, HEADS, HEAD_SIZE), (2, 5, HEADS, HEAD_SIZE), (2, 5, HEADS, HEAD_SIZE))
     halves = [(torch.bfloat16, *shapes), (torch.float16, *shapes)]
@@ -150,14 +150,14 @@ def test_queries_and_keys_are_normed_over_all_heads_together() -> None:
     layer = filled(SelfAttention(DIM, HEADS, EPS))
     assert isinstance(layer, SelfAttention)
     weights, x = plain(layer), noise(1, 5, DIM)
-    query, (key, value) = layer.query(x), layer.keys_values(x)
+    query, (key, value) = layer.project_query(x), layer.project_keys_values(x)
     for found, name in ((query, "q"), (key, "k")):
         wanted = layers.rms_norm(
             weights, f"norm_{name}", layers.linear(weights, name, x[0].double()), EPS
         )
         check_equal(found[0].flatten(-2), wanted)
     check_equal(value[0].flatten(-2), layers.linear(weights, "v", x[0].double()))
-    check_equal(layer.out(query), layers.linear(weights, "o", query.double().flatten(-2)))
+    check_equal(layer.project_out(query), layers.linear(weights, "o", query.double().flatten(-2)))
 
 
 def test_text_and_picture_have_a_softmax_each(cross: CrossAttention) -> None:
@@ -169,7 +169,7 @@ def test_text_and_picture_have_a_softmax_each(cross: CrossAttention) -> None:
         k, v = (layers.linear(weights, n + suffix, rows[0].double()) for n in "kv")
         k = layers.rms_norm(weights, "norm_k" + suffix, k, EPS)
         total += layers.attend(*(layers.split_heads(part, HEADS) for part in (q, k, v)))
-    found = cross(x, cross.keys_values(text), cross.image_keys_values(image))
+    found = cross(x, cross.project_keys_values(text), cross.project_image_keys_values(image))
     check_equal(found[0], layers.linear(weights, "o", total))
 
 
@@ -178,7 +178,7 @@ def test_one_voice_s_keys_come_before_its_values_and_are_not_turned(
 ) -> None:
     tokens = noise(1, 4, 5, 10)
     both = layers.linear(plain(voices), "kv_linear", tokens[0].double())  # (t, s, 2c)
-    found = voices.keys_values(tokens)
+    found = voices.project_keys_values(tokens)
     assert found.k.shape == found.v.shape == (4, 5, HEADS, HEAD_SIZE)
     check_equal(found.k.flatten(-2), both[..., :DIM])
     check_equal(found.v.flatten(-2), both[..., DIM:])
@@ -186,11 +186,11 @@ def test_one_voice_s_keys_come_before_its_values_and_are_not_turned(
 
 def test_two_voices_keys_stand_at_2_and_22(voices: AudioCrossAttention) -> None:
     tokens = noise(2, 4, 5, 10)
-    found = voices.keys_values(tokens)
+    found = voices.project_keys_values(tokens)
     assert found.k.shape == found.v.shape == (4, 10, HEADS, HEAD_SIZE)
     for speaker, place in enumerate((2, 22)):
         mine = slice(5 * speaker, 5 * speaker + 5)
-        alone = voices.keys_values(tokens[speaker : speaker + 1])
+        alone = voices.project_keys_values(tokens[speaker : speaker + 1])
         angles = layers.rotary_angles(torch.full((5,), place), HEAD_SIZE)
         for frame in range(4):
             k = layers.rotate(alone.k[frame].transpose(0, 1), angles)
@@ -204,15 +204,15 @@ def test_a_latent_frame_hears_its_own_tokens_alone(
 ) -> None:
     x, tokens = noise(1, 4 * 6, DIM), noise(speakers, 4, 5, 10, seed=1)
     positions = None if speakers == 1 else 24 * torch.rand(24, generator=torch.Generator())
-    before = voices(x, voices.keys_values(tokens), positions)
+    before = voices(x, voices.project_keys_values(tokens), positions)
     tokens[-1, 2] += 1
-    changed = (voices(x, voices.keys_values(tokens), positions) != before).any(-1)[0]
+    changed = (voices(x, voices.project_keys_values(tokens), positions) != before).any(-1)[0]
     assert changed.view(4, 6).all(1).tolist() == [False, False, True, False]
     assert int(changed.sum()) == 6
 
 
 def test_a_token_asks_for_itself_alone(voices: AudioCrossAttention) -> None:
-    x, audio = noise(1, 4 * 6, DIM), voices.keys_values(noise(1, 4, 5, 10, seed=1))
+    x, audio = noise(1, 4 * 6, DIM), voices.project_keys_values(noise(1, 4, 5, 10, seed=1))
     before = voices(x, audio, None)
     x[0, 13] += noise(DIM, seed=2)
     changed = (voices(x, audio, None) != before).any(-1)[0]
@@ -242,7 +242,7 @@ def test_a_voice_is_heard_most_where_its_speaker_is() -> None:
     layer.kv_linear.bias.copy_(torch.cat([torch.full((DIM,), 3.0), torch.zeros(DIM)]))
     tokens = torch.stack([torch.zeros(1, 1, DIM), torch.ones(1, 1, DIM)])  # the second says 1
     heard = layer(
-        torch.full((1, 3, DIM), 3.0), layer.keys_values(tokens), torch.tensor([2, 12, 22])
+        torch.full((1, 3, DIM), 3.0), layer.project_keys_values(tokens), torch.tensor([2, 12, 22])
     )
     first, neither, second = heard[0].mean(-1).tolist()
     assert first < 0.02 and second > 0.98 and neither == pytest.approx(0.5, abs=1e-5)

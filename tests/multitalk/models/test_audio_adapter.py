@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from inference.multitalk.models.audio_adapter import AudioProjection, around
+from inference.multitalk.models.audio_adapter import AudioProjection, gather_window
 from tests.support.plain import dit
 
 LAYERS, CHANNELS, HIDDEN, TOKENS, OUT = 2, 3, 7, 4, 5
@@ -93,7 +93,7 @@ def test_voices_are_projected_apart_and_in_order() -> None:
 
 def test_frames_that_are_not_there_repeat_the_nearest() -> None:
     features = torch.arange(2 * 6, dtype=torch.float32).view(2, 6, 1)
-    found = around(features, -1, 8, 2).squeeze(-1)
+    found = gather_window(features, -1, 8, 2).squeeze(-1)
     first = [0.0, 0, 0, 0, 1, 2, 3, 4, 5, 5, 5, 5]
     assert found.tolist() == [first, [frame + 6 for frame in first]]
 

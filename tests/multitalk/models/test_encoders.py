@@ -6,11 +6,11 @@ from torch import Tensor
 from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
 from inference.multitalk.models.encoders import ImageEncoder
-from inference.multitalk.models.registry import MODELS, initialised
+from inference.multitalk.models.registry import MODELS, initialise_networks
 from weights.loading import load_strict
 
 TINY = MODELS["multitalk-tiny"]
-NETWORKS = initialised(TINY, 0)
+NETWORKS = initialise_networks(TINY, 0)
 SIDE_PX = 56  # of the square that the tiny picture network takes
 
 
@@ -32,32 +32,32 @@ def test_a_picture_is_stretched_whatever_its_ratio_and_not_smoothed(down: int, a
     # by an odd factor each pixel of the square lies on one of the picture's, and is that one
     middles = picture[:, down // 2 :: down, across // 2 :: across]
     torch.testing.assert_close(
-        NETWORKS.image.pixels(picture), normalised(middles), rtol=1e-5, atol=1e-5
+        NETWORKS.image.preprocess(picture), normalised(middles), rtol=1e-5, atol=1e-5
     )
 
 
 @torch.inference_mode()
 @pytest.mark.parametrize(("height", "width"), [(32, 64), (100, 40), (20, 20)])
 def test_a_picture_s_features_do_not_grow_with_it(height: int, width: int) -> None:
-    features = NETWORKS.image.features(noise(3, height, width))
+    features = NETWORKS.image.encode(noise(3, height, width))
     assert features.shape == (1, 1 + 4 * 4, TINY.transformer.clip_dim)
 
 
 @torch.inference_mode()
 def test_a_picture_network_built_without_memory_works_once_filled() -> None:
     with torch.device("meta"):
-        network = TINY.parts()["image"]()
+        network = TINY.get_builders()["image"]()
     assert isinstance(network, ImageEncoder)
     assert all(parameter.is_meta for parameter in network.parameters())
     load_strict(network, NETWORKS.image.state_dict())
     picture = noise(3, 40, 60)
-    assert torch.equal(network.eval().features(picture), NETWORKS.image.features(picture))
+    assert torch.equal(network.eval().features(picture), NETWORKS.image.encode(picture))
 
 
 @torch.inference_mode()
 @pytest.mark.parametrize("samples", [6_400, 7_039, 7_040, 13_441, 16_639])
 def test_a_voice_has_a_row_for_each_whole_video_frame(samples: int) -> None:
-    features = NETWORKS.audio.features(noise(samples))
+    features = NETWORKS.audio.encode(noise(samples))
     params = TINY.transformer
     frames = 25 * samples // 16_000
     assert features.shape == (frames, params.audio_layers, params.audio_channels)
@@ -67,10 +67,10 @@ def test_a_voice_has_a_row_for_each_whole_video_frame(samples: int) -> None:
 @torch.inference_mode()
 def test_padding_leaves_no_row_and_changes_none() -> None:
     ids = torch.tensor([[5, 9, 1, 0, 0, 0, 0], [7, 8, 6, 4, 3, 2, 1]])
-    short, long = NETWORKS.text.features(ids, (ids > 0).long())
+    short, long = NETWORKS.text.encode(ids, (ids > 0).long())
     width = TINY.transformer.text_dim
     assert (short.shape, long.shape) == ((3, width), (7, width))
-    alone = NETWORKS.text.features(ids[:1, :3], torch.ones(1, 3, dtype=torch.long))[0]
+    alone = NETWORKS.text.encode(ids[:1, :3], torch.ones(1, 3, dtype=torch.long))[0]
     torch.testing.assert_close(short, alone, rtol=1e-4, atol=1e-5)
 
 

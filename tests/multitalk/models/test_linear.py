@@ -5,9 +5,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from inference.multitalk.models.linear import Branch, Linear
+from inference.multitalk.models.linear import Linear, LoraDelta
 from tests.support.tiny_networks import random
-from weights.fp8 import quantised
+from weights.fp8 import quantise
 
 INPUTS, OUTPUTS, RANK = 12, 20, 3
 X = random(1, 2, 5, INPUTS)
@@ -23,8 +23,8 @@ def layer(dtype: torch.dtype = torch.float32) -> Linear:
 
 def in_8_bits(dtype: torch.dtype = torch.float32) -> Linear:
     """The same layer as it is in a set of 8-bit weights, with the rest in `dtype`."""
-    made, (weight, scale) = layer(dtype), quantised(layer().weight)
-    made.keep_in_8_bits()
+    made, (weight, scale) = layer(dtype), quantise(layer().weight)
+    made.allocate_fp8()
     assert made.scale is not None
     made.weight.copy_(weight)
     made.scale.copy_(scale)
@@ -75,7 +75,7 @@ def test_an_8_bit_weight_is_near_the_one_it_was_made_of() -> None:
 def test_an_8_bit_layer_without_memory_makes_room_for_its_scale() -> None:
     with torch.device("meta"):
         empty = Linear(INPUTS, OUTPUTS)
-        empty.keep_in_8_bits()
+        empty.allocate_fp8()
     found = {n: (tuple(t.shape), t.dtype, t.is_meta) for n, t in empty.state_dict().items()}
     assert found == {
         "weight": ((OUTPUTS, INPUTS), torch.float8_e4m3fn, True),
@@ -88,34 +88,34 @@ def test_an_8_bit_layer_without_memory_makes_room_for_its_scale() -> None:
 @pytest.mark.parametrize(
     ("branch", "change"),
     [
-        (Branch(DOWN, UP), UP @ DOWN),
-        (Branch(full=FULL), FULL),
-        (Branch(DOWN, UP, FULL), UP @ DOWN + FULL),
+        (LoraDelta(DOWN, UP), UP @ DOWN),
+        (LoraDelta(full=FULL), FULL),
+        (LoraDelta(DOWN, UP, FULL), UP @ DOWN + FULL),
     ],
 )
 @pytest.mark.parametrize("kept", [layer(), in_8_bits()])
 def test_what_runs_beside_it_works_as_a_changed_weight(
-    kept: Linear, branch: Branch, change: Tensor
+    kept: Linear, branch: LoraDelta, change: Tensor
 ) -> None:
     before = kept(X)
-    kept.branches = (branch,)
+    kept.deltas = (branch,)
     torch.testing.assert_close(kept(X), before + linear(X, change))
-    kept.branches = (branch, branch)
+    kept.deltas = (branch, branch)
     torch.testing.assert_close(kept(X), before + 2 * linear(X, change))
-    kept.branches = ()
+    kept.deltas = ()
     assert kept(X).equal(before)
 
 
 def test_what_runs_beside_it_is_no_parameter() -> None:
     changed = layer()
-    changed.branches = (Branch(DOWN, UP),)
+    changed.deltas = (LoraDelta(DOWN, UP),)
     assert set(changed.state_dict()) == {"weight", "bias"}
     assert not {id(tensor) for tensor in changed.parameters()} & {id(DOWN), id(UP)}
 
 
 def test_what_runs_beside_it_is_as_wide_as_the_input() -> None:
     narrow = layer(torch.bfloat16)
-    narrow.branches = (Branch(DOWN.bfloat16(), UP.bfloat16(), FULL.bfloat16()),)
+    narrow.deltas = (LoraDelta(DOWN.bfloat16(), UP.bfloat16(), FULL.bfloat16()),)
     wide = narrow(X)
     change = UP.bfloat16().float() @ DOWN.bfloat16().float() + FULL.bfloat16().float()
     wanted = linear(X, narrow.weight.float() + change, narrow.bias.float())

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from inference.multitalk.models.registry import MODELS, Networks, initialised
+from inference.multitalk.models.registry import MODELS, Networks, initialise_networks
 from presets import models
 
 TINY = MODELS["multitalk-tiny"]
@@ -13,7 +13,7 @@ TINY = MODELS["multitalk-tiny"]
 
 @pytest.fixture(scope="module")
 def networks() -> Networks:
-    return initialised(TINY, 1)
+    return initialise_networks(TINY, 1)
 
 
 def test_they_are_those_that_can_be_asked_for() -> None:
@@ -21,14 +21,14 @@ def test_they_are_those_that_can_be_asked_for() -> None:
 
 
 def test_the_same_seed_gives_the_same_weights(networks: Networks) -> None:
-    again = vars(initialised(TINY, 1))
+    again = vars(initialise_networks(TINY, 1))
     for name, network in vars(networks).items():
         same = again[name].state_dict()
         assert all(torch.equal(tensor, same[key]) for key, tensor in network.state_dict().items())
 
 
 def test_another_seed_gives_other_weights(networks: Networks) -> None:
-    others = vars(initialised(TINY, 2))
+    others = vars(initialise_networks(TINY, 2))
     for name, network in vars(networks).items():
         other = others[name].state_dict()
         assert any(not torch.equal(t, other[key]) for key, t in network.state_dict().items())
@@ -36,7 +36,7 @@ def test_another_seed_gives_other_weights(networks: Networks) -> None:
 
 def test_nobody_else_s_random_numbers_are_touched() -> None:
     state = torch.random.get_rng_state()
-    initialised(TINY, 1)
+    initialise_networks(TINY, 1)
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
@@ -60,7 +60,7 @@ def test_the_parts_of_a_model_fit_each_other(name: str) -> None:
     spec = MODELS[name]
     params = spec.transformer
     with torch.device("meta"):
-        parts: dict[str, Any] = {part: build() for part, build in spec.parts().items()}
+        parts: dict[str, Any] = {part: build() for part, build in spec.get_builders().items()}
     image, text, audio, video = (parts[n].config for n in ("image", "text", "audio", "video"))
     assert image.hidden_size == params.clip_dim and text.d_model == params.text_dim
     assert audio.num_hidden_layers == params.audio_layers

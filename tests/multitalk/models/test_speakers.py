@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from inference.multitalk.models.speakers import likeness, positions_of
+from inference.multitalk.models.speakers import compute_affinity, compute_positions
 from tests.support.plain import dit
 
 HEADS, HEAD_SIZE = 4, 16
@@ -56,22 +56,22 @@ def test_likeness_is_the_mean_of_the_whole_matrix(
     heads: int, head_size: int, shown: Tensor
 ) -> None:
     q, k = queries_and_keys(heads, head_size)
-    found = likeness(q, k, shown)
+    found = compute_affinity(q, k, shown)
     assert found.dtype is torch.float32 and found.shape == (3, FRAMES * FIRST_FRAME)
     torch.testing.assert_close(found.double(), plain_scores(q, k, shown), rtol=1e-5, atol=1e-8)
 
 
 def test_only_keys_of_the_first_frame_are_looked_at() -> None:
     q, k = queries_and_keys()
-    before = likeness(q, k, APART)
+    before = compute_affinity(q, k, APART)
     k[:, FIRST_FRAME:] = 100
-    assert torch.equal(likeness(q, k, APART), before)
+    assert torch.equal(compute_affinity(q, k, APART), before)
 
 
 def test_positions_follow_from_the_plain_scores() -> None:
     q, k = queries_and_keys()
     scores = plain_scores(q, k, OVERLAPPING)
-    found = positions_of(q, k, OVERLAPPING)
+    found = compute_positions(q, k, OVERLAPPING)
     assert found.dtype is torch.float32
     for index, (score, starts) in enumerate(zip(scores[:2], (0, 20), strict=True)):
         mine = scores.argmax(0) == index
@@ -81,7 +81,7 @@ def test_positions_follow_from_the_plain_scores() -> None:
 
 
 def test_every_token_is_in_a_speaker_s_range_or_at_12() -> None:
-    found = positions_of(*queries_and_keys(), APART)
+    found = compute_positions(*queries_and_keys(), APART)
     first, second, neither = (found <= 4), (found >= 20), (found == 12)
     assert found.min() >= 0 and found.max() <= 24
     assert (first | second | neither).all()
@@ -95,30 +95,30 @@ def test_a_token_that_looks_at_a_speaker_is_that_speaker_s() -> None:
     q = torch.zeros(1, 3, HEADS, HEAD_SIZE)
     for token, direction in enumerate((1, 2, 0)):
         q[0, token, :, direction] = 20
-    assert positions_of(q, k, APART).tolist() == pytest.approx([24, 12, 4], abs=1e-3)
+    assert compute_positions(q, k, APART).tolist() == pytest.approx([24, 12, 4], abs=1e-3)
 
 
 def test_what_looks_the_same_everywhere_is_the_first_speaker_s_and_no_nan() -> None:
     q = torch.zeros(1, FRAMES * FIRST_FRAME, HEADS, HEAD_SIZE)
-    found = positions_of(q, q, APART)
+    found = compute_positions(q, q, APART)
     assert found.isfinite().all() and found.min() >= 0 and found.max() <= 4
 
 
 def test_among_equals_the_first_wins() -> None:
     q, k = queries_and_keys()
     left, right, neither = APART
-    assert positions_of(q, k, torch.stack([left, left, left])).max() <= 4
-    ahead_of_neither = positions_of(q, k, torch.stack([left, right, right]))
+    assert compute_positions(q, k, torch.stack([left, left, left])).max() <= 4
+    ahead_of_neither = compute_positions(q, k, torch.stack([left, right, right]))
     assert not (ahead_of_neither == 12).any()
-    level_with_neither = positions_of(q, k, torch.stack([left, neither, left]))
+    level_with_neither = compute_positions(q, k, torch.stack([left, neither, left]))
     assert not (level_with_neither == 12).any()
-    assert positions_of(q, k, torch.stack([left, neither, neither])).max() >= 20
+    assert compute_positions(q, k, torch.stack([left, neither, neither])).max() >= 20
 
 
 def test_bfloat16_gives_positions_in_float32() -> None:
     q, k = queries_and_keys()
-    found = positions_of(q.bfloat16(), k.bfloat16(), APART)
-    near = (found - positions_of(q, k, APART)).abs() < 0.2
+    found = compute_positions(q.bfloat16(), k.bfloat16(), APART)
+    near = (found - compute_positions(q, k, APART)).abs() < 0.2
     assert found.dtype is torch.float32 and near.float().mean() > 0.95
 
 
@@ -148,5 +148,5 @@ def test_no_matrix_of_all_tokens_by_the_first_frame_s_is_built(dtype: torch.dtyp
     third = torch.arange(first_frame) * 3 // first_frame
     shown = torch.stack([third == speaker for speaker in range(3)]).float()
     with Largest() as largest:  # type: ignore[no-untyped-call]
-        positions_of(q, k, shown)
+        compute_positions(q, k, shown)
     assert 0 < largest.size_bytes < tokens * first_frame  # a quarter of one head's in float32

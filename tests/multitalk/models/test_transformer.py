@@ -96,18 +96,24 @@ def given(
 
 
 def conditioning(model: Transformer, g: Given) -> Conditioning:
-    audio = model.silence(g.frames) if g.silent else model.voices(g.voices, g.start, g.frames)
+    audio = (
+        model.project_silence(g.frames)
+        if g.silent
+        else model.project_voices(g.voices, g.start, g.frames)
+    )
     return Conditioning(
-        model.text(g.context),
-        model.image(g.picture),
+        model.project_text(g.context),
+        model.project_image(g.picture),
         audio,
-        model.turn(*g.latents.shape[1:]),
+        model.compute_rotation(*g.latents.shape[1:]),
         None if g.masks is None or g.silent else token_masks(g.masks),
     )
 
 
 def velocity(model: Transformer, g: Given) -> Tensor:
-    out: Tensor = model(g.latents, g.known, model.time(g.timestep), conditioning(model, g))
+    out: Tensor = model(
+        g.latents, g.known, model.embed_timestep(g.timestep), conditioning(model, g)
+    )
     return out
 
 
@@ -166,7 +172,7 @@ def test_text_of_any_length_that_fits(tokens: int, model: Transformer) -> None:
 
 def test_text_that_is_too_long_is_refused(model: Transformer) -> None:
     with pytest.raises(ValueError, match="13 text tokens are more than 12"):
-        model.text(torch.zeros(13, PARAMS.text_dim))
+        model.project_text(torch.zeros(13, PARAMS.text_dim))
 
 
 @pytest.mark.parametrize("speakers", [1, 2])
@@ -198,7 +204,7 @@ def test_time_is_embedded_without_loss_at_the_noisy_end() -> None:
     angles = 999.7 * 10_000.0 ** -(torch.arange(128, dtype=torch.float64) / 128)
     hidden = silu(linear(weights, "time_embedding.0", torch.cat([angles.cos(), angles.sin()])))
     head = linear(weights, "time_embedding.2", hidden)
-    assert error(sized.time(999.7).head[0], head) < 1e-6
+    assert error(sized.embed_timestep(999.7).head[0], head) < 1e-6
 
 
 def test_the_config_s_eps_is_that_of_the_blocks_and_the_head_alone() -> None:
@@ -231,7 +237,7 @@ def test_a_conditioning_serves_every_step(speakers: int, model: Transformer) -> 
     kept = conditioning(model, first)
     for timestep in (900.0, 100.0):
         step = replace(first, timestep=timestep, latents=first.latents * timestep / 1000)
-        again = model(step.latents, step.known, model.time(timestep), kept)
+        again = model(step.latents, step.known, model.embed_timestep(timestep), kept)
         assert torch.equal(again, velocity(model, step))
 
 
@@ -249,14 +255,18 @@ def test_bfloat16_stays_near_float32(model: Transformer) -> None:
 
 def test_time_is_embedded_in_float32_even_by_bfloat16_weights() -> None:
     reduced, rounded = made_up(PARAMS).bfloat16(), made_up(PARAMS).bfloat16().float()
-    for found, wanted in zip(reduced.time(713.5), rounded.time(713.5), strict=True):
+    for found, wanted in zip(
+        reduced.embed_timestep(713.5), rounded.embed_timestep(713.5), strict=True
+    ):
         assert found.dtype is torch.float32 and torch.equal(found, wanted)
 
 
 def test_the_residual_stream_keeps_bfloat16() -> None:
     reduced, one = made_up(PARAMS).bfloat16(), given(2, 4, 4)
-    tokens = reduced.tokens(one.latents, one.known)
-    (after,) = reduced.run_blocks([tokens], reduced.time(700), [conditioning(reduced, one)])
+    tokens = reduced.embed_patches(one.latents, one.known)
+    (after,) = reduced.run_blocks(
+        [tokens], reduced.embed_timestep(700), [conditioning(reduced, one)]
+    )
     assert (tokens.dtype, after.dtype) == (torch.bfloat16, torch.bfloat16)
 
 
@@ -264,12 +274,12 @@ def three_passes(model: Transformer) -> tuple[list[Tensor], list[Conditioning]]:
     """Streams and conditionings of two speakers, one and silence."""
     cases = [given(3, 4, 6, speakers=2), given(3, 4, 6, text=3)]
     cases.append(replace(cases[1], silent=True))
-    streams = [model.tokens(case.latents, case.known) for case in cases]
+    streams = [model.embed_patches(case.latents, case.known) for case in cases]
     return streams, [conditioning(model, case) for case in cases]
 
 
 def test_passes_that_run_together_give_what_each_gives_alone(model: Transformer) -> None:
-    streams, conditions, time = *three_passes(model), model.time(713.5)
+    streams, conditions, time = *three_passes(model), model.embed_timestep(713.5)
     alone = [model.run_blocks([x], time, [c])[0] for x, c in zip(streams, conditions, strict=True)]
     together = model.run_blocks(streams, time, conditions)
     assert [ours.equal(wanted) for ours, wanted in zip(together, alone, strict=True)] == [True] * 3
@@ -287,13 +297,13 @@ def test_every_pass_goes_through_a_block_before_any_through_the_next_until_told_
 
     streams, conditions = three_passes(model)
     with pytest.raises(InterruptedError):
-        model.run_blocks(streams, model.time(500), conditions, asked)
+        model.run_blocks(streams, model.embed_timestep(500), conditions, asked)
     assert happened == [what for n in range(3) for what in ("asked", f"block {n}") * 3][:15]
 
 
 def test_the_14b_model_has_the_released_names_and_shapes() -> None:
     with torch.device("meta"):
-        state = MODELS["multitalk-14b"].parts()["transformer"]().state_dict()
+        state = MODELS["multitalk-14b"].get_builders()["transformer"]().state_dict()
     released = json.loads(SHAPES.read_text())["transformer"]
     assert {name: list(tensor.shape) for name, tensor in state.items()} == released
     assert len(released) == 1633

@@ -13,11 +13,16 @@ from inference.core.errors import Fault, FaultCode
 from inference.core.settings import Settings
 from inference.diagnostics.doctor import examine
 from inference.multitalk.models.attention import Kernel
-from inference.multitalk.runtime.gpu import device_of, measured, placement, require_room
+from inference.multitalk.runtime.gpu import (
+    measure_gpu,
+    plan_placement,
+    require_gpu_memory,
+    select_device,
+)
 from inference.multitalk.runtime.kernels import KernelChoice
-from inference.multitalk.runtime.placement import Card
+from inference.multitalk.runtime.placement import Gpu
 from presets.schema import Lora
-from weights.sets import BF16, Mark, write_mark
+from weights.sets import BF16, SetMarker, write_marker
 
 GB = 10**9
 CUDA = torch.device("cuda")
@@ -45,7 +50,7 @@ def weights(tmp_path: Path) -> Path:
     """A folder with a complete set, as far as its mark tells."""
     folder = tmp_path / "multitalk-14b" / BF16
     folder.mkdir(parents=True)
-    write_mark(folder, Mark("", {}, {}))
+    write_marker(folder, SetMarker("", {}, {}))
     return folder.parent
 
 
@@ -53,25 +58,25 @@ def test_memory_that_is_reserved_but_not_used_counts_as_free(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     insert(monkeypatch, free_gb=10, reserved_gb=60, used_gb=55)
-    assert measured(CUDA) == Card("NVIDIA H100", 15 * GB, (9, 0))
+    assert measure_gpu(CUDA) == Gpu("NVIDIA H100", 15 * GB, (9, 0))
 
 
 def test_the_gpu_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert device_of(None).type == "cpu"
+    assert select_device(None).type == "cpu"
     insert(monkeypatch, free_gb=79)
-    assert device_of(None).type == "cuda" and device_of("cuda:1").index == 1
+    assert select_device(None).type == "cuda" and select_device("cuda:1").index == 1
 
 
 def test_a_large_card_takes_all_and_a_small_one_is_refused(
     monkeypatch: pytest.MonkeyPatch, weights: Path
 ) -> None:
     insert(monkeypatch, free_gb=79)
-    chosen = placement(CUDA, weights)
-    assert (chosen.weights, chosen.resident, chosen.text_stays) == (BF16, 40, True)
+    chosen = plan_placement(CUDA, weights)
+    assert (chosen.weights, chosen.resident_blocks, chosen.keep_text_encoder) == (BF16, 40, True)
     insert(monkeypatch, free_gb=9)
     with pytest.raises(Fault, match="NVIDIA H100 has 9.0 GB free") as caught:
-        placement(CUDA, weights)
+        plan_placement(CUDA, weights)
     assert caught.value.code == FaultCode.OUT_OF_MEMORY
 
 
@@ -80,23 +85,23 @@ def test_an_operators_loras_take_their_room(
 ) -> None:
     insert(monkeypatch, free_gb=64)
     loras = [Lora(str(tmp_path / name)) for name in ("large", "not there")]
-    assert placement(CUDA, weights).text_stays
+    assert plan_placement(CUDA, weights).keep_text_encoder
     with (tmp_path / "large.safetensors").open("wb") as file:
         file.truncate(2 * GB)
-    assert not placement(CUDA, weights, loras).text_stays
+    assert not plan_placement(CUDA, weights, loras).keep_text_encoder
 
 
 def test_a_window_that_does_not_fit_is_refused_before_it_is_begun(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     insert(monkeypatch, free_gb=10)
-    require_room(CUDA, *LARGEST)
+    require_gpu_memory(CUDA, *LARGEST)
     insert(monkeypatch, free_gb=9)
-    require_room(CUDA, 896 * 448, 21)  # a short one still does
+    require_gpu_memory(CUDA, 896 * 448, 21)  # a short one still does
     with pytest.raises(Fault, match="needs 9.9 GB on the GPU, and 9.0 GB of NVIDIA H100") as caught:
-        require_room(CUDA, *LARGEST)
+        require_gpu_memory(CUDA, *LARGEST)
     assert caught.value.code == FaultCode.OUT_OF_MEMORY
-    require_room(torch.device("cpu"), *LARGEST)
+    require_gpu_memory(torch.device("cpu"), *LARGEST)
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,20 @@ import torch
 from torch import Tensor
 
 from inference.multitalk.models import attention
-from inference.multitalk.models.attention import Kernel, attend, attention_by
+from inference.multitalk.models.attention import Kernel, attend, use_kernel
 from inference.multitalk.models.registry import MODELS
 from inference.multitalk.runtime import kernels
-from inference.multitalk.runtime.kernels import KernelChoice, attentions, choose_kernel, fastest
+from inference.multitalk.runtime.kernels import (
+    KernelChoice,
+    build_calls,
+    choose_kernel,
+    select_fastest,
+)
 from tests.support.tiny_networks import CPU, MODEL
 
 FLASH, CUDNN, TORCH = Kernel
 PARAMS = MODELS[MODEL].transformer
-CALLS = attentions(PARAMS, 3, 8, CPU, torch.bfloat16)
+CALLS = build_calls(PARAMS, 3, 8, CPU, torch.bfloat16)
 
 
 class Stopwatch:
@@ -31,7 +36,7 @@ class Stopwatch:
 
     def __call__(self, work: Callable[[], object]) -> float:
         work()
-        kernel = attention._chosen.get()
+        kernel = attention._active_kernel.get()
         assert kernel is not None
         return self._milliseconds[kernel.name]
 
@@ -42,8 +47,8 @@ def played(monkeypatch: pytest.MonkeyPatch) -> dict[Kernel, Callable[[Tensor], T
     changes: dict[Kernel, Callable[[Tensor], Tensor]] = {}
 
     def changed(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        kernel = attention._chosen.get() or TORCH
-        with attention_by(TORCH):
+        kernel = attention._active_kernel.get() or TORCH
+        with use_kernel(TORCH):
             found = attend(q, k, v)
         return changes[kernel](found) if kernel in changes else found
 
@@ -69,7 +74,7 @@ def lacks(_: Tensor) -> Tensor:
 def test_another_kernel_than_the_first_has_to_be_clearly_faster(
     flash: float, cudnn: float, own: float, taken: Kernel, played: object
 ) -> None:
-    choice = fastest([*Kernel], CALLS, Stopwatch(FLASH=flash, CUDNN=cudnn, TORCH=own))
+    choice = select_fastest([*Kernel], CALLS, Stopwatch(FLASH=flash, CUDNN=cudnn, TORCH=own))
     assert choice == KernelChoice(taken, {FLASH: flash, CUDNN: cudnn, TORCH: own})
 
 
@@ -87,22 +92,22 @@ def test_a_kernel_that_raises_or_computes_something_else_is_not_there(
 ) -> None:
     times = Stopwatch(FLASH=52, CUDNN=1, TORCH=55)
     played[CUDNN] = fault
-    assert fastest([*Kernel], CALLS, times) == KernelChoice(FLASH, {FLASH: 52, TORCH: 55})
+    assert select_fastest([*Kernel], CALLS, times) == KernelChoice(FLASH, {FLASH: 52, TORCH: 55})
     played[FLASH] = fault  # the usual one may be the one that is broken
-    assert fastest([*Kernel], CALLS, times) == KernelChoice(TORCH, {TORCH: 55})
+    assert select_fastest([*Kernel], CALLS, times) == KernelChoice(TORCH, {TORCH: 55})
     played[TORCH] = lacks
-    assert fastest([*Kernel], CALLS, times) == KernelChoice(FLASH)
+    assert select_fastest([*Kernel], CALLS, times) == KernelChoice(FLASH)
 
 
 def test_rounding_as_another_kernel_does_is_no_fault(
     played: dict[Kernel, Callable[[Tensor], Tensor]],
 ) -> None:
     played[CUDNN] = lambda x: (1 + 2**-8) * x
-    assert fastest([TORCH, CUDNN], CALLS, Stopwatch(CUDNN=1, TORCH=9)).kernel is CUDNN
+    assert select_fastest([TORCH, CUDNN], CALLS, Stopwatch(CUDNN=1, TORCH=9)).kernel is CUDNN
 
 
 def test_a_cpu_has_no_cudnn() -> None:
-    choice = fastest([TORCH, CUDNN], CALLS, Stopwatch(CUDNN=1, TORCH=9))
+    choice = select_fastest([TORCH, CUDNN], CALLS, Stopwatch(CUDNN=1, TORCH=9))
     assert choice == KernelChoice(TORCH, {TORCH: 9})
 
 
@@ -138,16 +143,16 @@ def test_rivals_are_tried_where_there_are_any(
         asked.extend(given)
         return KernelChoice(given[0])
 
-    monkeypatch.setattr(kernels, "takes_flash", lambda *_: flash)
-    monkeypatch.setattr(kernels, "fastest", listed)
-    monkeypatch.setattr(kernels, "attentions", lambda *_: CALLS)
+    monkeypatch.setattr(kernels, "can_use_flash", lambda *_: flash)
+    monkeypatch.setattr(kernels, "select_fastest", listed)
+    monkeypatch.setattr(kernels, "build_calls", lambda *_: CALLS)
     insert(monkeypatch, capability)
     choice = choose_kernel(MODEL, torch.device("cuda:0"), torch.bfloat16)
     assert choice.kernel is (FLASH if flash else TORCH) and asked == tried
 
 
 def test_nothing_is_tried_on_a_cpu_or_in_whole_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernels, "attentions", pytest.fail)
+    monkeypatch.setattr(kernels, "build_calls", pytest.fail)
     insert(monkeypatch, (9, 0))
     assert choose_kernel(MODEL, CPU, torch.bfloat16) == KernelChoice(TORCH)
     assert choose_kernel(MODEL, torch.device("cuda"), torch.float32) == KernelChoice(TORCH)
@@ -157,7 +162,7 @@ def test_a_card_without_room_keeps_the_usual_kernel(monkeypatch: pytest.MonkeyPa
     def full(*_: object) -> list[Tensor]:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(kernels, "attentions", full)
+    monkeypatch.setattr(kernels, "build_calls", full)
     insert(monkeypatch, (9, 0))
     assert choose_kernel(MODEL, torch.device("cuda:0"), torch.bfloat16) == KernelChoice(TORCH)
 
@@ -198,6 +203,6 @@ def test_else_with_this_machines_and_that_is_said(
 def test_every_kernel_of_this_gpu_computes_the_same_in_the_models_shapes() -> None:
     choice = choose_kernel("multitalk-14b", torch.device("cuda"), torch.bfloat16)
     assert choice.kernel in choice.milliseconds or not choice.milliseconds
-    calls = attentions(PARAMS, 3, 8, torch.device("cuda"), torch.bfloat16)
+    calls = build_calls(PARAMS, 3, 8, torch.device("cuda"), torch.bfloat16)
     for kernel in choice.milliseconds:
-        assert kernels._agrees(kernel, calls)
+        assert kernels._is_accurate(kernel, calls)

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from inference.multitalk.models.linear import Linear
-from inference.multitalk.runtime.lora import switch_on
+from inference.multitalk.runtime.lora import apply_lora
 from tests.support.tiny_networks import CPU, random
 from tests.support.tiny_weights import LORA_MODULES, networks
 from tests.support.tiny_weights import lora as released
-from weights.fp8 import quantised
-from weights.tensors import MisfitError
+from weights.fp8 import quantise
+from weights.tensors import MismatchError
 
 DOWN, UP = random(1, 4, 6), random(2, 5, 4)  # rank 4, from 6 to 5
 NAMINGS = [("lora_down", "lora_up"), ("lora_A", "lora_B")]
@@ -47,7 +47,7 @@ def lora(module: str = "blocks.0.q", naming: tuple[str, str] = NAMINGS[0]) -> di
 
 
 def on(network: nn.Module, named: dict[str, Tensor], scale: float = 1.0) -> Callable[[], None]:
-    return switch_on(network, named, scale, CPU)
+    return apply_lora(network, named, scale, CPU)
 
 
 def working(network: nn.Module) -> dict[str, Tensor]:
@@ -92,7 +92,7 @@ def check_untouched(network: nn.Module, before: dict[str, tuple[Tensor, Tensor]]
     for name, (parameter, data) in before.items():
         assert now[name] is parameter and parameter.detach().view(torch.uint8).equal(data)
     layers = [layer for layer in network.modules() if isinstance(layer, Linear)]
-    assert layers and all(not layer.branches for layer in layers)
+    assert layers and all(not layer.deltas for layer in layers)
 
 
 @pytest.mark.parametrize("naming", NAMINGS)
@@ -164,8 +164,8 @@ def test_an_8_bit_layer_is_changed_as_any_other() -> None:
     network = model()
     layer = network.get_submodule("blocks.0.q")
     assert isinstance(layer, Linear)
-    weight, scale = quantised(layer.weight)
-    layer.keep_in_8_bits()
+    weight, scale = quantise(layer.weight)
+    layer.allocate_fp8()
     assert layer.scale is not None
     layer.weight.copy_(weight)
     layer.scale.copy_(scale)
@@ -287,7 +287,7 @@ def test_numbers_are_summed_in_float32_and_rounded_once_to_the_parameters_own() 
 def test_of_what_does_not_fit_nothing_is_changed() -> None:
     network, named = model(), lora("blocks.0.k") | {"blocks.1.q.diff_b": random(8, 5)}
     before = state(network)
-    with pytest.raises(MisfitError, match="head.q.diff: the change is"):
+    with pytest.raises(MismatchError, match="head.q.diff: the change is"):
         on(network, named | {"head.q.diff": random(7, 6, 5)})
     check_untouched(network, before)
 

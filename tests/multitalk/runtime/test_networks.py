@@ -13,19 +13,28 @@ from torch import Tensor
 from inference.core.errors import Fault, FaultCode
 from inference.multitalk.models.linear import Linear
 from inference.multitalk.models.registry import MODELS, Networks
-from inference.multitalk.runtime.networks import Choices, load
+from inference.multitalk.runtime.networks import LoadOptions, load_model
 from presets.schema import Lora
 from tests.support import tiny_weights
 from tests.support.tiny_networks import CPU, MODEL, random, window
 from weights.assemble import assemble
-from weights.checks import sha256_of
+from weights.checks import compute_sha256
 from weights.disk import Disk
-from weights.fp8 import dequantised, quantised
-from weights.lock import Entry, Lock
+from weights.fp8 import dequantise, quantise
+from weights.lock import LockEntry, LockFile
 from weights.manifest import VOICE_CONFIG
 from weights.names import is_quantised
 from weights.prepare import prepare
-from weights.sets import BF16, DTYPES, FP8, LEAN, ORIGINAL, lock_file, place_of, store
+from weights.sets import (
+    BF16,
+    DTYPES,
+    FP8,
+    LEAN_SETS,
+    ORIGINAL,
+    download_path,
+    hub_folder,
+    lock_path,
+)
 
 NAMES = [field.name for field in fields(Networks)]
 FILE = "model-00001.safetensors"  # of each part of a lean set
@@ -35,15 +44,17 @@ FILE = "model-00001.safetensors"  # of each part of a lean set
 def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model's folder with the set that is downloaded and those that are made of it."""
     weights = tmp_path_factory.mktemp("weights")
-    manifest = tiny_weights.write_hub(store(weights))
-    lock = Lock(lock_file(weights))
+    manifest = tiny_weights.write_hub(hub_folder(weights))
+    lock = LockFile(lock_path(weights))
     for file in manifest.files:
-        path, revision = place_of(weights, file), file.repo.revision
+        path, revision = download_path(weights, file), file.repo.revision
         found = path.stat()
-        entry = Entry(revision, revision, found.st_size, sha256_of(path), found.st_mtime_ns)
+        entry = LockEntry(
+            revision, revision, found.st_size, compute_sha256(path), found.st_mtime_ns
+        )
         lock.record(file, entry)
     assert assemble(weights, manifest)
-    for kind in LEAN:
+    for kind in LEAN_SETS:
         assert prepare(weights, manifest, kind, lambda _: None, Disk())
     return weights / manifest.model
 
@@ -60,12 +71,12 @@ def seen(networks: Networks) -> dict[str, Tensor]:
         ids = torch.arange(3, 12).unsqueeze(0)
         transformer = networks.transformer
         return {
-            "transformer": transformer.time(500.0).blocks,
+            "transformer": transformer.embed_timestep(500.0).blocks,
             "blocks": transformer.get_submodule("blocks.0.ffn")(random(3, 1, 5, 32)),
             "video": networks.video.to_latents(random(4, 3, 5, 32, 64).clamp(-1, 1)),
-            "image": networks.image.features(random(5, 3, 32, 64)),
-            "text": networks.text.features(ids, torch.ones_like(ids))[0],
-            "audio": networks.audio.features(random(6, 16_000)),
+            "image": networks.image.encode(random(5, 3, 32, 64)),
+            "text": networks.text.encode(ids, torch.ones_like(ids))[0],
+            "audio": networks.audio.encode(random(6, 16_000)),
         }
 
 
@@ -74,7 +85,7 @@ def kept(kind: str, part: str, name: str, tensor: Tensor) -> Tensor:
     if part == "image":
         tensor = tensor.bfloat16()  # as it is on the hub
     if kind == FP8 and part == "transformer" and is_quantised(name, tensor.ndim):
-        return dequantised(*quantised(tensor), torch.float32)
+        return dequantise(*quantise(tensor), torch.float32)
     return (tensor if kind == ORIGINAL else tensor.to(getattr(torch, DTYPES[part]))).float()
 
 
@@ -83,7 +94,7 @@ def worth(network: torch.nn.Module, name: str) -> Tensor:
     module, _, leaf = name.rpartition(".")
     layer = network.get_submodule(module)
     if leaf == "weight" and isinstance(layer, Linear) and layer.scale is not None:
-        return dequantised(layer.weight, layer.scale, torch.float32)
+        return dequantise(layer.weight, layer.scale, torch.float32)
     tensor: Tensor = network.state_dict()[name]
     assert tensor.dtype is torch.float32
     return tensor
@@ -91,14 +102,14 @@ def worth(network: torch.nn.Module, name: str) -> Tensor:
 
 def test_how_fast_a_set_was_read_is_told_once(sets: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", "inference"):
-        load(MODEL, sets / BF16, CPU)
+        load_model(MODEL, sets / BF16, CPU)
     (said,) = (record.getMessage() for record in caplog.records)
     assert said.startswith("read 0.0 GB in ") and said.endswith(" GB/s")
 
 
 @pytest.mark.parametrize("kind", [ORIGINAL, BF16, FP8])
 def test_a_set_gives_the_networks_that_it_was_made_of(sets: Path, kind: str) -> None:
-    loaded = load(MODEL, sets / kind, CPU)
+    loaded = load_model(MODEL, sets / kind, CPU)
     assert loaded.loras == ()
     for part in NAMES:
         network = getattr(loaded.networks, part)
@@ -112,12 +123,12 @@ def test_a_set_gives_the_networks_that_it_was_made_of(sets: Path, kind: str) -> 
 @pytest.mark.parametrize(("kind", "far"), [(ORIGINAL, 2e-3), (BF16, 5e-2), (FP8, 2e-1)])
 def test_what_they_make_is_as_near_as_their_numbers(sets: Path, kind: str, far: float) -> None:
     wanted = seen(tiny_weights.networks())
-    for name, tensor in seen(load(MODEL, sets / kind, CPU).networks).items():
+    for name, tensor in seen(load_model(MODEL, sets / kind, CPU).networks).items():
         assert (tensor - wanted[name]).norm() <= far * wanted[name].norm(), name
 
 
 def test_an_8_bit_set_stays_in_8_bits(sets: Path) -> None:
-    transformer = load(MODEL, sets / FP8, CPU).networks.transformer
+    transformer = load_model(MODEL, sets / FP8, CPU).networks.transformer
     kept = {
         name
         for name, parameter in transformer.named_parameters()
@@ -129,8 +140,8 @@ def test_an_8_bit_set_stays_in_8_bits(sets: Path) -> None:
 
 
 def test_random_weights_are_the_same_every_time_and_take_no_lora() -> None:
-    first, second = (load(MODEL, None, CPU) for _ in range(2))
-    second.use((Lora("fusionx"),))
+    first, second = (load_model(MODEL, None, CPU) for _ in range(2))
+    second.set_loras((Lora("fusionx"),))
     assert second.loras == ()
     wanted = seen(second.networks)
     for name, tensor in seen(first.networks).items():
@@ -141,13 +152,13 @@ def test_random_weights_are_the_same_every_time_and_take_no_lora() -> None:
 
 def test_loading_leaves_other_random_numbers_as_they_were() -> None:
     state = torch.get_rng_state()
-    load(MODEL, None, CPU)
+    load_model(MODEL, None, CPU)
     assert torch.get_rng_state().equal(state)
 
 
 @pytest.mark.parametrize("kind", [ORIGINAL, FP8])
 def test_the_tokenizer_is_the_sets_own(sets: Path, kind: str) -> None:
-    tokenizer = load(MODEL, sets / kind, CPU).tokenizer
+    tokenizer = load_model(MODEL, sets / kind, CPU).tokenizer
     tokens = tokenizer(
         ["ab", "a"], padding=True, truncation=True, max_length=9, return_tensors="pt"
     )
@@ -157,11 +168,11 @@ def test_the_tokenizer_is_the_sets_own(sets: Path, kind: str) -> None:
 
 
 def test_the_text_encoder_can_be_used_more_than_once(sets: Path) -> None:
-    loaded = load(MODEL, sets / BF16, CPU, Choices(text_stays=False))
+    loaded = load_model(MODEL, sets / BF16, CPU, LoadOptions(keep_text_encoder=False))
     ids, made = torch.arange(3, 12).unsqueeze(0), list[Tensor]()
     for _ in range(2):
         with loaded.text_encoder() as encoder, torch.inference_mode():
-            made.append(encoder.features(ids, torch.ones_like(ids))[0])
+            made.append(encoder.encode(ids, torch.ones_like(ids))[0])
     assert made[0].equal(made[1]) and made[0].equal(seen(loaded.networks)["text"])
 
 
@@ -170,21 +181,21 @@ def test_the_text_encoder_can_be_used_more_than_once(sets: Path) -> None:
 def test_blocks_that_are_not_resident_travel_and_make_the_same(
     sets: Path, kind: str, resident: int
 ) -> None:
-    travelling = load(MODEL, sets / kind, CPU, Choices(resident=resident))
-    assert (travelling.networks.transformer.supply is not None) == (resident < 2)
-    assert window(travelling).equal(window(load(MODEL, sets / kind, CPU)))
+    travelling = load_model(MODEL, sets / kind, CPU, LoadOptions(resident_blocks=resident))
+    assert (travelling.networks.transformer.block_source is not None) == (resident < 2)
+    assert window(travelling).equal(window(load_model(MODEL, sets / kind, CPU)))
 
 
 def test_random_weights_travel_too() -> None:
-    travelling = load(MODEL, None, CPU, Choices(resident=1))
-    assert travelling.networks.transformer.supply is not None
-    assert window(travelling).equal(window(load(MODEL, None, CPU)))
+    travelling = load_model(MODEL, None, CPU, LoadOptions(resident_blocks=1))
+    assert travelling.networks.transformer.block_source is not None
+    assert window(travelling).equal(window(load_model(MODEL, None, CPU)))
 
 
 def refusal(folder: Path) -> str:
     """The details of the one sentence's Fault, after what it has to be was checked."""
     with pytest.raises(Fault) as caught:
-        load(MODEL, folder, CPU)
+        load_model(MODEL, folder, CPU)
     fault = caught.value
     assert fault.code == FaultCode.ENGINE_UNAVAILABLE
     wanted = f"The weights in {folder} are not those of {MODEL}. Run python -m weights verify."
@@ -228,7 +239,7 @@ def test_a_set_without_its_tokenizer_is_refused(folder: Path) -> None:
 
 def test_a_set_that_was_made_before_its_voice_had_settings_is_as_good(folder: Path) -> None:
     (folder / VOICE_CONFIG).unlink()
-    assert load(MODEL, folder, CPU).tokenizer is not None
+    assert load_model(MODEL, folder, CPU).tokenizer is not None
 
 
 @pytest.mark.parametrize("cut", [0, 4, 100, -100])
@@ -240,7 +251,7 @@ def test_a_file_of_which_only_a_part_came_is_named(folder: Path, cut: int) -> No
 
 def test_the_big_model_has_as_many_parameters_as_are_published() -> None:
     with torch.device("meta"):
-        parts = {name: build() for name, build in MODELS["multitalk-14b"].parts().items()}
+        parts = {name: build() for name, build in MODELS["multitalk-14b"].get_builders().items()}
     counts = {n: sum(p.numel() for p in part.parameters()) for n, part in parts.items()}
     assert counts["transformer"] == 18_882_046_784
     assert counts["video"] == 126_892_531 and counts["text"] == 5_680_910_336

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from inference.core.errors import Fault, FaultCode
 from inference.multitalk import runner
-from inference.multitalk.runtime.networks import Choices, Loaded, load
+from inference.multitalk.runtime.networks import LoadedModel, LoadOptions, load_model
 from inference.multitalk.runtime.placement import Placement
 from presets.schema import Lora
 from tests.support.tiny_networks import CPU, MODEL, window
@@ -40,32 +40,32 @@ def folder(sets: Path, tmp_path: Path) -> Path:
 def test_they_are_switched_on_one_model_as_if_it_were_loaded_for_each(
     sets: Path, kind: str, resident: int | None
 ) -> None:
-    choices = Choices(resident=resident)
+    choices = LoadOptions(resident_blocks=resident)
     made = dict[tuple[Lora, ...], Tensor]()
     for loras in ALL:
-        fresh_one = load(MODEL, sets / kind, CPU, choices)
-        fresh_one.use(loras)
+        fresh_one = load_model(MODEL, sets / kind, CPU, choices)
+        fresh_one.set_loras(loras)
         made[loras] = window(fresh_one)
     for number, loras in enumerate(ALL):
         assert not any(made[loras].allclose(made[n], atol=1e-3) for n in ALL[:number])
-    loaded = load(MODEL, sets / kind, CPU, choices)
+    loaded = load_model(MODEL, sets / kind, CPU, choices)
     for number in (0, 3, 2, 2, 1, 3):
-        loaded.use(ALL[number])
+        loaded.set_loras(ALL[number])
         assert loaded.loras == ALL[number] and window(loaded).equal(made[ALL[number]])
 
 
 def check_refused(folder: Path, lora: Lora, says: str) -> str:
     """It is refused in one sentence, and none is on then; returns the details."""
-    loaded = load(MODEL, folder, CPU)
+    loaded = load_model(MODEL, folder, CPU)
     without = window(loaded)
-    loaded.use((FUSIONX,))
+    loaded.set_loras((FUSIONX,))
     with pytest.raises(Fault) as caught:
-        loaded.use((FUSIONX, lora))
+        loaded.set_loras((FUSIONX, lora))
     fault = caught.value
     assert fault.code == FaultCode.ENGINE_UNAVAILABLE and f"{lora.name}.safetensors" in says
     assert fault.message == says
     assert not loaded.loras and window(loaded).equal(without)
-    loaded.use((FUSIONX,))  # which still can be used
+    loaded.set_loras((FUSIONX,))  # which still can be used
     assert loaded.loras == (FUSIONX,) and not window(loaded).equal(without)
     return fault.details
 
@@ -91,27 +91,27 @@ def test_one_of_which_only_a_part_came_is_refused(folder: Path) -> None:
 
 
 def test_an_operators_own_lies_where_it_is_said_to(folder: Path, tmp_path: Path) -> None:
-    file, loaded = tmp_path / "mine.safetensors", load(MODEL, folder, CPU)
+    file, loaded = tmp_path / "mine.safetensors", load_model(MODEL, folder, CPU)
     own = Lora(str(tmp_path / "mine"), 0.5)
     says = f"The LoRA {file} can't be read. Put it there, or take it out of PORTRAIT_LORAS."
     check_refused(folder, own, says)
     save_file(released("lightx2v"), file)
-    loaded.use((FUSIONX, Lora("lightx2v", 0.5)))
+    loaded.set_loras((FUSIONX, Lora("lightx2v", 0.5)))
     wanted = window(loaded)
-    loaded.use((FUSIONX, own))
+    loaded.set_loras((FUSIONX, own))
     assert window(loaded).equal(wanted)
 
 
 def test_an_operators_own_are_on_as_soon_as_the_model_is_loaded(
     sets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = list[Loaded]()
+    made = list[LoadedModel]()
 
-    def loading(*given: Any) -> Loaded:
-        made.append(load(*given))
+    def loading(*given: Any) -> LoadedModel:
+        made.append(load_model(*given))
         return made[-1]
 
-    chosen = Placement(BF16, "float32", resident=2, text_stays=True)
+    chosen = Placement(BF16, "float32", resident_blocks=2, keep_text_encoder=True)
     for name, stand_in in {
         "_require_usable": lambda *_, **__: None,  # it would ask for a GPU
         "placement": lambda *_: chosen,
@@ -119,7 +119,7 @@ def test_an_operators_own_are_on_as_soon_as_the_model_is_loaded(
     }.items():
         monkeypatch.setattr(runner, name, stand_in)
     own = (Lora(str(sets / BF16 / "loras" / "fusionx"), 0.5),)
-    runner.Production(MODEL, "cpu", sets, own).load()
+    runner.Runner(MODEL, "cpu", sets, own).load()
     assert [loaded.loras for loaded in made] == [own]
 
 

@@ -16,9 +16,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from inference.multitalk.models.linear import Linear
 from inference.multitalk.models.registry import MODELS
 from inference.multitalk.models.transformer import Conditioning, Transformer
-from inference.multitalk.pipeline import Pipeline, Recipe
-from inference.multitalk.runtime.lora import switch_on
-from inference.multitalk.runtime.offload import Supply, travelling
+from inference.multitalk.pipeline import Pipeline, PipelineOptions
+from inference.multitalk.runtime.lora import apply_lora
+from inference.multitalk.runtime.offload import BlockOffloader, select_offloaded
 from presets.schema import Sampling
 from tests.support.tiny_networks import (
     CPU,
@@ -31,8 +31,8 @@ from tests.support.tiny_networks import (
     scene,
 )
 from tests.support.tiny_weights import lora
-from weights.fp8 import quantised
-from weights.names import use_of
+from weights.fp8 import quantise
+from weights.names import find_use
 
 BLOCKS = 5
 RESIDENT = [0, 1, BLOCKS - 1]
@@ -57,8 +57,8 @@ def transformer(in_8_bits: bool = False) -> Transformer:
     model.eval().requires_grad_(False)
     for layer in model.blocks.modules():
         if in_8_bits and isinstance(layer, Linear):
-            weight, scale = quantised(layer.weight)
-            layer.keep_in_8_bits()
+            weight, scale = quantise(layer.weight)
+            layer.allocate_fp8()
             assert layer.scale is not None
             layer.weight.copy_(weight)
             layer.scale.copy_(scale)
@@ -68,7 +68,7 @@ def transformer(in_8_bits: bool = False) -> Transformer:
 def supplied(resident: int, in_8_bits: bool = False) -> Transformer:
     """The same, of whose blocks only so many stay where they are used."""
     model = transformer(in_8_bits)
-    Supply(model, CPU, resident)
+    BlockOffloader(model, CPU, resident)
     return model
 
 
@@ -76,8 +76,8 @@ def window(
     model: Transformer, steps: int = 2, before_each: Callable[[], None] = lambda: None
 ) -> Tensor:
     """The latents of a window of two speakers, after steps of three passes."""
-    networks, recipe = loaded().networks, Recipe(replace(THREE_PASSES, steps=steps))
-    pipeline = Pipeline(model, networks.video, networks.image.features)
+    networks, recipe = loaded().networks, PipelineOptions(replace(THREE_PASSES, steps=steps))
+    pipeline = Pipeline(model, networks.video, networks.image.encode)
     made = list(pipeline.denoise(scene(2), recipe, 0, FRAMES, fresh(), before_each))
     return made[-1].latents
 
@@ -189,7 +189,7 @@ def test_a_visit_that_is_broken_off_leaves_every_block_at_home(use: Any) -> None
     model = supplied(1)
     before = places(model)
     for count in range(BLOCKS + 1):
-        visit = model.visit(use)
+        visit = model.iterate_blocks(use)
         blocks = [next(visit) for _ in range(count)]
         assert all(ours is block for ours, block in zip(blocks, model.blocks, strict=False))
         del visit
@@ -202,7 +202,7 @@ def test_a_lora_goes_on_and_off_while_blocks_travel(resident: int, in_8_bits: bo
     model, plain = supplied(resident, in_8_bits), transformer(in_8_bits)
     before, without = places(model), window(plain)
     for name in ("fusionx", "lightx2v"):
-        off, plain_off = (switch_on(each, lora(name), 1.0, CPU) for each in (model, plain))
+        off, plain_off = (apply_lora(each, lora(name), 1.0, CPU) for each in (model, plain))
         changed = window(plain)
         assert window(model).equal(changed) and not changed.allclose(without, atol=1e-3)
         off()
@@ -213,7 +213,7 @@ def test_a_lora_goes_on_and_off_while_blocks_travel(resident: int, in_8_bits: bo
 
 @given(st.integers(1, 60), st.integers(0, 80))
 def test_all_but_the_resident_blocks_travel_evenly_spread(blocks: int, resident: int) -> None:
-    away = travelling(blocks, resident)
+    away = select_offloaded(blocks, resident)
     assert len(away) == max(0, blocks - resident) == len(set(away))
     assert all(0 <= index < blocks for index in away)
     gaps = {b - a for a, b in zip(away, away[1:], strict=False)}
@@ -225,16 +225,18 @@ def test_steps_do_without_what_is_used_once_a_window() -> None:
     model = transformer()
     p = model.params
     given = Conditioning(
-        model.text(random(1, 9, p.text_dim)),
-        model.image(random(2, 1, 17, p.clip_dim)),
-        model.voices(random(3, 1, FRAMES, p.audio_layers, p.audio_channels), 0, FRAMES),
-        model.turn(6, 4, 8),
+        model.project_text(random(1, 9, p.text_dim)),
+        model.project_image(random(2, 1, 17, p.clip_dim)),
+        model.project_voices(random(3, 1, FRAMES, p.audio_layers, p.audio_channels), 0, FRAMES),
+        model.compute_rotation(6, 4, 8),
     )
     latents, known = random(4, p.out_dim, 6, 4, 8), random(5, p.in_dim - p.out_dim, 6, 4, 8)
-    wanted = model(latents, known, model.time(500.0), given)
+    wanted = model(latents, known, model.embed_timestep(500.0), given)
     for name, parameter in model.blocks.named_parameters():
-        if use_of(name.partition(".")[2]) != "step":
+        if find_use(name.partition(".")[2]) != "step":
             parameter.fill_(torch.nan)
-    assert model(latents, known, model.time(500.0), given).equal(wanted)
-    spoilt = model.text(random(1, 9, p.text_dim)) + model.image(random(2, 1, 17, p.clip_dim))
+    assert model(latents, known, model.embed_timestep(500.0), given).equal(wanted)
+    spoilt = model.project_text(random(1, 9, p.text_dim)) + model.project_image(
+        random(2, 1, 17, p.clip_dim)
+    )
     assert not any(keys.isfinite().any() for keys, _ in spoilt)

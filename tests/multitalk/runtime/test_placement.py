@@ -14,23 +14,25 @@ from inference.core.request import Shape
 from inference.core.timing import MAX_WINDOW_FRAMES
 from inference.multitalk.models.registry import MODELS
 from inference.multitalk.runtime.placement import (
-    TEXT_BYTES,
-    Card,
+    TEXT_ENCODER_BYTES,
+    Gpu,
     Placement,
-    Sizes,
-    place,
-    sizes_of,
-    window_bytes,
+    WeightSizes,
+    compute_weight_sizes,
+    estimate_window_bytes,
+    select_placement,
 )
-from weights.listing import listed
+from weights.listing import read_shapes
 from weights.manifest import MULTITALK_14B
-from weights.sets import BF16, DTYPES, FP8, LEAN, ORIGINAL
+from weights.sets import BF16, DTYPES, FP8, LEAN_SETS, ORIGINAL
 
 GB = 10**9
-SHAPES = listed(MULTITALK_14B, "transformer")
-SIZES = {kind: sizes_of(SHAPES, kind) for kind in LEAN} | {ORIGINAL: sizes_of(SHAPES, BF16)}
+SHAPES = read_shapes(MULTITALK_14B, "transformer")
+SIZES = {kind: compute_weight_sizes(SHAPES, kind) for kind in LEAN_SETS} | {
+    ORIGINAL: compute_weight_sizes(SHAPES, BF16)
+}
 BLOCKS = 40
-WINDOW = window_bytes(640 * 640, 81)
+WINDOW = estimate_window_bytes(640 * 640, 81)
 CARDS = {
     "H200": (140, (9, 0)),
     "H100": (79, (9, 0)),
@@ -67,25 +69,25 @@ some_sets = st.sets(st.sampled_from([ORIGINAL, BF16, FP8]), min_size=1)
 windows = st.integers(0, 12 * GB)
 
 
-def card(free_bytes: int, name: str = "A card", capability: tuple[int, int] = (8, 0)) -> Card:
-    return Card(name, free_bytes, capability)
+def card(free_bytes: int, name: str = "A card", capability: tuple[int, int] = (8, 0)) -> Gpu:
+    return Gpu(name, free_bytes, capability)
 
 
-def named(name: str) -> Card:
+def named(name: str) -> Gpu:
     gigabytes, capability = CARDS[name]
     return card(int(gigabytes * GB), name, capability)
 
 
 def placed(free: int, host: int, sets: Collection[str], window: int) -> Placement | None:
     try:
-        return place(card(free), host, sets, SHAPES, window)
+        return select_placement(card(free), host, sets, SHAPES, window)
     except Fault:
         return None
 
 
-def refusal(of: Card, host: int, sets: Collection[str] = (BF16, FP8)) -> str:
+def refusal(of: Gpu, host: int, sets: Collection[str] = (BF16, FP8)) -> str:
     with pytest.raises(Fault) as caught:
-        place(of, host, sets, SHAPES, WINDOW)
+        select_placement(of, host, sets, SHAPES, WINDOW)
     assert caught.value.code == FaultCode.OUT_OF_MEMORY
     return caught.value.message
 
@@ -93,21 +95,23 @@ def refusal(of: Card, host: int, sets: Collection[str] = (BF16, FP8)) -> str:
 def encoder_bytes(part: str) -> int:
     """Of the real network in the numbers it runs in."""
     with torch.device("meta"):
-        network = MODELS["multitalk-14b"].parts()[part]()
+        network = MODELS["multitalk-14b"].get_builders()[part]()
     each = getattr(torch, DTYPES[part]).itemsize
     return sum(parameter.numel() * each for parameter in network.parameters())
 
 
 def needs(chosen: Placement, window: int) -> tuple[int, float]:
     """Bytes that a placement takes on the card and of the host's memory, counted anew."""
-    size, travelling = SIZES[chosen.weights], BLOCKS - chosen.resident
-    lasting = size.rest + chosen.resident * size.block
+    size, travelling = SIZES[chosen.weights], BLOCKS - chosen.resident_blocks
+    lasting = size.rest + chosen.resident_blocks * size.block
     lasting += 2_146_589_132  # picture, video and voice networks
     lasting += 800_000_000 + 1_500_000_000  # a LoRA; what CUDA and the allocator take
     # a block computes while the next one comes
     most = window + (2 * size.step if travelling else 0)
-    on_card = lasting + (most + TEXT_BYTES if chosen.text_stays else max(most, TEXT_BYTES))
-    waiting = 0.0 if chosen.text_stays else TEXT_BYTES + 3_000_000_000
+    on_card = lasting + (
+        most + TEXT_ENCODER_BYTES if chosen.keep_text_encoder else max(most, TEXT_ENCODER_BYTES)
+    )
+    waiting = 0.0 if chosen.keep_text_encoder else TEXT_ENCODER_BYTES + 3_000_000_000
     return on_card, waiting + 1.5 * travelling * size.block
 
 
@@ -115,7 +119,9 @@ def needs(chosen: Placement, window: int) -> tuple[int, float]:
 def test_each_card_gets_what_fits_it(
     name: str, sets: str, host: int, weights: str, resident: int, stays: bool
 ) -> None:
-    chosen = place(named(name), host * GB, [OF[letter] for letter in sets], SHAPES, WINDOW)
+    chosen = select_placement(
+        named(name), host * GB, [OF[letter] for letter in sets], SHAPES, WINDOW
+    )
     assert chosen == Placement(weights, "bfloat16", resident, stays)
 
 
@@ -168,7 +174,7 @@ def test_what_is_chosen_never_needs_more_than_there_is(
 ) -> None:
     chosen = placed(free, host, sets, window)
     assume(chosen is not None)
-    assert chosen is not None and chosen.weights in sets and 0 <= chosen.resident <= BLOCKS
+    assert chosen is not None and chosen.weights in sets and 0 <= chosen.resident_blocks <= BLOCKS
     on_card, on_host = needs(chosen, window)
     assert on_card <= free and on_host <= host
 
@@ -176,9 +182,9 @@ def test_what_is_chosen_never_needs_more_than_there_is(
 @given(st.integers(200, 450), st.sampled_from([ORIGINAL, BF16, FP8]), windows)
 def test_one_more_block_would_not_fit(tenths: int, kind: str, window: int) -> None:
     free = tenths * GB // 10
-    chosen = place(card(free), 100 * GB, [kind], SHAPES, window)
-    assume(chosen.resident < BLOCKS)
-    more = Placement(chosen.weights, chosen.compute, chosen.resident + 1, False)
+    chosen = select_placement(card(free), 100 * GB, [kind], SHAPES, window)
+    assume(chosen.resident_blocks < BLOCKS)
+    more = Placement(chosen.weights, chosen.compute_dtype, chosen.resident_blocks + 1, False)
     assert needs(more, window)[0] > free
 
 
@@ -191,7 +197,10 @@ def test_more_memory_never_means_fewer_blocks_of_the_same_set_nor_a_refusal(
     assume(before is not None)
     assert before is not None and after is not None
     if before.weights == after.weights:
-        assert after.resident >= before.resident and after.text_stays >= before.text_stays
+        assert (
+            after.resident_blocks >= before.resident_blocks
+            and after.keep_text_encoder >= before.keep_text_encoder
+        )
 
 
 @given(memory, memory, windows)
@@ -208,7 +217,10 @@ def test_the_original_goes_where_its_lean_set_goes(free: int, host: int, window:
     lean, original = (placed(free, host, [kind], window) for kind in (BF16, ORIGINAL))
     assert (lean is None) == (original is None)
     if lean and original:
-        assert (lean.resident, lean.text_stays) == (original.resident, original.text_stays)
+        assert (lean.resident_blocks, lean.keep_text_encoder) == (
+            original.resident_blocks,
+            original.keep_text_encoder,
+        )
 
 
 @pytest.mark.parametrize(
@@ -216,15 +228,15 @@ def test_the_original_goes_where_its_lean_set_goes(free: int, host: int, window:
     [((7, 0), "float16"), ((7, 5), "float16"), ((8, 0), "bfloat16"), ((12, 0), "bfloat16")],
 )
 def test_old_cards_compute_in_float16(capability: tuple[int, int], compute: str) -> None:
-    chosen = place(card(80 * GB, capability=capability), 64 * GB, [BF16], SHAPES, WINDOW)
-    assert chosen.compute == compute
+    chosen = select_placement(card(80 * GB, capability=capability), 64 * GB, [BF16], SHAPES, WINDOW)
+    assert chosen.compute_dtype == compute
 
 
 def test_a_sentence_tells_what_was_chosen() -> None:
-    assert place(named("H100"), 64 * GB, [BF16], SHAPES, WINDOW).sentence == (
+    assert select_placement(named("H100"), 64 * GB, [BF16], SHAPES, WINDOW).sentence == (
         "bf16 weights, bfloat16: all blocks on the GPU; the text encoder stays there too"
     )
-    assert place(named("A10"), 64 * GB, [BF16], SHAPES, WINDOW).sentence == (
+    assert select_placement(named("A10"), 64 * GB, [BF16], SHAPES, WINDOW).sentence == (
         "bf16 weights, bfloat16: 5 of 40 blocks on the GPU, the rest travel; "
         "the text encoder comes for each video"
     )
@@ -233,7 +245,7 @@ def test_a_sentence_tells_what_was_chosen() -> None:
 def test_sizes_are_those_of_the_real_shapes() -> None:
     block = {n.removeprefix("blocks.7."): s for n, s in SHAPES.items() if n.startswith("blocks.7.")}
     outside = sum(prod(shape) for name, shape in SHAPES.items() if not name.startswith("blocks."))
-    assert SIZES[BF16] == Sizes(
+    assert SIZES[BF16] == WeightSizes(
         2 * sum(map(prod, block.values())), 928_324_608 - 225_525_760, 2 * outside
     )
     assert SIZES[BF16].block == 928_324_608
@@ -245,7 +257,7 @@ def test_sizes_are_those_of_the_real_shapes() -> None:
 
 
 def test_what_lies_beside_the_transformer_is_as_large_as_the_real_networks() -> None:
-    assert encoder_bytes("text") == TEXT_BYTES
+    assert encoder_bytes("text") == TEXT_ENCODER_BYTES
     assert encoder_bytes("image") + encoder_bytes("video") + encoder_bytes("audio") == (
         2_146_589_132
     )
@@ -256,9 +268,9 @@ def test_a_window_needs_more_with_more_pixels_and_with_more_frames(
     tokens: int, quads: int, more_tokens: int, more_quads: int
 ) -> None:
     pixels, frames = 256 * tokens, 4 * quads + 1
-    need = window_bytes(pixels, frames)
-    assert window_bytes(pixels + 256 * more_tokens, frames) > need
-    assert window_bytes(pixels, frames + 4 * more_quads) > need
+    need = estimate_window_bytes(pixels, frames)
+    assert estimate_window_bytes(pixels + 256 * more_tokens, frames) > need
+    assert estimate_window_bytes(pixels, frames + 4 * more_quads) > need
 
 
 def test_the_largest_window_has_what_was_counted_and_not_much_more() -> None:

@@ -78,7 +78,7 @@ def plainly_projected(
         terms = zip((text, audio), (c - t, t - u), buffers, strict=True)
         for scale, difference, buffer in terms:
             buffer.mul_(projection.momentum).add_(difference)
-            short = buffer * min(1.0, projection.longest / float(buffer.norm()))
+            short = buffer * min(1.0, projection.max_norm / float(buffer.norm()))
             v = v + (scale - 1) * (short - (short * unit).sum() * unit)
         out.append(v)
     return out
@@ -87,7 +87,7 @@ def plainly_projected(
 @pytest.mark.parametrize("longest", [55.0, 10.0])
 def test_projected_guidance_remembers_each_term_by_itself(longest: float) -> None:
     steps: list[Mapping[Branch, Tensor]] = [predictions(seed) for seed in range(4)]
-    projection = Projection(longest=longest)
+    projection = Projection(max_norm=longest)
     guidance = Guidance(5, 4, projection)
     combined = [guidance.combine(step) for step in steps]
     for ours, plain in zip(combined, plainly_projected(steps, 5, 4, projection), strict=True):
@@ -105,7 +105,7 @@ def test_only_what_is_orthogonal_to_the_full_prediction_is_added() -> None:
 def test_what_is_added_is_cut_to_its_longest_but_remembered_in_full() -> None:
     full, across = torch.zeros(16, 3, 4, 4), torch.zeros(16, 3, 4, 4)
     full[0, 0, 0, 0], across[1, 0, 0, 0] = 3, 100
-    guidance = Guidance(1, 2, Projection(momentum=-0.75, longest=55))
+    guidance = Guidance(1, 2, Projection(momentum=-0.75, max_norm=55))
     lengths = [
         float((guidance.combine({FULL: full, NO_VOICE: full - across}) - full).norm())
         for _ in range(2)

@@ -15,11 +15,11 @@ from inference.multitalk.sampling.guidance import (
     Guidance,
 )
 from inference.multitalk.sampling.sampler import Motion, sample
-from inference.multitalk.sampling.schedule import timesteps
+from inference.multitalk.sampling.schedule import compute_timesteps
 from tests.support.tiny_networks import random
 
 SIZE = (16, 3, 4, 4)  # c, t, h, w
-LEVELS = timesteps(6, 3)
+LEVELS = compute_timesteps(6, 3)
 UNGUIDED = (1.0, 1.0)
 
 
@@ -56,7 +56,7 @@ def test_whoever_knows_the_video_sees_it_from_the_first_step_on() -> None:
 
     steps = list(sample(velocities, noise, LEVELS, Guidance(*UNGUIDED)))
     for denoised in steps:
-        torch.testing.assert_close(denoised.outlook, video, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(denoised.predicted, video, atol=1e-5, rtol=1e-4)
     for denoised in steps[:-2]:  # the next to last level is almost 0
         assert (denoised.latents - video).norm() > 0.1 * (noise - video).norm()
     torch.testing.assert_close(steps[-1].latents, video, atol=1e-5, rtol=1e-4)
@@ -132,7 +132,7 @@ class Recorded:
 @pytest.mark.parametrize("count", [2, 3, 6])
 @pytest.mark.parametrize("held", [0, 2])
 def test_the_last_step_may_reuse_the_velocity_of_the_one_before(count: int, held: int) -> None:
-    noise, levels = random(1, *SIZE), timesteps(count, 3)
+    noise, levels = random(1, *SIZE), compute_timesteps(count, 3)
     motion = Motion(random(3, 16, held, 4, 4), random(4, count + 1, 16, held, 4, 4))
     every, spared = Recorded(), Recorded()
     whole = list(sample(every, noise, levels, Guidance(*UNGUIDED), motion))
@@ -140,7 +140,7 @@ def test_the_last_step_may_reuse_the_velocity_of_the_one_before(count: int, held
     assert (len(every.given), len(spared.given)) == (count, count - 1)
     assert [denoised.step for denoised in short] == list(range(count))
     for ours, wanted in zip(short[:-1], whole[:-1], strict=True):
-        assert ours.latents.equal(wanted.latents) and ours.outlook.equal(wanted.outlook)
+        assert ours.latents.equal(wanted.latents) and ours.predicted.equal(wanted.predicted)
     by_hand = short[-2].latents - spared.given[-1] * (levels[-2] / 1000)
     torch.testing.assert_close(short[-1].latents[:, held:], by_hand[:, held:])
     assert short[-1].latents[:, :held].equal(motion.latents)

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from inference.multitalk.pipeline import Carried, Pipeline, Recipe, Scene
+from inference.multitalk.pipeline import Pipeline, PipelineOptions, Scene, WindowState
 from inference.multitalk.sampling.guidance import Branch, Guidance
 from inference.multitalk.sampling.sampler import Motion, sample
-from inference.multitalk.sampling.schedule import timesteps
-from inference.multitalk.sampling.step_cache import ESTIMATORS, StepCache, computed_steps
+from inference.multitalk.sampling.schedule import compute_timesteps
+from inference.multitalk.sampling.step_cache import ESTIMATORS, StepCache, select_computed_steps
 from presets.schema import Sampling
 from tests.support.plain.step_cache import POLYNOMIALS, SizeClass, decisions
 from tests.support.tiny_networks import (
@@ -55,13 +55,13 @@ def test_steps_are_computed_where_each_pass_by_itself_would_compute_them(
 ) -> None:
     e0 = embeddings(seed, steps, change)
     wanted = decisions(e0, mode[0], threshold, mode[1], passes=3)
-    computed = computed_steps(e0, threshold, ESTIMATORS[mode])
+    computed = select_computed_steps(e0, threshold, ESTIMATORS[mode])
     assert [[one] * 3 for one in computed] == wanted
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_some_steps_are_skipped_and_some_are_not(mode: tuple[SizeClass, bool]) -> None:
-    computed = computed_steps(embeddings(1, 40, 0.1), 0.3, ESTIMATORS[mode])
+    computed = select_computed_steps(embeddings(1, 40, 0.1), 0.3, ESTIMATORS[mode])
     warm_up = ESTIMATORS[mode].warm_up
     assert all(computed[:warm_up])
     assert set(computed[warm_up:-1]) == {True, False}
@@ -138,8 +138,8 @@ TWO_PASSES = Sampling(16, shift=2, text_guidance=1, audio_guidance=2, step_cache
 CACHED = {2: TWO_PASSES, 3: replace(TWO_PASSES, text_guidance=5, audio_guidance=4)}
 
 
-def latents_of(how: Sampling, carried: Carried) -> Tensor:
-    return list(pipeline().denoise(scene(), Recipe(how), 0, FRAMES, carried))[-1].latents
+def latents_of(how: Sampling, carried: WindowState) -> Tensor:
+    return list(pipeline().denoise(scene(), PipelineOptions(how), 0, FRAMES, carried))[-1].latents
 
 
 @contextmanager
@@ -174,7 +174,9 @@ def test_a_step_cache_spares_runs_and_comes_close(passes: int) -> None:
 
 @pytest.mark.parametrize("passes", CACHED)
 @pytest.mark.parametrize("carried", [fresh, continued])
-def test_each_pass_reuses_its_own_earlier_one(passes: int, carried: Callable[..., Carried]) -> None:
+def test_each_pass_reuses_its_own_earlier_one(
+    passes: int, carried: Callable[..., WindowState]
+) -> None:
     """Against a cache written out by hand, which decides for every pass by itself."""
     model, here, sampling = pipeline(), scene(), CACHED[passes]
     cached = latents_of(sampling, carried())
@@ -184,25 +186,27 @@ def test_each_pass_reuses_its_own_earlier_one(passes: int, carried: Callable[...
 
 @torch.inference_mode()
 def by_hand(
-    model: Pipeline, here: Scene, sampling: Sampling, carried: Carried, passes: int
+    model: Pipeline, here: Scene, sampling: Sampling, carried: WindowState, passes: int
 ) -> Tensor:
     shown = here.picture.unsqueeze(1) if carried.motion is None else carried.motion
-    known = model.known(shown, FRAMES)
-    levels = timesteps(sampling.steps, sampling.shift)
+    known = model.encode_known_frames(shown, FRAMES)
+    levels = compute_timesteps(sampling.steps, sampling.shift)
     guidance = Guidance(sampling.text_guidance, sampling.audio_guidance)
-    given = model.conditions(here, guidance.branches, known, shown[:, -1], 0, FRAMES)
+    given = model.build_conditionings(here, guidance.branches, known, shown[:, -1], 0, FRAMES)
     transformer, added = model.transformer, dict[Branch, Tensor]()
-    times = [transformer.time(level) for level in levels[:-1]]
+    times = [transformer.embed_timestep(level) for level in levels[:-1]]
     e0 = torch.cat([time.blocks for time in times])
     computed = decisions(e0, "multitalk-480", sampling.step_cache or 0, True, passes)
 
     def velocities(x: Tensor, step: int) -> dict[Branch, Tensor]:
-        before, predicted = transformer.tokens(x, known), dict[Branch, Tensor]()
+        before, predicted = transformer.embed_patches(x, known), dict[Branch, Tensor]()
         for number, branch in enumerate(guidance.branches):
             if computed[step][number]:
                 (after,) = transformer.run_blocks([before], times[step], [given[branch]])
                 added[branch] = after - before
-            predicted[branch] = transformer.velocity(before + added[branch], times[step], x.shape)
+            predicted[branch] = transformer.predict_velocity(
+                before + added[branch], times[step], x.shape
+            )
         return predicted
 
     noise = torch.randn(known[4:].shape, generator=carried.generator)

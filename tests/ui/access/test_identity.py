@@ -17,10 +17,10 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from tests.support.media import ROOT
-from ui.access.identity import COOKIE, KEY, Owners, SecretKept
+from ui.access.identity import KEY_FILE, OWNER_COOKIE, OwnerCookie, Owners
 
 SECRET = "5e" * 32
-COOKIES = {COOKIE: SECRET}
+COOKIES = {OWNER_COOKIE: SECRET}
 NO_SECRETS = ["", "5e", SECRET.upper(), SECRET + "0", SECRET + "\n", "../" + SECRET, "ß" * 64]
 
 
@@ -37,24 +37,24 @@ def test_the_key_is_random_and_for_the_server_alone(tmp_path: Path) -> None:
         os.umask(before)
     one, two = tmp_path / "one" / "data", tmp_path / "two"
     assert mode(one) == 0o700
-    assert mode(one / KEY) == 0o600
-    assert len((one / KEY).read_bytes()) == 32
-    assert (one / KEY).read_bytes() != (two / KEY).read_bytes()
-    assert [path.name for path in one.iterdir()] == [KEY]
+    assert mode(one / KEY_FILE) == 0o600
+    assert len((one / KEY_FILE).read_bytes()) == 32
+    assert (one / KEY_FILE).read_bytes() != (two / KEY_FILE).read_bytes()
+    assert [path.name for path in one.iterdir()] == [KEY_FILE]
 
 
 def test_an_owner_is_the_keyed_hash_of_the_secret_and_outlives_the_server(tmp_path: Path) -> None:
-    owner = Owners(tmp_path).owner_of(COOKIES)
-    key = (tmp_path / KEY).read_bytes()
+    owner = Owners(tmp_path).identify(COOKIES)
+    key = (tmp_path / KEY_FILE).read_bytes()
     assert owner == hmac.new(key, SECRET.encode(), hashlib.sha256).hexdigest()
-    assert Owners(tmp_path).owner_of(COOKIES) == owner
-    assert Owners(tmp_path / "elsewhere").owner_of(COOKIES) != owner
+    assert Owners(tmp_path).identify(COOKIES) == owner
+    assert Owners(tmp_path / "elsewhere").identify(COOKIES) != owner
 
 
 def test_a_key_that_was_cut_off_is_made_anew(tmp_path: Path) -> None:
-    (tmp_path / KEY).write_bytes(b"short")
-    assert Owners(tmp_path).owner_of(COOKIES) == Owners(tmp_path).owner_of(COOKIES)
-    assert len((tmp_path / KEY).read_bytes()) == 32
+    (tmp_path / KEY_FILE).write_bytes(b"short")
+    assert Owners(tmp_path).identify(COOKIES) == Owners(tmp_path).identify(COOKIES)
+    assert len((tmp_path / KEY_FILE).read_bytes()) == 32
 
 
 def test_servers_that_start_at_once_agree_on_the_key(tmp_path: Path) -> None:
@@ -74,15 +74,15 @@ def test_servers_that_start_at_once_agree_on_the_key(tmp_path: Path) -> None:
         for _ in range(4)
     ]
     owners = {server.communicate("go\n")[0] for server in servers}
-    assert owners == {f"{Owners(tmp_path / 'data').owner_of(COOKIES)}\n"}
+    assert owners == {f"{Owners(tmp_path / 'data').identify(COOKIES)}\n"}
 
 
 @pytest.mark.parametrize("secret", NO_SECRETS)
 def test_what_can_be_no_secret_has_no_owner(tmp_path: Path, secret: str) -> None:
     owners = Owners(tmp_path)
-    assert owners.owner_of({COOKIE: secret}) is None
-    assert owners.owner_of({"other": SECRET}) is None
-    assert owners.owner_of({}) is None
+    assert owners.identify({OWNER_COOKIE: secret}) is None
+    assert owners.identify({"other": SECRET}) is None
+    assert owners.identify({}) is None
 
 
 def browser(scheme: str = "http", cookies: dict[str, str] | None = None) -> TestClient:
@@ -93,32 +93,32 @@ def browser(scheme: str = "http", cookies: dict[str, str] | None = None) -> Test
 
     route = Route("/{path:path}", answer, methods=["GET", "POST"])
     app = Starlette(routes=[route])
-    app.add_middleware(SecretKept)
+    app.add_middleware(OwnerCookie)
     return TestClient(app, base_url=f"{scheme}://portrait.test", cookies=cookies)
 
 
 def test_opening_the_page_gives_a_secret_that_scripts_and_other_sites_do_not_get() -> None:
     first, second = browser().get("/"), browser().get("/")
     secret, *rules = first.headers["set-cookie"].split("; ")
-    assert re.fullmatch(rf"{COOKIE}=[0-9a-f]{{64}}", secret)
+    assert re.fullmatch(rf"{OWNER_COOKIE}=[0-9a-f]{{64}}", secret)
     assert set(rules) == {"HttpOnly", "SameSite=Lax", "Path=/", f"Max-Age={365 * 86400}"}
-    assert first.cookies[COOKIE] != second.cookies[COOKIE]
+    assert first.cookies[OWNER_COOKIE] != second.cookies[OWNER_COOKIE]
     assert first.headers["cache-control"] == "private, no-cache"
 
 
 def test_each_visit_keeps_the_secret_for_another_year() -> None:
     visitor = browser()
-    given = visitor.get("/").cookies[COOKIE]
+    given = visitor.get("/").cookies[OWNER_COOKIE]
     again = visitor.get("/?from=somewhere").headers["set-cookie"]
-    assert again.startswith(f"{COOKIE}={given}; ")
+    assert again.startswith(f"{OWNER_COOKIE}={given}; ")
     assert f"Max-Age={365 * 86400}" in again
 
 
 @pytest.mark.parametrize("secret", ["", "5e", SECRET.upper(), SECRET + "0"])
 def test_a_secret_that_can_be_none_is_replaced(secret: str) -> None:
-    given = browser(cookies={COOKIE: secret}).get("/").headers["set-cookie"]
-    assert re.match(rf"{COOKIE}=[0-9a-f]{{64}};", given)
-    assert not given.startswith(f"{COOKIE}={secret};")
+    given = browser(cookies={OWNER_COOKIE: secret}).get("/").headers["set-cookie"]
+    assert re.match(rf"{OWNER_COOKIE}=[0-9a-f]{{64}};", given)
+    assert not given.startswith(f"{OWNER_COOKIE}={secret};")
 
 
 def test_over_https_the_secret_is_never_sent_in_the_open() -> None:

@@ -11,12 +11,12 @@ from starlette.testclient import TestClient
 
 from tests.support.api_client import TOKEN, Server, bearer, error
 from tests.support.clocks import Clock
-from ui.access.identity import COOKIE, Owners
-from ui.access.rate_limiter import BURST, FREE, Guesses
+from ui.access.identity import OWNER_COOKIE, Owners
+from ui.access.rate_limiter import BURST, FREE_FAILURES, RateLimiter
 from ui.api.door import Api, Door
 from ui.strings import text
-from ui.web.auth import Password, Sessions
-from ui.web.security import Guard
+from ui.web.auth import PasswordAuth, SignInSessions
+from ui.web.security import SecurityMiddleware
 
 WRONG = ["x", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "密码", "x" * 10_000]
 UNSAID: list[dict[str, str]] = [
@@ -24,7 +24,7 @@ UNSAID: list[dict[str, str]] = [
     {"Authorization": TOKEN},
     {"Authorization": f"Basic {TOKEN}"},
     {"Authorization": "Bearer "},
-    {"Cookie": f"{COOKIE}={TOKEN}"},
+    {"Cookie": f"{OWNER_COOKIE}={TOKEN}"},
 ]
 
 
@@ -47,9 +47,11 @@ def client(tmp_path: Path, clock: Clock) -> TestClient:
 
     routes = [Route("/{path:path}", inside, methods=["GET", "POST", "DELETE"])]
     app, owners = Starlette(routes=routes), Owners(tmp_path)
-    app.add_middleware(Password, sessions=Sessions("sesame", owners.signed), guesses=Guesses(clock))
-    app.add_middleware(Api, door=Door(Starlette(routes=routes), TOKEN, Guesses(clock)))
-    app.add_middleware(Guard)
+    app.add_middleware(
+        PasswordAuth, sessions=SignInSessions("sesame", owners.sign), guesses=RateLimiter(clock)
+    )
+    app.add_middleware(Api, door=Door(Starlette(routes=routes), TOKEN, RateLimiter(clock)))
+    app.add_middleware(SecurityMiddleware)
     return TestClient(app)
 
 
@@ -71,7 +73,7 @@ def test_a_wrong_token_is_turned_away(client: TestClient, token: str) -> None:
 
 
 def test_none_is_no_guess_and_only_the_explanation_is_open(client: TestClient) -> None:
-    for headers in UNSAID * FREE:
+    for headers in UNSAID * FREE_FAILURES:
         answer = client.post("/api/jobs", headers=headers)
         assert error(answer) == (401, "no_token")
         assert "www-authenticate" in answer.headers
@@ -86,7 +88,7 @@ def test_a_token_may_have_any_letters(tmp_path: Path) -> None:
 
 def test_guessing_takes_longer_and_longer(client: TestClient, clock: Clock) -> None:
     me = bearer("x") | place(1)
-    for _ in range(FREE):
+    for _ in range(FREE_FAILURES):
         assert client.get("/api/x", headers=me).status_code == 401
     for wait_s in (2, 4, 8):
         refused = client.get("/api/x", headers=bearer() | place(1))

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from inference.core.settings import Settings
-from inference.jobs.store import Jobs
+from inference.jobs.store import JobStore
 from tests.support.api_client import TOKEN, bearer
 from tests.support.bad_files import write_wav
 from tests.support.media import ASTRONAUT, decoded
@@ -161,7 +161,7 @@ def test_its_example_makes_a_video(tmp_path: Path) -> None:
 def test_every_route_is_explained(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path)
     explained = re.findall(r"^(GET|POST|DELETE) +(/api/\S+)", page("http://x/"), re.MULTILINE)
-    routes = Routes(settings, Jobs(settings), "somebody").application().routes
+    routes = Routes(settings, JobStore(settings), "somebody").application().routes
     there = {
         (method, getattr(route, "path", "").replace("{job}", "ID"))
         for route in routes

@@ -9,7 +9,7 @@ import pytest
 
 from inference.core.events import Cancelled, Finished, Step
 from inference.jobs import lock
-from inference.jobs.history import History
+from inference.jobs.history import HistoryWriter
 from tests.support.api_client import Server
 from tests.support.played_jobs import PLANS
 from tests.support.scripted_engine import result
@@ -59,9 +59,9 @@ def test_what_is_over_is_told_at_once(server: Server) -> None:
 def test_it_follows_a_job_at_work_and_past_a_stop(server: Server) -> None:
     folder = server.job(Cancelled(0))
     server.jobs.resume(folder)
-    written = History(folder)
+    written = HistoryWriter(folder)
     (folder / "waiting").unlink()
-    descriptor = lock.take(folder / "lock")
+    descriptor = lock.acquire(folder / "lock")
     assert descriptor is not None
 
     def go_on(chunk: str) -> None:  # each time it has heard one event the next one happens

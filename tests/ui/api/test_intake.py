@@ -55,7 +55,7 @@ def test_a_form_is_a_job_as_it_was_asked_for(
     assert (plan["width"], plan["seed"], plan["quality"]) == (640, 7, "draft")
     assert (plan["recording_s"], len(plan["speakers"])) == (1.0, 2)
     assert (request["speaking"], request["prompt"]) == ("in-turn", "")
-    assert server.jobs.owner(folder) == server.owner
+    assert server.jobs.read_owner(folder) == server.owner
     kept = {path.name for path in folder.iterdir()}
     assert {"picture.png", "voice-1.wav", "voice-2.wav"} <= kept
     assert not [name for name in kept if name.startswith("given")]  # only clean copies

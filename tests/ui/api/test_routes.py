@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from inference.core.errors import FaultCode
 from inference.core.events import Cancelled, Event, Failed, Finished, Stage, StageName, Step, Window
-from inference.core.published import Published, write_published
+from inference.core.published import Publication, write_publication
 from inference.core.report import Aspect, Finding, Report, Verdict
 from inference.jobs.store import State
 from tests.support.api_client import Server, bearer, error
@@ -73,7 +73,7 @@ def test_a_finished_job_gives_its_facts_and_its_verdict(server: Server, client: 
     findings = (Finding(Aspect.LENGTH, Verdict.PASS, "As planned."),)
     (folder / "report.json").write_bytes(Report(101, 4.04, findings).to_json())
     until = datetime.now(UTC) + timedelta(days=1)
-    write_published(folder, Published("bucket", url="https://b.test/v.mp4", expires=until))
+    write_publication(folder, Publication("bucket", url="https://b.test/v.mp4", expires=until))
     seen = client.get(url(folder)).json()
     assert (seen["state"], seen["progress"]["share"], seen["verdict"]) == ("finished", 1.0, "pass")
     assert seen["result"]["frames"] == 101 and "path" not in seen["result"]
@@ -128,7 +128,7 @@ def test_what_can_not_be_resumed_is_said(server: Server, client: TestClient) -> 
     server.job(), server.job()
     refused = client.post(url(stopped, "/resume"))
     assert error(refused) == (429, "queue_full") and int(refused.headers["retry-after"])
-    assert server.jobs.state(stopped) is State.CANCELLED
+    assert server.jobs.read_state(stopped) is State.CANCELLED
 
 
 @pytest.mark.parametrize(("method", "action"), ACTIONS)
@@ -145,7 +145,7 @@ def test_whose_it_is_not_it_is_not_there(
         assert error(answer) == (404, "not_found")
     assert client.get("/api/jobs").json()["jobs"][0]["id"] == mine.name
     assert other.get("/api/jobs").json() == {"jobs": []}
-    assert theirs.is_dir() and server.jobs.state(mine) is State.QUEUED
+    assert theirs.is_dir() and server.jobs.read_state(mine) is State.QUEUED
 
 
 def test_what_is_no_route_is_said(client: TestClient) -> None:

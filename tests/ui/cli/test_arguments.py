@@ -5,17 +5,17 @@ from pathlib import Path
 import pytest
 
 from inference.core.errors import InputError
-from inference.core.published import Address
+from inference.core.published import S3Address
 from inference.core.request import CropChoice, Shape, Speaking, Trim
 from inference.core.tuning import Tuning
 from ui.cli.arguments import (
     EngineChoice,
-    quality_for,
+    choose_quality,
+    parse_source,
+    parse_sources,
     request_fields,
-    require_fit,
+    require_engine_makes,
     scene_fields,
-    source,
-    sources,
 )
 
 
@@ -63,12 +63,12 @@ def test_what_is_not_understood_is_quoted(trim: str | None, crop: str | None, sa
 
 
 def test_a_file_is_here_or_in_a_bucket() -> None:
-    assert sources("a//b.png", None, "S3://faces/a//b.png") == [
+    assert parse_sources("a//b.png", None, "S3://faces/a//b.png") == [
         Path("a/b.png"),
-        Address("faces", "a//b.png"),
+        S3Address("faces", "a//b.png"),
     ]
     with pytest.raises(InputError, match="s3://faces names no file in a bucket"):
-        source("s3://faces")
+        parse_source("s3://faces")
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_a_file_is_here_or_in_a_bucket() -> None:
 def test_quality_and_engine_follow_from_each_other(
     choice: str, given: str | None, quality: str
 ) -> None:
-    assert quality_for(EngineChoice(choice), given) == quality
-    require_fit(EngineChoice(choice), quality)
+    assert choose_quality(EngineChoice(choice), given) == quality
+    require_engine_makes(EngineChoice(choice), quality)
 
 
 @pytest.mark.parametrize(
@@ -96,9 +96,9 @@ def test_quality_and_engine_follow_from_each_other(
 )
 def test_an_engine_that_does_not_make_the_quality_is_refused(choice: str, quality: str) -> None:
     with pytest.raises(InputError, match=f"The {choice} engine does not make quality {quality}"):
-        require_fit(EngineChoice(choice), quality)
+        require_engine_makes(EngineChoice(choice), quality)
 
 
 def test_a_quality_that_is_not_there_is_refused() -> None:
     with pytest.raises(InputError, match="no quality 'superb'"):
-        require_fit(EngineChoice.AUTO, "superb")
+        require_engine_makes(EngineChoice.AUTO, "superb")

@@ -12,7 +12,7 @@ from inference.core.errors import Fault, InputError
 from inference.core.events import Cancelled, Event, Failed, Finished
 from inference.core.task import Task
 from tests.support.scripted_engine import result
-from ui.cli.exit_status import Interrupted, cancel_on_interrupt, deliver, scratch_folder
+from ui.cli.exit_status import Interrupted, cancel_on_interrupt, deliver_result, make_scratch_folder
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def out(tmp_path: Path, task: Task) -> Path:
 
 
 def test_a_finished_video_is_delivered_and_described(task: Task, out: Path) -> None:
-    made = deliver(task.folder, Finished(result(task.plan)), out)
+    made = deliver_result(task.folder, Finished(result(task.plan)), out)
     assert (made.path, made.frames) == (str(out), task.plan.frames)
     assert out.read_bytes() == b"film"
 
@@ -40,13 +40,13 @@ def test_why_there_is_no_video_is_raised(
     last: Event, kind: type[Exception], says: str, task: Task, out: Path
 ) -> None:
     with pytest.raises(kind, match=says):
-        deliver(task.folder, last, out)
+        deliver_result(task.folder, last, out)
     assert not out.exists()
 
 
 def test_what_a_cancel_kept_is_delivered(task: Task, out: Path) -> None:
     with pytest.raises(Interrupted, match="The first 2.0 s are kept in .*out.mp4"):
-        deliver(task.folder, Cancelled(50, "result.mp4"), out)
+        deliver_result(task.folder, Cancelled(50, "result.mp4"), out)
     assert out.read_bytes() == b"film"
 
 
@@ -54,7 +54,7 @@ def test_a_scratch_folder_is_private_and_gone_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with pytest.raises(KeyboardInterrupt), scratch_folder() as folder:
+    with pytest.raises(KeyboardInterrupt), make_scratch_folder() as folder:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         (folder / "file").touch()
         raise KeyboardInterrupt

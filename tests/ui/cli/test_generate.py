@@ -7,14 +7,14 @@ import pytest
 
 from inference.cloud import cleanup
 from inference.cloud.client import UNREACHABLE, Unreachable
-from inference.cloud.remote_handle import Mark, write_mark
+from inference.cloud.remote_handle import RemoteHandle, write_handle
 from inference.core.errors import Fault, FaultCode
 from inference.core.events import Cancelled, Event, Failed, Stage, StageName
 from inference.core.task import Task
 from tests.support.media import ASTRONAUT, VOICE_A
 from tests.support.scripted_engine import ScriptedEngine
 from ui.cli.exit_status import Interrupted
-from ui.cli.generate import make
+from ui.cli.generate import generate_video
 
 BROKE = Failed(FaultCode.INTERNAL, "It broke there.")
 
@@ -28,7 +28,7 @@ class Elsewhere(ScriptedEngine):
 
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
         yield Stage(StageName.STARTING, "Starting")
-        write_mark(task.folder, Mark(task.folder.name, "fc-1"))
+        write_handle(task.folder, RemoteHandle(task.folder.name, "fc-1"))
         if isinstance(self._end, BaseException):
             raise self._end
         yield self._end
@@ -41,7 +41,7 @@ class Memory:
         self._away = away
         self.forgotten: list[str] = []
 
-    def forget(self, mark: Mark) -> None:
+    def forget(self, mark: RemoteHandle) -> None:
         if self._away:
             raise Unreachable(FaultCode.ENGINE_UNAVAILABLE, UNREACHABLE)
         self.forgotten.append(mark.call)
@@ -63,7 +63,9 @@ def test_what_did_not_become_a_video_is_forgotten_there(
     memory = Memory(away)
     monkeypatch.setattr(cleanup, "Cloud", lambda: memory)
     with pytest.raises(raised):
-        make(Elsewhere(end), ASTRONAUT, [VOICE_A], {"quality": "fast"}, tmp_path / "out.mp4")
+        generate_video(
+            Elsewhere(end), ASTRONAUT, [VOICE_A], {"quality": "fast"}, tmp_path / "out.mp4"
+        )
     assert memory.forgotten == ([] if away else ["fc-1"])
     assert ("stays on Modal for now" in capsys.readouterr().err) == away
     assert not list(tmp_path.iterdir())

@@ -17,7 +17,7 @@ def act(*arguments: str, checks: list[dict[str, Any]] | None = None, status: int
         print("one call:", *(" ".join(command) for command in commands), sep="; ")
         return status
 
-    return operator.main(arguments, operator.Parts({}, manage, lambda: checks or []))
+    return operator.main(arguments, operator.AppFunctions({}, manage, lambda: checks or []))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_folder_is_gone_through_to_its_end(
 ) -> None:
     for name in ("done.png", "done.wav", "one.png", "two.png"):
         (tmp_path / name).touch()
-    made = tmp_path / operator.VIDEOS / "done.mp4"
+    made = tmp_path / operator.DEFAULT_FOLDER / "done.mp4"
     made.parent.mkdir()
     made.touch()
     assert act("--action", "batch", "--folder", str(tmp_path)) == 1

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from inference.core.errors import InputError
-from ui.cli.output import deliver, require_writable
+from ui.cli.output import copy_into_place, require_writable
 
 
 def test_it_replaces_what_was_there(tmp_path: Path) -> None:
     (tmp_path / "made.mp4").write_bytes(b"new")
     (tmp_path / "out.mp4").write_bytes(b"old")
-    deliver(tmp_path / "made.mp4", tmp_path / "out.mp4")
+    copy_into_place(tmp_path / "made.mp4", tmp_path / "out.mp4")
     assert (tmp_path / "out.mp4").read_bytes() == b"new"
 
 
@@ -19,7 +19,7 @@ def test_a_link_leads_to_the_new_video(tmp_path: Path) -> None:
     (tmp_path / "made.mp4").write_bytes(b"new")
     (tmp_path / "real.mp4").write_bytes(b"old")
     (tmp_path / "link.mp4").symlink_to(tmp_path / "real.mp4")
-    deliver(tmp_path / "made.mp4", tmp_path / "link.mp4")
+    copy_into_place(tmp_path / "made.mp4", tmp_path / "link.mp4")
     assert (tmp_path / "link.mp4").is_symlink()
     assert (tmp_path / "real.mp4").read_bytes() == b"new"
 
@@ -27,7 +27,7 @@ def test_a_link_leads_to_the_new_video(tmp_path: Path) -> None:
 def test_a_failed_copy_leaves_the_old_one(tmp_path: Path) -> None:
     (tmp_path / "out.mp4").write_bytes(b"old")
     with pytest.raises(OSError):
-        deliver(tmp_path / "missing.mp4", tmp_path / "out.mp4")
+        copy_into_place(tmp_path / "missing.mp4", tmp_path / "out.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
     assert (tmp_path / "out.mp4").read_bytes() == b"old"
 

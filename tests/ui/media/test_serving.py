@@ -8,15 +8,22 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from inference.core.settings import Settings
-from inference.core.task import PICTURE, PREVIEW, RESULT, growing_name, segment_name, voice_name
-from inference.jobs.store import Jobs
-from ui.access.identity import COOKIE, Owners
+from inference.core.task import (
+    PICTURE,
+    PREVIEW,
+    RESULT,
+    partial_video_name,
+    segment_name,
+    voice_name,
+)
+from inference.jobs.store import JobStore
+from ui.access.identity import OWNER_COOKIE, Owners
 from ui.media import serving
 
 FILM = bytes(range(256)) * 40
-MINE, YOURS = {COOKIE: "a" * 64}, {COOKIE: "b" * 64}
+MINE, YOURS = {OWNER_COOKIE: "a" * 64}, {OWNER_COOKIE: "b" * 64}
 HEX = "0123456789abcdef" * 2
-SHOWN = [serving.CROP, RESULT, PREVIEW, segment_name(0), segment_name(12), growing_name(3)]
+SHOWN = [serving.CROP, RESULT, PREVIEW, segment_name(0), segment_name(12), partial_video_name(3)]
 KEPT_BACK = [
     PICTURE,
     voice_name(0),
@@ -42,21 +49,21 @@ class Server:
     """The media's routes for one folder of data, where nobody may get more than is theirs."""
 
     def __init__(self, data: Path) -> None:
-        self.data, self.owners, self.jobs = data, Owners(data), Jobs(Settings(data=data))
+        self.data, self.owners, self.jobs = data, Owners(data), JobStore(Settings(data=data))
         self._app = FastAPI()
-        self._app.include_router(serving.routes(data, self.jobs, self.owners))
+        self._app.include_router(serving.create_router(data, self.jobs, self.owners))
 
     def browser(self, cookies: dict[str, str]) -> TestClient:
         return TestClient(self._app, cookies=cookies)
 
     def owner(self, cookies: dict[str, str]) -> str:
-        owner = self.owners.owner_of(cookies)
+        owner = self.owners.identify(cookies)
         assert owner
         return owner
 
     def job(self, cookies: dict[str, str]) -> str:
         """A job with everything in it."""
-        folder = self.jobs.new(self.owner(cookies))
+        folder = self.jobs.create(self.owner(cookies))
         for name in [*SHOWN, *KEPT_BACK]:
             if name and name != "owner":
                 _write(folder / name)
@@ -98,7 +105,7 @@ def gets_nothing(browser: TestClient, address: str, headers: dict[str, str] | No
 def test_what_the_page_shows_of_a_job_goes_to_its_owner(
     server: Server, me: TestClient, name: str
 ) -> None:
-    answer = me.get(serving.url(server.job(MINE), name))
+    answer = me.get(serving.build_media_url(server.job(MINE), name))
     assert answer.status_code == 200
     assert answer.content == FILM
     assert answer.headers["content-type"] == TYPES[Path(name).suffix]
@@ -109,7 +116,7 @@ def test_what_the_page_shows_of_a_job_goes_to_its_owner(
 @pytest.mark.parametrize("name", ON_DESK)
 def test_what_lies_on_a_desk_goes_to_its_owner(server: Server, me: TestClient, name: str) -> None:
     server.lay_on_desk(MINE)
-    answer = me.get(serving.desk_url(name))
+    answer = me.get(serving.build_session_url(name))
     assert answer.content == FILM
     assert answer.headers["content-type"] == TYPES[Path(name).suffix]
     assert answer.headers["cache-control"] == "private, no-cache"
@@ -117,24 +124,28 @@ def test_what_lies_on_a_desk_goes_to_its_owner(server: Server, me: TestClient, n
 
 @pytest.mark.parametrize("name", KEPT_BACK)
 def test_the_rest_of_a_job_is_kept_back(server: Server, me: TestClient, name: str) -> None:
-    assert gets_nothing(me, serving.url(server.job(MINE), name))
+    assert gets_nothing(me, serving.build_media_url(server.job(MINE), name))
 
 
 @pytest.mark.parametrize("name", OFF_DESK)
 def test_the_rest_of_a_desk_is_kept_back(server: Server, me: TestClient, name: str) -> None:
     server.lay_on_desk(MINE)
-    assert gets_nothing(me, serving.desk_url(name))
+    assert gets_nothing(me, serving.build_session_url(name))
 
 
-@pytest.mark.parametrize("cookies", [YOURS, {}, {COOKIE: "nonsense"}, {COOKIE: "A" * 64}])
+@pytest.mark.parametrize(
+    "cookies", [YOURS, {}, {OWNER_COOKIE: "nonsense"}, {OWNER_COOKIE: "A" * 64}]
+)
 @pytest.mark.parametrize("headers", [{}, {"Range": "bytes=0-9"}, {"If-None-Match": "*"}])
 def test_nobody_else_gets_any_of_it(
     server: Server, cookies: dict[str, str], headers: dict[str, str]
 ) -> None:
     job, other = server.job(MINE), server.browser(cookies)
     server.lay_on_desk(MINE)
-    addresses = [serving.url(job, name) for name in SHOWN] + [serving.download_url(job)]
-    for address in addresses + [serving.desk_url(name) for name in ON_DESK]:
+    addresses = [serving.build_media_url(job, name) for name in SHOWN] + [
+        serving.build_download_url(job)
+    ]
+    for address in addresses + [serving.build_session_url(name) for name in ON_DESK]:
         assert gets_nothing(other, address, headers)
 
 
@@ -167,16 +178,16 @@ def test_no_way_around_leads_to_a_file(server: Server, me: TestClient, path: str
 
 def test_a_deleted_job_is_gone(server: Server, me: TestClient) -> None:
     job = server.job(MINE)
-    folder = server.jobs.folder(job)
+    folder = server.jobs.find_folder(job)
     assert folder
     server.jobs.delete(folder)
-    assert gets_nothing(me, serving.url(job, RESULT))
+    assert gets_nothing(me, serving.build_media_url(job, RESULT))
 
 
 def test_a_file_that_is_not_there_yet_is_not_found(server: Server, me: TestClient) -> None:
-    job = server.jobs.new(server.owner(MINE)).name
-    assert gets_nothing(me, serving.url(job, RESULT))
-    assert gets_nothing(me, serving.desk_url(ON_DESK[0]))
+    job = server.jobs.create(server.owner(MINE)).name
+    assert gets_nothing(me, serving.build_media_url(job, RESULT))
+    assert gets_nothing(me, serving.build_session_url(ON_DESK[0]))
 
 
 @pytest.mark.parametrize(
@@ -186,14 +197,16 @@ def test_a_file_that_is_not_there_yet_is_not_found(server: Server, me: TestClien
 def test_a_film_can_be_read_in_parts(
     server: Server, me: TestClient, asked: str, start: int, end: int
 ) -> None:
-    answer = me.get(serving.url(server.job(MINE), RESULT), headers={"Range": f"bytes={asked}"})
+    answer = me.get(
+        serving.build_media_url(server.job(MINE), RESULT), headers={"Range": f"bytes={asked}"}
+    )
     assert answer.status_code == 206
     assert answer.content == FILM[start:end]
     assert answer.headers["content-range"] == f"bytes {start}-{end - 1}/{len(FILM)}"
 
 
 def test_parts_beyond_the_end_are_refused(server: Server, me: TestClient) -> None:
-    film = serving.url(server.job(MINE), RESULT)
+    film = serving.build_media_url(server.job(MINE), RESULT)
     answer = me.get(film, headers={"Range": f"bytes={len(FILM)}-"})
     assert answer.status_code == 416
     assert answer.headers["content-range"] == f"bytes */{len(FILM)}"
@@ -203,7 +216,7 @@ def test_parts_of_one_film_are_never_joined_with_those_of_another(
     server: Server, me: TestClient
 ) -> None:
     job = server.job(MINE)
-    film, folder = serving.url(job, RESULT), server.jobs.folder(job)
+    film, folder = serving.build_media_url(job, RESULT), server.jobs.find_folder(job)
     assert folder
     mark = me.head(film).headers["etag"]
     part = {"Range": "bytes=0-9", "If-Range": mark}
@@ -218,7 +231,7 @@ def test_what_a_browser_has_is_not_sent_again_until_it_changes(
     server: Server, me: TestClient
 ) -> None:
     job = server.job(MINE)
-    film, folder = serving.url(job, RESULT), server.jobs.folder(job)
+    film, folder = serving.build_media_url(job, RESULT), server.jobs.find_folder(job)
     assert folder
     has = {"If-None-Match": me.get(film).headers["etag"]}
     same = me.get(film, headers=has)
@@ -229,13 +242,13 @@ def test_what_a_browser_has_is_not_sent_again_until_it_changes(
 
 
 def test_asking_for_the_head_tells_what_would_come(server: Server, me: TestClient) -> None:
-    answer = me.head(serving.url(server.job(MINE), RESULT))
+    answer = me.head(serving.build_media_url(server.job(MINE), RESULT))
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["content-length"] == str(len(FILM))
     assert answer.headers["accept-ranges"] == "bytes"
 
 
 def test_a_download_is_saved_under_the_products_name(server: Server, me: TestClient) -> None:
-    answer = me.get(serving.download_url(server.job(MINE)))
+    answer = me.get(serving.build_download_url(server.job(MINE)))
     assert answer.content == FILM
     assert answer.headers["content-disposition"] == 'attachment; filename="talking-portrait.mp4"'

@@ -14,13 +14,13 @@ from starlette.testclient import TestClient
 from starlette.types import Message
 
 from inference.core.errors import InputError
-from inference.core.write_access import Moving
-from ui.access.identity import COOKIE, Owners
+from inference.core.write_access import WriteUnavailable
+from ui.access.identity import OWNER_COOKIE, Owners
 from ui.media import uploads
-from ui.media.uploads import HEADER, Kind, Uploads
+from ui.media.uploads import HEADER, UploadKind, UploadStore
 from ui.strings import text
 
-MINE, YOURS = {COOKIE: "a" * 64}, {COOKIE: "b" * 64}
+MINE, YOURS = {OWNER_COOKIE: "a" * 64}, {OWNER_COOKIE: "b" * 64}
 OURS = {HEADER: "1"}
 FILE = os.urandom(200_000)
 MIB = 2**20
@@ -30,22 +30,22 @@ class Server:
     """The upload's route for one folder of data."""
 
     def __init__(self, data: Path) -> None:
-        self.uploads, self.owners, self.root = Uploads(data), Owners(data), data / "uploads"
+        self.uploads, self.owners, self.root = UploadStore(data), Owners(data), data / "uploads"
         self.app = FastAPI()
-        self.app.include_router(uploads.routes(self.uploads, self.owners))
+        self.app.include_router(uploads.create_router(self.uploads, self.owners))
 
     def browser(self, cookies: dict[str, str]) -> TestClient:
         return TestClient(self.app, cookies=cookies, headers=OURS)
 
     def owner(self, cookies: dict[str, str]) -> str:
-        owner = self.owners.owner_of(cookies)
+        owner = self.owners.identify(cookies)
         assert owner
         return owner
 
     def has(self, cookies: dict[str, str], upload: str) -> bool:
         """Whether that upload is there for that person. It is gone then."""
         try:
-            with self.uploads.lent(self.owner(cookies), upload):
+            with self.uploads.claim(self.owner(cookies), upload):
                 return True
         except InputError:
             return False
@@ -76,7 +76,7 @@ def test_a_file_arrives_as_it_was_and_is_used_once(
     server: Server, me: TestClient, kind: str
 ) -> None:
     upload = send(me, kind=kind)
-    with server.uploads.lent(server.owner(MINE), upload) as path:
+    with server.uploads.claim(server.owner(MINE), upload) as path:
         assert path.read_bytes() == FILE
         assert not server.has(MINE, upload)  # somebody has it
         assert server.files() == [path]
@@ -85,9 +85,9 @@ def test_a_file_arrives_as_it_was_and_is_used_once(
 
 def test_it_goes_also_when_nothing_could_be_made_of_it(server: Server, me: TestClient) -> None:
     mine, upload = server.owner(MINE), send(me)
-    with pytest.raises(Moving), server.uploads.lent(mine, upload):
-        raise Moving
-    with pytest.raises(ZeroDivisionError), server.uploads.lent(mine, upload):
+    with pytest.raises(WriteUnavailable), server.uploads.claim(mine, upload):
+        raise WriteUnavailable
+    with pytest.raises(ZeroDivisionError), server.uploads.claim(mine, upload):
         raise ZeroDivisionError
     assert server.files() == []
 
@@ -115,7 +115,7 @@ def test_it_lies_where_only_the_server_looks(server: Server, me: TestClient) -> 
     assert [path.stat().st_mode & 0o777 for path in (server.root, folder)] == [0o700, 0o700]
 
 
-@pytest.mark.parametrize("cookies", [{}, {COOKIE: "nonsense"}])
+@pytest.mark.parametrize("cookies", [{}, {OWNER_COOKIE: "nonsense"}])
 def test_who_keeps_no_cookie_is_told_so(server: Server, cookies: dict[str, str]) -> None:
     answer = server.browser(cookies).post("/upload?kind=picture", content=FILE)
     assert (answer.status_code, answer.json()) == (403, {"message": text.NO_COOKIE})
@@ -131,7 +131,7 @@ def test_a_form_of_another_site_and_an_unknown_kind_are_refused(server: Server) 
 
 
 def headers_of(length: int) -> list[tuple[bytes, bytes]]:
-    cookie = f"{COOKIE}={MINE[COOKIE]}".encode()
+    cookie = f"{OWNER_COOKIE}={MINE[OWNER_COOKIE]}".encode()
     told = str(length).encode()
     return [(b"cookie", cookie), (HEADER.lower().encode(), b"1"), (b"content-length", told)]
 
@@ -195,7 +195,7 @@ async def broken_off() -> AsyncIterator[bytes]:
 
 def test_a_file_that_breaks_off_leaves_nothing(server: Server) -> None:
     with pytest.raises(ConnectionError):
-        anyio.run(server.uploads.receive, server.owner(MINE), Kind.PICTURE, broken_off())
+        anyio.run(server.uploads.receive, server.owner(MINE), UploadKind.PICTURE, broken_off())
     assert server.files() == []
 
 
@@ -215,27 +215,27 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(
 def test_of_too_many_the_oldest_makes_room(server: Server, me: TestClient) -> None:
     mine, other = server.owner(MINE), send(server.browser(YOURS))
     sent = []
-    with server.uploads.lent(mine, send(me)) as used:
+    with server.uploads.claim(mine, send(me)) as used:
         os.utime(used, (0, 0))
-        for age_s in range(uploads.PENDING + 1, 0, -1):
+        for age_s in range(uploads.MAX_PENDING + 1, 0, -1):
             sent.append(send(me))
             then = time.time() - age_s
             os.utime(server.root / mine / sent[-1], (then, then))
         assert used.exists()
-    assert [server.has(MINE, upload) for upload in sent] == [False] + [True] * uploads.PENDING
+    assert [server.has(MINE, upload) for upload in sent] == [False] + [True] * uploads.MAX_PENDING
     assert server.has(YOURS, other)
 
 
 def test_what_nobody_used_for_an_hour_goes_with_the_next(server: Server, me: TestClient) -> None:
     send(server.browser(YOURS))
-    send(server.browser({COOKIE: "c" * 64}))
-    theirs, kept = (server.root / server.owner({COOKIE: letter * 64}) for letter in "bc")
+    send(server.browser({OWNER_COOKIE: "c" * 64}))
+    theirs, kept = (server.root / server.owner({OWNER_COOKIE: letter * 64}) for letter in "bc")
     (theirs / f"{'1' * 32}.part").write_bytes(FILE)  # of a server that was killed
-    long_ago = time.time() - uploads.LASTS_S - 60
+    long_ago = time.time() - uploads.MAX_AGE_S - 60
     for path in theirs.iterdir():
         os.utime(path, (long_ago, long_ago))
     os.utime(kept, (0, 0))  # on a Volume a folder's own time says nothing
     send(me)
     assert len(server.files()) == 2
-    server.uploads.sweep()
+    server.uploads.delete_expired()
     assert sorted(server.root.iterdir()) == sorted([kept, server.root / server.owner(MINE)])

@@ -9,7 +9,7 @@ from inference.core.settings import Settings
 from presets.schema import EngineFamily
 from tests.support.scripted_engine import ScriptedEngine
 from ui.session import availability
-from ui.session.availability import Offers
+from ui.session.availability import OfferChecker
 
 REFUSED = Fault(FaultCode.ENGINE_UNAVAILABLE, "There is no GPU.")
 
@@ -32,7 +32,7 @@ class Finder:
 
 def finder(monkeypatch: pytest.MonkeyPatch, name: str | None) -> Finder:
     found = Finder(name)
-    monkeypatch.setattr(availability, "engine_for", found)
+    monkeypatch.setattr(availability, "select_engine_for", found)
     return found
 
 
@@ -44,33 +44,33 @@ def test_the_offer_is_what_the_engine_says(
     monkeypatch: pytest.MonkeyPatch, name: str | None, ready: bool, paid: bool
 ) -> None:
     finder(monkeypatch, name)
-    newest = Offers(Settings()).newest()
+    newest = OfferChecker(Settings()).get_latest()
     assert (newest.final.ready, newest.paid) == (ready, paid)
     assert ready or newest.final.reason.endswith(".")
 
 
 def test_it_is_asked_for_once_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, mine = finder(monkeypatch, "modal"), Offers(Settings())
-    assert {mine.newest().paid for _ in range(5)} == {True} and found.asked == 1
+    found, mine = finder(monkeypatch, "modal"), OfferChecker(Settings())
+    assert {mine.get_latest().paid for _ in range(5)} == {True} and found.asked == 1
 
 
 def test_a_slow_answer_is_not_waited_for_and_comes_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(availability, "_PATIENCE_S", 0.01)
-    found, mine = finder(monkeypatch, "modal"), Offers(Settings())
+    monkeypatch.setattr(availability, "_FIRST_TIMEOUT_S", 0.01)
+    found, mine = finder(monkeypatch, "modal"), OfferChecker(Settings())
     found.may.clear()
-    assert not mine.newest().final.ready
+    assert not mine.get_latest().final.ready
     found.may.set()
     assert mine._asking is not None
     mine._asking.join()
-    assert mine.newest().final.ready
+    assert mine.get_latest().final.ready
 
 
 def test_an_old_answer_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, mine = finder(monkeypatch, None), Offers(Settings())
-    assert not mine.newest().final.ready
-    monkeypatch.setattr(availability, "_LASTS_S", -1.0)
+    found, mine = finder(monkeypatch, None), OfferChecker(Settings())
+    assert not mine.get_latest().final.ready
+    monkeypatch.setattr(availability, "_TTL_S", -1.0)
     found.name = "modal"
-    mine.newest()
+    mine.get_latest()
     assert mine._asking is not None
     mine._asking.join()
-    assert mine.newest().final.ready and found.asked >= 2
+    assert mine.get_latest().final.ready and found.asked >= 2

@@ -3,20 +3,20 @@
 import pytest
 
 from inference.core.errors import InputError
-from ui.session.commands import ChooseCrop, GiveVoice, InHistory, Refresh, parse
+from ui.session.commands import AddVoice, ChooseCrop, HistoryCommand, Refresh, parse_action
 
 JOB = "0123456789abcdef" * 2
 
 
 def test_values_from_attributes_are_strings_and_become_what_they_mean() -> None:
-    assert parse({"do": "refresh", "view": "history"}) == Refresh("refresh")
-    assert parse({"do": "crop", "left": "1.5", "top": "-2", "width": 300}) == ChooseCrop(
+    assert parse_action({"do": "refresh", "view": "history"}) == Refresh("refresh")
+    assert parse_action({"do": "crop", "left": "1.5", "top": "-2", "width": 300}) == ChooseCrop(
         "crop", 1.5, -2, 300
     )
-    assert parse({"do": "voice", "slot": "1", "upload": JOB, "name": "a.wav"}) == GiveVoice(
+    assert parse_action({"do": "voice", "slot": "1", "upload": JOB, "name": "a.wav"}) == AddVoice(
         "voice", 1, JOB, "a.wav"
     )
-    assert parse({"do": "delete-sure", "job": JOB}) == InHistory("delete-sure", JOB)
+    assert parse_action({"do": "delete-sure", "job": JOB}) == HistoryCommand("delete-sure", JOB)
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_values_from_attributes_are_strings_and_become_what_they_mean() -> None:
 )
 def test_anything_else_is_refused(values: dict[str, object]) -> None:
     with pytest.raises(InputError):
-        parse(values)
+        parse_action(values)

@@ -26,8 +26,8 @@ def test_an_example_is_drafted_by_itself_and_still_there_for_a_new_server(
 
     again = Person(settings).do("refresh")
     assert again.phase is Phase.DRAFT
-    assert again.desk == me.do("refresh").desk
-    assert again.job and again.job.name == "Astronaut" and again.count == 1
+    assert again.session == me.do("refresh").session
+    assert again.job and again.job.name == "Astronaut" and again.history_count == 1
     job = settings.data / "jobs" / again.job.id
     assert {"picture.png", "voice-1.wav", "crop.jpg", "result.mp4"} <= files(job)
     assert Person(settings, YOU).do("refresh").phase is Phase.START
@@ -42,7 +42,7 @@ def test_two_people_in_turn(alone: Person) -> None:
     assert together.phase is Phase.DRAFTING
     assert together.plan and together.plan.recording_s == 7.75
     swapped = alone.do("swap")
-    assert swapped.desk.voices == together.desk.voices[::-1]
+    assert swapped.session.voices == together.session.voices[::-1]
     assert swapped.job and together.job and swapped.job.id != together.job.id
 
 
@@ -70,8 +70,8 @@ def test_a_file_that_can_not_be_used_leaves_what_is_there(
     (tmp_path / "bad").write_bytes(content)
     values = {"slot": 1} if kind == "voice" else {}
     shown = alone.give(kind, tmp_path / "bad", **values)
-    assert shown.problem and (shown.problem.code, shown.problem.place) == (code, place)
-    assert shown.desk == before.desk
+    assert shown.problem and (shown.problem.code, shown.problem.area) == (code, place)
+    assert shown.session == before.session
     assert alone.do("refresh").problem == shown.problem  # until something else is given there
     assert alone.do("set", field="prompt", value="A wall.").problem == shown.problem
     assert files(alone.data / "uploads") == set()
@@ -89,13 +89,13 @@ def test_short_silent_and_long_recordings(alone: Person, tmp_path: Path) -> None
         write_wav(path, seconds, amplitude)
         shown = alone.give("voice", path, slot=0)
         assert shown.problem and shown.problem.code == code
-        assert shown.desk.voices == (None, None)
+        assert shown.session.voices == (None, None)
     write_wav(tmp_path / "long.wav", 22.0, 0.5)
     shown = alone.give("voice", tmp_path / "long.wav", slot=0)
     assert shown.problem and shown.problem.code == "too_long"
     assert "--trim" not in shown.problem.message
-    assert shown.job is None and shown.desk.voices[0]  # it is kept, to be trimmed
-    assert shown.desk.editing == "trim" and shown.desk.choices.trim is None
+    assert shown.job is None and shown.session.voices[0]  # it is kept, to be trimmed
+    assert shown.session.editing == "trim" and shown.session.choices.trim is None
     alone.do("trim", start="2", end="9.5")
     trimmed = alone.do("edit", what="")
     assert trimmed.problem is None and trimmed.phase is Phase.DRAFTING
@@ -109,16 +109,16 @@ def test_a_picture_without_a_face_says_so_until_there_is_another(
     alone.give("voice", VOICE_A, slot=0)
     alone.give("picture", tmp_path / "wall.png")
     shown = alone.do("refresh")
-    assert shown.phase is Phase.START and shown.count == 0
-    assert shown.problem and (shown.problem.code, shown.problem.place) == ("no_face", "picture")
+    assert shown.phase is Phase.START and shown.history_count == 0
+    assert shown.problem and (shown.problem.code, shown.problem.area) == ("no_face", "picture")
     middle = alone.do("middle")
-    assert middle.phase is Phase.UNDRAFTED and middle.count == 0
+    assert middle.phase is Phase.UNDRAFTED and middle.history_count == 0
     assert alone.give("picture", DRAWN_ONE).phase is Phase.DRAFTING
 
 
 def test_an_upload_that_is_gone_is_a_sentence(alone: Person) -> None:
     shown = alone.do("picture", upload="0" * 32, name="a.png")
-    assert shown.problem and shown.problem.place == "picture"
+    assert shown.problem and shown.problem.area == "picture"
     assert shown.problem.message.endswith(".")
 
 
@@ -147,7 +147,7 @@ def test_a_draft_is_stopped_and_started_again(me: Person, scripted: None) -> Non
     shown = me.until(Phase.STOPPED, Phase.DRAFT)
     if shown.phase is Phase.STOPPED:
         me.do("restart")
-        assert me.until(Phase.DRAFT).count == 1
+        assert me.until(Phase.DRAFT).history_count == 1
 
 
 def test_history_opens_uses_and_deletes_ones_own(me: Person, scripted: None) -> None:
@@ -161,22 +161,22 @@ def test_history_opens_uses_and_deletes_ones_own(me: Person, scripted: None) -> 
 
     opened = me.do("open", job=first.job.id)
     assert opened.phase is Phase.KEPT and opened.job and opened.job.id == first.job.id
-    assert opened.desk.picture == first.desk.picture
-    assert (me.data / "desks" / ME / first.desk.voices[0].file).exists()  # type: ignore[union-attr]
+    assert opened.session.picture == first.session.picture
+    assert (me.data / "desks" / ME / first.session.voices[0].file).exists()  # type: ignore[union-attr]
 
     used = me.do("use", job=second.id)
     assert used.phase is Phase.DRAFT and used.job and used.job.id == second.id
-    assert used.desk.picture and used.desk.picture.name == "Drawn portrait"
+    assert used.session.picture and used.session.picture.name == "Drawn portrait"
     changed = me.do("set", field="shape", value="square")
-    assert changed.before and changed.before.id == second.id
+    assert changed.previous_draft and changed.previous_draft.id == second.id
     used = me.until(Phase.DRAFT)
     assert used.job
 
     asked = me.do("delete", job=used.job.id)
-    assert asked.desk.deleting and asked.desk.selected == used.job.id
-    assert not me.do("delete-not").desk.deleting
+    assert asked.session.deleting and asked.session.selected == used.job.id
+    assert not me.do("delete-not").session.deleting
     gone = me.do("delete-sure", job=used.job.id)
-    assert gone.phase is Phase.START and gone.desk.picture is None
+    assert gone.phase is Phase.START and gone.session.picture is None
     assert me.history() == [first.job.id]
     assert files(me.data / "desks") == {f"{ME}/desk.json"}
     assert not (me.data / "jobs" / used.job.id).exists()
@@ -190,18 +190,22 @@ def test_nobody_reaches_the_job_of_another(
     assert job
     you = Person(settings, YOU)
     shown = you.do(name, job=job.id)
-    assert shown.problem and shown.problem.place == "history"
-    assert shown.desk.selected is None and shown.desk.picture is None and shown.count == 0
+    assert shown.problem and shown.problem.area == "history"
+    assert (
+        shown.session.selected is None
+        and shown.session.picture is None
+        and shown.history_count == 0
+    )
     assert me.history() == [job.id]
 
 
 def test_the_pulse_beats_when_the_page_changes(me: Person, scripted: None) -> None:
-    look = me._handlers.look
-    seen = {look.pulse(ME)}
+    look = me._handlers.page_builder
+    seen = {look.etag(ME)}
     me.do("example", name="astronaut")
-    before = look.pulse(ME)
+    before = look.etag(ME)
     assert before not in seen
     me.until(Phase.DRAFT)
-    after = look.pulse(ME)
-    assert after != before and look.pulse(ME) == after
-    assert look.pulse(YOU) == look.pulse("c" * 64)
+    after = look.etag(ME)
+    assert after != before and look.etag(ME) == after
+    assert look.etag(YOU) == look.etag("c" * 64)

@@ -3,11 +3,11 @@
 import pytest
 
 from inference.core.errors import InputError
-from ui.session.dialogue import lines_of
+from ui.session.dialogue import parse_lines
 
 
 def said(typed: str, two: bool = True) -> list[tuple[int, str]]:
-    return [(line.speaker, line.words) for line in lines_of(typed, two)]
+    return [(line.speaker, line.words) for line in parse_lines(typed, two)]
 
 
 @pytest.mark.parametrize(
@@ -49,5 +49,5 @@ def test_one_person_says_everything() -> None:
 )  # fmt: skip
 def test_what_nobody_can_say_is_refused_in_a_sentence(typed: str, two: bool, sentence: str) -> None:
     with pytest.raises(InputError) as caught:
-        lines_of(typed, two)
+        parse_lines(typed, two)
     assert caught.value.message == sentence

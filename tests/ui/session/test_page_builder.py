@@ -7,22 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from inference.core.cost_model import PACE
+from inference.core.cost_model import THROUGHPUT_FILE
 from inference.core.engine import Availability
 from inference.core.errors import Fault, FaultCode
 from inference.core.plan import make_plan
-from inference.core.published import Published, write_published
+from inference.core.published import Publication, write_publication
 from inference.core.settings import Settings
 from inference.core.task import Task
-from inference.jobs.store import Jobs, State
+from inference.jobs.store import JobStore, State
 from presets.schema import EngineFamily
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.sessions import LEFT, RIGHT, THIRD, desk, voice
 from ui.session import availability
-from ui.session.page_builder import NAME, Look
+from ui.session.page_builder import PICTURE_NAME, PageBuilder
 from ui.session.page_state import Phase, Problem
-from ui.session.requests import request_of
-from ui.session.session import Choices, Desk, Desks
+from ui.session.requests import build_request
+from ui.session.session import Choices, Session, SessionStore
 
 ME, YOU = "a" * 64, "b" * 64
 
@@ -33,127 +33,138 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def jobs(settings: Settings) -> Jobs:
-    return Jobs(settings)
+def jobs(settings: Settings) -> JobStore:
+    return JobStore(settings)
 
 
 @pytest.fixture
-def desks(settings: Settings) -> Desks:
-    return Desks(settings.data)
+def desks(settings: Settings) -> SessionStore:
+    return SessionStore(settings.data)
 
 
 @pytest.fixture
-def look(settings: Settings, jobs: Jobs, desks: Desks) -> Look:
-    return Look(settings, jobs, desks)
+def look(settings: Settings, jobs: JobStore, desks: SessionStore) -> PageBuilder:
+    return PageBuilder(settings, jobs, desks)
 
 
 @pytest.fixture
-def submitted(jobs: Jobs) -> Callable[[Desk, str], Path]:
+def submitted(jobs: JobStore) -> Callable[[Session, str], Path]:
     """Puts a job of what lies on a desk in the queue."""
 
-    def submit(made_of: Desk, quality: str) -> Path:
-        request = request_of(made_of, quality)
+    def submit(made_of: Session, quality: str) -> Path:
+        request = build_request(made_of, quality)
         assert request
-        folder = jobs.new(ME)
-        (folder / NAME).write_text("Us")
+        folder = jobs.create(ME)
+        (folder / PICTURE_NAME).write_text("Us")
         jobs.submit(Task(request, make_plan(request, 100), folder))
         return folder
 
     return submit
 
 
-Submit = Callable[[Desk, str], Path]
+Submit = Callable[[Session, str], Path]
 
 
-def test_nobody_sees_an_empty_start(look: Look) -> None:
-    shown = look.at("")
-    assert (shown.phase, shown.count, shown.history) == (Phase.START, 0, None)
-    assert shown.longest_s == (120, 6)
+def test_nobody_sees_an_empty_start(look: PageBuilder) -> None:
+    shown = look.build("")
+    assert (shown.phase, shown.history_count, shown.history) == (Phase.START, 0, None)
+    assert shown.max_recordings_s == (120, 6)
 
 
 def test_a_desk_that_names_another_ones_job_does_not_show_it(
-    look: Look, desks: Desks, submitted: Submit
+    look: PageBuilder, desks: SessionStore, submitted: Submit
 ) -> None:
     job = submitted(desk(LEFT), "draft")
     for owner in (ME, YOU):
         desks.save(owner, replace(desk(LEFT), draft=job.name))
-    mine, yours = look.at(ME, with_history=True), look.at(YOU, with_history=True)
+    mine, yours = look.build(ME, with_history=True), look.build(YOU, with_history=True)
     assert mine.job and mine.job.id == job.name and mine.job.name == "Us"
-    assert mine.job.state is State.QUEUED and mine.job.place == 1
+    assert mine.job.state is State.QUEUED and mine.job.queue_position == 1
     assert mine.phase is Phase.DRAFTING
     assert mine.history and [shown.id for shown in mine.history] == [job.name]
-    assert (yours.job, yours.desk.draft, yours.history, yours.count) == (None, None, (), 0)
+    assert (yours.job, yours.session.draft, yours.history, yours.history_count) == (
+        None,
+        None,
+        (),
+        0,
+    )
 
 
 def test_a_final_video_is_what_the_headline_is_about(
-    look: Look, desks: Desks, submitted: Submit
+    look: PageBuilder, desks: SessionStore, submitted: Submit
 ) -> None:
     draft, final = submitted(desk(LEFT), "draft"), submitted(desk(LEFT), "best")
     desks.save(ME, replace(desk(LEFT), draft=draft.name, final=final.name))
-    shown = look.at(ME)
+    shown = look.build(ME)
     assert shown.phase is Phase.WAITING
     assert shown.job and shown.job.id == final.name and not shown.job.is_draft
 
 
-def test_a_link_is_seen_as_soon_as_it_is_there(look: Look, desks: Desks, submitted: Submit) -> None:
+def test_a_link_is_seen_as_soon_as_it_is_there(
+    look: PageBuilder, desks: SessionStore, submitted: Submit
+) -> None:
     job = submitted(desk(LEFT), "best")
     desks.save(ME, replace(desk(LEFT), final=job.name))
-    before, published = look.pulse(ME), Published("bucket", ("home/video.mp4",), "https://link")
-    write_published(job, published)
-    assert look.pulse(ME) != before
-    shown = look.at(ME).job
+    before, published = look.etag(ME), Publication("bucket", ("home/video.mp4",), "https://link")
+    write_publication(job, published)
+    assert look.etag(ME) != before
+    shown = look.build(ME).job
     assert shown and shown.published == published
 
 
-def test_more_faces_than_can_speak_have_to_be_chosen_from(look: Look, desks: Desks) -> None:
+def test_more_faces_than_can_speak_have_to_be_chosen_from(
+    look: PageBuilder, desks: SessionStore
+) -> None:
     three = desk(LEFT, THIRD, RIGHT)
     desks.save(ME, replace(three, crop="crop.jpg"))
-    shown = look.at(ME)
+    shown = look.build(ME)
     assert shown.phase is Phase.CHOOSING and shown.plan is None and shown.problem is None
     assert shown.framed and len(shown.framed.faces) == 3
     chosen = replace(three.choices, speakers=(THIRD.box,))
     desks.save(ME, replace(three, choices=chosen))
-    assert look.at(ME).plan is not None
+    assert look.build(ME).plan is not None
 
 
 def test_what_stands_in_the_way_is_said_after_every_reload_but_news_come_first(
-    look: Look, desks: Desks
+    look: PageBuilder, desks: SessionStore
 ) -> None:
     desks.save(ME, desk())
-    standing = look.at(ME).problem
-    assert standing and (standing.place, standing.code) == ("picture", "no_face")
+    standing = look.build(ME).problem
+    assert standing and (standing.area, standing.code) == ("picture", "no_face")
     news = Problem("voice-0", "silent", "No voice is heard.")
-    assert look.at(ME, news).problem == news
+    assert look.build(ME, news).problem == news
 
     desks.save(ME, replace(desk(LEFT), voices=(voice(seconds=121), None)))
-    too_long = look.at(ME).problem
-    assert too_long and (too_long.place, too_long.code) == ("voice-0", "too_long")
+    too_long = look.build(ME).problem
+    assert too_long and (too_long.area, too_long.code) == ("voice-0", "too_long")
 
     away = Choices(crop=None, speakers=(LEFT.box,))
     desks.save(ME, replace(desk(LEFT), choices=away))
-    assert look.at(ME).problem is None
+    assert look.build(ME).problem is None
 
 
-def test_prices_are_those_of_the_qualities_that_cost_something(look: Look, desks: Desks) -> None:
+def test_prices_are_those_of_the_qualities_that_cost_something(
+    look: PageBuilder, desks: SessionStore
+) -> None:
     desks.save(ME, desk(LEFT))
-    finals = look.at(ME).finals
+    finals = look.build(ME).finals
     assert list(finals) == ["fast", "balanced", "best"]
     assert finals["fast"].dollars < finals["best"].dollars
 
 
 def test_whether_final_videos_can_be_made_is_what_their_engine_says(
-    look: Look, monkeypatch: pytest.MonkeyPatch
+    look: PageBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("inference.engines.multitalk.has_gpu", lambda: False)
-    without = look.at(ME).gpu
+    without = look.build(ME).gpu
     assert not without.ready and without.reason.endswith(".")
 
 
 def test_a_model_for_any_machine_makes_final_videos_anywhere(
-    settings: Settings, jobs: Jobs, desks: Desks
+    settings: Settings, jobs: JobStore, desks: SessionStore
 ) -> None:
-    look = Look(replace(settings, model="multitalk-tiny", device="cpu"), jobs, desks)
-    assert look.at(ME).gpu == Availability(True)
+    look = PageBuilder(replace(settings, model="multitalk-tiny", device="cpu"), jobs, desks)
+    assert look.build(ME).gpu == Availability(True)
 
 
 @pytest.mark.parametrize(
@@ -161,8 +172,8 @@ def test_a_model_for_any_machine_makes_final_videos_anywhere(
 )
 def test_the_price_is_that_of_whoever_makes_final_videos(
     settings: Settings,
-    jobs: Jobs,
-    desks: Desks,
+    jobs: JobStore,
+    desks: SessionStore,
     monkeypatch: pytest.MonkeyPatch,
     name: str | None,
     dollars_per_hour: float,
@@ -172,21 +183,23 @@ def test_the_price_is_that_of_whoever_makes_final_videos(
             raise Fault(FaultCode.ENGINE_UNAVAILABLE, "There is no GPU.")
         return ScriptedEngine(name=name)
 
-    monkeypatch.setattr(availability, "engine_for", found)
-    look = Look(replace(settings, gpus=("L40S",)), jobs, desks)
+    monkeypatch.setattr(availability, "select_engine_for", found)
+    look = PageBuilder(replace(settings, gpus=("L40S",)), jobs, desks)
     desks.save(ME, desk(LEFT))
-    shown = look.at(ME)
+    shown = look.build(ME)
     assert shown.plan and shown.plan.estimate.dollars == 0
     for estimate in shown.finals.values():
         price = estimate.seconds / 3600 * dollars_per_hour
         assert estimate.dollars == pytest.approx(price, abs=1e-4)
 
 
-def test_estimates_are_those_of_past_runs(look: Look, desks: Desks, settings: Settings) -> None:
+def test_estimates_are_those_of_past_runs(
+    look: PageBuilder, desks: SessionStore, settings: Settings
+) -> None:
     desks.save(ME, desk(LEFT))
-    before = look.at(ME).plan
+    before = look.build(ME).plan
     assert before and before.estimate.basis == "table"
     runs = {"draft": {"draft": [{"start_s": 300.0, "step_s": 1.0}]}}
-    (settings.data / PACE).write_text(json.dumps(runs))
-    plan = look.at(ME).plan
+    (settings.data / THROUGHPUT_FILE).write_text(json.dumps(runs))
+    plan = look.build(ME).plan
     assert plan and plan.estimate.basis == "past runs" and plan.estimate.seconds > 300

@@ -11,7 +11,7 @@ from inference.core.plan import Plan, make_plan
 from inference.core.task import Task
 from tests.support.scripted_engine import script
 from ui.session import progress
-from ui.session.progress import Progress, StageShown
+from ui.session.progress import Progress, StageProgress
 
 START = datetime(2026, 11, 23, 15, tzinfo=UTC)
 
@@ -22,7 +22,7 @@ def at(seconds: float) -> datetime:
 
 def read(plan: Plan, events: list[tuple[float, Event]], now: float) -> Progress:
     records = [Record(seq, event, at(time)) for seq, (time, event) in enumerate(events)]
-    return progress.read(records, plan, at(now))
+    return progress.compute_progress(records, plan, at(now))
 
 
 def stage(name: StageName) -> Stage:
@@ -51,8 +51,8 @@ def test_stages_last_until_the_next_one_begins(task: Task) -> None:
         (3, stage(StageName.DRAWING)),
     ]
     assert read(task.plan, events, now=5).stages == (
-        StageShown(StageName.LISTENING, 2),
-        StageShown(StageName.DRAWING, None),
+        StageProgress(StageName.LISTENING, 2),
+        StageProgress(StageName.DRAWING, None),
     )
 
 
@@ -85,7 +85,7 @@ def test_no_stage_goes_on_after_the_end(task: Task) -> None:
         (4, Failed("internal", "It broke.")),
     ]
     shown = read(task.plan, events, now=60)
-    assert shown.stages == (StageShown(StageName.DRAWING, 3),)
+    assert shown.stages == (StageProgress(StageName.DRAWING, 3),)
     assert shown.elapsed_s == 3
     assert shown.final == Failed("internal", "It broke.")
 
@@ -93,7 +93,7 @@ def test_no_stage_goes_on_after_the_end(task: Task) -> None:
 def test_the_share_counts_frames_and_never_falls(task: Task) -> None:
     records = [Record(seq, event, at(seq)) for seq, event in enumerate(script(task.plan))]
     shares = [
-        progress.read(records[:count], task.plan, at(count)).share
+        progress.compute_progress(records[:count], task.plan, at(count)).share
         for count in range(len(records) + 1)
     ]
     assert shares == sorted(shares)
@@ -167,7 +167,7 @@ def test_after_the_first_fifth_and_step_the_time_left_is_within_a_third_of_the_t
         now = began + (end - began) * look / looks
         so_far = [(time, event) for time, event in events if time <= now]
         shown, truth = read(plan, so_far, now), end - now
-        if shown.step and truth > max(0.05 * (end - began), 3 * step_s):
+        if shown.newest_step and truth > max(0.05 * (end - began), 3 * step_s):
             assert shown.left_s == pytest.approx(truth, rel=1 / 3), (look, so_far[-1])
 
 
@@ -179,13 +179,13 @@ def test_the_newest_preview_is_shown(task: Task) -> None:
 
 def test_windows_fill_one_after_the_other(task: Task) -> None:
     frames = [len(task.plan.new_frames(index)) for index in range(2)]
-    assert progress.window_shares(task.plan, 0) == [(frames[0], 0), (frames[1], 0)]
+    assert progress.compute_window_shares(task.plan, 0) == [(frames[0], 0), (frames[1], 0)]
     middle = (frames[0] + frames[1] / 2) / task.plan.frames
-    assert progress.window_shares(task.plan, middle) == [
+    assert progress.compute_window_shares(task.plan, middle) == [
         (frames[0], 1),
         (frames[1], pytest.approx(0.5)),
     ]
-    assert progress.window_shares(task.plan, 1) == [(frames[0], 1), (frames[1], 1)]
+    assert progress.compute_window_shares(task.plan, 1) == [(frames[0], 1), (frames[1], 1)]
 
 
 def test_the_time_that_nobody_worked_is_not_counted(task: Task) -> None:
@@ -197,8 +197,8 @@ def test_the_time_that_nobody_worked_is_not_counted(task: Task) -> None:
     ]
     records = [Record(seq, event, at(time)) for seq, (time, event) in enumerate(interrupted)]
     a_day_later = at(90_000)
-    rest = progress.read(records, task.plan, a_day_later, at_work=False)
+    rest = progress.compute_progress(records, task.plan, a_day_later, at_work=False)
     assert rest.elapsed_s == 10
-    assert rest.stages[-1] == StageShown(StageName.DRAWING, 8)
+    assert rest.stages[-1] == StageProgress(StageName.DRAWING, 8)
     again = [*interrupted, (90_000, stage(StageName.QUEUED)), (90_001, stage(StageName.STARTING))]
     assert read(task.plan, again, now=90_004).elapsed_s == 10 + 3

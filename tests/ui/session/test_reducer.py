@@ -9,15 +9,15 @@ from inference.core.request import Box, CropChoice, Shape, Speaking, Trim
 from inference.core.tuning import Tuning
 from inference.media.phrases import Phrase
 from tests.support.sessions import LEFT, RIGHT, THIRD, desk, voice
-from ui.session.commands import Action, parse
-from ui.session.reducer import change
-from ui.session.requests import speaking_voices
-from ui.session.session import Desk
+from ui.session.commands import Action, parse_action
+from ui.session.reducer import apply_action
+from ui.session.requests import select_voices
+from ui.session.session import Session
 
 
-def do(desk: Desk, name: str, **values: object) -> Desk:
-    action: Action = parse({"do": name, **values})
-    return change(action, desk)
+def do(desk: Session, name: str, **values: object) -> Session:
+    action: Action = parse_action({"do": name, **values})
+    return apply_action(action, desk)
 
 
 def test_swapping_and_removing_voices_undoes_the_trim() -> None:
@@ -65,14 +65,14 @@ def test_of_three_faces_the_third_choice_replaces_the_nearer_one() -> None:
 
 def test_a_face_keeps_its_voice_when_the_other_one_falls_silent() -> None:
     two = do(do(desk(LEFT, THIRD, RIGHT, voices=2), "speaks", face=0), "speaks", face=2)
-    both = speaking_voices(two)
+    both = select_voices(two)
     trimmed = do(two, "trim", start="1.5", end="3")
     right = do(trimmed, "speaks", face=0)
-    assert speaking_voices(right) == both[1:] and right.choices.trim is None
-    assert speaking_voices(do(right, "speaks", face=0)) == both
+    assert select_voices(right) == both[1:] and right.choices.trim is None
+    assert select_voices(do(right, "speaks", face=0)) == both
     left = do(two, "speaks", face=2)
-    assert speaking_voices(left) == both[:1]
-    assert speaking_voices(do(left, "speaks", face=2)) == both
+    assert select_voices(left) == both[:1]
+    assert select_voices(do(left, "speaks", face=2)) == both
 
 
 @pytest.mark.parametrize(
@@ -98,12 +98,12 @@ def test_steps_and_guidance_are_each_quality_s_own() -> None:
     best = do(best, "set", field="steps", value=" 60 ")
     best = do(best, "set", field="text_guidance", value="4.5")
     both = do(best, "set", field="quality", value="balanced")
-    assert both.choices.tuning("best") == Tuning(60, 4.5)
-    assert both.choices.tuning("balanced") == Tuning(12)
-    assert both.choices.tuning("fast") == Tuning()
+    assert both.choices.get_tuning("best") == Tuning(60, 4.5)
+    assert both.choices.get_tuning("balanced") == Tuning(12)
+    assert both.choices.get_tuning("fast") == Tuning()
     emptied = do(both, "set", field="steps", value="")
-    assert emptied.choices.tuning("balanced") == Tuning()
-    assert emptied.choices.tuning("best") == Tuning(60, 4.5)
+    assert emptied.choices.get_tuning("balanced") == Tuning()
+    assert emptied.choices.get_tuning("best") == Tuning(60, 4.5)
 
 
 @pytest.mark.parametrize(

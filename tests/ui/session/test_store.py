@@ -31,9 +31,9 @@ def test_another_version_replaces_the_draft_when_it_is_there(me: Person, scripte
     first = drafted(me).job
     shown = me.do("set", field="shape", value="square")
     assert shown.phase is Phase.DRAFTING
-    assert first and shown.before and shown.before.id == first.id
+    assert first and shown.previous_draft and shown.previous_draft.id == first.id
     second = me.until(Phase.DRAFT)
-    assert second.before is None and second.job
+    assert second.previous_draft is None and second.job
     assert me.history() == [second.job.id]
 
 
@@ -52,10 +52,10 @@ def test_a_draft_of_other_files_is_not_taken_for_an_earlier_version(
     me: Person, scripted: None
 ) -> None:
     first = drafted(me).job
-    assert me.do("set", field="seed", value="7").before
+    assert me.do("set", field="seed", value="7").previous_draft
     me.give("picture", DRAWN_ONE)  # before the second is finished
     third = me.until(Phase.DRAFT).job
-    assert me.give("picture", ASTRONAUT).before is None  # its crop is on show
+    assert me.give("picture", ASTRONAUT).previous_draft is None  # its crop is on show
     assert first and third and {first.id, third.id} <= set(me.history())
 
     me.do("example", name="pair")
@@ -71,7 +71,7 @@ def test_drafts_and_inputs_that_went_by_themselves_do_not_come_back(
     drafted(me)
     me.jobs.sweep(datetime.now(UTC) + timedelta(days=8))
     shown = me.do("refresh")
-    assert shown.phase is Phase.START and shown.count == 0
+    assert shown.phase is Phase.START and shown.history_count == 0
     assert files(me.data / "desks") == {f"{ME}/desk.json"}
 
 
@@ -79,7 +79,7 @@ def test_what_was_not_finished_makes_room_for_the_next_draft(alone: Person) -> N
     first = alone.do("example", name="astronaut").job
     second = alone.do("set", field="shape", value="portrait").job
     assert first and second and alone.history() == [second.id]
-    assert alone.jobs.folder(first.id) is None
+    assert alone.jobs.find_folder(first.id) is None
 
 
 def test_nothing_is_drafted_while_an_editor_is_open(alone: Person) -> None:
@@ -91,14 +91,14 @@ def test_nothing_is_drafted_while_an_editor_is_open(alone: Person) -> None:
     closed = alone.do("edit", what="")
     assert closed.job and closed.job.id != first.id
     assert closed.job.plan.crop == moved.framed.crop
-    assert closed.desk.choices.crop == CropChoice(20, 10, 400)
+    assert closed.session.choices.crop == CropChoice(20, 10, 400)
 
 
 def test_one_who_waits_long_enough_is_told_and_keeps_the_inputs(settings: Settings) -> None:
     person = Person(replace(settings, queue=0))
     shown = person.do("example", name="astronaut")
-    assert shown.problem and (shown.problem.code, shown.problem.place) == ("queue_full", "stage")
-    assert shown.desk.picture and shown.framed and shown.count == 0
+    assert shown.problem and (shown.problem.code, shown.problem.area) == ("queue_full", "stage")
+    assert shown.session.picture and shown.framed and shown.history_count == 0
     assert files(settings.data / "jobs") == set()
 
 
@@ -110,7 +110,7 @@ def test_a_final_video_is_made_once_of_the_draft(
     made = me.do("make")
     assert made.phase in (Phase.WAITING, Phase.MAKING) and made.job
     assert made.job.plan.quality == "fast" and not made.job.is_draft
-    assert me.do("make").count == 2
+    assert me.do("make").history_count == 2
     shown = me.until(Phase.RESULT)
     assert shown.job and shown.job.state is State.FINISHED and shown.job.id == made.job.id
     assert me.do("version").phase is Phase.DRAFT

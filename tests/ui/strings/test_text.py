@@ -46,7 +46,7 @@ def test_every_stage_has_words() -> None:
 )
 def test_a_recording_s_level_is_told(level_dbfs: float, said: str) -> None:
     recording = Recording(96_000, 1, level_dbfs + 10, level_dbfs)
-    assert wording.recording_heard(recording) == f"2.00 s, {said}"
+    assert wording.recording_summary(recording) == f"2.00 s, {said}"
 
 
 def test_too_long_is_said_without_the_command_line_s_way_out() -> None:
@@ -73,7 +73,10 @@ def test_a_price_that_is_none_is_not_said() -> None:
     assert wording.price(Estimate(64.0, 0.07, "table")) == ("about 1 min 4 s", "about $0.07")
     assert wording.price(Estimate(64.0, 0.0, "table")) == ("about 1 min 4 s",)
     assert wording.cost(Estimate(64.0, 0.0, "table")) == "about 1 min 4 s"
-    assert (wording.made_for(57, None), wording.made_in(57, None)) == ("57 s", "Made in 57 s.")
+    assert (wording.time_and_cost(57, None), wording.time_and_cost_sentence(57, None)) == (
+        "57 s",
+        "Made in 57 s.",
+    )
 
 
 def test_the_browser_has_every_sentence_that_its_scripts_ask_for() -> None:

@@ -10,20 +10,20 @@ from inference.core.request import Box, Face, Speaking, Trim
 from tests.support.markup import Node, tree
 from tests.support.page_states import NONE, no_face_page, page, shown_of
 from tests.support.sessions import LEFT, RIGHT, THIRD, desk
-from ui.session.page_state import Phase, Problem, Shown
-from ui.session.session import Choices, Desk
+from ui.session.page_state import PageState, Phase, Problem
+from ui.session.session import Choices, Session
 from ui.views import render
 
 
-def side(shown: Shown) -> Node:
+def side(shown: PageState) -> Node:
     return tree(render(shown).side)
 
 
-def stage(shown: Shown) -> Node:
+def stage(shown: PageState) -> Node:
     return tree(render(shown).stage)
 
 
-def at_start(on_desk: Desk, gpu: bool = False) -> Shown:
+def at_start(on_desk: Session, gpu: bool = False) -> PageState:
     return shown_of(on_desk, Phase.START, gpu)
 
 
@@ -40,7 +40,7 @@ def labels(root: Node) -> list[str]:
 
 
 def test_an_empty_card_takes_a_file_from_everywhere() -> None:
-    root = side(at_start(Desk()))
+    root = side(at_start(Session()))
     assert {"Choose a picture", "Camera", "Paste", "Record"} <= set(labels(root))
     assert [node.attributes["data-drop"] for node in root.walk() if "data-empty" in node.attributes]
     assert root.all(data_problems="picture") and root.all(data_problems="voice-0")
@@ -48,7 +48,7 @@ def test_an_empty_card_takes_a_file_from_everywhere() -> None:
 
 
 def test_the_next_thing_to_give_is_the_filled_one() -> None:
-    assert filled(side(at_start(Desk()))) == ["Choose a picture"]
+    assert filled(side(at_start(Session()))) == ["Choose a picture"]
     assert filled(side(at_start(desk(LEFT, voices=0)))) == ["Choose a recording"]
     assert filled(side(page(Phase.DRAFT))) == []
 
@@ -169,7 +169,7 @@ def test_quality_has_a_price_where_a_gpu_is_and_a_reason_where_not() -> None:
 
 def test_the_fold_is_as_the_person_left_it() -> None:
     shown = page(Phase.DRAFT)
-    opened = replace(shown, desk=replace(shown.desk, advanced=True))
+    opened = replace(shown, session=replace(shown.session, advanced=True))
     assert [
         "open" in side(state).all(data_fold="advanced")[0].attributes for state in (shown, opened)
     ] == [False, True]
@@ -177,7 +177,7 @@ def test_the_fold_is_as_the_person_left_it() -> None:
 
 def test_the_framing_editor_has_the_picture_the_crop_and_the_boxes() -> None:
     shown = page(Phase.DRAFT, 2)
-    shown = replace(shown, desk=replace(shown.desk, editing="framing"))
+    shown = replace(shown, session=replace(shown.session, editing="framing"))
     assert shown.framed
     (editor,) = stage(shown).all("tp-framing")
     told = editor.attributes

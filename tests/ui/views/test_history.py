@@ -6,13 +6,13 @@ from inference.jobs.store import State
 from tests.support.markup import Node, tree
 from tests.support.page_states import job_of, page
 from tests.support.sessions import LEFT, desk
-from ui.session.page_state import JobShown, Phase, Shown
+from ui.session.page_state import JobView, PageState, Phase
 from ui.views import render
 
 ON_DESK = desk(LEFT)
 
 
-def job(number: int, state: State, is_final: bool = True) -> JobShown:
+def job(number: int, state: State, is_final: bool = True) -> JobView:
     return replace(job_of(ON_DESK, state, is_final, f"Job {number}"), id=f"{number}" * 32)
 
 
@@ -27,13 +27,13 @@ JOBS = (
 )
 
 
-def looking(*jobs: JobShown, selected: str | None = None, deleting: bool = False) -> Shown:
+def looking(*jobs: JobView, selected: str | None = None, deleting: bool = False) -> PageState:
     shown = page(Phase.DRAFT)
-    on_desk = replace(shown.desk, selected=selected, deleting=deleting)
-    return replace(shown, desk=on_desk, history=jobs, count=len(jobs))
+    on_desk = replace(shown.session, selected=selected, deleting=deleting)
+    return replace(shown, session=on_desk, history=jobs, history_count=len(jobs))
 
 
-def history(shown: Shown) -> Node:
+def history(shown: PageState) -> Node:
     return tree(render(shown).history)
 
 

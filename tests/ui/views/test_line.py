@@ -8,14 +8,14 @@ import pytest
 from inference.core.request import Recording, Speaking, Trim
 from tests.support.markup import Node, tree
 from tests.support.sessions import LEFT, RIGHT, THIRD, desk
-from ui.session.session import Choices, Desk, GivenVoice
+from ui.session.session import Choices, Session, StoredVoice
 from ui.views.line import WIDTH, strokes, voice_line
 from ui.views.timeline import Lane, part_of, plan_without_job, timeline
 
 BARS = 100
 
 
-def laid_out(on_desk: Desk) -> tuple[list[tuple[float, float]], tuple[float, ...]]:
+def laid_out(on_desk: Session) -> tuple[list[tuple[float, float]], tuple[float, ...]]:
     """From when to when each voice sounds, and the cuts."""
     plan = plan_without_job(on_desk)
     assert plan
@@ -24,16 +24,16 @@ def laid_out(on_desk: Desk) -> tuple[list[tuple[float, float]], tuple[float, ...
     return spans, drawn.cuts
 
 
-def line(on_desk: Desk, share: float = 1.0, running: bool = False) -> Node:
+def line(on_desk: Session, share: float = 1.0, running: bool = False) -> Node:
     plan = plan_without_job(on_desk)
     assert plan
     return tree(voice_line(on_desk, plan, share, running))
 
 
-def counted(seconds: float) -> GivenVoice:
+def counted(seconds: float) -> StoredVoice:
     """A recording whose bars rise from 0 to 1 in hundredths."""
     recording = Recording(round(48_000 * seconds), 1, -3.0, -20.0)
-    return GivenVoice("v.wav", "voice-v.wav", recording, tuple(i / 100 for i in range(100)))
+    return StoredVoice("v.wav", "voice-v.wav", recording, tuple(i / 100 for i in range(100)))
 
 
 def test_one_voice_fills_the_line_and_is_cut_where_the_windows_meet() -> None:
@@ -142,7 +142,7 @@ def test_the_line_is_there_before_somebody_said_who_speaks() -> None:
 
 
 def test_the_line_says_in_a_sentence_what_it_shows() -> None:
-    def said(on_desk: Desk) -> str:
+    def said(on_desk: Session) -> str:
         return line(on_desk).all(role="img")[0].attributes["aria-label"]
 
     assert said(desk(LEFT)) == "The recording, 4.00 seconds, cut into 2 windows at 2.60 seconds"
@@ -169,4 +169,4 @@ def test_names_stand_where_nothing_is_said() -> None:
 
 def test_nothing_is_laid_out_before_there_is_a_recording() -> None:
     assert plan_without_job(desk(LEFT, voices=0)) is None
-    assert plan_without_job(Desk()) is None
+    assert plan_without_job(Session()) is None

@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from inference.core.cost_model import Rates
+from inference.core.cost_model import CostModel
 from inference.core.events import StageName
 from tests.support.page_states import changed, page, stage, ways
 from ui.session.page_state import Phase
-from ui.session.progress import StageShown
+from ui.session.progress import StageProgress
 from ui.views import render
 
 
 def test_money_counts_the_time_that_was_worked() -> None:
-    waited = (StageShown(StageName.QUEUED, 600.0), StageShown(StageName.WINDOW, None))
+    waited = (StageProgress(StageName.QUEUED, 600.0), StageProgress(StageName.WINDOW, None))
     shown = changed(page(Phase.MAKING), stages=waited, elapsed_s=57.0)
     assert "about $0.06 of $0.13 spent" in stage(shown).words  # 57 s at $3.95 an hour
 
@@ -30,7 +30,7 @@ def test_every_part_of_the_page_tells_the_same_time_and_price_of_a_result() -> N
 @pytest.mark.parametrize("phase", Phase)
 def test_where_nobody_is_paid_money_is_not_spoken_of(phase: Phase) -> None:
     final = phase not in (Phase.DRAFTING, Phase.DRAFT, Phase.KEPT)
-    shown = page(phase, final=final, rates=Rates(0.0))
+    shown = page(phase, final=final, rates=CostModel(0.0))
     made = render(replace(shown, history=(shown.job,) if shown.job else None))
     said = " ".join((made.head, made.stage, made.side, made.below, made.history)).lower()
     for word in ("$", "costs", "you pay", "is paid", "spent"):
@@ -39,7 +39,7 @@ def test_where_nobody_is_paid_money_is_not_spoken_of(phase: Phase) -> None:
 
 
 def test_of_the_free_a_time_is_said() -> None:
-    rates = Rates(0.0)
+    rates = CostModel(0.0)
     ready = page(Phase.DRAFT, rates=rates)
     assert ways(ready) == [("Make it with MultiTalk about 2 min 2 s", "make")]
     assert "Stop any time; what is finished is kept." in stage(ready).words
@@ -51,7 +51,7 @@ def test_of_the_free_a_time_is_said() -> None:
 
 
 def test_what_was_spent_is_reckoned_with_the_price_of_its_plan() -> None:
-    cheap = page(Phase.RESULT, rates=Rates(1.95))
+    cheap = page(Phase.RESULT, rates=CostModel(1.95))
     assert "Made in 57 s for about $0.03." in render(cheap).head
-    dear = page(Phase.RESULT, rates=Rates(39.5))
+    dear = page(Phase.RESULT, rates=CostModel(39.5))
     assert "Made in 57 s for about $0.63." in render(dear).head

@@ -11,10 +11,10 @@ from inference.jobs.store import State
 from tests.support.markup import Node, tree
 from tests.support.page_states import job_of, no_face_page, page, shown_of
 from tests.support.sessions import LEFT, RIGHT, THIRD, desk
-from ui.session.commands import Set, parse
-from ui.session.page_state import JobShown, Phase, Problem, Shown
-from ui.session.reducer import change
-from ui.session.session import Choices, Desk
+from ui.session.commands import SetField, parse_action
+from ui.session.page_state import JobView, PageState, Phase, Problem
+from ui.session.reducer import apply_action
+from ui.session.session import Choices, Session
 from ui.views import render
 
 HOSTILE = "\"><img src=x onerror=alert(1)>'&</section>"
@@ -22,7 +22,7 @@ JARGON = re.compile(r"\b(seed|latent|cfg|denois\w*|sampling|lora)\b", re.IGNOREC
 ENDED = (Phase.STOPPED, Phase.FAILED, Phase.INTERRUPTED)
 
 
-def with_history(shown: Shown) -> Shown:
+def with_history(shown: PageState) -> PageState:
     jobs = [
         replace(job_of(desk(LEFT), state, final), id=str(number) * 32)
         for number, (state, final) in enumerate((s, f) for s in State for f in (True, False))
@@ -31,7 +31,7 @@ def with_history(shown: Shown) -> Shown:
     return replace(shown, history=tuple(jobs))
 
 
-def states() -> dict[str, Shown]:
+def states() -> dict[str, PageState]:
     """Every phase for one and two people, with and without a GPU, and what comes on top."""
     pages = {
         f"{phase}-{speakers}-{'gpu' if gpu else 'none'}": page(phase, speakers, gpu)
@@ -46,12 +46,12 @@ def states() -> dict[str, Shown]:
         pages[f"no-voice-{gpu}"] = shown_of(desk(LEFT, voices=0), Phase.START, gpu)
         pages[f"no-voices-{gpu}"] = shown_of(desk(LEFT, RIGHT, voices=0), Phase.START, gpu)
     draft = page(Phase.DRAFT, 2)
-    pages["framing"] = replace(draft, desk=replace(draft.desk, editing="framing"))
-    pages["trimming"] = replace(draft, desk=replace(draft.desk, editing="trim"))
-    pages["updating"] = replace(page(Phase.DRAFTING), before=page(Phase.DRAFT).job)
+    pages["framing"] = replace(draft, session=replace(draft.session, editing="framing"))
+    pages["trimming"] = replace(draft, session=replace(draft.session, editing="trim"))
+    pages["updating"] = replace(page(Phase.DRAFTING), previous_draft=page(Phase.DRAFT).job)
     pages["history"] = with_history(draft)
     pages["deleting"] = replace(
-        pages["history"], desk=replace(draft.desk, selected="3" * 32, deleting=True)
+        pages["history"], session=replace(draft.session, selected="3" * 32, deleting=True)
     )
     for place in ("picture", "voice-0", "voice-1", "scene", "stage", "history"):
         problem = Problem(place, InputCode.BAD_OPTION, "This can't be used.")
@@ -64,7 +64,7 @@ STATES = states()
 every_state = pytest.mark.parametrize("shown", STATES.values(), ids=STATES.keys())
 
 
-def whole(shown: Shown) -> Node:
+def whole(shown: PageState) -> Node:
     return tree("".join(f"<main>{region}</main>" for region in astuple(render(shown))))
 
 
@@ -73,7 +73,7 @@ def filled(html: str) -> list[str]:
 
 
 @every_state
-def test_each_view_has_one_headline_and_at_most_one_filled_button(shown: Shown) -> None:
+def test_each_view_has_one_headline_and_at_most_one_filled_button(shown: PageState) -> None:
     made = render(shown)
     assert len(tree(made.head).all("h1")) == 1
     assert len(tree(made.history).all("h1")) == 1
@@ -83,7 +83,7 @@ def test_each_view_has_one_headline_and_at_most_one_filled_button(shown: Shown) 
 
 
 @every_state
-def test_everything_that_can_be_used_has_words_and_says_what_it_does(shown: Shown) -> None:
+def test_everything_that_can_be_used_has_words_and_says_what_it_does(shown: PageState) -> None:
     page = whole(shown)
     for node in page.all("button") + page.all("a") + page.all("summary"):
         assert node.name, node
@@ -100,7 +100,7 @@ def test_everything_that_can_be_used_has_words_and_says_what_it_does(shown: Show
 
 
 @every_state
-def test_whatever_can_be_pressed_is_an_action_that_the_server_knows(shown: Shown) -> None:
+def test_whatever_can_be_pressed_is_an_action_that_the_server_knows(shown: PageState) -> None:
     for node in whole(shown).walk():
         sent = {
             name.removeprefix("data-"): value
@@ -108,16 +108,16 @@ def test_whatever_can_be_pressed_is_an_action_that_the_server_knows(shown: Shown
             if name.startswith("data-")
         }
         if "do" in sent:
-            parse(sent)
+            parse_action(sent)
 
 
 def test_every_field_can_be_set_to_what_it_offers() -> None:
-    opened = replace(page(Phase.DRAFT, 2).desk, advanced=True)
-    root = tree(render(replace(page(Phase.DRAFT, 2), desk=opened)).side)
+    opened = replace(page(Phase.DRAFT, 2).session, advanced=True)
+    root = tree(render(replace(page(Phase.DRAFT, 2), session=opened)).side)
     fields = [node for node in root.walk() if "data-set" in node.attributes]
     for node in fields:
         value = node.attributes.get("value", "A scene.")
-        change(Set("set", node.attributes["data-set"], value), opened)
+        apply_action(SetField("set", node.attributes["data-set"], value), opened)
     names = {node.attributes["data-set"] for node in fields}
     assert names == {
         *("speaking", "shape", "quality", "prompt", "seed"),
@@ -126,7 +126,7 @@ def test_every_field_can_be_set_to_what_it_offers() -> None:
 
 
 @every_state
-def test_no_jargon_outside_scene_and_quality(shown: Shown) -> None:
+def test_no_jargon_outside_scene_and_quality(shown: PageState) -> None:
     made = render(shown)
     for region in astuple(made):
         root = tree(region)
@@ -136,7 +136,7 @@ def test_no_jargon_outside_scene_and_quality(shown: Shown) -> None:
 
 
 @every_state
-def test_ids_are_left_to_the_page_and_radios_belong_together(shown: Shown) -> None:
+def test_ids_are_left_to_the_page_and_radios_belong_together(shown: PageState) -> None:
     page = whole(shown)
     assert not [node for node in page.walk() if "id" in node.attributes]
     for group in page.all("fieldset"):
@@ -146,7 +146,7 @@ def test_ids_are_left_to_the_page_and_radios_belong_together(shown: Shown) -> No
 
 
 @every_state
-def test_the_page_is_the_same_each_time_it_is_asked_for(shown: Shown) -> None:
+def test_the_page_is_the_same_each_time_it_is_asked_for(shown: PageState) -> None:
     assert render(shown) == render(shown)
 
 
@@ -161,18 +161,18 @@ def test_the_frame_is_always_first_and_there_once() -> None:
 @pytest.mark.parametrize("phase", [Phase.DRAFT, Phase.DRAFTING, Phase.RESULT, Phase.FAILED])
 def test_names_and_choices_of_a_person_are_only_ever_text(phase: Phase) -> None:
     shown = page(phase, 1)
-    given, picture = shown.desk.voices[0], shown.desk.picture
+    given, picture = shown.session.voices[0], shown.session.picture
     assert given and picture and shown.job
     on_desk = replace(
-        shown.desk,
+        shown.session,
         picture=replace(picture, name=HOSTILE),
         voices=(replace(given, name=HOSTILE), None),
         choices=Choices(prompt=f"</textarea>{HOSTILE}", trim=Trim(0.5, 3.0)),
         advanced=True,
     )
-    job: JobShown = replace(shown.job, name=HOSTILE)
+    job: JobView = replace(shown.job, name=HOSTILE)
     problem = Problem("picture", HOSTILE, HOSTILE)
-    hostile = replace(shown, desk=on_desk, job=job, history=(job,), problem=problem)
+    hostile = replace(shown, session=on_desk, job=job, history=(job,), problem=problem)
     page_ = whole(hostile)
     assert not [node for node in page_.walk() if "onerror" in node.attributes]
     assert HOSTILE in page_.words
@@ -208,7 +208,7 @@ def test_one_of_many_faces_is_chosen_on_the_picture() -> None:
 
 
 def test_nothing_at_all_is_the_start() -> None:
-    html = render(shown_of(Desk(), Phase.START, gpu=False))
+    html = render(shown_of(Session(), Phase.START, gpu=False))
     assert "Give a picture a voice" in html.head
     assert filled(html.side) == ["Choose a picture"]
     assert len(tree(html.stage).all(data_do="example")) == 3

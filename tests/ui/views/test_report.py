@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from inference.core.published import Published
+from inference.core.published import Publication
 from inference.core.report import Aspect, Curve, Finding, Report, Verdict
 from tests.support.markup import Node, tree
 from tests.support.page_states import page, stage, ways
-from ui.session.page_state import JobShown, Phase, Shown
+from ui.session.page_state import JobView, PageState, Phase
 from ui.strings.report_text import summary
 from ui.views import render
 from ui.views.report import report_card
@@ -21,7 +21,7 @@ GOOD = Finding(
 LONG = Finding(
     Aspect.LENGTH, Verdict.PASS, "185 frames <and> 7.40 s.", {"picture_s": 7.4, "sound_s": 3.7}
 )
-WARM = Finding(Aspect.COLOUR, Verdict.LOOK, "A little warmer after 5.3 s.")
+WARM = Finding(Aspect.COLOUR, Verdict.WARN, "A little warmer after 5.3 s.")
 BLACK = Finding(Aspect.PICTURE, Verdict.FAIL, "All frames are black.")
 
 
@@ -29,14 +29,14 @@ def report(*findings: Finding) -> Report:
     return Report(185, 7.4, findings)
 
 
-def with_job(phase: Phase, publishes: bool = False, **known: object) -> Shown:
+def with_job(phase: Phase, publishes: bool = False, **known: object) -> PageState:
     shown = page(phase)
     assert shown.job
-    job: JobShown = replace(shown.job, **known)  # type: ignore[arg-type]
-    return replace(shown, job=job, publishes=publishes)
+    job: JobView = replace(shown.job, **known)  # type: ignore[arg-type]
+    return replace(shown, job=job, has_bucket=publishes)
 
 
-def side(shown: Shown) -> Node:
+def side(shown: PageState) -> Node:
     return tree(render(shown).side)
 
 
@@ -86,12 +86,12 @@ def test_a_report_is_summed_up(findings: list[Finding], words: str) -> None:
     assert summary(report(*findings)) == words
 
 
-def links(shown: Shown) -> list[str]:
+def links(shown: PageState) -> list[str]:
     return [words for words, _ in ways(shown) if "link" in words]
 
 
-def published(**known: object) -> Published:
-    return replace(Published("bucket", ("k",)), **known)  # type: ignore[arg-type]
+def published(**known: object) -> Publication:
+    return replace(Publication("bucket", ("k",)), **known)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("phase", [Phase.RESULT, Phase.KEPT])

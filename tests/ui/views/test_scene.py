@@ -5,23 +5,23 @@ from dataclasses import replace
 import pytest
 
 from inference.core.tuning import Tuning
-from presets.scenes import DEFAULTS, NEGATIVE, SCENES
+from presets.scenes import DEFAULT_PROMPTS, NEGATIVE_PROMPT, SCENES
 from tests.support.markup import Node, tree
 from tests.support.page_states import page, shown_of
 from tests.support.sessions import LEFT, desk
-from ui.session.commands import parse
-from ui.session.page_state import Phase, Problem, Shown
-from ui.session.reducer import change
+from ui.session.commands import parse_action
+from ui.session.page_state import PageState, Phase, Problem
+from ui.session.reducer import apply_action
 from ui.session.session import Choices
 from ui.views import render
 from ui.views.scene import scene_card
 
 
-def card(shown: Shown) -> Node:
+def card(shown: PageState) -> Node:
     return tree(scene_card(shown))
 
 
-def choosing(**chosen: object) -> Shown:
+def choosing(**chosen: object) -> PageState:
     choices = Choices(**chosen)  # type: ignore[arg-type]
     return shown_of(replace(desk(LEFT), choices=choices), Phase.DRAFT, gpu=True)
 
@@ -36,8 +36,8 @@ def test_a_scene_fills_the_text_and_pressed_again_clears_it() -> None:
         (pill,) = [node for node in card(shown).all("button") if node.words == scene.title]
         assert pill.attributes["aria-pressed"] == "false"
         sent = {name.removeprefix("data-"): value for name, value in pill.attributes.items()}
-        action = parse({name: sent[name] for name in ("do", "field", "value")})
-        chosen = replace(shown, desk=change(action, shown.desk))
+        action = parse_action({name: sent[name] for name in ("do", "field", "value")})
+        chosen = replace(shown, session=apply_action(action, shown.session))
         written = field(card(chosen), "prompt")
         assert written and written.words == scene.prompt
         (pressed,) = card(chosen).all("button", aria_pressed="true")
@@ -56,10 +56,10 @@ def test_scenes_suit_one_and_two_people_and_are_short_and_different() -> None:
 def test_what_is_used_when_nothing_is_written_can_be_seen() -> None:
     best = card(choosing(quality="best"))
     prompt, negative = field(best, "prompt"), field(best, "negative_prompt")
-    assert prompt and prompt.attributes["placeholder"] == DEFAULTS[1]
-    assert negative and negative.attributes["placeholder"] == NEGATIVE
+    assert prompt and prompt.attributes["placeholder"] == DEFAULT_PROMPTS[1]
+    assert negative and negative.attributes["placeholder"] == NEGATIVE_PROMPT
     pair = field(card(page(Phase.DRAFT, 2)), "prompt")
-    assert pair and pair.attributes["placeholder"] == DEFAULTS[2]
+    assert pair and pair.attributes["placeholder"] == DEFAULT_PROMPTS[2]
 
 
 @pytest.mark.parametrize(
@@ -125,15 +125,15 @@ def test_a_result_tells_all_that_it_was_made_with() -> None:
     assert facts["How closely it follows the words"] == "5"
     assert facts["How closely it follows the voice"] == "4"
     assert facts["Seed"] == "42" and facts["Scene"] == "<A robot>"
-    assert facts["What should not be seen"] == NEGATIVE
+    assert facts["What should not be seen"] == NEGATIVE_PROMPT
 
 
 def test_what_had_no_part_in_it_is_not_told() -> None:
     facts = settings(page(Phase.RESULT))  # balanced: no pass is without the prompt
-    assert facts["Scene"] == DEFAULTS[1] and "What should not be seen" not in facts
+    assert facts["Scene"] == DEFAULT_PROMPTS[1] and "What should not be seen" not in facts
 
 
-def settings(shown: Shown) -> dict[str, str]:
+def settings(shown: PageState) -> dict[str, str]:
     """Names and values of the settings used."""
     root = tree(render(shown).side)
     (used,) = [node for node in root.all("details") if node.words.startswith("Settings used")]

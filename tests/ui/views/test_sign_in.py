@@ -6,7 +6,7 @@ from tests.support.markup import tree
 from ui.strings import text
 from ui.views.sign_in import FIELD, SIGN_IN, STYLES, sign_in
 from ui.web import app
-from ui.web.theme import dark_without_script
+from ui.web.theme import build_dark_rule
 
 
 def test_it_is_a_form_that_every_browser_and_password_manager_understands() -> None:
@@ -46,7 +46,7 @@ def test_its_styles_are_there_and_dark_is_the_page_s_own() -> None:
 
 
 def _dark() -> str:
-    page = sign_in(dark_without_script())
+    page = sign_in(build_dark_rule())
     return page.partition("<style>")[2].partition("</style>")[0]
 
 

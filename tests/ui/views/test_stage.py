@@ -20,12 +20,12 @@ from tests.support.page_states import (
     ways,
 )
 from tests.support.sessions import LEFT, desk
-from ui.session.page_state import Phase, Problem, Shown
-from ui.session.progress import StageShown
+from ui.session.page_state import PageState, Phase, Problem
+from ui.session.progress import StageProgress
 from ui.views import render
 
 
-def player(shown: Shown) -> dict[str, str]:
+def player(shown: PageState) -> dict[str, str]:
     return stage(shown).all("tp-player")[0].attributes
 
 
@@ -51,7 +51,7 @@ def test_a_film_of_one_window_is_only_shown_when_it_is_finished() -> None:
 def test_an_earlier_draft_stays_until_the_newest_is_there() -> None:
     before = page(Phase.DRAFT).job
     assert before
-    shown = replace(page(Phase.DRAFTING), before=replace(before, id=BEFORE_ID))
+    shown = replace(page(Phase.DRAFTING), previous_draft=replace(before, id=BEFORE_ID))
     told = player(shown)
     assert told["film"] == f"/media/{BEFORE_ID}/result.mp4"
     assert told["chip"] == "Updating draft" and "dim" in told
@@ -120,7 +120,7 @@ def test_making_it_says_time_and_money_before() -> None:
 
 
 def test_a_draft_too_long_for_the_final_video_can_be_kept_or_cut() -> None:
-    shown = replace(page(Phase.DRAFT), longest_s=(120.0, 3.0))
+    shown = replace(page(Phase.DRAFT), max_recordings_s=(120.0, 3.0))
     download = f"/media/{DRAFT_ID}/result.mp4?download=1"
     assert [action for _, action in ways(shown)] == ["keep", download, "edit"]
     assert "MultiTalk makes up to 3 s; this recording is 4 s long." in stage(shown).words
@@ -128,7 +128,7 @@ def test_a_draft_too_long_for_the_final_video_can_be_kept_or_cut() -> None:
 
 
 def test_without_a_draft_a_long_recording_leads_to_the_part_to_use() -> None:
-    shown = replace(page(Phase.UNDRAFTED), longest_s=(120.0, 3.0))
+    shown = replace(page(Phase.UNDRAFTED), max_recordings_s=(120.0, 3.0))
     assert ways(shown) == [("Choose the part to use", "edit")]
 
 
@@ -141,7 +141,7 @@ def test_nothing_kept_means_nothing_to_download() -> None:
 def test_stopping_is_said_at_once() -> None:
     shown = page(Phase.DRAFTING)
     assert shown.job
-    stopping = replace(shown, job=replace(shown.job, stopping=True))
+    stopping = replace(shown, job=replace(shown.job, is_stopping=True))
     assert ways(stopping) == []
     assert "Stopping" in stage(stopping).words
 
@@ -210,11 +210,11 @@ def test_a_draft_s_steps_are_told_in_one_row() -> None:
     assert stage(shown).all(role="status")[0].words == "Drawing the frames"
 
 
-def placed(phase: Phase, place: int) -> Shown:
+def placed(phase: Phase, place: int) -> PageState:
     """The page whose job waits at that place of the queue."""
-    shown = changed(page(phase), stages=(StageShown(StageName.QUEUED, None),), left_s=None)
+    shown = changed(page(phase), stages=(StageProgress(StageName.QUEUED, None),), left_s=None)
     assert shown.job
-    return replace(shown, job=replace(shown.job, place=place))
+    return replace(shown, job=replace(shown.job, queue_position=place))
 
 
 def test_only_a_draft_behind_others_is_told_of_a_queue() -> None:
@@ -246,20 +246,20 @@ def test_the_plan_is_told_in_every_phase_that_has_one() -> None:
 
 
 def test_a_stage_that_was_skipped_is_done_once_a_later_one_is_there() -> None:
-    stages = (StageShown(StageName.STARTING, 4.0), StageShown(StageName.LISTENING, None))
+    stages = (StageProgress(StageName.STARTING, 4.0), StageProgress(StageName.LISTENING, None))
     items = tree(render(changed(page(Phase.MAKING), stages=stages, film=None, step=None)).side)
     kinds = [min(item.classes) for item in items.all("li")]
     assert kinds == ["tp-done", "tp-done", "tp-now"] + ["tp-todo"] * 3
 
 
 def test_a_stage_that_goes_on_says_how_long_it_usually_takes() -> None:
-    stages = (StageShown(StageName.STARTING, 4.0), StageShown(StageName.LOADING, None, 61.0))
+    stages = (StageProgress(StageName.STARTING, 4.0), StageProgress(StageName.LOADING, None, 61.0))
     items = tree(render(changed(page(Phase.MAKING), stages=stages, film=None, step=None)).side)
     assert items.all("li")[1].words == "MultiTalk loaded usually 1 min 1 s"
 
 
 def test_the_stage_in_which_the_machine_went_away_is_not_done() -> None:
-    stages = (StageShown(StageName.STARTING, 4.0), StageShown(StageName.LOADING, 9.0))
+    stages = (StageProgress(StageName.STARTING, 4.0), StageProgress(StageName.LOADING, 9.0))
     shown = changed(page(Phase.INTERRUPTED, final=True), stages=stages, film=None, step=None)
     items = tree(render(shown).side).all("li")
     assert [min(item.classes) for item in items][:3] == ["tp-done", "tp-bad", "tp-todo"]
@@ -269,5 +269,5 @@ def test_draft_and_final_stand_side_by_side_when_both_are_there() -> None:
     shown = page(Phase.RESULT)
     films = [node.attributes["film"] for node in tree(render(shown).below).all("tp-player")]
     assert films == [f"/media/{DRAFT_ID}/result.mp4", f"/media/{FINAL_ID}/result.mp4"]
-    alone = replace(shown, desk=replace(shown.desk, draft=None))
+    alone = replace(shown, session=replace(shown.session, draft=None))
     assert render(alone).below == "" and render(page(Phase.DRAFT)).below == ""

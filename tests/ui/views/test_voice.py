@@ -9,7 +9,7 @@ from tests.support.markup import Node, tree
 from tests.support.page_states import shown_of
 from tests.support.sessions import LEFT, RIGHT, desk, voice
 from ui.session.page_state import Phase
-from ui.session.session import Choices, Desk, GivenVoice
+from ui.session.session import Choices, Session, StoredVoice
 from ui.views import render
 from ui.views.line import WIDTH, voice_line
 from ui.views.timeline import plan_without_job
@@ -17,11 +17,11 @@ from ui.views.timeline import plan_without_job
 PHRASES = (Phrase(0.5, 1.5), Phrase(2.0, 3.0), Phrase(3.5, 4.0))
 
 
-def phrased(name: str = "both.wav", phrases: tuple[Phrase, ...] = PHRASES) -> GivenVoice:
+def phrased(name: str = "both.wav", phrases: tuple[Phrase, ...] = PHRASES) -> StoredVoice:
     return replace(voice(name, 4.0), phrases=phrases)
 
 
-def split(owners: tuple[int, ...] = (0, 1, 0)) -> Desk:
+def split(owners: tuple[int, ...] = (0, 1, 0)) -> Session:
     """Two people whose voices were one recording of 4 s."""
     parts = [
         replace(
@@ -34,7 +34,7 @@ def split(owners: tuple[int, ...] = (0, 1, 0)) -> Desk:
     return replace(done, whole=phrased(), owners=owners)
 
 
-def side(on_desk: Desk, can_speak: bool = True) -> Node:
+def side(on_desk: Session, can_speak: bool = True) -> Node:
     shown = replace(shown_of(on_desk, Phase.START, gpu=False), can_speak=can_speak)
     return tree(render(shown).side)
 
@@ -44,7 +44,7 @@ def ways(root: Node) -> set[str]:
     return {node.words for node in root.all(data_do="edit")} - {"Adjust"}
 
 
-def line(on_desk: Desk) -> Node:
+def line(on_desk: Session) -> Node:
     plan = plan_without_job(on_desk)
     assert plan
     return tree(voice_line(on_desk, plan, 1.0, False))
@@ -56,7 +56,7 @@ def parts(button: Node) -> list[dict[str, object]]:
 
 
 def test_text_can_be_typed_where_there_is_a_voice_and_where_there_is_none() -> None:
-    assert ways(side(Desk())) == {"Type it"}
+    assert ways(side(Session())) == {"Type it"}
     assert ways(side(desk(LEFT))) == {"Type it", "Trim"}
     assert ways(side(desk(LEFT, RIGHT))) == {"Type it", "Trim", "Split between the two"}
     assert ways(side(desk(LEFT, RIGHT, voices=2))) == {"Type it", "Trim"}
@@ -121,7 +121,7 @@ def test_what_is_heard_is_the_part_in_its_place() -> None:
 
 
 def test_a_part_is_chosen_and_heard_before_there_is_a_picture() -> None:
-    alone = replace(Desk(), voices=(voice(), None), choices=Choices(trim=Trim(1.0, 2.0)))
+    alone = replace(Session(), voices=(voice(), None), choices=Choices(trim=Trim(1.0, 2.0)))
     assert "1.00 of 4.00 s used" in side(alone).words
 
 

@@ -18,12 +18,12 @@ from starlette.testclient import TestClient
 from inference.core.errors import InputError
 from inference.core.settings import Settings
 from inference.core.task import Task
-from inference.jobs.store import Jobs, State
+from inference.jobs.store import JobStore, State
 from tests.support.page_sessions import Session
 from tests.support.routes import patterns
 from tests.support.servers import serving
-from ui.access.identity import COOKIE, KEY, Owners
-from ui.media.serving import desk_url, url
+from ui.access.identity import KEY_FILE, OWNER_COOKIE, Owners
+from ui.media.serving import build_media_url, build_session_url
 from ui.media.uploads import HEADER
 from ui.strings import text
 from ui.web import app as web
@@ -31,7 +31,7 @@ from ui.web.app import create_app, serve
 
 SECRETLY = b"nobody else may see this" * 500
 HOSTILE = {"hostile": "</script><!--"}
-MINE, YOURS = {COOKIE: "a" * 64}, {COOKIE: "b" * 64}
+MINE, YOURS = {OWNER_COOKIE: "a" * 64}, {OWNER_COOKIE: "b" * 64}
 HEX = "0123456789abcdef" * 2
 ON_DESK = [f"picture-{HEX}.jpg", f"picture-{HEX}.png", f"voice-{HEX}.wav", "desk.json"]
 IN_JOB = ["crop.jpg", "result.mp4", "frames/latest.jpg", "windows/000.mp4", "growing/000.mp4"]
@@ -80,9 +80,9 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]
 @pytest.fixture
 def files(data: Path, client: TestClient) -> list[Path]:
     """Everything of mine that lies in the server's folder."""
-    owner = Owners(data).owner_of(MINE)
+    owner = Owners(data).identify(MINE)
     assert owner
-    folder = Jobs(Settings(data=data)).new(owner)
+    folder = JobStore(Settings(data=data)).create(owner)
     made = [folder / name for name in [*IN_JOB, "picture.png", "voice-1.wav", "events.jsonl"]]
     made += [data / "desks" / owner / name for name in ON_DESK]
     for path in made:
@@ -98,7 +98,9 @@ def test_it_says_that_it_is_well(client: TestClient) -> None:
 
 def test_what_is_mine_reaches_me(client: TestClient, files: list[Path]) -> None:
     job = files[0].parent.name
-    for address in [url(job, name) for name in IN_JOB] + [desk_url(ON_DESK[0])]:
+    for address in [build_media_url(job, name) for name in IN_JOB] + [
+        build_session_url(ON_DESK[0])
+    ]:
         assert client.get(address).content == SECRETLY
 
 
@@ -134,8 +136,8 @@ def test_no_way_leads_a_stranger_to_what_is_mine(
 
 
 def test_the_key_is_given_to_nobody(app: FastAPI, client: TestClient, data: Path) -> None:
-    key = (data / KEY).read_bytes()
-    for way in _ways(app, data, data / KEY):
+    key = (data / KEY_FILE).read_bytes()
+    for way in _ways(app, data, data / KEY_FILE):
         assert key not in client.get(f"http://testserver{way}").content, way
 
 
@@ -196,16 +198,16 @@ def test_nobody_has_no_pulse(app: FastAPI, client: TestClient) -> None:
 def test_the_first_visit_and_all_that_follow_are_the_same_persons(real: tuple[str, Path]) -> None:
     address, data = real
     with Session(address) as visitor, Session(address) as other:
-        secret = visitor.http.cookies[COOKIE]
+        secret = visitor.http.cookies[OWNER_COOKIE]
         assert text.NO_COOKIE not in visitor.act(do="refresh")
         before = visitor.pulse()
         visitor.act(do="set", field="prompt", value="A quiet room")
-        owner = Owners(data).owner_of({COOKIE: secret})
+        owner = Owners(data).identify({OWNER_COOKIE: secret})
         assert "A quiet room" in (data / "desks" / str(owner) / "desk.json").read_text()
         assert visitor.pulse() != before
         visitor.http.get("/")
-        assert visitor.http.cookies[COOKIE] == secret
-        assert other.http.cookies[COOKIE] != secret
+        assert visitor.http.cookies[OWNER_COOKIE] == secret
+        assert other.http.cookies[OWNER_COOKIE] != secret
         assert "A quiet room" not in other.act(do="refresh")
 
 
@@ -226,12 +228,12 @@ def test_behind_a_proxy_with_https_the_secret_is_never_sent_in_the_open(
 
 def test_an_upload_that_breaks_off_leaves_nothing(real: tuple[str, Path]) -> None:
     address, data = real
-    owner = Owners(data).owner_of(MINE)
+    owner = Owners(data).identify(MINE)
     folder = data / "uploads" / str(owner)
     place = urlparse(address)
     asked = (
         f"POST /upload?kind=voice HTTP/1.1\r\nHost: {place.netloc}\r\n{HEADER}: 1\r\n"
-        f"Cookie: {COOKIE}={MINE[COOKIE]}\r\nContent-Length: 50000000\r\n\r\n"
+        f"Cookie: {OWNER_COOKIE}={MINE[OWNER_COOKIE]}\r\nContent-Length: 50000000\r\n\r\n"
     )
     with socket.create_connection((place.hostname, place.port)) as connection:
         connection.sendall(asked.encode() + bytes(1_000_000))
@@ -240,10 +242,10 @@ def test_an_upload_that_breaks_off_leaves_nothing(real: tuple[str, Path]) -> Non
 
 
 def test_jobs_are_started_as_long_as_the_server_runs(real: tuple[str, Path], task: Task) -> None:
-    jobs = Jobs(Settings(data=real[1]))
-    folder = jobs.new("somebody")
+    jobs = JobStore(Settings(data=real[1]))
+    folder = jobs.create("somebody")
     jobs.submit(Task(task.request, task.plan, folder))
-    _until(lambda: jobs.state(folder) is State.FINISHED)
+    _until(lambda: jobs.read_state(folder) is State.FINISHED)
 
 
 def _until(is_so: Callable[[], bool]) -> None:

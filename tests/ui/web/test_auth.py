@@ -19,11 +19,17 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from tests.support.clocks import Clock
 from tests.support.sign_in import SIGNED_OUT, give, said
-from ui.access.identity import KEY, Owners
-from ui.access.rate_limiter import BURST, EACH_S, FREE, LONGEST_S, Guesses
+from ui.access.identity import KEY_FILE, Owners
+from ui.access.rate_limiter import BURST, EACH_S, FREE_FAILURES, LONGEST_S, RateLimiter
 from ui.strings import text
 from ui.views.sign_in import FIELD, SIGN_IN
-from ui.web.auth import COOKIE, FORM_BYTES, SESSION_S, Password, Sessions
+from ui.web.auth import (
+    MAX_FORM_BYTES,
+    SESSION_COOKIE,
+    SESSION_MAX_AGE_S,
+    PasswordAuth,
+    SignInSessions,
+)
 
 PASSWORD = "Zwölf Boxkämpfer & 100 % + =;"
 WRONG = [
@@ -32,7 +38,7 @@ WRONG = [
     PASSWORD.lower(),
     PASSWORD + " ",
     PASSWORD[:-1],
-    "x" * (FORM_BYTES - 20),
+    "x" * (MAX_FORM_BYTES - 20),
     "密码",
     "\0",
     "\ud800".encode("utf-8", "surrogatepass").decode("latin1"),
@@ -61,8 +67,8 @@ def visitor(tmp_path: Path, clock: Clock) -> Visitor:
         Route("/{path:path}", answer, methods=["GET", "POST", "PUT"]),
     ]
     app = Starlette(routes=routes)
-    sessions = Sessions(PASSWORD, Owners(tmp_path).signed, clock)
-    app.add_middleware(Password, sessions=sessions, guesses=Guesses(clock))
+    sessions = SignInSessions(PASSWORD, Owners(tmp_path).sign, clock)
+    app.add_middleware(PasswordAuth, sessions=sessions, guesses=RateLimiter(clock))
 
     def browser(scheme: str = "http", **cookies: str) -> TestClient:
         return TestClient(app, f"{scheme}://portrait.test", cookies=cookies)
@@ -107,13 +113,13 @@ def test_what_is_no_form_of_ours_is_answered_politely_and_is_no_try(visitor: Vis
         return me.post(SIGN_IN, content=body, headers=headers)
 
     whole = urlencode({FIELD: PASSWORD}).encode()
-    for _ in range(FREE + 1):
+    for _ in range(FREE_FAILURES + 1):
         assert said(send(whole)) == text.PASSWORD_LOST
         sent = send(json.dumps({FIELD: PASSWORD}).encode(), **{"Content-Type": "application/json"})
         assert (sent.status_code, said(sent)) == (415, text.PASSWORD_LOST)
         sent = me.post(SIGN_IN, files={FIELD: b"x"})
         assert sent.status_code == 415
-        sent = send(whole + b"&" + bytes(FORM_BYTES), **kind)
+        sent = send(whole + b"&" + bytes(MAX_FORM_BYTES), **kind)
         assert (sent.status_code, said(sent)) == (413, text.PASSWORD_TOO_LONG)
         sent = send(iter([whole, *[bytes(1000)] * 10]), **kind)  # of unsaid length
         assert sent.status_code == 413
@@ -144,7 +150,7 @@ def test_without_it_nobody_gets_further(visitor: Visitor) -> None:
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_scripts_and_other_sites_do_not_get_the_session(visitor: Visitor, scheme: str) -> None:
     cookie, *rules = give(visitor(scheme), PASSWORD).headers["set-cookie"].split("; ")
-    assert re.fullmatch(rf"{COOKIE}=[0-9]+\.[0-9a-f]{{64}}", cookie)
+    assert re.fullmatch(rf"{SESSION_COOKIE}=[0-9]+\.[0-9a-f]{{64}}", cookie)
     wanted = {"HttpOnly", "SameSite=lax", "Path=/", f"Max-Age={30 * 86400}"}
     assert set(rules) == wanted | ({"Secure"} if scheme == "https" else set())
 
@@ -152,8 +158,10 @@ def test_scripts_and_other_sites_do_not_get_the_session(visitor: Visitor, scheme
 def test_a_session_ends_after_a_month(visitor: Visitor, clock: Clock) -> None:
     me = visitor()
     give(me, PASSWORD)
-    kept = visitor(**{COOKIE: me.cookies[COOKIE]})  # a browser that keeps what it should not
-    clock.now_s += SESSION_S - 1
+    kept = visitor(
+        **{SESSION_COOKIE: me.cookies[SESSION_COOKIE]}
+    )  # a browser that keeps what it should not
+    clock.now_s += SESSION_MAX_AGE_S - 1
     assert kept.get("/").status_code == 200
     clock.now_s += 1
     assert kept.get("/").status_code == 401
@@ -163,34 +171,36 @@ def test_a_session_ends_after_a_month(visitor: Visitor, clock: Clock) -> None:
 def test_a_session_can_t_be_made_up(visitor: Visitor, tmp_path: Path, clock: Clock) -> None:
     me = visitor()
     give(me, PASSWORD)
-    end, _, seal = me.cookies[COOKIE].partition(".")
-    key = (tmp_path / KEY).read_bytes()
+    end, _, seal = me.cookies[SESSION_COOKIE].partition(".")
+    key = (tmp_path / KEY_FILE).read_bytes()
     other = hmac.new(key, end.encode(), hashlib.sha256).hexdigest()
     made_up = ["", ".", end, seal, f"{int(end) + 1}.{seal}", f"{end}.{seal[:-1]}", f"{end}.{other}"]
     made_up += [f"{end}.{seal.upper()}", f"0{end}.{seal}", f"-{end}.{seal}", f"{end}.{'0' * 64}"]
     made_up += [f"{end}.{seal}0", f"{end}.{seal}.{seal}", "9" * 5000 + f".{seal}", f"²{end}.{seal}"]
     for session in made_up:
-        answer = visitor().get("/", headers={b"Cookie": f"{COOKIE}={session}".encode()})
+        answer = visitor().get("/", headers={b"Cookie": f"{SESSION_COOKIE}={session}".encode()})
         assert answer.status_code == 401, session
     assert me.get("/").status_code == 200
 
 
 def test_sessions_outlive_the_server_but_not_their_password(tmp_path: Path, clock: Clock) -> None:
-    def started(password: str, data: str = "data") -> Sessions:
-        return Sessions(password, Owners(tmp_path / data).signed, clock)
+    def started(password: str, data: str = "data") -> SignInSessions:
+        return SignInSessions(password, Owners(tmp_path / data).sign, clock)
 
-    session = started(PASSWORD).new()
-    assert started(PASSWORD).holds(session)
-    assert not started("another").holds(session)
-    assert not started(PASSWORD, "elsewhere").holds(session)
-    assert started("p\udcff").holds(started("p\udcff").new())  # no text: bytes of the environment
+    session = started(PASSWORD).create()
+    assert started(PASSWORD).is_valid(session)
+    assert not started("another").is_valid(session)
+    assert not started(PASSWORD, "elsewhere").is_valid(session)
+    assert started("p\udcff").is_valid(
+        started("p\udcff").create()
+    )  # no text: bytes of the environment
 
 
 def test_guessing_is_slowed_down_for_one_address(visitor: Visitor, clock: Clock) -> None:
     here, there = {"X-Forwarded-For": "8.8.8.8"}, {"X-Forwarded-For": "9.9.9.9"}
     me = visitor()
-    assert [said(give(me, "no", **here)) for _ in range(FREE)] == [
-        *[text.PASSWORD_WRONG] * (FREE - 1),
+    assert [said(give(me, "no", **here)) for _ in range(FREE_FAILURES)] == [
+        *[text.PASSWORD_WRONG] * (FREE_FAILURES - 1),
         text.PASSWORD_WRONG_WAIT.format(seconds=2),
     ]
     for _ in range(10):  # too early, right or wrong

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from inference.core.settings import Settings, load_settings
 from tests.support.routes import patterns
 from tests.support.sign_in import SIGNED_OUT, give, said
-from ui.access.identity import COOKIE as SECRET
+from ui.access.identity import OWNER_COOKIE as SECRET
 from ui.strings import text
 from ui.views.sign_in import SIGN_IN
 from ui.web.app import create_app

@@ -7,7 +7,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from ui.web.security import Guard
+from ui.web.security import SecurityMiddleware
 
 OPEN = [
     "/",
@@ -58,7 +58,7 @@ def client() -> TestClient:
         return PlainTextResponse("inside", headers={"X-Frame-Options": "ALLOWALL"})
 
     app = Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST"])])
-    app.add_middleware(Guard)
+    app.add_middleware(SecurityMiddleware)
     return TestClient(app)
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from inference.core.report import Report, Verdict
 from ui.cli.batch import words
-from ui.cli.batch.words import FILTERS, KINDS, VERDICTS, Kind
+from ui.cli.batch.words import FILTERS, STATUS_TITLES, VERDICT_STATUSES, ItemStatus
 from ui.strings import text
 from ui.views.bar import foot, mark
 from ui.views.elements import attributes, icon, link_button
@@ -25,13 +25,13 @@ from ui.views.report import findings
 _HERE = Path(__file__).parent
 _STATIC = _HERE.parents[1] / "static"
 _STYLES = ("page", "cards", "lists", "report")  # of the page, after its tokens
-_MARKS = {
-    Kind.GOOD: ("", "done"),
-    Kind.LOOK: ("tp-look", "look"),
-    Kind.BAD: ("tp-bad", "bad"),
-    Kind.UNCHECKED: ("tp-run", "done"),
-    Kind.THERE: ("tp-run", "done"),
-    Kind.FAILED: ("tp-bad", "bad"),
+_STATUS_ICONS = {
+    ItemStatus.GOOD: ("", "done"),
+    ItemStatus.LOOK: ("tp-look", "look"),
+    ItemStatus.BAD: ("tp-bad", "bad"),
+    ItemStatus.UNCHECKED: ("tp-run", "done"),
+    ItemStatus.THERE: ("tp-run", "done"),
+    ItemStatus.FAILED: ("tp-bad", "bad"),
 }
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -87,57 +87,60 @@ class Card:
     poster: str | None = None
 
     @property
-    def kind(self) -> Kind:
+    def status(self) -> ItemStatus:
         """What has become of the row."""
         if self.refusal:
-            return Kind.FAILED
+            return ItemStatus.FAILED
         if self.video is None:
-            return Kind.WAITING
+            return ItemStatus.WAITING
         if self.clip is None:
-            return Kind.THERE
-        return VERDICTS[self.report.verdict] if self.report else Kind.UNCHECKED
+            return ItemStatus.THERE
+        return VERDICT_STATUSES[self.report.verdict] if self.report else ItemStatus.UNCHECKED
 
 
-def sheet(cards: Iterable[str], kinds: Counter[Kind]) -> str:
-    """The page with those `cards`, each of which `card` has drawn."""
+def render_sheet(cards: Iterable[str], kinds: Counter[ItemStatus]) -> str:
+    """The page with those `cards`, each of which `render_card` has drawn."""
     lead = words.summary(kinds)
-    if kinds[Kind.WAITING]:
+    if kinds[ItemStatus.WAITING]:
         lead = f"{lead} {words.NEXT_LOAD}"
     return _PAGE.format(
         title=escape(text.tab_title(words.headline(kinds))),
-        styles=_styles(),
+        styles=_build_styles(),
         mark=mark(),
         kind=escape(words.TITLE),
         headline=escape(words.headline(kinds)),
         lead=escape(lead),
-        filters=_filters(kinds),
+        filters=_render_filters(kinds),
         cards="\n".join(cards),
         foot=foot(),
-        script=_script(),
+        script=_load_script(),
     )
 
 
-def card(shown: Card) -> str:
+def render_card(shown: Card) -> str:
     """The card of one row."""
-    kind, url = shown.kind, shown.clip.url if shown.clip else None
-    lines = "".join(f'<p class="tp-small tp-soft">{escape(line)}</p>' for line in _lines(shown))
+    kind, url = shown.status, shown.clip.url if shown.clip else None
+    lines = "".join(
+        f'<p class="tp-small tp-soft">{escape(line)}</p>' for line in _list_notes(shown)
+    )
     link = link_button(words.PUBLISHED, url, rel="noreferrer") if url else ""
     return (
-        f'<article class="tp-card" data-kind="{kind}">{_film(shown)}<div class="tp-cap">'
-        f'<div class="tp-row"><h2>{escape(shown.name)}</h2>{_tag(kind)}</div>{lines}{link}</div>'
-        f"{_findings(shown.report) if shown.report else ''}</article>"
+        f'<article class="tp-card" data-kind="{kind}">{_render_video(shown)}<div class="tp-cap">'
+        f'<div class="tp-row"><h2>{escape(shown.name)}</h2>{_render_tag(kind)}</div>'
+        f"{lines}{link}</div>"
+        f"{_render_findings(shown.report) if shown.report else ''}</article>"
     )
 
 
-def _lines(shown: Card) -> tuple[str, ...]:
+def _list_notes(shown: Card) -> tuple[str, ...]:
     """What is told of the video beside the verdict."""
     clip = shown.clip
     if clip:
-        return words.made(clip.duration_s, clip.seconds), clip.settings, *clip.notes
+        return words.made_in(clip.duration_s, clip.seconds), clip.settings, *clip.notes
     return (words.WAS_THERE,) if shown.video else ()
 
 
-def _film(shown: Card) -> str:
+def _render_video(shown: Card) -> str:
     """The video, or in its place why there is none."""
     if shown.video is None:
         kind, why = ("tp-bad", shown.refusal) if shown.refusal else ("", words.WAITING)
@@ -155,13 +158,14 @@ def _film(shown: Card) -> str:
     return f'<div class="tp-film"><video{told}></video></div>'
 
 
-def _tag(kind: Kind) -> str:
+def _render_tag(kind: ItemStatus) -> str:
     """What has become of a row in a word, with a mark."""
-    look, drawn = _MARKS.get(kind, ("tp-run", ""))
-    return f'<span class="tp-tag {look}">{icon(drawn) if drawn else ""}{escape(KINDS[kind])}</span>'
+    look, drawn = _STATUS_ICONS.get(kind, ("tp-run", ""))
+    image = icon(drawn) if drawn else ""
+    return f'<span class="tp-tag {look}">{image}{escape(STATUS_TITLES[kind])}</span>'
 
 
-def _findings(report: Report) -> str:
+def _render_findings(report: Report) -> str:
     """What is worth a look openly, what is good folded away."""
     good = [found for found in report.findings if found.verdict is Verdict.PASS]
     rest = findings(found for found in report.findings if found.verdict is not Verdict.PASS)
@@ -174,7 +178,7 @@ def _findings(report: Report) -> str:
     )
 
 
-def _filters(kinds: Counter[Kind]) -> str:
+def _render_filters(kinds: Counter[ItemStatus]) -> str:
     """A button for each choice of cards, with how many there are."""
     buttons = "".join(
         f'<button type="button" aria-pressed="{"true" if number == 0 else "false"}"'
@@ -187,24 +191,24 @@ def _filters(kinds: Counter[Kind]) -> str:
 
 
 @cache
-def _styles() -> str:
+def _build_styles() -> str:
     """The page's own styles, with its fonts in them, and what is the sheet's alone."""
-    tokens = re.sub(r"url\((fonts/[\w.-]+)\)", _font, _read(_STATIC / "tokens.css"))
+    tokens = re.sub(r"url\((fonts/[\w.-]+)\)", _embed_font, _read_text(_STATIC / "tokens.css"))
     dark = re.compile(r"^\.dark (\{.*?^\})", re.MULTILINE | re.DOTALL)
     tokens = dark.sub(r"@media (prefers-color-scheme: dark) { :root \1 }", tokens)
-    sheets = [_read(_STATIC / f"{name}.css") for name in _STYLES]
-    return "\n".join([tokens, *sheets, _read(_HERE / "contact_sheet.css")])
+    sheets = [_read_text(_STATIC / f"{name}.css") for name in _STYLES]
+    return "\n".join([tokens, *sheets, _read_text(_HERE / "contact_sheet.css")])
 
 
-def _font(found: re.Match[str]) -> str:
+def _embed_font(found: re.Match[str]) -> str:
     data = base64.b64encode((_STATIC / found[1]).read_bytes()).decode()
     return f"url(data:font/woff2;base64,{data})"
 
 
 @cache
-def _script() -> str:
-    return _read(_HERE / "contact_sheet.js")
+def _load_script() -> str:
+    return _read_text(_HERE / "contact_sheet.js")
 
 
-def _read(path: Path) -> str:
+def _read_text(path: Path) -> str:
     return path.read_text(encoding="utf-8")

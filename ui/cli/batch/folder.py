@@ -24,112 +24,116 @@ from inference.core.task import REPORT, RESULT
 from inference.jobs import lock
 from ui.cli.batch import words
 from ui.cli.batch.contact_sheet import Card, Clip
-from ui.cli.generate import forget_elsewhere
+from ui.cli.generate import end_remote_work
 
 SHEET, RECORDS, POSTERS = "index.html", "batch.json", "posters"
 _LOCK, _WORK = ".batch.lock", ".making"
-_MADE = "made.json"  # in the work's folder: the record of the video that is just being put in place
+_NEW_RECORD = (
+    "made.json"  # in the work's folder: the record of the video that is just being put in place
+)
 _CLIPS = TypeAdapter(dict[str, Clip])
 
 
 class BatchFolder:
-    """One open folder; see `opened`."""
+    """One open folder; see `open_batch`."""
 
     def __init__(self, path: Path) -> None:
         self.path, self._work = path, path / _WORK
-        self._clips = self._read(path / RECORDS)
+        self._clips = self._read_records(path / RECORDS)
 
-    def card(self, name: str) -> Card:
+    def build_card(self, name: str) -> Card:
         """The video of that name as it lies here, or one that is still to be made."""
-        video, poster = self.video(name), self.path / POSTERS / f"{name}.jpg"
+        video, poster = self.video_path(name), self.path / POSTERS / f"{name}.jpg"
         if not video.exists():
             return Card(name)
         return Card(
             name,
             self._clips.get(name),
-            self._report(name),
+            self._read_report(name),
             video=video.name,
             poster=f"{POSTERS}/{poster.name}" if poster.exists() else None,
         )
 
-    def video(self, name: str) -> Path:
+    def video_path(self, name: str) -> Path:
         """Where the video of that name lies, or will."""
         return self.path / f"{name}.mp4"
 
-    def is_made(self, name: str, fingerprint: str) -> bool:
+    def is_current(self, name: str, fingerprint: str) -> bool:
         """Whether the video of that name was made here of just that."""
         clip = self._clips.get(name)
-        return clip is not None and clip.fingerprint == fingerprint and self.video(name).exists()
+        return (
+            clip is not None and clip.fingerprint == fingerprint and self.video_path(name).exists()
+        )
 
-    def is_strange(self, name: str) -> bool:
+    def is_foreign(self, name: str) -> bool:
         """Whether there is something of that name that no batch has made."""
-        return name not in self._clips and self.video(name).exists()
+        return name not in self._clips and self.video_path(name).exists()
 
     @contextmanager
-    def work(self) -> Iterator[Path]:
+    def make_work_folder(self) -> Iterator[Path]:
         """A new folder to make a video in; its name is that of the work on Modal, too."""
-        self._clear()
+        self._delete_work()
         folder = self._work / secrets.token_hex(16)
         folder.mkdir(mode=0o700, parents=True)
         try:
             yield folder
         finally:
-            self._clear()
+            self._delete_work()
 
-    def keep(self, work: Path, name: str, clip: Clip) -> None:
+    def store_video(self, work: Path, name: str, clip: Clip) -> None:
         """Put the finished video in the folder `work` in its place, with all that belongs to it.
 
         There it can be found as before.
         """
         found = work / REPORT
         if found.exists():
-            _replace(self.path / f"{name}.{REPORT}", found.read_bytes())
+            _write_atomically(self.path / f"{name}.{REPORT}", found.read_bytes())
         else:
             (self.path / f"{name}.{REPORT}").unlink(missing_ok=True)
-        (work / _MADE).write_bytes(_CLIPS.dump_json({name: clip}))
-        os.replace(work / RESULT, self.video(name))
-        self.note(name, clip)
-        (work / RESULT).symlink_to(self.video(name).absolute())
+        (work / _NEW_RECORD).write_bytes(_CLIPS.dump_json({name: clip}))
+        os.replace(work / RESULT, self.video_path(name))
+        self.record(name, clip)
+        (work / RESULT).symlink_to(self.video_path(name).absolute())
         self._draw_poster(name)
 
-    def note(self, name: str, clip: Clip) -> None:
+    def record(self, name: str, clip: Clip) -> None:
         """Write down what is known of the video of that name."""
         self._clips[name] = clip
-        _replace(self.path / RECORDS, _CLIPS.dump_json(self._clips, indent=1))
+        _write_atomically(self.path / RECORDS, _CLIPS.dump_json(self._clips, indent=1))
 
     def write_sheet(self, html: str) -> None:
         """Renew the contact sheet."""
-        _replace(self.path / SHEET, html.encode())
+        _write_atomically(self.path / SHEET, html.encode())
 
     def recover(self) -> None:
         """Bring a batch that was killed to its end, and clear away what it left."""
-        for made in self._work.glob(f"*/{_MADE}"):
+        for made in self._work.glob(f"*/{_NEW_RECORD}"):
             if not (
                 made.parent / RESULT
             ).exists():  # it is in its place; only the record is missing
-                for name, clip in self._read(made).items():
-                    self.note(name, clip)
-        self._clear()
+                for name, clip in self._read_records(made).items():
+                    self.record(name, clip)
+        self._delete_work()
 
-    def _clear(self) -> None:
+    def _delete_work(self) -> None:
         for folder in self._work.glob("*"):
-            forget_elsewhere(folder)
+            end_remote_work(folder)
         shutil.rmtree(self._work, ignore_errors=True)
 
     def _draw_poster(self, name: str) -> None:
         (self.path / POSTERS).mkdir(exist_ok=True)
         # decoding a video is none of what the command line loads to start
         poster = importlib.import_module("inference.media.poster")
-        poster.write_poster(self.video(name), self.path / POSTERS / f"{name}.jpg")
+        poster.write_poster(self.video_path(name), self.path / POSTERS / f"{name}.jpg")
 
-    def _report(self, name: str) -> Report | None:
+    def _read_report(self, name: str) -> Report | None:
         try:
-            return report.from_json((self.path / f"{name}.{REPORT}").read_bytes())
+            return report.parse_report((self.path / f"{name}.{REPORT}").read_bytes())
         except (FileNotFoundError, ValueError):
             return None
 
     @staticmethod
-    def _read(path: Path) -> dict[str, Clip]:
+    def _read_records(path: Path) -> dict[str, Clip]:
         """The records at `path`. Raises InputError when somebody else wrote them."""
         try:
             return _CLIPS.validate_json(path.read_bytes())
@@ -141,13 +145,13 @@ class BatchFolder:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BatchFolder]:
+def open_batch(path: Path) -> Iterator[BatchFolder]:
     """The folder at `path`, which is made when it is not there, for this process alone.
 
     Raises InputError when another batch writes into it, or its records are not ours, and OSError.
     """
     path.mkdir(parents=True, exist_ok=True)
-    held = lock.take(path / _LOCK)
+    held = lock.acquire(path / _LOCK)
     if held is None:
         message = words.BUSY.format(out=path)
         raise InputError(InputCode.BAD_OPTION, message)
@@ -159,7 +163,7 @@ def opened(path: Path) -> Iterator[BatchFolder]:
         os.close(held)
 
 
-def fingerprint(files: Sequence[Path], choices: Mapping[str, Any], model: str) -> str:
+def compute_fingerprint(files: Sequence[Path], choices: Mapping[str, Any], model: str) -> str:
     """What a video is made of, in a word that changes with any of it. Raises InputError."""
     hashes = []
     for path in files:
@@ -174,7 +178,7 @@ def fingerprint(files: Sequence[Path], choices: Mapping[str, Any], model: str) -
     return hashlib.sha256(told.encode()).hexdigest()
 
 
-def _replace(target: Path, content: bytes) -> None:
+def _write_atomically(target: Path, content: bytes) -> None:
     """Write `target` in one visible move."""
     part = target.with_name(f".{target.name}.part")
     part.write_bytes(content)

@@ -11,7 +11,7 @@ from presets.quality import PRESETS
 from ui.strings import text
 
 
-class Kind(StrEnum):
+class ItemStatus(StrEnum):
     """What has become of a row."""
 
     GOOD = "good"
@@ -23,28 +23,28 @@ class Kind(StrEnum):
     WAITING = "waiting"
 
 
-MADE = (Kind.GOOD, Kind.LOOK, Kind.BAD, Kind.UNCHECKED)
+MADE_STATUSES = (ItemStatus.GOOD, ItemStatus.LOOK, ItemStatus.BAD, ItemStatus.UNCHECKED)
 TITLE = "Contact sheet"
-KINDS = {
-    Kind.GOOD: "Good",
-    Kind.LOOK: "Worth a look",
-    Kind.BAD: "Not good",
-    Kind.UNCHECKED: "Not checked",
-    Kind.THERE: "There before",
-    Kind.FAILED: "Not made",
-    Kind.WAITING: "Waiting",
+STATUS_TITLES = {
+    ItemStatus.GOOD: "Good",
+    ItemStatus.LOOK: "Worth a look",
+    ItemStatus.BAD: "Not good",
+    ItemStatus.UNCHECKED: "Not checked",
+    ItemStatus.THERE: "There before",
+    ItemStatus.FAILED: "Not made",
+    ItemStatus.WAITING: "Waiting",
 }
-VERDICTS = {
-    Verdict.PASS: Kind.GOOD,
-    Verdict.LOOK: Kind.LOOK,
-    Verdict.FAIL: Kind.BAD,
+VERDICT_STATUSES = {
+    Verdict.PASS: ItemStatus.GOOD,
+    Verdict.WARN: ItemStatus.LOOK,
+    Verdict.FAIL: ItemStatus.BAD,
 }
 # the sheet's buttons, each with the kinds that it shows
-FILTERS: dict[str, tuple[Kind, ...]] = {
-    "All": tuple(Kind),
-    "Good": (Kind.GOOD,),
-    "Worth a look": (Kind.LOOK,),
-    "Failed": (Kind.BAD, Kind.FAILED),
+FILTERS: dict[str, tuple[ItemStatus, ...]] = {
+    "All": tuple(ItemStatus),
+    "Good": (ItemStatus.GOOD,),
+    "Worth a look": (ItemStatus.LOOK,),
+    "Failed": (ItemStatus.BAD, ItemStatus.FAILED),
 }
 FILTERS_LABEL = "Show"
 WAITING = "This video is still to be made."
@@ -61,24 +61,24 @@ def position(number: int, count: int, name: str) -> str:
     return f"{number} of {count}: {name}"
 
 
-def summary(kinds: Counter[Kind]) -> str:
+def summary(kinds: Counter[ItemStatus]) -> str:
     """What has become of all rows, as in: 17 made: 15 good, 2 worth a look; 3 of 20 could not be
     made."""
-    made = sum(kinds[kind] for kind in MADE)
-    told = [f"{kinds[kind]} {KINDS[kind].lower()}" for kind in MADE if kinds[kind]]
+    made = sum(kinds[kind] for kind in MADE_STATUSES)
+    told = [f"{kinds[kind]} {STATUS_TITLES[kind].lower()}" for kind in MADE_STATUSES if kinds[kind]]
     parts = [f"{made} made" + (f": {', '.join(told)}" if told else "")]
-    if kinds[Kind.THERE]:
-        parts.append(f"{kinds[Kind.THERE]} there before")
-    if kinds[Kind.FAILED]:
-        parts.append(f"{kinds[Kind.FAILED]} of {kinds.total()} could not be made")
-    if kinds[Kind.WAITING]:
-        parts.append(f"{kinds[Kind.WAITING]} still to be made")
+    if kinds[ItemStatus.THERE]:
+        parts.append(f"{kinds[ItemStatus.THERE]} there before")
+    if kinds[ItemStatus.FAILED]:
+        parts.append(f"{kinds[ItemStatus.FAILED]} of {kinds.total()} could not be made")
+    if kinds[ItemStatus.WAITING]:
+        parts.append(f"{kinds[ItemStatus.WAITING]} still to be made")
     return f"{'; '.join(parts)}."
 
 
-def headline(kinds: Counter[Kind]) -> str:
+def headline(kinds: Counter[ItemStatus]) -> str:
     """How many videos there are, of how many."""
-    made = sum(kinds[kind] for kind in MADE) + kinds[Kind.THERE]
+    made = sum(kinds[kind] for kind in MADE_STATUSES) + kinds[ItemStatus.THERE]
     count = kinds.total()
     return f"{made} video{'s' * (made != 1)}" if made == count else f"{made} of {count} videos"
 
@@ -88,7 +88,7 @@ def good_checks(count: int) -> str:
     return f"{count} good check{'s' * (count != 1)}"
 
 
-def made(clip_s: float, took_s: float) -> str:
+def made_in(clip_s: float, took_s: float) -> str:
     """A video's length, and how long it took."""
     return f"{clip_s:.2f} s, made in {took_s:.1f} s"
 
@@ -103,9 +103,9 @@ def not_published(why: str) -> str:
     return f"Not published. {why}"
 
 
-def stopped(kinds: Counter[Kind]) -> str:
+def stopped(kinds: Counter[ItemStatus]) -> str:
     """What is kept after Ctrl-C."""
-    made = sum(kinds[kind] for kind in MADE)
+    made = sum(kinds[kind] for kind in MADE_STATUSES)
     return f"Stopped. {made} of {kinds.total()} are made and kept; the same command goes on."
 
 

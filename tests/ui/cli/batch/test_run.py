@@ -12,13 +12,13 @@ import pytest
 
 from inference.core.engine import Engine
 from inference.core.errors import InputError
-from inference.core.report import Verdict, from_json
+from inference.core.report import Verdict, parse_report
 from tests.support import batches
 from tests.support.batches import Reporting, made, table
 from tests.support.markup import tree
 from tests.support.media import ASTRONAUT, ROOT, decoded, spoken
 from ui.cli import commands
-from ui.cli.batch.folder import opened
+from ui.cli.batch.folder import open_batch
 
 APP = [sys.executable, str(ROOT / "app.py")]
 
@@ -42,7 +42,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Reporting:
     def chosen(*asked: object) -> Engine:
         return engine
 
-    monkeypatch.setattr(commands, "_engine", chosen)
+    monkeypatch.setattr(commands, "_select_engine", chosen)
     return engine
 
 
@@ -74,8 +74,8 @@ def test_twenty_rows_of_which_three_are_bad(
     assert "17 made: 15 good, 2 worth a look; 3 of 20 could not be made.\n" in said
     assert len(videos(out)) == 17 and not leftovers(out)
     assert all(len(decoded(out / f"{name}.mp4")) == 21 for name in ("clip 0", "clip 19"))
-    look = from_json((out / "clip 3.report.json").read_bytes())
-    assert look.verdict is Verdict.LOOK
+    look = parse_report((out / "clip 3.report.json").read_bytes())
+    assert look.verdict is Verdict.WARN
 
     page = tree((out / "index.html").read_text())
     cards = page.all("article")
@@ -209,7 +209,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(tmp_path: Path, real: None
     while not ((out / "batch.json").exists() and list(out.glob(".making/*/picture.png"))):
         assert first.poll() is None
         time.sleep(0.01)
-    with pytest.raises(InputError, match="Another batch is writing into"), opened(out):
+    with pytest.raises(InputError, match="Another batch is writing into"), open_batch(out):
         pass
     first.kill()
     first.wait()
