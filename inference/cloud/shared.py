@@ -1,8 +1,8 @@
-"""A Volume that is mounted in this container: what is used of `modal.Volume`."""
+"""Volume mounted in this container: the part of `modal.Volume` that is used."""
 
 from typing import Protocol
 
-OPEN_FILES = "open files"  # in what the client says of a reload that they prevent
+OPEN_FILES = "open files"  # part of the client's message when open files prevent a reload
 
 
 class MountedVolume(Protocol):
@@ -14,9 +14,9 @@ class MountedVolume(Protocol):
 
 
 def commit(volume: MountedVolume) -> None:
-    """Make what was written to `volume` outlive this machine. Raises what the client raises."""
+    """Make what was written to `volume` survive this machine. Raises the client's errors."""
     try:
         volume.commit()
-    except RuntimeError as error:  # it is committed; what is open only keeps it from being reloaded
+    except RuntimeError as error:  # committed; open files only prevent the reload after it
         if OPEN_FILES not in str(error):
             raise
