@@ -17,8 +17,8 @@ import aiohttp
 import modal
 
 from inference.cloud import names
+from inference.cloud.mounted_volume import commit
 from inference.cloud.remote_handle import RemoteHandle
-from inference.cloud.shared import commit
 from inference.cloud.status import KeyValueStore, StatusStore
 from inference.cloud.sweep import USED_AT, encode_now
 from inference.core.errors import Fault, FaultCode

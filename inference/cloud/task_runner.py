@@ -15,7 +15,7 @@ from typing import Any
 
 from inference.cloud import names
 from inference.cloud.load_task import load_or_plan_task
-from inference.cloud.shared import MountedVolume, commit
+from inference.cloud.mounted_volume import MountedVolume, commit
 from inference.cloud.status import StatusStore, StatusWriter
 from inference.cloud.sweep import USED_AT, encode_now, sweep
 from inference.cloud.watchdog import Deadline, enforce_deadline, leave_container

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from inference.cloud.lease import Lease
-from inference.cloud.shared import OPEN_FILES, MountedVolume, commit
+from inference.cloud.mounted_volume import OPEN_FILES, MountedVolume, commit
 from inference.core import processes
 from inference.core.errors import Fault, FaultCode
 from inference.core.write_access import WriteUnavailable

@@ -1,3 +1,3 @@
 """Jobs: folders with states, the queue and its turns, worker processes, measured speed.
-`inference.jobs.resume` shows how a killed job goes on. Knows engines through `inference.engines`.
+`inference.jobs.resume` tells how a killed job is resumed. Engines come from `inference.engines`.
 """

@@ -1,23 +1,22 @@
-"""Resume and restart: how a job goes on after it was killed, failed or was cancelled.
+"""Resume and restart of jobs that were killed, failed or were cancelled.
 
     resume      from the last finished window. The job keeps its folder; engines skip each window
                 whose segment is there (`inference.rendering.windows`), and MultiTalk loads the
                 state behind the last one (`inference.multitalk.checkpoint`).
     restart     from the first window. Outputs and history are deleted, the inputs stay.
 
-The owner asks for either one (`JobStore.resume`, `JobStore.restart`). These kills are resumed
-without being asked:
+The owner requests either one (`JobStore.resume`, `JobStore.restart`). Effect of a kill:
 
-    killed process              how the job goes on
+    killed process              effect on its jobs
     ---------------------------------------------------------------------------------------------
-    the server                  workers are processes of their own and work on; the next server
-                                reads the queue from the folders
+    the server                  none: workers are processes of their own, and the next server reads
+                                the queue from the folders
     a worker                    the job is INTERRUPTED until its owner resumes or restarts it
-    a worker that follows       `JobStore.resume_remote` queues it when a server starts; the new
-    a job made on Modal         worker reads `remote.json` and follows the same call
+    a worker that follows       `JobStore.resume_remote` queues the job when a server starts; the
+    a job made on Modal         new worker reads `remote.json` and follows the same call
                                 (`inference.cloud.remote_job`)
-    a container on Modal        Modal runs the call again elsewhere; it reads the events so far and
-                                resumes (`inference.cloud.task_runner`)
+    a container on Modal        Modal repeats the call on another machine, where it resumes
+                                (`inference.cloud.task_runner`)
 
 After the end of a call on Modal, `resume` starts a new call in the same remote folder. `restart`
 keeps the old handle as `remote-before.json`, so that the next worker ends that call and deletes its

@@ -127,7 +127,7 @@ class JobStore:
                 HistoryWriter(folder).append(state.build_cancelled(folder))
 
     def resume(self, folder: Path) -> None:
-        """Queue the job to go on from its last finished window; see `inference.jobs.resume`.
+        """Queue the job to resume from its last finished window; see `inference.jobs.resume`.
 
         Does nothing unless it failed, was cancelled or was interrupted. Raises Fault (code
         queue_full) when the queue is full, and OSError.
