@@ -1,4 +1,4 @@
-"""A picture that stands for a video."""
+"""Still picture that represents a video."""
 
 import os
 from pathlib import Path
@@ -7,11 +7,11 @@ import av
 from av.video.stream import VideoStream
 from PIL import Image
 
-_MAX_POSTER_SIDE_PX = 640  # of its sides; sharp on a card of a contact sheet
+_MAX_POSTER_SIDE_PX = 640  # sharp on a card of a contact sheet
 
 
 def write_poster(video: Path, target: Path) -> None:
-    """Write `target`, in one move: the frame in the middle of our own `video`, as a JPEG."""
+    """Write the middle frame of one of our own videos to `target` as a JPEG, atomically."""
     part = target.with_name(f".{target.name}.part")
     with av.open(str(video)) as file:
         stream: VideoStream = file.streams.video[0]
