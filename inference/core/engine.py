@@ -38,7 +38,7 @@ class Availability:
 
 
 class Engine(Protocol):
-    """Renders tasks. `cancelled` is called between frames or steps."""
+    """Renderer of tasks. It calls `cancelled` between frames or steps."""
 
     name: str
 

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.core.request import SAMPLE_RATE_HZ
-from inference.core.timing import Span
+from inference.core.task import Task, voice_name
+from inference.core.timing import SAMPLES_PER_FRAME, Span, place_recordings
 from inference.media.level import LevelMeter
 
 with warnings.catch_warnings():
@@ -58,6 +59,13 @@ class _Track:
         width = 2 * self.channels
         data = (bytes(before * width) + data).ljust(samples * width, b"\0")
         return AudioSegment(data, sample_width=2, frame_rate=SAMPLE_RATE_HZ, channels=self.channels)
+
+
+def mix_voices(task: Task, target: Path) -> None:
+    """Write the task's finished sound, as long as the video, as 48 kHz WAV."""
+    placed = place_recordings(task.request)
+    voices = [task.prepare_path(voice_name(index)) for index in range(len(placed))]
+    write_sound(voices, placed, task.plan.frames * SAMPLES_PER_FRAME, target)
 
 
 def write_sound(voices: Sequence[Path], spans: Sequence[Span], samples: int, target: Path) -> None:

@@ -13,7 +13,7 @@ _STEP_SAMPLES = SAMPLE_RATE_HZ // 50  # a step of zeros is digital silence
 
 
 class LevelMeter:
-    """Accumulates length and level of samples.
+    """Meter of the length and level of samples.
 
     Digital silence counts for the length only, so that cut-out pauses, or the turns of the other
     person, do not lower the level of a voice.

@@ -21,6 +21,7 @@ from av.audio.stream import AudioStream
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
+from PIL import Image
 
 from inference.core.request import SAMPLE_RATE_HZ
 from inference.core.timing import FPS, SAMPLES_PER_FRAME
@@ -34,10 +35,11 @@ _THREADS = 2  # fixed, so that a video does not depend on the number of cores
 _FASTSTART_OPTIONS = {"movflags": "+faststart"}
 _AAC_BITS_PER_SECOND = 160_000
 _AAC_FRAME_SAMPLES = 1024
+_MAX_POSTER_SIDE_PX = 640  # sharp on a card of a contact sheet
 
 
 class SegmentWriter:
-    """Encodes frames to one silent mp4 at `FPS`: H.264 High, yuv420p, BT.709, closed GOPs.
+    """Encoder of frames to one silent mp4 at `FPS`: H.264 High, yuv420p, BT.709, closed GOPs.
 
     As a context manager, it finishes the file on exit and deletes it on an error.
     """
@@ -117,6 +119,20 @@ def join_encoded(segments: Sequence[Path], sound: Path, frames: int, target: Pat
         pictures = _copy_video_packets(segments, _add_video_stream(container, segments))
         audio = container.add_stream_from_template(source.streams.audio[0])
         _interleave(container, pictures, _copy_audio_packets(source, frames, audio))
+
+
+def write_poster(video: Path, target: Path) -> None:
+    """Write the middle frame of one of our own videos to `target` as a JPEG, atomically."""
+    part = target.with_name(f".{target.name}.part")
+    with av.open(str(video)) as file:
+        stream: VideoStream = file.streams.video[0]
+        middle = (stream.duration or 0) // 2
+        file.seek(middle, stream=stream)  # to the keyframe before it
+        frame = next(frame for frame in file.decode(stream) if (frame.pts or 0) >= middle)
+    image = Image.fromarray(frame.to_ndarray(format="rgb24"))
+    image.thumbnail((_MAX_POSTER_SIDE_PX, _MAX_POSTER_SIDE_PX))
+    image.save(part, "JPEG", quality=82)
+    os.replace(part, target)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from inference.core.events import Window
 from inference.core.task import SOUND, Task, partial_video_name, segment_name
-from inference.media.mixing import mix_voices
+from inference.media.audio import mix_voices
 from inference.media.video import encode_sound, join_encoded
 
 _FOLDER = "growing"

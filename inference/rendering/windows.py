@@ -64,63 +64,68 @@ def save_preview(task: Task, frame: NDArray[np.uint8]) -> Frame:
 def render_windows(
     task: Task,
     engine: str,
-    make_window: Callable[[int], Iterator[Event]],
-    started: float,
-    early: EarlyStop = EarlyStop.NEVER,
+    render_window: Callable[[int], Iterator[Event]],
+    started_s: float,
+    early_stop: EarlyStop = EarlyStop.NEVER,
 ) -> Iterator[Event]:
     """Yield the events from the first window to the final one; a cancel keeps the finished windows.
 
-    `make_window` writes the segment of a window, yields its events, and raises RenderingCancelled.
-    It is not called for windows with an existing segment, which only yield their Window event. The
-    file SOUND must exist. `started` is `time.monotonic()` at the task's beginning. Raises Fault for
-    a defective first window, according to `early`.
+    `render_window` writes the segment of a window, yields its events, and raises
+    RenderingCancelled. It is not called for windows with an existing segment, which only yield
+    their Window event. The file SOUND must exist. `started_s` is `time.monotonic()` at the task's
+    beginning. Raises Fault for a defective first window, according to `early_stop`.
     """
-    with LiveChecker(task) as watch:
-        yield from _render_windows(task, engine, make_window, started, watch, early)
+    with LiveChecker(task) as checker:
+        yield from _render_windows(task, engine, render_window, started_s, checker, early_stop)
 
 
 def _render_windows(
     task: Task,
     engine: str,
-    make_window: Callable[[int], Iterator[Event]],
-    started: float,
-    watch: LiveChecker,
-    early: EarlyStop,
+    render_window: Callable[[int], Iterator[Event]],
+    started_s: float,
+    checker: LiveChecker,
+    early_stop: EarlyStop,
 ) -> Iterator[Event]:
     frames = 0
     for index in range(len(task.plan.windows)):
         try:
             if not (task.folder / segment_name(index)).exists():
-                yield from make_window(index)
+                yield from render_window(index)
         except RenderingCancelled:
             if frames:
                 _write_video(task, engine, index, frames)
             yield Cancelled(frames, RESULT if frames else None)
             return
-        watch.check_window(index)
-        fault = None
-        if early is not EarlyStop.NEVER and index == 0 and (found := watch.find_first_fault()):
-            if found.sure or early is EarlyStop.STRICT:
-                raise _reject_first_window(task, found.message)
-            fault = found.message
-            logger.warning("first window may be defective: %s", fault)
+        checker.check_window(index)
+        fault = _check_first_window(task, checker, early_stop) if index == 0 else None
         frames = task.plan.new_frames(index).stop
         yield Window(index, segment_name(index), frames, fault)
     yield Stage(StageName.FINISHING, "Adding the sound")
     _write_video(task, engine, len(task.plan.windows), frames)
-    report = watch.write_report()
-    yield Finished(_build_result(task, engine, time.monotonic() - started, report))
+    report = checker.write_report()
+    yield Finished(_build_result(task, engine, time.monotonic() - started_s, report))
 
 
-def _reject_first_window(task: Task, message: str) -> Fault:
-    """Delete the first window, so that a retry renders it anew, and return the Fault to raise."""
+def _check_first_window(task: Task, checker: LiveChecker, early_stop: EarlyStop) -> str | None:
+    """Return a sentence about a suspected defect, if there is one.
+
+    Raises Fault for a defect that ends the job, and deletes the window then, so that a retry
+    renders it.
+    """
+    defect = checker.find_first_fault() if early_stop is not EarlyStop.NEVER else None
+    if defect is None:
+        return None
+    if not defect.sure and early_stop is not EarlyStop.STRICT:
+        logger.warning("first window may be defective: %s", defect.message)
+        return defect.message
     for name in (segment_name(0), measurements_name(0)):
         (task.folder / name).unlink(missing_ok=True)
     advice = (
         "This happens once in a while. Another try with a fresh random start usually works; "
         "a larger face in the frame helps too."
     )
-    return Fault(FaultCode.BAD_WINDOW, f"{message} {advice}", f"seed {task.plan.seed}")
+    raise Fault(FaultCode.BAD_WINDOW, f"{defect.message} {advice}", f"seed {task.plan.seed}")
 
 
 def _write_video(task: Task, engine: str, segments: int, frames: int) -> None:
