@@ -80,18 +80,18 @@ def read_publication(folder: Path) -> Publication | None:
         return None
 
 
-def write_publication(folder: Path, published: Publication) -> None:
+def write_publication(folder: Path, publication: Publication) -> None:
     """Write `publication` into `folder` atomically. Raises OSError."""
     part = folder / f"{PUBLISHED}.part"
-    part.write_bytes(_PUBLISHED.dump_json(published))
+    part.write_bytes(_PUBLISHED.dump_json(publication))
     os.replace(part, folder / PUBLISHED)
 
 
 def write_pending_publication(folder: Path, bucket: str) -> None:
     """Mark the job in `folder` as about to be published. Raises OSError."""
-    before = read_publication(folder) or Publication(bucket)
-    if not before.is_open:
-        write_publication(folder, replace(before, url=None, expires=None, refusal=None))
+    previous = read_publication(folder) or Publication(bucket)
+    if not previous.is_open:
+        write_publication(folder, replace(previous, url=None, expires=None, refusal=None))
 
 
 def read_change_time_ns(folder: Path) -> int:

@@ -122,10 +122,8 @@ def _find_candidate(frame: Pixels, box: Floats) -> Candidate | None:
         left, top = np.rint(centre - side * scale / 2).astype(int).tolist()
         found += detector.find_in_square(frame, left, top, max(1, round(side * scale)))
     merged = _merge(found)
-    best = max(merged, key=lambda each: _compute_overlap(each.box, box), default=None)
-    return (
-        best if best is not None and _compute_overlap(best.box, box) > _SAME_FACE_OVERLAP else None
-    )
+    same = [each for each in merged if _compute_overlap(each.box, box) > _SAME_FACE_OVERLAP]
+    return max(same, key=lambda each: _compute_overlap(each.box, box), default=None)
 
 
 class FaceDetector:

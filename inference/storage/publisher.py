@@ -84,23 +84,21 @@ def unpublish(folder: Path, region: str | None) -> None:
 
     Raises Fault when the bucket can't be used; then the publication stays.
     """
-    published = read_publication(folder)
-    if published is None:
+    publication = read_publication(folder)
+    if publication is None:
         return
-    with (
-        suppress(NotFound),
-        translate_errors(published.bucket),
-    ):  # with the bucket gone, nothing is in it
-        _delete(connect(region), published.bucket, published.keys)
+    bucket = publication.bucket
+    with suppress(NotFound), translate_errors(bucket):  # a missing bucket holds no objects
+        _delete(connect(region), bucket, publication.keys)
     (folder / PUBLISHED).unlink(missing_ok=True)
 
 
 def fetch(
-    address: S3Address, target: Path, most_mib: int, too_large: InputCode, region: str | None
+    address: S3Address, target: Path, max_mib: int, too_large: InputCode, region: str | None
 ) -> None:
     """Download the file at `address` to `target`; leave no partial file.
 
-    Raises InputError when it does not exist or exceeds `most_mib` (code `too_large`), Fault when
+    Raises InputError when it does not exist or exceeds `max_mib` (code `too_large`), Fault when
     the bucket can't be used, and OSError.
     """
     with translate_errors(address.bucket):
@@ -109,14 +107,13 @@ def fetch(
         with translate_errors(address.bucket):
             head = client.head_object(Bucket=address.bucket, Key=address.key)
             size_mib = head["ContentLength"] / MIB
-            if size_mib > most_mib:
-                message = f"{address} is {math.ceil(size_mib)} MB; {most_mib} MB is the most."
+            if size_mib > max_mib:
+                message = f"{address} is {math.ceil(size_mib)} MB; {max_mib} MB is the most."
                 raise InputError(too_large, f"{message} Choose a smaller file.")
             client.download_file(address.bucket, address.key, str(target), Config=TRANSFER_CONFIG)
     except NotFound as missing:
-        raise InputError(
-            InputCode.NOT_FOUND, _describe_missing(client, address), missing.details
-        ) from missing
+        message = _describe_missing(client, address)
+        raise InputError(InputCode.NOT_FOUND, message, missing.details) from missing
 
 
 def create_link(client: Any, video: S3Address, lifetime: timedelta) -> tuple[str, datetime]:
