@@ -12,8 +12,8 @@ _TEXT = "draft"
 _TEXT_PX = 14
 _MARGIN_PX = 12  # from the frame's edges
 _PADDING_X_PX, _PADDING_Y_PX = 9, 4
-_PILL_COLOUR, _PILL_COVER = 16.0, 0.58  # grey level and opacity
-_TEXT_COLOUR, _TEXT_COVER = 255.0, 0.92
+_PILL_COLOUR, _PILL_OPACITY = 16.0, 0.58  # grey level and opacity
+_TEXT_COLOUR, _TEXT_OPACITY = 255.0, 0.92
 _SUPERSAMPLING = 4
 
 Edges = tuple[float, float, float, float]
@@ -53,9 +53,9 @@ def _render_pill() -> tuple[Floats, Floats]:
     inner = (columns // scale, rows // scale)
     pill_cover = cv2.resize(np.asarray(pill, np.float32) / 255, inner, interpolation=cv2.INTER_AREA)
     text_cover = cv2.resize(np.asarray(text, np.float32) / 255, inner, interpolation=cv2.INTER_AREA)
-    word = text_cover * _TEXT_COVER
-    cover = word + (1 - word) * pill_cover * _PILL_COVER
-    level = _TEXT_COLOUR * word + (1 - word) * pill_cover * _PILL_COVER * _PILL_COLOUR
+    word = text_cover * _TEXT_OPACITY
+    cover = word + (1 - word) * pill_cover * _PILL_OPACITY
+    level = _TEXT_COLOUR * word + (1 - word) * pill_cover * _PILL_OPACITY * _PILL_COLOUR
     colour = level / np.maximum(cover, 1e-6)
     return colour[..., None].astype(np.float32), cover[..., None].astype(np.float32)
 

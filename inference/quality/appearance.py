@@ -12,13 +12,13 @@ Flags = NDArray[np.bool_]
 
 # Differences in CIE Lab: 2.3 can just be noticed side by side (Mahy et al., 1994). Encoding alone
 # moves flat drawings by 1.5.
-_TINTED, _RECOLOURED = 4.0, 10.0
-_FLATTER, _FLAT = 0.15, 0.4  # logarithm of the contrast over the picture's
+_WARN_COLOUR_DISTANCE, _FAIL_COLOUR_DISTANCE = 4.0, 10.0
+_WARN_LOG_CONTRAST, _FAIL_LOG_CONTRAST = 0.15, 0.4  # logarithm of the contrast over the picture's
 _MIN_DRIFT_S = 0.4  # a shorter change is no drift
 
 # The same face keeps 0.85 and more through the draft's blinks and turns; strangers laid on each
 # other reach 0.3.
-_ALIKE, _STRANGER = 0.6, 0.4
+_WARN_LIKENESS, _FAIL_LIKENESS = 0.6, 0.4
 _MAX_COMPARE_GAP_FRAMES = 30  # frames between two comparisons of a face, at most
 _LIKENESS_SMOOTH_S = 1.0
 _MIN_LOST_S = 1.0
@@ -33,7 +33,7 @@ def judge_colour(whole: Measurements, bad: Flags) -> Finding:
     lab = np.stack([smooth(channel, frames) for channel in lab.T], 1)
     contrast = smooth(np.where(bad, np.nan, np.log(whole.contrast)).astype(np.float32), frames)
     distance = np.linalg.norm(lab, axis=1)
-    drift = np.maximum(distance / _TINTED, np.abs(contrast) / _FLATTER)
+    drift = np.maximum(distance / _WARN_COLOUR_DISTANCE, np.abs(contrast) / _WARN_LOG_CONTRAST)
     if np.isnan(drift).all():
         return Finding(Aspect.COLOUR, Verdict.WARN, "No frame could be compared with the picture.")
     worst = int(np.nanargmax(drift))
@@ -41,11 +41,11 @@ def judge_colour(whole: Measurements, bad: Flags) -> Finding:
         "difference": round(float(np.nanmax(distance)), 2),
         "contrast": round(float(np.exp(contrast[worst])), 3),
     }
-    shown = build_curve(distance.astype(np.float32), 0.0, _TINTED)
+    shown = build_curve(distance.astype(np.float32), 0.0, _WARN_COLOUR_DISTANCE)
     if drift[worst] < 1:
         message = f"The colours stay those of {_describe_reference(whole)}."
         return Finding(Aspect.COLOUR, Verdict.PASS, message, numbers, shown)
-    much = distance[worst] >= _RECOLOURED or abs(contrast[worst]) >= _FLAT
+    much = distance[worst] >= _FAIL_COLOUR_DISTANCE or abs(contrast[worst]) >= _FAIL_LOG_CONTRAST
     word = _describe_difference(lab[worst], float(contrast[worst]))
     since_s = int(np.argmax(drift >= 1)) / whole.fps
     when = f" after {since_s:.1f} s" if since_s >= _MIN_DRIFT_S else ""
@@ -56,7 +56,7 @@ def judge_colour(whole: Measurements, bad: Flags) -> Finding:
 
 def _describe_difference(lab: Floats, contrast: float) -> str:
     """What a frame is in comparison."""
-    if abs(contrast) / _FLATTER > float(np.linalg.norm(lab)) / _TINTED:
+    if abs(contrast) / _WARN_LOG_CONTRAST > float(np.linalg.norm(lab)) / _WARN_COLOUR_DISTANCE:
         return "harsher" if contrast > 0 else "flatter"
     channel = int(np.argmax(np.abs(lab)))
     return _TINT_WORDS[channel][0 if lab[channel] > 0 else 1]
@@ -82,13 +82,13 @@ def judge_identity(whole: Measurements, bad: Flags) -> Finding:
     face = faces[who]
     name = "The face" if count == 1 else f"The {'left' if who == 0 else 'right'} face"
     lowest = float(np.nanmin(face))
-    numbers, shown = {"likeness": round(lowest, 3)}, build_curve(face, _ALIKE, 1.0)
-    if lowest < _STRANGER:
-        since_s = int(np.argmax(face < _STRANGER)) / whole.fps
+    numbers, shown = {"likeness": round(lowest, 3)}, build_curve(face, _WARN_LIKENESS, 1.0)
+    if lowest < _FAIL_LIKENESS:
+        since_s = int(np.argmax(face < _FAIL_LIKENESS)) / whole.fps
         message = f"{name} is another one from {since_s:.1f} s on."
         return Finding(Aspect.IDENTITY, Verdict.FAIL, message, numbers, shown)
-    if lowest < _ALIKE:
-        since_s = int(np.argmax(face < _ALIKE)) / whole.fps
+    if lowest < _WARN_LIKENESS:
+        since_s = int(np.argmax(face < _WARN_LIKENESS)) / whole.fps
         message = f"{name} looks less like {_describe_reference(whole)} after {since_s:.1f} s."
         return Finding(Aspect.IDENTITY, Verdict.WARN, message, numbers, shown)
     for gap in gaps:

@@ -8,8 +8,10 @@ from inference.quality.measure import MIN_FROZEN_FRAMES, Measurements
 
 Flags = NDArray[np.bool_]
 
-_BLACK, _DARK = 8, 20  # level that 98 % of a frame's pixels stay under; the latter only ...
-_LIT_LEVEL = 40  # ... where the picture itself is brighter than this
+# Levels that 98 % of a black frame's pixels stay under; the higher one counts only where the
+# picture itself is brighter than _LIT_LEVEL.
+_BLACK_LEVEL, _DARK_LEVEL = 8, 20
+_LIT_LEVEL = 40
 
 # Neighbouring pixels of a quarter-size copy correlate with 0.9 and more in photographs, with 0.6 in
 # a gravel that fills the frame, with 0 in random pixels and up to 0.45 in what a model with random
@@ -30,9 +32,10 @@ _REPEATED_STEP = 0.5
 
 def find_black_frames(measured: Measurements) -> Flags:
     """Which frames are black, bool (n,)."""
-    dark = measured.highlight < _DARK
+    dark = measured.highlight < _DARK_LEVEL
     return np.asarray(
-        dark & (measured.picture_highlight >= _LIT_LEVEL) | (measured.highlight < _BLACK), np.bool_
+        dark & (measured.picture_highlight >= _LIT_LEVEL) | (measured.highlight < _BLACK_LEVEL),
+        np.bool_,
     )
 
 

@@ -15,12 +15,12 @@ LAGS_FRAMES = range(
 )  # frames by which lips are looked for before (+) and after (-) their sound
 USUAL_LEAD_FRAMES = 1  # frame: lips are on their way before a sound is heard, in life and in drafts
 # ITU-R BT.1359: 45 ms too late or 125 ms too early a sound is noticed, 90 and 185 are too much.
-_IN_TIME_S, _TOO_FAR_S = 0.08, 0.16  # 2 and 4 frames: up to this good; from this bad
+_WARN_OFFSET_S, _FAIL_OFFSET_S = 0.08, 0.16  # 2 and 4 frames: up to this good; from this bad
 _OFFSET_TOLERANCE_S = 0.001
 
 # Lips and loudness of lively speech correlate with 0.5 to 0.9; over a few seconds, strangers reach
 # 0.3 at some lag by chance.
-_FOLLOWS, _STRANGERS = 0.4, 0.25
+_GOOD_CORRELATION, _CHANCE_CORRELATION = 0.4, 0.25
 _MIN_FRAMES = 49  # frames: in less, chance decides
 _MIN_LIP_MOTION = 0.006  # standard deviation in face heights; lips at rest jitter by a third of it
 _SILENT_LOUDNESS = 0.02  # fourth root of power: -68 dBFS
@@ -68,7 +68,7 @@ def judge_lip_sync(gaps: Sequence[Floats], sound: Floats | None, fps: float) -> 
         "strength": round(found[best], 3),
     }
     local = build_curve(
-        _correlate_locally(lips, sound, round(_LOCAL_REACH_S * fps)), _STRANGERS, 1.0
+        _correlate_locally(lips, sound, round(_LOCAL_REACH_S * fps)), _CHANCE_CORRELATION, 1.0
     )
     return Finding(Aspect.LIP_SYNC, verdict, message, numbers, local)
 
@@ -78,14 +78,14 @@ def _build_inconclusive(message: str) -> Finding:
 
 
 def _judge_offset(early: int, strength: float, fps: float) -> tuple[Verdict, str]:
-    if strength < _STRANGERS:
+    if strength < _CHANCE_CORRELATION:
         return Verdict.FAIL, "The lips do not follow the voice."
-    if strength < _FOLLOWS:
+    if strength < _GOOD_CORRELATION:
         return Verdict.WARN, "The lips follow the voice only loosely."
     off_s = abs(early) / fps
-    if off_s > _IN_TIME_S + _OFFSET_TOLERANCE_S:
+    if off_s > _WARN_OFFSET_S + _OFFSET_TOLERANCE_S:
         side = "ahead of" if early > 0 else "behind"
-        verdict = Verdict.FAIL if off_s > _TOO_FAR_S - _OFFSET_TOLERANCE_S else Verdict.WARN
+        verdict = Verdict.FAIL if off_s > _FAIL_OFFSET_S - _OFFSET_TOLERANCE_S else Verdict.WARN
         return verdict, f"The lips run {off_s:.2f} s {side} the voice."
     if early == 0:
         return Verdict.PASS, "The lips follow the voice."
@@ -143,14 +143,14 @@ def _explain_inconclusive(gaps: Sequence[Floats], voices: Sequence[Floats]) -> s
 
 
 def _judge_pairing(own: list[float], other: list[float], talks: list[bool]) -> tuple[Verdict, str]:
-    if sum(other) - sum(own) > 2 * _CLEAR_DIFFERENCE and max(other) >= _FOLLOWS:
+    if sum(other) - sum(own) > 2 * _CLEAR_DIFFERENCE and max(other) >= _GOOD_CORRELATION:
         return Verdict.FAIL, "The voices look swapped."
     for who, side in enumerate(("left", "right")):
         listens = 1 - who
-        follows = own[who] >= _FOLLOWS and other[listens] >= _FOLLOWS
+        follows = own[who] >= _GOOD_CORRELATION and other[listens] >= _GOOD_CORRELATION
         if follows and other[listens] - own[listens] > _CLEAR_DIFFERENCE:
             return Verdict.WARN, f"Both people move with the {side} one's voice."
-    if all(own[who] >= _FOLLOWS for who in (0, 1) if talks[who]):
+    if all(own[who] >= _GOOD_CORRELATION for who in (0, 1) if talks[who]):
         return Verdict.PASS, "Each one moves only with their own voice."
     return Verdict.WARN, "It is not clear that each one moves with their own voice."
 

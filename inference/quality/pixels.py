@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
-_SMALL, _SMALL_SIDE_PX = 0.25, 224  # the small copy: a quarter of the size, at most that long
+_SMALL_SCALE, _SMALL_SIDE_PX = 0.25, 224  # the small copy: a quarter of the size, at most that long
 _COARSE_PX = 4  # pixels of the small copy in one of the coarse copy
 _BLOCK_PX = 8  # ... in one block in which changes are looked for
 _BRIGHT_SHARE = 0.02  # of the pixels are brighter than `highlight`
@@ -18,7 +18,7 @@ _MIN_DEVIATION = 2.0  # standard deviation in levels under which a frame has no 
 
 def compute_small_size(width: int, height: int) -> tuple[int, int]:
     """Width and height in pixels of the small copy of a frame."""
-    scale = min(_SMALL, _SMALL_SIDE_PX / max(width, height))
+    scale = min(_SMALL_SCALE, _SMALL_SIDE_PX / max(width, height))
     return max(_BLOCK_PX, round(width * scale)), max(_BLOCK_PX, round(height * scale))
 
 

@@ -10,7 +10,7 @@ from inference.draft.face.warp import Floats, Pixels
 from inference.media import faces
 
 # A drawing's face is mostly a few plain colours: so many of them cover so much of it.
-_FLAT_COLOURS, _FLAT_SHARE = 6, 0.45
+_DRAWING_COLOURS, _DRAWING_SHARE = 6, 0.45
 
 # Lip corners' surroundings, philtrum, chin and nose: lit like the mouth, seen in most poses.
 _SKIN_POINTS = (205, 425, 164, 200, 5, 165, 391)
@@ -63,7 +63,7 @@ def _is_drawing(face: Pixels) -> bool:
     """Whether few colours make up the face: a drawing."""
     levels = (face // 4).reshape(-1, 3).astype(np.int32) @ np.asarray([4096, 64, 1])
     _, counts = np.unique(levels, return_counts=True)
-    return bool(np.sort(counts)[-_FLAT_COLOURS:].sum() > _FLAT_SHARE * len(levels))
+    return bool(np.sort(counts)[-_DRAWING_COLOURS:].sum() > _DRAWING_SHARE * len(levels))
 
 
 def _sample_skin(frame: Pixels, points: Floats, axes: FaceAxes) -> Floats:

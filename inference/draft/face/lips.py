@@ -21,7 +21,7 @@ _MAX_BEYOND = 0.20  # of the half mouth: how far the corners may lie beyond the 
 _HIDDEN_CORNER_ERROR = (
     0.14  # of the half mouth: the mesh's error where the face's outline hides a corner
 )
-_NOT_SKIN, _STILL_MOUTH = 75.0, 32.0  # levels, as distances in RGB
+_MAX_SKIN_DISTANCE, _MIN_MOUTH_DISTANCE = 75.0, 32.0  # levels, as distances in RGB
 _MIN_LINE_DARKNESS = 22.0  # levels that the line between the lips is darker than the cheek
 _MAX_COLOUR_DISTANCE = 40.0  # levels, as a distance in RGB
 # A gap of less is a closed mouth, of more an open one; between, colour tells. In face heights.
@@ -174,8 +174,8 @@ class Lips:
             seen, darkest = places.mean(1), places.mean(-1).min(1)
             cheek = np.median(seen[beyond > 0.25], axis=0)
             move = -_HIDDEN_CORNER_ERROR
-            if np.linalg.norm(cheek - light.skin) < _NOT_SKIN:
-                still_mouth = np.linalg.norm(seen - cheek, axis=-1) > _STILL_MOUTH
+            if np.linalg.norm(cheek - light.skin) < _MAX_SKIN_DISTANCE:
+                still_mouth = np.linalg.norm(seen - cheek, axis=-1) > _MIN_MOUTH_DISTANCE
                 still_mouth |= cheek.mean() - darkest > _MIN_LINE_DARKNESS
                 move = float(min(beyond[still_mouth.argmin()], _MAX_BEYOND))
             ends.append(end + side * self.half_px * move * self.right)

@@ -38,7 +38,7 @@ _CONTEXT_HOPS = 10
 _MIN_CONTEXT_DB = -25.0  # relative to loud speech; a gap lies between parts at least that loud
 # What speaks for the lips, in dB: little hiss, resonances that are dark and grow darker as the
 # gap begins, a deep gap.
-_DARKENING, _DARKNESS, _FULL_DEPTH_DB = 0.55, 0.5, 25.0
+_DARKENING_WEIGHT, _DARKNESS_WEIGHT, _FULL_DEPTH_DB = 0.55, 0.5, 25.0
 _GAP_SCORE_DB = (46.0, 62.0)
 
 _HUM_OVER_FIRST_DB = (3.0, 11.0)
@@ -52,7 +52,7 @@ _EDGE_HOPS = 4  # over which the change at an edge is taken
 _ABRUPT_DB = (4.0, 8.5)  # change at the sharper edge: closed vowels (I, U) have none
 _DARKER_DB = (8.0, 14.0)  # than what is beside it
 # What speaks for the lips: 1.1 to 1.8 kHz over the bands on both sides, edges, a strong hum.
-_EDGE_WEIGHT, _MOST_EDGES_DB, _HUM_WEIGHT = 0.27, 20.0, 0.65
+_EDGE_WEIGHT, _MAX_EDGES_DB, _HUM_WEIGHT = 0.27, 20.0, 0.65
 _MURMUR_SCORE_DB = (-2.5, 3.0)
 
 
@@ -98,7 +98,7 @@ def _find_gaps(spectrum: Spectrum, loud_db: float) -> Iterator[Closure]:
         tilt_db = tilt[closing].mean()
         rise_db = tilt_db - tilt[lead_in : lead_in + 6].mean()
         lips_db = _FULL_DEPTH_DB * gap.prominence / range_db - hiss_db
-        lips_db -= _DARKENING * rise_db + _DARKNESS * tilt_db
+        lips_db -= _DARKENING_WEIGHT * rise_db + _DARKNESS_WEIGHT * tilt_db
         certainty = float(ramp(lips_db, *_GAP_SCORE_DB))
         if certainty > 0:
             yield Closure(gap.start, gap.end, certainty)
@@ -124,7 +124,7 @@ def _find_murmurs(spectrum: Spectrum, loud_db: float) -> Iterator[Closure]:
         rise_db = change_db[end - _EDGE_HOPS : end + _EDGE_HOPS].max()
         fall_db = -change_db[max(0, start - _EDGE_HOPS) : start + _EDGE_HOPS].min()
         lips_db = (middle[span] - (back[span] + front[span]) / 2).mean()
-        lips_db += _EDGE_WEIGHT * np.clip(rise_db + fall_db, 0, _MOST_EDGES_DB)
+        lips_db += _EDGE_WEIGHT * np.clip(rise_db + fall_db, 0, _MAX_EDGES_DB)
         lips_db += _HUM_WEIGHT * (hum[span].mean() - loud_db)
         beside_db = bright[max(0, start - _CONTEXT_HOPS) : end + _CONTEXT_HOPS].max()
         is_murmur = ramp(max(rise_db, fall_db), *_ABRUPT_DB)

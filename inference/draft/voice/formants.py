@@ -21,7 +21,7 @@ _RADIUS = 0.96  # of McCandless' circle
 _GRID = 512  # points around the circle, 21.5 Hz apart
 _LOWEST_HZ, _HIGHEST_HZ = 180.0, 3600.0
 # F1 and F2 of open back vowels often melt into one peak: above this, with none below that.
-_MELTED_F1_HZ, _MELTED_F2_HZ = 880.0, 2300.0
+_MERGED_F1_HZ, _MERGED_F2_HZ = 880.0, 2300.0
 _MERGED_SPLIT = 1.2  # F1 and F2 lie by this factor below and above the common peak
 
 
@@ -33,7 +33,7 @@ def estimate_formants(power: Floats, bin_hz: float) -> Floats:
     first, second = _find_two_resonances(
         _compute_inverse_filters(_compute_autocorrelations(power, bin_hz))
     )
-    melted = (first > _MELTED_F1_HZ) & ~(second < _MELTED_F2_HZ)
+    melted = (first > _MERGED_F1_HZ) & ~(second < _MERGED_F2_HZ)
     second = np.where(melted, first * _MERGED_SPLIT, second)
     first = np.where(melted, first / _MERGED_SPLIT, first)
     return np.stack([first, second])

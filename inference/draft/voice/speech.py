@@ -41,7 +41,7 @@ _USUAL_WEIGHT_S = 1.0  # of speech, in which a speaker's own means weigh as much
 _MAX_TRACT_LOG = 0.2  # logarithm of how much a vocal tract is longer or shorter than usual, at most
 _AUDIBLE_DB = (-25.0, -5.0)  # relative to loud speech: where resonances can be told
 _VOICED_DB = (-2.0, 10.0)  # hum or first band over hiss
-_MURMUR_DB, _MURMUR_HIDES = (3.0, 14.0), 0.8  # hum over the voice
+_MURMUR_DB, _MURMUR_WEIGHT_LOSS = (3.0, 14.0), 0.8  # hum over the voice
 _FORMANT_SMOOTH_HOPS = 4.0
 _OPEN_F1 = (-0.45, 0.40)  # logarithm of F1 over the speaker's mean
 _SPREAD_F2 = (0.10, 0.36)  # likewise of F2
@@ -51,8 +51,8 @@ _ROUND_F1_WEIGHT, _LOWEST_F1, _WIDE_F1, _WIDE_F1_WEIGHT = 0.55, -0.35, 0.1, 0.9
 _F1_SHARE = 0.2  # of the opening that the first resonance decides
 
 _HISS_DB = (-4.0, 10.0)  # over the voice
-_HISS_LEAST_DB, _HISS_FULL_DB = -34.0, 14.0  # below loud speech, and above that
-_HISS_SHUTS, _HISS_OPENS = 0.75, 0.14  # teeth close the mouth, but not the lips
+_HISS_MIN_DB, _HISS_FULL_DB = -34.0, 14.0  # below loud speech, and above that
+_HISS_CLOSING, _HISS_OPENING = 0.75, 0.14  # teeth close the mouth, but not the lips
 _OPENING_SMOOTH_HOPS, _SHAPE_SMOOTH_HOPS, _ENERGY_SMOOTH_HOPS = 4.0, 4.0, 24.0
 
 _SURE_CERTAINTY = 0.8  # certainty from which on the lips touch
@@ -82,8 +82,8 @@ def analyse(sound: Floats, frames: int) -> MouthCurves:
     level = _normalise_level(_measure_loudness(spectrum))
     openness, rounding, spreading = _estimate_shape(spectrum, loud_db)
     teeth = _measure_hiss(spectrum, loud_db)
-    opening = level * (1 - _F1_SHARE + 1.15 * _F1_SHARE * openness) * (1 - _HISS_SHUTS * teeth)
-    opening = np.maximum(np.minimum(opening, 1), _HISS_OPENS * teeth)
+    opening = level * (1 - _F1_SHARE + 1.15 * _F1_SHARE * openness) * (1 - _HISS_CLOSING * teeth)
+    opening = np.maximum(np.minimum(opening, 1), _HISS_OPENING * teeth)
     speaking = gaussian_filter1d(ramp(level, 0, 0.15), 8)
     closure = _build_closure_curve(find_closures(spectrum, loud_db), frames)
 
@@ -141,7 +141,7 @@ def _estimate_shape(spectrum: Spectrum, loud_db: float) -> tuple[Floats, Floats,
     weight = ramp(spectrum.voice - loud_db, *_AUDIBLE_DB)
     weight *= ramp(np.maximum(spectrum.hum, spectrum.first) - spectrum.hiss, *_VOICED_DB)
     low = sum_levels(spectrum.first, spectrum.back)
-    weight *= 1 - _MURMUR_HIDES * ramp(spectrum.hum - low, *_MURMUR_DB)
+    weight *= 1 - _MURMUR_WEIGHT_LOSS * ramp(spectrum.hum - low, *_MURMUR_DB)
     f1 = _smooth_weighted(np.log(spectrum.f1_hz / _USUAL_F1_HZ), weight)
     f2 = _smooth_weighted(np.log(spectrum.f2_hz / _USUAL_F2_HZ), weight)
     # A longer vocal tract lowers both alike.
@@ -157,7 +157,7 @@ def _estimate_shape(spectrum: Spectrum, loud_db: float) -> tuple[Floats, Floats,
 def _measure_hiss(spectrum: Spectrum, loud_db: float) -> Floats:
     """How much the teeth hiss, 0 to 1, float32 (hops,); a hissing background does not count."""
     heard = sum_levels(spectrum.hiss, spectrum.voice)
-    floor_db = max(_estimate_floor(heard, loud_db), loud_db + _HISS_LEAST_DB)
+    floor_db = max(_estimate_floor(heard, loud_db), loud_db + _HISS_MIN_DB)
     loud_enough = ramp(heard, floor_db, floor_db + _HISS_FULL_DB)
     return loud_enough * ramp(spectrum.hiss - spectrum.voice, *_HISS_DB)
 
