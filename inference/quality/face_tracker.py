@@ -98,8 +98,8 @@ class FaceTracker:
 
     def _measure_likeness(self, frame: Pixels, points: Floats) -> float:
         """Return the correlation of the aligned upper faces, independent of their light."""
-        patch, wanted = self._align_patch(frame, points), self._normalise_patch(self._patch)
-        unaligned = float(np.vdot(self._normalise_patch(patch), wanted))
+        patch, reference = self._align_patch(frame, points), self._normalise_patch(self._patch)
+        unaligned = float(np.vdot(self._normalise_patch(patch), reference))
         transform = np.eye(2, 3, dtype=np.float32)
         try:  # the mesh is a pixel or two off, more for faces in profile
             cv2.findTransformECC(
@@ -117,7 +117,7 @@ class FaceTracker:
         aligned = np.asarray(
             cv2.warpAffine(patch, transform, patch.shape[::-1], flags=flags), np.float32
         )
-        return max(unaligned, float(np.vdot(self._normalise_patch(aligned), wanted)))
+        return max(unaligned, float(np.vdot(self._normalise_patch(aligned), reference)))
 
     def _align_patch(self, frame: Pixels, points: Floats) -> Floats:
         """Return the face's patch, aligned by its rigid points, grey float32 (h, w)."""

@@ -18,9 +18,7 @@ _LIT_LEVEL = 40
 # weights draws.
 _MIN_SMOOTHNESS = 0.2
 _SMOOTHNESS_MARGIN = 0.3  # below the picture's
-_MIN_LIKENESS = (
-    0.3  # likeness of patterns; other pictures reach 0.2, frames of this one stay over 0.9
-)
+_MIN_LIKENESS = 0.3  # other pictures reach 0.2, frames of the same one stay over 0.9
 _MIN_CONTINUITY = 0.5  # likeness to the previous frame
 _FACE_REACH_FRAMES = 1  # frames skipped between two measurements of a face
 

@@ -97,10 +97,10 @@ def find_first_window_fault(measured: Measurements) -> WindowFault | None:
         message = f"All {frames} frames of the first window show the same: nothing moves."
         return WindowFault(message, sure=frozen >= frames - 1)
     size = measured.width, measured.height
-    wanted = measured.picture_width, measured.picture_height
-    if size != wanted:
+    target = measured.picture_width, measured.picture_height
+    if size != target:
         message = (
-            f"The first window is {size[0]}x{size[1]} pixels; {wanted[0]}x{wanted[1]} were planned."
+            f"The first window is {size[0]}x{size[1]} pixels; {target[0]}x{target[1]} were planned."
         )
         return WindowFault(message, sure=False)
     return None
@@ -136,9 +136,9 @@ def _judge_length(whole: Measurements, expected: ExpectedVideo, audio: AudioEnve
 
 def _find_size_fault(whole: Measurements, expected: ExpectedVideo) -> str | None:
     size = whole.width, whole.height
-    wanted = expected.width or size[0], expected.height or size[1]
-    if size != wanted:
-        return f"The picture is {size[0]}x{size[1]} pixels; {wanted[0]}x{wanted[1]} were planned."
+    target = expected.width or size[0], expected.height or size[1]
+    if size != target:
+        return f"The picture is {size[0]}x{size[1]} pixels; {target[0]}x{target[1]} were planned."
     if expected.fps is not None and abs(whole.fps - expected.fps) > _FPS_TOLERANCE:
         return f"It plays {whole.fps:g} frames a second; {expected.fps:g} were planned."
     if expected.frames is not None and whole.frames != expected.frames:
@@ -154,10 +154,8 @@ def _find_sound_fault(picture_s: float, fps: float, sound_s: float | None) -> st
 
 
 def _judge_picture(whole: Measurements) -> Finding:
-    black, noise = (
-        int(find_black_frames(whole).sum()),
-        int(find_noise_frames(whole, sure=True).sum()),
-    )
+    black = int(find_black_frames(whole).sum())
+    noise = int(find_noise_frames(whole, sure=True).sum())
     unlike = int(find_noise_frames(whole).sum()) - noise
     numbers = {"black_frames": float(black), "noise_frames": float(noise + unlike)}
     for count, description, verdict in (

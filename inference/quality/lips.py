@@ -46,27 +46,26 @@ def is_tracked(gap: Floats) -> bool:
 
 def judge_lip_sync(gaps: Sequence[Floats], sound: Floats | None, fps: float) -> Finding:
     """Judge whether the lips of all speakers together follow the loudness `sound` (n,)."""
-    followed = [gap for gap in gaps if is_tracked(gap)]
+    tracked = [gap for gap in gaps if is_tracked(gap)]
     if sound is None or float(sound.max(initial=0)) < _SILENT_LOUDNESS:
         return _build_inconclusive("There is no voice in the sound, so the lips were not checked.")
-    if not followed:
+    if not tracked:
         return _build_inconclusive("No face could be followed, so the lips were not checked.")
     if len(sound) < _MIN_FRAMES:
         return Finding(Aspect.LIP_SYNC, Verdict.PASS, "This is too short to check the lips.")
-    if max(float(np.nanstd(gap)) for gap in followed) < _MIN_LIP_MOTION:
+    if max(float(np.nanstd(gap)) for gap in tracked) < _MIN_LIP_MOTION:
         return Finding(Aspect.LIP_SYNC, Verdict.FAIL, "The lips do not move.")
-    lips = np.nansum(np.stack(followed), 0).astype(np.float32)
-    lips[np.isnan(np.stack(followed)).any(0)] = np.nan
-    found = {lag: _correlate_at_lag(lips, sound, lag) for lag in LAGS_FRAMES}
-    best = max(found, key=lambda lag: found[lag])
-    verdict, message = _judge_offset(best - USUAL_LEAD_FRAMES, found[best], fps)
-    if verdict is Verdict.FAIL and len(followed) < len(
-        gaps
-    ):  # the speaker may be the face that was lost
+    lips = np.nansum(np.stack(tracked), 0).astype(np.float32)
+    lips[np.isnan(np.stack(tracked)).any(0)] = np.nan
+    correlations = {lag: _correlate_at_lag(lips, sound, lag) for lag in LAGS_FRAMES}
+    best = max(correlations, key=lambda lag: correlations[lag])
+    verdict, message = _judge_offset(best - USUAL_LEAD_FRAMES, correlations[best], fps)
+    # the speaker may be the face that was lost
+    if verdict is Verdict.FAIL and len(tracked) < len(gaps):
         return _build_inconclusive("A face could not be followed, so the lips were not checked.")
     numbers = {
         "offset_s": round((best - USUAL_LEAD_FRAMES) / fps, 3),
-        "strength": round(found[best], 3),
+        "strength": round(correlations[best], 3),
     }
     local = build_curve(
         _correlate_locally(lips, sound, round(_LOCAL_REACH_S * fps)), _CHANCE_CORRELATION, 1.0

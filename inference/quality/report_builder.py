@@ -136,8 +136,8 @@ def _require_short(video: Path) -> None:
         raise InputError(InputCode.TOO_LONG, f"{message} Cut it shorter.")
 
 
-def _find_boxes(video: Path, wanted: int) -> list[Box]:
-    """Return the largest faces' boxes, left to right: `wanted`, or up to `MAX_FACES` for 0."""
+def _find_boxes(video: Path, count: int) -> list[Box]:
+    """Return the largest faces' boxes, left to right: `count`, or up to `MAX_FACES` for 0."""
     with open_video(video) as (container, stream):
         for number, frame in enumerate(container.decode(stream)):
             if number > max(_SEARCHED_FRAMES):
@@ -150,9 +150,9 @@ def _find_boxes(video: Path, wanted: int) -> list[Box]:
                 break
         else:
             boxes = []
-    if 0 < len(boxes) < wanted:
-        message = f"{wanted} recordings were given, but only {len(boxes)} face was found."
+    if 0 < len(boxes) < count:
+        message = f"{count} recordings were given, but only {len(boxes)} face was found."
         raise InputError(InputCode.TOO_FEW_FACES, f"{message} Give one recording.")
-    largest = sorted(boxes, key=lambda box: -box.width * box.height)[: wanted or MAX_FACES]
+    largest = sorted(boxes, key=lambda box: -box.width * box.height)[: count or MAX_FACES]
     in_order = sorted(largest, key=lambda box: box.left + box.right)
     return [(round(b.left), round(b.top), round(b.right), round(b.bottom)) for b in in_order]

@@ -132,11 +132,11 @@ class MouthFields:
         At and beyond the corners only the jaw's smooth motion remains, equal in both layers.
         """
         profile = self._lips.sample(self._profile, self._across)
-        wanted = self._lips.sample(edge_px, self._across) + (1 - profile) * corner_px
-        remaining = wanted - self._compute_jaw_weight(edge) * jaw_px
-        remaining *= 1 - smoothstep(np.abs(self._across), 1.0, 1.5)
+        target_px = self._lips.sample(edge_px, self._across) + (1 - profile) * corner_px
+        remaining_px = target_px - self._compute_jaw_weight(edge) * jaw_px
+        remaining_px *= 1 - smoothstep(np.abs(self._across), 1.0, 1.5)
         return np.asarray(
-            self._compute_jaw_weight(self._down) * jaw_px + remaining * near, np.float32
+            self._compute_jaw_weight(self._down) * jaw_px + remaining_px * near, np.float32
         )
 
     def _stack_fields(

@@ -126,11 +126,11 @@ def find_head_outline(
     """
     left, top, right, bottom = area
     shape = np.zeros((bottom - top, right - left), np.uint8)
-    sure = shape.copy()
+    certain = shape.copy()
     far = np.full_like(shape, 255)
     corner = np.asarray([left, top])
     hull = cv2.convexHull(points[:, :2].astype(np.float32))[:, 0] - corner
-    cv2.fillPoly(sure, [np.round(hull).astype(np.int32)], 255)
+    cv2.fillPoly(certain, [np.round(hull).astype(np.int32)], 255)
     middle, half = (hull.max(0) + hull.min(0)) / 2, (hull.max(0) - hull.min(0)) / 2
     up = -0.18 * axes.size_px * axes.down[:2]
     roll = float(np.degrees(np.arctan2(axes.right[1], axes.right[0])))
@@ -138,15 +138,17 @@ def find_head_outline(
         reach = half + grow * axes.size_px
         ellipse = (tuple(map(float, middle + up)), (float(2 * reach[0]), float(2 * reach[1])), roll)
         cv2.ellipse(target, ellipse, value, -1)
-    shape = np.maximum(shape, sure)
-    segmented = _segment_head(np.ascontiguousarray(frame[top:bottom, left:right]), shape, sure, far)
+    shape = np.maximum(shape, certain)
+    segmented = _segment_head(
+        np.ascontiguousarray(frame[top:bottom, left:right]), shape, certain, far
+    )
     intersection = float(np.count_nonzero(segmented & shape))
     agreement = intersection / max(1.0, float(np.count_nonzero(segmented | shape)))
     return segmented if agreement > _MIN_AGREEMENT else shape
 
 
-def _segment_head(picture: Pixels, shape: Pixels, sure: Pixels, far: Pixels) -> Pixels:
-    """Run GrabCut on a small copy: `sure` is head, `far` is background, `shape` is likely head."""
+def _segment_head(picture: Pixels, shape: Pixels, certain: Pixels, far: Pixels) -> Pixels:
+    """Run GrabCut on a small copy: `certain` is head, `far` background, `shape` likely head."""
     height, width = shape.shape
     scale = min(1.0, _SEGMENT_PX / max(height, width))
     small_size = (max(8, round(width * scale)), max(8, round(height * scale)))
@@ -157,7 +159,7 @@ def _segment_head(picture: Pixels, shape: Pixels, sure: Pixels, far: Pixels) -> 
     labels = np.full((small_size[1], small_size[0]), cv2.GC_PR_BGD, np.uint8)
     labels[shrink(shape) > 0] = cv2.GC_PR_FGD
     labels[shrink(far) > 0] = cv2.GC_BGD
-    labels[shrink(sure) > 0] = cv2.GC_FGD
+    labels[shrink(certain) > 0] = cv2.GC_FGD
     if not (labels == cv2.GC_BGD).any() or not (labels == cv2.GC_FGD).any():
         return shape
     small_picture = cv2.resize(picture, small_size, interpolation=cv2.INTER_AREA)
@@ -170,7 +172,7 @@ def _segment_head(picture: Pixels, shape: Pixels, sure: Pixels, far: Pixels) -> 
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
     closed = cv2.morphologyEx(foreground_mask, cv2.MORPH_CLOSE, kernel)
     count, components = cv2.connectedComponents(cv2.morphologyEx(closed, cv2.MORPH_OPEN, kernel))
-    largest = np.bincount(components[shrink(sure) > 0], minlength=count).argmax()
+    largest = np.bincount(components[shrink(certain) > 0], minlength=count).argmax()
     head = np.where(components == largest, 255, 0).astype(np.uint8)
     full = cv2.resize(head, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.where(full > 127, 255, 0).astype(np.uint8)

@@ -18,9 +18,8 @@ _SEARCH_IN, _SEARCH_OUT, _STEP = 0.06, 0.045, 0.0025
 _MESH_ERROR = 0.025  # typical error of the mesh
 _EDGE_WINDOW = 0.0125  # colours are averaged over this on both sides of an edge
 _MAX_BEYOND = 0.20  # of the half mouth: distance of the corners beyond the mesh's
-_HIDDEN_CORNER_ERROR = (
-    0.14  # of the half mouth: the mesh's error where the face's outline hides a corner
-)
+# Error of the mesh, of the half mouth, when the face's outline hides a corner.
+_HIDDEN_CORNER_ERROR = 0.14
 _MAX_SKIN_DISTANCE, _MIN_MOUTH_DISTANCE = 75.0, 32.0  # levels, as distances in RGB
 _MIN_LINE_DARKNESS = 22.0  # levels by which the line between the lips is darker than the cheek
 _MAX_COLOUR_DISTANCE = 40.0  # levels, as a distance in RGB

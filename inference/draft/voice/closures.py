@@ -36,7 +36,8 @@ _MIN_GAP_DEPTH_DB = 8.0
 _GAP_EDGE = 0.4  # share of its depth, from the bottom, at which a gap begins and ends
 _CONTEXT_HOPS = 10
 _MIN_CONTEXT_DB = -25.0  # relative to loud speech: the least level beside a gap
-# Evidence for the lips, in dB: little hiss, low resonances that fall as the gap begins, a deep gap.
+# Evidence for the lips, in dB: little hiss, a dark spectrum that darkens as the gap begins, a deep
+# gap.
 _DARKENING_WEIGHT, _DARKNESS_WEIGHT, _FULL_DEPTH_DB = 0.55, 0.5, 25.0
 _GAP_SCORE_DB = (46.0, 62.0)
 

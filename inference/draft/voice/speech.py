@@ -87,17 +87,17 @@ def analyse(sound: Floats, frames: int) -> MouthCurves:
     speaking = gaussian_filter1d(ramp(level, 0, 0.15), 8)
     closure = _build_closure_curve(find_closures(spectrum, loud_db), frames)
 
-    def on_frames(curve: Floats, smooth_hops: float) -> Floats:
+    def sample_frames(curve: Floats, smooth_hops: float) -> Floats:
         smooth = gaussian_filter1d(curve, smooth_hops)[_FIRST_HOP::_HOPS_PER_FRAME]
         return np.asarray(smooth[:frames], np.float32)
 
     return MouthCurves(
-        on_frames(opening, _OPENING_SMOOTH_HOPS) * (1 - closure),
-        on_frames(rounding * speaking, _SHAPE_SMOOTH_HOPS),
-        on_frames(spreading * speaking, _SHAPE_SMOOTH_HOPS),
+        sample_frames(opening, _OPENING_SMOOTH_HOPS) * (1 - closure),
+        sample_frames(rounding * speaking, _SHAPE_SMOOTH_HOPS),
+        sample_frames(spreading * speaking, _SHAPE_SMOOTH_HOPS),
         closure,
-        on_frames(teeth, _OPENING_SMOOTH_HOPS),
-        on_frames(np.minimum(level, 1), _ENERGY_SMOOTH_HOPS),
+        sample_frames(teeth, _OPENING_SMOOTH_HOPS),
+        sample_frames(np.minimum(level, 1), _ENERGY_SMOOTH_HOPS),
     )
 
 
