@@ -19,12 +19,11 @@ from weights.assemble import assemble, find_mismatches
 from weights.disk import Disk, Volume
 from weights.download import download
 from weights.errors import WeightsError, format_command
-from weights.listing import find_mismatch
+from weights.hub_errors import to_weights_error
 from weights.lock import LockFile
 from weights.manifest import MULTITALK_14B, HubFile, Manifest
-from weights.refusals import to_weights_error
 from weights.sets import LEAN_SETS, ORIGINAL, delete_marker, download_path, find_missing, lock_path
-from weights.verify import discard_faulty, verify
+from weights.verify import discard_faulty, find_mismatch, verify
 
 app = typer.Typer(help="MultiTalk's weights.", no_args_is_help=True, add_completion=False)
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count

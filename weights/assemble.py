@@ -10,11 +10,11 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from weights.disk import write_atomically
 from weights.errors import WeightsError, format_command
-from weights.listing import find_mismatch
+from weights.hub_errors import to_weights_error
 from weights.lock import LockFile, read_size_and_time
 from weights.manifest import HubFile, Manifest
-from weights.refusals import to_weights_error
 from weights.sets import (
     ORIGINAL,
     SetMarker,
@@ -25,7 +25,7 @@ from weights.sets import (
     read_marker,
     write_marker,
 )
-from weights.whole import write_atomically
+from weights.verify import find_mismatch
 
 
 def assemble(weights: Path, manifest: Manifest) -> bool:

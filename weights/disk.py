@@ -1,5 +1,7 @@
 """What weights lie on: whether there is room, and how a large file comes about."""
 
+import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -7,7 +9,6 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from weights.errors import WeightsError
-from weights.whole import write_atomically
 
 _SPARE_BYTES = 1 << 30  # to be left free
 
@@ -44,3 +45,22 @@ class Volume(Disk):
             yield made
             with write_atomically(path) as part:
                 shutil.copyfile(made, part)
+
+
+@contextmanager
+def write_atomically(path: Path) -> Iterator[Path]:
+    """Where to write what shall be `path`: it has its name once the block ends, and is gone when
+    the block raises. Its folder is made."""
+    part = path.with_name(f"{path.name}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part.unlink(missing_ok=True)
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: object) -> None:
+    with write_atomically(path) as part:
+        part.write_text(json.dumps(value, indent=1) + "\n")

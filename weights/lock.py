@@ -5,16 +5,18 @@ and SHA-256, and the time stamp that tells that it was not touched since it was 
 whole seconds count: a Volume of Modal need not keep more.
 """
 
+import hashlib
 import json
 import threading
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from weights.disk import write_json
 from weights.errors import WeightsError
 from weights.manifest import HubFile
-from weights.whole import write_json
 
 _SECOND_NS = 10**9
+_SHA1_LENGTH = 40  # hexadecimal digits
 
 
 def read_size_and_time(path: Path) -> tuple[int, int]:
@@ -83,3 +85,19 @@ class LockFile:
             self._entries[file.key] = entry
             ordered = {key: asdict(self._entries[key]) for key in sorted(self._entries)}
             write_json(self._path, ordered)
+
+
+def compute_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def matches_etag(path: Path, sha256: str, etag: str) -> bool:
+    """Whether the file, of that SHA-256, is what the hub calls `etag`.
+
+    That is the SHA-256 of a large file, and git's SHA-1 of a small one.
+    """
+    if len(etag) == _SHA1_LENGTH:
+        data = path.read_bytes()
+        return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest() == etag
+    return sha256 == etag

@@ -5,6 +5,7 @@ be known here: it is recorded at the first download (`weights.lock`) and held to
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,11 @@ class Manifest:
         sampling = PRESETS[quality].sampling
         loras = {lora.name for lora in sampling.loras} if sampling else set()
         return tuple(file for file in self.files if file.lora in {None, *loras})
+
+    def read_shapes(self, part: str) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every tensor of a network, under the network's names."""
+        names = json.loads(self.shapes.read_text())[part]
+        return {name: tuple(shape) for name, shape in names.items()}
 
 
 FACE_DETECTOR = WeightFile(  # both face nets are MediaPipe's (Google, Apache-2.0; licence beside)

@@ -13,15 +13,13 @@ from pathlib import Path
 import torch
 
 from weights.assemble import place_file, require_original
-from weights.checks import compute_sha256
 from weights.disk import Disk
 from weights.errors import WeightsError
-from weights.fp8 import quantise
-from weights.listing import require_shapes
+from weights.hub_errors import to_weights_error
 from weights.loading import allocate_buffer, read_pieces
+from weights.lock import compute_sha256
 from weights.manifest import VOICE_CONFIG, Manifest
 from weights.names import is_quantised
-from weights.refusals import to_weights_error
 from weights.sets import (
     DTYPES,
     FP8,
@@ -34,8 +32,9 @@ from weights.sets import (
     read_marker,
     write_marker,
 )
-from weights.shards import TensorSpec, open_shard
+from weights.shards import TensorSpec, open_shard, quantise
 from weights.tensors import FLOAT8, SCALE_SUFFIX, StoredTensor, find_tensors, read_metadata
+from weights.verify import require_shapes
 
 _SHARD_BYTES = 2 << 30
 _WEIGHT = ".weight"

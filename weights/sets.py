@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from presets.schema import Lora
+from weights.disk import write_json
 from weights.manifest import HubFile
-from weights.whole import write_json
 
 NETWORKS = ("transformer", "video", "image", "text", "audio")
 OTHER_PARTS = ("tokenizer", "loras")

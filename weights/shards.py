@@ -15,7 +15,7 @@ from typing import BinaryIO
 import torch
 from torch import Tensor
 
-from weights.whole import write_atomically
+from weights.disk import write_atomically
 
 TORCH_DTYPES = {
     "F32": torch.float32,
@@ -24,6 +24,8 @@ TORCH_DTYPES = {
     "F8_E4M3": torch.float8_e4m3fn,
 }
 _DTYPE_NAMES = {dtype: word for word, dtype in TORCH_DTYPES.items()}
+_MAX_E4M3 = 448.0  # that e4m3 can hold
+_MIN_EXPONENT = -100  # of a scale: far from where float32 ends
 _ALIGNMENT_BYTES = 8  # bytes, of where tensors begin
 
 
@@ -97,3 +99,21 @@ class ShardWriter:
             raise ValueError(f"{short[0]} has fewer numbers than its shape")
         self._file.flush()
         os.fsync(self._file.fileno())
+
+
+def quantise(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows (n, c) as e4m3 (n, c) and their scales (n,), float32, so that their product is near.
+
+    Raises ValueError when a number is not finite.
+    """
+    rows = weight.float()
+    if not rows.isfinite().all():
+        raise ValueError("a weight is not finite")
+    _, exponent = torch.frexp(rows.abs().amax(1) / _MAX_E4M3)
+    scale = torch.ldexp(torch.ones(len(rows)), exponent.clamp(min=_MIN_EXPONENT))
+    return (rows / scale.unsqueeze(1)).to(torch.float8_e4m3fn), scale
+
+
+def dequantise(weight: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+    """What `quantise` stands for, in `dtype`: exact in bfloat16 and wider."""
+    return weight.to(dtype) * scale.to(dtype).unsqueeze(1)

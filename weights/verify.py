@@ -1,14 +1,14 @@
 """Checks every byte that was fetched or prepared: sizes, hashes, names and shapes."""
 
+import json
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from weights.checks import compute_sha256
 from weights.errors import format_command
-from weights.listing import find_mismatch, require_shapes
-from weights.lock import LockFile
-from weights.manifest import Manifest
+from weights.lock import LockFile, compute_sha256
+from weights.lora import require_lora
+from weights.manifest import VOICE_CONFIG, Manifest
 from weights.sets import (
     LEAN_SETS,
     NETWORKS,
@@ -20,7 +20,7 @@ from weights.sets import (
     lock_path,
     read_marker,
 )
-from weights.tensors import MismatchError, find_tensors
+from weights.tensors import SCALE_SUFFIX, MismatchError, StoredTensor, find_tensors, require_match
 
 
 def verify(weights: Path, manifest: Manifest) -> Iterator[tuple[Path, str]]:
@@ -117,3 +117,40 @@ def _check_tensors(folder: Path, manifest: Manifest) -> Iterator[tuple[Path, str
             require_shapes(manifest, part, find_tensors(folder / part))
         except (MismatchError, OSError) as error:
             yield folder / part, str(error)
+
+
+def require_shapes(manifest: Manifest, part: str, found: Mapping[str, StoredTensor]) -> None:
+    """Raises MisfitError unless the tensors `found` are those listed; scales of 8-bit ones may be
+    among them."""
+    shapes = {
+        name: source.shape for name, source in found.items() if not name.endswith(SCALE_SUFFIX)
+    }
+    require_match(manifest.read_shapes(part), shapes)
+
+
+def find_mismatch(manifest: Manifest, place: str, file: Path) -> str | None:
+    """Why the `file`, which belongs at a `place` in a set, does not fit the model. None if it does,
+    or is a network's: of these all files count together. Raises OSError when it can't be read."""
+    try:
+        if place.startswith("loras/"):
+            require_lora(file, manifest.read_shapes("transformer"))
+        elif place == VOICE_CONFIG:
+            _require_voice_config(manifest, file)
+    except MismatchError as error:
+        return f"does not fit the model: {error}"
+    return None
+
+
+def _require_voice_config(manifest: Manifest, file: Path) -> None:
+    """What the settings don't say is the library's default, which is what is wanted."""
+    try:
+        found = dict(json.loads(file.read_bytes()))
+    except (ValueError, TypeError) as error:
+        raise MismatchError(f"it is damaged: {error}") from error
+    wrong = [
+        f"{name} is {json.dumps(found[name])}, and {json.dumps(wanted)} is wanted"
+        for name, wanted in manifest.voice.items()
+        if found.get(name, wanted) != wanted
+    ]
+    if wrong:
+        raise MismatchError("; ".join(wrong))

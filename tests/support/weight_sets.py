@@ -11,9 +11,8 @@ from torch import Tensor
 
 from tests.support.tiny_weights import write_hub
 from weights.assemble import assemble
-from weights.checks import compute_sha256
 from weights.disk import Disk
-from weights.lock import LockEntry, LockFile
+from weights.lock import LockEntry, LockFile, compute_sha256
 from weights.manifest import HubFile, Manifest
 from weights.prepare import prepare
 from weights.sets import download_path, hub_folder, lock_path
