@@ -22,12 +22,11 @@ from inference.multitalk.runtime.placement import (
     estimate_window_bytes,
     select_placement,
 )
-from weights.listing import read_shapes
 from weights.manifest import MULTITALK_14B
 from weights.sets import BF16, DTYPES, FP8, LEAN_SETS, ORIGINAL
 
 GB = 10**9
-SHAPES = read_shapes(MULTITALK_14B, "transformer")
+SHAPES = MULTITALK_14B.read_shapes("transformer")
 SIZES = {kind: compute_weight_sizes(SHAPES, kind) for kind in LEAN_SETS} | {
     ORIGINAL: compute_weight_sizes(SHAPES, BF16)
 }
