@@ -1,4 +1,4 @@
-"""A table of videos to make: a CSV file with a header, a row for each."""
+"""Table of videos to make: a CSV file with a header and a row for each video."""
 
 import csv
 import io
@@ -8,12 +8,10 @@ from typing import Any
 
 from inference.batch.item import BatchItem
 from inference.core.errors import InputCode, InputError
-from inference.core.parsers import FIELDS, field
+from inference.core.options import FILES, OPTIONS, REQUIRED_FILES, parse_option
 
 CSV_SUFFIX = ".csv"
-_FILES = ("image", "audio", "audio2")
-_REQUIRED = _FILES[:2]
-_COLUMNS = (*_FILES, "name", *FIELDS)
+_COLUMNS = (*FILES, "name", *OPTIONS)
 _COLUMNS_HELP = (
     "Its first line names the columns: image and audio, and as wanted "
     f"{', '.join(_COLUMNS[2:-1])} and {_COLUMNS[-1]}."
@@ -23,10 +21,10 @@ Line = tuple[int, list[str]]  # its number, from 1, and its values
 
 
 def read_csv(path: Path) -> list[BatchItem]:
-    """A row for each line of the table at `path` but its header; files are found from its folder.
+    """Read a table in UTF-8, with commas or semicolons; its files are relative to its folder.
 
-    UTF-8, with commas or semicolons. What is wrong with a line is its row's refusal. Raises
-    InputError when the table as a whole can't be understood.
+    A line that can't be used becomes an item with a refusal. Raises InputError when the table as a
+    whole can't be used.
     """
     lines = _read_lines(path)
     _, header = next(lines, (0, []))
@@ -40,7 +38,7 @@ def read_csv(path: Path) -> list[BatchItem]:
 
 
 def _read_lines(path: Path) -> Iterator[Line]:
-    """The lines that hold anything. Raises InputError."""
+    """Yield the lines that are not empty. Raises InputError."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
@@ -63,8 +61,8 @@ def _read_lines(path: Path) -> Iterator[Line]:
 
 
 def _require_known(path: Path, columns: list[str]) -> None:
-    """Raises InputError when these are not the columns of a table."""
-    if not set(columns) & set(_REQUIRED):
+    """Raise InputError unless these are the columns of a table."""
+    if not set(columns) & set(REQUIRED_FILES):
         raise InputError(InputCode.BAD_OPTION, f"{path.name} has no header. {_COLUMNS_HELP}")
     for column in columns:
         if column and column not in _COLUMNS:
@@ -73,7 +71,7 @@ def _require_known(path: Path, columns: list[str]) -> None:
         if column and columns.count(column) > 1:
             message = f"{path.name} has the column {column} twice. Leave one of them out."
             raise InputError(InputCode.BAD_OPTION, message)
-    for column in _REQUIRED:
+    for column in REQUIRED_FILES:
         if column not in columns:
             message = f"{path.name} has no column {column}. {_COLUMNS_HELP}"
             raise InputError(InputCode.BAD_OPTION, message)
@@ -97,17 +95,17 @@ def _parse_line(folder: Path, columns: list[str], line: Line) -> BatchItem:
 
 
 def _find_files(folder: Path, given: dict[str, str]) -> list[Path]:
-    """The picture and the recordings. Raises InputError when one is missing."""
-    for column in _REQUIRED:
+    """Return the picture and the recordings. Raises InputError when one is missing."""
+    for column in REQUIRED_FILES:
         if column not in given:
             noun = "picture" if column == "image" else "recording"
             message = f"This row names no {noun}. Write its file in the column {column}."
             raise InputError(InputCode.NOT_FOUND, message)
-    for column in _FILES:
+    for column in FILES:
         if column in given and not _is_file(folder / given[column]):
             message = f"There is no file {given[column]}. Write it as seen from the table's folder."
             raise InputError(InputCode.NOT_FOUND, message)
-    return [folder / given[column] for column in _FILES if column in given]
+    return [folder / given[column] for column in FILES if column in given]
 
 
 def _is_file(path: Path) -> bool:
@@ -118,4 +116,4 @@ def _is_file(path: Path) -> bool:
 
 
 def _parse_options(given: dict[str, str]) -> dict[str, Any]:
-    return {name: field(name, given[name]) for name in FIELDS if name in given}
+    return {name: parse_option(name, given[name]) for name in OPTIONS if name in given}

@@ -9,6 +9,6 @@ from inference.media.audio import write_sound
 
 def mix_voices(task: Task, target: Path) -> None:
     """Write the finished sound, as long as the video, with every voice in its place: 48 kHz WAV."""
-    placed = place_recordings(task.request)
+    placed = place_recordings(task.request.soundtrack)
     voices = [task.prepare_path(voice_name(index)) for index in range(len(placed))]
     write_sound(voices, placed, task.plan.frames * SAMPLES_PER_FRAME, target)

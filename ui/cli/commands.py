@@ -25,45 +25,27 @@ from inference.core.errors import (
     PortraitError,
     from_os_error,
 )
-from inference.core.plan import find_preset
+from inference.core.options import Group, JobOptions, find_preset
 from inference.core.report import Verdict
-from inference.core.request import Shape, Speaking
 from inference.core.settings import load_settings
-from inference.core.tuning import Tuning
 from inference.engines.select import select_configured_engine, select_engine_for
 from presets.models import MODELS
 from presets.quality import DRAFT_QUALITY
 from presets.schema import EngineFamily
 from ui.cli import checking, output, terminal
 from ui.cli.arguments import (
+    Audio,
+    Audio2,
     EngineChoice,
-    choose_quality,
+    Image,
+    Json,
     parse_source,
     parse_sources,
-    request_fields,
     require_engine_makes,
-    scene_fields,
+    takes_job_options,
 )
 from ui.cli.exit_status import NOTHING_FINISHED, STOP_SIGNALS, Interrupted, make_scratch_folder
 from ui.cli.generate import generate_video, prepare_task
-from ui.cli.options import (
-    Audio,
-    Audio2,
-    AudioGuidance,
-    Format,
-    Image,
-    Json,
-    NegativePrompt,
-    Part,
-    Prompt,
-    Quality,
-    QualityOrNone,
-    Seed,
-    Steps,
-    TextGuidance,
-    Together,
-    Window,
-)
 from ui.strings import text
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -91,22 +73,19 @@ def serve(
 
 
 @cli.command()
+@takes_job_options(Group.INPUT, quality=DRAFT_QUALITY)
 def plan(
     image: Image,
     audio: Audio,
     audio2: Audio2 = None,
-    speaking: Together = Speaking.TOGETHER,
-    shape: Format = Shape.LANDSCAPE,
-    trim: Part = None,
-    crop: Window = None,
-    quality: Quality = DRAFT_QUALITY,
+    *,
+    options: JobOptions,
     as_json: Json = False,
 ) -> None:
     """Show what would be made: crop, length, windows, speakers, time."""
     with make_scratch_folder() as folder:
-        choices = request_fields(speaking, shape, trim, crop, quality)
-        given = parse_sources(audio, audio2)
-        planned = prepare_task(folder, parse_source(image), given, choices, _load_cost_model()).plan
+        picture, recordings = parse_source(image), parse_sources(audio, audio2)
+        planned = prepare_task(folder, picture, recordings, options, _load_cost_model()).plan
     if as_json:
         terminal.print_json(asdict(planned))
     else:
@@ -114,22 +93,14 @@ def plan(
 
 
 @cli.command()
+@takes_job_options()
 def generate(
     image: Image,
     audio: Audio,
     out: Annotated[Path, typer.Option("-o", "--output", help="The mp4 to write.")],
     audio2: Audio2 = None,
-    speaking: Together = Speaking.TOGETHER,
-    shape: Format = Shape.LANDSCAPE,
-    trim: Part = None,
-    crop: Window = None,
-    quality: QualityOrNone = None,
-    prompt: Prompt = "",
-    negative_prompt: NegativePrompt = "",
-    seed: Seed = 42,
-    steps: Steps = None,
-    text_guidance: TextGuidance = None,
-    audio_guidance: AudioGuidance = None,
+    *,
+    options: JobOptions,
     engine: Annotated[EngineChoice, typer.Option(help="Who makes it.")] = EngineChoice.AUTO,
     model: Annotated[str | None, typer.Option(help=f"One of {', '.join(MODELS)}.")] = None,
     device: Annotated[str | None, typer.Option(help="As cpu, cuda or cuda:1.")] = None,
@@ -140,31 +111,19 @@ def generate(
     if debug:
         logging.getLogger("inference").setLevel(logging.DEBUG)
     output.require_writable(out)
-    quality = choose_quality(engine, quality)
-    choices = request_fields(speaking, shape, trim, crop, quality)
-    tuning = Tuning(steps, text_guidance, audio_guidance)
-    choices |= scene_fields((prompt, negative_prompt), seed, tuning)
-    maker = _select_engine(engine, quality, EngineOptions(model, device))
-    generate_video(maker, parse_source(image), parse_sources(audio, audio2), choices, out, as_json)
+    maker = _select_engine(engine, options.quality, EngineOptions(model, device))
+    generate_video(maker, parse_source(image), parse_sources(audio, audio2), options, out, as_json)
 
 
 @cli.command()
+@takes_job_options()
 def batch(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Pictures and recordings by name, or a CSV.")
     ],
     out: Annotated[Path, typer.Option("-o", "--output", help="The folder of the videos.")],
-    speaking: Together = Speaking.TOGETHER,
-    shape: Format = Shape.LANDSCAPE,
-    trim: Part = None,
-    crop: Window = None,
-    quality: QualityOrNone = None,
-    prompt: Prompt = "",
-    negative_prompt: NegativePrompt = "",
-    seed: Seed = 42,
-    steps: Steps = None,
-    text_guidance: TextGuidance = None,
-    audio_guidance: AudioGuidance = None,
+    *,
+    options: JobOptions,
     engine: Annotated[EngineChoice, typer.Option(help="Who makes them.")] = EngineChoice.AUTO,
     model: Annotated[str | None, typer.Option(help=f"One of {', '.join(MODELS)}.")] = None,
     device: Annotated[str | None, typer.Option(help="As cpu, cuda or cuda:1.")] = None,
@@ -174,15 +133,11 @@ def batch(
     batches = importlib.import_module("ui.cli.batch.run")  # draws a page, as the server does
     batches.require_separate_folders(folder, out)
     wanted = read_items(folder)
-    quality = choose_quality(engine, quality)
-    choices = request_fields(speaking, shape, trim, crop, quality)
-    tuning = Tuning(steps, text_guidance, audio_guidance)
-    choices |= scene_fields((prompt, negative_prompt), seed, tuning)
     engine_of = _make_engine_selector(engine, EngineOptions(model, device))
     if any("quality" not in row.options for row in wanted):
-        engine_of(quality)  # what no row could be made with is said once
+        engine_of(options.quality)  # what no row could be made with is said once
     used = model or load_settings().model or ""
-    if batches.run_batch(wanted, out, choices, engine_of, used, as_json):
+    if batches.run_batch(wanted, out, options, engine_of, used, as_json):
         raise typer.Exit(1)
 
 

@@ -4,13 +4,13 @@ import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from inference.core.cost_model import DEFAULT_COST_MODEL, CostModel
 from inference.core.engine import Engine
 from inference.core.errors import InputCode, build_no_face_error
 from inference.core.events import Result
-from inference.core.plan import find_preset, make_plan
+from inference.core.options import JobOptions, find_preset
+from inference.core.plan import make_plan
 from inference.core.published import Publication
 from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB, Request
 from inference.core.settings import load_settings
@@ -36,7 +36,7 @@ def prepare_task(
     folder: Path,
     image: Source,
     recordings: Sequence[Source],
-    choices: dict[str, Any],
+    options: JobOptions,
     rates: CostModel = DEFAULT_COST_MODEL,
 ) -> Task:
     """The task in `folder`, with the person's files taken in. Raises PortraitError, OSError."""
@@ -51,7 +51,7 @@ def prepare_task(
         for number, recording in enumerate(recordings, 1)
     ]
     picture, measured = ingest_files(folder, shown, heard)
-    request = Request(picture=picture, recordings=measured, **choices)
+    request = Request.from_options(options, picture, measured)
     longest_s = load_settings().max_seconds_for(find_preset(request.quality).engine)
     return Task(request, make_plan(request, longest_s, rates), folder)
 
@@ -60,7 +60,7 @@ def generate_video(
     engine: Engine,
     image: Source,
     recordings: Sequence[Source],
-    choices: dict[str, Any],
+    options: JobOptions,
     out: Path,
     as_json: bool = False,
 ) -> GeneratedVideo:
@@ -70,7 +70,7 @@ def generate_video(
     Raises PortraitError, OSError, and Interrupted when the person stopped it.
     """
     with make_scratch_folder() as folder:
-        task = prepare_task(folder, image, recordings, choices)
+        task = prepare_task(folder, image, recordings, options)
         drafted = find_preset(task.plan.quality).engine is EngineFamily.DRAFT
         if drafted and not task.plan.speakers:
             raise build_no_face_error()

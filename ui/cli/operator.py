@@ -17,13 +17,18 @@ from inference.cloud import names
 from inference.cloud.client import ModalClient, Spawn
 from inference.core.engine import EngineOptions
 from inference.core.errors import InputCode, InputError
-from inference.core.request import Shape, Speaking
-from inference.core.tuning import Tuning
+from inference.core.options import JobOptions
 from inference.diagnostics.check import Check
 from inference.engines.remote import RemoteEngine
 from presets.quality import DEFAULT_QUALITY
-from ui.cli import commands, options, output, terminal
-from ui.cli.arguments import parse_source, parse_sources, request_fields, scene_fields
+from ui.cli import commands, output, terminal
+from ui.cli.arguments import (
+    FILE_METAVAR,
+    Audio2,
+    parse_source,
+    parse_sources,
+    takes_job_options,
+)
 from ui.cli.batch import run
 from ui.cli.generate import generate_video
 from weights.sets import LEAN_SETS
@@ -59,16 +64,17 @@ _cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @_cli.command()
+@takes_job_options(quality=DEFAULT_QUALITY)
 def run_action(
     context: typer.Context,
     action: Annotated[Action, typer.Option(help="What to do.")],
     image: Annotated[
-        str | None, typer.Option(metavar=options.FILE_METAVAR, help="generate: a picture.")
+        str | None, typer.Option(metavar=FILE_METAVAR, help="generate: a picture.")
     ] = None,
     audio: Annotated[
-        str | None, typer.Option(metavar=options.FILE_METAVAR, help="generate: a recording.")
+        str | None, typer.Option(metavar=FILE_METAVAR, help="generate: a recording.")
     ] = None,
-    audio2: options.Audio2 = None,
+    audio2: Audio2 = None,
     folder: Annotated[
         Path | None, typer.Option(help="batch: pictures and recordings, paired by name, or a CSV.")
     ] = None,
@@ -80,23 +86,11 @@ def run_action(
         Path | None,
         typer.Option("-o", "--output", help="The mp4 to write; with batch, the folder of them."),
     ] = None,
-    speaking: options.Together = Speaking.TOGETHER,
-    shape: options.Format = Shape.LANDSCAPE,
-    trim: options.Part = None,
-    crop: options.Window = None,
-    quality: options.Quality = DEFAULT_QUALITY,
-    prompt: options.Prompt = "",
-    negative_prompt: options.NegativePrompt = "",
-    seed: options.Seed = 42,
-    steps: options.Steps = None,
-    text_guidance: options.TextGuidance = None,
-    audio_guidance: options.AudioGuidance = None,
+    *,
+    options: JobOptions,
 ) -> None:
     """Look after the deployed app."""
     parts: AppFunctions = context.obj
-    choices = request_fields(speaking, shape, trim, crop, quality)
-    tuning = Tuning(steps, text_guidance, audio_guidance)
-    choices |= scene_fields((prompt, negative_prompt), seed, tuning)
     match action:
         case Action.TEST_ENVIRONMENT:
             _test_environment(parts)
@@ -107,13 +101,13 @@ def run_action(
             target = out or _require_unused(Path(f"{picture.stem}.mp4"))
             output.require_writable(target)
             generate_video(
-                _create_engine(parts), picture, parse_sources(audio, audio2), choices, target
+                _create_engine(parts), picture, parse_sources(audio, audio2), options, target
             )
         case Action.BATCH:
             if folder is None:
                 raise InputError(InputCode.BAD_OPTION, "batch needs --folder.")
             run.require_separate_folders(folder, out or folder / DEFAULT_FOLDER)
-            _make_batch(parts, read_items(folder), choices, out or folder / DEFAULT_FOLDER)
+            _make_batch(parts, read_items(folder), options, out or folder / DEFAULT_FOLDER)
         case _:
             raise typer.Exit(parts.manage_weights(_list_weights_commands(action, dtype, prepare)))
 
@@ -148,11 +142,11 @@ def _test_environment(parts: AppFunctions) -> None:
 
 
 def _make_batch(
-    parts: AppFunctions, wanted: Sequence[BatchItem], choices: dict[str, Any], out: Path
+    parts: AppFunctions, wanted: Sequence[BatchItem], options: JobOptions, out: Path
 ) -> None:
     """Make the videos that are not there yet, all with one engine."""
     engine = _create_engine(parts)
-    if run.run_batch(wanted, out, choices, lambda quality: engine):
+    if run.run_batch(wanted, out, options, lambda quality: engine):
         raise typer.Exit(1)
 
 

@@ -22,7 +22,7 @@ from inference.core.errors import (
     from_os_error,
 )
 from inference.core.events import Failed
-from inference.core.request import MAX_SEED
+from inference.core.options import MAX_SEED
 from inference.core.settings import Settings
 from inference.core.write_access import WriteUnavailable
 from inference.jobs import history

@@ -2,13 +2,18 @@
 
 from dataclasses import dataclass
 
-from inference.core.framing import Crop, fit_crop, map_box_to_frame
-from inference.core.plan import make_plan
-from inference.core.request import SAMPLE_RATE_HZ, Box, Picture, Recording, Request
+from inference.core.framing import (
+    Crop,
+    choose_speakers,
+    fit_crop,
+    map_box_to_frame,
+    select_faces_to_keep,
+)
+from inference.core.options import Box
+from inference.core.request import Picture, Request
 from ui.session.session import Choices, Session, StoredVoice
 
 MAX_SPEAKERS = 2
-_ANY_VOICE = Recording(SAMPLE_RATE_HZ, 1, peak_dbfs=-1.0, level_dbfs=-20.0)
 
 
 @dataclass(frozen=True)
@@ -109,11 +114,8 @@ def compute_framing(desk: Session) -> Framing | None:
         return None
     picture, choices = desk.picture.picture, desk.choices
     who = find_speakers(desk) or tuple(face.box for face in picture.faces)
-    if choices.crop:
-        crop = fit_crop(picture, (), choices.shape, choices.crop)
-    else:  # with more faces than can speak, all of them are kept in the frame
-        most = who if len(who) <= MAX_SPEAKERS else ()
-        voices = (_ANY_VOICE,) * min(max(len(who), 1), MAX_SPEAKERS)
-        asked = Request(picture, voices, shape=choices.shape, speakers=most)
-        crop = make_plan(asked, max_seconds=MAX_SPEAKERS).crop
+    known = who if len(who) <= MAX_SPEAKERS else ()
+    speaking = choose_speakers(picture.faces, min(len(who), MAX_SPEAKERS), known)
+    kept = select_faces_to_keep(picture.faces, speaking)
+    crop = fit_crop(picture, kept, choices.shape, choices.crop)
     return Framing(crop, tuple(map_box_to_frame(box, crop, choices.shape) for box in who))

@@ -22,7 +22,8 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from inference.core.request import Box, CropChoice, Picture, Recording, Shape, Speaking, Trim
+from inference.core.options import Box, CropChoice, Shape, Speaking, Trim
+from inference.core.request import Picture, Recording
 from inference.core.tuning import Tuning
 from inference.core.write_access import SoleWriter, WriteAccess
 from inference.media.phrases import Phrase

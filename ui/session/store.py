@@ -15,7 +15,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from inference.core.plan import find_preset, make_plan
+from inference.core.options import find_preset
+from inference.core.plan import make_plan
 from inference.core.settings import Settings
 from inference.core.task import PICTURE, Task, load_task, voice_name
 from inference.core.write_access import WriteUnavailable

@@ -6,7 +6,8 @@ Nothing here knows HTML. A message = what was found; what to do.
 
 from inference.core.errors import InputCode, InputError
 from inference.core.events import StageName
-from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB, MAX_SEED, Shape
+from inference.core.options import MAX_SEED, Shape
+from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB
 from inference.core.timing import FPS, MAX_WINDOW_FRAMES
 from ui.strings.browser_text import for_browser as for_browser
 

@@ -3,8 +3,8 @@
 from html import escape
 
 from inference.core.events import Cancelled, Finished
+from inference.core.options import Shape
 from inference.core.plan import Notice, Plan
-from inference.core.request import Shape
 from inference.jobs.store import State
 from presets.examples import EXAMPLES, Example
 from ui.session.page_state import JobView, PageState, Phase

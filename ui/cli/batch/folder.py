@@ -9,16 +9,16 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter
 
 from inference.core import report
 from inference.core.errors import InputCode, InputError
+from inference.core.options import OPTIONS, JobOptions
 from inference.core.report import Report
 from inference.core.task import REPORT, RESULT
 from inference.jobs import lock
@@ -163,7 +163,7 @@ def open_batch(path: Path) -> Iterator[BatchFolder]:
         os.close(held)
 
 
-def compute_fingerprint(files: Sequence[Path], choices: Mapping[str, Any], model: str) -> str:
+def compute_fingerprint(files: Sequence[Path], options: JobOptions, model: str) -> str:
     """What a video is made of, in a word that changes with any of it. Raises InputError."""
     hashes = []
     for path in files:
@@ -173,7 +173,8 @@ def compute_fingerprint(files: Sequence[Path], choices: Mapping[str, Any], model
         except OSError as error:
             message = f"{path.name} can't be read. Check that it is a file and its permissions."
             raise InputError(InputCode.NOT_FOUND, message, str(error)) from error
-    chosen = {name: value for name, value in choices.items() if value not in (None, "")}
+    values = {name: getattr(options, name) for name in OPTIONS}
+    chosen = {name: value for name, value in values.items() if value not in (None, "")}
     told = json.dumps([hashes, chosen, model], sort_keys=True, default=asdict)
     return hashlib.sha256(told.encode()).hexdigest()
 

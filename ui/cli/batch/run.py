@@ -2,7 +2,7 @@
 there already is not made again."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from inference.batch.item import BatchItem
 from inference.core.engine import Engine
 from inference.core.errors import InputCode, InputError, PortraitError, from_code, from_os_error
 from inference.core.events import Failed, Finished, Result
+from inference.core.options import JobOptions
 from inference.core.task import Task
 from ui.cli import terminal
 from ui.cli.batch import contact_sheet, words
@@ -32,19 +33,19 @@ def require_separate_folders(source: Path, out: Path) -> None:
 def run_batch(
     rows: Sequence[BatchItem],
     out: Path,
-    choices: Mapping[str, Any],
+    options: JobOptions,
     engine_of: EngineSelector,
     model: str = "",
     as_json: bool = False,
 ) -> int:
     """Have the videos of `rows` made in `out`, telling how far it is; returns how many could not.
 
-    `choices` are the fields of a Request for rows without their own; `model` is the one that was
+    `options` are those of rows without their own; `model` is the one that was
     asked for. Raises InputError when another batch writes into `out`, OSError, and Interrupted when
     the person stopped it.
     """
     with open_batch(out) as folder:
-        batch = _BatchRun(rows, folder, choices, engine_of, model, quiet=as_json)
+        batch = _BatchRun(rows, folder, options, engine_of, model, quiet=as_json)
         try:
             batch.run()
         except (KeyboardInterrupt, Interrupted):
@@ -64,12 +65,12 @@ class _BatchRun:
         self,
         rows: Sequence[BatchItem],
         folder: BatchFolder,
-        choices: Mapping[str, Any],
+        options: JobOptions,
         engine_of: EngineSelector,
         model: str,
         quiet: bool,
     ) -> None:
-        self._items, self._folder, self._options = rows, folder, choices
+        self._items, self._folder, self._options = rows, folder, options
         self._select_engine, self._model, self._quiet = engine_of, model, quiet
         self._cards = [
             Card(row.name, refusal=row.refusal) if row.refusal else folder.build_card(row.name)
@@ -123,15 +124,15 @@ class _BatchRun:
         if row.refusal:
             return self._cards[index]
         try:
-            choices = {**self._options, **row.options}
+            options = replace(self._options, **row.options)
             assert row.image is not None, "a row that is not refused has a picture"
-            mark = compute_fingerprint([row.image, *row.recordings], choices, self._model)
+            mark = compute_fingerprint([row.image, *row.recordings], options, self._model)
             known = self._folder.is_current(row.name, mark) or self._folder.is_foreign(row.name)
             if known:
                 self._print(f"{self._folder.video_path(row.name)} is there already.")
             else:
                 self._print(words.position(index + 1, len(self._items), row.name))
-                clip = self._generate(row, row.image, choices, mark, cancelled)
+                clip = self._generate(row, row.image, options, mark, cancelled)
                 made = words.made_in(clip.duration_s, clip.seconds)
                 self._print(f"{self._folder.video_path(row.name)}: {made}")
         except (PortraitError, OSError) as error:
@@ -143,14 +144,14 @@ class _BatchRun:
         self,
         row: BatchItem,
         image: Path,
-        choices: dict[str, Any],
+        options: JobOptions,
         mark: str,
         cancelled: Callable[[], bool],
     ) -> Clip:
         """What is known of the new video. Raises PortraitError, OSError, and Interrupted."""
-        engine = self._select_engine(choices["quality"])
+        engine = self._select_engine(options.quality)
         with self._folder.make_work_folder() as work:
-            task = prepare_task(work, image, row.recordings, choices)
+            task = prepare_task(work, image, row.recordings, options)
             last = terminal.show_progress(engine.generate(task, cancelled), not self._quiet)
             if isinstance(last, Finished):
                 clip = _build_clip(task, last.result, mark)

@@ -4,9 +4,10 @@ from collections import Counter
 from datetime import datetime
 from enum import StrEnum
 
+from inference.core.options import Speaking
 from inference.core.plan import Plan
 from inference.core.report import Verdict
-from inference.core.request import Request, Speaking
+from inference.core.request import Request
 from presets.quality import PRESETS
 from ui.strings import text
 
