@@ -97,13 +97,13 @@ class Request(JobOptions, Media):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        soundtrack = self.soundtrack
-        if self.speakers and len(self.speakers) != len(soundtrack.recordings):
+        if self.speakers and len(self.speakers) != len(self.recordings):
             raise InputError(
                 InputCode.BAD_OPTION,
                 f"Speakers chosen: {len(self.speakers)}, recordings: {len(self.recordings)}. "
                 "Give each speaker a recording.",
             )
+        Soundtrack(self.recordings, self.speaking, self.trim)
 
     @classmethod
     def from_options(
