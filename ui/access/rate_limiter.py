@@ -1,15 +1,15 @@
-"""Wrong passwords: who gave how many, and how long they wait before they may try again.
+"""Rate limit on wrong passwords.
 
-Only counts are kept here, in memory: a server that is started anew knows none. Nobody waits with a
-connection held; who comes too early is told for how long.
+Counts are held in memory only: a restarted server knows none. No connection is held while an
+address has to wait; a request that comes too early gets the waiting time.
 
-The address that a browser comes from is what the nearest proxy says. A client can write what it
-likes into X-Forwarded-For, but each proxy adds, at the end, whom it saw itself; so the last entry
-counts, those of private networks left out, which are further proxies on the same premises. Without
-the header it is the server's own word. Where the page is reached without a proxy the header is the
-client's alone, and an attacker has as many addresses as he likes: an address decides only who waits
-longer, and the limit on all together holds for him as well. Behind two proxies with public
-addresses everybody is one address, and waits for the others' mistakes.
+The client's address is taken from the nearest proxy. A client can write any X-Forwarded-For, but
+each proxy appends the address it saw itself, so the last entry counts, without those of private
+networks, which are further proxies on the same premises. Without the header the connection's
+address counts. If the page is reached without a proxy, the header is the client's alone and an
+attacker has any number of addresses: an address decides only who waits longer, and the limit over
+all addresses holds for the attacker as well. Behind two proxies with public addresses all clients
+share one address and wait for each other's mistakes.
 """
 
 import math
@@ -36,14 +36,14 @@ _PREFIX_BITS = 64  # of IPv6: one household has them all
 
 @dataclass(frozen=True)
 class _Failures:
-    """What is known of an address; `last_s` is the clock's."""
+    """Failed attempts of an address; `last_s` is the time of the last one."""
 
     count: int
     last_s: float
 
     @property
     def wait_s(self) -> int:
-        """How long after the last one."""
+        """Waiting time after the last one, in seconds."""
         doublings = self.count - FREE_FAILURES
         if doublings < 0:
             return 0
@@ -51,7 +51,7 @@ class _Failures:
 
 
 class RateLimiter:
-    """The wrong passwords given so far. `clock` counts seconds, from anywhere."""
+    """Waiting times after wrong passwords. `clock` counts seconds from any start."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -59,18 +59,18 @@ class RateLimiter:
         self._exhausted_until_s = -math.inf  # until then all together have had their one in EACH_S
 
     def __len__(self) -> int:
-        """How many addresses are known."""
+        """Return the number of addresses with failures."""
         return len(self._failures)
 
     def compute_wait_s(self, address: str) -> int:
-        """Whole seconds until the address may try; 0: now."""
+        """Return the whole seconds until the address may try; 0: now."""
         now = self._clock()
         own = self._get_failures(address, now)
         until = max(own.last_s + own.wait_s, self._exhausted_until_s - (BURST - 1) * EACH_S)
         return max(0, math.ceil(until - now))
 
     def record_failure(self, address: str) -> None:
-        """The address gave a wrong one."""
+        """Count a wrong password of the address."""
         now = self._clock()
         count = self._get_failures(address, now).count
         self._failures.pop(address, None)
@@ -80,7 +80,7 @@ class RateLimiter:
         self._exhausted_until_s = max(self._exhausted_until_s, now) + EACH_S
 
     def clear_failures(self, address: str) -> None:
-        """The address gave the right one: its wrong ones are forgotten."""
+        """Forget the address's wrong passwords after the right one."""
         self._failures.pop(address, None)
 
     def _get_failures(self, address: str, now: float) -> _Failures:
@@ -89,8 +89,11 @@ class RateLimiter:
 
 
 def parse_client_address(connection: HTTPConnection) -> str:
-    """Where a browser comes from, as one text for all addresses of its household; "" if nobody
-    says. At most as long as an address, whatever was sent."""
+    """Return the client's address; "" if it is unknown.
+
+    All addresses of a household (an IPv6 /64 network) give the same text. It is never longer than
+    an address, whatever was sent.
+    """
     said = ",".join(connection.headers.getlist("x-forwarded-for"))
     hops = [found for hop in said.rsplit(",", _HOPS)[-_HOPS:] if (found := _parse_address(hop))]
     seen = _parse_address(connection.client.host) if connection.client else None
@@ -101,7 +104,10 @@ def parse_client_address(connection: HTTPConnection) -> str:
 
 
 def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
-    """The address in an entry like 192.0.2.1, 192.0.2.1:80, 2001:db8::1 or [2001:db8::1]:80."""
+    """Return the address in an entry.
+
+    Entries look like 192.0.2.1, 192.0.2.1:80, 2001:db8::1 or [2001:db8::1]:80.
+    """
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

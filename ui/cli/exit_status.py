@@ -1,4 +1,4 @@
-"""How a command of the command line ends: with a video, or early, leaving nothing behind."""
+"""End of a command: with a video, or early and with nothing left behind."""
 
 import secrets
 import shutil
@@ -21,12 +21,12 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)  # other ways to be told to stop;
 
 
 class Interrupted(Exception):
-    """The person pressed Ctrl-C; the message says what is kept."""
+    """Stopped by the user; the message names the part that is kept."""
 
 
 @contextmanager
 def make_scratch_folder() -> Iterator[Path]:
-    """A new private folder, gone afterwards whatever ends the work, and at whichever moment."""
+    """Yield a new private folder, and delete it however and whenever the work ends."""
     # its name comes first: an interrupt while tempfile makes one would leave it behind
     folder = Path(tempfile.gettempdir()) / f"talking-portrait-{secrets.token_hex(8)}"
     try:
@@ -38,7 +38,7 @@ def make_scratch_folder() -> Iterator[Path]:
 
 @contextmanager
 def cancel_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """A `cancelled` that turns true at the first Ctrl-C; the second one ends at once."""
+    """Yield a predicate that is true after the first Ctrl-C; the second one ends at once."""
     asked = threading.Event()
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -54,9 +54,9 @@ def cancel_on_interrupt() -> Iterator[Callable[[], bool]]:
 
 
 def deliver_result(folder: Path, last: Event, out: Path) -> Result:
-    """What was made in a task's `folder`, now at `out`, after the engine's last event.
+    """Copy the result of a task in `folder` to `out`, after the engine's last event.
 
-    Raises the PortraitError that kept it from being made, Interrupted after a cancel, and OSError.
+    Raises the engine's PortraitError, Interrupted after a cancel, and OSError.
     """
     if isinstance(last, Finished):
         output.copy_into_place(folder / last.result.path, out)

@@ -1,4 +1,4 @@
-"""From files to a video, for whoever sits at a terminal."""
+"""Generation of a video from files, with progress on the terminal."""
 
 import importlib
 from collections.abc import Sequence
@@ -24,8 +24,10 @@ from ui.cli.exit_status import Interrupted, cancel_on_interrupt, deliver_result,
 
 @dataclass(frozen=True)
 class GeneratedVideo:
-    """A video that lies at `out`. `published`: with a link, or why there is none; None where no
-    bucket is set up."""
+    """A finished video at `out`.
+
+    `published` holds its link or the reason why there is none; it is None if no bucket is set up.
+    """
 
     out: Path
     result: Result
@@ -39,7 +41,7 @@ def prepare_task(
     choices: dict[str, Any],
     rates: CostModel = DEFAULT_COST_MODEL,
 ) -> Task:
-    """The task in `folder`, with the person's files taken in. Raises PortraitError, OSError."""
+    """Ingest the files and return the task in `folder`. Raises PortraitError, OSError."""
     shown = _fetch(image, folder / "given", MAX_PICTURE_MIB, InputCode.PICTURE_TOO_LARGE)
     heard = [
         _fetch(
@@ -64,10 +66,11 @@ def generate_video(
     out: Path,
     as_json: bool = False,
 ) -> GeneratedVideo:
-    """Have `engine` make the video at `out`, showing how far it is, and publish it where a bucket
-    is set up; that it could not be published is said, and changes nothing else.
+    """Generate the video at `out` with `engine`, showing progress; publish it if a bucket is set
+    up.
 
-    Raises PortraitError, OSError, and Interrupted when the person stopped it.
+    A failed publication is reported and changes nothing else. Raises PortraitError, OSError, and
+    Interrupted if the user stopped it.
     """
     with make_scratch_folder() as folder:
         task = prepare_task(folder, image, recordings, choices)
@@ -89,8 +92,10 @@ def generate_video(
 
 
 def publish_video(task: Task, out: Path) -> Publication | None:
-    """Where the finished video of `task`, which is at `out` already, now lies in the bucket; None
-    where none is set up. Raises OSError, and Interrupted when the person stopped it."""
+    """Publish the finished video of `task`, already at `out`; None if no bucket is set up.
+
+    Raises OSError, and Interrupted if the user stopped it.
+    """
     settings = load_settings()
     if settings.bucket is None:
         return None
@@ -104,7 +109,7 @@ def publish_video(task: Task, out: Path) -> Publication | None:
 
 
 def _fetch(source: Source, target: Path, most_mib: int, too_large: InputCode) -> Path:
-    """The file on this machine: one in a bucket is fetched to `target`."""
+    """Return the file's local path; download one in a bucket to `target`."""
     if isinstance(source, Path):
         return source
     storage = importlib.import_module(
@@ -115,7 +120,7 @@ def _fetch(source: Source, target: Path, most_mib: int, too_large: InputCode) ->
 
 
 def end_remote_work(folder: Path) -> None:
-    """Nobody comes back to a scratch folder: what of it is still on Modal goes now."""
+    """End a scratch folder's work on Modal: a scratch folder is never resumed."""
     if (folder / REMOTE).exists():
         stays = importlib.import_module("inference.cloud.cleanup").delete_from_modal(folder)
         if stays:

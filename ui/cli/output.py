@@ -1,4 +1,4 @@
-"""The finished video's way to where the person wants it: whole, or not at all."""
+"""Delivery of the finished video: complete, or not at all."""
 
 import os
 import shutil
@@ -10,9 +10,9 @@ _MAX_NAME_BYTES = 240  # file systems take 255; while it is written a few more a
 
 
 def require_writable(target: Path) -> None:
-    """Refuse early what could only fail at the end.
+    """Check early that a video can be written to `target`.
 
-    Raises InputError when `target` can't be a video's name, Fault when its folder is read-only.
+    Raises InputError if `target` can't be a video's name, Fault if its folder is read-only.
     """
     if len(target.name.encode(errors="replace")) > _MAX_NAME_BYTES:
         message = "The video's file name is too long. Give it a shorter one."

@@ -1,7 +1,7 @@
-"""The media a page shows: which files there are, where they lie, and the routes that give them out.
+"""Media of a page: their files and the routes that serve them.
 
-Each goes to its owner alone. Anyone else, and anything else, gets one and the same answer, which
-tells nothing of what there is.
+Each file goes to its owner alone. Any other request gets the same answer, which does not reveal
+what there is.
 """
 
 import hmac
@@ -28,22 +28,22 @@ _HEADERS = {"Cache-Control": "private, no-cache"}
 
 
 def build_media_url(job: str, name: str) -> str:
-    """The address of a job's file; `name` is relative to its folder."""
+    """Return the address of a job's file; `name` is relative to its folder."""
     return f"/media/{job}/{name}"
 
 
 def build_download_url(job: str) -> str:
-    """The address that saves a job's finished video."""
+    """Return the address that saves a job's finished video."""
     return f"{build_media_url(job, RESULT)}?download=1"
 
 
 def build_session_url(name: str) -> str:
-    """The address of a file on the desk of whoever asks."""
+    """Return the address of a file in the requesting visitor's session."""
     return f"/media/desk/{name}"
 
 
 def create_router(data: Path, jobs: JobStore, owners: Owners) -> APIRouter:
-    """The routes to the media in one folder of data."""
+    """Return the routes to the media in one data folder."""
     router = APIRouter()
 
     @router.api_route("/media/desk/{name}", methods=["GET", "HEAD"])
@@ -60,19 +60,19 @@ def create_router(data: Path, jobs: JobStore, owners: Owners) -> APIRouter:
 
 
 def build_not_found() -> Response:
-    """The answer to whoever asks for what is not there, or not theirs."""
+    """Return the answer for a file that does not exist or belongs to another owner."""
     return PlainTextResponse("There is no such file.", 404)
 
 
 def _find_session_file(data: Path, owner: str | None, name: str) -> Path | None:
-    """The file of that name on the owner's desk; None for one that is not given out."""
+    """Return the path of a file in the owner's session; None if it is not served."""
     if owner is None or not _SESSION_FILE.fullmatch(name):
         return None
     return data / SESSIONS_FOLDER / owner / name
 
 
 def _find_job_file(jobs: JobStore, owner: str | None, job: str, name: str) -> Path | None:
-    """The file of that name of the owner's job; None for one that is not given out."""
+    """Return the path of a file of the owner's job; None if it is not served."""
     if owner is None or not (name in (CROP, PREVIEW, RESULT) or _VIDEO_PATH.fullmatch(name)):
         return None
     folder = jobs.find_folder(job)
@@ -82,8 +82,10 @@ def _find_job_file(jobs: JobStore, owner: str | None, job: str, name: str) -> Pa
 
 
 def _build_response(request: Request, path: Path | None, whole: bool) -> Response:
-    """The file, or the part of it that was asked for; to be saved, if the address says so. `whole`
-    has it read at once, and closed."""
+    """Return the file or the requested range of it, as a download if the address asks for one.
+
+    `whole`: read the file at once and close it.
+    """
     try:
         found = path.stat() if path else None
         # the next preview may take its place at any moment; before this machine's turn what is

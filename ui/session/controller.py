@@ -1,7 +1,7 @@
-"""What an action on the page does: files are taken in, choices made, jobs started and followed.
+"""Controller of the page's actions: ingests files, applies choices, starts and follows jobs.
 
-One door, `act`: the action is carried out on the owner's desk, the desk is saved, and the whole
-page is looked at again. What goes wrong becomes a sentence on it. Nothing here knows Gradio.
+The one entry point is `Controller.handle_event`: it runs the action on the owner's session, saves
+the session and builds the whole page anew. Errors become sentences on the page. Knows no Gradio.
 """
 
 import logging
@@ -66,7 +66,7 @@ _DURABLE_ACTIONS = ("make", "stop", "resume", "restart", "delete-sure")
 
 
 class Controller:
-    """The page's actions, for one folder of data."""
+    """Handler of the page's actions, for one data folder."""
 
     def __init__(self, settings: Settings, jobs: JobStore, uploads: UploadStore) -> None:
         self._jobs, self._uploads = jobs, uploads
@@ -78,8 +78,11 @@ class Controller:
         self._lifetime = timedelta(days=settings.keep_days)
 
     def handle_event(self, owner: str, values: Mapping[str, object]) -> PageState:
-        """The page after what a browser sent was done, or refused while another machine's turn
-        is not over yet."""
+        """Run the action that a browser sent, and return the page after it.
+
+        `was_refused` is set on the page if the action was refused because another machine may still
+        write.
+        """
         in_history, refused, drafted = values.get("view") == "history", False, None
         try:
             with self._jobs.access.hold():
@@ -90,7 +93,7 @@ class Controller:
         return replace(shown, was_refused=refused)
 
     def _run_action(self, owner: str, values: Mapping[str, object]) -> Problem | None:
-        """Do what a browser sent; returns what keeps the draft from being made."""
+        """Run the action; return the problem that prevents a draft, if any."""
         place = _find_area(values)
         self._clear_problem(owner, values, place)
         done = _catch_problem(lambda: self._do(parse_action(values), owner), place)
@@ -106,7 +109,9 @@ class Controller:
         return drafted
 
     def _clear_problem(self, owner: str, values: Mapping[str, object], place: Area) -> None:
-        """What went wrong is said until something else is done there, or all is new."""
+        """Clear the stored problem on the next action in the same area, or when everything is
+        replaced.
+        """
         problem = self._problems.get(owner)
         if problem and values.get("do") != "refresh":
             beside = problem.area in (place, "stage", "history")
@@ -114,7 +119,7 @@ class Controller:
                 del self._problems[owner]
 
     def delete_expired(self, now: datetime) -> None:
-        """Desks that nobody used go when their jobs do, and uploads that nobody used."""
+        """Delete expired sessions and uploads."""
         self._sessions.delete_expired(now - self._lifetime)
         self._uploads.delete_expired()
 
@@ -125,12 +130,12 @@ class Controller:
 
     @singledispatchmethod
     def _do(self, action: Action, owner: str) -> None:
-        """A choice: the desk changes."""
+        """Apply a choice to the session."""
         self._update_session(owner, lambda desk: apply_action(action, desk))
 
     @_do.register
     def _refresh(self, action: Refresh, owner: str) -> None:
-        """Nothing but looking again."""
+        """Change nothing: the page is built after every action."""
 
     @_do.register
     def _add_picture(self, action: AddPicture, owner: str) -> None:
@@ -143,7 +148,7 @@ class Controller:
             self._update_session(owner, lambda desk: self._open_trimmer_if_too_long(lay(desk)))
 
     def _open_trimmer_if_too_long(self, desk: Session) -> Session:
-        """With the trimmer open when the recordings are too long to be used whole."""
+        """Return `session`, with the trimmer open if the recordings are too long."""
         _, problem = self.page_builder.plan(desk)
         too_long = problem is not None and problem.code == InputCode.TOO_LONG
         return replace(desk, editing="trim") if too_long else desk
@@ -159,7 +164,7 @@ class Controller:
 
     @_do.register
     def _edit(self, action: OpenEditor, owner: str) -> None:
-        """What was handed over of a split recording counts, however its editor is left."""
+        """Apply a pending split of a recording before another editor opens."""
         desk = self._sessions.load(owner)
         if desk.editing == "split" and desk.whole and action.what != "split":
             self._do(SplitVoice("split"), owner)
@@ -202,7 +207,7 @@ class Controller:
                 self._jobs.publish(job)
 
     def _start_final(self, owner: str, how: SessionChange = lambda desk: desk) -> None:
-        """A final video, once only, however often the button was pressed."""
+        """Start a final video, at most one however often the button was pressed."""
         with self._sessions.lock(owner):
             desk = how(self._sessions.load(owner))
             if desk.final is None and self.page_builder.plan(desk)[0]:
@@ -221,7 +226,7 @@ class Controller:
     def _apply_history_command(
         self, owner: str, desk: Session, action: HistoryCommand, job: Path
     ) -> Session:
-        """The desk after something was done with one of its owner's jobs."""
+        """Return the session after a command on one of its owner's jobs."""
         match action.do:
             case "select":
                 return replace(desk, selected=job.name, deleting=False)
@@ -237,34 +242,37 @@ class Controller:
         return self._return_to_draft(owner, before) if used else replace(before, final=job.name)
 
     def _remove_job(self, owner: str, desk: Session, job: str) -> Session:
-        """The desk after that job was deleted: with a draft go the inputs it was made of."""
+        """Return the session after `job` was deleted.
+
+        With a draft its inputs are removed, too.
+        """
         if job == desk.draft:
             return Session()
         left = self._return_to_draft(owner, desk) if job == desk.final else desk
         return replace(left, selected=None, deleting=False)
 
     def _return_to_draft(self, owner: str, desk: Session) -> Session:
-        """Back to the draft; one that is gone is made anew."""
+        """Return the session without its final video; a deleted draft is made anew."""
         if self.page_builder.find_owned(owner, desk.draft):
             return replace(desk, final=None)
         return replace(desk, final=None, draft=None, drafted="")
 
 
 def _choose_new_seed(desk: Session) -> Session:
-    """The same one would lead to the same frames."""
+    """Return `session` with another seed: the same one would give the same frames."""
     choices = replace(desk.choices, seed=secrets.randbelow(MAX_SEED + 1))
     return replace(desk, choices=choices, final=None)
 
 
 def _has_bad_first_window(job: Path) -> bool:
-    """Whether the job was ended by what its first window looked like."""
+    """Return whether the job was ended because of its first window's quality."""
     newest = history.read_last(job)
     ended = newest.event if newest else None
     return isinstance(ended, Failed) and ended.code == FaultCode.BAD_WINDOW
 
 
 def _catch_problem(step: Callable[[], None], place: Area) -> Problem | None:
-    """Take a step; what goes wrong becomes a sentence at `place`."""
+    """Run `step`; return its error as a problem shown in `area`. Raises Moving."""
     try:
         step()
     except WriteUnavailable:
@@ -276,7 +284,7 @@ def _catch_problem(step: Callable[[], None], place: Area) -> Problem | None:
 
 
 def _to_portrait_error(error: Exception) -> PortraitError:
-    """What a person is told of an error; one that is ours is logged."""
+    """Return the error to show; log an unexpected one."""
     if isinstance(error, PortraitError):
         return error
     if isinstance(error, OSError):
@@ -286,7 +294,7 @@ def _to_portrait_error(error: Exception) -> PortraitError:
 
 
 def _find_area(values: Mapping[str, object]) -> Area:
-    """Beside what an action's trouble is told."""
+    """Return the area of the page that shows problems of this action."""
     match values.get("do"):
         case "picture":
             return "picture"

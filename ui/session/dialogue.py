@@ -1,4 +1,4 @@
-"""What was typed to be spoken: who says which words. Pure."""
+"""Parser of typed text into lines with speakers. Pure."""
 
 import re
 import unicodedata
@@ -15,10 +15,11 @@ _SPEAKERS = {"1": 0, "left": 0, "2": 1, "right": 1}
 
 
 def parse_lines(typed: str, two: bool) -> tuple[Line, ...]:
-    """The lines that are spoken, in order; those of one person when not `two` speak.
+    """Return the lines to speak, in order; all are of speaker 0 unless `two` people speak.
 
-    "1:", "2:", "Left:", "Right:" say who goes on, but not a time as 1:30; where two speak, so do
-    names if every line of several starts with one. Raises InputError when nobody can say this.
+    A prefix "1:", "2:", "Left:" or "Right:" names the speaker of this line and those after it; a
+    time such as 1:30 is no prefix. If two people speak and each of several lines starts with a
+    name, names work, too. Raises InputError if the text can't be spoken.
     """
     if len(typed) > MAX_SPOKEN_CHARS:
         raise _build_refusal(voice_wording.text_too_long(len(typed), MAX_SPOKEN_CHARS))
@@ -47,7 +48,7 @@ def _assign_speakers(typed: str, two: bool) -> list[Line]:
 
 
 def _assign_names(rows: list[tuple[str, str]]) -> list[Line]:
-    """The one who is named first is the left one."""
+    """Return the lines with speakers by name; the first name is the left speaker."""
     names = list(dict.fromkeys(name for name, _ in rows))
     if len(names) > len(set(_SPEAKERS.values())):
         raise _build_refusal(voice_wording.text_names(len(names)))
@@ -55,7 +56,7 @@ def _assign_names(rows: list[tuple[str, str]]) -> list[Line]:
 
 
 def _is_unreadable(character: str) -> bool:
-    """Whether it is a letter that is not Latin."""
+    """Return whether the character is a letter that is not Latin."""
     return character.isalpha() and "LATIN" not in unicodedata.name(character, "")
 
 

@@ -1,7 +1,7 @@
-"""A person's files onto their desk: decoded in the sandbox, measured, drawn small.
+"""Ingestion of a visitor's files: decoded in the sandbox, measured, drawn small.
 
-Decoding takes a while, so it happens before the desk is locked. What comes out waits in a scratch
-folder, together with the change that lays it on the desk.
+Decoding takes a while, so it happens before the session is locked. Results wait in a scratch
+folder, together with the change that stores them in the session.
 """
 
 import threading
@@ -56,11 +56,11 @@ class _IngestedVoice:
 
 
 class Ingester:
-    """Reads what is given, for one folder of data.
+    """Reader of input files, for one data folder.
 
-    Each method is a context whose value changes a locked desk; files that were not laid on one are
-    deleted at its end. Each raises PortraitError when a file can't be used, Moving also when that
-    could be told only after this machine's turn, OSError for the disk.
+    Each public method is a context manager that yields a change for a locked session; files that
+    the change did not store are deleted at its end. Each raises PortraitError if a file can't be
+    used, Moving if this machine has lost write access meanwhile, and OSError.
     """
 
     def __init__(self, desks: SessionStore, uploads: UploadStore) -> None:
@@ -69,14 +69,14 @@ class Ingester:
 
     @contextmanager
     def ingest_picture(self, owner: str, action: AddPicture) -> Iterator[SessionChange]:
-        """An uploaded picture."""
+        """Read an uploaded picture."""
         with self._open_upload(owner, action.upload) as (file, folder):
             read = _read_picture(file, folder, action.name)
             yield lambda desk: self._set_picture(owner, desk, read)
 
     @contextmanager
     def ingest_voice(self, owner: str, action: AddVoice) -> Iterator[SessionChange]:
-        """An uploaded recording. One that is alone has to hold a voice."""
+        """Read an uploaded recording; a lone one must not be silent."""
         alone = self._sessions.load(owner).voices[1 - action.slot] is None
         with self._open_upload(owner, action.upload) as (file, folder):
             read = _read_voice(file, folder, action.name)
@@ -92,7 +92,7 @@ class Ingester:
 
     @contextmanager
     def ingest_example(self, owner: str, action: UseExample) -> Iterator[SessionChange]:
-        """An example, in place of everything on the desk."""
+        """Read an example; it replaces everything in the session."""
         chosen = EXAMPLES.get(action.name)
         if chosen is None:
             raise InputError(InputCode.NOT_FOUND, text.NOT_THERE)
@@ -121,7 +121,10 @@ class Ingester:
     def synthesise_text(
         self, owner: str, lines: Sequence[Line], longest_s: float
     ) -> Iterator[SessionChange]:
-        """Typed lines as recordings, of at most `longest_s`; of two people both are as long."""
+        """Speak typed lines as recordings of at most `longest_s`.
+
+        Two speakers' recordings have the same length.
+        """
         if not can_speak():
             raise InputError(InputCode.BAD_OPTION, text.TYPE_MISSING)
         with self._reading, self._sessions.make_scratch_folder() as folder:
@@ -155,7 +158,7 @@ class Ingester:
 
     @contextmanager
     def split_voice(self, owner: str) -> Iterator[SessionChange]:
-        """The one recording as two, each silent where the other one speaks."""
+        """Split the recording in two, each silent where the other speaks."""
         before = self._sessions.load(owner)
         whole, owners = find_splittable_voice(before), before.owners
         if whole is None or len(owners) != len(whole.phrases):
@@ -178,13 +181,16 @@ class Ingester:
 
     @contextmanager
     def _open_upload(self, owner: str, upload: str) -> Iterator[tuple[Path, Path]]:
-        """The uploaded file, and a scratch folder for what is made of it."""
+        """Yield the uploaded file, and a scratch folder for what is made of it."""
         with self._reading, self._sessions.make_scratch_folder() as folder:
             with self._uploads.claim(owner, upload) as file:
                 yield file, folder
 
     def _set_picture(self, owner: str, desk: Session, read: _IngestedPicture) -> Session:
-        """Another picture is framed anew; a lone voice belongs to whoever is nearest."""
+        """Return `session` with another picture and a new framing.
+
+        A lone recording goes to the larger face.
+        """
         given = StoredPicture(
             name=read.name,
             file=self._sessions.store_file(owner, read.clean, "picture"),
@@ -207,7 +213,7 @@ class Ingester:
 
 
 def _read_picture(source: Path, folder: Path, name: str) -> _IngestedPicture:
-    """The picture `source`, its clean copy and its preview in `folder`."""
+    """Decode the picture `source`; write its clean copy and its preview to `folder`."""
     clean, preview = folder / "clean.png", folder / "preview.jpg"
     picture = read_picture(source, clean)
     with Image.open(clean, formats=["PNG"]) as opened:
@@ -218,7 +224,7 @@ def _read_picture(source: Path, folder: Path, name: str) -> _IngestedPicture:
 
 
 def _read_voice(source: Path, folder: Path, name: str) -> _IngestedVoice:
-    """The recording `source`, its clean copy in `folder`."""
+    """Decode the recording `source`; write its clean copy to `folder`."""
     clean = folder / f"{source.stem}.wav"
     recording = read_recording(source, clean)
     require_long_enough(recording.duration_s)
@@ -234,14 +240,14 @@ def _measure_voice(clean: Path, name: str, recording: Recording) -> _IngestedVoi
 def _split_recording(
     clean: Path, folder: Path, name: str, phrases: Sequence[Phrase], owners: Sequence[int]
 ) -> tuple[_IngestedVoice, ...]:
-    """The recording as one of each of two, in `folder`."""
+    """Write the recording to `folder` as one file for each speaker."""
     targets = [folder / f"voice-{index}.wav" for index in range(MAX_SPEAKERS)]
     measured = split_recording(clean, phrases, owners, targets)
     return tuple(map(_measure_voice, targets, (name, name), measured))
 
 
 def write_crop(clean: Path, picture: Picture, framing: Framing, choices: Choices, to: Path) -> None:
-    """Write the finished frame's picture, exactly as engines start from it, as a JPEG."""
+    """Write the picture in its exact frame, as engines start from it, as a JPEG."""
     size, shape = PictureSize(picture.width, picture.height), choices.shape
     pixels = render_crop(clean, size, framing.crop, shape.width, shape.height)
     Image.fromarray(pixels).save(to, "JPEG", quality=_JPEG_QUALITY)

@@ -1,11 +1,10 @@
-"""Keeps a desk's crop and draft in step with what lies on it.
+"""Starter of jobs from sessions; keeps a session's crop and draft in step with its inputs.
 
-After whatever was changed, a crop that is no longer the one on show is drawn anew, and inputs that
-were not drafted yet are, by themselves.
+After each change an outdated crop is drawn anew, and inputs without a draft get one.
 
-A desk that names a job is saved before the job is put in the queue: one that its desk did not name
-could be asked for, and paid for, again. Whoever looks next at a desk that names one which did not
-come that far (this machine's turn or its life ended in between) puts it there.
+A session that names a job is saved before the job is submitted: a job that no saved session names
+could be asked for, and paid for, twice. If the process ends in between, or loses write access, the
+next action in that session submits the job.
 """
 
 import hashlib
@@ -32,7 +31,7 @@ _NEW_CROP_FILE = "new-crop.jpg"
 
 
 class JobStarter:
-    """Starts jobs from desks."""
+    """Starter of jobs from sessions."""
 
     def __init__(
         self, settings: Settings, jobs: JobStore, desks: SessionStore, look: PageBuilder
@@ -40,9 +39,9 @@ class JobStarter:
         self._settings, self._jobs, self._sessions, self._page_builder = settings, jobs, desks, look
 
     def update_crop(self, owner: str, desk: Session) -> Session:
-        """`desk` with the exact crop of its picture; call it and `save` under one lock.
+        """Return `session` with the exact crop of its picture.
 
-        Raises InputError, OSError.
+        Call it and `save` under one lock. Raises InputError, OSError.
         """
         found = compute_framing(desk)
         if found is None or desk.picture is None:
@@ -56,8 +55,11 @@ class JobStarter:
         return replace(desk, crop=self._sessions.store_file(owner, new, "crop"), cropped=stands_for)
 
     def ensure_draft(self, owner: str) -> None:
-        """Have the draft of what lies on the desk under way; none as long as an editor is open, or
-        a final video is made of the draft. Raises PortraitError, OSError."""
+        """Start the draft of the session's inputs, unless an editor is open or there is a final
+        video.
+
+        Raises PortraitError, OSError.
+        """
         with self._sessions.lock(owner):
             before = self._sessions.load(owner)
             self._submit_unsubmitted(owner, before)
@@ -84,7 +86,7 @@ class JobStarter:
                 self._jobs.delete(unfinished)
 
     def compute_fingerprint(self, desk: Session) -> str:
-        """Stands for everything that a draft is made of; empty when none can be made."""
+        """Return a hash of everything that goes into a draft; empty if none can be made."""
         if self._page_builder.plan(desk)[0] is None or not find_speakers(desk):
             return ""
         request = build_request(
@@ -95,10 +97,11 @@ class JobStarter:
     def start(
         self, owner: str, desk: Session, quality: str, named: Callable[[str], Session]
     ) -> None:
-        """Start a job of what lies on `desk`, and save the desk that `named` makes of its id.
+        """Start a job of `session`, and save the session that `named` returns for its id.
 
-        Call it with the desk locked. Raises PortraitError, OSError; the desk is as it was then,
-        and nothing is left, but for Moving after that was saved: then `draft` goes on from there.
+        Call it with the session locked. Raises PortraitError, OSError; the session is as before
+        then, and nothing is left. The exception is Moving after the session was saved:
+        `ensure_draft` submits the job later.
         """
         request = build_request(desk, quality)
         assert request is not None and desk.picture is not None
@@ -121,14 +124,14 @@ class JobStarter:
             raise
 
     def _submit_unsubmitted(self, owner: str, desk: Session) -> None:
-        """Put the jobs that the saved `desk` names in the queue, where they did not come there."""
+        """Submit the jobs that the saved `session` names, if they were not yet."""
         for name in _list_jobs(desk):
             job = self._page_builder.find_owned(owner, name)
             if job and not (job / SUBMITTED).exists():
                 self._jobs.submit(load_task(job))
 
     def _link_files(self, owner: str, desk: Session, folder: Path) -> None:
-        """Link the desk's files under the names that engines and pages know."""
+        """Link the session's files under the names that engines and pages know."""
         assert desk.picture is not None and desk.crop is not None
         names = {desk.picture.file: PICTURE, desk.crop: serving.CROP}
         for index, voice in enumerate(select_voices(desk)):
@@ -137,9 +140,9 @@ class JobStarter:
             link_file(self._sessions.make_folder(owner) / source, folder / target)
 
     def _drop_replaced(self, owner: str, desk: Session) -> Session:
-        """An earlier draft leaves the page when the newest is there.
+        """Return `session` without the previous draft once the newest is finished.
 
-        One of the very same files is only an earlier version, and goes altogether.
+        If both have the same input files, the previous one is only an older version and is deleted.
         """
         draft, before = (
             self._page_builder.find_owned(owner, desk.draft),
@@ -153,13 +156,17 @@ class JobStarter:
         return replace(desk, before=None, replaced=False)
 
     def _has_final(self, owner: str, draft: str) -> bool:
-        """Whether a final video was made of that draft."""
+        """Return whether a final video was made from that draft."""
         copies = (folder / SESSION_COPY / SESSION_FILE for folder in self._jobs.list_owned(owner))
         return any(draft in copy.read_text(encoding="utf-8") for copy in copies)
 
     def _detach_draft(self, owner: str, desk: Session) -> tuple[Session, Path | None]:
-        """The desk without its draft: a finished one stays on show, unless it is of another
-        picture, whose crop is then to be seen at once; an unfinished one, returned, is to go."""
+        """Return the session without its draft, and the draft if it is unfinished and to be
+        deleted.
+
+        A finished draft stays on show, unless it shows another picture: the new crop is to be seen
+        at once.
+        """
         draft = self._page_builder.find_owned(owner, desk.draft)
         state = self._jobs.read_state(draft) if draft else None
         if draft and state is State.FINISHED:
@@ -171,23 +178,23 @@ class JobStarter:
 
 
 def _list_jobs(desk: Session) -> tuple[str, ...]:
-    """The jobs that were started from the desk."""
+    """Return the jobs that were started from the session."""
     return tuple(job for job in (desk.draft, desk.final) if job)
 
 
 def _select_draft_choices(choices: Choices) -> Choices:
-    """`choices` without what no draft shows."""
+    """Return `choices` without those that no draft shows."""
     return replace(choices, prompt="", negative_prompt="")
 
 
 def _list_inputs(job: Path) -> set[str]:
-    """The names of the picture and the recordings that lay on the desk of that job."""
+    """Return the file names of the picture and the recordings in that job's session copy."""
     kinds = ("picture-", "voice-")
     return {path.name for path in (job / SESSION_COPY).iterdir() if path.name.startswith(kinds)}
 
 
 def _build_copy(desk: Session, quality: str) -> Session:
-    """What is kept of a desk with a job: the inputs; with a final video also its draft."""
+    """Return the session to store with a job: its inputs; with a final video also its draft."""
     draft = None if quality == DRAFT_QUALITY else desk.draft
     return Session(
         picture=desk.picture,
@@ -205,6 +212,6 @@ def _build_copy(desk: Session, quality: str) -> Session:
 
 
 def _list_used_files(desk: Session) -> list[str]:
-    """The files that are used of those on the desk."""
+    """Return the files of the session that a job uses."""
     assert desk.picture is not None
     return [desk.picture.file, *(voice.file for voice in select_voices(desk))]

@@ -1,4 +1,4 @@
-"""The shape of a clean recording, for drawing it."""
+"""Waveform of a clean recording, for drawing it."""
 
 import wave
 from pathlib import Path
@@ -9,7 +9,7 @@ _BLOCK_SAMPLES = 1 << 18  # sound frames read at a time
 
 
 def compute_bars(recording: Path, count: int) -> tuple[float, ...]:
-    """The loudest sample of each of `count` equal parts, 0 to 1, the loudest part being 1.
+    """Return the loudest sample of each of `count` equal parts, 0 to 1, the loudest part being 1.
 
     `recording` is a 16-bit PCM WAV.
     """

@@ -1,6 +1,6 @@
-"""The web application: the page, what it shows and receives, its style, a health check.
+"""Web application: the page, uploads, media, styles and a health check.
 
-Whoever runs it (the command line, a cloud function) takes `create_app`.
+The command line and the Modal function call `create_app`.
 """
 
 import json
@@ -59,10 +59,10 @@ _HEAD = """
 
 
 def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI:
-    """The application for one folder of data. While it runs and `access` is granted, jobs are
-    started.
+    """Return the application for one data folder.
 
-    Raises OSError when nothing can be written there.
+    While it runs and `access` is granted, queued jobs are started. Raises OSError if the folder
+    can't be written to.
     """
     owners = Owners(settings.data)
     jobs = JobStore(settings, access=access)
@@ -111,7 +111,7 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
 def _make_lifespan(
     access: WriteAccess, begin: Callable[[], None], end: Callable[[], None]
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """The application's life: what changes things by itself works while `access` is granted."""
+    """Return the application's lifespan; background work runs while `access` is granted."""
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
@@ -125,7 +125,7 @@ def _make_lifespan(
 
 
 def _add_middleware(app: FastAPI, settings: Settings, owners: Owners, api_door: ASGIApp) -> None:
-    """Middleware, from the innermost door to the outermost."""
+    """Add the middleware, from the innermost to the outermost."""
     app.add_middleware(OwnerCookie)
     app.add_middleware(CORSMiddleware)  # no other site is let in; Gradio on its own lets many
     if settings.password:
@@ -138,7 +138,7 @@ def _add_middleware(app: FastAPI, settings: Settings, owners: Owners, api_door: 
 
 
 def _build_head() -> str:
-    """What the page's head holds, with the sentences that the browser says by itself."""
+    """Return the HTML for the page's head, with the sentences that the browser's scripts use."""
     styles = "\n".join(f'<link rel="stylesheet" href="/style/{name}.css">' for name in _STYLES)
     sentences = json.dumps(text.for_browser()).replace("<", "\\u003c")  # no tag can end it
     return _HEAD.format(styles=styles, sentences=sentences)
@@ -157,7 +157,7 @@ class _Server(uvicorn.Server):
             self._started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Every open page holds a connection that it would be waited for without end."""
+        """Close open connections first: each open page has one, and uvicorn would wait for it."""
         for connection in list(self.server_state.connections):
             if connection.transport is not None:
                 connection.transport.close()
@@ -165,11 +165,9 @@ class _Server(uvicorn.Server):
 
 
 def serve(settings: Settings, host: str, port: int, started: Callable[[], None]) -> None:
-    """Serve the page until the process is told to stop; jobs at work go on without it.
+    """Serve the page until the process is stopped; running jobs continue.
 
-    `started` is called once the page can be opened.
-
-    Raises InputError when nothing can listen there.
+    `started` is called once the page can be opened. Raises InputError if the port can't be used.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

@@ -1,13 +1,12 @@
-"""Middleware: the whole page behind one password, when there is one in the settings.
+"""Middleware that protects the page with one password, if the settings have one.
 
-Whoever has given it keeps a session in a cookie. That is a moment at which it ends and an HMAC over
-this moment and the password: nothing is stored here, it outlives a restart, and all sessions end
-when the password is changed or the folder of data is.
+A signed-in browser keeps a session in a cookie: its expiry, and an HMAC over the expiry and the
+password. Nothing is stored on the server. Sessions outlive a restart and end when the password or
+the data folder changes.
 
-Other sites' forms are turned away by `ui.web.security` before they come here. A browser that
-doesn't say who had it send a form (over plain http) would be signed in by one only with the
-password in it, and that makes nobody somebody else: whose work is whose is decided by another
-cookie.
+`ui.web.security` refuses other sites' forms before they come here. A browser that doesn't tell
+which site sent a form (over plain http) can be signed in by another site only with the right
+password, and stays the same visitor: another cookie decides whose work is whose.
 """
 
 import hashlib
@@ -48,8 +47,10 @@ _NO_STORE = {"Cache-Control": "no-store"}  # the same address shows another page
 
 
 class SignInSessions:
-    """The sessions of one password. `sign` is a keyed hash of a text, see `ui.access.identity`;
-    `clock` the time of day in seconds."""
+    """Sessions of one password.
+
+    `sign` is a keyed hash of a text, see `ui.access.identity`; `clock` the time of day in seconds.
+    """
 
     def __init__(
         self, password: str, sign: Callable[[str], str], clock: Callable[[], float] = time.time
@@ -57,16 +58,16 @@ class SignInSessions:
         self._password, self._sign, self._clock = _hash_password(password), sign, clock
 
     def is_password(self, given: str) -> bool:
-        """Whether that is the password."""
+        """Return whether `given` is the password."""
         return hmac.compare_digest(self._password, _hash_password(given))
 
     def create(self) -> str:
-        """A session that begins now."""
+        """Return a new session."""
         end = str(int(self._clock()) + SESSION_MAX_AGE_S)
         return f"{end}.{self._sign_expiry(end)}"
 
     def is_valid(self, session: str) -> bool:
-        """Whether it is one of ours, and goes on."""
+        """Return whether the session was signed here and has not expired."""
         found = _SESSION_PATTERN.fullmatch(session)
         if found is None or not hmac.compare_digest(self._sign_expiry(found[1]), found[2]):
             return False
@@ -78,10 +79,10 @@ class SignInSessions:
 
 
 class MissingPasswordGuard:
-    """Lets nobody in to a page that had a password and was deployed without one, until the operator
-    says what is to be: whoever knows the address could spend their money.
+    """Middleware that closes a page that had a password and was deployed without one.
 
-    `mark` is the file that remembers; it lies in the folder of data, which outlives deploys.
+    Anyone who knows the address could spend the operator's money. The file `mark` records that
+    there was a password; it lies in the data folder, which outlives deployments.
     """
 
     def __init__(self, app: ASGIApp, mark: Path) -> None:
@@ -96,8 +97,10 @@ class MissingPasswordGuard:
 
 
 def update_password_marker(mark: Path, settings: Settings) -> None:
-    """Have the file `mark` say whether the page has a password; without one it stays as it was,
-    unless that is on purpose. Raises OSError."""
+    """Create the file `mark` if the page has a password; delete it if the page is open on purpose.
+
+    Raises OSError.
+    """
     if settings.password:
         mark.touch(mode=0o600)
     elif settings.unlocked:
@@ -105,7 +108,7 @@ def update_password_marker(mark: Path, settings: Settings) -> None:
 
 
 class PasswordAuth:
-    """Lets nobody further who has no session, but to a health check, the style and a form."""
+    """Middleware that requires a session, except for health checks, styles and the sign-in form."""
 
     def __init__(self, app: ASGIApp, sessions: SignInSessions, guesses: RateLimiter) -> None:
         self._app, self._sessions, self._rate_limiter = app, sessions, guesses
@@ -124,7 +127,7 @@ class PasswordAuth:
         return self._sessions.is_valid(HTTPConnection(scope).cookies.get(SESSION_COOKIE, ""))
 
     async def _sign_in(self, request: Request) -> Response:
-        """The answer to the form."""
+        """Return the answer to the sign-in form."""
         if request.method != "POST":
             return RedirectResponse("/", 303)
         if _parse_media_type(request) != _FORM_TYPE:
@@ -139,7 +142,10 @@ class PasswordAuth:
         return self._check_password(request, fields.get(FIELD, [""])[0])
 
     def _check_password(self, request: Request, given: str) -> Response:
-        """Nothing is awaited here: of tries that come at the same time each sees those before."""
+        """Return the answer to a password.
+
+        It awaits nothing, so that of simultaneous attempts each sees the ones before.
+        """
         address = parse_client_address(request)
         if wait_s := self._rate_limiter.compute_wait_s(address):
             refused = _render_sign_in(429, text.PASSWORD_TRIES.format(seconds=wait_s))
@@ -166,7 +172,7 @@ class PasswordAuth:
 
 
 def _refuse(scope: Scope) -> ASGIApp:
-    """The answer to whoever has no session."""
+    """Return the answer to a request without a session."""
     if scope["type"] == "websocket":
         return WebSocketClose()
     if scope["path"] == "/" and scope["method"] in _SAFE_METHODS:
@@ -183,7 +189,7 @@ def _parse_media_type(request: Request) -> str:
 
 
 async def _read_body(request: Request) -> bytes | None:
-    """What was sent; None when it is too long. Raises ClientDisconnect."""
+    """Return the request's body; None if it is too long. Raises ClientDisconnect."""
     body = b""
     async for chunk in request.stream():
         body += chunk
@@ -193,6 +199,9 @@ async def _read_body(request: Request) -> bytes | None:
 
 
 def _hash_password(password: str) -> str:
-    """Of the same length for every password, and the same however its accents are written."""
+    """Return a hash of the password.
+
+    Its length doesn't depend on the password, nor its value on how accents are encoded.
+    """
     written = unicodedata.normalize("NFC", password).encode(errors="surrogatepass")
     return hashlib.sha256(written).hexdigest()

@@ -1,7 +1,7 @@
-"""The page in Gradio: a few regions of HTML and one event that fills them all.
+"""The page in Gradio: regions of HTML, and one event that fills them all.
 
-The browser's code sends what a person does over the bus (`bus.js`); the answer is every region,
-rendered anew of what lies in the folders. Nothing of a person is kept in Gradio.
+The browser's code sends actions over the bus (`bus.js`); the answer is every region, rendered anew
+from the data folder. Gradio holds no visitor's data.
 """
 
 import secrets
@@ -34,7 +34,7 @@ Updates = tuple[str, ...]
 
 
 class Page:
-    """The page for one folder of data; `blocks` is what Gradio serves."""
+    """The page for one data folder; `blocks` is the part that Gradio serves."""
 
     def __init__(
         self, settings: Settings, jobs: JobStore, uploads: UploadStore, owners: Owners
@@ -46,15 +46,15 @@ class Page:
             parts[-1].click(self._handle_event, outputs=parts, **_EVENT_OPTIONS)
 
     def etag(self, owner: str) -> str:
-        """Changes whenever the page of `owner` does; cheap."""
+        """Return a short text that changes whenever the owner's page does."""
         return self._controller.page_builder.etag(owner)
 
     def delete_expired(self, now: datetime) -> None:
-        """Delete what people left behind longer ago than it is kept."""
+        """Delete expired sessions and uploads."""
         self._controller.delete_expired(now)
 
     def _build_regions(self) -> list[gr.HTML]:
-        """The regions, in the order of `Regions`."""
+        """Return the regions, in the order of `Regions`."""
         start = views.render(self._controller.page_builder.build(""))
         parts = {}
 
@@ -78,7 +78,7 @@ class Page:
         return gr.HTML(_build_answer("0"), elem_id="tp-bus", js_on_load=_BUS, **_BARE_HTML)
 
     def _handle_event(self, event: gr.EventData, request: gr.Request) -> Updates:
-        """The whole page after what a browser sent was done."""
+        """Run a browser's action; return all regions."""
         owner = self._owners.identify(request.cookies)
         sent = event._data if isinstance(event._data, Mapping) else {}
         if owner is None:
@@ -94,6 +94,6 @@ class Page:
 
 
 def _build_answer(name: str, moving: bool = False, refused: bool = False) -> str:
-    """Tells the browser which answer it has, and what to send again."""
+    """Return the element that tells the browser which answer it has, and what to send again."""
     told = " data-moving" * moving + " data-refused" * refused
     return f'<i data-answer="{name}"{told} hidden></i>'

@@ -1,7 +1,7 @@
-"""A batch's contact sheet: one page of HTML that needs no server, with a card for each row.
+"""Contact sheet of a batch: one HTML page that needs no server, with a card for each item.
 
-Videos and posters lie beside it; styles, fonts and script are in it. Pure but for those, which are
-read from this folder.
+Videos and posters lie beside it; styles, fonts and script are embedded. Pure, except that those are
+read from the source folders.
 """
 
 import base64
@@ -60,8 +60,11 @@ _PAGE = """<!doctype html>
 
 @dataclass(frozen=True)
 class Clip:
-    """A video that was made of `fingerprint`, its inputs and choices; `seconds` is how long that
-    took, `settings` what of it is told; `url` is where it is published, if it is."""
+    """Record of a generated video.
+
+    `fingerprint` is the hash of its inputs, `seconds` the time it took, `settings` its settings in
+    words, `url` the link if it is published.
+    """
 
     fingerprint: str
     width: int
@@ -76,8 +79,11 @@ class Clip:
 
 @dataclass(frozen=True)
 class Card:
-    """A row as it stands. `refusal`: why there is no video; `video` and `poster` are addresses as
-    seen from the sheet; a `video` without its `clip` was there before."""
+    """State of an item.
+
+    `refusal`: the reason why there is no video. `video` and `poster` are relative to the sheet. A
+    `video` without a `clip` existed before the batch.
+    """
 
     name: str
     clip: Clip | None = None
@@ -88,7 +94,7 @@ class Card:
 
     @property
     def status(self) -> ItemStatus:
-        """What has become of the row."""
+        """State of the item."""
         if self.refusal:
             return ItemStatus.FAILED
         if self.video is None:
@@ -99,7 +105,7 @@ class Card:
 
 
 def render_sheet(cards: Iterable[str], kinds: Counter[ItemStatus]) -> str:
-    """The page with those `cards`, each of which `render_card` has drawn."""
+    """Return the page with `cards`, each rendered by `render_card`."""
     lead = words.summary(kinds)
     if kinds[ItemStatus.WAITING]:
         lead = f"{lead} {words.NEXT_LOAD}"
@@ -118,7 +124,7 @@ def render_sheet(cards: Iterable[str], kinds: Counter[ItemStatus]) -> str:
 
 
 def render_card(shown: Card) -> str:
-    """The card of one row."""
+    """Return the card of one item as HTML."""
     kind, url = shown.status, shown.clip.url if shown.clip else None
     lines = "".join(
         f'<p class="tp-small tp-soft">{escape(line)}</p>' for line in _list_notes(shown)
@@ -133,7 +139,7 @@ def render_card(shown: Card) -> str:
 
 
 def _list_notes(shown: Card) -> tuple[str, ...]:
-    """What is told of the video beside the verdict."""
+    """Return the lines under a video."""
     clip = shown.clip
     if clip:
         return words.made_in(clip.duration_s, clip.seconds), clip.settings, *clip.notes
@@ -141,7 +147,7 @@ def _list_notes(shown: Card) -> tuple[str, ...]:
 
 
 def _render_video(shown: Card) -> str:
-    """The video, or in its place why there is none."""
+    """Return the video, or the reason why there is none."""
     if shown.video is None:
         kind, why = ("tp-bad", shown.refusal) if shown.refusal else ("", words.WAITING)
         return f'<div class="tp-film tp-none {kind}"><p>{escape(why)}</p></div>'
@@ -159,14 +165,14 @@ def _render_video(shown: Card) -> str:
 
 
 def _render_tag(kind: ItemStatus) -> str:
-    """What has become of a row in a word, with a mark."""
+    """Return an item's state in a word, with an icon."""
     look, drawn = _STATUS_ICONS.get(kind, ("tp-run", ""))
     image = icon(drawn) if drawn else ""
     return f'<span class="tp-tag {look}">{image}{escape(STATUS_TITLES[kind])}</span>'
 
 
 def _render_findings(report: Report) -> str:
-    """What is worth a look openly, what is good folded away."""
+    """Return the findings worth a look, and the good ones folded away."""
     good = [found for found in report.findings if found.verdict is Verdict.PASS]
     rest = findings(found for found in report.findings if found.verdict is not Verdict.PASS)
     if not good:
@@ -179,7 +185,7 @@ def _render_findings(report: Report) -> str:
 
 
 def _render_filters(kinds: Counter[ItemStatus]) -> str:
-    """A button for each choice of cards, with how many there are."""
+    """Return a button for each choice of cards, with their number."""
     buttons = "".join(
         f'<button type="button" aria-pressed="{"true" if number == 0 else "false"}"'
         f"{attributes(data_kinds=' '.join(shown))}>{escape(name)} "
@@ -192,7 +198,7 @@ def _render_filters(kinds: Counter[ItemStatus]) -> str:
 
 @cache
 def _build_styles() -> str:
-    """The page's own styles, with its fonts in them, and what is the sheet's alone."""
+    """Return the page's own styles with embedded fonts, and those of the sheet."""
     tokens = re.sub(r"url\((fonts/[\w.-]+)\)", _embed_font, _read_text(_STATIC / "tokens.css"))
     dark = re.compile(r"^\.dark (\{.*?^\})", re.MULTILINE | re.DOTALL)
     tokens = dark.sub(r"@media (prefers-color-scheme: dark) { :root \1 }", tokens)

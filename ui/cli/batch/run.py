@@ -1,5 +1,7 @@
-"""Many videos, one after the other: what is wrong with one does not stop the others, and what is
-there already is not made again."""
+"""Run over a batch's items, one after the other.
+
+A failed item does not stop the others, and a video that exists is not made twice.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +26,7 @@ EngineSelector = Callable[[str], Engine]  # who makes a quality; raises Portrait
 
 
 def require_separate_folders(source: Path, out: Path) -> None:
-    """Raises InputError when the videos would lie among what they are made of."""
+    """Raise InputError if the videos would be written among their inputs."""
     if source.resolve() == out.resolve():
         raise InputError(InputCode.BAD_OPTION, words.SAME_FOLDER.format(out=out))
 
@@ -37,11 +39,11 @@ def run_batch(
     model: str = "",
     as_json: bool = False,
 ) -> int:
-    """Have the videos of `rows` made in `out`, telling how far it is; returns how many could not.
+    """Generate the videos of `rows` in `out`, showing progress; return the number of failures.
 
-    `choices` are the fields of a Request for rows without their own; `model` is the one that was
-    asked for. Raises InputError when another batch writes into `out`, OSError, and Interrupted when
-    the person stopped it.
+    `choices` are the fields of a Request for items without their own; `model` is the one asked for.
+    Raises InputError if another batch writes into `out`, OSError, and Interrupted if the user
+    stopped it.
     """
     with open_batch(out) as folder:
         batch = _BatchRun(rows, folder, choices, engine_of, model, quiet=as_json)
@@ -58,7 +60,7 @@ def run_batch(
 
 
 class _BatchRun:
-    """One run over all rows, with a card for each as it stands."""
+    """One run over all items, with an up-to-date card for each."""
 
     def __init__(
         self,
@@ -79,11 +81,11 @@ class _BatchRun:
 
     @property
     def status_counts(self) -> Counter[ItemStatus]:
-        """How many rows there are of each kind."""
+        """Number of items in each state."""
         return Counter(card.status for card in self._cards)
 
     def run(self) -> None:
-        """Go through all rows. Raises Interrupted."""
+        """Process all items. Raises Interrupted."""
         self._write_sheet()
         with cancel_on_interrupt() as cancelled:
             for index in range(len(self._items)):
@@ -97,7 +99,7 @@ class _BatchRun:
                     raise Interrupted
 
     def to_json(self) -> dict[str, Any]:
-        """What has become of all rows, as plain data."""
+        """Return the state of all items as plain data."""
         rows = [
             {
                 "name": card.name,
@@ -118,7 +120,7 @@ class _BatchRun:
             terminal.print_message(words)
 
     def _process_item(self, index: int, cancelled: Callable[[], bool]) -> Card:
-        """The card of a row once everything was tried. Raises Interrupted."""
+        """Process an item and return its card. Raises Interrupted."""
         row = self._items[index]
         if row.refusal:
             return self._cards[index]
@@ -147,7 +149,7 @@ class _BatchRun:
         mark: str,
         cancelled: Callable[[], bool],
     ) -> Clip:
-        """What is known of the new video. Raises PortraitError, OSError, and Interrupted."""
+        """Generate a video and return its record. Raises PortraitError, OSError, Interrupted."""
         engine = self._select_engine(choices["quality"])
         with self._folder.make_work_folder() as work:
             task = prepare_task(work, image, row.recordings, choices)
@@ -161,7 +163,10 @@ class _BatchRun:
             raise Interrupted
 
     def _publish(self, name: str, task: Task, clip: Clip) -> Clip:
-        """The same, with where it is published, or why it isn't, if a bucket is set up."""
+        """Publish the video if a bucket is set up.
+
+        Returns the record with the link, or with the reason why there is none.
+        """
         published = publish_video(task, self._folder.video_path(name))
         if published is None:
             return clip
@@ -174,7 +179,7 @@ class _BatchRun:
 
 
 def _build_clip(task: Task, result: Result, mark: str) -> Clip:
-    """What is to be known of the video that was made."""
+    """Return the record of a new video."""
     return Clip(
         fingerprint=mark,
         width=result.width,

@@ -1,4 +1,4 @@
-"""What a batch says, on the terminal and on its contact sheet."""
+"""Sentences of a batch, for the terminal and its contact sheet."""
 
 from collections import Counter
 from datetime import datetime
@@ -12,7 +12,7 @@ from ui.strings import text
 
 
 class ItemStatus(StrEnum):
-    """What has become of a row."""
+    """State of an item of the batch."""
 
     GOOD = "good"
     LOOK = "look"
@@ -57,13 +57,12 @@ SAME_FOLDER = "The videos can't go into {out}, among what they are made of. Choo
 
 
 def position(number: int, count: int, name: str) -> str:
-    """Which row is at work, from 1."""
+    """Number of the running item, from 1."""
     return f"{number} of {count}: {name}"
 
 
 def summary(kinds: Counter[ItemStatus]) -> str:
-    """What has become of all rows, as in: 17 made: 15 good, 2 worth a look; 3 of 20 could not be
-    made."""
+    """Counts of all items: 17 made: 15 good, 2 worth a look; 3 of 20 could not be made."""
     made = sum(kinds[kind] for kind in MADE_STATUSES)
     told = [f"{kinds[kind]} {STATUS_TITLES[kind].lower()}" for kind in MADE_STATUSES if kinds[kind]]
     parts = [f"{made} made" + (f": {', '.join(told)}" if told else "")]
@@ -77,40 +76,40 @@ def summary(kinds: Counter[ItemStatus]) -> str:
 
 
 def headline(kinds: Counter[ItemStatus]) -> str:
-    """How many videos there are, of how many."""
+    """Number of videos, of all items."""
     made = sum(kinds[kind] for kind in MADE_STATUSES) + kinds[ItemStatus.THERE]
     count = kinds.total()
     return f"{made} video{'s' * (made != 1)}" if made == count else f"{made} of {count} videos"
 
 
 def good_checks(count: int) -> str:
-    """How many of a video's findings are good."""
+    """Number of a video's good findings."""
     return f"{count} good check{'s' * (count != 1)}"
 
 
 def made_in(clip_s: float, took_s: float) -> str:
-    """A video's length, and how long it took."""
+    """Length of a video, and the time it took."""
     return f"{clip_s:.2f} s, made in {took_s:.1f} s"
 
 
 def link_opens(until: datetime) -> str:
-    """How long a link to a published video is good for."""
+    """Expiry of a link to a published video."""
     return f"The link opens until {until:%Y-%m-%d %H:%M} UTC"
 
 
 def not_published(why: str) -> str:
-    """What is told of a video that is not where it should be."""
+    """Reason why a video was not published."""
     return f"Not published. {why}"
 
 
 def stopped(kinds: Counter[ItemStatus]) -> str:
-    """What is kept after Ctrl-C."""
+    """Count of finished videos after Ctrl-C."""
     made = sum(kinds[kind] for kind in MADE_STATUSES)
     return f"Stopped. {made} of {kinds.total()} are made and kept; the same command goes on."
 
 
 def settings(request: Request, plan: Plan) -> str:
-    """How a video was made, in few words."""
+    """Settings of a video, in few words."""
     preset, trim = PRESETS[plan.quality], request.trim
     words = [preset.title, text.SHAPES[request.shape].lower(), f"seed {request.seed}"]
     if len(request.recordings) > 1:
