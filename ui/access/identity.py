@@ -54,10 +54,11 @@ class OwnerCookie:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "GET" and scope["path"] == "/":
-            kept = _parse_secret(HTTPConnection(scope).cookies) or secrets.token_hex(_SECRET_BYTES)
-            send = partial(
-                _send_with_cookie, _format_cookie(kept, scope["scheme"] == "https"), send
+            secret = _parse_secret(HTTPConnection(scope).cookies) or secrets.token_hex(
+                _SECRET_BYTES
             )
+            cookie = _format_cookie(secret, secure=scope["scheme"] == "https")
+            send = partial(_send_with_cookie, cookie, send)
         await self._app(scope, receive, send)
 
 
@@ -65,9 +66,9 @@ def _load_key(data: Path) -> bytes:
     """Return the key in `data`, created if needed; servers that start together agree on it."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = data / KEY_FILE
-    with lock.hold(path):  # makes the file, for us only
+    with lock.hold(path):  # creates the file, readable by this user alone
         key = path.read_bytes()
-        if len(key) < KEY_BYTES:  # new, or cut off before anyone used it
+        if len(key) < KEY_BYTES:  # new, or cut off before its first use
             key = secrets.token_bytes(KEY_BYTES)
             path.write_bytes(key)
     return key
@@ -81,13 +82,13 @@ def _parse_secret(cookies: Mapping[str, str]) -> str | None:
 
 def _format_cookie(secret: str, secure: bool) -> str:
     """Return the header that has a browser keep `secret`."""
-    kept = f"{OWNER_COOKIE}={secret}; Max-Age={_YEAR_S}; Path=/; HttpOnly; SameSite=Lax"
-    return f"{kept}; Secure" if secure else kept
+    cookie = f"{OWNER_COOKIE}={secret}; Max-Age={_YEAR_S}; Path=/; HttpOnly; SameSite=Lax"
+    return f"{cookie}; Secure" if secure else cookie
 
 
 async def _send_with_cookie(cookie: str, send: Send, message: Message) -> None:
     if message["type"] == "http.response.start":
         headers = MutableHeaders(scope=message)
         headers.append("Set-Cookie", cookie)
-        headers["Cache-Control"] = "private, no-cache"  # nobody else may be given this answer
+        headers["Cache-Control"] = "private, no-cache"  # no shared cache may answer with it
     await send(message)

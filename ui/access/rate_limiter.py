@@ -20,18 +20,18 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from starlette.requests import HTTPConnection
 
-FREE_FAILURES = 3  # wrong ones of an address until it waits
-FIRST_S, LONGEST_S = 2, 300  # its waits: each wrong one doubles them
-FORGET_AFTER_S = 3600  # so long after its last wrong one an address is as good as new
-MAX_ADDRESSES = 1000  # addresses; the one that was wrong longest ago makes room
-# Of all addresses together: 20 at once, for a room full of people who mistype, then one in 6 s: 30
-# in the first minute, 14,400 in a day, however many addresses they come from. Six random letters
-# hold for decades. Whoever uses it all up takes others' turns to sign in, but the next is never
-# more than 6 s away, and those who are signed in notice nothing.
-BURST, EACH_S = 20, 6
+FREE_FAILURES = 3  # wrong passwords of an address until it has to wait
+FIRST_WAIT_S, MAX_WAIT_S = 2, 300  # each further wrong password doubles the wait
+FORGET_AFTER_S = 3600  # after an address's last wrong password
+MAX_ADDRESSES = 1000  # beyond it the one with the oldest failure is forgotten
+# Over all addresses: 20 attempts at once, for a room full of people who mistype, then one in 6 s:
+# 30 in the first minute, 14,400 in a day. Six random letters hold for decades. An attacker who uses
+# all of them delays others' sign-in, but the next attempt is at most 6 s away, and signed-in
+# visitors are not affected.
+BURST, REFILL_S = 20, 6
 
-_HOPS = 20  # entries of the header that are read
-_PREFIX_BITS = 64  # of IPv6: one household has them all
+_HOPS = 20  # entries read from the header
+_PREFIX_BITS = 64  # IPv6: a household's network
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class _Failures:
         doublings = self.count - FREE_FAILURES
         if doublings < 0:
             return 0
-        return LONGEST_S if doublings > 10 else min(FIRST_S * 2**doublings, LONGEST_S)
+        return MAX_WAIT_S if doublings > 10 else min(FIRST_WAIT_S * 2**doublings, MAX_WAIT_S)
 
 
 class RateLimiter:
@@ -55,8 +55,8 @@ class RateLimiter:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._failures: dict[str, _Failures] = {}  # who was wrong last is at the end
-        self._exhausted_until_s = -math.inf  # until then all together have had their one in EACH_S
+        self._failures: dict[str, _Failures] = {}  # oldest failure first
+        self._exhausted_until_s = -math.inf  # until then the refill is used up
 
     def __len__(self) -> int:
         """Return the number of addresses with failures."""
@@ -65,8 +65,10 @@ class RateLimiter:
     def compute_wait_s(self, address: str) -> int:
         """Return the whole seconds until the address may try; 0: now."""
         now = self._clock()
-        own = self._get_failures(address, now)
-        until = max(own.last_s + own.wait_s, self._exhausted_until_s - (BURST - 1) * EACH_S)
+        failures = self._get_failures(address, now)
+        until = max(
+            failures.last_s + failures.wait_s, self._exhausted_until_s - (BURST - 1) * REFILL_S
+        )
         return max(0, math.ceil(until - now))
 
     def record_failure(self, address: str) -> None:
@@ -77,7 +79,7 @@ class RateLimiter:
         self._failures[address] = _Failures(count + 1, now)
         if len(self._failures) > MAX_ADDRESSES:
             del self._failures[next(iter(self._failures))]
-        self._exhausted_until_s = max(self._exhausted_until_s, now) + EACH_S
+        self._exhausted_until_s = max(self._exhausted_until_s, now) + REFILL_S
 
     def clear_failures(self, address: str) -> None:
         """Forget the address's wrong passwords after the right one."""
@@ -94,10 +96,10 @@ def parse_client_address(connection: HTTPConnection) -> str:
     All addresses of a household (an IPv6 /64 network) give the same text. It is never longer than
     an address, whatever was sent.
     """
-    said = ",".join(connection.headers.getlist("x-forwarded-for"))
-    hops = [found for hop in said.rsplit(",", _HOPS)[-_HOPS:] if (found := _parse_address(hop))]
-    seen = _parse_address(connection.client.host) if connection.client else None
-    nearest = next((hop for hop in reversed(hops) if hop.is_global), hops[-1] if hops else seen)
+    header = ",".join(connection.headers.getlist("x-forwarded-for"))
+    hops = [found for hop in header.rsplit(",", _HOPS)[-_HOPS:] if (found := _parse_address(hop))]
+    peer = _parse_address(connection.client.host) if connection.client else None
+    nearest = next((hop for hop in reversed(hops) if hop.is_global), hops[-1] if hops else peer)
     if isinstance(nearest, IPv6Address):
         return (int(nearest) >> (128 - _PREFIX_BITS)).to_bytes(8).hex(":", 2)
     return str(nearest or "")

@@ -21,7 +21,7 @@ _CHECK_VIDEO = Operation(
     InputCode.VIDEO_TOO_LARGE,
     wall_s=240,
 )
-_REPORT = "report"  # where the sandbox may write, which it does not
+_REPORT = "report"  # the sandbox's output path; nothing is written there
 
 
 def check_video(folder: Path, video: Path, recordings: Sequence[Path]) -> Report:

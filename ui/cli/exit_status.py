@@ -17,7 +17,7 @@ from inference.core.timing import FPS
 from ui.cli import output
 
 NOTHING_FINISHED = "Stopped. Nothing was finished yet."
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)  # other ways to be told to stop; all clean up
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)  # end like Ctrl-C: with clean-up
 
 
 class Interrupted(Exception):
@@ -27,7 +27,7 @@ class Interrupted(Exception):
 @contextmanager
 def make_scratch_folder() -> Iterator[Path]:
     """Yield a new private folder, and delete it however and whenever the work ends."""
-    # its name comes first: an interrupt while tempfile makes one would leave it behind
+    # Named before it is created: an interrupt inside tempfile would leave the folder behind.
     folder = Path(tempfile.gettempdir()) / f"talking-portrait-{secrets.token_hex(8)}"
     try:
         folder.mkdir(mode=0o700)
@@ -39,15 +39,15 @@ def make_scratch_folder() -> Iterator[Path]:
 @contextmanager
 def cancel_on_interrupt() -> Iterator[Callable[[], bool]]:
     """Yield a predicate that is true after the first Ctrl-C; the second one ends at once."""
-    asked = threading.Event()
+    cancelled = threading.Event()
 
-    def ask(number: int, frame: FrameType | None) -> None:
-        asked.set()
+    def cancel(number: int, frame: FrameType | None) -> None:
+        cancelled.set()
         signal.signal(number, signal.default_int_handler)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, *STOP_SIGNALS)}
+    before = {number: signal.signal(number, cancel) for number in (signal.SIGINT, *STOP_SIGNALS)}
     try:
-        yield asked.is_set
+        yield cancelled.is_set
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

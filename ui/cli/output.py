@@ -6,7 +6,7 @@ from pathlib import Path
 
 from inference.core.errors import Fault, FaultCode, InputCode, InputError
 
-_MAX_NAME_BYTES = 240  # file systems take 255; while it is written a few more are added
+_MAX_NAME_BYTES = 240  # file systems allow 255; the partial file's name is longer
 
 
 def require_writable(target: Path) -> None:
@@ -37,7 +37,7 @@ def require_writable(target: Path) -> None:
 
 def copy_into_place(source: Path, target: Path) -> None:
     """Copy `source` to `target` in one visible move; on an OSError nothing is left behind."""
-    target = target.resolve()  # a link stays one and leads to the new video
+    target = target.resolve()  # a symbolic link stays, and points to the new video
     part = target.with_name(f".{target.name}.part")
     try:
         shutil.copyfile(source, part)

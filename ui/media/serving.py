@@ -16,14 +16,14 @@ from inference.core.task import PREVIEW, RESULT
 from inference.jobs.store import JobStore
 from ui.access.identity import Owners
 
-SESSIONS_FOLDER = "desks"  # the folder of the visitors' files in the folder of data
-CROP = "crop.jpg"  # the picture exactly as it will be used
-DOWNLOAD_NAME = "talking-portrait.mp4"  # what a film is called when it is downloaded
+SESSIONS_FOLDER = "desks"  # in the data folder: the visitors' files
+CROP = "crop.jpg"  # in a job's folder: the picture in its exact frame
+DOWNLOAD_NAME = "talking-portrait.mp4"  # name of a downloaded video
 _VIDEO_PATH = re.compile(r"(windows|growing)/[0-9]{3}\.mp4")
 _SESSION_FILE = re.compile(r"(picture|crop)-[0-9a-f]{32}\.jpg|voice-[0-9a-f]{32}\.wav")
 _MEDIA_TYPES = {".jpg": "image/jpeg", ".mp4": "video/mp4", ".wav": "audio/wav"}
-# A browser may keep the parts of a film that it plays, or each seek would fetch them again; it
-# asks first whether they are still the same, and still its own.
+# A browser may cache the parts of a video that it plays, or each seek would fetch them again; it
+# revalidates them first.
 _HEADERS = {"Cache-Control": "private, no-cache"}
 
 
@@ -87,24 +87,24 @@ def _build_response(request: Request, path: Path | None, whole: bool) -> Respons
     `whole`: read the file at once and close it.
     """
     try:
-        found = path.stat() if path else None
-        # the next preview may take its place at any moment; before this machine's turn what is
-        # open would keep it from seeing what the one before wrote
+        stat = path.stat() if path else None
+        # The next preview may replace this one at any moment. On a machine that may not write yet,
+        # an open file would hide what the machine before it wrote.
         if path and (whole or path.match(PREVIEW)):
             return Response(
                 path.read_bytes(), headers=_HEADERS, media_type=_MEDIA_TYPES[path.suffix]
             )
     except FileNotFoundError:
-        found = None
-    if path is None or found is None:
+        stat = None
+    if path is None or stat is None:
         return build_not_found()
-    saved = path.suffix == ".mp4" and "download" in request.query_params
+    is_download = path.suffix == ".mp4" and "download" in request.query_params
     file = FileResponse(
         path,
         headers=_HEADERS,
         media_type=_MEDIA_TYPES[path.suffix],
-        filename=DOWNLOAD_NAME if saved else None,
-        stat_result=found,
+        filename=DOWNLOAD_NAME if is_download else None,
+        stat_result=stat,
     )
     if request.headers.get("if-none-match") == file.headers["etag"]:
         return NotModifiedResponse(file.headers)

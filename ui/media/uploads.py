@@ -26,8 +26,8 @@ from ui.access.identity import Owners
 from ui.strings import text
 
 UPLOADS_FOLDER = "uploads"
-MAX_PENDING = 5  # uploads of one person that no action uses; the oldest makes room
-MAX_AGE_S = 3600  # until an upload that nobody uses goes
+MAX_PENDING = 5  # unused uploads of one visitor; the oldest is deleted
+MAX_AGE_S = 3600  # of an unused upload
 HEADER = "X-Portrait"  # other sites' forms can't send it
 _PART = ".part"
 _ID_BYTES = 16
@@ -60,14 +60,14 @@ class UploadStore:
 
     def __init__(self, data: Path, access: WriteAccess | None = None) -> None:
         self._root, self._access = data / UPLOADS_FOLDER, access or SoleWriter()
-        # Only here, not by their names: another machine is to find them as they were sent.
+        # In memory, not in the files' names: another machine has to find them as they were sent.
         self._claimed: set[Path] = set()
         self._claim_lock = threading.Lock()
 
     async def receive(self, owner: str, kind: UploadKind, chunks: AsyncIterable[bytes]) -> str:
         """Store `chunks` as a new upload; return its id.
 
-        Raises InputError if it is too large, Moving, OSError; nothing is left then.
+        Raises InputError if it is too large, WriteUnavailable, OSError; nothing is left then.
         """
         with self._access.hold():
             self._delete_expired_files()
@@ -84,7 +84,8 @@ class UploadStore:
     def claim(self, owner: str, upload: str) -> Iterator[Path]:
         """Yield the file of an upload to the first caller, and delete it at the end.
 
-        It is not deleted on Moving: the same request will come again, maybe to another machine.
+        It is not deleted on WriteUnavailable: the same request will be repeated, maybe to another
+        machine.
         Raises InputError if there is no such upload, it is not the owner's, or it is claimed
         already.
         """
@@ -98,13 +99,11 @@ class UploadStore:
         except WriteUnavailable:
             raise
         except Exception:
-            self._access.require()  # what is said now would be said by the wrong machine
+            self._access.require()  # or the wrong machine would answer
             path.unlink(missing_ok=True)
             raise
         else:
-            with suppress(
-                WriteUnavailable
-            ):  # what was made of it is saved, and that is what counts
+            with suppress(WriteUnavailable):  # its result is saved already
                 self._access.require()
                 path.unlink(missing_ok=True)
         finally:
@@ -125,7 +124,7 @@ class UploadStore:
         self._delete_expired_files()
         for folder in self._root.glob("*"):
             self._access.require()
-            with suppress(OSError):  # a newer file is in there
+            with suppress(OSError):  # not empty: a newer upload
                 folder.rmdir()
 
     def _delete_expired_files(self) -> None:
@@ -139,7 +138,7 @@ class UploadStore:
 async def iterate_while_granted(
     chunks: AsyncIterable[bytes], access: WriteAccess
 ) -> AsyncIterator[bytes]:
-    """Yield `chunks` while `access` is granted. Raises Moving."""
+    """Yield `chunks` while `access` is granted. Raises WriteUnavailable."""
     async for chunk in chunks:
         access.require()
         yield chunk
@@ -172,11 +171,11 @@ def create_router(uploads: UploadStore, owners: Owners) -> APIRouter:
         try:
             UploadKind(kind).require_size(int(request.headers.get("content-length", 0)))
             upload = await uploads.receive(owner, UploadKind(kind), request.stream())
-        except (ClientDisconnect, FileNotFoundError):  # nobody listens, or newer ones took its room
+        except (ClientDisconnect, FileNotFoundError):  # or deleted to make room for newer ones
             return _build_refusal(409, text.UPLOAD_GONE)
         except (PortraitError, OSError) as error:
-            told = from_os_error(error) if isinstance(error, OSError) else error
-            return _build_refusal(_STATUS_CODES.get(told.code, 500), told.message)
+            refusal = from_os_error(error) if isinstance(error, OSError) else error
+            return _build_refusal(_STATUS_CODES.get(refusal.code, 500), refusal.message)
         return JSONResponse({"upload": upload})
 
     return router

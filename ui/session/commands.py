@@ -18,7 +18,7 @@ Slot = Annotated[int, Field(ge=0, le=1)]
 Id = Annotated[str, Field(pattern=rf"^{ID.pattern}$")]
 Name = Annotated[str, Field(max_length=255)]
 Pixels = Annotated[float, Field(ge=-100_000, le=100_000)]
-MAX_TYPED_CHARS = 20_000  # characters that are kept; fewer can be spoken
+MAX_TYPED_CHARS = 20_000  # characters saved; MAX_SPOKEN_CHARS of them can be spoken
 Seconds = Annotated[float, Field(ge=0, le=100_000)]
 
 

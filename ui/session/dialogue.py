@@ -23,8 +23,8 @@ def parse_lines(typed: str, two: bool) -> tuple[Line, ...]:
     """
     if len(typed) > MAX_SPOKEN_CHARS:
         raise _build_refusal(voice_wording.text_too_long(len(typed), MAX_SPOKEN_CHARS))
-    if strange := next(filter(_is_unreadable, typed), None):
-        raise _build_refusal(voice_wording.text_strange(strange))
+    if character := next(filter(_is_unreadable, typed), None):
+        raise _build_refusal(voice_wording.text_strange(character))
     lines = tuple(line for line in _assign_speakers(typed, two) if _has_words(line.words))
     if not lines:
         raise _build_refusal(text.TYPED_NO_WORDS if typed.strip() else text.TYPED_EMPTY)
@@ -34,12 +34,12 @@ def parse_lines(typed: str, two: bool) -> tuple[Line, ...]:
 
 
 def _assign_speakers(typed: str, two: bool) -> list[Line]:
-    given = [row for row in typed.splitlines() if row.strip()]
-    named = [_NAME_PREFIX.fullmatch(row) for row in given]
-    if two and len(given) > 1 and all(named) and not any(map(_NUMBER_PREFIX.fullmatch, given)):
+    rows = [row for row in typed.splitlines() if row.strip()]
+    named = [_NAME_PREFIX.fullmatch(row) for row in rows]
+    if two and len(rows) > 1 and all(named) and not any(map(_NUMBER_PREFIX.fullmatch, rows)):
         return _assign_names([(found[1].casefold(), found[2]) for found in named if found])
     out, speaker = [], 0
-    for row in given:
+    for row in rows:
         words = row
         if found := _NUMBER_PREFIX.fullmatch(row):
             speaker, words = _SPEAKERS[found[1].casefold()], found[2]

@@ -27,13 +27,14 @@ from ui.session import waveform
 from ui.session.commands import AddPicture, AddVoice, UseExample
 from ui.session.reducer import reset_outdated_trim, set_voices, undo_split
 from ui.session.requests import MAX_SPEAKERS, Framing, find_splittable_voice, guess_slot
-from ui.session.session import Choices, Session, SessionStore, StoredPicture, StoredVoice
+from ui.session.session import Choices, Session, StoredPicture, StoredVoice
+from ui.session.store import SessionStore
 from ui.strings import text, voice_wording
 
 PREVIEW_PX = 1600  # longer side of the picture that the framing is adjusted on
-BAR_COUNT = 600  # that draw a recording
-_MAX_CONCURRENT = 2  # people whose files are decoded; each file may take 1.5 GiB
-_JPEG_QUALITY = 90  # of the JPEGs a page shows
+BAR_COUNT = 600  # in the drawing of a recording
+_MAX_CONCURRENT = 2  # visitors whose files are decoded; a file may take 1.5 GiB
+_JPEG_QUALITY = 90
 
 SessionChange = Callable[[Session], Session]
 
@@ -60,11 +61,11 @@ class Ingester:
 
     Each public method is a context manager that yields a change for a locked session; files that
     the change did not store are deleted at its end. Each raises PortraitError if a file can't be
-    used, Moving if this machine has lost write access meanwhile, and OSError.
+    used, WriteUnavailable if this machine has lost write access meanwhile, and OSError.
     """
 
-    def __init__(self, desks: SessionStore, uploads: UploadStore) -> None:
-        self._sessions, self._uploads = desks, uploads
+    def __init__(self, sessions: SessionStore, uploads: UploadStore) -> None:
+        self._sessions, self._uploads = sessions, uploads
         self._reading = threading.BoundedSemaphore(_MAX_CONCURRENT)
 
     @contextmanager
@@ -72,7 +73,7 @@ class Ingester:
         """Read an uploaded picture."""
         with self._open_upload(owner, action.upload) as (file, folder):
             read = _read_picture(file, folder, action.name)
-            yield lambda desk: self._set_picture(owner, desk, read)
+            yield lambda session: self._set_picture(owner, session, read)
 
     @contextmanager
     def ingest_voice(self, owner: str, action: AddVoice) -> Iterator[SessionChange]:
@@ -83,45 +84,45 @@ class Ingester:
             if alone and read.recording.is_silent:
                 raise InputError(InputCode.SILENT, text.SILENT)
 
-            def lay(desk: Session) -> Session:
-                voices = list(desk.voices)
+            def change(session: Session) -> Session:
+                voices = list(session.voices)
                 voices[action.slot] = self._store_voice(owner, read)
-                return set_voices(desk, (voices[0], voices[1]))
+                return set_voices(session, (voices[0], voices[1]))
 
-            yield lay
+            yield change
 
     @contextmanager
     def ingest_example(self, owner: str, action: UseExample) -> Iterator[SessionChange]:
         """Read an example; it replaces everything in the session."""
-        chosen = EXAMPLES.get(action.name)
-        if chosen is None:
+        example = EXAMPLES.get(action.name)
+        if example is None:
             raise InputError(InputCode.NOT_FOUND, text.NOT_THERE)
         with (
             self._reading,
             self._sessions.make_scratch_folder() as folder,
             ThreadPoolExecutor() as readers,
         ):
-            picture = readers.submit(_read_picture, MEDIA / chosen.picture, folder, chosen.title)
-            sources = [MEDIA / name for name in chosen.voices]
-            voices = [*readers.map(_read_voice, sources, repeat(folder), chosen.voices)]
+            picture = readers.submit(_read_picture, MEDIA / example.picture, folder, example.title)
+            sources = [MEDIA / name for name in example.voices]
+            voices = [*readers.map(_read_voice, sources, repeat(folder), example.voices)]
 
-            def lay(desk: Session) -> Session:
-                given = [self._store_voice(owner, read) for read in voices]
-                choices = Choices(speaking=Speaking(chosen.speaking))
+            def change(session: Session) -> Session:
+                stored = [self._store_voice(owner, read) for read in voices]
+                choices = Choices(speaking=Speaking(example.speaking))
                 fresh = Session(
-                    voices=(given[0], given[1] if len(given) > 1 else None),
+                    voices=(stored[0], stored[1] if len(stored) > 1 else None),
                     choices=choices,
-                    draft=desk.draft,
+                    draft=session.draft,
                 )
                 return self._set_picture(owner, fresh, picture.result())
 
-            yield lay
+            yield change
 
     @contextmanager
     def synthesise_text(
-        self, owner: str, lines: Sequence[Line], longest_s: float
+        self, owner: str, lines: Sequence[Line], max_s: float
     ) -> Iterator[SessionChange]:
-        """Speak typed lines as recordings of at most `longest_s`.
+        """Speak typed lines as recordings of at most `max_s`.
 
         Two speakers' recordings have the same length.
         """
@@ -132,29 +133,29 @@ class Ingester:
             spoken = synthesize_speech(lines, clean)
             if spoken.recording.is_silent:
                 raise InputError(InputCode.BAD_OPTION, text.TYPED_NO_WORDS)
-            if spoken.recording.duration_s > longest_s:
-                sentence = voice_wording.speech_too_long(spoken.recording.duration_s, longest_s)
+            if spoken.recording.duration_s > max_s:
+                sentence = voice_wording.speech_too_long(spoken.recording.duration_s, max_s)
                 raise InputError(InputCode.BAD_OPTION, sentence)
-            who = set(spoken.owners)
-            if len(who) > 1:
+            owners = set(spoken.owners)
+            if len(owners) > 1:
                 reads = _split_recording(
                     clean, folder, text.TYPED_TEXT, spoken.phrases, spoken.owners
                 )
             else:
                 reads = (_measure_voice(clean, text.TYPED_TEXT, spoken.recording),)
 
-            def lay(desk: Session) -> Session:
-                given = [self._store_voice(owner, read) for read in reads]
-                if len(given) > 1:
-                    together = replace(desk.choices, speaking=Speaking.TOGETHER)
-                    return set_voices(replace(desk, choices=together), (given[0], given[1]))
-                # of what was typed before nothing is said any more
-                typed = (voice and voice.name == text.TYPED_TEXT for voice in desk.voices)
-                voices = [None if t else v for t, v in zip(typed, desk.voices, strict=True)]
-                voices[who.pop()] = given[0]
-                return set_voices(desk, (voices[0], voices[1]))
+            def change(session: Session) -> Session:
+                stored = [self._store_voice(owner, read) for read in reads]
+                if len(stored) > 1:
+                    together = replace(session.choices, speaking=Speaking.TOGETHER)
+                    return set_voices(replace(session, choices=together), (stored[0], stored[1]))
+                # recordings of the text before are replaced
+                typed = (voice and voice.name == text.TYPED_TEXT for voice in session.voices)
+                voices = [None if t else v for t, v in zip(typed, session.voices, strict=True)]
+                voices[owners.pop()] = stored[0]
+                return set_voices(session, (voices[0], voices[1]))
 
-            yield lay
+            yield change
 
     @contextmanager
     def split_voice(self, owner: str) -> Iterator[SessionChange]:
@@ -169,15 +170,15 @@ class Ingester:
             clean = self._sessions.make_folder(owner) / whole.file
             reads = _split_recording(clean, folder, whole.name, whole.phrases, owners)
 
-            def lay(desk: Session) -> Session:
-                if find_splittable_voice(desk) != whole:  # another recording was given meanwhile
-                    return desk
+            def change(session: Session) -> Session:
+                if find_splittable_voice(session) != whole:  # replaced meanwhile
+                    return session
                 left, right = (self._store_voice(owner, read) for read in reads)
-                choices = replace(desk.choices, speaking=Speaking.TOGETHER)
-                done = replace(desk, voices=(left, right), choices=choices, editing="")
-                return replace(done, whole=whole, owners=owners)
+                choices = replace(session.choices, speaking=Speaking.TOGETHER)
+                parted = replace(session, voices=(left, right), choices=choices, editing="")
+                return replace(parted, whole=whole, owners=owners)
 
-            yield lay
+            yield change
 
     @contextmanager
     def _open_upload(self, owner: str, upload: str) -> Iterator[tuple[Path, Path]]:
@@ -186,22 +187,22 @@ class Ingester:
             with self._uploads.claim(owner, upload) as file:
                 yield file, folder
 
-    def _set_picture(self, owner: str, desk: Session, read: _IngestedPicture) -> Session:
+    def _set_picture(self, owner: str, session: Session, read: _IngestedPicture) -> Session:
         """Return `session` with another picture and a new framing.
 
         A lone recording goes to the larger face.
         """
-        given = StoredPicture(
+        stored = StoredPicture(
             name=read.name,
             file=self._sessions.store_file(owner, read.clean, "picture"),
             preview=self._sessions.store_file(owner, read.preview, "picture"),
             picture=read.picture,
         )
-        choices = replace(desk.choices, crop=None, speakers=())
-        changed = replace(desk, picture=given, choices=choices, middle=False)
+        choices = replace(session.choices, crop=None, speakers=())
+        changed = replace(session, picture=stored, choices=choices, middle=False)
         if len(read.picture.faces) < MAX_SPEAKERS:
             changed = undo_split(changed) if changed.owners else changed
-        changed = reset_outdated_trim(desk, changed)
+        changed = reset_outdated_trim(session, changed)
         first, second = changed.voices
         if (first is None) != (second is None) and guess_slot(changed) != (first is None):
             return replace(changed, voices=(second, first))

@@ -28,13 +28,13 @@ class Phase(StrEnum):
     """State of the page; each has one headline and at most one filled button."""
 
     START = "start"  # an input is missing, or a plan can't be made
-    CHOOSING = "choosing"  # three or more faces, and nobody said who speaks
+    CHOOSING = "choosing"  # three or more faces, speakers not chosen yet
     UNDRAFTED = "undrafted"  # no face to draft, but a final video can be made of the middle
-    DRAFTING = "drafting"  # also while a newer draft takes an earlier one's place
+    DRAFTING = "drafting"  # also while a previous draft is on show
     DRAFT = "draft"  # a draft is ready
-    KEPT = "kept"  # ... and the person wants it as it is
+    KEPT = "kept"  # ... and the visitor wants it as it is
     WAITING = "waiting"  # a final video in the queue
-    MAKING = "making"  # ... at work
+    MAKING = "making"  # ... being generated
     RESULT = "result"
     STOPPED = "stopped"
     FAILED = "failed"

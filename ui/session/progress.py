@@ -22,7 +22,7 @@ from inference.core.plan import Plan
 from presets.quality import PRESETS
 from presets.schema import EngineFamily
 
-_MIN_SHARE_LEFT = 0.3  # part of a plan's time
+_MIN_SHARE_LEFT = 0.3  # of a plan's time; with less left before the first step it is wrong
 _EventT = TypeVar("_EventT", Step, Window)
 
 
@@ -69,9 +69,10 @@ def compute_progress(
     `at_work`: whether a process runs the job, or will.
     """
     steps = [record for record in records if isinstance(record.event, Step)]
-    films = [record for record in records if isinstance(record.event, Window)]
+    windows = [record for record in records if isinstance(record.event, Window)]
     notes = [record.event.note for record in records if isinstance(record.event, Stage)]
-    faults = {f.event.index: f.event.fault for f in films if isinstance(f.event, Window)}
+    events = [record.event for record in records]
+    faults = {event.index: event.fault for event in events if isinstance(event, Window)}
     frames = [record.seq for record in records if isinstance(record.event, Frame)]
     last = records[-1].event if records else None
     final = last if isinstance(last, FINAL) else None
@@ -84,7 +85,7 @@ def compute_progress(
         preview=frames[-1] if frames else None,
         final=final,
         newest_step=_get_newest(steps, Step),
-        newest_window=_get_newest(films, Window),
+        newest_window=_get_newest(windows, Window),
         windows_s=_measure_windows_s(records),
         fault=next(filter(None, faults.values()), None),
         note=next(filter(None, reversed(notes)), None),
@@ -135,8 +136,8 @@ def _find_stage_ends(
         if record is None or not isinstance(record.event, Stage):
             continue
         if out:
-            heard = before.time if before and _is_queued(record) else record.time
-            out[-1] = out[-1][0], heard
+            end = before.time if before and _is_queued(record) else record.time
+            out[-1] = out[-1][0], end
         out.append((record, None))
     if out and not at_work:
         out[-1] = out[-1][0], records[-1].time
@@ -217,5 +218,5 @@ def _compute_done_work(step: Step, plan: Plan) -> float:
     if PRESETS[plan.quality].engine is EngineFamily.DRAFT:
         lengths = [float(len(plan.new_frames(index))) for index in range(len(plan.windows))]
     window = min(step.window, len(lengths) - 1)
-    made = sum(lengths[:window]) + lengths[window] * step.done / max(step.total, 1)
-    return made / sum(lengths)
+    done = sum(lengths[:window]) + lengths[window] * step.done / max(step.total, 1)
+    return done / sum(lengths)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-_BLOCK_SAMPLES = 1 << 18  # sound frames read at a time
+_BLOCK_SAMPLES = 1 << 18  # read at a time
 
 
 def compute_bars(recording: Path, count: int) -> tuple[float, ...]:

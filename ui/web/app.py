@@ -43,8 +43,10 @@ from ui.web.security import SecurityMiddleware
 from ui.web.theme import Studio
 
 STATIC = Path(__file__).parents[1] / "static"
-_GRADIO_FOLDER = "gradio"  # Gradio's own folder in ours; nothing of a person goes there
-# in order
+_GRADIO_FOLDER = (
+    "gradio"  # in the data folder, for Gradio's own files; visitors' files are elsewhere
+)
+# in the order of the cascade
 _STYLES = ("tokens", "page", "controls", "cards", "frame", "line", "lists", "report", "gradio")
 _HEAD = """
 {styles}
@@ -66,22 +68,22 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
     """
     owners = Owners(settings.data)
     jobs = JobStore(settings, access=access)
-    received = UploadStore(settings.data, jobs.access)
+    upload_store = UploadStore(settings.data, jobs.access)
     temporary = Path(tempfile.gettempdir()) if settings.on_modal else settings.data
     os.environ["GRADIO_TEMP_DIR"] = str(temporary / _GRADIO_FOLDER)
-    page = Page(settings, jobs, received, owners)
+    page = Page(settings, jobs, upload_store, owners)
 
     dispatcher = Dispatcher(jobs, sweep=page.delete_expired)
 
-    def begin() -> None:
+    def start() -> None:
         update_password_marker(settings.data / PASSWORD_MARKER, settings)
         dispatcher.start()
 
-    at_work = _make_lifespan(jobs.access, begin, dispatcher.close)
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=at_work)
+    lifespan = _make_lifespan(jobs.access, start, dispatcher.close)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     _add_middleware(app, settings, owners, door(settings, jobs, owners))
     app.include_router(serving.create_router(settings.data, jobs, owners))
-    app.include_router(uploads.create_router(received, owners))
+    app.include_router(uploads.create_router(upload_store, owners))
     app.mount("/style", StaticFiles(directory=STATIC))
 
     @app.get("/healthz")
@@ -109,31 +111,31 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
 
 
 def _make_lifespan(
-    access: WriteAccess, begin: Callable[[], None], end: Callable[[], None]
+    access: WriteAccess, start: Callable[[], None], stop: Callable[[], None]
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """Return the application's lifespan; background work runs while `access` is granted."""
 
     @asynccontextmanager
-    async def life(app: FastAPI) -> AsyncIterator[None]:
-        await anyio.to_thread.run_sync(access.subscribe, begin, end)
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await anyio.to_thread.run_sync(access.subscribe, start, stop)
         try:
             yield
         finally:
             await anyio.to_thread.run_sync(access.close)
 
-    return life
+    return lifespan
 
 
 def _add_middleware(app: FastAPI, settings: Settings, owners: Owners, api_door: ASGIApp) -> None:
     """Add the middleware, from the innermost to the outermost."""
     app.add_middleware(OwnerCookie)
-    app.add_middleware(CORSMiddleware)  # no other site is let in; Gradio on its own lets many
+    app.add_middleware(CORSMiddleware)  # allows no other site; Gradio's default allows many
     if settings.password:
         sessions = SignInSessions(settings.password, owners.sign)
-        app.add_middleware(PasswordAuth, sessions=sessions, guesses=RateLimiter())
+        app.add_middleware(PasswordAuth, sessions=sessions, rate_limiter=RateLimiter())
     app.add_middleware(Api, door=api_door)
     if settings.on_modal and not settings.password and not settings.unlocked:
-        app.add_middleware(MissingPasswordGuard, mark=settings.data / PASSWORD_MARKER)
+        app.add_middleware(MissingPasswordGuard, marker=settings.data / PASSWORD_MARKER)
     app.add_middleware(SecurityMiddleware)
 
 
@@ -179,7 +181,7 @@ def serve(settings: Settings, host: str, port: int, started: Callable[[], None])
         host=host,
         port=port,
         log_level="warning",
-        # a proxy says whether a cookie is Secure; addresses: ui.access.rate_limiter
+        # for the scheme, and so for Secure cookies; addresses: ui.access.rate_limiter
         forwarded_allow_ips="*",
     )
     _Server(config, started).run(sockets=[listener])

@@ -36,14 +36,14 @@ from ui.views.sign_in import FIELD, SIGN_IN, sign_in
 from ui.web.theme import build_dark_rule
 
 SESSION_COOKIE = "portrait-session"
-PASSWORD_MARKER = "had-password"  # the file in the folder of data that remembers it
+PASSWORD_MARKER = "had-password"  # in the data folder: there was a password
 SESSION_MAX_AGE_S = 30 * 24 * 3600
-MAX_FORM_BYTES = 4096  # the longest form that is read
+MAX_FORM_BYTES = 4096  # of the sign-in form
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _PUBLIC_PATHS = re.compile(r"/(healthz|style/.+)")
 _SESSION_PATTERN = re.compile(r"([0-9]{1,12})\.([0-9a-f]{64})")
 _SAFE_METHODS = ("GET", "HEAD")
-_NO_STORE = {"Cache-Control": "no-store"}  # the same address shows another page once signed in
+_NO_STORE = {"Cache-Control": "no-store"}  # after signing in the same address is another page
 
 
 class SignInSessions:
@@ -57,9 +57,9 @@ class SignInSessions:
     ) -> None:
         self._password, self._sign, self._clock = _hash_password(password), sign, clock
 
-    def is_password(self, given: str) -> bool:
-        """Return whether `given` is the password."""
-        return hmac.compare_digest(self._password, _hash_password(given))
+    def is_password(self, password: str) -> bool:
+        """Return whether `password` is the password."""
+        return hmac.compare_digest(self._password, _hash_password(password))
 
     def create(self) -> str:
         """Return a new session."""
@@ -74,44 +74,44 @@ class SignInSessions:
         return self._clock() < int(found[1])
 
     def _sign_expiry(self, end: str) -> str:
-        # begins with a word, so that it is no browser's secret, which is signed with the same key
+        # starts with a word, so that it can't be a browser's secret, which has the same key
         return self._sign(f"session {end} {self._password}")
 
 
 class MissingPasswordGuard:
     """Middleware that closes a page that had a password and was deployed without one.
 
-    Anyone who knows the address could spend the operator's money. The file `mark` records that
+    Anyone who knows the address could spend the operator's money. The file `marker` records that
     there was a password; it lies in the data folder, which outlives deployments.
     """
 
-    def __init__(self, app: ASGIApp, mark: Path) -> None:
-        self._app, self._marker = app, mark
+    def __init__(self, app: ASGIApp, marker: Path) -> None:
+        self._app, self._marker = app, marker
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        shut = scope["type"] in ("http", "websocket") and scope["path"] != "/healthz"
-        if shut and self._marker.exists():
+        is_closed = scope["type"] in ("http", "websocket") and scope["path"] != "/healthz"
+        if is_closed and self._marker.exists():
             await PlainTextResponse(text.PASSWORD_FORGOTTEN, 503)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
 
-def update_password_marker(mark: Path, settings: Settings) -> None:
-    """Create the file `mark` if the page has a password; delete it if the page is open on purpose.
+def update_password_marker(marker: Path, settings: Settings) -> None:
+    """Create the file `marker` if there is a password; delete it if the page is open on purpose.
 
     Raises OSError.
     """
     if settings.password:
-        mark.touch(mode=0o600)
+        marker.touch(mode=0o600)
     elif settings.unlocked:
-        mark.unlink(missing_ok=True)
+        marker.unlink(missing_ok=True)
 
 
 class PasswordAuth:
     """Middleware that requires a session, except for health checks, styles and the sign-in form."""
 
-    def __init__(self, app: ASGIApp, sessions: SignInSessions, guesses: RateLimiter) -> None:
-        self._app, self._sessions, self._rate_limiter = app, sessions, guesses
+    def __init__(self, app: ASGIApp, sessions: SignInSessions, rate_limiter: RateLimiter) -> None:
+        self._app, self._sessions, self._rate_limiter = app, sessions, rate_limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._app
@@ -141,7 +141,7 @@ class PasswordAuth:
         fields = parse_qs(form.decode(errors="replace"))
         return self._check_password(request, fields.get(FIELD, [""])[0])
 
-    def _check_password(self, request: Request, given: str) -> Response:
+    def _check_password(self, request: Request, password: str) -> Response:
         """Return the answer to a password.
 
         It awaits nothing, so that of simultaneous attempts each sees the ones before.
@@ -151,16 +151,16 @@ class PasswordAuth:
             refused = _render_sign_in(429, text.PASSWORD_TRIES.format(seconds=wait_s))
             refused.headers["Retry-After"] = str(wait_s)
             return refused
-        if not self._sessions.is_password(given):
+        if not self._sessions.is_password(password):
             self._rate_limiter.record_failure(address)
             wait_s = self._rate_limiter.compute_wait_s(address)
-            said = (
+            problem = (
                 text.PASSWORD_WRONG_WAIT.format(seconds=wait_s) if wait_s else text.PASSWORD_WRONG
             )
-            return _render_sign_in(401, said)
+            return _render_sign_in(401, problem)
         self._rate_limiter.clear_failures(address)
-        entered = RedirectResponse("/", 303, _NO_STORE)
-        entered.set_cookie(
+        response = RedirectResponse("/", 303, _NO_STORE)
+        response.set_cookie(
             SESSION_COOKIE,
             self._sessions.create(),
             max_age=SESSION_MAX_AGE_S,
@@ -168,7 +168,7 @@ class PasswordAuth:
             httponly=True,
             samesite="lax",
         )
-        return entered
+        return response
 
 
 def _refuse(scope: Scope) -> ASGIApp:

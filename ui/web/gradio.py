@@ -17,9 +17,9 @@ def _load_gradio() -> Any:
     spec = find_spec("gradio")
     assert spec is not None and spec.loader is not None
     package = module_from_spec(spec)
-    sys.modules["gradio"] = package  # until it is carried out, so that its module can be found
-    notes: Any = importlib.import_module("gradio.component_meta")
-    notes.create_or_modify_pyi = lambda component_class, class_name, events: None
+    sys.modules["gradio"] = package  # so that its submodules can be found
+    stubs: Any = importlib.import_module("gradio.component_meta")
+    stubs.create_or_modify_pyi = lambda component_class, class_name, events: None
     spec.loader.exec_module(package)
     return package
 

@@ -23,7 +23,7 @@ from ui.web.gradio import gr
 
 _BARE_HTML: dict[str, Any] = {"padding": False, "apply_default_css": False}
 _BUS = "window.portraitBus = trigger; window.dispatchEvent(new Event('portrait-bus'));"
-_MAX_CONCURRENT = 30  # actions; each takes a thread of Gradio's forty
+_MAX_CONCURRENT = 30  # actions; each takes one of Gradio's 40 threads
 _EVENT_OPTIONS: dict[str, Any] = {
     "show_progress": "hidden",
     "api_visibility": "private",
@@ -82,18 +82,17 @@ class Page:
         owner = self._owners.identify(request.cookies)
         sent = event._data if isinstance(event._data, Mapping) else {}
         if owner is None:
-            shown = self._controller.page_builder.build(
-                "", Problem("stage", "no_cookie", text.NO_COOKIE)
-            )
+            problem = Problem("stage", "no_cookie", text.NO_COOKIE)
+            page = self._controller.page_builder.build("", problem)
         else:
-            shown = self._controller.handle_event(owner, sent)
-        regions = views.render(shown)
-        filled = (getattr(regions, field.name) for field in fields(Regions))
-        # not counted: the one before may have come from another server
-        return *filled, _build_answer(secrets.token_hex(8), shown.is_moving, shown.was_refused)
+            page = self._controller.handle_event(owner, sent)
+        regions = views.render(page)
+        values = (getattr(regions, field.name) for field in fields(Regions))
+        # random, not counted: the answer before may be another server's
+        return *values, _build_answer(secrets.token_hex(8), page.is_moving, page.was_refused)
 
 
 def _build_answer(name: str, moving: bool = False, refused: bool = False) -> str:
     """Return the element that tells the browser which answer it has, and what to send again."""
-    told = " data-moving" * moving + " data-refused" * refused
-    return f'<i data-answer="{name}"{told} hidden></i>'
+    flags = " data-moving" * moving + " data-refused" * refused
+    return f'<i data-answer="{name}"{flags} hidden></i>'

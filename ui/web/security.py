@@ -21,8 +21,8 @@ _GRADIO_PATHS = (
 )
 _ALLOWED_PATHS = re.compile(rf"/({_OWN_PATHS}|{_GRADIO_PATHS})?")
 _SAFE_METHODS = ("GET", "HEAD")
-# Gradio starts with inline scripts and builds its components' templates with eval, so scripts can't
-# be told apart further; but none, and nothing else, comes from or goes to another host.
+# Gradio uses inline scripts and builds its components' templates with eval, so both are allowed;
+# nothing is loaded from or sent to another host.
 _POLICY = {
     "default-src": "'self'",
     "script-src": "'self' 'unsafe-inline' 'unsafe-eval'",

@@ -26,7 +26,7 @@ _COLOURS = {
     "bad-tint": ["error_background_fill"],
 }
 _TOKENS = Path(__file__).parents[1] / "static" / "tokens.css"
-# Gradio paints the ground before it loads the style sheet that holds the tokens.
+# Gradio paints the background before it loads the tokens' style sheet.
 _BACKGROUND = {"body_background_fill": "#f3f6f4", "body_background_fill_dark": "#0d1311"}
 _SHAPES = {
     "body_text_size": "16px",

@@ -28,9 +28,7 @@ from ui.cli.generate import end_remote_work
 
 SHEET, RECORDS, POSTERS = "index.html", "batch.json", "posters"
 _LOCK, _WORK = ".batch.lock", ".making"
-_NEW_RECORD = (
-    "made.json"  # in the work's folder: the record of the video that is just being put in place
-)
+_NEW_RECORD = "made.json"  # in the work folder: record of the video being stored
 _CLIPS = TypeAdapter(dict[str, Clip])
 
 
@@ -85,9 +83,9 @@ class BatchFolder:
 
         A link in `work` still leads to it.
         """
-        found = work / REPORT
-        if found.exists():
-            _write_atomically(self.path / f"{name}.{REPORT}", found.read_bytes())
+        report_path = work / REPORT
+        if report_path.exists():
+            _write_atomically(self.path / f"{name}.{REPORT}", report_path.read_bytes())
         else:
             (self.path / f"{name}.{REPORT}").unlink(missing_ok=True)
         (work / _NEW_RECORD).write_bytes(_CLIPS.dump_json({name: clip}))
@@ -107,11 +105,9 @@ class BatchFolder:
 
     def recover(self) -> None:
         """Finish what a killed batch had begun to store, and delete its work."""
-        for made in self._work.glob(f"*/{_NEW_RECORD}"):
-            if not (
-                made.parent / RESULT
-            ).exists():  # it is in its place; only the record is missing
-                for name, clip in self._read_records(made).items():
+        for record in self._work.glob(f"*/{_NEW_RECORD}"):
+            if not (record.parent / RESULT).exists():  # moved already; only the record is missing
+                for name, clip in self._read_records(record).items():
                     self.record(name, clip)
         self._delete_work()
 
@@ -122,7 +118,7 @@ class BatchFolder:
 
     def _draw_poster(self, name: str) -> None:
         (self.path / POSTERS).mkdir(exist_ok=True)
-        # decoding a video is none of what the command line loads to start
+        # by name: decoding would slow down the start of the command line
         poster = importlib.import_module("inference.media.poster")
         poster.write_poster(self.video_path(name), self.path / POSTERS / f"{name}.jpg")
 
@@ -151,8 +147,8 @@ def open_batch(path: Path) -> Iterator[BatchFolder]:
     Raises InputError if another batch writes into it or its records are not a batch's, and OSError.
     """
     path.mkdir(parents=True, exist_ok=True)
-    held = lock.acquire(path / _LOCK)
-    if held is None:
+    lock_file = lock.acquire(path / _LOCK)
+    if lock_file is None:
         message = words.BUSY.format(out=path)
         raise InputError(InputCode.BAD_OPTION, message)
     try:
@@ -160,7 +156,7 @@ def open_batch(path: Path) -> Iterator[BatchFolder]:
         folder.recover()
         yield folder
     finally:
-        os.close(held)
+        os.close(lock_file)
 
 
 def compute_fingerprint(files: Sequence[Path], choices: Mapping[str, Any], model: str) -> str:
@@ -174,8 +170,8 @@ def compute_fingerprint(files: Sequence[Path], choices: Mapping[str, Any], model
             message = f"{path.name} can't be read. Check that it is a file and its permissions."
             raise InputError(InputCode.NOT_FOUND, message, str(error)) from error
     chosen = {name: value for name, value in choices.items() if value not in (None, "")}
-    told = json.dumps([hashes, chosen, model], sort_keys=True, default=asdict)
-    return hashlib.sha256(told.encode()).hexdigest()
+    inputs = json.dumps([hashes, chosen, model], sort_keys=True, default=asdict)
+    return hashlib.sha256(inputs.encode()).hexdigest()
 
 
 def _write_atomically(target: Path, content: bytes) -> None:

@@ -17,8 +17,8 @@ class ItemStatus(StrEnum):
     GOOD = "good"
     LOOK = "look"
     BAD = "bad"
-    UNCHECKED = "unchecked"  # made, and nobody looked at it
-    THERE = "there"  # a video of its name was there before
+    UNCHECKED = "unchecked"  # made, without a report
+    THERE = "there"  # a video of its name existed before the batch
     FAILED = "failed"
     WAITING = "waiting"
 
@@ -39,7 +39,7 @@ VERDICT_STATUSES = {
     Verdict.WARN: ItemStatus.LOOK,
     Verdict.FAIL: ItemStatus.BAD,
 }
-# the sheet's buttons, each with the kinds that it shows
+# the sheet's buttons, each with the states that it shows
 FILTERS: dict[str, tuple[ItemStatus, ...]] = {
     "All": tuple(ItemStatus),
     "Good": (ItemStatus.GOOD,),
@@ -61,25 +61,29 @@ def position(number: int, count: int, name: str) -> str:
     return f"{number} of {count}: {name}"
 
 
-def summary(kinds: Counter[ItemStatus]) -> str:
+def summary(counts: Counter[ItemStatus]) -> str:
     """Counts of all items: 17 made: 15 good, 2 worth a look; 3 of 20 could not be made."""
-    made = sum(kinds[kind] for kind in MADE_STATUSES)
-    told = [f"{kinds[kind]} {STATUS_TITLES[kind].lower()}" for kind in MADE_STATUSES if kinds[kind]]
-    parts = [f"{made} made" + (f": {', '.join(told)}" if told else "")]
-    if kinds[ItemStatus.THERE]:
-        parts.append(f"{kinds[ItemStatus.THERE]} there before")
-    if kinds[ItemStatus.FAILED]:
-        parts.append(f"{kinds[ItemStatus.FAILED]} of {kinds.total()} could not be made")
-    if kinds[ItemStatus.WAITING]:
-        parts.append(f"{kinds[ItemStatus.WAITING]} still to be made")
+    made = sum(counts[status] for status in MADE_STATUSES)
+    groups = [
+        f"{counts[status]} {STATUS_TITLES[status].lower()}"
+        for status in MADE_STATUSES
+        if counts[status]
+    ]
+    parts = [f"{made} made" + (f": {', '.join(groups)}" if groups else "")]
+    if counts[ItemStatus.THERE]:
+        parts.append(f"{counts[ItemStatus.THERE]} there before")
+    if counts[ItemStatus.FAILED]:
+        parts.append(f"{counts[ItemStatus.FAILED]} of {counts.total()} could not be made")
+    if counts[ItemStatus.WAITING]:
+        parts.append(f"{counts[ItemStatus.WAITING]} still to be made")
     return f"{'; '.join(parts)}."
 
 
-def headline(kinds: Counter[ItemStatus]) -> str:
+def headline(counts: Counter[ItemStatus]) -> str:
     """Number of videos, of all items."""
-    made = sum(kinds[kind] for kind in MADE_STATUSES) + kinds[ItemStatus.THERE]
-    count = kinds.total()
-    return f"{made} video{'s' * (made != 1)}" if made == count else f"{made} of {count} videos"
+    made = sum(counts[status] for status in MADE_STATUSES) + counts[ItemStatus.THERE]
+    total = counts.total()
+    return f"{made} video{'s' * (made != 1)}" if made == total else f"{made} of {total} videos"
 
 
 def good_checks(count: int) -> str:
@@ -102,10 +106,10 @@ def not_published(why: str) -> str:
     return f"Not published. {why}"
 
 
-def stopped(kinds: Counter[ItemStatus]) -> str:
+def stopped(counts: Counter[ItemStatus]) -> str:
     """Count of finished videos after Ctrl-C."""
-    made = sum(kinds[kind] for kind in MADE_STATUSES)
-    return f"Stopped. {made} of {kinds.total()} are made and kept; the same command goes on."
+    made = sum(counts[status] for status in MADE_STATUSES)
+    return f"Stopped. {made} of {counts.total()} are made and kept; the same command goes on."
 
 
 def settings(request: Request, plan: Plan) -> str:
