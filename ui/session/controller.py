@@ -1,7 +1,7 @@
-"""What an action on the page does: files are taken in, choices made, jobs started and followed.
+"""Controller of the page's actions: ingests files, applies choices, starts and follows jobs.
 
-One door, `act`: the action is carried out on the owner's desk, the desk is saved, and the whole
-page is looked at again. What goes wrong becomes a sentence on it. Nothing here knows Gradio.
+The one entry point is `Controller.handle_event`: it runs the action on the owner's session, saves
+the session and builds the whole page anew. Errors become sentences on the page. Knows no Gradio.
 """
 
 import logging
@@ -45,28 +45,25 @@ from ui.session.commands import (
 )
 from ui.session.dialogue import parse_lines
 from ui.session.ingest import Ingester, SessionChange
+from ui.session.job_starter import JobStarter
 from ui.session.page_builder import SESSION_COPY, PageBuilder
 from ui.session.page_state import Area, PageState, Problem
 from ui.session.reducer import SCENE_FIELDS, apply_action
 from ui.session.requests import find_speakers
-from ui.session.session import Session, SessionStore
-from ui.session.store import JobStarter
+from ui.session.session import Session
+from ui.session.store import SessionStore
 from ui.strings import text
 
 logger = logging.getLogger(__name__)
 
-_REPLACING_ACTIONS = (
-    "example",
-    "again",
-    "open",
-    "use",
-)  # actions that replace all that is on the desk
-# Actions that start, end or delete what somebody pays for or waits for: they count for certain.
+# actions that replace the whole session
+_REPLACING_ACTIONS = ("example", "again", "open", "use")
+# Actions that start, stop or delete paid work: they are committed before they are answered.
 _DURABLE_ACTIONS = ("make", "stop", "resume", "restart", "delete-sure")
 
 
 class Controller:
-    """The page's actions, for one folder of data."""
+    """Handler of the page's actions, for one data folder."""
 
     def __init__(self, settings: Settings, jobs: JobStore, uploads: UploadStore) -> None:
         self._jobs, self._uploads = jobs, uploads
@@ -78,118 +75,123 @@ class Controller:
         self._lifetime = timedelta(days=settings.keep_days)
 
     def handle_event(self, owner: str, values: Mapping[str, object]) -> PageState:
-        """The page after what a browser sent was done, or refused while another machine's turn
-        is not over yet."""
-        in_history, refused, drafted = values.get("view") == "history", False, None
+        """Run the action that a browser sent, and return the page after it.
+
+        The page's `was_refused` is set if another machine may still write.
+        """
+        with_history, refused, draft_problem = values.get("view") == "history", False, None
         try:
             with self._jobs.access.hold():
-                drafted = self._run_action(owner, values)
+                draft_problem = self._run_action(owner, values)
         except WriteUnavailable:
             refused = values.get("do") != "refresh"
-        shown = self.page_builder.build(owner, self._problems.get(owner) or drafted, in_history)
-        return replace(shown, was_refused=refused)
+        problem = self._problems.get(owner) or draft_problem
+        page = self.page_builder.build(owner, problem, with_history)
+        return replace(page, was_refused=refused)
 
     def _run_action(self, owner: str, values: Mapping[str, object]) -> Problem | None:
-        """Do what a browser sent; returns what keeps the draft from being made."""
-        place = _find_area(values)
-        self._clear_problem(owner, values, place)
-        done = _catch_problem(lambda: self._do(parse_action(values), owner), place)
-        drafted = None
-        with suppress(
-            WriteUnavailable
-        ):  # what was asked is done; this happens by itself at the next look
-            drafted = _catch_problem(lambda: self._job_starter.ensure_draft(owner), "stage")
+        """Run the action; return the problem that prevents a draft, if any."""
+        area = _find_area(values)
+        self._clear_problem(owner, values, area)
+        problem = _catch_problem(lambda: self._apply(parse_action(values), owner), area)
+        draft_problem = None
+        with suppress(WriteUnavailable):  # the action is done; the next one starts the draft
+            draft_problem = _catch_problem(lambda: self._job_starter.ensure_draft(owner), "stage")
         if values.get("do") in _DURABLE_ACTIONS:
-            done = _catch_problem(self._jobs.access.commit, place) or done
-        if done:
-            self._problems[owner] = done
-        return drafted
+            problem = _catch_problem(self._jobs.access.commit, area) or problem
+        if problem:
+            self._problems[owner] = problem
+        return draft_problem
 
-    def _clear_problem(self, owner: str, values: Mapping[str, object], place: Area) -> None:
-        """What went wrong is said until something else is done there, or all is new."""
+    def _clear_problem(self, owner: str, values: Mapping[str, object], area: Area) -> None:
+        """Clear the stored problem on the next action in the same area, or a replacing one."""
         problem = self._problems.get(owner)
         if problem and values.get("do") != "refresh":
-            beside = problem.area in (place, "stage", "history")
-            if beside or values.get("do") in _REPLACING_ACTIONS:
+            same_area = problem.area in (area, "stage", "history")
+            if same_area or values.get("do") in _REPLACING_ACTIONS:
                 del self._problems[owner]
 
     def delete_expired(self, now: datetime) -> None:
-        """Desks that nobody used go when their jobs do, and uploads that nobody used."""
+        """Delete expired sessions and uploads."""
         self._sessions.delete_expired(now - self._lifetime)
         self._uploads.delete_expired()
 
-    def _update_session(self, owner: str, how: SessionChange) -> None:
+    def _update_session(self, owner: str, change: SessionChange) -> None:
         with self._sessions.lock(owner):
-            desk = self._job_starter.update_crop(owner, how(self._sessions.load(owner)))
-            self._sessions.save(owner, desk)
+            session = self._job_starter.update_crop(owner, change(self._sessions.load(owner)))
+            self._sessions.save(owner, session)
 
     @singledispatchmethod
-    def _do(self, action: Action, owner: str) -> None:
-        """A choice: the desk changes."""
-        self._update_session(owner, lambda desk: apply_action(action, desk))
+    def _apply(self, action: Action, owner: str) -> None:
+        """Apply a choice to the session."""
+        self._update_session(owner, lambda session: apply_action(action, session))
 
-    @_do.register
+    @_apply.register
     def _refresh(self, action: Refresh, owner: str) -> None:
-        """Nothing but looking again."""
+        """Change nothing: the page is built after every action."""
 
-    @_do.register
+    @_apply.register
     def _add_picture(self, action: AddPicture, owner: str) -> None:
-        with self._ingester.ingest_picture(owner, action) as lay:
-            self._update_session(owner, lambda desk: self._open_trimmer_if_too_long(lay(desk)))
+        with self._ingester.ingest_picture(owner, action) as change:
+            self._update_session(
+                owner, lambda session: self._open_trimmer_if_too_long(change(session))
+            )
 
-    @_do.register
+    @_apply.register
     def _add_voice(self, action: AddVoice, owner: str) -> None:
-        with self._ingester.ingest_voice(owner, action) as lay:
-            self._update_session(owner, lambda desk: self._open_trimmer_if_too_long(lay(desk)))
+        with self._ingester.ingest_voice(owner, action) as change:
+            self._update_session(
+                owner, lambda session: self._open_trimmer_if_too_long(change(session))
+            )
 
-    def _open_trimmer_if_too_long(self, desk: Session) -> Session:
-        """With the trimmer open when the recordings are too long to be used whole."""
-        _, problem = self.page_builder.plan(desk)
+    def _open_trimmer_if_too_long(self, session: Session) -> Session:
+        """Return `session`, with the trimmer open if the recordings are too long."""
+        _, problem = self.page_builder.plan(session)
         too_long = problem is not None and problem.code == InputCode.TOO_LONG
-        return replace(desk, editing="trim") if too_long else desk
+        return replace(session, editing="trim") if too_long else session
 
-    @_do.register
+    @_apply.register
     def _speak(self, action: SpeakText, owner: str) -> None:
-        self._update_session(owner, lambda desk: replace(desk, typed=action.text))
+        self._update_session(owner, lambda session: replace(session, typed=action.text))
         lines = parse_lines(action.text, two=len(find_speakers(self._sessions.load(owner))) > 1)
         with self._ingester.synthesise_text(
             owner, lines, self.page_builder.max_recordings_s[0]
-        ) as lay:
-            self._update_session(owner, lay)
+        ) as change:
+            self._update_session(owner, change)
 
-    @_do.register
+    @_apply.register
     def _edit(self, action: OpenEditor, owner: str) -> None:
-        """What was handed over of a split recording counts, however its editor is left."""
-        desk = self._sessions.load(owner)
-        if desk.editing == "split" and desk.whole and action.what != "split":
-            self._do(SplitVoice("split"), owner)
-        self._update_session(owner, lambda desk: apply_action(action, desk))
+        """Apply a pending split of a recording before another editor opens."""
+        session = self._sessions.load(owner)
+        if session.editing == "split" and session.whole and action.what != "split":
+            self._apply(SplitVoice("split"), owner)
+        self._update_session(owner, lambda session: apply_action(action, session))
 
-    @_do.register
+    @_apply.register
     def _split(self, action: SplitVoice, owner: str) -> None:
-        with self._ingester.split_voice(owner) as lay:
-            self._update_session(owner, lay)
+        with self._ingester.split_voice(owner) as change:
+            self._update_session(owner, change)
 
-    @_do.register
+    @_apply.register
     def _use_example(self, action: UseExample, owner: str) -> None:
-        with self._ingester.ingest_example(owner, action) as lay:
-            self._update_session(owner, lay)
+        with self._ingester.ingest_example(owner, action) as change:
+            self._update_session(owner, change)
 
-    @_do.register
+    @_apply.register
     def _run_session_command(self, action: SessionCommand, owner: str) -> None:
-        desk = self._sessions.load(owner)
-        job = self.page_builder.find_owned(owner, desk.final or desk.draft)
+        session = self._sessions.load(owner)
+        job = self.page_builder.find_owned(owner, session.final or session.draft)
         match action.do:
             case "make":
                 self._start_final(owner)
             case "keep":
-                self._update_session(owner, lambda desk: replace(desk, kept=True))
+                self._update_session(owner, lambda session: replace(session, kept=True))
             case "middle":
-                self._update_session(owner, lambda desk: replace(desk, middle=True))
+                self._update_session(owner, lambda session: replace(session, middle=True))
             case "version":
-                self._update_session(owner, lambda desk: self._return_to_draft(owner, desk))
+                self._update_session(owner, lambda session: self._return_to_draft(owner, session))
             case "again":
-                self._update_session(owner, lambda desk: Session())
+                self._update_session(owner, lambda session: Session())
             case "stop" if job:
                 self._jobs.cancel(job)
             case "resume" if job:
@@ -201,82 +203,89 @@ class Controller:
             case "publish" if job:
                 self._jobs.publish(job)
 
-    def _start_final(self, owner: str, how: SessionChange = lambda desk: desk) -> None:
-        """A final video, once only, however often the button was pressed."""
+    def _start_final(self, owner: str, change: SessionChange = lambda session: session) -> None:
+        """Start a final video, at most one however often the button was pressed."""
         with self._sessions.lock(owner):
-            desk = how(self._sessions.load(owner))
-            if desk.final is None and self.page_builder.plan(desk)[0]:
-                quality = desk.choices.quality
-                self._job_starter.start(owner, desk, quality, lambda job: replace(desk, final=job))
+            session = change(self._sessions.load(owner))
+            if session.final is None and self.page_builder.plan(session)[0]:
+                quality = session.choices.quality
+                self._job_starter.start(
+                    owner, session, quality, lambda job: replace(session, final=job)
+                )
 
-    @_do.register
+    @_apply.register
     def _run_history_command(self, action: HistoryCommand, owner: str) -> None:
         job = self.page_builder.find_owned(owner, action.job)
         if job is None:
             raise InputError(InputCode.NOT_FOUND, text.NOT_THERE)
         self._update_session(
-            owner, lambda desk: self._apply_history_command(owner, desk, action, job)
+            owner, lambda session: self._apply_history_command(owner, session, action, job)
         )
 
     def _apply_history_command(
-        self, owner: str, desk: Session, action: HistoryCommand, job: Path
+        self, owner: str, session: Session, action: HistoryCommand, job: Path
     ) -> Session:
-        """The desk after something was done with one of its owner's jobs."""
+        """Return the session after a command on one of its owner's jobs."""
         match action.do:
             case "select":
-                return replace(desk, selected=job.name, deleting=False)
+                return replace(session, selected=job.name, deleting=False)
             case "delete":
-                return replace(desk, selected=job.name, deleting=True)
+                return replace(session, selected=job.name, deleting=True)
             case "delete-sure":
                 self._jobs.delete(job)
-                return self._remove_job(owner, desk, job.name)
-        before, used = self._sessions.restore(owner, job / SESSION_COPY), action.do == "use"
+                return self._remove_job(owner, session, job.name)
+        restored, is_use = self._sessions.restore(owner, job / SESSION_COPY), action.do == "use"
         if read_family(job) is EngineFamily.DRAFT:
-            drafted = self._job_starter.compute_fingerprint(before)
-            return replace(before, draft=job.name, drafted=drafted, kept=not used)
-        return self._return_to_draft(owner, before) if used else replace(before, final=job.name)
+            drafted = self._job_starter.compute_fingerprint(restored)
+            return replace(restored, draft=job.name, drafted=drafted, kept=not is_use)
+        return (
+            self._return_to_draft(owner, restored) if is_use else replace(restored, final=job.name)
+        )
 
-    def _remove_job(self, owner: str, desk: Session, job: str) -> Session:
-        """The desk after that job was deleted: with a draft go the inputs it was made of."""
-        if job == desk.draft:
+    def _remove_job(self, owner: str, session: Session, job: str) -> Session:
+        """Return the session after `job` was deleted.
+
+        With a draft its inputs are removed, too.
+        """
+        if job == session.draft:
             return Session()
-        left = self._return_to_draft(owner, desk) if job == desk.final else desk
+        left = self._return_to_draft(owner, session) if job == session.final else session
         return replace(left, selected=None, deleting=False)
 
-    def _return_to_draft(self, owner: str, desk: Session) -> Session:
-        """Back to the draft; one that is gone is made anew."""
-        if self.page_builder.find_owned(owner, desk.draft):
-            return replace(desk, final=None)
-        return replace(desk, final=None, draft=None, drafted="")
+    def _return_to_draft(self, owner: str, session: Session) -> Session:
+        """Return the session without its final video; a deleted draft is made anew."""
+        if self.page_builder.find_owned(owner, session.draft):
+            return replace(session, final=None)
+        return replace(session, final=None, draft=None, drafted="")
 
 
-def _choose_new_seed(desk: Session) -> Session:
-    """The same one would lead to the same frames."""
-    choices = replace(desk.choices, seed=secrets.randbelow(MAX_SEED + 1))
-    return replace(desk, choices=choices, final=None)
+def _choose_new_seed(session: Session) -> Session:
+    """Return `session` with another seed: the same one would give the same frames."""
+    choices = replace(session.choices, seed=secrets.randbelow(MAX_SEED + 1))
+    return replace(session, choices=choices, final=None)
 
 
 def _has_bad_first_window(job: Path) -> bool:
-    """Whether the job was ended by what its first window looked like."""
-    newest = history.read_last(job)
-    ended = newest.event if newest else None
-    return isinstance(ended, Failed) and ended.code == FaultCode.BAD_WINDOW
+    """Return whether the job was ended because of its first window's quality."""
+    record = history.read_last(job)
+    event = record.event if record else None
+    return isinstance(event, Failed) and event.code == FaultCode.BAD_WINDOW
 
 
-def _catch_problem(step: Callable[[], None], place: Area) -> Problem | None:
-    """Take a step; what goes wrong becomes a sentence at `place`."""
+def _catch_problem(step: Callable[[], None], area: Area) -> Problem | None:
+    """Run `step`; return its error as a problem shown in `area`. Raises WriteUnavailable."""
     try:
         step()
     except WriteUnavailable:
         raise
     except Exception as error:
-        told = _to_portrait_error(error)
-        return Problem(place, told.code, told.message)
+        portrait_error = _to_portrait_error(error)
+        return Problem(area, portrait_error.code, portrait_error.message)
     return None
 
 
 def _to_portrait_error(error: Exception) -> PortraitError:
-    """What a person is told of an error; one that is ours is logged."""
+    """Return the error to show; log an unexpected one."""
     if isinstance(error, PortraitError):
         return error
     if isinstance(error, OSError):
@@ -286,7 +295,7 @@ def _to_portrait_error(error: Exception) -> PortraitError:
 
 
 def _find_area(values: Mapping[str, object]) -> Area:
-    """Beside what an action's trouble is told."""
+    """Return the area of the page that shows problems of this action."""
     match values.get("do"):
         case "picture":
             return "picture"

@@ -28,7 +28,8 @@ from ui.session import progress
 from ui.session.availability import OfferChecker
 from ui.session.page_state import Area, FramedPicture, JobView, PageState, Phase, Problem
 from ui.session.requests import build_request, compute_framing, find_speakers, must_choose_speakers
-from ui.session.session import Session, SessionStore
+from ui.session.session import Session
+from ui.session.store import SessionStore
 from ui.strings import text
 
 logger = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
-"""Every sentence the page says. Those with numbers in them are in `ui.strings.wording`, those of
-the browser itself in `ui.strings.browser_text`.
+"""Fixed sentences of the page.
 
-Nothing here knows HTML. A message = what was found; what to do.
+Sentences with numbers are in `ui.strings.wording`, those of the browser's scripts in
+`ui.strings.browser_text`. Knows no HTML. A message = what was found; what to do.
 """
 
 from inference.core.errors import InputCode, InputError
@@ -234,22 +234,22 @@ FINAL_STAGES = {
 
 
 def refusal(error: InputError) -> str:
-    """Why the inputs can't be used, in the page's words."""
+    """Reason why the inputs can't be used, in the page's words."""
     if error.code is InputCode.TOO_LONG:
         return f"{error.message.split(' Choose')[0]} Choose the part to use."
     return error.message
 
 
 def tab_title(state: str | None) -> str:
-    """The browser tab's title."""
+    """Title of the browser tab."""
     return f"{state} · {TITLE}" if state else TITLE
 
 
 def serving_at(host: str, port: int) -> str:
-    """What the terminal says once the page can be opened."""
+    """Line on the terminal once the page can be opened."""
     return f"{TITLE} is at http://{host}:{port} (Ctrl-C ends it)."
 
 
 def port_in_use(host: str, port: int) -> str:
-    """Why the server can't start."""
+    """Reason why the server can't start."""
     return f"Port {port} of {host} can't be used; another program may have it. Try another --port."
