@@ -4,22 +4,18 @@ The one entry point is `Controller.handle_event`: it runs the action on the owne
 the session and builds the whole page anew. Errors become sentences on the page. Knows no Gradio.
 """
 
-import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import singledispatchmethod
+from functools import partial, singledispatchmethod
 from pathlib import Path
 
 from inference.core.errors import (
-    Fault,
     FaultCode,
     InputCode,
     InputError,
-    PortraitError,
-    from_os_error,
 )
 from inference.core.events import Failed
 from inference.core.options import MAX_SEED
@@ -45,16 +41,16 @@ from ui.session.commands import (
 )
 from ui.session.dialogue import parse_lines
 from ui.session.ingest import Ingester, SessionChange
-from ui.session.job_starter import JobStarter
+from ui.session.job_starter import JobStarter, compute_fingerprint
 from ui.session.page_builder import SESSION_COPY, PageBuilder
 from ui.session.page_state import Area, PageState, Problem
-from ui.session.reducer import SCENE_FIELDS, apply_action
+from ui.session.planner import SessionPlan
+from ui.session.problems import catch_problem, find_area
+from ui.session.reducer import apply_action
 from ui.session.requests import find_speakers
 from ui.session.session import Session
 from ui.session.store import SessionStore
 from ui.strings import text
-
-logger = logging.getLogger(__name__)
 
 # actions that replace the whole session
 _REPLACING_ACTIONS = ("example", "again", "open", "use")
@@ -71,7 +67,7 @@ class Controller:
         self.page_builder = PageBuilder(settings, jobs, self._sessions)
         self._ingester = Ingester(self._sessions, uploads)
         self._problems: dict[str, Problem] = {}
-        self._job_starter = JobStarter(settings, jobs, self._sessions, self.page_builder)
+        self._job_starter = JobStarter(jobs, self._sessions, self.page_builder)
         self._lifetime = timedelta(days=settings.keep_days)
 
     def handle_event(self, owner: str, values: Mapping[str, object]) -> PageState:
@@ -79,29 +75,35 @@ class Controller:
 
         The page's `was_refused` is set if another machine may still write.
         """
-        with_history, refused, draft_problem = values.get("view") == "history", False, None
+        with_history, refused = values.get("view") == "history", False
+        plan, draft_problem = None, None
         try:
             with self._jobs.access.hold():
-                draft_problem = self._run_action(owner, values)
+                plan, draft_problem = self._run_action(owner, values)
         except WriteUnavailable:
             refused = values.get("do") != "refresh"
         problem = self._problems.get(owner) or draft_problem
-        page = self.page_builder.build(owner, problem, with_history)
+        page = self.page_builder.build(owner, problem, with_history, plan)
         return replace(page, was_refused=refused)
 
-    def _run_action(self, owner: str, values: Mapping[str, object]) -> Problem | None:
-        """Run the action; return the problem that prevents a draft, if any."""
-        area = _find_area(values)
+    def _run_action(
+        self, owner: str, values: Mapping[str, object]
+    ) -> tuple[SessionPlan | None, Problem | None]:
+        """Run the action; return the session's plan and the problem that prevents a draft."""
+        area = find_area(values)
         self._clear_problem(owner, values, area)
-        problem = _catch_problem(lambda: self._apply(parse_action(values), owner), area)
-        draft_problem = None
+        plan, problem = catch_problem(lambda: self._apply(parse_action(values), owner), area)
+        planned, draft_problem = None, None
         with suppress(WriteUnavailable):  # the action is done; the next one starts the draft
-            draft_problem = _catch_problem(lambda: self._job_starter.ensure_draft(owner), "stage")
+            starter = self._job_starter
+            planned, draft_problem = catch_problem(
+                lambda: starter.ensure_draft(owner, plan), "stage"
+            )
         if values.get("do") in _DURABLE_ACTIONS:
-            problem = _catch_problem(self._jobs.access.commit, area) or problem
+            problem = catch_problem(self._jobs.access.commit, area)[1] or problem
         if problem:
             self._problems[owner] = problem
-        return draft_problem
+        return planned or plan, draft_problem
 
     def _clear_problem(self, owner: str, values: Mapping[str, object], area: Area) -> None:
         """Clear the stored problem on the next action in the same area, or a replacing one."""
@@ -116,109 +118,120 @@ class Controller:
         self._sessions.delete_expired(now - self._lifetime)
         self._uploads.delete_expired()
 
-    def _update_session(self, owner: str, change: SessionChange) -> None:
+    def _update_session(
+        self,
+        owner: str,
+        change: SessionChange,
+        known: SessionPlan | None = None,
+        opens_trimmer: bool = False,
+    ) -> SessionPlan:
+        """Change the session and return its plan: `known`, if that is for the same inputs.
+
+        `opens_trimmer`: if the recordings are too long.
+        """
         with self._sessions.lock(owner):
-            session = self._job_starter.update_crop(owner, change(self._sessions.load(owner)))
+            session = change(self._sessions.load(owner))
+            plan = self.page_builder.planner.plan(session, known)
+            if opens_trimmer and plan.is_too_long:
+                session = replace(session, editing="trim")
+            session = self._job_starter.update_crop(owner, session, plan.framing)
             self._sessions.save(owner, session)
+            return plan
 
     @singledispatchmethod
-    def _apply(self, action: Action, owner: str) -> None:
-        """Apply a choice to the session."""
-        self._update_session(owner, lambda session: apply_action(action, session))
+    def _apply(self, action: Action, owner: str) -> SessionPlan | None:
+        """Apply a choice to the session. Every action returns the session's plan if it made one."""
+        return self._update_session(owner, lambda session: apply_action(action, session))
 
     @_apply.register
     def _refresh(self, action: Refresh, owner: str) -> None:
         """Change nothing: the page is built after every action."""
 
     @_apply.register
-    def _add_picture(self, action: AddPicture, owner: str) -> None:
+    def _add_picture(self, action: AddPicture, owner: str) -> SessionPlan:
         with self._ingester.ingest_picture(owner, action) as change:
-            self._update_session(
-                owner, lambda session: self._open_trimmer_if_too_long(change(session))
-            )
+            return self._update_session(owner, change, opens_trimmer=True)
 
     @_apply.register
-    def _add_voice(self, action: AddVoice, owner: str) -> None:
+    def _add_voice(self, action: AddVoice, owner: str) -> SessionPlan:
         with self._ingester.ingest_voice(owner, action) as change:
-            self._update_session(
-                owner, lambda session: self._open_trimmer_if_too_long(change(session))
-            )
-
-    def _open_trimmer_if_too_long(self, session: Session) -> Session:
-        """Return `session`, with the trimmer open if the recordings are too long."""
-        _, problem = self.page_builder.plan(session)
-        too_long = problem is not None and problem.code == InputCode.TOO_LONG
-        return replace(session, editing="trim") if too_long else session
+            return self._update_session(owner, change, opens_trimmer=True)
 
     @_apply.register
-    def _speak(self, action: SpeakText, owner: str) -> None:
-        self._update_session(owner, lambda session: replace(session, typed=action.text))
-        lines = parse_lines(action.text, two=len(find_speakers(self._sessions.load(owner))) > 1)
-        with self._ingester.synthesise_text(
-            owner, lines, self.page_builder.max_recordings_s[0]
-        ) as change:
-            self._update_session(owner, change)
+    def _speak(self, action: SpeakText, owner: str) -> SessionPlan:
+        with self._sessions.lock(owner):
+            session = replace(self._sessions.load(owner), typed=action.text)
+            self._sessions.save(owner, session)
+        lines = parse_lines(action.text, two=len(find_speakers(session)) > 1)
+        longest_s, _ = self.page_builder.planner.max_recordings_s
+        with self._ingester.synthesise_text(owner, lines, longest_s) as change:
+            return self._update_session(owner, change)
 
     @_apply.register
-    def _edit(self, action: OpenEditor, owner: str) -> None:
+    def _edit(self, action: OpenEditor, owner: str) -> SessionPlan:
         """Apply a pending split of a recording before another editor opens."""
-        session = self._sessions.load(owner)
+        session, plan = self._sessions.load(owner), None
         if session.editing == "split" and session.whole and action.what != "split":
-            self._apply(SplitVoice("split"), owner)
-        self._update_session(owner, lambda session: apply_action(action, session))
+            plan = self._split(SplitVoice("split"), owner)
+        return self._update_session(owner, lambda session: apply_action(action, session), plan)
 
     @_apply.register
-    def _split(self, action: SplitVoice, owner: str) -> None:
+    def _split(self, action: SplitVoice, owner: str) -> SessionPlan:
         with self._ingester.split_voice(owner) as change:
-            self._update_session(owner, change)
+            return self._update_session(owner, change)
 
     @_apply.register
-    def _use_example(self, action: UseExample, owner: str) -> None:
+    def _use_example(self, action: UseExample, owner: str) -> SessionPlan:
         with self._ingester.ingest_example(owner, action) as change:
-            self._update_session(owner, change)
+            return self._update_session(owner, change)
 
     @_apply.register
-    def _run_session_command(self, action: SessionCommand, owner: str) -> None:
+    def _run_session_command(self, action: SessionCommand, owner: str) -> SessionPlan | None:
         session = self._sessions.load(owner)
         job = self.page_builder.find_owned(owner, session.final or session.draft)
         match action.do:
             case "make":
-                self._start_final(owner)
+                return self._start_final(owner)
             case "keep":
-                self._update_session(owner, lambda session: replace(session, kept=True))
+                return self._update_session(owner, lambda session: replace(session, kept=True))
             case "middle":
-                self._update_session(owner, lambda session: replace(session, middle=True))
+                return self._update_session(owner, lambda session: replace(session, middle=True))
             case "version":
-                self._update_session(owner, lambda session: self._return_to_draft(owner, session))
+                return self._update_session(owner, partial(self._return_to_draft, owner))
             case "again":
-                self._update_session(owner, lambda session: Session())
+                return self._update_session(owner, lambda session: Session())
             case "stop" if job:
                 self._jobs.cancel(job)
             case "resume" if job:
                 self._jobs.resume(job)
             case "restart" if job and _has_bad_first_window(job):
-                self._start_final(owner, _choose_new_seed)
+                return self._start_final(owner, _choose_new_seed)
             case "restart" if job:
                 self._jobs.restart(job)
             case "publish" if job:
                 self._jobs.publish(job)
+        return None
 
-    def _start_final(self, owner: str, change: SessionChange = lambda session: session) -> None:
+    def _start_final(
+        self, owner: str, change: SessionChange = lambda session: session
+    ) -> SessionPlan:
         """Start a final video, at most one however often the button was pressed."""
         with self._sessions.lock(owner):
-            session = change(self._sessions.load(owner))
-            if session.final is None and self.page_builder.plan(session)[0]:
-                quality = session.choices.quality
+            session, planner = change(self._sessions.load(owner)), self.page_builder.planner
+            plan = planner.plan(session)
+            if session.final is None and plan.draft:
+                final = planner.plan_final(session)
                 self._job_starter.start(
-                    owner, session, quality, lambda job: replace(session, final=job)
+                    owner, session, final, lambda job: replace(session, final=job)
                 )
+            return plan
 
     @_apply.register
-    def _run_history_command(self, action: HistoryCommand, owner: str) -> None:
+    def _run_history_command(self, action: HistoryCommand, owner: str) -> SessionPlan:
         job = self.page_builder.find_owned(owner, action.job)
         if job is None:
             raise InputError(InputCode.NOT_FOUND, text.NOT_THERE)
-        self._update_session(
+        return self._update_session(
             owner, lambda session: self._apply_history_command(owner, session, action, job)
         )
 
@@ -236,7 +249,7 @@ class Controller:
                 return self._remove_job(owner, session, job.name)
         restored, is_use = self._sessions.restore(owner, job / SESSION_COPY), action.do == "use"
         if read_family(job) is EngineFamily.DRAFT:
-            drafted = self._job_starter.compute_fingerprint(restored)
+            drafted = compute_fingerprint(self.page_builder.planner.plan(restored))
             return replace(restored, draft=job.name, drafted=drafted, kept=not is_use)
         return (
             self._return_to_draft(owner, restored) if is_use else replace(restored, final=job.name)
@@ -270,43 +283,3 @@ def _has_bad_first_window(job: Path) -> bool:
     record = history.read_last(job)
     event = record.event if record else None
     return isinstance(event, Failed) and event.code == FaultCode.BAD_WINDOW
-
-
-def _catch_problem(step: Callable[[], None], area: Area) -> Problem | None:
-    """Run `step`; return its error as a problem shown in `area`. Raises WriteUnavailable."""
-    try:
-        step()
-    except WriteUnavailable:
-        raise
-    except Exception as error:
-        portrait_error = _to_portrait_error(error)
-        return Problem(area, portrait_error.code, portrait_error.message)
-    return None
-
-
-def _to_portrait_error(error: Exception) -> PortraitError:
-    """Return the error to show; log an unexpected one."""
-    if isinstance(error, PortraitError):
-        return error
-    if isinstance(error, OSError):
-        return from_os_error(error)
-    logger.error("the page broke", exc_info=error)
-    return Fault(FaultCode.INTERNAL, text.BROKE)
-
-
-def _find_area(values: Mapping[str, object]) -> Area:
-    """Return the area of the page that shows problems of this action."""
-    match values.get("do"):
-        case "picture":
-            return "picture"
-        case "voice":
-            return "voice-1" if str(values.get("slot")) == "1" else "voice-0"
-        case "trim" | "type" | "speak" | "hand-over" | "split" | "one-voice":
-            return "voice-0"
-        case "edit" if values.get("what") in ("trim", "typing", "split"):
-            return "voice-0"
-        case "set" if str(values.get("field")) in SCENE_FIELDS:
-            return "scene"
-        case "select" | "open" | "use" | "delete" | "delete-sure":
-            return "history"
-    return "stage"

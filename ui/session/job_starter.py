@@ -14,9 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from inference.core.options import find_preset
-from inference.core.plan import make_plan
-from inference.core.settings import Settings
+from inference.core.plan import Plan
 from inference.core.task import PICTURE, Task, load_task, voice_name
 from inference.core.write_access import WriteUnavailable
 from inference.jobs.job_folder import SUBMITTED
@@ -25,7 +23,8 @@ from presets.quality import DRAFT_QUALITY
 from ui.media import serving
 from ui.session.ingest import write_crop
 from ui.session.page_builder import PICTURE_NAME, SESSION_COPY, PageBuilder
-from ui.session.requests import build_request, compute_framing, find_speakers, select_voices
+from ui.session.planner import SessionPlan
+from ui.session.requests import Framing, build_request, find_speakers, select_voices
 from ui.session.session import Choices, Session
 from ui.session.store import SESSION_FILE, SessionStore, link_file
 
@@ -35,18 +34,14 @@ _NEW_CROP_FILE = "new-crop.jpg"
 class JobStarter:
     """Starter of jobs from sessions."""
 
-    def __init__(
-        self, settings: Settings, jobs: JobStore, sessions: SessionStore, pages: PageBuilder
-    ) -> None:
-        self._settings, self._jobs, self._sessions = settings, jobs, sessions
-        self._page_builder = pages
+    def __init__(self, jobs: JobStore, sessions: SessionStore, pages: PageBuilder) -> None:
+        self._jobs, self._sessions, self._page_builder = jobs, sessions, pages
 
-    def update_crop(self, owner: str, session: Session) -> Session:
+    def update_crop(self, owner: str, session: Session, framing: Framing | None) -> Session:
         """Return `session` with the exact crop of its picture.
 
-        Call it and `save` under one lock. Raises InputError, OSError.
+        Call it and `save` under one lock. Raises OSError.
         """
-        framing = compute_framing(session)
         if framing is None or session.picture is None:
             return replace(session, crop=None, cropped="")
         inputs = f"{session.picture.file} {session.choices.shape} {framing.crop}"
@@ -58,11 +53,11 @@ class JobStarter:
         crop = self._sessions.store_file(owner, new, "crop")
         return replace(session, crop=crop, cropped=inputs)
 
-    def ensure_draft(self, owner: str) -> None:
-        """Start a draft if the session's inputs have none.
+    def ensure_draft(self, owner: str, known: SessionPlan | None = None) -> SessionPlan:
+        """Start a draft if the session's inputs have none; return their plan.
 
-        None is started while an editor is open or once there is a final video. Raises
-        PortraitError, OSError.
+        None is started while an editor is open or once there is a final video. `known` is the
+        session's plan, if it was made before. Raises PortraitError, OSError.
         """
         with self._sessions.lock(owner):
             saved = self._sessions.load(owner)
@@ -74,44 +69,38 @@ class JobStarter:
                 session = Session()  # the draft has expired, and its inputs with it
             if session != saved:
                 self._sessions.save(owner, session)
-            fingerprint = self.compute_fingerprint(session)
+            plan = self._page_builder.planner.plan(session, known)
+            fingerprint = compute_fingerprint(plan)
             if needs_none or fingerprint == session.drafted:
-                return
+                return plan
             detached, unfinished = self._detach_draft(owner, session)
             new = replace(detached, draft=None, drafted=fingerprint, kept=False)
-            if fingerprint:
-                self.start(owner, session, DRAFT_QUALITY, lambda job: replace(new, draft=job))
+            if plan.draft and fingerprint:
+                self.start(owner, session, plan.draft, lambda job: replace(new, draft=job))
             else:
                 self._sessions.save(owner, new)
             if unfinished:
                 self._jobs.delete(unfinished)
-
-    def compute_fingerprint(self, session: Session) -> str:
-        """Return a hash of everything that goes into a draft; empty if none can be made."""
-        if self._page_builder.plan(session)[0] is None or not find_speakers(session):
-            return ""
-        shown = replace(session, choices=_select_draft_choices(session.choices))
-        request = build_request(shown, DRAFT_QUALITY)
-        return hashlib.sha256(repr((_list_used_files(session), request)).encode()).hexdigest()
+            return plan
 
     def start(
-        self, owner: str, session: Session, quality: str, name_job: Callable[[str], Session]
+        self, owner: str, session: Session, plan: Plan, name_job: Callable[[str], Session]
     ) -> None:
-        """Start a job of `session`, and save the session that `name_job` returns for its id.
+        """Start the job that `plan` is of, and save the session that `name_job` returns for its id.
 
         Call it with the session locked. Raises PortraitError, OSError; the session is as before
         then, and nothing is left. The exception is WriteUnavailable after the session
         was saved: `ensure_draft` submits the job later.
         """
-        request = build_request(session, quality)
+        request = build_request(session, plan.quality)
         assert request is not None and session.picture is not None
-        longest_s = self._settings.max_seconds_for(find_preset(quality).engine)
-        plan = make_plan(request, longest_s, self._page_builder.cost_model)
         before, folder = self._sessions.load(owner), self._jobs.create(owner)
         task = Task(request, plan, folder)
         try:
             (folder / PICTURE_NAME).write_text(session.picture.name, encoding="utf-8")
-            self._sessions.save_copy(owner, _build_copy(session, quality), folder / SESSION_COPY)
+            self._sessions.save_copy(
+                owner, _build_copy(session, plan.quality), folder / SESSION_COPY
+            )
             self._link_files(owner, session, folder)
             task.save()
             self._sessions.save(owner, name_job(folder.name))
@@ -172,6 +161,16 @@ class JobStarter:
         previous = self._page_builder.find_owned(owner, session.before)
         same = previous and session.picture and session.picture.file in _list_inputs(previous)
         return session if same else replace(session, before=None, replaced=False), unfinished
+
+
+def compute_fingerprint(plan: SessionPlan) -> str:
+    """Return a hash of everything that goes into a draft; empty if none can be made."""
+    session = plan.session
+    if plan.draft is None or not find_speakers(session):
+        return ""
+    shown = replace(session, choices=_select_draft_choices(session.choices))
+    request = build_request(shown, DRAFT_QUALITY)
+    return hashlib.sha256(repr((_list_used_files(session), request)).encode()).hexdigest()
 
 
 def _list_jobs(session: Session) -> tuple[str, ...]:
