@@ -16,9 +16,8 @@ from inference.core.events import Event, Stage, StageName, Step
 from inference.core.request import SAMPLE_RATE_HZ
 from inference.core.task import PICTURE, SOUND, Task, segment_name, voice_name
 from inference.core.timing import SAMPLES_PER_FRAME, Span, place_recordings
-from inference.media.audio import read_mono
+from inference.media.audio import mix_voices, read_mono
 from inference.media.image import render_crop
-from inference.media.mixing import mix_voices
 from inference.media.video import SegmentWriter
 from inference.multitalk import checkpoint
 from inference.multitalk.conditioning.picture import build_speaker_masks, scale_to_cover

@@ -119,8 +119,8 @@ class BatchFolder:
     def _draw_poster(self, name: str) -> None:
         (self.path / POSTERS).mkdir(exist_ok=True)
         # by name: decoding would slow down the start of the command line
-        poster = importlib.import_module("inference.media.poster")
-        poster.write_poster(self.video_path(name), self.path / POSTERS / f"{name}.jpg")
+        video = importlib.import_module("inference.media.video")
+        video.write_poster(self.video_path(name), self.path / POSTERS / f"{name}.jpg")
 
     def _read_report(self, name: str) -> Report | None:
         try:
