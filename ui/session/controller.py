@@ -4,9 +4,8 @@ The one entry point is `Controller.handle_event`: it runs the action on the owne
 the session and builds the whole page anew. Errors become sentences on the page. Knows no Gradio.
 """
 
-import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,12 +13,9 @@ from functools import singledispatchmethod
 from pathlib import Path
 
 from inference.core.errors import (
-    Fault,
     FaultCode,
     InputCode,
     InputError,
-    PortraitError,
-    from_os_error,
 )
 from inference.core.events import Failed
 from inference.core.request import MAX_SEED
@@ -48,13 +44,12 @@ from ui.session.ingest import Ingester, SessionChange
 from ui.session.job_starter import JobStarter
 from ui.session.page_builder import SESSION_COPY, PageBuilder
 from ui.session.page_state import Area, PageState, Problem
-from ui.session.reducer import SCENE_FIELDS, apply_action
+from ui.session.problems import catch_problem, find_area
+from ui.session.reducer import apply_action
 from ui.session.requests import find_speakers
 from ui.session.session import Session
 from ui.session.store import SessionStore
 from ui.strings import text
-
-logger = logging.getLogger(__name__)
 
 # actions that replace the whole session
 _REPLACING_ACTIONS = ("example", "again", "open", "use")
@@ -91,14 +86,14 @@ class Controller:
 
     def _run_action(self, owner: str, values: Mapping[str, object]) -> Problem | None:
         """Run the action; return the problem that prevents a draft, if any."""
-        area = _find_area(values)
+        area = find_area(values)
         self._clear_problem(owner, values, area)
-        problem = _catch_problem(lambda: self._apply(parse_action(values), owner), area)
+        problem = catch_problem(lambda: self._apply(parse_action(values), owner), area)
         draft_problem = None
         with suppress(WriteUnavailable):  # the action is done; the next one starts the draft
-            draft_problem = _catch_problem(lambda: self._job_starter.ensure_draft(owner), "stage")
+            draft_problem = catch_problem(lambda: self._job_starter.ensure_draft(owner), "stage")
         if values.get("do") in _DURABLE_ACTIONS:
-            problem = _catch_problem(self._jobs.access.commit, area) or problem
+            problem = catch_problem(self._jobs.access.commit, area) or problem
         if problem:
             self._problems[owner] = problem
         return draft_problem
@@ -270,43 +265,3 @@ def _has_bad_first_window(job: Path) -> bool:
     record = history.read_last(job)
     event = record.event if record else None
     return isinstance(event, Failed) and event.code == FaultCode.BAD_WINDOW
-
-
-def _catch_problem(step: Callable[[], None], area: Area) -> Problem | None:
-    """Run `step`; return its error as a problem shown in `area`. Raises WriteUnavailable."""
-    try:
-        step()
-    except WriteUnavailable:
-        raise
-    except Exception as error:
-        portrait_error = _to_portrait_error(error)
-        return Problem(area, portrait_error.code, portrait_error.message)
-    return None
-
-
-def _to_portrait_error(error: Exception) -> PortraitError:
-    """Return the error to show; log an unexpected one."""
-    if isinstance(error, PortraitError):
-        return error
-    if isinstance(error, OSError):
-        return from_os_error(error)
-    logger.error("the page broke", exc_info=error)
-    return Fault(FaultCode.INTERNAL, text.BROKE)
-
-
-def _find_area(values: Mapping[str, object]) -> Area:
-    """Return the area of the page that shows problems of this action."""
-    match values.get("do"):
-        case "picture":
-            return "picture"
-        case "voice":
-            return "voice-1" if str(values.get("slot")) == "1" else "voice-0"
-        case "trim" | "type" | "speak" | "hand-over" | "split" | "one-voice":
-            return "voice-0"
-        case "edit" if values.get("what") in ("trim", "typing", "split"):
-            return "voice-0"
-        case "set" if str(values.get("field")) in SCENE_FIELDS:
-            return "scene"
-        case "select" | "open" | "use" | "delete" | "delete-sure":
-            return "history"
-    return "stage"
