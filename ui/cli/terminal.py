@@ -107,7 +107,7 @@ def show_progress(events: Iterator[Event], visible: bool) -> Event:
                 left = "" if event.eta_s is None else f"{event.eta_s:.0f} s left"
                 progress.update(bar, completed=share, left=left)
             elif isinstance(event, Window) and event.fault:
-                _console.print(f"{event.fault} {text.GOES_ON}")
+                _console.print(f"{event.fault} {text.WINDOW_FAULT}")
             last = event
     assert last is not None, "an engine always ends with a final event"
     return last

@@ -1,4 +1,4 @@
-"""Problems of the page's actions: errors as sentences in an area of the page."""
+"""Errors as problems: a sentence, and the area of the page that shows it."""
 
 import logging
 from collections.abc import Callable, Mapping

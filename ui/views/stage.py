@@ -78,7 +78,7 @@ def _notes(shown: PageState) -> str:
     be done about it."""
     if shown.job is not None and not shown.job.is_draft:
         fault = shown.job.progress.fault if shown.phase is Phase.MAKING else None
-        return message(fault, text.GOES_ON, look=True) if fault else ""
+        return message(fault, text.WINDOW_FAULT, look=True) if fault else ""
     if shown.plan is None:
         return ""
     lines = "".join(f"<li>{_note(notice)}</li>" for notice in shown.plan.warnings)

@@ -43,9 +43,7 @@ from ui.web.security import SecurityMiddleware
 from ui.web.theme import Studio
 
 STATIC = Path(__file__).parents[1] / "static"
-_GRADIO_FOLDER = (
-    "gradio"  # in the data folder, for Gradio's own files; visitors' files are elsewhere
-)
+_GRADIO_FOLDER = "gradio"  # in the data folder; holds no visitor's files
 # in the order of the cascade
 _STYLES = ("tokens", "page", "controls", "cards", "frame", "line", "lists", "report", "gradio")
 _HEAD = """
