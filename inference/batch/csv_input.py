@@ -16,8 +16,8 @@ _COLUMNS_HELP = (
     "Its first line names the columns: image and audio, and as wanted "
     f"{', '.join(_COLUMNS[2:-1])} and {_COLUMNS[-1]}."
 )
-_SEPARATORS = ";,"  # spreadsheets of half the world write the first
-Line = tuple[int, list[str]]  # its number, from 1, and its values
+_SEPARATORS = ";,"  # spreadsheets write the first in many countries
+Line = tuple[int, list[str]]  # number from 1, values
 
 
 def read_csv(path: Path) -> list[BatchItem]:
@@ -79,8 +79,8 @@ def _require_known(path: Path, columns: list[str]) -> None:
 
 def _parse_line(folder: Path, columns: list[str], line: Line) -> BatchItem:
     number, values = line
-    given = {column: value for column, value in zip(columns, values, strict=False) if value}
-    name = given.get("name") or Path(given.get("image", "")).stem or f"line {number}"
+    cells = {column: value for column, value in zip(columns, values, strict=False) if value}
+    name = cells.get("name") or Path(cells.get("image", "")).stem or f"line {number}"
     try:
         if any(values[len(columns) :]):
             message = (
@@ -88,32 +88,32 @@ def _parse_line(folder: Path, columns: list[str], line: Line) -> BatchItem:
                 "Put quotes around a value that holds the separator."
             )
             raise InputError(InputCode.BAD_OPTION, message)
-        image, *recordings = _find_files(folder, given)
-        return BatchItem(name, image, tuple(recordings), _parse_options(given))
+        image, *recordings = _find_files(folder, cells)
+        return BatchItem(name, image, tuple(recordings), _parse_options(cells))
     except InputError as error:
         return BatchItem(name, refusal=error.message)
 
 
-def _find_files(folder: Path, given: dict[str, str]) -> list[Path]:
+def _find_files(folder: Path, cells: dict[str, str]) -> list[Path]:
     """Return the picture and the recordings. Raises InputError when one is missing."""
     for column in REQUIRED_FILES:
-        if column not in given:
+        if column not in cells:
             noun = "picture" if column == "image" else "recording"
             message = f"This row names no {noun}. Write its file in the column {column}."
             raise InputError(InputCode.NOT_FOUND, message)
     for column in FILES:
-        if column in given and not _is_file(folder / given[column]):
-            message = f"There is no file {given[column]}. Write it as seen from the table's folder."
+        if column in cells and not _is_file(folder / cells[column]):
+            message = f"There is no file {cells[column]}. Write it as seen from the table's folder."
             raise InputError(InputCode.NOT_FOUND, message)
-    return [folder / given[column] for column in FILES if column in given]
+    return [folder / cells[column] for column in FILES if column in cells]
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name that no file can have, a folder that nobody may look into
+    except OSError:  # an impossible name, or a folder without permission
         return False
 
 
-def _parse_options(given: dict[str, str]) -> dict[str, Any]:
-    return {name: parse_option(name, given[name]) for name in OPTIONS if name in given}
+def _parse_options(cells: dict[str, str]) -> dict[str, Any]:
+    return {name: parse_option(name, cells[name]) for name in OPTIONS if name in cells}
