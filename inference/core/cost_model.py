@@ -79,7 +79,7 @@ def describe_maker(engine: str, settings: Settings) -> str:
 
 
 def load_throughputs(data: Path) -> Mapping[str, Mapping[str, Throughput]]:
-    """Return the medians of the runs in `data`, by maker and by quality. Cached: pages ask often."""
+    """Return the medians of the runs in `data`, by maker and by quality; cached."""
     try:
         stat = (data / THROUGHPUT_FILE).stat()
     except OSError:
