@@ -99,7 +99,7 @@ def _analyse_voices(task: Task) -> list[MouthCurves]:
     samples = frames * SAMPLES_PER_FRAME
     return [
         analyse(read_mono(task.prepare_path(voice_name(index)), span, samples), frames)
-        for index, span in enumerate(place_recordings(task.request))
+        for index, span in enumerate(place_recordings(task.request.soundtrack))
     ]
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.core.errors import InputCode, InputError
+from inference.core.options import Shape, Speaking
 from inference.core.report import Report
-from inference.core.request import SAMPLE_RATE_HZ, Shape, Speaking
+from inference.core.request import SAMPLE_RATE_HZ
 from inference.core.task import Task, voice_name
 from inference.core.timing import FPS, SAMPLES_PER_FRAME, place_recordings, place_spans
 from inference.media.faces import find_faces
@@ -34,7 +35,7 @@ def build_task_report(task: Task, measured: Sequence[Measurements], result: Path
     The lips are compared with the sound of `result`, and each speaker's with their recording.
     """
     plan, frames = task.plan, sum(each.frames for each in measured)
-    track_spans = place_recordings(task.request)
+    track_spans = place_recordings(task.request.soundtrack)
     samples = frames * SAMPLES_PER_FRAME
     tracks = [
         load_track(task.folder / voice_name(at), span, samples)
