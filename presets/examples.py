@@ -1,4 +1,4 @@
-"""Inputs to start with, one click each. Their files lie in `media/`; all may be shipped."""
+"""Example inputs of the page, with files in `media/`, all of which may be redistributed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +8,9 @@ MEDIA = Path(__file__).parent / "media"
 
 @dataclass(frozen=True)
 class Example:
-    """A picture and the recordings of whom it shows, left to right, by their file names.
+    """Picture and recordings by file name, in the order of the faces from left to right.
 
-    `speaking` is "in-turn" or "together"; `seconds` is the length of all that is said.
+    `speaking` is "in-turn" or "together"; `duration_s` is that of the resulting video.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The GPUs that Modal lends, by its names: memory and price, from its price list of July 2026, and
+"""GPUs that Modal offers, by its names: memory and price, from its price list of July 2026, and
 compute capability, from NVIDIA's list. `docs/modal.md` says where prices were copied from.
 """
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Gpu:
-    """`memory_gb` of it as the card is sold; `capability` to compute, ten times NVIDIA's number."""
+    """GPU with its nominal memory and its compute capability, as ten times NVIDIA's number."""
 
     name: str
     memory_gb: int
@@ -31,24 +31,28 @@ GPUS: dict[str, Gpu] = {
         Gpu("B200", 180, 6.25, 100),
     )
 }
-DEFAULT_GPUS = ("H100", "A100-80GB")  # taken in this order, as they are free
-_ATTENTION_CAPABILITIES = (80, 90, 100, 120)  # capabilities that flash-attn 2 has kernels for
+DEFAULT_GPUS = ("H100", "A100-80GB")  # in order of preference
+_ATTENTION_CAPABILITIES = (80, 90, 100, 120)  # those that flash-attn 2 has kernels for
 
 
 def find_gpu(requested: str) -> Gpu | None:
-    """The GPU that a name asks for, as Modal writes it: "H100!" is one that is not upgraded to a
-    better one. None when there is none of that name."""
+    """Return the GPU of a name as Modal writes it; None for an unknown name.
+
+    "H100!" is an H100 that Modal does not upgrade to a better GPU.
+    """
     return GPUS.get(requested.removesuffix("!"))
 
 
 def find_hourly_price(requested: Iterable[str]) -> float:
-    """Dollars an hour of the first GPU asked for that Modal has; of an H100 when of none."""
+    """Return dollars an hour of the first known GPU; of an H100 if none is known."""
     wanted = filter(None, map(find_gpu, requested))
     return next((gpu.dollars_per_hour for gpu in wanted), GPUS["H100"].dollars_per_hour)
 
 
 def select_attention_kernels(requested: Iterable[str]) -> list[int]:
-    """The capabilities that flash-attn's kernels are compiled for, so that every GPU asked for has
-    them; one older than all of these has none. Kernels of 8.0 serve 8.6 and 8.9, too."""
+    """Return the capabilities to compile flash-attn's kernels for, so that every GPU has them.
+
+    Kernels for 8.0 serve 8.6 and 8.9, too. A GPU older than all of them has none.
+    """
     wanted = {gpu.capability // 10 for gpu in filter(None, map(find_gpu, requested))}
     return [kernels for kernels in _ATTENTION_CAPABILITIES if kernels // 10 in wanted]

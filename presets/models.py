@@ -1,4 +1,4 @@
-"""The models that MultiTalk can run, by name, and what they can run on."""
+"""Models that MultiTalk can run, by name, and the devices that can be named."""
 
 import re
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Model:
-    """A set of weights. One that is not `trained` has random ones: it needs no files, runs on any
-    CPU and draws noise, for tests and for trying things out."""
+    """Model of a size. One that is not `trained` has random weights: it needs no files, runs on
+    any CPU and draws noise, for tests and trials."""
 
     name: str
     trained: bool

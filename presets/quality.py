@@ -1,11 +1,11 @@
-"""The qualities by name: draft on the CPU; fast, balanced and best with MultiTalk.
+"""Quality presets by name: draft on the CPU; fast, balanced and best with MultiTalk.
 
 Sources: steps, shift and guidance as published with MultiTalk and with the LoRAs that distil it
 (lightx2v, FusionX). `step_s` was measured on an H200 with random weights of the true sizes: 3.3 s
 a pass over 81 frames of 896x448, and 4.6 s to encode and decode them; `start_s` is a planning
-figure. lightx2v was distilled for 4 steps that run the model, so `fast` has a fifth to spare. What
-a LoRA distils has the prompt's guidance built in: more of it burns the picture, so none can be
-chosen.
+figure. lightx2v was distilled for 4 steps that run the model, so `fast` has a fifth that reuses the
+fourth's velocity. A distilled model has the prompt's guidance built in: more of it oversaturates
+the picture, so none can be chosen.
 """
 
 from presets.schema import ANY_STEPS, Bounds, EngineFamily, Lora, Preset, Range, Sampling
@@ -37,4 +37,4 @@ PRESETS: dict[str, Preset] = {
         _multitalk_preset("best", "Best", _UNDISTILLED, _UNDISTILLED_BOUNDS),
     )
 }
-DRAFT_QUALITY, DEFAULT_QUALITY = "draft", "balanced"  # of a draft; of a final video unless chosen
+DRAFT_QUALITY, DEFAULT_QUALITY = "draft", "balanced"  # the latter for final videos

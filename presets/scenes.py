@@ -1,14 +1,13 @@
-"""What a scene is like, in words for MultiTalk: scenes to choose from, and what stands in where
-nothing was written."""
+"""Prompts for MultiTalk: scenes to choose from, default prompts and the negative prompt."""
 
 from dataclasses import dataclass
 
-# Where the person wrote nothing, by the number of speakers.
+# Used where no prompt was written, by the number of speakers.
 DEFAULT_PROMPTS = {
     1: "A person talks to the camera with natural expression, lips, eyes and head moving slightly.",
     2: "Two people have a lively conversation, facing the camera, each moving when they speak.",
 }
-# What the model was taught to keep away from, published with it.
+# The negative prompt published with the model.
 NEGATIVE_PROMPT = (
     "bright tones, overexposed, static, blurred details, subtitles, style, works, paintings, "
     "images, static, overall gray, worst quality, low quality, JPEG compression residue, ugly, "
@@ -20,8 +19,8 @@ NEGATIVE_PROMPT = (
 
 @dataclass(frozen=True)
 class Scene:
-    """A way to speak, for one or two people. `prompt` says how they move, not what the picture
-    shows of them: that is seen."""
+    """Way to speak, for one or two people. `prompt` describes their movement, not their looks,
+    which the model gets from the picture."""
 
     name: str
     title: str

@@ -1,11 +1,11 @@
-"""What a quality preset holds, with units and bounds."""
+"""Types of a quality preset, with units and bounds."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class EngineFamily(StrEnum):
-    """Which kind of engine carries a quality out."""
+    """Kind of engine that renders a quality."""
 
     DRAFT = "draft"
     MULTITALK = "multitalk"
@@ -13,7 +13,7 @@ class EngineFamily(StrEnum):
 
 @dataclass(frozen=True)
 class Range:
-    """What a number may be; both ends count."""
+    """Closed interval of allowed numbers."""
 
     minimum: float
     maximum: float
@@ -23,12 +23,12 @@ class Range:
 
 
 ANY_STEPS = Range(1, 100)
-ANY_GUIDANCE = Range(1, 10)  # stronger, it burns the picture
+ANY_GUIDANCE = Range(1, 10)  # more oversaturates the picture
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What may be chosen instead of a quality's own values, which lie within."""
+    """Values that can be chosen instead of a quality's own, which lie within them."""
 
     steps: Range = ANY_STEPS
     text_guidance: Range = ANY_GUIDANCE
@@ -37,8 +37,11 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Lora:
-    """A LoRA and how strongly it counts: `name` is that of a file in a set of weights, without its
-    ending, or, of an operator's own, an absolute path without it."""
+    """LoRA and its strength.
+
+    `name` is that of a file in a set of weights, or an absolute path for an operator's own, both
+    without the suffix ".safetensors".
+    """
 
     name: str
     strength: float = 1.0
@@ -46,13 +49,13 @@ class Lora:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How MultiTalk samples a window. Raises ValueError when a value is out of its bounds.
+    """Parameters of MultiTalk's sampler. Raises ValueError for a value out of its bounds.
 
     `steps` in ANY_STEPS; `shift` (above 0) moves them towards the noisy end; `text_guidance` and
-    `audio_guidance` (1: off) say how much prompt and voice are exaggerated; `loras` are the
-    distillation these are made for; `step_cache` is TeaCache's threshold, None for off;
-    `reuse_last` spares the last step's passes: it removes almost no noise, so the velocity of the
-    step before will do.
+    `audio_guidance` are scales of classifier-free guidance (1: off); `loras` are the distillation
+    that the other values belong to; `step_cache` is TeaCache's threshold, None for off;
+    `reuse_last` skips the last step's passes: it removes almost no noise, so the previous step's
+    velocity is used.
     """
 
     steps: int
@@ -73,26 +76,26 @@ class Sampling:
 
     @property
     def computed_steps(self) -> int:
-        """Steps that run the model."""
+        """Number of steps that run the model."""
         return self.steps - 1 if self.reuse_last and self.steps > 1 else self.steps
 
     @property
     def passes(self) -> int:
-        """Model runs per step: the full one, one without the prompt, one without the voice.
+        """Number of model runs per step: the full one, one without the prompt, one without voice.
 
         MultiTalk drops the voice from the run that already lacks the prompt, so a scale of 1
-        takes its own run away and leaves the others as they are.
+        removes one run and leaves the others as they are.
         """
         return 1 + (self.text_guidance != 1) + (self.audio_guidance != 1)
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A named quality. Raises ValueError when a value is out of its bounds.
+    """Named quality. Raises ValueError for a value out of its bounds.
 
-    `sampling` is None where the engine does not sample, `bounds` what may be chosen instead of its
-    values; `overlap` motion frames, 4j+1 from 5 to 41; `step_s` seconds one pass over a full window
-    takes and `start_s` seconds before the first, until runs on this machine are measured.
+    `sampling` is None for an engine that does not sample; `bounds` limit values chosen instead of
+    its own; `overlap` counts motion frames, 4j+1 from 5 to 41. `step_s` is the time of one pass
+    over a full window and `start_s` the time before the first, until runs here are measured.
     """
 
     name: str

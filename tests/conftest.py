@@ -18,8 +18,9 @@ from pathlib import Path
 
 import pytest
 
+from inference.core.options import Box
 from inference.core.plan import make_plan
-from inference.core.request import Box, Face, Picture, Recording, Request
+from inference.core.request import Face, Picture, Recording, Request
 from inference.core.settings import Settings
 from inference.core.task import Task
 from inference.jobs import queue

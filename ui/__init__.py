@@ -1,3 +1,4 @@
-"""What people see: the page, the command line, the HTTP API.
-It reaches engines only through jobs and `inference.engines`.
+"""User interfaces: the page, the command line and the HTTP API.
+
+They reach engines only through jobs and `inference.engines`.
 """

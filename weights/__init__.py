@@ -1,3 +1,3 @@
-"""Model files: what is known of each, how it is fetched, checked, made lean and loaded.
+"""Model files: the manifest, download, verification, lean copies and loading.
 They know no network and no job.
 """

@@ -1,4 +1,4 @@
-"""`python -m weights`: fetch, lay out, make lean and check the model's files."""
+"""Command line `python -m weights`: download, assemble, prepare and verify the model's files."""
 
 import importlib
 import os
@@ -19,12 +19,11 @@ from weights.assemble import assemble, find_mismatches
 from weights.disk import Disk, Volume
 from weights.download import download
 from weights.errors import WeightsError, format_command
-from weights.listing import find_mismatch
+from weights.hub_errors import to_weights_error
 from weights.lock import LockFile
 from weights.manifest import MULTITALK_14B, HubFile, Manifest
-from weights.refusals import to_weights_error
 from weights.sets import LEAN_SETS, ORIGINAL, delete_marker, download_path, find_missing, lock_path
-from weights.verify import discard_faulty, verify
+from weights.verify import discard_faulty, find_mismatch, verify
 
 app = typer.Typer(help="MultiTalk's weights.", no_args_is_help=True, add_completion=False)
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -50,9 +49,9 @@ def _status() -> None:
     _create_console().print(table)
     for kind in (ORIGINAL, *LEAN_SETS):
         folder = weights / manifest.model / kind
-        gone = find_missing(folder)
-        found = f"{gone} is missing" if folder.exists() and gone else "not made"
-        print(f"{folder}: {found if gone else 'complete'}")
+        missing = find_missing(folder)
+        state = f"{missing} is missing" if folder.exists() and missing else "not made"
+        print(f"{folder}: {state if missing else 'complete'}")
 
 
 @app.command("download")
@@ -83,9 +82,9 @@ def _prepare(dtype: Kind = LEAN_SETS[0]) -> None:
     except ModuleNotFoundError as error:
         message = f"{error.name} is needed for this, and it is not installed. Run make gpu."
         raise WeightsError(message) from error
-    done = module.prepare(weights, manifest, dtype, _print_line, _select_disk())
+    changed = module.prepare(weights, manifest, dtype, _print_line, _select_disk())
     folder = weights / manifest.model / dtype
-    print(f"{folder} is {'complete' if done else 'complete already; nothing to do'}.")
+    print(f"{folder} is {'complete' if changed else 'complete already; nothing to do'}.")
 
 
 @app.command("verify")
@@ -103,17 +102,21 @@ def _verify() -> None:
 
 
 def _assemble_and_report(files: tuple[HubFile, ...]) -> None:
-    """Raises WeightsError, with all else laid out, if one of the `files` does not fit the model."""
+    """Assemble the original set and print which of the `files` were left out.
+
+    Raises WeightsError, after everything else is in place, if one of them does not fit the model.
+    """
     weights, manifest = load_settings().weights, MULTITALK_14B
-    done = assemble(weights, manifest)
+    changed = assemble(weights, manifest)
     folder = weights / manifest.model / ORIGINAL
-    print(f"{folder} is {'complete' if done else 'complete already; nothing to do'}.")
-    unfit = list(find_mismatches(weights, manifest, files))
-    for file, fault in unfit:
+    print(f"{folder} is {'complete' if changed else 'complete already; nothing to do'}.")
+    mismatches = list(find_mismatches(weights, manifest, files))
+    for file, fault in mismatches:
         lacking = ", ".join(name for name in _QUALITIES if file in manifest.select_files(name))
         print(f"{file.key} {fault}. It is left out, so there is no {lacking}.")
-    if unfit:
-        message = f"Files that don't fit: {len(unfit)}. All else can be used. Update this project."
+    if mismatches:
+        count = len(mismatches)
+        message = f"Files that don't fit: {count}. All else can be used. Update this project."
         raise WeightsError(message)
 
 
@@ -129,7 +132,7 @@ def _require_choice(choices: Sequence[str], chosen: str | None, option: str) -> 
 
 
 def _has_unchecked_files(weights: Path, manifest: Manifest, files: tuple[HubFile, ...]) -> bool:
-    """Whether a file that the networks are made of is not as it was checked."""
+    """Return whether a required file is missing, unchecked or changed."""
     lock = LockFile(lock_path(weights))
     return any(
         f.is_required and lock.state(f, download_path(weights, f)) != "checked" for f in files
@@ -137,15 +140,15 @@ def _has_unchecked_files(weights: Path, manifest: Manifest, files: tuple[HubFile
 
 
 def _create_console() -> Console:
-    """Tables in full, whatever the terminal's width, so that they can be searched."""
+    """Return a console that doesn't truncate tables where the output is piped and searched."""
     console = Console()
     return console if console.is_terminal else Console(width=140)
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command line; returns the exit status, with a failure told in one sentence."""
+    """Run the command line and return the exit status; print a failure as one sentence."""
     try:
-        if app(arguments, standalone_mode=False) == _INTERRUPTED:  # what is made of a Ctrl-C
+        if app(arguments, standalone_mode=False) == _INTERRUPTED:  # typer's result of a Ctrl-C
             raise KeyboardInterrupt
     except WeightsError as error:
         return _print_error(str(error), 1)
@@ -156,12 +159,12 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         _print_error("Stopped. What is finished is kept.", _INTERRUPTED)
         sys.stdout.flush()
-        os._exit(_INTERRUPTED)  # without waiting for downloads that are under way
+        os._exit(_INTERRUPTED)  # a normal exit would wait for running downloads
     return 0
 
 
 def _print_line(message: str) -> None:
-    """At once, also where standard output is a pipe."""
+    """Print without buffering, also to a pipe."""
     print(message, flush=True)
 
 

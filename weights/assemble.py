@@ -1,7 +1,7 @@
-"""Lays downloaded files out as the model expects them: the set `original`, made of links.
+"""Assembly of the set `original`: links to the downloaded files, in the layout the model expects.
 
-What goes where stands in the manifest: MultiTalk's index takes the place of Wan's, which is kept
-beside it, and MultiTalk's own tensors lie among Wan's shards.
+The manifest says which file goes where: MultiTalk's index replaces Wan's, which is kept beside it
+under another name, and MultiTalk's own tensors lie among Wan's shards.
 """
 
 import hashlib
@@ -10,11 +10,11 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from weights.disk import write_atomically
 from weights.errors import WeightsError, format_command
-from weights.listing import find_mismatch
+from weights.hub_errors import to_weights_error
 from weights.lock import LockFile, read_size_and_time
 from weights.manifest import HubFile, Manifest
-from weights.refusals import to_weights_error
 from weights.sets import (
     ORIGINAL,
     SetMarker,
@@ -25,11 +25,11 @@ from weights.sets import (
     read_marker,
     write_marker,
 )
-from weights.whole import write_atomically
+from weights.verify import find_mismatch
 
 
 def assemble(weights: Path, manifest: Manifest) -> bool:
-    """Lay out the set below `weights`; a half-done run is repaired. False if nothing was to do.
+    """Assemble or repair the set below `weights`; return False if it was complete already.
 
     LoRAs that were not downloaded, or do not fit the model, are left out. Raises WeightsError when
     another file is missing or does not fit.
@@ -37,26 +37,26 @@ def assemble(weights: Path, manifest: Manifest) -> bool:
     lock = LockFile(lock_path(weights))
     files = [f for f in manifest.files if f.lora is None or download_path(weights, f).is_file()]
     for file in files:
-        found = lock.state(file, download_path(weights, file))
-        if found != "checked":
-            raise WeightsError(f"{file.key} is {found}. Run {format_command('download')}.")
-    unfit = dict(find_mismatches(weights, manifest, files))
-    for file, fault in unfit.items():
+        state = lock.state(file, download_path(weights, file))
+        if state != "checked":
+            raise WeightsError(f"{file.key} is {state}. Run {format_command('download')}.")
+    mismatches = dict(find_mismatches(weights, manifest, files))
+    for file, fault in mismatches.items():
         if file.lora is None:
             raise WeightsError(f"{file.key} {fault}. Update this project.")
-    files = [file for file in files if file not in unfit]
+    files = [file for file in files if file not in mismatches]
     folder = weights / manifest.model / ORIGINAL
-    mark = _build_marker(lock, files)
-    done = all(_is_in_place(download_path(weights, f), folder / f.path_in_set) for f in files)
-    if done and read_marker(folder) == mark and not _find_stale_files(folder, mark):
+    marker = _build_marker(lock, files)
+    in_place = all(_is_in_place(download_path(weights, f), folder / f.path_in_set) for f in files)
+    if in_place and read_marker(folder) == marker and not _find_stale_files(folder, marker):
         return False
     try:
         delete_marker(folder)
         for file in files:
             _link_or_copy(download_path(weights, file), folder / file.path_in_set)
-        for stranger in _find_stale_files(folder, mark):
-            stranger.unlink()
-        write_marker(folder, mark)
+        for stale in _find_stale_files(folder, marker):
+            stale.unlink()
+        write_marker(folder, marker)
     except OSError as error:
         raise to_weights_error(error, str(folder)) from error
     return True
@@ -65,7 +65,7 @@ def assemble(weights: Path, manifest: Manifest) -> bool:
 def find_mismatches(
     weights: Path, manifest: Manifest, files: Sequence[HubFile]
 ) -> Iterator[tuple[HubFile, str]]:
-    """Those of the files that were downloaded but do not fit the model, and why."""
+    """Yield each downloaded file that does not fit the model, with the reason."""
     for file in files:
         path = download_path(weights, file)
         fault = find_mismatch(manifest, file.path_in_set, path) if path.is_file() else None
@@ -74,21 +74,21 @@ def find_mismatches(
 
 
 def require_original(weights: Path, manifest: Manifest) -> tuple[Path, SetMarker]:
-    """The folder of the complete set `original`, and its mark. Raises WeightsError without."""
+    """Return the folder and marker of the set `original`; raise WeightsError if incomplete."""
     folder = weights / manifest.model / ORIGINAL
-    gone, mark = find_missing(folder), read_marker(folder)
-    if gone or mark is None:
-        message = f"The weights are not complete: {folder / (gone or '')} is missing."
+    missing, marker = find_missing(folder), read_marker(folder)
+    if missing or marker is None:
+        message = f"The weights are not complete: {folder / (missing or '')} is missing."
         raise WeightsError(f"{message} Run {format_command('download')}.")
-    return folder, mark
+    return folder, marker
 
 
 def place_file(source: Path, target: Path, ways: Sequence[Callable[[Path, Path], object]]) -> None:
-    """Put `source` at `target`, whole or not at all, in the first of the `ways` that works."""
+    """Put `source` at `target` atomically, by the first of the `ways` that works."""
     for way in ways:
         try:
             with write_atomically(target) as part:
-                way(source.resolve(), part)  # of a link to a link too, what it leads to
+                way(source.resolve(), part)  # follows chains of links
             return
         except OSError:
             if way is ways[-1]:
@@ -101,30 +101,28 @@ def _link_or_copy(source: Path, target: Path) -> None:
 
 
 def _symlink(source: Path, target: Path) -> None:
-    """Make a symbolic link that holds wherever the folder with both is mounted."""
+    """Make a relative link, which stays valid wherever the folder with both ends is mounted."""
     os.symlink(os.path.relpath(source, target.parent.resolve()), target)
 
 
 def _is_in_place(source: Path, target: Path) -> bool:
-    """Whether `target` is a link to `source` that holds elsewhere, too, or a copy of it."""
+    """Return whether `target` is a relative or hard link to `source`, or a copy of it."""
     if not target.exists() or (target.is_symlink() and os.path.isabs(os.readlink(target))):
         return False
     return target.samefile(source) or read_size_and_time(target) == read_size_and_time(source)
 
 
 def _build_marker(lock: LockFile, files: Sequence[HubFile]) -> SetMarker:
-    entries = {file.path_in_set: lock.get(file) for file in files}
-    known = {place: entry for place, entry in entries.items() if entry}
-    hashes = {place: entry.sha256 for place, entry in known.items()}
-    # the networks stay the same when another LoRA comes
-    networks = [
-        f"{hashes[file.path_in_set]} {file.path_in_set}" for file in files if file.is_required
-    ]
-    source = hashlib.sha256("\n".join(networks).encode()).hexdigest()
-    return SetMarker(source, {place: entry.size_bytes for place, entry in known.items()}, hashes)
+    entries = {file.path_in_set: entry for file in files if (entry := lock.get(file))}
+    hashes = {path: entry.sha256 for path, entry in entries.items()}
+    # LoRAs don't count: the lean sets stay valid when another one is downloaded
+    required = [file.path_in_set for file in files if file.is_required]
+    source = hashlib.sha256("\n".join(f"{hashes[path]} {path}" for path in required).encode())
+    sizes = {path: entry.size_bytes for path, entry in entries.items()}
+    return SetMarker(source.hexdigest(), sizes, hashes)
 
 
-def _find_stale_files(folder: Path, mark: SetMarker) -> list[Path]:
-    """Files that an earlier version left: a loader would read them."""
+def _find_stale_files(folder: Path, marker: SetMarker) -> list[Path]:
+    """Return files that an earlier version left, and that a loader would read."""
     files = (path for path in folder.glob("*/**/*") if path.is_file() or path.is_symlink())
-    return [path for path in files if path.relative_to(folder).as_posix() not in mark.sizes]
+    return [path for path in files if path.relative_to(folder).as_posix() not in marker.sizes]

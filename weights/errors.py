@@ -1,4 +1,4 @@
-"""What goes wrong with weights, in one sentence each, and what is to be run then."""
+"""Base error of the weights, and the commands that its messages recommend."""
 
 from collections.abc import Mapping
 
@@ -6,15 +6,14 @@ _overrides: dict[str, str] = {}
 
 
 class WeightsError(Exception):
-    """The weights can't be fetched, laid out, read or trusted; the message says why, and what to
-    do."""
+    """Weights that can't be fetched, assembled, read or trusted; the message says what to do."""
 
 
 def format_command(command: str) -> str:
-    """What somebody types to run a command of `weights` on these weights."""
+    """Return the command line that runs a command of `weights` on these weights."""
     return _overrides.get(command, f"python -m weights {command}")
 
 
-def override_commands(ways: Mapping[str, str]) -> None:
-    """Name other ways to run commands from now on: where these weights lie, nobody types."""
-    _overrides.update(ways)
+def override_commands(commands: Mapping[str, str]) -> None:
+    """Replace command lines that messages recommend, as in a container without a terminal."""
+    _overrides.update(commands)

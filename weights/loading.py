@@ -1,7 +1,6 @@
-"""Tensors from their files onto a network, all or none, a few at a time.
+"""Loading of tensors from safetensors files into a network: all of them or none.
 
-No more of a file is in memory than the pieces that are being read, so loading takes the memory of
-what is loaded and half a gigabyte.
+Files are read in pieces by several threads, so loading needs half a gigabyte beside the network.
 """
 
 import math
@@ -19,14 +18,14 @@ from torch import Tensor, nn
 from weights.shards import TORCH_DTYPES
 from weights.tensors import FLOAT8, SCALE_SUFFIX, MismatchError, StoredTensor, require_match
 
-PIECE_ELEMENTS = 1 << 24  # of a tensor that are read at a time: 64 MB in float32
-_READERS = 8  # tensors: one reader gets a small part of what a disk in a cloud gives to several
+PIECE_ELEMENTS = 1 << 24  # read at a time: 64 MB in float32
+_READERS = 8  # threads: one alone gets a fraction of a cloud disk's bandwidth
 
-DeviceChooser = Callable[[str], torch.device]  # of a tensor, by its name
+DeviceChooser = Callable[[str], torch.device]  # tensor name -> its device
 
 
 def read_file(file: Path, device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:
-    """All tensors of one small file. Raises OSError or MisfitError when it can't be read."""
+    """Return all tensors of a small file; raise OSError or MismatchError if it is unreadable."""
     try:
         with safe_open(file, framework="pt", device=str(device)) as opened:
             return {name: opened.get_tensor(name).to(dtype, copy=True) for name in opened.keys()}
@@ -35,15 +34,15 @@ def read_file(file: Path, device: torch.device, dtype: torch.dtype) -> dict[str,
 
 
 def allocate_buffer() -> Tensor:
-    """Memory for `read_pieces`. Used for one tensor after the other it need not be found anew."""
+    """Return a buffer for `read_pieces`; reuse it, since allocating one for each tensor is slow."""
     return torch.empty(PIECE_ELEMENTS * torch.float32.itemsize, dtype=torch.uint8)
 
 
 def read_pieces(source: StoredTensor, buffer: Tensor) -> Iterator[Tensor]:
-    """A tensor's rows, some at a time, from the first to the last, as they are in the file.
+    """Yield a tensor's rows in order, some at a time (r, ...), in the file's dtype.
 
-    Each lies in `buffer`, so it is good until the next is asked for. A tensor without dimensions
-    comes as one of one number.
+    Every piece is a view of `buffer`, valid until the next one is requested. A scalar comes as a
+    single piece (1,). Raises MismatchError if the file is cut short or of an unknown dtype.
     """
     if source.dtype not in TORCH_DTYPES:
         raise MismatchError(f"{source.name} in {source.file.name} is of {source.dtype} numbers")
@@ -52,7 +51,7 @@ def read_pieces(source: StoredTensor, buffer: Tensor) -> Iterator[Tensor]:
     if row_bytes > len(buffer):
         buffer = torch.empty(row_bytes, dtype=torch.uint8)
     rows = len(buffer) // row_bytes if row_bytes else max(1, count)
-    # read and not mapped: pages of a mapping cost more than a copy, and count as memory
+    # read, not mapped: a mapping's page faults cost more than a copy, and its pages count as memory
     with source.file.open("rb", buffering=0) as file:
         file.seek(source.start)
         for start in range(0, count, rows):
@@ -73,9 +72,9 @@ def _fill_buffer(file: RawIOBase, buffer: memoryview, source: StoredTensor) -> N
 def read_tensor(
     source: StoredTensor, device: torch.device, dtype: torch.dtype, buffer: Tensor
 ) -> Tensor:
-    """One tensor, copied to `device` piece by piece; one of 8 bits stays so."""
-    numbers = torch.float8_e4m3fn if source.dtype == FLOAT8 else dtype
-    target = torch.empty(source.shape or (1,), dtype=numbers, device=device)
+    """Return one tensor in `dtype`, copied to `device` piece by piece; 8-bit ones stay 8-bit."""
+    target_dtype = torch.float8_e4m3fn if source.dtype == FLOAT8 else dtype
+    target = torch.empty(source.shape or (1,), dtype=target_dtype, device=device)
     row = 0
     for piece in read_pieces(source, buffer):
         target[row : row + len(piece)].copy_(piece)
@@ -84,34 +83,36 @@ def read_tensor(
 
 
 def load_part(
-    network: nn.Module, found: Mapping[str, StoredTensor], place: DeviceChooser, dtype: torch.dtype
+    network: nn.Module,
+    found: Mapping[str, StoredTensor],
+    choose_device: DeviceChooser,
+    dtype: torch.dtype,
 ) -> int:
-    """Give every parameter and buffer that `network` stores its tensor from where it was `found`;
-    returns how many bytes were read.
+    """Load every stored parameter and buffer of `network`; return how many bytes were read.
 
-    `network` may be built without memory (on the meta device). Raises MisfitError, before anything
-    is read, unless names and shapes are exactly the network's; after an error it is as it was.
+    `network` may be on the meta device. Raises MismatchError, before anything is read, unless the
+    names and shapes `found` are exactly the network's. After an error the network is unchanged.
     """
     _match_state(network, {name: source.shape for name, source in found.items()})
-    own = threading.local()
+    thread = threading.local()
 
-    def take_buffer() -> None:
-        own.buffer = allocate_buffer()
+    def set_up_thread() -> None:
+        thread.buffer = allocate_buffer()
 
     def read_one(name: str) -> Tensor:
-        numbers = torch.float32 if name.endswith(SCALE_SUFFIX) else dtype
-        return read_tensor(found[name], place(name), numbers, own.buffer)
+        target_dtype = torch.float32 if name.endswith(SCALE_SUFFIX) else dtype
+        return read_tensor(found[name], choose_device(name), target_dtype, thread.buffer)
 
     names = _interleave_files(found)
-    with ThreadPoolExecutor(_READERS, initializer=take_buffer) as pool:
-        # after an error those that have not begun are left
+    with ThreadPoolExecutor(_READERS, initializer=set_up_thread) as pool:
+        # map cancels the reads that have not started after an error
         tensors = dict(zip(names, pool.map(read_one, names), strict=True))
     load_strict(network, tensors)
     return sum(math.prod(s.shape) * TORCH_DTYPES[s.dtype].itemsize for s in found.values())
 
 
 def _interleave_files(found: Mapping[str, StoredTensor]) -> list[str]:
-    """The names so that neighbours are in different files, and each file is read in its order."""
+    """Return the names with neighbours in different files, each file's own in its order."""
     files: dict[Path, list[str]] = {}
     for name, source in found.items():
         files.setdefault(source.file, []).append(name)
@@ -119,27 +120,29 @@ def _interleave_files(found: Mapping[str, StoredTensor]) -> list[str]:
 
 
 def load_strict(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Give every parameter and buffer that `network` stores its tensor from `tensors`.
+    """Make the `tensors` the stored parameters and buffers of `network`, without copying.
 
-    The tensors themselves become the parameters, whatever their dtype and device. Raises
-    MisfitError, before anything is changed, unless names and shapes are exactly the network's;
-    a name that two places of the network share is wanted once.
+    They keep their dtype and device. Raises MismatchError, before anything is changed, unless names
+    and shapes are exactly the network's; a shared tensor is expected once, under its first name.
     """
-    places = _match_state(network, {name: tensor.shape for name, tensor in tensors.items()})
+    first_names = _match_state(network, {name: tensor.shape for name, tensor in tensors.items()})
     parameters = {name for name, _ in network.named_parameters()}
-    # one object for each tensor, so that places that share it go on doing so
+    # one object for each tensor, so that shared parameters stay shared
     stored = {
         name: nn.Parameter(tensor, requires_grad=False) if name in parameters else tensor
         for name, tensor in tensors.items()
     }
-    network.load_state_dict({name: stored[place] for name, place in places.items()}, assign=True)
+    state = {name: stored[first_name] for name, first_name in first_names.items()}
+    network.load_state_dict(state, assign=True)
 
 
 def _match_state(network: nn.Module, found: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
-    """For each name in the network's state, the first one that shares its tensor; raises
-    MisfitError unless the shapes `found` are theirs."""
+    """Return, for each name in the network's state, the first name that shares its tensor.
+
+    Raises MismatchError unless `found` has exactly the first names, with the same shapes.
+    """
     state = network.state_dict(keep_vars=True)
-    first_of = {id(tensor): name for name, tensor in reversed(state.items())}
-    places = {name: first_of[id(tensor)] for name, tensor in state.items()}
-    require_match({name: state[name].shape for name in places.values()}, found)
-    return places
+    first_by_id = {id(tensor): name for name, tensor in reversed(state.items())}
+    first_names = {name: first_by_id[id(tensor)] for name, tensor in state.items()}
+    require_match({name: state[name].shape for name in first_names.values()}, found)
+    return first_names

@@ -1,31 +1,49 @@
-"""What was found at the first download, written down, and held to ever after.
+"""Lock file: commit, size and hash of each weight file, recorded at its first download.
 
-The file is JSON: for each weight file by its repository and name, the commit it came from, its size
-and SHA-256, and the time stamp that tells that it was not touched since it was hashed. Of that only
-whole seconds count: a Volume of Modal need not keep more.
+The file is JSON. Later downloads must match it. The modification time shows whether a file was
+touched since it was hashed; only whole seconds count, because a Modal Volume need not keep more.
 """
 
+import hashlib
 import json
 import threading
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from weights.disk import write_json
 from weights.errors import WeightsError
 from weights.manifest import HubFile
-from weights.whole import write_json
 
 _SECOND_NS = 10**9
+_SHA1_LENGTH = 40  # hexadecimal digits
 
 
 def read_size_and_time(path: Path) -> tuple[int, int]:
-    """What tells that a file is as it was: its bytes, and the second it was written in."""
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns // _SECOND_NS
+    """Return a file's size in bytes and the second it was modified in, to detect changes."""
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns // _SECOND_NS
+
+
+def compute_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def matches_etag(path: Path, sha256: str, etag: str) -> bool:
+    """Return whether the file, whose SHA-256 is given, has the hub's `etag`.
+
+    The etag is the SHA-256 of a large file, and git's SHA-1 of a small one.
+    """
+    if len(etag) == _SHA1_LENGTH:
+        data = path.read_bytes()
+        return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest() == etag
+    return sha256 == etag
 
 
 @dataclass(frozen=True)
 class LockEntry:
-    """A file that was fetched and checked: from `commit` of the pinned `revision`."""
+    """Record of a file that was fetched from `commit` of the pinned `revision`, and checked."""
 
     revision: str
     commit: str
@@ -35,25 +53,27 @@ class LockEntry:
 
 
 class LockFile:
-    """The lock file at `path`; may be used by several threads. Raises WeightsError if it is not
-    readable."""
+    """Lock file at `path`, safe to use from several threads.
+
+    Raises WeightsError if it is not readable.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path, self._writing = path, threading.Lock()
+        self._path, self._lock = path, threading.Lock()
         try:
-            known = json.loads(path.read_text()) if path.exists() else {}
-            self._entries = {key: LockEntry(**entry) for key, entry in known.items()}
+            stored = json.loads(path.read_text()) if path.exists() else {}
+            self._entries = {key: LockEntry(**entry) for key, entry in stored.items()}
         except (OSError, ValueError, TypeError, AttributeError) as error:
             message = f"{path} is damaged. Delete it; the files are then checked anew."
             raise WeightsError(message) from error
 
     def get(self, file: HubFile) -> LockEntry | None:
-        """What is known of the file; None when it is not, or of another revision."""
+        """Return the file's entry; None if there is none of the pinned revision."""
         entry = self._entries.get(file.key)
         return entry if entry and entry.revision == file.repo.revision else None
 
     def state(self, file: HubFile, path: Path) -> str:
-        """What is there of a file at `path`: missing, unchecked, changed or checked."""
+        """Return the state of the file at `path`: missing, unchecked, changed or checked."""
         entry = self.get(file)
         if not path.is_file():
             return "missing"
@@ -63,8 +83,10 @@ class LockFile:
         return "checked" if read_size_and_time(path) == recorded else "changed"
 
     def resolve_revision(self, file: HubFile) -> str:
-        """The revision to fetch: the commit that other files of the repository came from, so that
-        a name that moves on does not mix two of them."""
+        """Return the revision to fetch: the commit of the repository's recorded files, if any.
+
+        A branch may move between two downloads; files of two commits are never mixed.
+        """
         prefix = f"{file.repo.name}/"
         for key, entry in self._entries.items():
             if key.startswith(prefix) and entry.revision == file.repo.revision:
@@ -72,14 +94,14 @@ class LockFile:
         return file.repo.revision
 
     def invalidate(self, file: HubFile) -> None:
-        """Have the file hashed again before it is used."""
+        """Make the file count as changed, so that it is hashed before it is used."""
         entry = self.get(file)
         if entry is not None:
-            self.record(file, replace(entry, mtime_ns=-1))  # before all times
+            self.record(file, replace(entry, mtime_ns=-1))  # no file has it
 
     def record(self, file: HubFile, entry: LockEntry) -> None:
-        """Write it down, at once and whole."""
-        with self._writing:
+        """Add or replace the file's entry, and write the lock file."""
+        with self._lock:
             self._entries[file.key] = entry
             ordered = {key: asdict(self._entries[key]) for key in sorted(self._entries)}
             write_json(self._path, ordered)

@@ -1,8 +1,8 @@
-"""LoRA files by their keys and shapes: what each adds to which parameter of the video transformer.
+"""LoRA files, parsed by their keys and shapes into changes of the transformer's parameters.
 
-No tensor is looked at, so a file's header is enough to tell whether it fits. As in the original,
-`alpha` and `diff_m` are passed over, and so is a change of the patch embedding that has another
-shape: LoRAs that were made for the text-to-video model have one of fewer input channels.
+No tensor is read, so a file's header is enough to check it. As in the original, `alpha` and
+`diff_m` are ignored, and a change of the patch embedding is skipped if its shape differs: LoRAs
+made for the text-to-video model have fewer input channels there.
 """
 
 from collections import Counter
@@ -14,9 +14,9 @@ from pathlib import Path
 from weights.tensors import MismatchError, read_header
 
 Shape = tuple[int, ...]
-_PREFIX = "diffusion_model."  # that some files have
+_PREFIX = "diffusion_model."  # in some files
 _DOWN, _UP, _FULL = "down", "up", "full"
-# How keys end, what they hold, and of which of a module's parameters.
+# Suffix of a key -> its role in the change, and the module's parameter that is changed.
 _KEY_SUFFIXES = {
     ".lora_down.weight": (_DOWN, "weight"),
     ".lora_A.weight": (_DOWN, "weight"),
@@ -26,14 +26,17 @@ _KEY_SUFFIXES = {
     ".diff_b": (_FULL, "bias"),
 }
 _IGNORED = (".alpha", ".diff_m")
-_MODULATION = ".modulation"  # a parameter with no module of its own
+_MODULATION = ".modulation"  # a parameter, where other keys name a module
 _OFTEN_MISSHAPEN = "patch_embedding."
 
 
 @dataclass(frozen=True)
 class Change:
-    """What is added to a parameter, as keys of the file: the product of the `factors`, which are
-    down (rank, ...) and up (out, rank), and the difference `full`."""
+    """Change of one parameter, as keys of the file.
+
+    It adds the product of the `factors`, down (rank, ...) and up (out, rank), and the difference
+    `full`, which has the parameter's shape.
+    """
 
     factors: tuple[str, str] | None = None
     full: str | None = None
@@ -41,8 +44,8 @@ class Change:
 
 @dataclass(frozen=True)
 class Changes:
-    """What a file says: the change of each parameter; how many keys of each kind are `ignored`,
-    and which parameters are `skipped` for their shape."""
+    """Content of a LoRA file: changes by parameter, counts of `ignored` keys by suffix, and the
+    parameters `skipped` for their shape."""
 
     by_parameter: dict[str, Change] = field(default_factory=dict)
     ignored: Counter[str] = field(default_factory=Counter)
@@ -50,58 +53,58 @@ class Changes:
 
 
 def parse_changes(file: Mapping[str, Shape], model: Mapping[str, Shape]) -> Changes:
-    """What the `file`, of tensors of these shapes, changes of the `model`, whose parameters are of
-    those. Raises MisfitError naming the first key that is not understood or does not fit."""
-    found, parts = Changes(), dict[str, dict[str, str]]()
+    """Return the changes of a `file` to a `model`, both given as shapes by tensor name.
+
+    Raises MismatchError naming the first key that is not understood or does not fit.
+    """
+    changes, keys_by_parameter = Changes(), dict[str, dict[str, str]]()
     for key in file:
-        ignored = next((ending for ending in _IGNORED if key.endswith(ending)), None)
+        ignored = next((suffix for suffix in _IGNORED if key.endswith(suffix)), None)
         if ignored:
-            found.ignored[ignored] += 1
+            changes.ignored[ignored] += 1
             continue
-        parameter, what = _parse_key(key)
-        named = parts.setdefault(parameter, {})
-        if what in named:
-            raise MismatchError(f"{key} says what {named[what]} says")
-        named[what] = key
-    for parameter, named in parts.items():
-        if _is_applicable(parameter, dict(_list_shapes(named, file)), model):
-            factors = (named[_DOWN], named[_UP]) if _DOWN in named else None
-            found.by_parameter[parameter] = Change(factors, named.get(_FULL))
+        parameter, role = _parse_key(key)
+        keys = keys_by_parameter.setdefault(parameter, {})
+        if role in keys:
+            raise MismatchError(f"{key} says what {keys[role]} says")
+        keys[role] = key
+    for parameter, keys in keys_by_parameter.items():
+        if _is_applicable(parameter, dict(_list_shapes(keys, file)), model):
+            factors = (keys[_DOWN], keys[_UP]) if _DOWN in keys else None
+            changes.by_parameter[parameter] = Change(factors, keys.get(_FULL))
         else:
-            found.skipped.append(parameter)
-    return found
+            changes.skipped.append(parameter)
+    return changes
 
 
 def require_lora(file: Path, model: Mapping[str, Shape]) -> None:
-    """Raises MisfitError or OSError unless the file is a LoRA of the `model`, by its header."""
+    """Raise MismatchError or OSError unless the file's header is that of a LoRA of the `model`."""
     parse_changes({source.name: source.shape for source in read_header(file)}, model)
 
 
 def describe_unusable(file: Path, error: Exception) -> str:
-    """What is said to an operator, whose own the file is, when reading it raised `error`."""
+    """Return the message for an operator whose own LoRA raised `error` when it was read."""
     if isinstance(error, OSError):
         return f"The LoRA {file} can't be read. Put it there, or take it out of PORTRAIT_LORAS."
     return f"The LoRA {file} does not fit the model ({error}). Take it out of PORTRAIT_LORAS."
 
 
 def _parse_key(key: str) -> tuple[str, str]:
-    """The parameter that a key is about, and what it holds of the change."""
-    for ending, (what, leaf) in _KEY_SUFFIXES.items():
-        if key.endswith(ending):
-            module = key.removeprefix(_PREFIX).removesuffix(ending)
-            if ending == ".diff" and f".{module}".endswith(_MODULATION):
-                return module, what
-            return f"{module}.{leaf}", what
+    """Return the parameter that a key belongs to, and its role in the change."""
+    for suffix, (role, leaf) in _KEY_SUFFIXES.items():
+        if key.endswith(suffix):
+            module = key.removeprefix(_PREFIX).removesuffix(suffix)
+            if suffix == ".diff" and f".{module}".endswith(_MODULATION):
+                return module, role
+            return f"{module}.{leaf}", role
     raise MismatchError(f"{key} is not understood")
 
 
-def _list_shapes(
-    named: Mapping[str, str], file: Mapping[str, Shape]
-) -> Iterator[tuple[str, Shape]]:
-    """The shape of each change of one parameter, with a key that it comes from."""
-    if _FULL in named:
-        yield named[_FULL], file[named[_FULL]]
-    factors = [named[what] for what in (_DOWN, _UP) if what in named]
+def _list_shapes(keys: Mapping[str, str], file: Mapping[str, Shape]) -> Iterator[tuple[str, Shape]]:
+    """Yield the shape of each change of one parameter, with a key that it comes from."""
+    if _FULL in keys:
+        yield keys[_FULL], file[keys[_FULL]]
+    factors = [keys[role] for role in (_DOWN, _UP) if role in keys]
     if len(factors) == 1:
         raise MismatchError(f"{factors[0]} has no other factor")
     if factors:
@@ -114,7 +117,7 @@ def _list_shapes(
 
 
 def _is_applicable(parameter: str, shapes: Mapping[str, Shape], model: Mapping[str, Shape]) -> bool:
-    """Whether the change can be made; False for one that is often misshapen."""
+    """Return False for a misshapen change that is skipped; raise MismatchError for another one."""
     for key, shape in shapes.items():
         if parameter not in model:
             raise MismatchError(f"{key}: the model has no {parameter}")

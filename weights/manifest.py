@@ -1,10 +1,11 @@
-"""Every model file the product uses: where it comes from, what is known of it, where it belongs.
+"""Manifest of all model files: source, size, hash, and path in a set of weights.
 
-Sizes and hashes were published with, or recorded of, the pinned revision. What is None could not
-be known here: it is recorded at the first download (`weights.lock`) and held to afterwards.
+Sizes and hashes are those of the pinned revision. Where one is None it was not published: it is
+recorded at the first download (`weights.lock`), and later downloads must match it.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +15,19 @@ from presets.quality import PRESETS
 
 _HERE = Path(__file__).parent
 INDEX = "diffusion_pytorch_model.safetensors.index.json"
-VOICE_CONFIG = "audio/config.json"  # in a set of weights
+VOICE_CONFIG = "audio/config.json"  # path in a set of weights
 
 
 @dataclass(frozen=True)
 class WeightFile:
-    """A file that ships: `path` on this machine, its size and its SHA-256 in hexadecimal."""
+    """File that ships with the project, with its SHA-256 in hexadecimal."""
 
     path: Path
     size_bytes: int
     sha256: str
 
     def is_intact(self) -> bool:
-        """Whether the file is there with the recorded size and hash."""
+        """Return whether the file is present with the recorded size and hash."""
         if not self.path.is_file() or self.path.stat().st_size != self.size_bytes:
             return False
         return hashlib.sha256(self.path.read_bytes()).hexdigest() == self.sha256
@@ -34,7 +35,7 @@ class WeightFile:
 
 @dataclass(frozen=True)
 class Repo:
-    """A repository of the Hugging Face hub at one revision, with the licence of its files."""
+    """Repository of the Hugging Face hub at one revision, with the licence of its files."""
 
     name: str
     revision: str
@@ -43,10 +44,10 @@ class Repo:
 
 @dataclass(frozen=True)
 class HubFile:
-    """A file to fetch: `name` in its repository, `place` in the set of weights it belongs to.
+    """File on the hub: `name` in its repository, `path_in_set` in a set of weights.
 
-    The first folder of `place` is the part of the model that it is of. `lora` is the LoRA that it
-    holds: only qualities that use it need the file.
+    The first folder of `path_in_set` is the file's part of the model. `lora` names the LoRA in the
+    file: only qualities that use it need the file.
     """
 
     repo: Repo
@@ -66,15 +67,21 @@ class HubFile:
 
     @property
     def is_required(self) -> bool:
-        """Whether networks are made of it. Sets without the other files are whole: of LoRAs not
-        all are fetched, and the voice's settings, which are only compared, came later."""
+        """Whether a set without the file is incomplete.
+
+        LoRAs are optional, and so is the voice encoder's configuration, which older sets lack: it
+        is only compared.
+        """
         return self.lora is None and self.path_in_set != VOICE_CONFIG
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """All files of a model; `shapes` lists every tensor of its networks, and `voice` is what of the
-    voice encoder's settings the tensors don't tell, under Transformers' names."""
+    """All files of a model.
+
+    `shapes` is a JSON file with the shape of every tensor of the networks. `voice` has those
+    settings of the voice encoder that its tensors don't show, under Transformers' names.
+    """
 
     model: str
     files: tuple[HubFile, ...]
@@ -82,15 +89,20 @@ class Manifest:
     voice: Mapping[str, object]
 
     def select_files(self, quality: str | None) -> tuple[HubFile, ...]:
-        """The files that a quality needs; None: all."""
+        """Return the files that a quality needs; all of them for None."""
         if quality is None:
             return self.files
         sampling = PRESETS[quality].sampling
         loras = {lora.name for lora in sampling.loras} if sampling else set()
         return tuple(file for file in self.files if file.lora in {None, *loras})
 
+    def read_shapes(self, part: str) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every tensor of a network, under the network's names."""
+        shapes = json.loads(self.shapes.read_text())[part]
+        return {name: tuple(shape) for name, shape in shapes.items()}
 
-FACE_DETECTOR = WeightFile(  # both face nets are MediaPipe's (Google, Apache-2.0; licence beside)
+
+FACE_DETECTOR = WeightFile(  # both face networks: MediaPipe (Google, Apache-2.0; licence beside)
     _HERE / "faces" / "face_detection_full_range.tflite",
     1_083_984,
     "99bf9494d84f50acc6617d89873f71bf6635a841ea699c17cb3377f9507cfec3",
@@ -148,8 +160,8 @@ def _list_text_shards() -> list[HubFile]:
     return files
 
 
-# MultiTalk's index sends the base's names to Wan's shards and the rest to its own file, so it takes
-# the place of Wan's, which stays as a backup.
+# MultiTalk's index maps the base model's tensors to Wan's shards and the rest to its own file; it
+# replaces Wan's index, which is kept as a backup.
 MULTITALK_14B = Manifest(
     model=DEFAULT_MODEL,
     files=(

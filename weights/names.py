@@ -1,12 +1,12 @@
-"""How tensors are called in files as they are found, and what the networks call them.
+"""Mapping of tensor names in published files to the networks' own names, and uses of tensors.
 
-Wan's transformer comes with its own names or with Diffusers'; encoders as Transformers saved them.
+Wan's transformer is published under its own names or Diffusers'; encoders under Transformers'.
 """
 
 import re
 from typing import Literal
 
-# Diffusers' names of Wan's transformer, as regular expressions, and Wan's own.
+# Diffusers' names for Wan's transformer, as regular expressions, and Wan's own names.
 _BLOCK = r"^(blocks\.\d+)\."
 _DIFFUSERS = [
     (re.compile(pattern), wan)
@@ -38,16 +38,16 @@ _DIFFUSERS = [
 ]
 _IMAGE_PREFIX, _AUDIO_PREFIX = "vision_model.", "wav2vec2."
 _SHARED_TEXT = "encoder.embed_tokens.weight"  # the same tensor as shared.weight
-# What files hold beside the network: positions that are counted out, and parts for training only.
+# Tensors in files that the network doesn't have: position indices, and parts for training only.
 _UNUSED = re.compile(
     r"^(embeddings\.position_ids|(visual_projection|quantizer|project_q|project_hid|lm_head)\..*)$"
 )
-# torch's old way of writing a normalised weight, and its new one.
+# torch's old and new suffixes of a weight-normalised parameter.
 _WEIGHT_NORM = {".weight_g": ".original0", ".weight_v": ".original1"}
-# What an 8-bit set keeps in 8 bits: the matrices of the transformer's blocks, 97 % of it.
+# Tensors stored as 8-bit numbers in an 8-bit set: the matrices of the transformer's blocks, 97 %.
 _QUANTISED = re.compile(r"blocks\.\d+\..+\.weight")
-# What of a block is used: its projections of the prompt, the picture or the voices, each once a
-# window; and all the rest, in every step.
+# Use of a block's parameter: it projects the prompt, the picture or the voices, once a window each,
+# or it runs in every step.
 Use = Literal["text", "image", "voice", "step"]
 _WINDOW_USES: dict[Use, tuple[str, ...]] = {
     "text": ("cross_attn.k.", "cross_attn.v.", "cross_attn.norm_k."),
@@ -57,9 +57,9 @@ _WINDOW_USES: dict[Use, tuple[str, ...]] = {
 
 
 def to_network_name(part: str, name: str) -> str | None:
-    """What the network `part` calls the tensor `name` of a file; None: it has no use for it.
+    """Return the network's name for the tensor `name` of a file; None if it has no such tensor.
 
-    Names that are the network's already, and ones that nobody knows, stay as they are.
+    The network's own names, and unknown ones, are returned unchanged.
     """
     if part == "transformer":
         for pattern, wan in _DIFFUSERS:
@@ -79,12 +79,12 @@ def to_network_name(part: str, name: str) -> str | None:
 
 
 def is_quantised(name: str, dimensions: int) -> bool:
-    """Whether an 8-bit set keeps the transformer's tensor `name` in 8 bits."""
+    """Return whether an 8-bit set stores the transformer's tensor `name` in 8 bits."""
     return dimensions == 2 and _QUANTISED.fullmatch(name) is not None
 
 
 def find_use(parameter: str) -> Use:
-    """What the parameter of this name in a block is used for."""
+    """Return the use of a block's `parameter`."""
     return next(
         (use for use, starts in _WINDOW_USES.items() if parameter.startswith(starts)), "step"
     )

@@ -1,4 +1,4 @@
-"""Which tensors a part's files hold: their headers only, no numbers."""
+"""Reader of safetensors headers: names, shapes and positions of a part's tensors, no numbers."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,20 +10,25 @@ from safetensors import SafetensorError, safe_open
 from weights.errors import WeightsError
 from weights.names import to_network_name
 
-FLOAT8 = "F8_E4M3"  # safetensors' word
-SCALE_SUFFIX = ".scale"  # ending of what 8-bit rows are multiplied with; beside their ".weight"
-_LENGTH_BYTES = 8  # at the start of a file, of its header
-_MAX_NAMES = 5  # names of each kind of fault
+FLOAT8 = "F8_E4M3"  # safetensors' name of e4m3
+SCALE_SUFFIX = ".scale"  # of the scales of an 8-bit ".weight", one for each row
+_LENGTH_BYTES = 8  # of the header's length at the start of the file
+_MAX_NAMES = 5  # in a message, of each kind of fault
 
 
 class MismatchError(WeightsError):
-    """A file is damaged, or tensors are missing, unexpected or misshapen; the message says so."""
+    """File that is damaged, or whose tensors or settings are not the model's; the message says how.
+
+    Tensors can be missing, unexpected or misshapen.
+    """
 
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """A tensor in its file, under the name it has there: `dtype` in safetensors' words, its first
-    byte at `start`."""
+    """Tensor in a file, under its name there.
+
+    `dtype` is safetensors' name of it, and `start` the position of its first byte in the file.
+    """
 
     file: Path
     name: str
@@ -33,11 +38,11 @@ class StoredTensor:
 
 
 def find_tensors(folder: Path) -> dict[str, StoredTensor]:
-    """The tensors of a part, whose name is the folder's, by the network's own names for them.
+    """Return the tensors of the part that `folder` is named after, by the network's own names.
 
-    An index (`*.index.json`) says in which file a tensor is; of files that it does not name, and
-    without one, all tensors count. Raises FileNotFoundError when there is no file, MisfitError
-    when one is damaged, lacks what its index promises, or two hold the same tensor.
+    An index (`*.index.json`) says which file has a tensor; tensors that it doesn't name count in
+    every file. Raises FileNotFoundError if there is no file, MismatchError if one is damaged or
+    lacks a tensor of the index, or if two hold the same tensor.
     """
     files = sorted(folder.glob("*.safetensors"))
     if not files:
@@ -59,10 +64,10 @@ def find_tensors(folder: Path) -> dict[str, StoredTensor]:
 
 
 def read_header(file: Path) -> Iterator[StoredTensor]:
-    """The tensors of one file. Raises MisfitError when it is damaged or cut short."""
+    """Yield the tensors of one file; raise MismatchError if it is damaged or cut short."""
     try:
         with safe_open(file, framework="np"):
-            pass  # the library checks the header, and that all it names is there
+            pass  # the library checks the header, and that the file is as long as it says
     except SafetensorError as error:
         raise MismatchError(f"{file.name} is damaged: {error}") from error
     with file.open("rb") as opened:
@@ -75,7 +80,7 @@ def read_header(file: Path) -> Iterator[StoredTensor]:
 
 
 def read_metadata(file: Path) -> Mapping[str, str]:
-    """What is written beside the tensors; nothing when the file is not whole."""
+    """Return the metadata in a file's header; empty if the file is absent or damaged."""
     try:
         with safe_open(file, framework="np") as opened:
             return opened.metadata() or {}
@@ -84,7 +89,7 @@ def read_metadata(file: Path) -> Mapping[str, str]:
 
 
 def require_match(wanted: Mapping[str, Iterable[int]], found: Mapping[str, Iterable[int]]) -> None:
-    """Raises MisfitError unless names and shapes of `found` are exactly those `wanted`."""
+    """Raise MismatchError unless names and shapes of `found` are exactly those `wanted`."""
     shapes = {name: tuple(shape) for name, shape in found.items()}
     faults = {
         "missing": [name for name in wanted if name not in shapes],
@@ -96,20 +101,19 @@ def require_match(wanted: Mapping[str, Iterable[int]], found: Mapping[str, Itera
         ],
     }
     if any(faults.values()):
-        raise MismatchError(
-            "; ".join(_summarise_fault(kind, names) for kind, names in faults.items() if names)
-        )
+        lines = [_summarise_fault(kind, names) for kind, names in faults.items() if names]
+        raise MismatchError("; ".join(lines))
 
 
 def _read_index(folder: Path) -> dict[str, str]:
-    """The file of each tensor that the folder's index names."""
-    named: dict[str, str] = {}
+    """Return the file name of each tensor in the folder's index."""
+    index: dict[str, str] = {}
     for file in sorted(folder.glob("*.index.json")):
         try:
-            named |= json.loads(file.read_text())["weight_map"]
+            index |= json.loads(file.read_text())["weight_map"]
         except (ValueError, KeyError, TypeError) as error:
             raise MismatchError(f"{file.name} is damaged: {error!r}") from error
-    return named
+    return index
 
 
 def _summarise_fault(kind: str, names: list[str]) -> str:

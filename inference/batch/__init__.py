@@ -1,3 +1,4 @@
-"""Many videos at a time: rows of a CSV file, or pairs of files in a folder.
-It starts nothing.
+"""Items of a batch: rows of a CSV file, or pairs of files in a folder.
+
+It starts no work.
 """

@@ -1,4 +1,4 @@
-"""The videos that a folder asks for: as its table says, or pictures and recordings by name."""
+"""Items of a batch: the rows of a table, or a folder's pictures and recordings by name."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -20,14 +20,14 @@ RECORDING_SUFFIXES = {
     ".mp4",
     ".mov",
 }
-_SECOND_SUFFIX = "-2"  # what the name of the right person's recording ends in
+_SECOND_SUFFIX = "-2"  # ends the name of the right person's recording
 
 
 def read_items(source: Path) -> list[BatchItem]:
-    """The rows of `source`, a table or a folder: of the one table in it, else a row for each
-    picture with the recording of its name, and one for each recording that is left over.
+    """Return the items of `source`, a table or a folder.
 
-    What is wrong with a single row is its refusal. Raises InputError when there is none to read.
+    A folder's one table counts; without one, each picture goes with the recording of its name, and
+    each recording that is left over is refused. Raises InputError when there is no item.
     """
     if source.is_file() and source.suffix.lower() == csv_input.CSV_SUFFIX:
         return make_names_unique(csv_input.read_csv(source))
@@ -47,8 +47,7 @@ def read_items(source: Path) -> list[BatchItem]:
 
 
 def _pair_files(folder: Path, files: list[Path]) -> list[BatchItem]:
-    """A row for each picture, by name: NAME.png with NAME.wav, and with NAME-2.wav for a second
-    person; and a refused one for each recording without a picture."""
+    """Pair files by name: NAME.png with NAME.wav, and with NAME-2.wav for a second person."""
     pictures = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
     if not pictures:
         message = f"{folder} holds no picture. Put pictures and recordings of the same names there."
@@ -57,25 +56,25 @@ def _pair_files(folder: Path, files: list[Path]) -> list[BatchItem]:
     for path in files:
         if path.suffix.lower() in RECORDING_SUFFIXES:
             sounds[path.stem].append(path)
-    shown = {path.stem for path in pictures}
+    stems = {path.stem for path in pictures}
     found = []
     for path in pictures:
         second = f"{path.stem}{_SECOND_SUFFIX}"
-        heard = [sounds.get(path.stem, []), [] if second in shown else sounds.get(second, [])]
-        recordings = tuple(voices[0] for voices in heard if voices)
-        found.append(BatchItem(path.stem, path, recordings, refusal=_find_refusal(path, *heard)))
+        named = [sounds.get(path.stem, []), [] if second in stems else sounds.get(second, [])]
+        recordings = tuple(voices[0] for voices in named if voices)
+        found.append(BatchItem(path.stem, path, recordings, refusal=_find_refusal(path, *named)))
     for stem, voices in sounds.items():
-        if stem not in shown and stem.removesuffix(_SECOND_SUFFIX) not in shown:
+        if stem not in stems and stem.removesuffix(_SECOND_SUFFIX) not in stems:
             message = f"There is no picture for {voices[0].name}. Put one of the same name there."
             found.append(BatchItem(stem, None, tuple(voices), refusal=message))
-    return sorted(found, key=lambda row: row.name)
+    return sorted(found, key=lambda item: item.name)
 
 
-def _find_refusal(picture: Path, *heard: list[Path]) -> str:
-    """What is wrong with the recordings of each person in `picture`, the left one first."""
-    if not heard[0]:
+def _find_refusal(picture: Path, *recordings: list[Path]) -> str:
+    """Return the refusal of a picture by its recordings, the left person's first; "" for none."""
+    if not recordings[0]:
         return f"There is no recording for {picture.name}. Put one of the same name there."
-    for voices in heard:
+    for voices in recordings:
         if len(voices) > 1:
             names = " and ".join(voice.name for voice in voices)
             return f"{names} are recordings of the same name. Keep one of them."

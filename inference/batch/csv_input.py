@@ -1,4 +1,4 @@
-"""A table of videos to make: a CSV file with a header, a row for each."""
+"""Table of videos to make: a CSV file with a header and a row for each video."""
 
 import csv
 import io
@@ -8,25 +8,23 @@ from typing import Any
 
 from inference.batch.item import BatchItem
 from inference.core.errors import InputCode, InputError
-from inference.core.parsers import FIELDS, field
+from inference.core.options import FILES, OPTIONS, REQUIRED_FILES, parse_option
 
 CSV_SUFFIX = ".csv"
-_FILES = ("image", "audio", "audio2")
-_REQUIRED = _FILES[:2]
-_COLUMNS = (*_FILES, "name", *FIELDS)
+_COLUMNS = (*FILES, "name", *OPTIONS)
 _COLUMNS_HELP = (
     "Its first line names the columns: image and audio, and as wanted "
     f"{', '.join(_COLUMNS[2:-1])} and {_COLUMNS[-1]}."
 )
-_SEPARATORS = ";,"  # spreadsheets of half the world write the first
-Line = tuple[int, list[str]]  # its number, from 1, and its values
+_SEPARATORS = ";,"  # spreadsheets write the first in many countries
+Line = tuple[int, list[str]]  # number from 1, values
 
 
 def read_csv(path: Path) -> list[BatchItem]:
-    """A row for each line of the table at `path` but its header; files are found from its folder.
+    """Read a table in UTF-8, with commas or semicolons; its files are relative to its folder.
 
-    UTF-8, with commas or semicolons. What is wrong with a line is its row's refusal. Raises
-    InputError when the table as a whole can't be understood.
+    A line that can't be used becomes an item with a refusal. Raises InputError when the table as a
+    whole can't be used.
     """
     lines = _read_lines(path)
     _, header = next(lines, (0, []))
@@ -40,7 +38,7 @@ def read_csv(path: Path) -> list[BatchItem]:
 
 
 def _read_lines(path: Path) -> Iterator[Line]:
-    """The lines that hold anything. Raises InputError."""
+    """Yield the lines that are not empty. Raises InputError."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
@@ -63,8 +61,8 @@ def _read_lines(path: Path) -> Iterator[Line]:
 
 
 def _require_known(path: Path, columns: list[str]) -> None:
-    """Raises InputError when these are not the columns of a table."""
-    if not set(columns) & set(_REQUIRED):
+    """Raise InputError unless these are the columns of a table."""
+    if not set(columns) & set(REQUIRED_FILES):
         raise InputError(InputCode.BAD_OPTION, f"{path.name} has no header. {_COLUMNS_HELP}")
     for column in columns:
         if column and column not in _COLUMNS:
@@ -73,7 +71,7 @@ def _require_known(path: Path, columns: list[str]) -> None:
         if column and columns.count(column) > 1:
             message = f"{path.name} has the column {column} twice. Leave one of them out."
             raise InputError(InputCode.BAD_OPTION, message)
-    for column in _REQUIRED:
+    for column in REQUIRED_FILES:
         if column not in columns:
             message = f"{path.name} has no column {column}. {_COLUMNS_HELP}"
             raise InputError(InputCode.BAD_OPTION, message)
@@ -81,8 +79,8 @@ def _require_known(path: Path, columns: list[str]) -> None:
 
 def _parse_line(folder: Path, columns: list[str], line: Line) -> BatchItem:
     number, values = line
-    given = {column: value for column, value in zip(columns, values, strict=False) if value}
-    name = given.get("name") or Path(given.get("image", "")).stem or f"line {number}"
+    cells = {column: value for column, value in zip(columns, values, strict=False) if value}
+    name = cells.get("name") or Path(cells.get("image", "")).stem or f"line {number}"
     try:
         if any(values[len(columns) :]):
             message = (
@@ -90,32 +88,32 @@ def _parse_line(folder: Path, columns: list[str], line: Line) -> BatchItem:
                 "Put quotes around a value that holds the separator."
             )
             raise InputError(InputCode.BAD_OPTION, message)
-        image, *recordings = _find_files(folder, given)
-        return BatchItem(name, image, tuple(recordings), _parse_options(given))
+        image, *recordings = _find_files(folder, cells)
+        return BatchItem(name, image, tuple(recordings), _parse_options(cells))
     except InputError as error:
         return BatchItem(name, refusal=error.message)
 
 
-def _find_files(folder: Path, given: dict[str, str]) -> list[Path]:
-    """The picture and the recordings. Raises InputError when one is missing."""
-    for column in _REQUIRED:
-        if column not in given:
+def _find_files(folder: Path, cells: dict[str, str]) -> list[Path]:
+    """Return the picture and the recordings. Raises InputError when one is missing."""
+    for column in REQUIRED_FILES:
+        if column not in cells:
             noun = "picture" if column == "image" else "recording"
             message = f"This row names no {noun}. Write its file in the column {column}."
             raise InputError(InputCode.NOT_FOUND, message)
-    for column in _FILES:
-        if column in given and not _is_file(folder / given[column]):
-            message = f"There is no file {given[column]}. Write it as seen from the table's folder."
+    for column in FILES:
+        if column in cells and not _is_file(folder / cells[column]):
+            message = f"There is no file {cells[column]}. Write it as seen from the table's folder."
             raise InputError(InputCode.NOT_FOUND, message)
-    return [folder / given[column] for column in _FILES if column in given]
+    return [folder / cells[column] for column in FILES if column in cells]
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name that no file can have, a folder that nobody may look into
+    except OSError:  # an impossible name, or a folder without permission
         return False
 
 
-def _parse_options(given: dict[str, str]) -> dict[str, Any]:
-    return {name: field(name, given[name]) for name in FIELDS if name in given}
+def _parse_options(cells: dict[str, str]) -> dict[str, Any]:
+    return {name: parse_option(name, cells[name]) for name in OPTIONS if name in cells}

@@ -1,4 +1,4 @@
-"""One video of a batch, and what it is called."""
+"""Item of a batch and its name."""
 
 import re
 import unicodedata
@@ -13,10 +13,10 @@ _MAX_NAME_BYTES = 200  # file systems take 255; endings, and dots before, are ad
 
 @dataclass(frozen=True)
 class BatchItem:
-    """One video to make, from `image` and one or two `recordings`, or why it can't be (`refusal`).
+    """One video to make from `image` and one or two `recordings`, or the reason of its `refusal`.
 
-    `name` is its file name without the ending. `choices` are the fields of a Request that are this
-    row's own. A row that is refused may lack any of them.
+    `name` is its file name without the suffix. `options` are the fields of `JobOptions` that are
+    its own. A refused item may lack any of them.
     """
 
     name: str
@@ -26,22 +26,22 @@ class BatchItem:
     refusal: str = ""
 
 
-def make_names_unique(rows: Iterable[BatchItem]) -> list[BatchItem]:
-    """`rows` with names that files can have; those are refused whose name an earlier one has."""
-    taken: set[str] = set()
-    apart = []
-    for row in rows:
-        name = _sanitize_name(row.name)
-        key = unicodedata.normalize("NFC", name).casefold()  # a macOS disk tells no more apart
-        refusal = row.refusal
-        if not refusal and key in taken:
+def make_names_unique(items: Iterable[BatchItem]) -> list[BatchItem]:
+    """Return `items` with valid file names; refuse those whose name an earlier one has."""
+    used: set[str] = set()
+    unique = []
+    for item in items:
+        name = _sanitize_name(item.name)
+        key = unicodedata.normalize("NFC", name).casefold()  # as macOS compares names
+        refusal = item.refusal
+        if not refusal and key in used:
             refusal = f"An earlier row is called {name} as well. Give this one another name."
-        taken.add(key)
-        apart.append(replace(row, name=name, refusal=refusal))
-    return apart
+        used.add(key)
+        unique.append(replace(item, name=name, refusal=refusal))
+    return unique
 
 
 def _sanitize_name(name: str) -> str:
-    """`name` as a file may be called anywhere: no path, not hidden, not too long."""
+    """Return `name` as a file name for any system: no path, not hidden, not too long."""
     cleaned = _UNSAFE.sub("_", name).encode("utf-8", "replace")[:_MAX_NAME_BYTES]
     return cleaned.decode("utf-8", "ignore").strip(" .") or "_"

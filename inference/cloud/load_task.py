@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from inference.core.errors import Fault, FaultCode, InputCode, InputError
-from inference.core.plan import Plan, find_preset, make_plan
+from inference.core.options import find_preset
+from inference.core.plan import Plan, make_plan
 from inference.core.request import Request
 from inference.core.settings import Settings
 from inference.core.task import PLAN, Task, load_task, voice_name

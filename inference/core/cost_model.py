@@ -1,7 +1,7 @@
-"""What a plan's estimate is reckoned with: how fast runs went of late, and what an hour costs.
+"""Cost and speed model behind a plan's estimate, learned from recent runs.
 
-<data>/pace.json holds the last runs that finished, as `inference.jobs.throughput` writes them: by
-who made them, then by quality, the oldest first.
+<data>/pace.json holds the last finished runs, written by `inference.jobs.throughput`: by maker,
+then by quality, the oldest first.
 """
 
 import json
@@ -18,14 +18,17 @@ from presets.schema import EngineFamily
 
 THROUGHPUT_FILE = "pace.json"
 _MODAL = "modal"  # the engine's name
-_MAX_S = 1e6  # of a time that can be true
+_MAX_S = 1e6  # of a plausible time
 
 
 @dataclass(frozen=True)
 class Throughput:
-    """`start_s` seconds from a job's turn until its first window, waiting for a machine included;
-    `step_s` seconds for each unit of `inference.core.plan.window_work`. Raises ValueError when one
-    of them can't be."""
+    """Speed of a run.
+
+    `start_s`: seconds from a job's turn until its first window, with the wait for a machine;
+    `step_s`: seconds for a unit of `inference.core.plan.compute_window_work`. Raises ValueError for
+    an impossible value.
+    """
 
     start_s: float
     step_s: float
@@ -37,19 +40,22 @@ class Throughput:
 
 @dataclass(frozen=True)
 class CostModel:
-    """`dollars_per_hour` of a final video's work: 0 where nobody is paid. `paces` are those that
-    were measured, by quality; what is not there takes as long as its preset says."""
+    """Price and speed of work.
+
+    `dollars_per_hour` of a final video: 0 on own machines. `throughputs` are measured ones, by
+    quality; the others are the presets' own.
+    """
 
     dollars_per_hour: float = find_hourly_price(DEFAULT_GPUS)
     throughputs: Mapping[str, Throughput] = field(default_factory=dict)
 
 
 DEFAULT_COST_MODEL = CostModel()  # the presets' planning figures, on the GPU that they are for
-Runs = dict[str, dict[str, list[Throughput]]]  # by who made them, by quality
+Runs = dict[str, dict[str, list[Throughput]]]  # by maker, by quality
 
 
 def load_cost_model(settings: Settings, paid: bool) -> CostModel:
-    """The rates of a server with these settings; `paid`: its final videos are made on Modal."""
+    """Return the cost model of a server; `paid`: its final videos are made on Modal."""
     drafts, finals = EngineFamily.DRAFT, EngineFamily.MULTITALK
     known = load_throughputs(settings.data)
     makers = {
@@ -59,12 +65,12 @@ def load_cost_model(settings: Settings, paid: bool) -> CostModel:
     found = {
         name: known.get(makers[preset.engine], {}).get(name) for name, preset in PRESETS.items()
     }
-    paces = {name: pace for name, pace in found.items() if pace}
-    return CostModel(find_hourly_price(settings.gpus) if paid else 0.0, paces)
+    throughputs = {name: throughput for name, throughput in found.items() if throughput}
+    return CostModel(find_hourly_price(settings.gpus) if paid else 0.0, throughputs)
 
 
 def describe_maker(engine: str, settings: Settings) -> str:
-    """Whose pace it is: the engine of that name, with what makes it faster or slower."""
+    """Return the key of an engine's runs: its name and all that makes it faster or slower."""
     if engine == _MODAL:
         return " ".join((engine, *settings.gpus))
     if engine == EngineFamily.MULTITALK:
@@ -73,13 +79,12 @@ def describe_maker(engine: str, settings: Settings) -> str:
 
 
 def load_throughputs(data: Path) -> Mapping[str, Mapping[str, Throughput]]:
-    """The medians of the runs in `data`, by who made them and by quality. Quick, for pages ask at
-    each action."""
+    """Return the medians of the runs in `data`, by maker and by quality; cached."""
     try:
-        seen = (data / THROUGHPUT_FILE).stat()
+        stat = (data / THROUGHPUT_FILE).stat()
     except OSError:
         return {}
-    return _load_medians(data, (seen.st_mtime_ns, seen.st_size, seen.st_ino))
+    return _load_medians(data, (stat.st_mtime_ns, stat.st_size, stat.st_ino))
 
 
 @lru_cache(maxsize=8)
@@ -98,14 +103,14 @@ def _compute_median(runs: Sequence[Throughput]) -> Throughput:
 
 
 def read_runs(data: Path) -> Runs:
-    """The runs noted in `data`; none when there are none, or the file is not what it should be."""
+    """Return the runs in `data`; none when there is no file or it is damaged."""
     try:
-        held = json.loads((data / THROUGHPUT_FILE).read_bytes())
+        stored = json.loads((data / THROUGHPUT_FILE).read_bytes())
         return {
             maker: {
                 quality: [Throughput(**run) for run in runs] for quality, runs in qualities.items()
             }
-            for maker, qualities in held.items()
+            for maker, qualities in stored.items()
         }
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return {}

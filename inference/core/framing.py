@@ -1,4 +1,4 @@
-"""Which part of the picture is shown: the crop that keeps every face with room around it.
+"""Framing: the faces that speak, and the crop that keeps every face with padding around it.
 
 Boxes are whole pixels of the upright source picture; the crop has the shape's exact ratio.
 """
@@ -7,12 +7,13 @@ import math
 from dataclasses import dataclass
 
 from inference.core.errors import InputCode, InputError
-from inference.core.request import Box, CropChoice, Face, Picture, Shape
+from inference.core.options import Box, CropChoice, Shape
+from inference.core.request import Face, Picture
 
 
 @dataclass(frozen=True)
 class Padding:
-    """Space kept around a face, as parts of its box's height (above, below) and width (side)."""
+    """Space kept around a face: fractions of its height (above, below) and its width (side)."""
 
     above: float
     below: float
@@ -21,12 +22,13 @@ class Padding:
 
 IDEAL_PADDING = Padding(0.45, 0.35, 0.2)
 TIGHT_PADDING = Padding(0.30, 0.12, 0.1)
-EXTENDED_PADDING = Padding(0.45, 0.12, 0.1)  # hair included: extending, there is no need to cut it
+EXTENDED_PADDING = Padding(0.45, 0.12, 0.1)  # with hair: an extended crop need not cut it
+NOTABLE_FACE_RATIO = 0.5  # a silent face at least this tall, to the smallest speaker's, is kept
 
 
 @dataclass(frozen=True)
 class PictureSize:
-    """Of the upright source picture, in pixels."""
+    """Size of the upright source picture, in pixels."""
 
     width: int
     height: int
@@ -34,7 +36,7 @@ class PictureSize:
 
 @dataclass(frozen=True)
 class Crop:
-    """The part of the upright source picture that is shown, in its pixels, at the exact ratio.
+    """Visible part of the upright source picture, in its pixels, at the exact ratio.
 
     `extended` when it reaches past the picture, which is then continued softly.
     """
@@ -46,10 +48,44 @@ class Crop:
     extended: bool
 
 
+def choose_speakers(
+    faces: tuple[Face, ...], count: int, chosen: tuple[Box, ...] = ()
+) -> tuple[Face, ...]:
+    """Return the faces that speak, left to right: those at `chosen`, else the `count` largest.
+
+    Empty without a face. Raises InputError when there are fewer faces than `count`.
+    """
+    if chosen:
+        return tuple(Face(box, score=1.0) for box in chosen)
+    if not faces:
+        return ()
+    if count > len(faces):
+        raise InputError(
+            InputCode.TOO_FEW_FACES,
+            f"{count} recordings were given, but only {len(faces)} face was found. "
+            "Give one recording, or a picture in which both faces can be seen.",
+        )
+    largest = sorted(faces, key=lambda face: face.box.width * face.box.height, reverse=True)
+    return tuple(sorted(largest[:count], key=lambda face: face.box.left + face.box.right))
+
+
+def select_faces_to_keep(faces: tuple[Face, ...], speaking: tuple[Face, ...]) -> tuple[Face, ...]:
+    """Return the speakers and all faces about as near to the camera, so that no head is cut."""
+    if not speaking:
+        return ()
+    least = NOTABLE_FACE_RATIO * min(face.box.height for face in speaking)
+    boxes = [face.box for face in speaking]
+    near = (face for face in faces if face.box.height >= least and face.box not in boxes)
+    return *speaking, *near
+
+
 def fit_crop(
     picture: Picture, faces: tuple[Face, ...], shape: Shape, choice: CropChoice | None = None
 ) -> Crop:
-    """The crop that covers the shape and keeps every face with its room, or the `choice` made."""
+    """Return the crop that covers the shape and keeps every face with its padding.
+
+    A `choice` takes its place. Raises InputError when that does not show the picture.
+    """
     ratio = math.gcd(shape.width, shape.height)
     across, down = shape.width // ratio, shape.height // ratio
     if choice is not None:
@@ -89,20 +125,20 @@ def _exceeds_picture(picture: Picture, left: int, top: int, width: int, height: 
     return left < 0 or top < 0 or left + width > picture.width or top + height > picture.height
 
 
-def _compute_union(picture: Picture, faces: tuple[Face, ...], room: Padding) -> Box:
-    """The whole-pixel box around all faces with their room, clipped to the picture.
+def _compute_union(picture: Picture, faces: tuple[Face, ...], padding: Padding) -> Box:
+    """Return the whole-pixel box around all faces with their padding, clipped to the picture.
 
-    Without faces: the middle point, which any window holds.
+    Without faces: its middle point, which any crop holds.
     """
     if not faces:
         middle_x, middle_y = picture.width // 2, picture.height // 2
         return Box(middle_x, middle_y, middle_x, middle_y)
     boxes = [face.box for face in faces]
     return Box(
-        max(0, math.floor(min(b.left - room.side * b.width for b in boxes))),
-        max(0, math.floor(min(b.top - room.above * b.height for b in boxes))),
-        min(picture.width, math.ceil(max(b.right + room.side * b.width for b in boxes))),
-        min(picture.height, math.ceil(max(b.bottom + room.below * b.height for b in boxes))),
+        max(0, math.floor(min(b.left - padding.side * b.width for b in boxes))),
+        max(0, math.floor(min(b.top - padding.above * b.height for b in boxes))),
+        min(picture.width, math.ceil(max(b.right + padding.side * b.width for b in boxes))),
+        min(picture.height, math.ceil(max(b.bottom + padding.below * b.height for b in boxes))),
     )
 
 
@@ -111,13 +147,13 @@ def _fits(union: Box, width: int, height: int) -> bool:
 
 
 def _place_interval(extent: int, length: int, low: float, high: float) -> int:
-    """Where a window of `length` starts in `extent`: nearest the centre that holds low..high."""
+    """Return the most central start of an interval of `length` in `extent` that holds low..high."""
     centred = (extent - length) // 2
     return int(min(max(centred, high - length), low)) if length <= extent else centred
 
 
 def map_box_to_frame(box: Box, crop: Crop, shape: Shape) -> tuple[int, int, int, int]:
-    """`box` in pixels of the finished frame, clipped to it: left, top, right, bottom."""
+    """Return `box` in pixels of the finished frame, clipped to it: left, top, right, bottom."""
     scale = shape.width / crop.width
     across = [round((x - crop.left) * scale) for x in (box.left, box.right)]
     down = [round((y - crop.top) * scale) for y in (box.top, box.bottom)]

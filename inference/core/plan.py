@@ -1,4 +1,4 @@
-"""From a request to what will be run: crop, speakers, length, windows, estimate.
+"""Plan of a request: crop, speakers, length, windows, estimate.
 
 Pure arithmetic on what was measured of the files; nothing here opens one.
 """
@@ -8,8 +8,16 @@ from dataclasses import dataclass
 
 from inference.core.cost_model import DEFAULT_COST_MODEL, CostModel, Throughput
 from inference.core.errors import InputCode, InputError
-from inference.core.framing import Crop, PictureSize, fit_crop, map_box_to_frame
-from inference.core.request import SAMPLE_RATE_HZ, Face, Request, Shape
+from inference.core.framing import (
+    Crop,
+    PictureSize,
+    choose_speakers,
+    fit_crop,
+    map_box_to_frame,
+    select_faces_to_keep,
+)
+from inference.core.options import Shape, find_preset
+from inference.core.request import SAMPLE_RATE_HZ, Face, Request
 from inference.core.timing import (
     FPS,
     MAX_WINDOW_FRAMES,
@@ -19,21 +27,18 @@ from inference.core.timing import (
     split_even_windows,
     split_windows,
 )
-from presets.quality import PRESETS
-from presets.schema import Preset
+from inference.core.tuning import Tuning
+from presets.schema import Preset, Sampling
 
 SMALL_FACE_PX = 60  # narrower in the picture or the frame, lips are too coarse to read
-# Encoding what a window starts from and decoding it take as long as so many passes over it: 4.6 s
+# Encoding a window's start and decoding the window take as long as so many passes over it: 4.6 s
 # against 3.3 s, see `presets.quality`.
 OVERHEAD_PASSES = 1.4
-NOTABLE_FACE_RATIO = (
-    0.5  # a silent face this tall beside the smallest speaker's is kept in the frame
-)
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """Who speaks: `box` (left, top, right, bottom) in the finished frame; `audio` counts from 0."""
+    """Face that speaks recording `audio`, from 0; `box` (left, top, right, bottom) in the frame."""
 
     box: tuple[int, int, int, int]
     audio: int
@@ -41,7 +46,8 @@ class Speaker:
 
 @dataclass(frozen=True)
 class Estimate:
-    """`dollars` to a hundredth of a cent, 0 where nobody is paid; `basis`: past runs or table."""
+    """Time and price; `dollars` to a hundredth of a cent, 0 for own machines; `basis`: past runs
+    or table."""
 
     seconds: float
     dollars: float
@@ -50,7 +56,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something the person should know before the work starts."""
+    """Warning before the work starts."""
 
     code: str
     message: str
@@ -58,7 +64,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be run, exactly; its JSON is `dataclasses.asdict` of it."""
+    """All that an engine carries out; its JSON is `dataclasses.asdict` of it."""
 
     shape: Shape
     width: int
@@ -78,32 +84,29 @@ class Plan:
     warnings: tuple[Notice, ...]
 
     def new_frames(self, index: int) -> range:
-        """The frames that window `index` adds: those of its own that neither overlap nor lie past
-        the video's end."""
+        """Return the frames that window `index` adds: no overlap, none past the video's end."""
         new = _new_frames(self.windows, index)
         return range(new.start, min(new.stop, self.frames))
 
 
-def make_plan(request: Request, max_seconds: float, rates: CostModel = DEFAULT_COST_MODEL) -> Plan:
-    """What will be run for `request`; recordings longer than `max_seconds` are refused. Its
-    estimate is reckoned with `rates`.
+def make_plan(
+    request: Request, max_seconds: float, cost_model: CostModel = DEFAULT_COST_MODEL
+) -> Plan:
+    """Return the plan of `request`, with an estimate by `cost_model`.
 
-    Raises InputError: too long, too short after trimming, more recordings than faces, bad crop,
-    steps or guidance that the quality does not allow.
+    Raises InputError: recordings over `max_seconds` or too short after trimming, more recordings
+    than faces, bad crop, steps or guidance that the quality does not allow.
     """
     preset, shape, picture = find_preset(request.quality), request.shape, request.picture
     if preset.sampling:  # a draft does without
         request.tuning.require_within(preset.bounds, preset.title)
-    samples = count_used_samples(request, max_seconds)
+    samples = count_used_samples(request.soundtrack, max_seconds)
     frames = count_frames(samples)
-    speaking, warnings = _choose_speakers(request)
-    kept = _select_faces_to_keep(picture.faces, speaking)
+    speaking = choose_speakers(picture.faces, len(request.recordings), request.speakers)
+    kept = select_faces_to_keep(picture.faces, speaking)
     crop = fit_crop(picture, kept, shape, request.crop)
     boxes = [_locate_speaker(face, crop, shape) for face in speaking]
     speakers = tuple(Speaker(box, audio) for audio, box in enumerate(boxes))
-    warnings += _check_frame(request, crop, kept, speakers)
-    cut = split_windows if preset.sampling else split_even_windows
-    planned = cut(frames, preset.overlap)
     return Plan(
         shape=shape,
         width=shape.width,
@@ -116,20 +119,52 @@ def make_plan(request: Request, max_seconds: float, rates: CostModel = DEFAULT_C
         frames=frames,
         duration_s=round(frames / FPS, 2),
         padding_s=round(frames / FPS - samples / SAMPLE_RATE_HZ, 2),
-        windows=planned,
+        windows=_plan_windows(preset, frames),
         quality=request.quality,
         seed=request.seed,
-        estimate=_estimate(request, planned, len(speakers), rates),
-        warnings=warnings,
+        estimate=estimate(request.quality, request.tuning, frames, len(speakers), cost_model),
+        warnings=(*_check_faces(request), *_check_frame(request, crop, kept, speakers)),
     )
 
 
-def find_preset(quality: str) -> Preset:
-    """The preset of that name. Raises InputError naming those there are."""
-    if quality not in PRESETS:
-        message = f"There is no quality {quality!r}. Use one of {', '.join(PRESETS)}."
-        raise InputError(InputCode.BAD_OPTION, message)
-    return PRESETS[quality]
+def estimate(
+    quality: str, tuning: Tuning, frames: int, speakers: int, cost_model: CostModel
+) -> Estimate:
+    """Return time and price of `frames` in a quality, by past runs or by its planning figures."""
+    preset, measured = find_preset(quality), cost_model.throughputs.get(quality)
+    throughput = measured or Throughput(preset.start_s, preset.step_s)
+    windows = _plan_windows(preset, frames)
+    sampling = preset.sampling and tuning.apply(preset.sampling)
+    work = sum(
+        compute_window_work(sampling, windows, index, speakers) for index in range(len(windows))
+    )
+    seconds = round(throughput.start_s + throughput.step_s * work, 1)
+    dollars = round(seconds / 3600 * cost_model.dollars_per_hour, 4) if sampling else 0.0
+    return Estimate(seconds, dollars, "past runs" if measured else "table")
+
+
+def compute_window_work(
+    sampling: Sampling | None, windows: Sequence[PlannedWindow], index: int, speakers: int
+) -> float:
+    """Return the work of window `index` in passes over a full window, the unit of `step_s`.
+
+    A draft (`sampling` None) draws each new frame once for each speaker, MultiTalk makes whole
+    windows.
+    """
+    if sampling is None:
+        return max(1, speakers) * len(_new_frames(windows, index)) / MAX_WINDOW_FRAMES
+    passes = sampling.computed_steps * sampling.passes + OVERHEAD_PASSES
+    return passes * windows[index].frames / MAX_WINDOW_FRAMES
+
+
+def _plan_windows(preset: Preset, frames: int) -> tuple[PlannedWindow, ...]:
+    split = split_windows if preset.sampling else split_even_windows
+    return split(frames, preset.overlap)
+
+
+def _new_frames(windows: Sequence[PlannedWindow], index: int) -> range:
+    before = windows[index - 1] if index else PlannedWindow(0, 0)
+    return range(before.start + before.frames, windows[index].start + windows[index].frames)
 
 
 def _locate_speaker(face: Face, crop: Crop, shape: Shape) -> tuple[int, int, int, int]:
@@ -140,36 +175,14 @@ def _locate_speaker(face: Face, crop: Crop, shape: Shape) -> tuple[int, int, int
     return left, top, right, bottom
 
 
-def _choose_speakers(request: Request) -> tuple[tuple[Face, ...], tuple[Notice, ...]]:
-    """The faces that speak: those chosen, else the largest, left to right, one a recording."""
-    faces, recordings = request.picture.faces, request.recordings
-    if request.speakers:
-        return tuple(Face(box, score=1.0) for box in request.speakers), ()
-    if not faces:
-        return (), (Notice("no_face", "No face was found. The middle of the picture is used."),)
-    if len(recordings) > len(faces):
-        raise InputError(
-            InputCode.TOO_FEW_FACES,
-            f"{len(recordings)} recordings were given, but only {len(faces)} face was found. "
-            "Give one recording, or a picture in which both faces can be seen.",
-        )
-    largest = sorted(faces, key=lambda face: face.box.width * face.box.height, reverse=True)
-    speaking = sorted(largest[: len(recordings)], key=lambda face: face.box.left + face.box.right)
-    if len(faces) == len(recordings):
-        return tuple(speaking), ()
-    who = "the largest one speaks" if len(recordings) == 1 else "the two largest speak"
-    message = f"{len(faces)} faces found; {who}."
-    return tuple(speaking), (Notice("more_faces", message),)
-
-
-def _select_faces_to_keep(faces: tuple[Face, ...], speaking: tuple[Face, ...]) -> tuple[Face, ...]:
-    """The speakers and everyone about as near to the camera: nobody's head is cut in half."""
-    if not speaking:
+def _check_faces(request: Request) -> tuple[Notice, ...]:
+    faces, recordings = len(request.picture.faces), len(request.recordings)
+    if request.speakers or faces == recordings:
         return ()
-    least = NOTABLE_FACE_RATIO * min(face.box.height for face in speaking)
-    boxes = [face.box for face in speaking]
-    near = (face for face in faces if face.box.height >= least and face.box not in boxes)
-    return *speaking, *near
+    if not faces:
+        return (Notice("no_face", "No face was found. The middle of the picture is used."),)
+    who = "the largest one speaks" if recordings == 1 else "the two largest speak"
+    return (Notice("more_faces", f"{faces} faces found; {who}."),)
 
 
 def _check_frame(
@@ -193,37 +206,3 @@ def _check_frame(
     if sides_continued and request.shape is not Shape.PORTRAIT:
         out.append(Notice("portrait_suits", "Portrait suits this picture better."))
     return tuple(out)
-
-
-def compute_window_work(
-    request: Request, planned: Sequence[PlannedWindow], index: int, speakers: int
-) -> float:
-    """What there is to do in window `index`, in passes over a full window: the unit of `step_s`.
-
-    A draft draws each new frame once for each speaker, MultiTalk makes whole windows.
-    """
-    preset = find_preset(request.quality)
-    if preset.sampling is None:
-        return max(1, speakers) * len(_new_frames(planned, index)) / MAX_WINDOW_FRAMES
-    sampling = request.tuning.apply(preset.sampling)
-    passes = sampling.computed_steps * sampling.passes + OVERHEAD_PASSES
-    return passes * planned[index].frames / MAX_WINDOW_FRAMES
-
-
-def _new_frames(planned: Sequence[PlannedWindow], index: int) -> range:
-    before = planned[index - 1] if index else PlannedWindow(0, 0)
-    return range(before.start + before.frames, planned[index].start + planned[index].frames)
-
-
-def _estimate(
-    request: Request, planned: Sequence[PlannedWindow], speakers: int, rates: CostModel
-) -> Estimate:
-    """As fast as past runs of that quality went, else by the preset's planning figures."""
-    preset, measured = find_preset(request.quality), rates.throughputs.get(request.quality)
-    pace = measured or Throughput(preset.start_s, preset.step_s)
-    work = sum(
-        compute_window_work(request, planned, index, speakers) for index in range(len(planned))
-    )
-    seconds = round(pace.start_s + pace.step_s * work, 1)
-    dollars = round(seconds / 3600 * rates.dollars_per_hour, 4) if preset.sampling else 0.0
-    return Estimate(seconds, dollars, "past runs" if measured else "table")

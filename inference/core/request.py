@@ -1,69 +1,25 @@
-"""What the person asked for and what was measured of their files. Data, checked when built."""
+"""Request for a video: the options of a job and what was measured of its files."""
 
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, fields
+from typing import Self
+
+from pydantic import dataclasses as checked
 
 from inference.core.errors import InputCode, InputError
-from inference.core.tuning import Tuning
+from inference.core.options import Box, JobOptions, Speaking, Trim
 from presets.scenes import DEFAULT_PROMPTS, NEGATIVE_PROMPT
-from presets.schema import Bounds
 
 SAMPLE_RATE_HZ = 48_000  # of every clean recording and of the finished sound
 MIN_RECORDING_S = 0.4  # a shorter one has no measurable loudness (ITU-R BS.1770 block length)
 MAX_PICTURE_MIB, MAX_RECORDING_MIB = 20, 100  # of an untrusted file
 SILENCE_DBFS = -60.0  # a recording whose peak is at or below this holds no voice
-MAX_SEED = 2**32 - 1
-MAX_PROMPT_CHARS = 2000  # characters; a little more than the 512 tokens that the model reads
 
 QUIET_DBFS = -30.0  # a voice whose RMS is lower is hard to hear; it is raised
 
 
-class Shape(StrEnum):
-    """The shape of the finished frame. All three are in the model's 480p bucket table."""
-
-    LANDSCAPE = "landscape"
-    PORTRAIT = "portrait"
-    SQUARE = "square"
-
-    @property
-    def width(self) -> int:
-        """Width of the finished frame in pixels."""
-        return {"landscape": 896, "portrait": 448, "square": 640}[self]
-
-    @property
-    def height(self) -> int:
-        """Height of the finished frame in pixels."""
-        return {"landscape": 448, "portrait": 896, "square": 640}[self]
-
-
-class Speaking(StrEnum):
-    """How two recordings are joined: both from 0, or the second after the first."""
-
-    TOGETHER = "together"
-    IN_TURN = "in-turn"
-
-
-@dataclass(frozen=True)
-class Box:
-    """A rectangle in pixels of the upright (EXIF-rotated) source picture."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    @property
-    def width(self) -> float:
-        return self.right - self.left
-
-    @property
-    def height(self) -> float:
-        return self.bottom - self.top
-
-
 @dataclass(frozen=True)
 class Face:
-    """One face as the detector found it; `score` is its certainty, 0 to 1."""
+    """Face as the detector found it; `score` is its certainty, 0 to 1."""
 
     box: Box
     score: float
@@ -71,7 +27,7 @@ class Face:
 
 @dataclass(frozen=True)
 class Picture:
-    """What was measured of the picture: upright size in pixels and the faces, left to right."""
+    """Measures of a picture: upright size in pixels and the faces, left to right."""
 
     width: int
     height: int
@@ -80,7 +36,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Recording:
-    """What was measured of one recording, after decoding to `SAMPLE_RATE_HZ`.
+    """Measures of one recording, after decoding to `SAMPLE_RATE_HZ`.
 
     `samples` counts per channel; `peak_dbfs` and `level_dbfs` (RMS) are at most 0.
     """
@@ -104,71 +60,18 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class Trim:
-    """The part of the joined recordings to use, in seconds."""
+class Soundtrack:
+    """Recordings as they sound in the video: one or two, left speaker first.
 
-    start_s: float
-    end_s: float
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.start_s < self.end_s:
-            raise InputError(
-                InputCode.BAD_OPTION,
-                f"The part {self.start_s:g}-{self.end_s:g} is empty. "
-                "Give a start and a later end in seconds, such as 0-40.",
-            )
-
-
-@dataclass(frozen=True)
-class CropChoice:
-    """The person's own crop, in upright source pixels; its height follows from the shape."""
-
-    left: int
-    top: int
-    width: int
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the person asked for. `recordings` holds one or two, left speaker first.
-
-    `speakers`: the face of each recording's speaker, when someone chose them; empty: the largest.
-    `quality` names a preset; `steps`, `text_guidance` and `audio_guidance` are used instead of its
-    own, which has narrower bounds: see `inference.core.tuning`. `prompt` is what is to be seen,
-    `negative_prompt` what is not; empty: the usual. `seed` is 0 to MOST_SEED.
+    Raises InputError when one is too short or none holds a voice.
     """
 
-    picture: Picture
     recordings: tuple[Recording, ...]
-    speaking: Speaking = Speaking.TOGETHER
-    shape: Shape = Shape.LANDSCAPE
+    speaking: Speaking
     trim: Trim | None = None
-    crop: CropChoice | None = None
-    speakers: tuple[Box, ...] = ()
-    quality: str = "draft"
-    prompt: str = ""
-    seed: int = 42
-    steps: int | None = None
-    negative_prompt: str = ""
-    text_guidance: float | None = None
-    audio_guidance: float | None = None
 
     def __post_init__(self) -> None:
         require_one_or_two(len(self.recordings))
-        if self.speakers and len(self.speakers) != len(self.recordings):
-            raise InputError(
-                InputCode.BAD_OPTION,
-                f"Speakers chosen: {len(self.speakers)}, recordings: {len(self.recordings)}. "
-                "Give each speaker a recording.",
-            )
-        if not 0 <= self.seed <= MAX_SEED:
-            raise InputError(
-                InputCode.BAD_OPTION,
-                f"The seed {self.seed} is out of range. Use a whole number from 0 to {MAX_SEED}.",
-            )
-        self.tuning.require_within(Bounds())
-        for words in (self.prompt, self.negative_prompt):
-            _require_prompt_length(words)
         for recording in self.recordings:
             require_long_enough(recording.duration_s)
         if all(recording.is_silent for recording in self.recordings):
@@ -176,29 +79,54 @@ class Request:
                 InputCode.SILENT, "No voice is heard in this recording. Choose another recording."
             )
 
+
+@dataclass(frozen=True)
+class Media:
+    """Measured picture and recordings of a request, left speaker first."""
+
+    picture: Picture
+    recordings: tuple[Recording, ...]
+
+
+@checked.dataclass(frozen=True)
+class Request(JobOptions, Media):
+    """Options of a job together with what was measured of its files.
+
+    `speakers`, when chosen, are as many as the recordings. Raises InputError.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.speakers and len(self.speakers) != len(self.recordings):
+            raise InputError(
+                InputCode.BAD_OPTION,
+                f"Speakers chosen: {len(self.speakers)}, recordings: {len(self.recordings)}. "
+                "Give each speaker a recording.",
+            )
+        Soundtrack(self.recordings, self.speaking, self.trim)
+
+    @classmethod
+    def from_options(
+        cls, options: JobOptions, picture: Picture, recordings: tuple[Recording, ...]
+    ) -> Self:
+        """Return the request for measured files with `options`. Raises InputError."""
+        chosen = {field.name: getattr(options, field.name) for field in fields(JobOptions)}
+        return cls(picture, recordings, **chosen)
+
+    @property
+    def soundtrack(self) -> Soundtrack:
+        """Input of the video's timing."""
+        return Soundtrack(self.recordings, self.speaking, self.trim)
+
     @property
     def prompts(self) -> tuple[str, str]:
-        """What is to be seen, and what is not: the usual where nothing was written."""
-        usual = DEFAULT_PROMPTS[len(self.recordings)]
-        return self.prompt.strip() or usual, self.negative_prompt.strip() or NEGATIVE_PROMPT
-
-    @property
-    def tuning(self) -> Tuning:
-        """What is used instead of the quality's own."""
-        return Tuning(self.steps, self.text_guidance, self.audio_guidance)
-
-
-def _require_prompt_length(words: str) -> None:
-    if len(words) > MAX_PROMPT_CHARS:
-        raise InputError(
-            InputCode.BAD_OPTION,
-            f"The scene is described in {len(words)} characters; {MAX_PROMPT_CHARS} is the most. "
-            "Use fewer words.",
-        )
+        """Prompt and negative prompt, each the default one where none was written."""
+        default = DEFAULT_PROMPTS[len(self.recordings)]
+        return self.prompt.strip() or default, self.negative_prompt.strip() or NEGATIVE_PROMPT
 
 
 def require_one_or_two(recordings: int) -> None:
-    """Refuse, as an `InputError`, any other number of recordings."""
+    """Raise InputError for any other number of recordings."""
     if not 1 <= recordings <= 2:
         raise InputError(
             InputCode.BAD_OPTION,
@@ -208,7 +136,7 @@ def require_one_or_two(recordings: int) -> None:
 
 
 def require_long_enough(duration_s: float) -> None:
-    """Refuse, as an `InputError`, a recording under `MIN_RECORDING_S`."""
+    """Raise InputError for a recording under `MIN_RECORDING_S`."""
     if duration_s < MIN_RECORDING_S:
         raise InputError(
             InputCode.TOO_SHORT,

@@ -1,4 +1,4 @@
-"""How long the video is and in which windows it is made: from sound samples to frames.
+"""Timing: length of the video and the windows it is made in, from sound samples to frames.
 
 Frames lie on the model's 4k+1 grid (its VAE packs 4 frames into one latent), one pass holds at
 most 81 of them, and 25 of them make a second.
@@ -9,17 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inference.core.errors import InputCode, InputError
-from inference.core.request import SAMPLE_RATE_HZ, Recording, Request, Speaking, require_long_enough
+from inference.core.options import Speaking
+from inference.core.request import SAMPLE_RATE_HZ, Recording, Soundtrack, require_long_enough
 
 FPS = 25  # video frames per second
 SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // FPS  # 1920 sound samples
-MAX_WINDOW_FRAMES = 81  # what one pass of the model holds
+MAX_WINDOW_FRAMES = 81  # of one pass of the model
 MIN_FRAMES = 21  # the shortest video, 0.84 s
 
 
 @dataclass(frozen=True)
 class PlannedWindow:
-    """One pass of the model: `frames` frames from `start`, which counts the overlap."""
+    """One pass of the model: `frames` frames from `start`, overlap included."""
 
     start: int
     frames: int
@@ -27,46 +28,49 @@ class PlannedWindow:
 
 @dataclass(frozen=True)
 class Span:
-    """Where a recording sounds: `samples` from `source_start` on, laid at `start` of the video."""
+    """Part of a recording in the video: `samples` from its `source_start`, heard at `start`."""
 
     source_start: int
     start: int
     samples: int
 
 
-def count_joined_samples(recordings: tuple[Recording, ...], speaking: Speaking) -> int:
-    """Length of all recordings joined, in samples."""
+def count_joined_samples(recordings: Sequence[Recording], speaking: Speaking) -> int:
+    """Return the length of all recordings joined, in samples."""
     lengths = [recording.samples for recording in recordings]
     return sum(lengths) if speaking is Speaking.IN_TURN else max(lengths)
 
 
-def find_used_range(request: Request) -> tuple[int, int]:
-    """First and last (exclusive) sample of the joined recordings that are used."""
-    total = count_joined_samples(request.recordings, request.speaking)
-    if request.trim is None:
+def find_used_range(soundtrack: Soundtrack) -> tuple[int, int]:
+    """Return the first and last (exclusive) sample of the joined recordings that are used.
+
+    Raises InputError when the trim starts after their end.
+    """
+    total, trim = count_joined_samples(soundtrack.recordings, soundtrack.speaking), soundtrack.trim
+    if trim is None:
         return 0, total
-    start = round(request.trim.start_s * SAMPLE_RATE_HZ)
+    start = round(trim.start_s * SAMPLE_RATE_HZ)
     if start >= total:
         raise InputError(
             InputCode.BAD_OPTION,
-            f"The part starts at {request.trim.start_s:g} s, but the recording is only "
+            f"The part starts at {trim.start_s:g} s, but the recording is only "
             f"{total / SAMPLE_RATE_HZ:.1f} s long. Choose an earlier start.",
         )
-    return start, min(total, round(request.trim.end_s * SAMPLE_RATE_HZ))
+    return start, min(total, round(trim.end_s * SAMPLE_RATE_HZ))
 
 
 def format_excess_duration(duration_s: float, limit_s: float) -> str:
-    """A length in whole seconds, or in tenths where those would not show that it is too long."""
+    """Format a length in whole seconds, or in tenths where it would round to the limit."""
     whole = f"{duration_s:.0f}"
     return whole if round(duration_s) > limit_s else f"{math.ceil(10 * duration_s) / 10:g}"
 
 
-def count_used_samples(request: Request, max_seconds: float) -> int:
-    """Length in samples of what is used of the joined recordings.
+def count_used_samples(soundtrack: Soundtrack, max_seconds: float) -> int:
+    """Return the length of the used part of the joined recordings, in samples.
 
     Raises InputError when that is under `MIN_RECORDING_S` or over `max_seconds`.
     """
-    start, end = find_used_range(request)
+    start, end = find_used_range(soundtrack)
     duration_s = (end - start) / SAMPLE_RATE_HZ
     require_long_enough(duration_s)
     if duration_s > max_seconds:
@@ -78,35 +82,33 @@ def count_used_samples(request: Request, max_seconds: float) -> int:
     return end - start
 
 
-def place_recordings(request: Request) -> tuple[Span, ...]:
-    """Where each recording sounds in the video; one that is trimmed away has 0 samples."""
-    in_turn = request.speaking is Speaking.IN_TURN
-    return place_spans(
-        [each.samples for each in request.recordings], in_turn, find_used_range(request)
-    )
+def place_recordings(soundtrack: Soundtrack) -> tuple[Span, ...]:
+    """Return the span of each recording in the video; one that is trimmed away has 0 samples."""
+    lengths = [recording.samples for recording in soundtrack.recordings]
+    in_turn = soundtrack.speaking is Speaking.IN_TURN
+    return place_spans(lengths, in_turn, find_used_range(soundtrack))
 
 
 def place_spans(lengths: Sequence[int], in_turn: bool, used: tuple[int, int]) -> tuple[Span, ...]:
-    """`place_recordings` of recordings of so many samples; `used` is the part of all of them
-    joined."""
+    """Return the spans of recordings of `lengths` samples; `used` is a range of all joined."""
     first, last = used
-    out, offset = [], 0
+    spans, offset = [], 0
     for length in lengths:
         start = min(max(offset, first), offset + length)
         end = max(start, min(offset + length, last))
-        out.append(Span(start - offset, start - first, end - start))
+        spans.append(Span(start - offset, start - first, end - start))
         offset += length if in_turn else 0
-    return tuple(out)
+    return tuple(spans)
 
 
 def count_frames(samples: int) -> int:
-    """The fewest frames, 4k+1 and at least 21, that hold `samples` sound samples at 48 kHz."""
+    """Return the fewest frames, 4k+1 and at least 21, that hold `samples` samples at 48 kHz."""
     needed = math.ceil(samples / SAMPLES_PER_FRAME)
     return max(MIN_FRAMES, 4 * math.ceil((needed - 1) / 4) + 1)
 
 
 def split_windows(frames: int, overlap: int) -> tuple[PlannedWindow, ...]:
-    """The fewest windows that cover `frames` (4k+1), each overlapping the one before by `overlap`.
+    """Return the fewest windows that cover `frames` (4k+1), each overlapping the last by `overlap`.
 
     One window holds just `frames`. Several are 81 frames each, as the model was trained, so the
     last one may run past `frames` and is cut.
@@ -121,8 +123,10 @@ def split_windows(frames: int, overlap: int) -> tuple[PlannedWindow, ...]:
 
 
 def split_even_windows(frames: int, overlap: int) -> tuple[PlannedWindow, ...]:
-    """As many windows as `split_windows`, which end with `frames` and are as equal as the grid
-    allows: 4k+1 frames each, the longer ones first. Those of drafts, which no model draws."""
+    """Return the windows of a draft: as many as of `split_windows`, ending with `frames`.
+
+    Each has 4k+1 frames; they are as equal as that allows, the longer ones first.
+    """
     count = _count_windows(frames, overlap)
     # 4u+1 frames each: with frames = 4a+1 and overlap = 4j+1, all u add up to a + (count-1) j
     units, longer = divmod((frames - 1) // 4 + (count - 1) * ((overlap - 1) // 4), count)

@@ -1,4 +1,4 @@
-"""Steps and guidance of a person's own, in place of those of a quality."""
+"""Steps and guidance chosen in place of those of a quality."""
 
 from dataclasses import dataclass, replace
 
@@ -14,20 +14,19 @@ LABELS = {
 
 @dataclass(frozen=True)
 class Tuning:
-    """Named as in `Sampling`; None: as the quality has it."""
+    """Chosen values, named as in `Sampling`; None: the quality's own."""
 
     steps: int | None = None
     text_guidance: float | None = None
     audio_guidance: float | None = None
 
     def apply(self, sampling: Sampling) -> Sampling:
-        """`sampling` with the person's own values."""
+        """Return `sampling` with the chosen values."""
         own = {name: value for name, value in vars(self).items() if value is not None}
         return replace(sampling, **own)
 
     def require_within(self, bounds: Bounds, quality: str = "") -> None:
-        """Raises InputError, about the first value that is out of `bounds`; these are of the
-        quality of that title, or of any."""
+        """Raise InputError for the first value out of `bounds`; `quality` is their title."""
         for name, value in vars(self).items():
             allowed: Range = getattr(bounds, name)
             if value is not None and value not in allowed:
@@ -38,7 +37,7 @@ class Tuning:
 
 
 def format_range(allowed: Range) -> str:
-    """A range in words, as "2 to 12"; "1" where there is no choice."""
+    """Format a range as "2 to 12"; as "1" where there is no choice."""
     if allowed.minimum == allowed.maximum:
         return f"{allowed.minimum:g}"
     return f"{allowed.minimum:g} to {allowed.maximum:g}"

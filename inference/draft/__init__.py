@@ -1,3 +1,3 @@
-"""The draft engine: a picture warped to speech on the CPU.
-It knows neither torch nor the MultiTalk engine.
+"""Draft engine: a picture warped to speech on the CPU.
+This room knows neither torch nor the MultiTalk engine.
 """

@@ -1,4 +1,4 @@
-"""One face that speaks: lips, lids and head of every frame, from one picture."""
+"""Animation of one speaking face: lips, lids and head of every frame, from one picture."""
 
 import numpy as np
 
@@ -13,10 +13,10 @@ from inference.draft.voice.speech import MouthCurves
 
 
 class Performer:
-    """One face, speaking: draws itself into a copy of the frame.
+    """One speaking face, drawn into copies of the still frame.
 
-    The same frame, landmarks, curves and seed give the same pixels. Faces are all drawn before any
-    head is moved, since a neighbour's surroundings may overlap.
+    The same frame, landmarks, curves and seed give the same pixels. With several performers, draw
+    every face before moving any head: their areas may overlap.
     """
 
     def __init__(self, frame: Pixels, landmarks: Floats, curves: MouthCurves, seed: int) -> None:
@@ -32,7 +32,7 @@ class Performer:
         self._motion = motion.head * np.asarray([axes.size_px, axes.size_px, 1, 1, 1], np.float32)
 
     def draw_face(self, canvas: Pixels, index: int) -> None:
-        """Draw lips and eyes of frame `index` into the canvas, RGB uint8 (h, w, 3), in place."""
+        """Draw lips and lids of frame `index` into the canvas, RGB uint8 (h, w, 3), in place."""
         curves = self._curves
         pose = Pose(
             float(curves.opening[index]),
@@ -45,5 +45,5 @@ class Performer:
         self._eyes.draw(canvas, float(self._lids[index]))
 
     def move_head(self, canvas: Pixels, index: int) -> None:
-        """Move the head as in frame `index`, in place; call it after every face is drawn."""
+        """Move the head as in frame `index`, in place, once every face is drawn."""
         self._head.move(canvas, self._motion[index])

@@ -1,4 +1,4 @@
-"""From a task to a draft: listen, look, draw frame by frame, join. Yields the engine's events."""
+"""Pipeline from a task to a finished draft, as the engine's events."""
 
 import logging
 import time
@@ -29,20 +29,20 @@ _PREVIEW_FRAMES = 15  # frames between two previews
 
 
 class _TimeEstimator:
-    """How fast drawing goes, from which follows how long it takes yet."""
+    """Estimator of the remaining time, from the speed of drawing so far."""
 
     def __init__(self, frames: int) -> None:
         self._frames, self._since, self._drawn = frames, time.monotonic(), 0
 
     def estimate_left_s(self, number: int) -> float:
-        """Seconds till the last frame, now that frame `number` is drawn as one more."""
+        """Count frame `number` as drawn and return the seconds until the last frame."""
         self._drawn += 1
         per_frame_s = (time.monotonic() - self._since) / self._drawn
         return round(per_frame_s * (self._frames - number - 1), 1)
 
 
 class Scene:
-    """The picture with everyone who speaks in it; draws any frame, RGB uint8 (height, width, 3)."""
+    """The picture with all its performers; draws any frame of the video."""
 
     def __init__(self, task: Task, curves: list[MouthCurves]) -> None:
         plan = task.plan
@@ -62,21 +62,21 @@ class Scene:
         self._mark = Watermark(plan.width, plan.height, [s.box for s in plan.speakers])
 
     def draw_frame(self, index: int) -> NDArray[np.uint8]:
-        """Frame `index` of the video, a new array."""
+        """Return frame `index` of the video, RGB uint8 (h, w, 3), as a new array."""
         canvas = self._still.copy()
         for performer in self._performers:
             performer.draw_face(canvas, index)
-        for performer in self._performers:  # heads last: neighbouring regions may overlap
+        for performer in self._performers:  # after all faces: neighbouring areas may overlap
             performer.move_head(canvas, index)
         self._mark.draw(canvas)
         return canvas
 
 
 def draw(task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
-    """The events of making `task`'s draft; after a cancel, finished windows stay as a video.
+    """Draw the draft of `task`, yielding its events; after a cancel, finished windows are kept.
 
-    A window that an earlier start has finished is told of again, but not drawn again.
-    Raises PortraitError (no face where the plan says one is) and OSError (disk).
+    Windows that an earlier start finished are reported, but not redrawn.
+    Raises PortraitError (no face where the plan has one) and OSError (disk).
     """
     started = time.monotonic()
     yield Stage(StageName.LISTENING, "Listening to the voice")
@@ -87,26 +87,26 @@ def draw(task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
     yield Stage(StageName.LOOKING, "Looking at the picture")
     scene = Scene(task, curves)
     yield Stage(StageName.DRAWING, "Drawing the draft")
-    pace = _TimeEstimator(task.plan.frames)
-    make_window = partial(_draw_window, task, scene, pace, cancelled)
+    estimator = _TimeEstimator(task.plan.frames)
+    make_window = partial(_draw_window, task, scene, estimator, cancelled)
     yield from render_windows(task, EngineFamily.DRAFT.value, make_window, started)
 
 
 def _analyse_voices(task: Task) -> list[MouthCurves]:
-    """Writes the finished sound; returns one set of curves for each recording."""
+    """Write the mixed sound and return the mouth curves of each recording."""
     mix_voices(task, task.prepare_path(SOUND))
     frames = task.plan.frames
     samples = frames * SAMPLES_PER_FRAME
     return [
         analyse(read_mono(task.prepare_path(voice_name(index)), span, samples), frames)
-        for index, span in enumerate(place_recordings(task.request))
+        for index, span in enumerate(place_recordings(task.request.soundtrack))
     ]
 
 
 def _draw_window(
-    task: Task, scene: Scene, pace: _TimeEstimator, cancelled: Callable[[], bool], index: int
+    task: Task, scene: Scene, estimator: _TimeEstimator, cancelled: Callable[[], bool], index: int
 ) -> Iterator[Event]:
-    """Draws the window's new frames into its segment. Raises Stopped when cancelled."""
+    """Draw the window's new frames into its segment. Raises RenderingCancelled after a cancel."""
     frames, plan = task.plan.new_frames(index), task.plan
     segment = task.prepare_path(segment_name(index))
     with SegmentWriter(segment, plan.width, plan.height) as writer:
@@ -115,7 +115,7 @@ def _draw_window(
                 raise RenderingCancelled
             frame = scene.draw_frame(number)
             writer.write(frame)
-            left_s = pace.estimate_left_s(number)
+            left_s = estimator.estimate_left_s(number)
             if number % _PREVIEW_FRAMES == 0:
                 yield save_preview(task, frame)
             if done % _STEP_FRAMES == 0 or done == len(frames):

@@ -1,4 +1,4 @@
-"""The mark that tells a draft from the final: a small pill with the word in a free corner."""
+"""Watermark of drafts: the word "draft" in a small pill, in a corner free of faces."""
 
 from collections.abc import Sequence
 
@@ -12,15 +12,15 @@ _TEXT = "draft"
 _TEXT_PX = 14
 _MARGIN_PX = 12  # from the frame's edges
 _PADDING_X_PX, _PADDING_Y_PX = 9, 4
-_PILL_COLOUR, _PILL_COVER = 16.0, 0.58  # grey level and opacity
-_TEXT_COLOUR, _TEXT_COVER = 255.0, 0.92
+_PILL_COLOUR, _PILL_OPACITY = 16.0, 0.58  # grey level and opacity
+_TEXT_COLOUR, _TEXT_OPACITY = 255.0, 0.92
 _SUPERSAMPLING = 4
 
 Edges = tuple[float, float, float, float]
 
 
 class Watermark:
-    """Prepared once for a frame size; `draw` puts it into every frame."""
+    """Watermark for one frame size, rendered once and drawn into every frame."""
 
     def __init__(self, width: int, height: int, faces: Sequence[Edges] = ()) -> None:
         """`faces` are boxes (left, top, right, bottom) in the frame, kept free if possible."""
@@ -31,7 +31,7 @@ class Watermark:
         self.box = (left, top, left + columns, top + rows)
 
     def draw(self, canvas: Pixels) -> None:
-        """Blend the mark into the canvas, RGB uint8 (h, w, 3), in place."""
+        """Blend the watermark into the canvas, RGB uint8 (h, w, 3), in place."""
         left, top, right, bottom = self.box
         under = canvas[top:bottom, left:right]
         mixed = under * (1 - self._cover) + self._colour
@@ -39,7 +39,7 @@ class Watermark:
 
 
 def _render_pill() -> tuple[Floats, Floats]:
-    """Grey levels and opacities of the mark, each float32 (h, w, 1)."""
+    """Render the watermark: grey levels and opacities, each float32 (h, w, 1)."""
     font = ImageFont.load_default(_TEXT_PX * _SUPERSAMPLING)
     box = font.getbbox(_TEXT)
     scale = _SUPERSAMPLING
@@ -53,9 +53,9 @@ def _render_pill() -> tuple[Floats, Floats]:
     inner = (columns // scale, rows // scale)
     pill_cover = cv2.resize(np.asarray(pill, np.float32) / 255, inner, interpolation=cv2.INTER_AREA)
     text_cover = cv2.resize(np.asarray(text, np.float32) / 255, inner, interpolation=cv2.INTER_AREA)
-    word = text_cover * _TEXT_COVER
-    cover = word + (1 - word) * pill_cover * _PILL_COVER
-    level = _TEXT_COLOUR * word + (1 - word) * pill_cover * _PILL_COVER * _PILL_COLOUR
+    word = text_cover * _TEXT_OPACITY
+    cover = word + (1 - word) * pill_cover * _PILL_OPACITY
+    level = _TEXT_COLOUR * word + (1 - word) * pill_cover * _PILL_OPACITY * _PILL_COLOUR
     colour = level / np.maximum(cover, 1e-6)
     return colour[..., None].astype(np.float32), cover[..., None].astype(np.float32)
 
@@ -63,11 +63,14 @@ def _render_pill() -> tuple[Floats, Floats]:
 def _choose_corner(
     width: int, height: int, columns: int, rows: int, faces: Sequence[Edges]
 ) -> tuple[int, int]:
-    """Left and top of the mark: the corner it covers the least face in; a player's bar is below."""
+    """Return left and top of the watermark in the corner where it covers the least of the faces.
+
+    Of equal corners an upper one is chosen: the controls of a player lie at the bottom.
+    """
     right, bottom = width - columns - _MARGIN_PX, height - rows - _MARGIN_PX
     corners = ((_MARGIN_PX, _MARGIN_PX), (right, _MARGIN_PX), (_MARGIN_PX, bottom), (right, bottom))
 
-    def covered(corner: tuple[int, int]) -> float:
+    def covered_area(corner: tuple[int, int]) -> float:
         left, top = corner
         total = 0.0
         for face in faces:
@@ -76,4 +79,4 @@ def _choose_corner(
             total += max(0.0, across) * max(0.0, down)
         return total
 
-    return min(corners, key=covered)
+    return min(corners, key=covered_area)

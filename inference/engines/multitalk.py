@@ -18,7 +18,6 @@ from inference.core.task import Task
 from presets.models import DEFAULT_MODEL, DEVICE_PATTERN, MODELS, Model
 from presets.schema import EngineFamily
 from weights.errors import WeightsError, format_command
-from weights.listing import read_shapes
 from weights.lora import describe_unusable, require_lora
 from weights.manifest import MULTITALK_14B
 from weights.sets import list_complete_sets, lora_path
@@ -122,7 +121,7 @@ class MultiTalkEngine:
         """What is wrong with one of the operator's own, in one sentence."""
         if self._weights is None or not self._loras:
             return ""
-        shapes = read_shapes(MULTITALK_14B, "transformer")
+        shapes = MULTITALK_14B.read_shapes("transformer")
         for lora in self._loras:
             file = lora_path(self._weights, lora)
             try:

@@ -63,7 +63,7 @@ class _Track:
 
 def mix_voices(task: Task, target: Path) -> None:
     """Write the task's finished sound, as long as the video, as 48 kHz WAV."""
-    placed = place_recordings(task.request)
+    placed = place_recordings(task.request.soundtrack)
     voices = [task.prepare_path(voice_name(index)) for index in range(len(placed))]
     write_sound(voices, placed, task.plan.frames * SAMPLES_PER_FRAME, target)
 

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from inference.core.errors import Fault, FaultCode
 from inference.core.events import Event, Stage, StageName, Step
-from inference.core.plan import find_preset
 from inference.core.request import SAMPLE_RATE_HZ
 from inference.core.task import PICTURE, SOUND, Task, segment_name, voice_name
 from inference.core.timing import SAMPLES_PER_FRAME, Span, place_recordings
@@ -113,7 +112,7 @@ class Runner:
         """The voices' features (p, f, layers, c), in the order of the speakers, for all windows."""
         samples = task.plan.frames * SAMPLES_PER_FRAME
         features = []
-        for index, span in enumerate(place_recordings(task.request)):
+        for index, span in enumerate(place_recordings(task.request.soundtrack)):
             track = read_mono(task.prepare_path(voice_name(index)), span, samples, AUDIO_RATE_HZ)
             if task.request.recordings[index].is_silent:
                 track[:] = 0  # a listener: the encoder would make a voice of the faintest noise
@@ -279,9 +278,9 @@ def _find_longest_window(task: Task) -> int:
 
 
 def _build_options(task: Task) -> PipelineOptions:
-    sampling = find_preset(task.plan.quality).sampling
+    sampling = task.request.sampling
     assert sampling is not None, "a quality of this engine samples"
-    return PipelineOptions(task.request.tuning.apply(sampling))
+    return PipelineOptions(sampling)
 
 
 def _locate_sound(span: Span) -> slice:

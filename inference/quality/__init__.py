@@ -1,3 +1,3 @@
-"""What a finished video is like: measured window by window as it grows, judged in plain words.
-It knows files and numbers, not the engine that made them.
+"""Quality checks of a video: measured window by window as it grows, judged in plain words.
+This room knows files and numbers, not the engine behind them.
 """

@@ -1,5 +1,4 @@
-"""An mp4 opened by someone who doesn't trust it: no other format, no further file, no size that
-fills the memory."""
+"""Opening of untrusted mp4 files: no other format, no other file, no memory-filling size."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,16 +15,16 @@ MAX_MEGAPIXELS = 9  # a frame of 4K
 
 
 def build_unreadable_error(details: str) -> InputError:
-    """The refusal of a file that can't be played as an mp4."""
+    """Return the error for a file that can't be decoded as an mp4."""
     message = "This file is not a video we can read, or it is damaged. Choose an MP4 or MOV file."
     return InputError(InputCode.NOT_A_VIDEO, message, details)
 
 
 @contextmanager
 def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and its first picture track; the other tracks are not even read.
+    """Open the file and its first video track; the other tracks are not read.
 
-    Raises InputError, from the work within as well, when it can't be decoded.
+    Raises InputError when the file can't be decoded, also later, inside the `with` block.
     """
     with open_mp4(path) as container:
         if not container.streams.video:
@@ -45,9 +44,12 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 @contextmanager
 def open_mp4(path: Path) -> Iterator[InputContainer]:
-    """The container. Raises InputError, from the work within as well, when it can't be decoded."""
+    """Open the file as an mp4.
+
+    Raises InputError when the file can't be decoded, also later, inside the `with` block.
+    """
     try:
-        # A file object, not a name: FFmpeg takes names apart in search of protocols.
+        # A file object, not a name: FFmpeg searches names for protocols.
         with (
             path.open("rb") as file,
             av.open(

@@ -1,4 +1,4 @@
-"""One face followed through a video: what its lips do, and whether it stays the same face."""
+"""Tracking of one face through a video: its lip gap and its likeness to the picture's face."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ Pixels = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 
 _INNER_UPPER, _INNER_LOWER = 13, 14  # the mesh's points in the middle of the inner lips
-# Points that neither speech nor blinking moves: the eyes' corners, the nose, forehead and temples.
+# Points unmoved by speech and blinks: the corners of the eyes, the nose, forehead and temples.
 # fmt: off
 _RIGID_POINTS = (
     33, 133, 263, 362, 1, 2, 4, 5, 6, 168, 195, 197, 98, 327, 48, 278, 115, 344, 10, 109, 338, 67,
@@ -34,17 +34,18 @@ _EYE_CONTOURS = (
 )
 # fmt: on
 _PATCH_PX = 64  # side of the patch in which faces are compared
-_PATCH_MARGIN = 1.1  # its side in heights or widths of the steady points, whichever is more
-_COMPARE_INTERVAL = 5  # looks: likeness changes slowly
+_PATCH_MARGIN = 1.1  # side over the height or width of the rigid points, whichever is more
+_COMPARE_INTERVAL = 5  # tracked frames; likeness changes slowly
 _ALIGN_CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 1e-4)
 _ALIGN_BLUR_PX = 5
 
 
 @dataclass(frozen=True)
 class FaceStats:
-    """`gap` between the inner lips in face heights; `likeness` to the picture's face, 1 to -1.
+    """Lip gap and likeness of a face in one frame.
 
-    Both are NaN where no face is seen.
+    `gap` lies between the inner lips, in face heights; `likeness` is the correlation with the
+    picture's face, 1 to -1. Both are NaN where no face is found.
     """
 
     gap: float = np.nan
@@ -52,39 +53,39 @@ class FaceStats:
 
 
 class FaceTracker:
-    """Follows the face in `box` (left, top, right, bottom) of the frames.
+    """Tracker of the face in `box` (left, top, right, bottom) through the frames of a video.
 
     `picture` is RGB uint8 (h, w, 3), of the frames' size.
     """
 
     def __init__(self, mesh: FaceMesh, picture: Pixels, box: Box) -> None:
         self._mesh, self._box = mesh, np.asarray(box, np.float32)
-        self._known: Floats | None = None
+        self._reference: Floats | None = None
         self._points: Floats | None = None
-        self._looks = 0
+        self._tracked = 0
         try:
-            self._known = find_landmarks(picture, box)
+            self._reference = find_landmarks(picture, box)
         except InputError:  # no mesh fits: the frames may still show a face there
             return
-        self._frame = _build_patch_matrix(self._known)
-        self._mask = _build_patch_mask(self._known, self._frame)
-        self._patch = self._align_patch(picture, self._known)
+        self._patch_matrix = _build_patch_matrix(self._reference)
+        self._mask = _build_patch_mask(self._reference, self._patch_matrix)
+        self._patch = self._align_patch(picture, self._reference)
 
     def track(self, frame: Pixels) -> FaceStats:
-        """What the face does in the next frame, RGB uint8 (h, w, 3)."""
+        """Measure the face in the next frame, RGB uint8 (h, w, 3)."""
         points = self._fit_mesh(frame)
         if points is None:
             return FaceStats()
-        self._looks += 1
+        self._tracked += 1
         gap = _measure_distance(points, _INNER_UPPER, _INNER_LOWER)
         height = _measure_distance(points, FOREHEAD, CHIN)
-        compare = self._known is not None and self._looks % _COMPARE_INTERVAL == 1
+        compare = self._reference is not None and self._tracked % _COMPARE_INTERVAL == 1
         likeness = self._measure_likeness(frame, points) if compare else float(np.nan)
         return FaceStats(gap / max(height, 1.0), likeness)
 
     def _fit_mesh(self, frame: Pixels) -> Floats | None:
-        """The face's points, float32 (468, 3), near where they were; None: it is not to be seen."""
-        last = self._points if self._points is not None else self._known
+        """Return the face's points, float32 (468, 3), near the last ones; None if not found."""
+        last = self._points if self._points is not None else self._reference
         if last is None:
             points, score = self._mesh.fit(frame, self._box, 0.0)
         else:
@@ -96,45 +97,47 @@ class FaceTracker:
         return self._points
 
     def _measure_likeness(self, frame: Pixels, points: Floats) -> float:
-        """How alike the upper faces are, whatever their light, once they lie on each other."""
-        view, wanted = self._align_patch(frame, points), self._normalise_patch(self._patch)
-        found = float(np.vdot(self._normalise_patch(view), wanted))
-        shift = np.eye(2, 3, dtype=np.float32)
-        try:  # the mesh is a pixel or two off, in faces seen from the side more
+        """Return the correlation of the aligned upper faces, independent of their light."""
+        patch, reference = self._align_patch(frame, points), self._normalise_patch(self._patch)
+        unaligned = float(np.vdot(self._normalise_patch(patch), reference))
+        transform = np.eye(2, 3, dtype=np.float32)
+        try:  # the mesh is a pixel or two off, more for faces in profile
             cv2.findTransformECC(
                 self._patch,
-                view,
-                shift,
+                patch,
+                transform,
                 cv2.MOTION_AFFINE,
                 _ALIGN_CRITERIA,
                 self._mask,
                 _ALIGN_BLUR_PX,
             )
-        except cv2.error:  # nothing in common that could be laid on each other
-            return found
+        except cv2.error:  # nothing in common to align
+            return unaligned
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        laid = np.asarray(cv2.warpAffine(view, shift, view.shape[::-1], flags=flags), np.float32)
-        return max(found, float(np.vdot(self._normalise_patch(laid), wanted)))
+        aligned = np.asarray(
+            cv2.warpAffine(patch, transform, patch.shape[::-1], flags=flags), np.float32
+        )
+        return max(unaligned, float(np.vdot(self._normalise_patch(aligned), reference)))
 
     def _align_patch(self, frame: Pixels, points: Floats) -> Floats:
-        """The face's patch, laid over the picture's by its steady points, grey float32 (h, w)."""
-        assert self._known is not None
+        """Return the face's patch, aligned by its rigid points, grey float32 (h, w)."""
+        assert self._reference is not None
         steady = list(_RIGID_POINTS)
-        known = self._known[steady, :2] @ self._frame[:, :2].T + self._frame[:, 2]
+        known = self._reference[steady, :2] @ self._patch_matrix[:, :2].T + self._patch_matrix[:, 2]
         basis = np.concatenate([points[steady, :2], np.ones((len(steady), 1), np.float32)], 1)
         solution, *_ = np.linalg.lstsq(basis, known, rcond=None)
         matrix = solution.T.astype(np.float32)
-        view = cv2.warpAffine(
+        patch = cv2.warpAffine(
             frame, matrix, (_PATCH_PX, _PATCH_PX), borderMode=cv2.BORDER_REPLICATE
         )
-        return np.asarray(cv2.cvtColor(view, cv2.COLOR_RGB2GRAY), np.float32)
+        return np.asarray(cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY), np.float32)
 
     def _normalise_patch(self, patch: Floats) -> Floats:
-        """What the patch shows of the face, without slow changes of light: a vector of length 1."""
-        even = cv2.GaussianBlur(patch, (0, 0), 1.5) - cv2.GaussianBlur(patch, (0, 0), 10)
-        seen = np.asarray(even[self._mask > 0], np.float32)
-        seen -= seen.mean()
-        return np.asarray(seen / (np.linalg.norm(seen) + 1e-6), np.float32)
+        """Return the masked patch without slow changes of light, as a vector of length 1."""
+        high_pass = cv2.GaussianBlur(patch, (0, 0), 1.5) - cv2.GaussianBlur(patch, (0, 0), 10)
+        values = np.asarray(high_pass[self._mask > 0], np.float32)
+        values -= values.mean()
+        return np.asarray(values / (np.linalg.norm(values) + 1e-6), np.float32)
 
 
 def _measure_distance(points: Floats, one: int, other: int) -> float:
@@ -142,7 +145,7 @@ def _measure_distance(points: Floats, one: int, other: int) -> float:
 
 
 def _build_patch_matrix(points: Floats) -> Floats:
-    """The (2, 3) matrix from the picture to the patch, which holds all steady points, upright."""
+    """Return the (2, 3) matrix from picture to patch: all rigid points inside, eyes level."""
     across = points[RIGHT_EYE_OUTER, :2] - points[LEFT_EYE_OUTER, :2]
     roll_rad = float(np.arctan2(across[1], across[0]))
     cos, sin = np.cos(roll_rad), np.sin(roll_rad)
@@ -155,7 +158,7 @@ def _build_patch_matrix(points: Floats) -> Floats:
 
 
 def _build_patch_mask(points: Floats, frame: Floats) -> Pixels:
-    """Where the patch shows the face but not the eyes, which blink; uint8 (side, side), 1 or 0."""
+    """Return a mask, uint8 (side, side), 1 on the face without the eyes, which blink."""
     at = points[:, :2] @ frame[:, :2].T + frame[:, 2]
     mask = np.zeros((_PATCH_PX, _PATCH_PX), np.uint8)
     cv2.fillConvexPoly(mask, cv2.convexHull(np.rint(at[list(_RIGID_POINTS)]).astype(np.int32)), 1)

@@ -1,4 +1,4 @@
-"""Whether lips follow the sound, and whose lips follow whose voice."""
+"""Checks that lips follow the sound, and each speaker's lips their own voice."""
 
 from collections.abc import Sequence
 
@@ -10,65 +10,65 @@ from inference.quality.curves import build_curve, compute_correlation, fill_gaps
 
 Floats = NDArray[np.float32]
 
-LAGS_FRAMES = range(
-    -12, 13
-)  # frames by which lips are looked for before (+) and after (-) their sound
-USUAL_LEAD_FRAMES = 1  # frame: lips are on their way before a sound is heard, in life and in drafts
-# ITU-R BT.1359: 45 ms too late or 125 ms too early a sound is noticed, 90 and 185 are too much.
-_IN_TIME_S, _TOO_FAR_S = 0.08, 0.16  # 2 and 4 frames: up to this good; from this bad
+LAGS_FRAMES = range(-12, 13)  # lips ahead of (+) and behind (-) their sound
+USUAL_LEAD_FRAMES = 1  # lips move before a sound is heard, in life and in drafts
+# ITU-R BT.1359: sound 45 ms early or 125 ms late is noticed, 90 and 185 ms are unacceptable.
+# Good up to the first, bad from the second: 2 and 4 frames.
+_WARN_OFFSET_S, _FAIL_OFFSET_S = 0.08, 0.16
 _OFFSET_TOLERANCE_S = 0.001
 
-# Lips and loudness of lively speech correlate with 0.5 to 0.9; over a few seconds, strangers reach
-# 0.3 at some lag by chance.
-_FOLLOWS, _STRANGERS = 0.4, 0.25
-_MIN_FRAMES = 49  # frames: in less, chance decides
+# Lips and loudness of lively speech correlate with 0.5 to 0.9; over a few seconds, those of
+# two different people reach 0.3 at some lag by chance.
+_GOOD_CORRELATION, _CHANCE_CORRELATION = 0.4, 0.25
+_MIN_FRAMES = 49  # in less, chance decides
 _MIN_LIP_MOTION = 0.006  # standard deviation in face heights; lips at rest jitter by a third of it
 _SILENT_LOUDNESS = 0.02  # fourth root of power: -68 dBFS
-_MIN_TRACKED_SHARE = 0.5  # share of the frames in which a face must be seen
-_MAX_BRIDGE_FRAMES = 3  # frames between two looks at a face
+_MIN_TRACKED_SHARE = 0.5  # share of the frames in which a face must be found
+_MAX_BRIDGE_FRAMES = 3  # frames between two measurements of a face
 
-_IN_SYNC_LAGS_FRAMES = range(-4, 7)  # about in time: what a swap is told by
-_SAME_VOICE_CORRELATION = 0.8  # correlation of two voices from which on nobody can tell them apart
-_CLEAR_DIFFERENCE = 0.25  # difference of correlations that is no chance
+_IN_SYNC_LAGS_FRAMES = range(-4, 7)  # roughly in sync; a swap is detected over these
+_SAME_VOICE_CORRELATION = 0.8  # two voices more alike cannot be told apart
+_CLEAR_DIFFERENCE = 0.25  # difference of correlations that is not chance
 
 _LOCAL_REACH_S = 1.0  # each way, for the curve over time
-_MIN_LOCAL_VARIATION = 0.3  # of the usual variation of loudness: too little for a local correlation
+_MIN_LOCAL_VARIATION = 0.3  # of the overall deviation of loudness; with less, no local correlation
 
 
 def bridge_lip_gaps(gap: Floats) -> list[Floats]:
-    """The speakers' gaps, float32 (n,) each, bridged, from `gap` (n, p)."""
+    """Split `gap` (n, p) into the speakers' gaps, float32 (n,) each, short holes bridged."""
     return [fill_gaps(gap[:, speaker], _MAX_BRIDGE_FRAMES) for speaker in range(gap.shape[1])]
 
 
 def is_tracked(gap: Floats) -> bool:
-    """Whether a face could be followed well enough to say anything about it."""
+    """Return whether a face was tracked in enough frames to judge it."""
     return bool(np.mean(~np.isnan(gap)) >= _MIN_TRACKED_SHARE)
 
 
 def judge_lip_sync(gaps: Sequence[Floats], sound: Floats | None, fps: float) -> Finding:
-    """Whether the lips, of all together, follow the loudness `sound` (n,); None: it has none."""
-    followed = [gap for gap in gaps if is_tracked(gap)]
+    """Judge whether the lips of all speakers together follow the loudness `sound` (n,)."""
+    tracked = [gap for gap in gaps if is_tracked(gap)]
     if sound is None or float(sound.max(initial=0)) < _SILENT_LOUDNESS:
         return _build_inconclusive("There is no voice in the sound, so the lips were not checked.")
-    if not followed:
+    if not tracked:
         return _build_inconclusive("No face could be followed, so the lips were not checked.")
     if len(sound) < _MIN_FRAMES:
         return Finding(Aspect.LIP_SYNC, Verdict.PASS, "This is too short to check the lips.")
-    if max(float(np.nanstd(gap)) for gap in followed) < _MIN_LIP_MOTION:
+    if max(float(np.nanstd(gap)) for gap in tracked) < _MIN_LIP_MOTION:
         return Finding(Aspect.LIP_SYNC, Verdict.FAIL, "The lips do not move.")
-    lips = np.nansum(np.stack(followed), 0).astype(np.float32)
-    lips[np.isnan(np.stack(followed)).any(0)] = np.nan
-    found = {lag: _correlate_at_lag(lips, sound, lag) for lag in LAGS_FRAMES}
-    best = max(found, key=lambda lag: found[lag])
-    verdict, message = _judge_offset(best - USUAL_LEAD_FRAMES, found[best], fps)
-    if verdict is Verdict.FAIL and len(followed) < len(gaps):  # perhaps the other one speaks
+    lips = np.nansum(np.stack(tracked), 0).astype(np.float32)
+    lips[np.isnan(np.stack(tracked)).any(0)] = np.nan
+    correlations = {lag: _correlate_at_lag(lips, sound, lag) for lag in LAGS_FRAMES}
+    best = max(correlations, key=lambda lag: correlations[lag])
+    verdict, message = _judge_offset(best - USUAL_LEAD_FRAMES, correlations[best], fps)
+    # the speaker may be the face that was lost
+    if verdict is Verdict.FAIL and len(tracked) < len(gaps):
         return _build_inconclusive("A face could not be followed, so the lips were not checked.")
     numbers = {
         "offset_s": round((best - USUAL_LEAD_FRAMES) / fps, 3),
-        "strength": round(found[best], 3),
+        "strength": round(correlations[best], 3),
     }
     local = build_curve(
-        _correlate_locally(lips, sound, round(_LOCAL_REACH_S * fps)), _STRANGERS, 1.0
+        _correlate_locally(lips, sound, round(_LOCAL_REACH_S * fps)), _CHANCE_CORRELATION, 1.0
     )
     return Finding(Aspect.LIP_SYNC, verdict, message, numbers, local)
 
@@ -78,14 +78,14 @@ def _build_inconclusive(message: str) -> Finding:
 
 
 def _judge_offset(early: int, strength: float, fps: float) -> tuple[Verdict, str]:
-    if strength < _STRANGERS:
+    if strength < _CHANCE_CORRELATION:
         return Verdict.FAIL, "The lips do not follow the voice."
-    if strength < _FOLLOWS:
+    if strength < _GOOD_CORRELATION:
         return Verdict.WARN, "The lips follow the voice only loosely."
     off_s = abs(early) / fps
-    if off_s > _IN_TIME_S + _OFFSET_TOLERANCE_S:
+    if off_s > _WARN_OFFSET_S + _OFFSET_TOLERANCE_S:
         side = "ahead of" if early > 0 else "behind"
-        verdict = Verdict.FAIL if off_s > _TOO_FAR_S - _OFFSET_TOLERANCE_S else Verdict.WARN
+        verdict = Verdict.FAIL if off_s > _FAIL_OFFSET_S - _OFFSET_TOLERANCE_S else Verdict.WARN
         return verdict, f"The lips run {off_s:.2f} s {side} the voice."
     if early == 0:
         return Verdict.PASS, "The lips follow the voice."
@@ -95,25 +95,28 @@ def _judge_offset(early: int, strength: float, fps: float) -> tuple[Verdict, str
 
 
 def _correlate_at_lag(lips: Floats, sound: Floats, lag: int) -> float:
-    """The correlation when the lips are `lag` frames before their sound."""
+    """Return the correlation with the lips `lag` frames ahead of the sound."""
     edge = max(LAGS_FRAMES)
     inner = slice(edge, len(lips) - edge)
     return compute_correlation(lips[inner], np.roll(sound, -lag)[inner])
 
 
 def _correlate_locally(lips: Floats, sound: Floats, reach: int) -> Floats:
-    """The correlation around each frame, float32 (n,); NaN where hardly anything is said."""
-    heard, usual = np.roll(sound, -USUAL_LEAD_FRAMES), float(sound.std())
+    """Return the correlation around each frame, float32 (n,); NaN where loudness hardly varies."""
+    shifted, overall = np.roll(sound, -USUAL_LEAD_FRAMES), float(sound.std())
     out = np.full(len(lips), np.nan, np.float32)
     for at in range(len(lips)):
         part = slice(max(0, at - reach), at + reach)
-        if heard[part].std() > _MIN_LOCAL_VARIATION * usual:
-            out[at] = compute_correlation(lips[part], heard[part])
+        if shifted[part].std() > _MIN_LOCAL_VARIATION * overall:
+            out[at] = compute_correlation(lips[part], shifted[part])
     return out
 
 
 def judge_speakers(gaps: Sequence[Floats], voices: Sequence[Floats]) -> Finding | None:
-    """Of two people with a voice each, `voices` (n,): whose lips follow whose. None: not two."""
+    """Judge whether each of two speakers follows their own voice, float32 (n,).
+
+    Returns None unless there are two of each.
+    """
     if len(gaps) != 2 or len(voices) != 2:
         return None
     unsure = _explain_inconclusive(gaps, voices)
@@ -143,14 +146,14 @@ def _explain_inconclusive(gaps: Sequence[Floats], voices: Sequence[Floats]) -> s
 
 
 def _judge_pairing(own: list[float], other: list[float], talks: list[bool]) -> tuple[Verdict, str]:
-    if sum(other) - sum(own) > 2 * _CLEAR_DIFFERENCE and max(other) >= _FOLLOWS:
+    if sum(other) - sum(own) > 2 * _CLEAR_DIFFERENCE and max(other) >= _GOOD_CORRELATION:
         return Verdict.FAIL, "The voices look swapped."
-    for who, side in enumerate(("left", "right")):
-        listens = 1 - who
-        follows = own[who] >= _FOLLOWS and other[listens] >= _FOLLOWS
-        if follows and other[listens] - own[listens] > _CLEAR_DIFFERENCE:
+    for speaker, side in enumerate(("left", "right")):
+        listener = 1 - speaker
+        follows = own[speaker] >= _GOOD_CORRELATION and other[listener] >= _GOOD_CORRELATION
+        if follows and other[listener] - own[listener] > _CLEAR_DIFFERENCE:
             return Verdict.WARN, f"Both people move with the {side} one's voice."
-    if all(own[who] >= _FOLLOWS for who in (0, 1) if talks[who]):
+    if all(own[speaker] >= _GOOD_CORRELATION for speaker in (0, 1) if talks[speaker]):
         return Verdict.PASS, "Each one moves only with their own voice."
     return Verdict.WARN, "It is not clear that each one moves with their own voice."
 

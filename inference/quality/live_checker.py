@@ -1,7 +1,7 @@
-"""Looks at a job's windows as they are finished, and reports on the whole at its end.
+"""Live quality check of a job: its windows as they are finished, a report at the end.
 
-It looks beside the work on the next window. Looking never costs anybody their video: what breaks is
-logged, and there is no report then.
+Checking runs in a thread beside the work on the next window. A failure here never costs the video:
+it is logged, and there is no report.
 """
 
 import logging
@@ -20,13 +20,13 @@ logger = logging.getLogger(__name__)
 
 
 class LiveChecker:
-    """Of one task's windows, in their order; a context, at whose end it stops looking."""
+    """Checker of one task's windows, in order; as a context manager it stops on exit."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
         self._measurer: Measurer | None = None
         self._measured: list[Future[Measurements]] = []
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="watch")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="live-checker")
 
     def __enter__(self) -> Self:
         return self
@@ -40,12 +40,12 @@ class LiveChecker:
         self._thread.shutdown(cancel_futures=True)
 
     def check_window(self, index: int) -> None:
-        """Begin to look at window `index`, whose segment is there."""
-        before = self._measured[-1] if self._measured else None
-        self._measured.append(self._thread.submit(self._measure_window, index, before))
+        """Start checking window `index`, whose segment is finished."""
+        previous = self._measured[-1] if self._measured else None
+        self._measured.append(self._thread.submit(self._measure_window, index, previous))
 
     def find_first_fault(self) -> WindowFault | None:
-        """What is so wrong with the first window that the rest seems not worth making."""
+        """Return the fault that makes the first window unusable; None without one."""
         try:
             return find_first_window_fault(self._measured[0].result())
         except Exception:
@@ -53,29 +53,29 @@ class LiveChecker:
             return None
 
     def write_report(self) -> str | None:
-        """The name of the report on the finished video, which is written now; None without one."""
+        """Write the report on the finished video and return its name; None if that failed."""
         try:
-            measured = [looked.result() for looked in self._measured]
-            found = build_task_report(self._task, measured, self._task.folder / RESULT)
+            measured = [future.result() for future in self._measured]
+            report = build_task_report(self._task, measured, self._task.folder / RESULT)
             target = self._task.prepare_path(REPORT)
             part = target.with_suffix(".part")
-            part.write_bytes(found.to_json())
+            part.write_bytes(report.to_json())
             os.replace(part, target)
         except Exception:
             logger.exception("no report was made")
             return None
         return REPORT
 
-    def _measure_window(self, index: int, before: Future[Measurements] | None) -> Measurements:
-        """Once for each segment; an earlier start may have done it."""
-        kept = self._task.prepare_path(measurements_name(index))
-        if kept.exists():
-            return Measurements.load(kept)
+    def _measure_window(self, index: int, previous: Future[Measurements] | None) -> Measurements:
+        """Return the measurements of a window, stored ones if an earlier start left them."""
+        path = self._task.prepare_path(measurements_name(index))
+        if path.exists():
+            return Measurements.load(path)
         if self._measurer is None:
             plan, picture = self._task.plan, self._task.folder / PICTURE
             pixels = render_crop(picture, plan.picture, plan.crop, plan.width, plan.height)
             self._measurer = Measurer(pixels, [speaker.box for speaker in plan.speakers])
         segment = self._task.folder / segment_name(index)
-        measured = self._measurer.measure(segment, before.result() if before else None)
-        measured.save(kept)
+        measured = self._measurer.measure(segment, previous.result() if previous else None)
+        measured.save(path)
         return measured

@@ -1,4 +1,4 @@
-"""What a whole frame is like beside the picture it was made from, on a small copy of it."""
+"""Statistics of whole frames against the picture, computed on small copies."""
 
 from dataclasses import dataclass
 
@@ -9,34 +9,36 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
-_SMALL, _SMALL_SIDE_PX = 0.25, 224  # the small copy: a quarter of the size, at most that long
+_SMALL_SCALE, _SMALL_SIDE_PX = 0.25, 224  # the small copy: a quarter of the size, at most that long
 _COARSE_PX = 4  # pixels of the small copy in one of the coarse copy
-_BLOCK_PX = 8  # ... in one block in which changes are looked for
+_BLOCK_PX = 8  # pixels of the small copy in a block in which changes are measured
 _BRIGHT_SHARE = 0.02  # of the pixels are brighter than `highlight`
 _MIN_DEVIATION = 2.0  # standard deviation in levels under which a frame has no pattern to compare
 
 
 def compute_small_size(width: int, height: int) -> tuple[int, int]:
-    """Width and height in pixels of the small copy of a frame."""
-    scale = min(_SMALL, _SMALL_SIDE_PX / max(width, height))
+    """Return width and height in pixels of the small copy of a frame."""
+    scale = min(_SMALL_SCALE, _SMALL_SIDE_PX / max(width, height))
     return max(_BLOCK_PX, round(width * scale)), max(_BLOCK_PX, round(height * scale))
 
 
 def shrink(frame: Pixels) -> Pixels:
-    """The small copy, RGB uint8 (h, w, 3), of a frame of any size."""
+    """Return the small copy, RGB uint8 (h, w, 3), of a frame of any size."""
     size = compute_small_size(frame.shape[1], frame.shape[0])
     return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 @dataclass(frozen=True)
 class FrameStats:
-    """One frame in numbers.
+    """Statistics of one frame.
 
-    `highlight` is the level (0 to 255) that only 2 % of the pixels exceed; `smoothness` how alike
-    neighbouring pixels are (1: perfectly, 0: as random ones); `likeness` how alike the frame's
-    pattern is to the picture's and `continuity` to that of the frame before (1 to -1, NaN in the
-    first); `colour` float32 (3,) how far lightness, green-to-red and
-    blue-to-yellow (CIE Lab) are from the picture's; `contrast` is 1 where it is the picture's.
+    - `highlight`: level, 0 to 255, that only 2 % of the pixels exceed;
+    - `smoothness`: correlation of neighbouring pixels, 0 for random ones, 1 for equal ones;
+    - `likeness`, `continuity`: correlation, 1 to -1, with the picture and with the previous frame
+      (NaN in the first);
+    - `colour`: float32 (3,), difference from the picture in CIE Lab (lightness, green to red, blue
+      to yellow);
+    - `contrast`: ratio to the picture's.
     """
 
     highlight: float
@@ -48,7 +50,7 @@ class FrameStats:
 
 
 class FrameAnalyser:
-    """Compares small copies with that of the picture, RGB uint8 (h, w, 3)."""
+    """Comparer of small frames with the small copy of the picture, RGB uint8 (h, w, 3)."""
 
     def __init__(self, picture: Pixels) -> None:
         self._size = _compute_coarse_size(picture)
@@ -57,21 +59,21 @@ class FrameAnalyser:
         self._before: Floats | None = None
 
     def analyse(self, small: Pixels) -> FrameStats:
-        """The numbers of the next frame, from its small copy."""
+        """Measure the next frame from its small copy."""
         grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
         coarse = self._shrink_coarse(small)
         lab, pattern = _to_lab(coarse), _normalise_pattern(coarse)
         continuity = np.nan if self._before is None else float(np.vdot(pattern, self._before))
         self._before = pattern
         difference = (lab - self._lab).reshape(-1, 3)
-        spread, usual = float(lab[..., 0].std()), float(self._lab[..., 0].std())
+        spread, reference = float(lab[..., 0].std()), float(self._lab[..., 0].std())
         return FrameStats(
             _measure_highlight(grey),
             _measure_smoothness(grey.astype(np.float32)),
             float(np.vdot(pattern, self._pattern)),
             continuity,
-            np.median(difference, 0).astype(np.float32),  # what moves in front does not count
-            (spread + 1) / (usual + 1),
+            np.median(difference, 0).astype(np.float32),  # the median ignores moving parts
+            (spread + 1) / (reference + 1),
         )
 
     def _shrink_coarse(self, small: Pixels) -> Floats:
@@ -79,12 +81,14 @@ class FrameAnalyser:
         return np.asarray(small_copy, np.float32)
 
 
-def measure_change(grey: Pixels, before: Pixels) -> float:
-    """How much is different between two small grey frames, uint8 (h, w): the mean difference, in
-    levels, in the block where it is largest."""
+def measure_change(grey: Pixels, previous: Pixels) -> float:
+    """Return how much two small grey frames, uint8 (h, w), differ.
+
+    This is the mean difference, in levels, of the block where it is largest.
+    """
     height, width = grey.shape
     blocks = max(1, width // _BLOCK_PX), max(1, height // _BLOCK_PX)
-    difference = cv2.absdiff(grey, before).astype(np.float32)
+    difference = cv2.absdiff(grey, previous).astype(np.float32)
     return float(cv2.resize(difference, blocks, interpolation=cv2.INTER_AREA).max())
 
 
@@ -93,7 +97,7 @@ def _compute_coarse_size(small: Pixels) -> tuple[int, int]:
 
 
 def _normalise_pattern(coarse: Floats) -> Floats:
-    """The pattern of a frame whatever its brightness and tint, as a vector of length 1 (or 0)."""
+    """Return a frame without its brightness and tint, scaled to length 1; 0 if it is flat."""
     centred = coarse - coarse.mean((0, 1))
     size = float(np.linalg.norm(centred))
     flat = size < _MIN_DEVIATION * np.sqrt(centred.size)
@@ -110,7 +114,7 @@ def _measure_highlight(grey: Pixels) -> float:
 
 
 def _measure_smoothness(grey: Floats) -> float:
-    """The correlation of each pixel with the next one across and down; 1 where all are alike."""
+    """Return the correlation of each pixel with the next across and down; 1 in a flat frame."""
     centred = grey - grey.mean()
     power = float(np.mean(centred**2))
     if power < _MIN_DEVIATION**2:

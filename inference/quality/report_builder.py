@@ -1,4 +1,4 @@
-"""The report on a job's video, and on any mp4."""
+"""Builders of the quality report on a job's video and on any mp4."""
 
 import json
 import wave
@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.core.errors import InputCode, InputError
+from inference.core.options import Shape, Speaking
 from inference.core.report import Report
-from inference.core.request import SAMPLE_RATE_HZ, Shape, Speaking
+from inference.core.request import SAMPLE_RATE_HZ
 from inference.core.task import Task, voice_name
 from inference.core.timing import FPS, SAMPLES_PER_FRAME, place_recordings, place_spans
 from inference.media.faces import find_faces
@@ -23,58 +24,60 @@ from inference.quality.sound import compute_envelope, decode_sound, load_track
 
 Floats = NDArray[np.float32]
 
-MAX_MINUTES = 3  # of a video that is checked: with two faces that takes a minute
+MAX_MINUTES = 3  # of video to check: with two faces that takes a minute
 MAX_FACES = 2
-_SEARCHED_FRAMES = (0, 25, 50)  # frames: the first of them that shows a face says where faces are
+_SEARCHED_FRAMES = (0, 25, 50)  # faces are located in the first of these frames that shows any
 
 
 def build_task_report(task: Task, measured: Sequence[Measurements], result: Path) -> Report:
-    """The report on `result`, which `task` made; `measured` are its windows, in their order.
+    """Build the report on `result`, the video of `task`, from its windows' measurements, in order.
 
-    The lips are held against the sound that `result` has, each speaker's against their voice.
+    The lips are compared with the sound of `result`, and each speaker's with their recording.
     """
     plan, frames = task.plan, sum(each.frames for each in measured)
-    places = place_recordings(task.request)
+    track_spans = place_recordings(task.request.soundtrack)
     samples = frames * SAMPLES_PER_FRAME
     tracks = [
-        load_track(task.folder / voice_name(at), span, samples) for at, span in enumerate(places)
+        load_track(task.folder / voice_name(at), span, samples)
+        for at, span in enumerate(track_spans)
     ]
     voices = tuple(
         compute_envelope(tracks[speaker.audio], frames, FPS) for speaker in plan.speakers
     )
-    heard = replace(_read_own_sound(result, frames, measured[0].fps), voices=voices)
-    return judge(measured, ExpectedVideo(plan.frames, plan.width, plan.height, plan.fps), heard)
+    audio = replace(_read_own_sound(result, frames, measured[0].fps), voices=voices)
+    return judge(measured, ExpectedVideo(plan.frames, plan.width, plan.height, plan.fps), audio)
 
 
 def build_report(video: Path, recordings: Sequence[Path] = ()) -> Report:
-    """The report on any mp4; `recordings`, clean ones, are the voices of whom it shows, left to
-    right. Without them it is held against its own sound, as it is against its own first frame.
+    """Build the report on any mp4, compared with its own first frame.
 
-    Raises InputError: no video that can be read, one too long, more recordings than faces.
+    `recordings` are the clean voices of the people in it, left to right; without them the lips are
+    compared with the video's own sound. Raises InputError for an unreadable or too long video, and
+    for more recordings than faces.
     """
     settings = _read_settings(video)
     _require_short(video)
     boxes = _find_boxes(video, len(recordings))
     measured = Measurer(None, boxes).measure(video)
-    heard = _read_own_sound(video, measured.frames, measured.fps)
+    audio = _read_own_sound(video, measured.frames, measured.fps)
     if recordings:
         tracks = _load_tracks(recordings, measured, settings)
-        together = np.stack(tracks).sum(0, dtype=np.float32)
+        mixed = np.stack(tracks).sum(0, dtype=np.float32)
         voices = tuple(compute_envelope(track, measured.frames, measured.fps) for track in tracks)
-        heard = replace(
-            heard, sound=compute_envelope(together, measured.frames, measured.fps), voices=voices
+        audio = replace(
+            audio, sound=compute_envelope(mixed, measured.frames, measured.fps), voices=voices
         )
-    return judge([measured], _parse_expected(settings), heard)
+    return judge([measured], _parse_expected(settings), audio)
 
 
 def build_report_in_sandbox(video: Path, target: Path) -> Report:
-    """The report on any mp4 for the sandbox; the clean recordings, if any, lie beside `target`."""
+    """Build the report on any mp4 with the clean recordings, if any, that lie beside `target`."""
     recordings = [target.parent / voice_name(at) for at in range(MAX_FACES)]
     return build_report(video, [each for each in recordings if each.exists()])
 
 
 def _read_own_sound(video: Path, frames: int, fps: float) -> AudioEnvelopes:
-    """What is heard in the video itself."""
+    """Return the envelope of the video's own sound."""
     sound = decode_sound(video)
     if sound is None:
         return AudioEnvelopes()
@@ -85,20 +88,20 @@ def _read_own_sound(video: Path, frames: int, fps: float) -> AudioEnvelopes:
 def _load_tracks(
     recordings: Sequence[Path], measured: Measurements, settings: Mapping[str, object]
 ) -> list[Floats]:
-    """Each recording at its place in the video, as `sound.track` has it."""
+    """Return each recording on the video's time axis, float32 (n,) at 48 kHz."""
     lengths = []
     for recording in recordings:
         with wave.open(str(recording), "rb") as sound:
             lengths.append(sound.getnframes())
     in_turn = settings.get("speaking") == Speaking.IN_TURN
     total = sum(lengths) if in_turn else max(lengths)
-    places = place_spans(lengths, in_turn, _parse_used_range(settings.get("used_s"), total))
+    track_spans = place_spans(lengths, in_turn, _parse_used_range(settings.get("used_s"), total))
     samples = round(measured.frames / measured.fps * SAMPLE_RATE_HZ)
-    return [load_track(*each, samples) for each in zip(recordings, places, strict=True)]
+    return [load_track(*each, samples) for each in zip(recordings, track_spans, strict=True)]
 
 
 def _parse_used_range(used_s: object, total: int) -> tuple[int, int]:
-    """The part of `total` samples that the video has; all of them where they are that part."""
+    """Return the used range of `total` samples, from seconds; all of them without a valid range."""
     match used_s:
         case [float(start_s), float(end_s)]:
             first, last = round(start_s * SAMPLE_RATE_HZ), round(end_s * SAMPLE_RATE_HZ)
@@ -108,7 +111,7 @@ def _parse_used_range(used_s: object, total: int) -> tuple[int, int]:
 
 
 def _read_settings(video: Path) -> dict[str, object]:
-    """What the video says of itself, if we made it; see `inference.rendering.windows`."""
+    """Read the settings in the video's metadata, written by `inference.rendering.windows`."""
     with open_mp4(video) as container:
         comment = container.metadata.get("comment", "")
     try:
@@ -128,14 +131,14 @@ def _parse_expected(settings: dict[str, object]) -> ExpectedVideo:
 
 def _require_short(video: Path) -> None:
     with open_video(video) as (_, stream):
-        seconds = float((stream.duration or 0) * (stream.time_base or 0))
-    if seconds > MAX_MINUTES * 60:
+        duration_s = float((stream.duration or 0) * (stream.time_base or 0))
+    if duration_s > MAX_MINUTES * 60:
         message = f"This video is longer than {MAX_MINUTES} minutes, which is the most."
         raise InputError(InputCode.TOO_LONG, f"{message} Cut it shorter.")
 
 
-def _find_boxes(video: Path, wanted: int) -> list[Box]:
-    """The boxes, left to right, of the largest faces: as many as `wanted`, or `MAX_FACES` for 0."""
+def _find_boxes(video: Path, count: int) -> list[Box]:
+    """Return the largest faces' boxes, left to right: `count`, or up to `MAX_FACES` for 0."""
     with open_video(video) as (container, stream):
         for number, frame in enumerate(container.decode(stream)):
             if number > max(_SEARCHED_FRAMES):
@@ -148,9 +151,9 @@ def _find_boxes(video: Path, wanted: int) -> list[Box]:
                 break
         else:
             boxes = []
-    if 0 < len(boxes) < wanted:
-        message = f"{wanted} recordings were given, but only {len(boxes)} face was found."
+    if 0 < len(boxes) < count:
+        message = f"{count} recordings were given, but only {len(boxes)} face was found."
         raise InputError(InputCode.TOO_FEW_FACES, f"{message} Give one recording.")
-    largest = sorted(boxes, key=lambda box: -box.width * box.height)[: wanted or MAX_FACES]
+    largest = sorted(boxes, key=lambda box: -box.width * box.height)[: count or MAX_FACES]
     in_order = sorted(largest, key=lambda box: box.left + box.right)
     return [(round(b.left), round(b.top), round(b.right), round(b.bottom)) for b in in_order]

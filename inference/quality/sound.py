@@ -1,4 +1,4 @@
-"""How loud voices are in each frame of a video, and the sound that an mp4 carries."""
+"""Loudness envelopes of voices per video frame, and decoding of an mp4's sound."""
 
 import wave
 from pathlib import Path
@@ -14,37 +14,41 @@ from inference.quality.container import open_mp4
 
 Floats = NDArray[np.float32]
 
-_BAND_HZ = (200, 4000)  # where speech is loud and hum and hiss are not
-# From power to something that grows as a mouth opens; half the exponent from amplitude.
+_BAND_HZ = (200, 4000)  # holds most of speech, little of hum and hiss
+# Exponent from power to a measure that grows as a mouth opens.
 _COMPRESSION = 0.25
 _FULL_SCALE = 32_768
-_RINGING_SAMPLES = SAMPLE_RATE_HZ // 20  # samples in which the band-pass dies away
-_MAX_DECODED_S = 4 * 60  # what comes later is only counted: no video that is checked is as long
+_RINGING_SAMPLES = SAMPLE_RATE_HZ // 20  # padding in which the band-pass decays
+_MAX_DECODED_S = 4 * 60  # later sound is only counted; checked videos are shorter
 
 
 def compute_envelope(samples: Floats, frames: int, fps: float) -> Floats:
-    """Loudness of `samples`, float32 (n,) at 48 kHz, in each of `frames` frames, float32."""
-    wanted = np.zeros(int(np.ceil((frames + 1) * SAMPLE_RATE_HZ / fps)), np.float32)
-    wanted[: len(samples)] = samples[: len(wanted)]
+    """Return the loudness of `samples`, float32 (n,) at 48 kHz, per frame, float32 (frames,)."""
+    padded = np.zeros(int(np.ceil((frames + 1) * SAMPLE_RATE_HZ / fps)), np.float32)
+    padded[: len(samples)] = samples[: len(padded)]
     edges = np.rint(np.arange(frames + 1) * SAMPLE_RATE_HZ / fps).astype(int)
-    sums = np.add.reduceat(np.square(_filter_band(wanted)), edges)[:-1]
+    sums = np.add.reduceat(np.square(_filter_band(padded)), edges)[:-1]
     return np.asarray((sums / np.diff(edges)) ** _COMPRESSION, np.float32)
 
 
 def _filter_band(samples: Floats) -> Floats:
-    """What lies in `_BAND_HZ`, as a Butterworth band-pass of order 2 leaves it that goes over the
-    samples forwards and backwards: it delays nothing."""
+    """Band-pass the samples to `_BAND_HZ` without delay.
+
+    Equals a Butterworth filter of order 2 applied forwards and backwards.
+    """
     length = next_fast_len(len(samples) + _RINGING_SAMPLES, real=True)
     low, high = _BAND_HZ
     hertz = np.maximum(rfftfreq(length, 1 / SAMPLE_RATE_HZ), 1.0)
-    kept = 1 / (1 + ((np.square(hertz) - low * high) / (hertz * (high - low))) ** 4)
-    heard = irfft(rfft(samples, length) * kept.astype(np.float32), length)
-    return np.asarray(heard[: len(samples)], np.float32)
+    gain = 1 / (1 + ((np.square(hertz) - low * high) / (hertz * (high - low))) ** 4)
+    filtered = irfft(rfft(samples, length) * gain.astype(np.float32), length)
+    return np.asarray(filtered[: len(samples)], np.float32)
 
 
 def load_track(recording: Path, span: Span, samples: int) -> Floats:
-    """A clean recording at its place in a video of `samples` samples at 48 kHz, silent outside its
-    span: float32 (n,) mono."""
+    """Return a clean recording on a video's time axis, float32 (samples,) mono at 48 kHz.
+
+    It is silent outside its span.
+    """
     out = np.zeros(samples, np.float32)
     length = max(0, min(span.samples, samples - span.start))
     with wave.open(str(recording), "rb") as sound:
@@ -56,8 +60,11 @@ def load_track(recording: Path, span: Span, samples: int) -> Floats:
 
 
 def decode_sound(video: Path) -> tuple[Floats, float] | None:
-    """The sound of an mp4 from the picture's start on, float32 (n,) mono at 48 kHz, and when it
-    ends, in seconds; None where it has none. Raises InputError when it can't be decoded."""
+    """Decode an mp4's sound from the start of the picture, float32 (n,) mono at 48 kHz.
+
+    Returns the samples and the end of the sound in seconds, or None for a video without sound.
+    Raises InputError when it can't be decoded.
+    """
     with open_mp4(video) as container:
         if not container.streams.audio:
             return None

@@ -26,7 +26,6 @@ from inference.core.events import (
     StageName,
     Window,
 )
-from inference.core.plan import find_preset
 from inference.core.request import SAMPLE_RATE_HZ
 from inference.core.task import PREVIEW, RESULT, SOUND, Task, measurements_name, segment_name
 from inference.core.timing import FPS, find_used_range
@@ -150,13 +149,11 @@ def _build_metadata(task: Task, engine: str, frames: int) -> dict[str, str]:
         "frames": frames,
         "crop": [plan.crop.left, plan.crop.top, plan.crop.width],
         "speaking": request.speaking,
-        "used_s": [sample / SAMPLE_RATE_HZ for sample in find_used_range(request)],
+        "used_s": [sample / SAMPLE_RATE_HZ for sample in find_used_range(request.soundtrack)],
         "prompt": request.prompt,
     }
-    sampling = find_preset(plan.quality).sampling
-    if sampling is not None:
-        tuned = request.tuning.apply(sampling)
-        settings |= {name: getattr(tuned, name) for name in LABELS}
+    if request.sampling is not None:
+        settings |= {name: getattr(request.sampling, name) for name in LABELS}
         settings["negative_prompt"] = request.negative_prompt
     return {
         "title": "Talking Portrait",

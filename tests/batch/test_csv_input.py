@@ -7,7 +7,7 @@ import pytest
 
 from inference.batch import csv_input
 from inference.core.errors import InputError
-from inference.core.request import CropChoice, Shape, Speaking, Trim
+from inference.core.options import CropChoice, Shape, Speaking, Trim
 
 
 @pytest.fixture

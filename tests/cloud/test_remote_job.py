@@ -163,7 +163,7 @@ def test_started_again_it_begins_from_nothing(cloud: LocalCloud, spoken: Task) -
     carried_out(cloud, spoken, cancelled=first)
     made = cloud.folder(spoken.folder.name) / segment_name(0)
     before = made.stat().st_mtime_ns
-    for name in OUTPUTS:  # as `Jobs.restart` does
+    for name in OUTPUTS:  # as `JobStore.restart` does
         shutil.rmtree(spoken.folder / name, ignore_errors=True)
     (spoken.folder / REMOTE).rename(spoken.folder / PREVIOUS_REMOTE)
     for event in RemoteJob(cloud, spoken, never).run():

@@ -16,7 +16,8 @@ from inference.core.framing import (
     fit_crop,
     map_box_to_frame,
 )
-from inference.core.request import Box, CropChoice, Face, Picture, Shape
+from inference.core.options import Box, CropChoice, Shape
+from inference.core.request import Face, Picture
 
 shapes = st.sampled_from(Shape)
 

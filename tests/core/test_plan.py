@@ -9,8 +9,9 @@ import pytest
 
 from inference.core.cost_model import DEFAULT_COST_MODEL, CostModel, Throughput
 from inference.core.errors import InputCode, InputError
+from inference.core.options import Box, CropChoice, Shape
 from inference.core.plan import OVERHEAD_PASSES, Estimate, Plan, compute_window_work, make_plan
-from inference.core.request import Box, CropChoice, Face, Picture, Recording, Request, Shape
+from inference.core.request import Face, Picture, Recording, Request
 from inference.core.timing import MAX_WINDOW_FRAMES
 from presets.quality import PRESETS
 
@@ -68,10 +69,12 @@ def test_a_final_video_is_made_in_full_windows_and_costs_what_they_take() -> Non
     assert {window.frames for window in fast.windows} == {81}
     assert fast.windows[-1].start + 81 == 305
     even = sum(
-        compute_window_work(replace(WORK, quality="fast"), draft.windows, i, 1) for i in range(5)
+        compute_window_work(replace(WORK, quality="fast").sampling, draft.windows, i, 1)
+        for i in range(5)
     )
     full = sum(
-        compute_window_work(replace(WORK, quality="fast"), fast.windows, i, 1) for i in range(5)
+        compute_window_work(replace(WORK, quality="fast").sampling, fast.windows, i, 1)
+        for i in range(5)
     )
     assert full / even == pytest.approx(5 * 81 / (269 + 4 * 25))
 
@@ -202,7 +205,10 @@ def test_the_work_of_all_windows_is_the_estimate_s(
 ) -> None:
     request = Request(Picture(2000, 1100, faces), (LOUD,) * voices, quality=quality)
     made = make_plan(request, 120, CostModel(throughputs={quality: Throughput(0.0, 10.0)}))
-    work = [compute_window_work(request, made.windows, i, voices) for i in range(len(made.windows))]
+    work = [
+        compute_window_work(request.sampling, made.windows, i, voices)
+        for i in range(len(made.windows))
+    ]
     assert made.estimate.seconds == pytest.approx(10 * sum(work), abs=0.051)
     assert min(work) > 0
 

@@ -5,18 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from inference.core.options import Box, CropChoice, Shape, Speaking, Trim
 from inference.core.plan import make_plan
-from inference.core.request import (
-    Box,
-    CropChoice,
-    Face,
-    Picture,
-    Recording,
-    Request,
-    Shape,
-    Speaking,
-    Trim,
-)
+from inference.core.request import Face, Picture, Recording, Request
 from inference.core.task import (
     REQUEST,
     Task,

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.core.errors import InputCode, InputError
-from inference.core.request import Picture, Recording, Request, Speaking, Trim
+from inference.core.options import Speaking, Trim
+from inference.core.request import Picture, Recording, Request
 from inference.core.timing import (
     MAX_WINDOW_FRAMES,
     MIN_FRAMES,
@@ -115,8 +116,8 @@ def test_known_windows_of_drafts(frames: int, ranges: list[tuple[int, int]]) -> 
 
 def test_together_both_start_at_zero_and_the_longer_counts() -> None:
     both = request(2, 3)
-    assert count_used_samples(both, 40) == 3 * 48_000
-    assert [(s.source_start, s.start, s.samples) for s in place_recordings(both)] == [
+    assert count_used_samples(both.soundtrack, 40) == 3 * 48_000
+    assert [(s.source_start, s.start, s.samples) for s in place_recordings(both.soundtrack)] == [
         (0, 0, 96_000),
         (0, 0, 144_000),
     ]
@@ -124,14 +125,14 @@ def test_together_both_start_at_zero_and_the_longer_counts() -> None:
 
 def test_in_turn_the_second_follows_the_first() -> None:
     both = request(2, 3, speaking=Speaking.IN_TURN)
-    assert count_used_samples(both, 40) == 5 * 48_000
-    assert place_recordings(both)[1].start == 2 * 48_000
+    assert count_used_samples(both.soundtrack, 40) == 5 * 48_000
+    assert place_recordings(both.soundtrack)[1].start == 2 * 48_000
 
 
 def test_a_trim_across_the_seam_takes_the_end_of_one_and_the_start_of_the_other() -> None:
     both = request(2, 3, speaking=Speaking.IN_TURN, trim=Trim(1.5, 3.0))
-    assert count_used_samples(both, 40) == 72_000
-    assert [(s.source_start, s.start, s.samples) for s in place_recordings(both)] == [
+    assert count_used_samples(both.soundtrack, 40) == 72_000
+    assert [(s.source_start, s.start, s.samples) for s in place_recordings(both.soundtrack)] == [
         (72_000, 0, 24_000),
         (0, 24_000, 48_000),
     ]
@@ -148,32 +149,32 @@ def test_a_trim_never_reaches_outside_a_recording(
 ) -> None:
     trimmed = request(*seconds, speaking=speaking, trim=Trim(start, start + length))
     try:
-        total = count_used_samples(trimmed, 120)
+        total = count_used_samples(trimmed.soundtrack, 120)
     except InputError:
         return
-    for span, source in zip(place_recordings(trimmed), trimmed.recordings, strict=True):
+    for span, source in zip(place_recordings(trimmed.soundtrack), trimmed.recordings, strict=True):
         assert 0 <= span.source_start and span.source_start + span.samples <= source.samples
         assert span.samples == 0 or (0 <= span.start and span.start + span.samples <= total)
 
 
 def test_over_the_limit_is_refused_with_the_way_out() -> None:
     with pytest.raises(InputError, match=r"62 s long; 40 s is the most.*--trim 0-40") as caught:
-        count_used_samples(request(62), 40)
+        count_used_samples(request(62).soundtrack, 40)
     assert caught.value.code == InputCode.TOO_LONG
 
 
 def test_a_trim_brings_it_under_the_limit() -> None:
-    assert count_used_samples(request(62, trim=Trim(10, 50)), 40) == 40 * 48_000
+    assert count_used_samples(request(62, trim=Trim(10, 50)).soundtrack, 40) == 40 * 48_000
 
 
 def test_a_trim_past_the_end_is_refused() -> None:
     with pytest.raises(InputError, match="earlier start"):
-        count_used_samples(request(5, trim=Trim(6, 8)), 40)
+        count_used_samples(request(5, trim=Trim(6, 8)).soundtrack, 40)
 
 
 def test_a_trim_that_leaves_too_little_is_refused() -> None:
     with pytest.raises(InputError, match=r"0\.3 s long; at least 0\.4 s"):
-        count_used_samples(request(5, trim=Trim(1, 1.3)), 40)
+        count_used_samples(request(5, trim=Trim(1, 1.3)).soundtrack, 40)
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,9 @@ from scipy.signal import butter, sosfiltfilt
 from inference.core.engine import EngineOptions
 from inference.core.errors import InputCode
 from inference.core.events import Failed, Finished, Result
+from inference.core.options import Speaking
 from inference.core.plan import make_plan
-from inference.core.request import Request, Speaking
+from inference.core.request import Request
 from inference.core.task import Task, voice_name
 from inference.core.timing import place_recordings
 from inference.draft.voice.speech import LEAD_S
@@ -78,7 +79,7 @@ def envelope(made: Made, speaker: int) -> NDArray[np.float64]:
             [part.to_ndarray()[0] for f in file.decode(audio=0) for part in resampler.resample(f)]
         )
     band = sosfiltfilt(butter(2, [200, 4000], "bandpass", fs=48_000, output="sos"), sound)
-    span = place_recordings(made.task.request)[speaker]
+    span = place_recordings(made.task.request.soundtrack)[speaker]
     placed = np.zeros(made.result.frames * 1920)
     placed[span.start : span.start + span.samples] = band[span.source_start :][: span.samples]
     power: NDArray[np.float64] = (placed.reshape(-1, 1920) ** 2).mean(1)
@@ -134,7 +135,7 @@ def test_each_of_two_follows_their_own_voice(in_turn: Made, speaker: int) -> Non
 
 
 def test_who_is_not_speaking_keeps_the_mouth_shut(in_turn: Made) -> None:
-    change = round(place_recordings(in_turn.task.request)[1].start / 1920)
+    change = round(place_recordings(in_turn.task.request.soundtrack)[1].start / 1920)
     left, right = in_turn.lip_gaps(0), in_turn.lip_gaps(1)
     assert left[:change].max() > OPEN and right[change:].max() > OPEN
     assert left[change + 8 :].max() < SHUT and right[: change - 8].max() < SHUT

@@ -25,8 +25,9 @@ from inference.core.events import (
     Step,
     Window,
 )
+from inference.core.options import Trim
 from inference.core.plan import make_plan
-from inference.core.request import Request, Trim
+from inference.core.request import Request
 from inference.core.settings import Settings
 from inference.core.task import Task
 from inference.engines import multitalk

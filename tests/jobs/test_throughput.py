@@ -88,7 +88,9 @@ def run_of(
         course.append((now, stage(StageName.DRAWING)))
     count, making = len(task.plan.windows), now
     for index in range(first, count):
-        work = compute_window_work(task.request, task.plan.windows, index, len(task.plan.speakers))
+        work = compute_window_work(
+            task.request.sampling, task.plan.windows, index, len(task.plan.speakers)
+        )
         course += [] if drawn else [(now, stage(StageName.WINDOW))]
         for done in range(1, steps + 1):
             now += pace.step_s * work / steps

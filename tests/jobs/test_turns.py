@@ -25,7 +25,8 @@ from ui.media.uploads import HEADER, UploadStore
 from ui.session.commands import AddPicture, UseExample
 from ui.session.ingest import Ingester, SessionChange
 from ui.session.page_state import Phase
-from ui.session.session import Session, SessionStore
+from ui.session.session import Session
+from ui.session.store import SessionStore
 
 
 class Turns(SoleWriter):

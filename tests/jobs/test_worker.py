@@ -13,8 +13,8 @@ import pytest
 
 from inference.core.errors import InputCode, InputError
 from inference.core.events import Cancelled, Event, Failed, Finished, Stage, StageName, Step, Window
+from inference.core.options import Trim
 from inference.core.plan import make_plan
-from inference.core.request import Trim
 from inference.core.settings import ROOT, Settings
 from inference.core.task import Task, partial_video_name
 from inference.jobs import history, lock, worker

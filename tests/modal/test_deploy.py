@@ -194,14 +194,14 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
 SENT = """
 import sys, modal
 from inference.cloud import names
-from inference.cloud.status import Board
+from inference.cloud.status import StatusStore
 with modal.Volume.from_name(names.JOBS_VOLUME).batch_upload() as batch:
-    batch.put_file(sys.argv[1], names.work("mine") / "given-picture")
-    batch.put_file(sys.argv[2], names.work("mine") / "given-voice-1")
+    batch.put_file(sys.argv[1], names.work_folder("mine") / "given-picture")
+    batch.put_file(sys.argv[2], names.work_folder("mine") / "given-voice-1")
 """
 LOADED = """
 getattr(modal.Cls.from_name(names.APP, names.GPU_CLASS)(), names.GENERATE).remote("mine")
-print(Board(modal.Dict.from_name(names.BOARD)).records("mine")[-1].event.message)
+print(StatusStore(modal.Dict.from_name(names.STATUS_DICT)).read_records("mine")[-1].event.message)
 """
 DRAFTED = """
 modal.Function.from_name(names.APP, names.DRAFT).remote("mine", {"quality": "draft", "seed": 7})

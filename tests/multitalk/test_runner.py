@@ -25,7 +25,8 @@ from inference.core.events import (
     Window,
 )
 from inference.core.framing import fit_crop
-from inference.core.request import Picture, Shape
+from inference.core.options import Shape
+from inference.core.request import Picture
 from inference.core.task import PICTURE, SOUND, Task, measurements_name
 from inference.multitalk import runner
 from inference.multitalk.conditioning.picture import build_speaker_masks, scale_to_cover

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inference.core.options import Speaking, Trim
 from inference.core.report import Aspect, Verdict
-from inference.core.request import Speaking, Trim
 from inference.core.task import SOUND, Task, measurements_name, segment_name
 from inference.quality.measure import Measurements
 from inference.quality.report_builder import build_task_report

@@ -12,8 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from inference.core.events import Window
+from inference.core.options import Trim
 from inference.core.plan import make_plan
-from inference.core.request import Request, Trim
+from inference.core.request import Request
 from inference.core.task import SOUND, Task, segment_name, voice_name
 from inference.core.timing import place_recordings
 from inference.media import video
@@ -74,7 +75,7 @@ def test_each_window_makes_the_film_longer(task: Task) -> None:
 
 
 def test_the_sound_is_the_finished_video_s_and_in_time_with_the_picture(task: Task) -> None:
-    placed, samples = place_recordings(task.request), task.plan.frames * 1920
+    placed, samples = place_recordings(task.request.soundtrack), task.plan.frames * 1920
     write_sound([task.folder / voice_name(0)], placed, samples, task.prepare_path(SOUND))
     PartialVideo(task).add(windows(task)[1])
     segments = [task.folder / segment_name(index) for index in range(2)]

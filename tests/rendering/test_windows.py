@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from inference.core.events import Cancelled, Event, Finished, Frame, Stage, StageName, Step, Window
+from inference.core.options import Speaking
 from inference.core.plan import make_plan
-from inference.core.request import Speaking
 from inference.core.task import SOUND, Task, segment_name, voice_name
 from inference.media.audio import mix_voices
 from inference.rendering.windows import RenderingCancelled, render_windows, save_preview

@@ -9,6 +9,7 @@ import pytest
 
 from inference.core.errors import Fault
 from inference.core.events import Finished
+from inference.core.options import JobOptions
 from inference.core.published import read_publication
 from inference.core.settings import Settings
 from inference.core.task import PUBLISHED, RESULT, Task
@@ -103,7 +104,7 @@ def test_a_command_adds_the_link_to_its_object(
 ) -> None:
     out = tmp_path / "out.mp4"
     made = generate_video(
-        ScriptedEngine(), ASTRONAUT, [VOICE_A], {"quality": "fast"}, out, as_json=True
+        ScriptedEngine(), ASTRONAUT, [VOICE_A], JobOptions(quality="fast"), out, as_json=True
     )
     told = json.loads(capsys.readouterr().out)
     assert (told["path"], told["frames"]) == (str(out), made.result.frames)

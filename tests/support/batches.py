@@ -8,9 +8,10 @@ import pytest
 
 from inference.batch.batch import read_items
 from inference.core.events import Event, Failed, Finished
+from inference.core.options import Box, JobOptions
 from inference.core.plan import make_plan
 from inference.core.report import Aspect, Curve, Finding, Report, Verdict
-from inference.core.request import Box, Face, Picture, Recording, Request
+from inference.core.request import Face, Picture, Recording, Request
 from inference.core.task import REPORT, Task
 from tests.support.scripted_engine import ScriptedEngine
 from ui.cli.batch import run
@@ -60,10 +61,10 @@ class Reporting(ScriptedEngine):
             yield event
 
 
-def prepare(folder: Path, image: Path, recordings: Any, choices: dict[str, Any]) -> Task:
+def prepare(folder: Path, image: Path, recordings: Any, options: JobOptions) -> Task:
     """Stands for `ui.cli.generate.prepare`, as though every file held one face and 0.4 s of a
     voice."""
-    request = Request(_PICTURE, (_RECORDING,) * len(recordings), **choices)
+    request = Request.from_options(options, _PICTURE, (_RECORDING,) * len(recordings))
     return Task(request, make_plan(request, max_seconds=40), folder)
 
 
@@ -83,5 +84,4 @@ def table(folder: Path, rows: list[str], header: str = "name;seed;image;audio;sh
 
 def made(folder: Path, out: Path, engine: ScriptedEngine, **choices: Any) -> int:
     """What `make_all` returns for the rows of a folder, made by `engine`."""
-    from_options = {"quality": "draft", "seed": 42} | choices
-    return run.run_batch(read_items(folder), out, from_options, lambda quality: engine)
+    return run.run_batch(read_items(folder), out, JobOptions(**choices), lambda quality: engine)

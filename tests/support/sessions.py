@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from inference.core.request import Box, Face, Picture, Recording
+from inference.core.options import Box
+from inference.core.request import Face, Picture, Recording
 from ui.session.session import Session, StoredPicture, StoredVoice
 
 LEFT = Face(Box(200, 150, 320, 300), 0.9)

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from tests.support.tiny_weights import write_hub
 from weights.assemble import assemble
-from weights.checks import compute_sha256
 from weights.disk import Disk
-from weights.lock import LockEntry, LockFile
+from weights.lock import LockEntry, LockFile, compute_sha256
 from weights.manifest import HubFile, Manifest
 from weights.prepare import prepare
 from weights.sets import download_path, hub_folder, lock_path
@@ -107,3 +106,11 @@ def tensors_of(part: Path) -> dict[str, Tensor]:
     for file in sorted(part.glob("*.safetensors")):
         found |= load_file(file)
     return found
+
+
+def flip(file: Path) -> None:
+    """Change a byte near the end and keep the time stamp."""
+    stat, data = file.stat(), bytearray(file.read_bytes())
+    data[-9] ^= 1
+    file.write_bytes(data)
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))

@@ -19,12 +19,12 @@ from transformers import (
 )
 
 from inference.multitalk.models.registry import MODELS
-from weights.checks import compute_sha256
-from weights.listing import read_shapes, require_shapes
+from weights.lock import compute_sha256
 from weights.manifest import INDEX, MULTITALK_14B, HubFile
 from weights.tensors import MismatchError, StoredTensor, find_tensors
+from weights.verify import require_shapes
 
-SHAPES = read_shapes(MULTITALK_14B, "transformer")
+SHAPES = MULTITALK_14B.read_shapes("transformer")
 SPEC = MODELS["multitalk-14b"]
 SHARD_BYTES = 9_850_000_000  # of tensors at most: so Wan's names fall into files of Wan's sizes
 TEXT_SHARD_BYTES = 5_000_000_000

@@ -20,7 +20,6 @@ from transformers import (
 )
 
 from inference.multitalk.models.registry import MODELS
-from weights.listing import read_shapes
 from weights.manifest import MULTITALK_14B
 from weights.names import is_quantised, to_network_name
 
@@ -82,7 +81,7 @@ def test_all_of_diffusers_names_are_the_base_s() -> None:
 def test_each_name_comes_back_that_diffusers_own_converter_changes() -> None:
     names = [
         name
-        for name in read_shapes(MULTITALK_14B, "transformer")
+        for name in MULTITALK_14B.read_shapes("transformer")
         if "audio" not in name and "norm_x" not in name
     ]
     converted = convert_wan_transformer_to_diffusers({name: name for name in names})
@@ -91,7 +90,7 @@ def test_each_name_comes_back_that_diffusers_own_converter_changes() -> None:
 
 
 def test_the_network_s_own_names_stay() -> None:
-    for name in read_shapes(MULTITALK_14B, "transformer"):
+    for name in MULTITALK_14B.read_shapes("transformer"):
         assert to_network_name("transformer", name) == name
     for part in ("video", "image", "text", "audio"):
         assert {to_network_name(part, name) for name in shapes_of(part)} == set(shapes_of(part))
@@ -146,7 +145,7 @@ def test_the_video_network_as_saved_is_ours(tmp_path: Path) -> None:
 
 
 def test_what_is_kept_in_8_bits_is_nearly_all_of_the_model_and_only_matrices_of_blocks() -> None:
-    shapes = read_shapes(MULTITALK_14B, "transformer")
+    shapes = MULTITALK_14B.read_shapes("transformer")
     kept = {name: shape for name, shape in shapes.items() if is_quantised(name, len(shape))}
     sizes = {name: torch.Size(shape).numel() for name, shape in shapes.items()}
     assert 0.97 < sum(sizes[name] for name in kept) / sum(sizes.values()) < 0.99

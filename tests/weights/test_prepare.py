@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -28,11 +27,11 @@ from tests.support.weight_sets import (
     stamps,
     tensors_of,
 )
-from weights import disk, loading, prepare
+from weights import loading, prepare
 from weights.disk import Disk, Volume
 from weights.errors import WeightsError
 from weights.sets import BF16, FP8, LEAN_SETS, NETWORKS, ORIGINAL, find_missing, read_marker
-from weights.shards import ShardWriter, TensorSpec, open_shard
+from weights.shards import TensorSpec, open_shard
 from weights.tensors import MismatchError
 
 LORA = "loras/fusionx.safetensors"
@@ -121,29 +120,6 @@ def test_a_run_that_was_killed_goes_on_and_gives_the_same_bytes(
     assert contents(weights.set(kind)) == contents(made.set(kind))
 
 
-def test_on_a_volume_nothing_is_open_there_while_it_is_made(
-    weights: Weights, made: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Tensors are written in any order, which there sends the whole file anew; and what it says of
-    its free space is no matter."""
-    seen = 0
-
-    def write(writer: ShardWriter, name: str, piece: Tensor) -> None:
-        nonlocal seen
-        seen += 1
-        assert not list(weights.set(FP8).rglob("*.part"))
-        written(writer, name, piece)
-
-    written = ShardWriter.write
-    monkeypatch.setattr(ShardWriter, "write", write)
-    monkeypatch.delattr(shutil, "disk_usage")
-    (tmp_path / "own").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "own"))
-    assert weights.prepare(FP8, Volume()) and seen
-    assert contents(weights.set(FP8)) == contents(made.set(FP8))
-    assert not list((tmp_path / "own").iterdir())
-
-
 @pytest.mark.parametrize("name", [MARK, "audio/model-00001.safetensors", LORA])
 def test_only_what_is_gone_is_made_again(weights: Weights, made: Weights, name: str) -> None:
     weights.prepare(FP8)
@@ -213,15 +189,6 @@ def test_another_version_of_a_lora_is_taken_up_even_if_it_is_as_long(weights: We
     assert (weights.set(BF16) / LORA).read_bytes() == file.read_bytes()
 
 
-def test_too_little_disk_is_told_before_anything_is_written(
-    weights: Weights, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(disk, "_SPARE_BYTES", 1 << 60)
-    with pytest.raises(WeightsError, match=r"GB are needed in .*, and .* GB are free\. Free some"):
-        weights.prepare(BF16)
-    assert not files(weights.set(BF16))
-
-
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize("kind", LEAN_SETS)
 def test_numbers_that_are_not_finite_are_named(weights: Weights, kind: str, number: float) -> None:
@@ -253,10 +220,8 @@ def test_an_original_in_8_bits_is_refused(weights: Weights) -> None:
     tensors = load_file(weights.download(VIDEO))
     name = next(name for name, tensor in tensors.items() if tensor.dim() > 1)
     tensors[name] = tensors[name].to(torch.float8_e4m3fn)
-    entries = [
-        TensorSpec(key, tuple(tensor.shape), tensor.dtype) for key, tensor in tensors.items()
-    ]
-    with open_shard(weights.download(VIDEO), entries, {}) as writer:
+    specs = [TensorSpec(key, tuple(tensor.shape), tensor.dtype) for key, tensor in tensors.items()]
+    with open_shard(weights.download(VIDEO), specs, {}) as writer:
         for key, tensor in tensors.items():
             writer.write(key, tensor)
     weights.record(VIDEO)

@@ -1,6 +1,5 @@
 """Every planted fault is found by name, and nothing else is reported."""
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from tests.support.weight_sets import Weights, laid_out
+from tests.support.weight_sets import Weights, flip, laid_out
 from weights import __main__ as command_line
 from weights.manifest import INDEX
 from weights.sets import (
@@ -47,14 +46,6 @@ def hub(weights: Weights, place: str) -> str:
 
 def inside(weights: Weights, kind: str, name: str) -> str:
     return (weights.set(kind) / name).relative_to(weights.folder).as_posix()
-
-
-def flip(file: Path) -> None:
-    """Another byte in the middle; the time stamp stays."""
-    stat, data = file.stat(), bytearray(file.read_bytes())
-    data[-9] ^= 1
-    file.write_bytes(data)
-    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
 def cut(file: Path) -> int:

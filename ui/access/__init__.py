@@ -1,3 +1,4 @@
-"""Who a visitor is, and how often they may guess.
-It knows no page.
+"""Identity of visitors, and limits on their attempts to sign in.
+
+Knows no page.
 """

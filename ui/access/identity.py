@@ -1,6 +1,7 @@
-"""Who a browser is: it keeps a random secret in a cookie; here only the secret's HMAC is known.
+"""Visitors' identity: a browser keeps a random secret in a cookie; the server knows its HMAC only.
 
-What a browser made is found again by that name, the owner, and by nobody without the secret.
+The HMAC is the name of the owner of everything that browser made; without the secret it can't be
+computed.
 """
 
 import hashlib
@@ -27,7 +28,7 @@ _YEAR_S = 365 * 24 * 3600
 
 
 class Owners:
-    """Who owns what in one folder of data. Makes the folder and its key at the first start.
+    """Owners in one data folder. Creates the folder and its key at the first start.
 
     Raises OSError.
     """
@@ -36,57 +37,58 @@ class Owners:
         self._key = _load_key(data)
 
     def identify(self, cookies: Mapping[str, str]) -> str | None:
-        """The owner, 64 hex digits, whose browser sent `cookies`; None if no secret is in them."""
+        """Return the owner, 64 hex digits, whose browser sent `cookies`; None without a secret."""
         secret = _parse_secret(cookies)
         return None if secret is None else self.sign(secret)
 
     def sign(self, words: str) -> str:
-        """The HMAC of `words`, 64 hex digits, which nobody makes without the folder's key."""
+        """Return the HMAC of `words` with the folder's key, 64 hex digits."""
         return hmac.new(self._key, words.encode(), hashlib.sha256).hexdigest()
 
 
 class OwnerCookie:
-    """Middleware: a browser that opens the page has a secret from then on, for another year."""
+    """Middleware that gives a browser that opens the page a secret, for another year."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "GET" and scope["path"] == "/":
-            kept = _parse_secret(HTTPConnection(scope).cookies) or secrets.token_hex(_SECRET_BYTES)
-            send = partial(
-                _send_with_cookie, _format_cookie(kept, scope["scheme"] == "https"), send
+            secret = _parse_secret(HTTPConnection(scope).cookies) or secrets.token_hex(
+                _SECRET_BYTES
             )
+            cookie = _format_cookie(secret, secure=scope["scheme"] == "https")
+            send = partial(_send_with_cookie, cookie, send)
         await self._app(scope, receive, send)
 
 
 def _load_key(data: Path) -> bytes:
-    """The key in `data`, made if there is none; servers that start at the same time agree."""
+    """Return the key in `data`, created if needed; servers that start together agree on it."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = data / KEY_FILE
-    with lock.hold(path):  # makes the file, for us only
+    with lock.hold(path):  # creates the file, readable by this user alone
         key = path.read_bytes()
-        if len(key) < KEY_BYTES:  # new, or cut off before anyone used it
+        if len(key) < KEY_BYTES:  # new, or cut off before its first use
             key = secrets.token_bytes(KEY_BYTES)
             path.write_bytes(key)
     return key
 
 
 def _parse_secret(cookies: Mapping[str, str]) -> str | None:
-    """The secret in `cookies`; None when there is none that could be one."""
+    """Return the secret in `cookies`; None if there is no valid one."""
     secret = cookies.get(OWNER_COOKIE, "")
     return secret if _SECRET.fullmatch(secret) else None
 
 
 def _format_cookie(secret: str, secure: bool) -> str:
-    """The header that has a browser keep `secret`."""
-    kept = f"{OWNER_COOKIE}={secret}; Max-Age={_YEAR_S}; Path=/; HttpOnly; SameSite=Lax"
-    return f"{kept}; Secure" if secure else kept
+    """Return the header that has a browser keep `secret`."""
+    cookie = f"{OWNER_COOKIE}={secret}; Max-Age={_YEAR_S}; Path=/; HttpOnly; SameSite=Lax"
+    return f"{cookie}; Secure" if secure else cookie
 
 
 async def _send_with_cookie(cookie: str, send: Send, message: Message) -> None:
     if message["type"] == "http.response.start":
         headers = MutableHeaders(scope=message)
         headers.append("Set-Cookie", cookie)
-        headers["Cache-Control"] = "private, no-cache"  # nobody else may be given this answer
+        headers["Cache-Control"] = "private, no-cache"  # no shared cache may answer with it
     await send(message)

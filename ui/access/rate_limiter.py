@@ -1,15 +1,15 @@
-"""Wrong passwords: who gave how many, and how long they wait before they may try again.
+"""Rate limit on wrong passwords.
 
-Only counts are kept here, in memory: a server that is started anew knows none. Nobody waits with a
-connection held; who comes too early is told for how long.
+Counts are held in memory only: a restarted server knows none. No connection is held while an
+address has to wait; a request that comes too early gets the waiting time.
 
-The address that a browser comes from is what the nearest proxy says. A client can write what it
-likes into X-Forwarded-For, but each proxy adds, at the end, whom it saw itself; so the last entry
-counts, those of private networks left out, which are further proxies on the same premises. Without
-the header it is the server's own word. Where the page is reached without a proxy the header is the
-client's alone, and an attacker has as many addresses as he likes: an address decides only who waits
-longer, and the limit on all together holds for him as well. Behind two proxies with public
-addresses everybody is one address, and waits for the others' mistakes.
+The client's address is taken from the nearest proxy. A client can write any X-Forwarded-For, but
+each proxy appends the address it saw itself, so the last entry counts, without those of private
+networks, which are further proxies on the same premises. Without the header the connection's
+address counts. If the page is reached without a proxy, the header is the client's alone and an
+attacker has any number of addresses: an address decides only who waits longer, and the limit over
+all addresses holds for the attacker as well. Behind two proxies with public addresses all clients
+share one address and wait for each other's mistakes.
 """
 
 import math
@@ -20,67 +20,69 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from starlette.requests import HTTPConnection
 
-FREE_FAILURES = 3  # wrong ones of an address until it waits
-FIRST_S, LONGEST_S = 2, 300  # its waits: each wrong one doubles them
-FORGET_AFTER_S = 3600  # so long after its last wrong one an address is as good as new
-MAX_ADDRESSES = 1000  # addresses; the one that was wrong longest ago makes room
-# Of all addresses together: 20 at once, for a room full of people who mistype, then one in 6 s: 30
-# in the first minute, 14,400 in a day, however many addresses they come from. Six random letters
-# hold for decades. Whoever uses it all up takes others' turns to sign in, but the next is never
-# more than 6 s away, and those who are signed in notice nothing.
-BURST, EACH_S = 20, 6
+FREE_FAILURES = 3  # wrong passwords of an address until it has to wait
+FIRST_WAIT_S, MAX_WAIT_S = 2, 300  # each further wrong password doubles the wait
+FORGET_AFTER_S = 3600  # after an address's last wrong password
+MAX_ADDRESSES = 1000  # beyond it the one with the oldest failure is forgotten
+# Over all addresses: 20 attempts at once, for a room full of people who mistype, then one in 6 s:
+# 30 in the first minute, 14,400 in a day. Six random letters hold for decades. An attacker who uses
+# all of them delays others' sign-in, but the next attempt is at most 6 s away, and signed-in
+# visitors are not affected.
+BURST, REFILL_S = 20, 6
 
-_HOPS = 20  # entries of the header that are read
-_PREFIX_BITS = 64  # of IPv6: one household has them all
+_HOPS = 20  # entries read from the header
+_PREFIX_BITS = 64  # IPv6: a household's network
 
 
 @dataclass(frozen=True)
 class _Failures:
-    """What is known of an address; `last_s` is the clock's."""
+    """Failed attempts of an address; `last_s` is the time of the last one."""
 
     count: int
     last_s: float
 
     @property
     def wait_s(self) -> int:
-        """How long after the last one."""
+        """Waiting time after the last one, in seconds."""
         doublings = self.count - FREE_FAILURES
         if doublings < 0:
             return 0
-        return LONGEST_S if doublings > 10 else min(FIRST_S * 2**doublings, LONGEST_S)
+        return MAX_WAIT_S if doublings > 10 else min(FIRST_WAIT_S * 2**doublings, MAX_WAIT_S)
 
 
 class RateLimiter:
-    """The wrong passwords given so far. `clock` counts seconds, from anywhere."""
+    """Waiting times after wrong passwords. `clock` counts seconds from any start."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._failures: dict[str, _Failures] = {}  # who was wrong last is at the end
-        self._exhausted_until_s = -math.inf  # until then all together have had their one in EACH_S
+        self._failures: dict[str, _Failures] = {}  # oldest failure first
+        self._exhausted_until_s = -math.inf  # until then the refill is used up
 
     def __len__(self) -> int:
-        """How many addresses are known."""
+        """Return the number of addresses with failures."""
         return len(self._failures)
 
     def compute_wait_s(self, address: str) -> int:
-        """Whole seconds until the address may try; 0: now."""
+        """Return the whole seconds until the address may try; 0: now."""
         now = self._clock()
-        own = self._get_failures(address, now)
-        until = max(own.last_s + own.wait_s, self._exhausted_until_s - (BURST - 1) * EACH_S)
+        failures = self._get_failures(address, now)
+        until = max(
+            failures.last_s + failures.wait_s, self._exhausted_until_s - (BURST - 1) * REFILL_S
+        )
         return max(0, math.ceil(until - now))
 
     def record_failure(self, address: str) -> None:
-        """The address gave a wrong one."""
+        """Count a wrong password of the address."""
         now = self._clock()
         count = self._get_failures(address, now).count
         self._failures.pop(address, None)
         self._failures[address] = _Failures(count + 1, now)
         if len(self._failures) > MAX_ADDRESSES:
             del self._failures[next(iter(self._failures))]
-        self._exhausted_until_s = max(self._exhausted_until_s, now) + EACH_S
+        self._exhausted_until_s = max(self._exhausted_until_s, now) + REFILL_S
 
     def clear_failures(self, address: str) -> None:
-        """The address gave the right one: its wrong ones are forgotten."""
+        """Forget the address's wrong passwords after the right one."""
         self._failures.pop(address, None)
 
     def _get_failures(self, address: str, now: float) -> _Failures:
@@ -89,19 +91,25 @@ class RateLimiter:
 
 
 def parse_client_address(connection: HTTPConnection) -> str:
-    """Where a browser comes from, as one text for all addresses of its household; "" if nobody
-    says. At most as long as an address, whatever was sent."""
-    said = ",".join(connection.headers.getlist("x-forwarded-for"))
-    hops = [found for hop in said.rsplit(",", _HOPS)[-_HOPS:] if (found := _parse_address(hop))]
-    seen = _parse_address(connection.client.host) if connection.client else None
-    nearest = next((hop for hop in reversed(hops) if hop.is_global), hops[-1] if hops else seen)
+    """Return the client's address; "" if it is unknown.
+
+    All addresses of a household (an IPv6 /64 network) give the same text. It is never longer than
+    an address, whatever was sent.
+    """
+    header = ",".join(connection.headers.getlist("x-forwarded-for"))
+    hops = [found for hop in header.rsplit(",", _HOPS)[-_HOPS:] if (found := _parse_address(hop))]
+    peer = _parse_address(connection.client.host) if connection.client else None
+    nearest = next((hop for hop in reversed(hops) if hop.is_global), hops[-1] if hops else peer)
     if isinstance(nearest, IPv6Address):
         return (int(nearest) >> (128 - _PREFIX_BITS)).to_bytes(8).hex(":", 2)
     return str(nearest or "")
 
 
 def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
-    """The address in an entry like 192.0.2.1, 192.0.2.1:80, 2001:db8::1 or [2001:db8::1]:80."""
+    """Return the address in an entry.
+
+    Entries look like 192.0.2.1, 192.0.2.1:80, 2001:db8::1 or [2001:db8::1]:80.
+    """
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -1,6 +1,6 @@
 """What the HTTP API says of itself: each route, and an example that works as it stands."""
 
-from inference.core import parsers
+from inference.core.options import OPTIONS
 from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB
 from presets.quality import DRAFT_QUALITY, PRESETS
 from ui.api.intake import KEY_HEADER
@@ -36,7 +36,7 @@ DELETE /api/jobs/ID          delete it and all its files, at once
 multipart/form-data. Files: image (up to {picture} MB), audio and, for the person on the right,
 audio2 (up to {recording} MB each). All other fields may be left out:
 {fields}.
-They mean what the command line's options do: trim is A-B in seconds, crop LEFT,TOP,WIDTH in
+They mean what the command line's options do: trim is {trim} in seconds, crop {crop} in
 pixels, quality one of {qualities} ({draft} unless given).
 
 With the header {key}: ANY-TEXT a request can be sent again: the same text gives the
@@ -62,7 +62,9 @@ def page(base: str) -> str:
         base=base,
         picture=MAX_PICTURE_MIB,
         recording=MAX_RECORDING_MIB,
-        fields=", ".join(parsers.FIELDS),
+        trim=OPTIONS["trim"].metavar,
+        crop=OPTIONS["crop"].metavar,
+        fields=", ".join(OPTIONS),
         qualities=", ".join(PRESETS),
         draft=DRAFT_QUALITY,
         key=KEY_HEADER,

@@ -7,15 +7,21 @@ does not come into the queue leaves nothing behind.
 import hashlib
 import shutil
 from pathlib import Path
-from typing import Any
 
 import anyio
 from starlette.requests import Request as HttpRequest
 
-from inference.core import parsers
 from inference.core.cost_model import load_cost_model
 from inference.core.errors import Fault, FaultCode, InputCode, InputError, build_no_face_error
-from inference.core.plan import find_preset, make_plan
+from inference.core.options import (
+    FILES,
+    OPTIONS,
+    REQUIRED_FILES,
+    JobOptions,
+    find_preset,
+    parse_option,
+)
+from inference.core.plan import make_plan
 from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB, Request
 from inference.core.settings import Settings
 from inference.core.task import Task
@@ -23,14 +29,13 @@ from inference.core.write_access import WriteAccess
 from inference.jobs.state import read_text as held
 from inference.jobs.store import JobStore
 from inference.media.ingest import ingest_files
-from presets.quality import DRAFT_QUALITY
 from presets.schema import EngineFamily
 from ui.api.errors import LATER, Refusal
 from ui.api.form import Part, parts
 from ui.media.uploads import UploadKind, iterate_while_granted, write_chunks
 from ui.session.availability import OfferChecker
 
-FILES = {"image": UploadKind.PICTURE, "audio": UploadKind.VOICE, "audio2": UploadKind.VOICE}
+_KINDS = {name: UploadKind.PICTURE if name == "image" else UploadKind.VOICE for name in FILES}
 KEY_HEADER = "Idempotency-Key"
 AT_ONCE = 8  # forms that are received; who comes then is asked to come later
 _DECODED_AT_ONCE = 1  # forms; each has up to three files, and each file may take 1.5 GiB
@@ -99,8 +104,8 @@ class Intake:
     def _submit(self, folder: Path, fields: dict[str, str]) -> None:
         """Plan what was given and put it in the queue. Raises PortraitError, OSError."""
         self._jobs.access.require()  # others were decoded first, and that takes a while
-        choices = _choices(fields)
-        family = find_preset(choices["quality"]).engine
+        options = _parse_options(fields)
+        family = find_preset(options.quality).engine
         is_draft = family is EngineFamily.DRAFT
         if not is_draft:
             self._require_offered()
@@ -109,7 +114,7 @@ class Intake:
         picture, recordings = ingest_files(folder, given["image"], voices)
         for path in (given["image"], *voices):
             path.unlink()
-        request = Request(picture=picture, recordings=recordings, **choices)
+        request = Request.from_options(options, picture, recordings)
         rates = load_cost_model(
             self._settings, paid=not is_draft and self._offers.get_latest().paid
         )
@@ -140,17 +145,17 @@ async def _receive(request: HttpRequest, folder: Path, access: WriteAccess) -> d
     got: set[str] = set()
     chunks = iterate_while_granted(request.stream(), access)
     async for part in parts(request.headers.get("content-type", ""), chunks):
-        if part.name in got or part.name not in (*FILES, *parsers.FIELDS):
+        if part.name in got or part.name not in (*FILES, *OPTIONS):
             raise _unexpected(part.name, part.name in got)
         got.add(part.name)
         if part.name not in FILES:
             fields[part.name] = await _value(part)
         elif part.is_file:
-            await write_chunks(folder / f"{_GIVEN}{part.name}", FILES[part.name], part.chunks)
+            await write_chunks(folder / f"{_GIVEN}{part.name}", _KINDS[part.name], part.chunks)
         else:
             message = f"{part.name} is no file. Send one, as with curl -F {part.name}=@FILE."
             raise InputError(InputCode.BAD_OPTION, message)
-    for name in ("image", "audio"):
+    for name in REQUIRED_FILES:
         if name not in got:
             message = f"There is no {name}. Send a file, as with curl -F {name}=@FILE."
             raise InputError(InputCode.BAD_OPTION, message)
@@ -166,14 +171,13 @@ async def _value(part: Part) -> str:
     return content.decode(errors="replace").strip()
 
 
-def _choices(fields: dict[str, str]) -> dict[str, Any]:
-    """The fields of a Request; one that was sent empty counts as not sent. Raises InputError."""
-    sent = {name: parsers.field(name, value) for name, value in fields.items() if value}
-    return {"quality": DRAFT_QUALITY} | sent
+def _parse_options(fields: dict[str, str]) -> JobOptions:
+    """Return the options; a field that was sent empty counts as not sent. Raises InputError."""
+    return JobOptions(**{name: parse_option(name, text) for name, text in fields.items() if text})
 
 
 def _unexpected(name: str, again: bool) -> InputError:
-    known = ", ".join((*FILES, *parsers.FIELDS))
+    known = ", ".join((*FILES, *OPTIONS))
     message = f"There is no field {name[:40]!r}. Use {known}."
     if again:
         message = f"The field {name} was sent twice. Send it once."

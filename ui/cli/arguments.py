@@ -1,24 +1,45 @@
-"""What the command line's options ask for: a file, a request's fields, a quality, an engine."""
+"""Arguments of the commands: files, an engine, and an option for each field of `JobOptions`."""
 
-from dataclasses import asdict
+import functools
+import inspect
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from inference.core import parsers
+import typer
+
 from inference.core.errors import InputCode, InputError
-from inference.core.plan import find_preset
+from inference.core.options import (
+    FILES,
+    OPTIONS,
+    Group,
+    JobOptions,
+    OptionField,
+    find_preset,
+    parse_option,
+)
 from inference.core.published import SCHEME, S3Address, parse_address
-from inference.core.request import Shape, Speaking
-from inference.core.tuning import Tuning
 from presets.quality import DEFAULT_QUALITY, DRAFT_QUALITY
 from presets.schema import EngineFamily
 
-Source = Path | S3Address  # where a person's file is
+Source = Path | S3Address
+FILE_METAVAR = "FILE or s3://..."  # a string: a Path would make one slash of the two
+Image = Annotated[str, typer.Option(metavar=FILE_METAVAR, help=FILES["image"])]
+Audio = Annotated[str, typer.Option(metavar=FILE_METAVAR, help=FILES["audio"])]
+Audio2 = Annotated[str | None, typer.Option(metavar=FILE_METAVAR, help=FILES["audio2"])]
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object.")]
+
+_PARAMETER = "options"  # of a command, for its JobOptions
+_QUALITY_BY_ENGINE = (
+    f"; {DRAFT_QUALITY} unless given, "
+    f"or {DEFAULT_QUALITY} where --engine names another one than draft."
+)
+Command = Callable[..., None]
 
 
 class EngineChoice(StrEnum):
-    """Who makes the video; auto is the engine that the quality is for."""
+    """Engine that makes the video; auto is the one that the quality is for."""
 
     AUTO = "auto"
     DRAFT = "draft"
@@ -26,47 +47,67 @@ class EngineChoice(StrEnum):
     MODAL = "modal"
 
 
+def takes_job_options(*groups: Group, quality: str | None = None) -> Callable[[Command], Command]:
+    """Give a command an option for each field of `JobOptions` in place of its `options`.
+
+    Only those in `groups`, if any are named. `quality` is the default one; None: the one that goes
+    with the command's `engine`.
+    """
+    chosen = {name: field for name, field in OPTIONS.items() if field.group in (groups or Group)}
+    generated = [_build_parameter(name, field, quality) for name, field in chosen.items()]
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def run(**arguments: Any) -> None:
+            values = {name: arguments.pop(name) for name in chosen}
+            if values["quality"] is None:
+                values["quality"] = choose_quality(arguments["engine"], None)
+            for name in values:
+                if chosen[name].metavar:
+                    text = values[name]
+                    values[name] = parse_option(name, text, f"--{name}") if text else None
+            command(**arguments, **{_PARAMETER: JobOptions(**values)})
+
+        signature = inspect.signature(command)
+        parameters = []
+        for name, parameter in signature.parameters.items():
+            parameters += generated if name == _PARAMETER else [parameter]
+        run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+def _build_parameter(name: str, field: OptionField, quality: str | None) -> inspect.Parameter:
+    """Return the typer option of a field; without a default where it follows from the engine."""
+    default, text = field.default, field.help
+    if name == "quality":
+        default = quality
+        text = text if quality else text.removesuffix(".") + _QUALITY_BY_ENGINE
+    kind: Any = str if field.metavar else field.kind
+    if default is None:
+        kind = kind | None
+    option = typer.Option(metavar=field.metavar, help=text)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
+    )
+
+
 def parse_source(text: str) -> Source:
-    """The file that an option names, here or in a bucket. Raises InputError for an address that is
-    not like s3://bucket/folder/file."""
+    """Return the local file or the address in a bucket that an option names.
+
+    Raises InputError for an address that is not like s3://bucket/folder/file.
+    """
     return parse_address(text) if text.lower().startswith(SCHEME) else Path(text)
 
 
 def parse_sources(*texts: str | None) -> list[Source]:
-    """The files of those options that were given; see `parse_source`."""
+    """Return `parse_source` of those options that are not None."""
     return [parse_source(text) for text in texts if text is not None]
 
 
-def request_fields(
-    speaking: Speaking, shape: Shape, trim: str | None, crop: str | None, quality: str
-) -> dict[str, Any]:
-    """The fields of a Request that the options give.
-
-    Raises InputError when `trim` is not like 0-40 or `crop` not like 0,0,896.
-    """
-    return {
-        "speaking": speaking,
-        "shape": shape,
-        "trim": parsers.trim(trim, "--trim") if trim else None,
-        "crop": parsers.crop(crop, "--crop") if crop else None,
-        "quality": quality,
-    }
-
-
-def scene_fields(words: tuple[str, str], seed: int, tuning: Tuning) -> dict[str, Any]:
-    """The fields of a Request that say what is seen and how it is sampled; `words`: what is to be
-    seen and what is not."""
-    prompt, negative_prompt = words
-    return {
-        "prompt": prompt,
-        "negative_prompt": negative_prompt,
-        "seed": seed,
-        **asdict(tuning),
-    }
-
-
 def choose_quality(choice: EngineChoice, quality: str | None) -> str:
-    """The quality to make: the one given, else the one the engine chosen is usually asked for."""
+    """Return `quality`, or the default one of the chosen engine."""
     if quality is not None:
         return quality
     final = choice in (EngineChoice.MULTITALK, EngineChoice.MODAL)
@@ -74,7 +115,7 @@ def choose_quality(choice: EngineChoice, quality: str | None) -> str:
 
 
 def require_engine_makes(choice: EngineChoice, quality: str) -> None:
-    """Raises InputError when the engine chosen does not make that quality."""
+    """Raise InputError when the chosen engine does not make that quality."""
     family = find_preset(quality).engine
     if choice is not EngineChoice.AUTO and (choice is EngineChoice.DRAFT) != (
         family is EngineFamily.DRAFT

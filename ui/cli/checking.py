@@ -1,4 +1,4 @@
-"""A video checked for whoever sits at a terminal; it is decoded in the sandbox's process."""
+"""Check of a video for the command line; the video is decoded in the sandbox's process."""
 
 import json
 from collections.abc import Sequence
@@ -21,12 +21,15 @@ _CHECK_VIDEO = Operation(
     InputCode.VIDEO_TOO_LARGE,
     wall_s=240,
 )
-_REPORT = "report"  # where the sandbox may write, which it does not
+_REPORT = "report"  # the sandbox's output path; nothing is written there
 
 
 def check_video(folder: Path, video: Path, recordings: Sequence[Path]) -> Report:
-    """The report on `video` and whether its people say `recordings`, whose clean copies go into
-    `folder`. Raises InputError and Fault as the sandbox does."""
+    """Return the report on `video` and on whether its people say `recordings`.
+
+    Clean copies of the recordings are written to `folder`. Raises InputError and Fault as the
+    sandbox does.
+    """
     if recordings:
         require_one_or_two(len(recordings))
         voices = [folder / voice_name(index) for index in range(len(recordings))]
@@ -36,7 +39,7 @@ def check_video(folder: Path, video: Path, recordings: Sequence[Path]) -> Report
 
 
 def print_report(report: Report, as_json: bool) -> None:
-    """The report on standard output: a line for each aspect, or one JSON object."""
+    """Print the report: a line for each aspect, or one JSON object."""
     if as_json:
         terminal.print_json({"verdict": report.verdict, **asdict(report)})
         return

@@ -1,6 +1,6 @@
-"""The command line: each command, and how it ends.
+"""Commands of the command line and their exit status.
 
-Exit status: 0 done, 2 the person's input, 1 ours, 130 interrupted.
+0: done, 2: the user's input, 1: our fault, 130: interrupted.
 """
 
 import importlib
@@ -25,45 +25,27 @@ from inference.core.errors import (
     PortraitError,
     from_os_error,
 )
-from inference.core.plan import find_preset
+from inference.core.options import Group, JobOptions, find_preset
 from inference.core.report import Verdict
-from inference.core.request import Shape, Speaking
 from inference.core.settings import load_settings
-from inference.core.tuning import Tuning
 from inference.engines.select import select_configured_engine, select_engine_for
 from presets.models import MODELS
 from presets.quality import DRAFT_QUALITY
 from presets.schema import EngineFamily
 from ui.cli import checking, output, terminal
 from ui.cli.arguments import (
+    Audio,
+    Audio2,
     EngineChoice,
-    choose_quality,
+    Image,
+    Json,
     parse_source,
     parse_sources,
-    request_fields,
     require_engine_makes,
-    scene_fields,
+    takes_job_options,
 )
 from ui.cli.exit_status import NOTHING_FINISHED, STOP_SIGNALS, Interrupted, make_scratch_folder
 from ui.cli.generate import generate_video, prepare_task
-from ui.cli.options import (
-    Audio,
-    Audio2,
-    AudioGuidance,
-    Format,
-    Image,
-    Json,
-    NegativePrompt,
-    Part,
-    Prompt,
-    Quality,
-    QualityOrNone,
-    Seed,
-    Steps,
-    TextGuidance,
-    Together,
-    Window,
-)
 from ui.strings import text
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -91,45 +73,34 @@ def serve(
 
 
 @cli.command()
+@takes_job_options(Group.INPUT, quality=DRAFT_QUALITY)
 def plan(
     image: Image,
     audio: Audio,
     audio2: Audio2 = None,
-    speaking: Together = Speaking.TOGETHER,
-    shape: Format = Shape.LANDSCAPE,
-    trim: Part = None,
-    crop: Window = None,
-    quality: Quality = DRAFT_QUALITY,
+    *,
+    options: JobOptions,
     as_json: Json = False,
 ) -> None:
     """Show what would be made: crop, length, windows, speakers, time."""
     with make_scratch_folder() as folder:
-        choices = request_fields(speaking, shape, trim, crop, quality)
-        given = parse_sources(audio, audio2)
-        planned = prepare_task(folder, parse_source(image), given, choices, _load_cost_model()).plan
+        picture, recordings = parse_source(image), parse_sources(audio, audio2)
+        task = prepare_task(folder, picture, recordings, options, _load_cost_model())
     if as_json:
-        terminal.print_json(asdict(planned))
+        terminal.print_json(asdict(task.plan))
     else:
-        terminal.print_plan(planned)
+        terminal.print_plan(task.plan)
 
 
 @cli.command()
+@takes_job_options()
 def generate(
     image: Image,
     audio: Audio,
     out: Annotated[Path, typer.Option("-o", "--output", help="The mp4 to write.")],
     audio2: Audio2 = None,
-    speaking: Together = Speaking.TOGETHER,
-    shape: Format = Shape.LANDSCAPE,
-    trim: Part = None,
-    crop: Window = None,
-    quality: QualityOrNone = None,
-    prompt: Prompt = "",
-    negative_prompt: NegativePrompt = "",
-    seed: Seed = 42,
-    steps: Steps = None,
-    text_guidance: TextGuidance = None,
-    audio_guidance: AudioGuidance = None,
+    *,
+    options: JobOptions,
     engine: Annotated[EngineChoice, typer.Option(help="Who makes it.")] = EngineChoice.AUTO,
     model: Annotated[str | None, typer.Option(help=f"One of {', '.join(MODELS)}.")] = None,
     device: Annotated[str | None, typer.Option(help="As cpu, cuda or cuda:1.")] = None,
@@ -140,31 +111,20 @@ def generate(
     if debug:
         logging.getLogger("inference").setLevel(logging.DEBUG)
     output.require_writable(out)
-    quality = choose_quality(engine, quality)
-    choices = request_fields(speaking, shape, trim, crop, quality)
-    tuning = Tuning(steps, text_guidance, audio_guidance)
-    choices |= scene_fields((prompt, negative_prompt), seed, tuning)
-    maker = _select_engine(engine, quality, EngineOptions(model, device))
-    generate_video(maker, parse_source(image), parse_sources(audio, audio2), choices, out, as_json)
+    selected = _select_engine(engine, options.quality, EngineOptions(model, device))
+    picture, recordings = parse_source(image), parse_sources(audio, audio2)
+    generate_video(selected, picture, recordings, options, out, as_json)
 
 
 @cli.command()
+@takes_job_options()
 def batch(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Pictures and recordings by name, or a CSV.")
     ],
     out: Annotated[Path, typer.Option("-o", "--output", help="The folder of the videos.")],
-    speaking: Together = Speaking.TOGETHER,
-    shape: Format = Shape.LANDSCAPE,
-    trim: Part = None,
-    crop: Window = None,
-    quality: QualityOrNone = None,
-    prompt: Prompt = "",
-    negative_prompt: NegativePrompt = "",
-    seed: Seed = 42,
-    steps: Steps = None,
-    text_guidance: TextGuidance = None,
-    audio_guidance: AudioGuidance = None,
+    *,
+    options: JobOptions,
     engine: Annotated[EngineChoice, typer.Option(help="Who makes them.")] = EngineChoice.AUTO,
     model: Annotated[str | None, typer.Option(help=f"One of {', '.join(MODELS)}.")] = None,
     device: Annotated[str | None, typer.Option(help="As cpu, cuda or cuda:1.")] = None,
@@ -173,16 +133,12 @@ def batch(
     """Make many videos, and a page to look at them."""
     batches = importlib.import_module("ui.cli.batch.run")  # draws a page, as the server does
     batches.require_separate_folders(folder, out)
-    wanted = read_items(folder)
-    quality = choose_quality(engine, quality)
-    choices = request_fields(speaking, shape, trim, crop, quality)
-    tuning = Tuning(steps, text_guidance, audio_guidance)
-    choices |= scene_fields((prompt, negative_prompt), seed, tuning)
-    engine_of = _make_engine_selector(engine, EngineOptions(model, device))
-    if any("quality" not in row.options for row in wanted):
-        engine_of(quality)  # what no row could be made with is said once
-    used = model or load_settings().model or ""
-    if batches.run_batch(wanted, out, choices, engine_of, used, as_json):
+    items = read_items(folder)
+    select_engine = _make_engine_selector(engine, EngineOptions(model, device))
+    if any("quality" not in item.options for item in items):
+        select_engine(options.quality)  # report a missing engine once, not for each item
+    model_name = model or load_settings().model or ""
+    if batches.run_batch(items, out, options, select_engine, model_name, as_json):
         raise typer.Exit(1)
 
 
@@ -215,29 +171,29 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _select_engine(choice: EngineChoice, quality: str, asked: EngineOptions) -> Engine:
+def _select_engine(choice: EngineChoice, quality: str, options: EngineOptions) -> Engine:
     require_engine_makes(choice, quality)
     if choice is EngineChoice.AUTO:
-        return select_engine_for(find_preset(quality).engine, load_settings(), asked)
-    return select_configured_engine(choice.value, load_settings(), asked)
+        return select_engine_for(find_preset(quality).engine, load_settings(), options)
+    return select_configured_engine(choice.value, load_settings(), options)
 
 
-def _make_engine_selector(choice: EngineChoice, asked: EngineOptions) -> Callable[[str], Engine]:
-    """Who makes a quality: one engine of each family, whose model is loaded once."""
+def _make_engine_selector(choice: EngineChoice, options: EngineOptions) -> Callable[[str], Engine]:
+    """Return a function from a quality to its engine, with one engine of each family."""
     known: dict[EngineFamily, Engine] = {}
 
-    def engine_of(quality: str) -> Engine:
+    def select_engine(quality: str) -> Engine:
         require_engine_makes(choice, quality)
         family = find_preset(quality).engine
         if family not in known:
-            known[family] = _select_engine(choice, quality, asked)
+            known[family] = _select_engine(choice, quality, options)
         return known[family]
 
-    return engine_of
+    return select_engine
 
 
 def _load_cost_model() -> CostModel:
-    """What this machine makes by itself costs nothing; Modal is not asked whether it would."""
+    """Return a cost model that is free if this machine makes final videos itself."""
     settings = load_settings()
     try:
         select_configured_engine(EngineFamily.MULTITALK, settings)
@@ -247,20 +203,22 @@ def _load_cost_model() -> CostModel:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command line; returns the exit status."""
+    """Run the command line and return its exit status."""
     return run(cli, arguments)
 
 
-def run(cli: typer.Typer, arguments: Sequence[str], given: object = None) -> int:
-    """Run a command of `cli`, its context's `obj` being `given`. Returns the exit status; what went
-    wrong was said in a sentence then."""
+def run(cli: typer.Typer, arguments: Sequence[str], context: object = None) -> int:
+    """Run a command of `cli`, with `context` as its `obj`; return the exit status.
+
+    Errors are printed as one sentence.
+    """
     as_json = "--json" in arguments
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-    for ending in STOP_SIGNALS:
-        signal.signal(ending, signal.default_int_handler)
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.default_int_handler)
     try:
-        status = cli(arguments, standalone_mode=False, obj=given)
-        if status == INTERRUPTED:  # what is made of a Ctrl-C on the way
+        status = cli(arguments, standalone_mode=False, obj=context)
+        if status == INTERRUPTED:  # click's status for Ctrl-C
             raise Interrupted(NOTHING_FINISHED)
         return status if isinstance(status, int) else 0
     except (KeyboardInterrupt, Interrupted, typer.Abort) as error:

@@ -1,4 +1,4 @@
-"""How a command of the command line ends: with a video, or early, leaving nothing behind."""
+"""End of a command: with a video, or early and with nothing left behind."""
 
 import secrets
 import shutil
@@ -17,17 +17,17 @@ from inference.core.timing import FPS
 from ui.cli import output
 
 NOTHING_FINISHED = "Stopped. Nothing was finished yet."
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)  # other ways to be told to stop; all clean up
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)  # end like Ctrl-C: with clean-up
 
 
 class Interrupted(Exception):
-    """The person pressed Ctrl-C; the message says what is kept."""
+    """Stopped by the user; the message names the part that is kept."""
 
 
 @contextmanager
 def make_scratch_folder() -> Iterator[Path]:
-    """A new private folder, gone afterwards whatever ends the work, and at whichever moment."""
-    # its name comes first: an interrupt while tempfile makes one would leave it behind
+    """Yield a new private folder, and delete it however and whenever the work ends."""
+    # Named before it is created: an interrupt inside tempfile would leave the folder behind.
     folder = Path(tempfile.gettempdir()) / f"talking-portrait-{secrets.token_hex(8)}"
     try:
         folder.mkdir(mode=0o700)
@@ -38,25 +38,25 @@ def make_scratch_folder() -> Iterator[Path]:
 
 @contextmanager
 def cancel_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """A `cancelled` that turns true at the first Ctrl-C; the second one ends at once."""
-    asked = threading.Event()
+    """Yield a predicate that is true after the first Ctrl-C; the second one ends at once."""
+    cancelled = threading.Event()
 
-    def ask(number: int, frame: FrameType | None) -> None:
-        asked.set()
+    def cancel(number: int, frame: FrameType | None) -> None:
+        cancelled.set()
         signal.signal(number, signal.default_int_handler)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, *STOP_SIGNALS)}
+    before = {number: signal.signal(number, cancel) for number in (signal.SIGINT, *STOP_SIGNALS)}
     try:
-        yield asked.is_set
+        yield cancelled.is_set
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 def deliver_result(folder: Path, last: Event, out: Path) -> Result:
-    """What was made in a task's `folder`, now at `out`, after the engine's last event.
+    """Copy the result of a task in `folder` to `out`, after the engine's last event.
 
-    Raises the PortraitError that kept it from being made, Interrupted after a cancel, and OSError.
+    Raises the engine's PortraitError, Interrupted after a cancel, and OSError.
     """
     if isinstance(last, Finished):
         output.copy_into_place(folder / last.result.path, out)

@@ -1,6 +1,6 @@
-"""The operator's work on the deployed app's machines: `modal run app.py --action ACTION ...`.
+"""Operator's actions on the deployed app: `modal run app.py --action ACTION ...`.
 
-Files are read and written here, on the operator's machine; models and GPUs are used there.
+Files are read and written on the operator's machine; models and GPUs are those of the app.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,20 +17,25 @@ from inference.cloud import names
 from inference.cloud.client import ModalClient, Spawn
 from inference.core.engine import EngineOptions
 from inference.core.errors import InputCode, InputError
-from inference.core.request import Shape, Speaking
-from inference.core.tuning import Tuning
+from inference.core.options import JobOptions
 from inference.diagnostics.check import Check
 from inference.engines.remote import RemoteEngine
 from presets.quality import DEFAULT_QUALITY
-from ui.cli import commands, options, output, terminal
-from ui.cli.arguments import parse_source, parse_sources, request_fields, scene_fields
+from ui.cli import commands, output, terminal
+from ui.cli.arguments import (
+    FILE_METAVAR,
+    Audio2,
+    parse_source,
+    parse_sources,
+    takes_job_options,
+)
 from ui.cli.batch import run
 from ui.cli.generate import generate_video
 from weights.sets import LEAN_SETS
 
 
 class Action(StrEnum):
-    """What can be done; see docs/modal.md."""
+    """Action of the operator; see docs/modal.md."""
 
     TEST_ENVIRONMENT = "test-environment"
     DOWNLOAD_MODELS = "download-models"
@@ -40,15 +45,17 @@ class Action(StrEnum):
     BATCH = "batch"
 
 
-DEFAULT_FOLDER = "videos"  # in a batch's folder, unless another one is named
+DEFAULT_FOLDER = "videos"  # of a batch's videos, in its folder
 _WEIGHTS_COMMANDS = {Action(action): command for command, action in names.ACTIONS.items()}
 
 
 @dataclass(frozen=True)
 class AppFunctions:
-    """What the app offers to call: who makes tasks of each engine family, what `python -m weights`
-    does, command after command (an exit status), what a GPU container finds (fields of a Check
-    each)."""
+    """Functions of the deployed app.
+
+    `spawns` start a task, by engine family; `manage_weights` runs commands of `python -m weights`
+    in turn and returns an exit status; `examine` returns the fields of a GPU container's Checks.
+    """
 
     spawns: Mapping[str, Spawn]
     manage_weights: Callable[[list[list[str]]], int]
@@ -59,16 +66,17 @@ _cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @_cli.command()
+@takes_job_options(quality=DEFAULT_QUALITY)
 def run_action(
     context: typer.Context,
     action: Annotated[Action, typer.Option(help="What to do.")],
     image: Annotated[
-        str | None, typer.Option(metavar=options.FILE_METAVAR, help="generate: a picture.")
+        str | None, typer.Option(metavar=FILE_METAVAR, help="generate: a picture.")
     ] = None,
     audio: Annotated[
-        str | None, typer.Option(metavar=options.FILE_METAVAR, help="generate: a recording.")
+        str | None, typer.Option(metavar=FILE_METAVAR, help="generate: a recording.")
     ] = None,
-    audio2: options.Audio2 = None,
+    audio2: Audio2 = None,
     folder: Annotated[
         Path | None, typer.Option(help="batch: pictures and recordings, paired by name, or a CSV.")
     ] = None,
@@ -80,26 +88,14 @@ def run_action(
         Path | None,
         typer.Option("-o", "--output", help="The mp4 to write; with batch, the folder of them."),
     ] = None,
-    speaking: options.Together = Speaking.TOGETHER,
-    shape: options.Format = Shape.LANDSCAPE,
-    trim: options.Part = None,
-    crop: options.Window = None,
-    quality: options.Quality = DEFAULT_QUALITY,
-    prompt: options.Prompt = "",
-    negative_prompt: options.NegativePrompt = "",
-    seed: options.Seed = 42,
-    steps: options.Steps = None,
-    text_guidance: options.TextGuidance = None,
-    audio_guidance: options.AudioGuidance = None,
+    *,
+    options: JobOptions,
 ) -> None:
     """Look after the deployed app."""
-    parts: AppFunctions = context.obj
-    choices = request_fields(speaking, shape, trim, crop, quality)
-    tuning = Tuning(steps, text_guidance, audio_guidance)
-    choices |= scene_fields((prompt, negative_prompt), seed, tuning)
+    app: AppFunctions = context.obj
     match action:
         case Action.TEST_ENVIRONMENT:
-            _test_environment(parts)
+            _test_environment(app)
         case Action.GENERATE:
             if image is None or audio is None:
                 raise InputError(InputCode.BAD_OPTION, "generate needs --image and --audio.")
@@ -107,21 +103,21 @@ def run_action(
             target = out or _require_unused(Path(f"{picture.stem}.mp4"))
             output.require_writable(target)
             generate_video(
-                _create_engine(parts), picture, parse_sources(audio, audio2), choices, target
+                _create_engine(app), picture, parse_sources(audio, audio2), options, target
             )
         case Action.BATCH:
             if folder is None:
                 raise InputError(InputCode.BAD_OPTION, "batch needs --folder.")
             run.require_separate_folders(folder, out or folder / DEFAULT_FOLDER)
-            _make_batch(parts, read_items(folder), choices, out or folder / DEFAULT_FOLDER)
+            _make_batch(app, read_items(folder), options, out or folder / DEFAULT_FOLDER)
         case _:
-            raise typer.Exit(parts.manage_weights(_list_weights_commands(action, dtype, prepare)))
+            raise typer.Exit(app.manage_weights(_list_weights_commands(action, dtype, prepare)))
 
 
 def _list_weights_commands(action: Action, dtype: str, prepare: bool) -> list[list[str]]:
-    """The commands of `python -m weights` that an action is made of.
+    """Return the commands of `python -m weights` for an action.
 
-    Raises InputError for a dtype that there is not: after a download that would come late.
+    Raises InputError for an unknown dtype, before a long download.
     """
     if dtype and dtype not in LEAN_SETS:
         message = f"There is no dtype {dtype!r}. Use one of {', '.join(LEAN_SETS)}."
@@ -133,33 +129,33 @@ def _list_weights_commands(action: Action, dtype: str, prepare: bool) -> list[li
 
 
 def _require_unused(target: Path) -> Path:
-    """`target`, which nobody named. Raises InputError when there is such a file already."""
+    """Return the default `target`. Raises InputError when it exists."""
     if target.exists():
         message = f"{target} is there already. Name another file with -o."
         raise InputError(InputCode.BAD_OPTION, message)
     return target
 
 
-def _test_environment(parts: AppFunctions) -> None:
-    checks = [Check(**found) for found in parts.examine()]
+def _test_environment(app: AppFunctions) -> None:
+    checks = [Check(**found) for found in app.examine()]
     terminal.print_checks(checks)
     if any(check.needed and not check.ok for check in checks):
         raise typer.Exit(1)
 
 
 def _make_batch(
-    parts: AppFunctions, wanted: Sequence[BatchItem], choices: dict[str, Any], out: Path
+    app: AppFunctions, items: Sequence[BatchItem], options: JobOptions, out: Path
 ) -> None:
-    """Make the videos that are not there yet, all with one engine."""
-    engine = _create_engine(parts)
-    if run.run_batch(wanted, out, choices, lambda quality: engine):
+    """Make the missing videos, all with one engine."""
+    engine = _create_engine(app)
+    if run.run_batch(items, out, options, lambda quality: engine):
         raise typer.Exit(1)
 
 
-def _create_engine(parts: AppFunctions) -> RemoteEngine:
-    return RemoteEngine(EngineOptions(), ModalClient(parts.spawns))
+def _create_engine(app: AppFunctions) -> RemoteEngine:
+    return RemoteEngine(EngineOptions(), ModalClient(app.spawns))
 
 
-def main(arguments: Sequence[str], parts: AppFunctions) -> int:
-    """Do what `arguments` say with the parts of the app; returns the exit status."""
-    return commands.run(_cli, arguments, parts)
+def main(arguments: Sequence[str], app: AppFunctions) -> int:
+    """Run the action that `arguments` name and return the exit status."""
+    return commands.run(_cli, arguments, app)

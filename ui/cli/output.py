@@ -1,4 +1,4 @@
-"""The finished video's way to where the person wants it: whole, or not at all."""
+"""Delivery of the finished video: complete, or not at all."""
 
 import os
 import shutil
@@ -6,13 +6,13 @@ from pathlib import Path
 
 from inference.core.errors import Fault, FaultCode, InputCode, InputError
 
-_MAX_NAME_BYTES = 240  # file systems take 255; while it is written a few more are added
+_MAX_NAME_BYTES = 240  # file systems allow 255; the partial file's name is longer
 
 
 def require_writable(target: Path) -> None:
-    """Refuse early what could only fail at the end.
+    """Check early that a video can be written to `target`.
 
-    Raises InputError when `target` can't be a video's name, Fault when its folder is read-only.
+    Raises InputError if `target` can't be a video's name, Fault if its folder is read-only.
     """
     if len(target.name.encode(errors="replace")) > _MAX_NAME_BYTES:
         message = "The video's file name is too long. Give it a shorter one."
@@ -37,7 +37,7 @@ def require_writable(target: Path) -> None:
 
 def copy_into_place(source: Path, target: Path) -> None:
     """Copy `source` to `target` in one visible move; on an OSError nothing is left behind."""
-    target = target.resolve()  # a link stays one and leads to the new video
+    target = target.resolve()  # a symbolic link stays, and points to the new video
     part = target.with_name(f".{target.name}.part")
     try:
         shutil.copyfile(source, part)

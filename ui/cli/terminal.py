@@ -1,4 +1,4 @@
-"""What the command line shows: a plan in words, a progress bar, one sentence for an error."""
+"""Output of the command line: plans in words, a progress bar, errors in one sentence."""
 
 import json
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ _console = Console(stderr=True, highlight=False)
 
 
 def print_json(value: Any) -> None:
-    """One JSON object on standard output."""
+    """Print one JSON object to standard output."""
     print(json.dumps(value))
 
 
 def print_error(code: str, message: str, as_json: bool) -> None:
-    """One sentence on standard error, or one JSON object on standard output."""
+    """Print one sentence to standard error, or one JSON object to standard output."""
     if as_json:
         print_json({"error": {"code": code, "message": message}})
     else:
@@ -31,12 +31,12 @@ def print_error(code: str, message: str, as_json: bool) -> None:
 
 
 def print_message(message: str) -> None:
-    """One line for the person, beside the output proper."""
+    """Print a line for the user to standard error."""
     _console.print(message, markup=False, soft_wrap=True)
 
 
 def print_plan(plan: Plan) -> None:
-    """The plan in a few lines of words."""
+    """Print the plan in a few lines."""
     crop = plan.crop
     extended = ", continued softly past its edges" if crop.extended else ""
     lines = [
@@ -54,14 +54,16 @@ def print_plan(plan: Plan) -> None:
 
 
 def print_warnings(plan: Plan) -> None:
-    """The plan's warnings, a line each."""
+    """Print the plan's warnings, a line each."""
     for warning in plan.warnings:
         print_message(f"Note: {warning.message}")
 
 
 def print_result(result: Result, published: Publication | None, as_json: bool) -> None:
-    """What became of a video, and of publishing it; its link has a line of standard output to
-    itself, or stands in the one JSON object."""
+    """Print the result of a video and of its publication.
+
+    The link has a line of standard output to itself, or is in the one JSON object.
+    """
     link, expires = (published.url, published.expires) if published else (None, None)
     if as_json:
         linked = {"link": link, "link_expires": expires.isoformat() if expires else None}
@@ -76,14 +78,14 @@ def print_result(result: Result, published: Publication | None, as_json: bool) -
 
 
 def print_checks(checks: list[Check]) -> None:
-    """A line for each check: good or bad, its name, what was found."""
+    """Print a line for each check: whether it passed, its name, the value found."""
     for check in checks:
         mark = "ok" if check.ok else "BAD" if check.needed else "-"
         print(f"{mark:<4} {check.name:<16} {check.found}")
 
 
 def show_progress(events: Iterator[Event], visible: bool) -> Event:
-    """Follow `events` with a bar, the stage and the time left; returns the last event."""
+    """Follow `events` with a bar, the stage and the time left; return the last event."""
     columns = (
         TextColumn("{task.description:<24}"),
         BarColumn(),
@@ -105,7 +107,7 @@ def show_progress(events: Iterator[Event], visible: bool) -> Event:
                 left = "" if event.eta_s is None else f"{event.eta_s:.0f} s left"
                 progress.update(bar, completed=share, left=left)
             elif isinstance(event, Window) and event.fault:
-                _console.print(f"{event.fault} {text.GOES_ON}")
+                _console.print(f"{event.fault} {text.WINDOW_FAULT}")
             last = event
     assert last is not None, "an engine always ends with a final event"
     return last

@@ -1,3 +1,4 @@
-"""Files on their way in and out: uploads, and what a visitor may download.
-It knows no session.
+"""Media in and out: uploads, and the files that a visitor may download.
+
+Knows no session.
 """

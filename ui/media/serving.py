@@ -1,7 +1,7 @@
-"""The media a page shows: which files there are, where they lie, and the routes that give them out.
+"""Media of a page: their files and the routes that serve them.
 
-Each goes to its owner alone. Anyone else, and anything else, gets one and the same answer, which
-tells nothing of what there is.
+Each file goes to its owner alone. Any other request gets the same answer, which does not reveal
+what there is.
 """
 
 import hmac
@@ -16,34 +16,34 @@ from inference.core.task import PREVIEW, RESULT
 from inference.jobs.store import JobStore
 from ui.access.identity import Owners
 
-SESSIONS_FOLDER = "desks"  # the folder of the visitors' files in the folder of data
-CROP = "crop.jpg"  # the picture exactly as it will be used
-DOWNLOAD_NAME = "talking-portrait.mp4"  # what a film is called when it is downloaded
+SESSIONS_FOLDER = "desks"  # in the data folder: the visitors' files
+CROP = "crop.jpg"  # in a job's folder: the picture in its exact frame
+DOWNLOAD_NAME = "talking-portrait.mp4"  # name of a downloaded video
 _VIDEO_PATH = re.compile(r"(windows|growing)/[0-9]{3}\.mp4")
 _SESSION_FILE = re.compile(r"(picture|crop)-[0-9a-f]{32}\.jpg|voice-[0-9a-f]{32}\.wav")
 _MEDIA_TYPES = {".jpg": "image/jpeg", ".mp4": "video/mp4", ".wav": "audio/wav"}
-# A browser may keep the parts of a film that it plays, or each seek would fetch them again; it
-# asks first whether they are still the same, and still its own.
+# A browser may cache the parts of a video that it plays, or each seek would fetch them again; it
+# revalidates them first.
 _HEADERS = {"Cache-Control": "private, no-cache"}
 
 
 def build_media_url(job: str, name: str) -> str:
-    """The address of a job's file; `name` is relative to its folder."""
+    """Return the address of a job's file; `name` is relative to its folder."""
     return f"/media/{job}/{name}"
 
 
 def build_download_url(job: str) -> str:
-    """The address that saves a job's finished video."""
+    """Return the address that saves a job's finished video."""
     return f"{build_media_url(job, RESULT)}?download=1"
 
 
 def build_session_url(name: str) -> str:
-    """The address of a file on the desk of whoever asks."""
+    """Return the address of a file in the requesting visitor's session."""
     return f"/media/desk/{name}"
 
 
 def create_router(data: Path, jobs: JobStore, owners: Owners) -> APIRouter:
-    """The routes to the media in one folder of data."""
+    """Return the routes to the media in one data folder."""
     router = APIRouter()
 
     @router.api_route("/media/desk/{name}", methods=["GET", "HEAD"])
@@ -60,19 +60,19 @@ def create_router(data: Path, jobs: JobStore, owners: Owners) -> APIRouter:
 
 
 def build_not_found() -> Response:
-    """The answer to whoever asks for what is not there, or not theirs."""
+    """Return the answer for a file that does not exist or belongs to another owner."""
     return PlainTextResponse("There is no such file.", 404)
 
 
 def _find_session_file(data: Path, owner: str | None, name: str) -> Path | None:
-    """The file of that name on the owner's desk; None for one that is not given out."""
+    """Return the path of a file in the owner's session; None if it is not served."""
     if owner is None or not _SESSION_FILE.fullmatch(name):
         return None
     return data / SESSIONS_FOLDER / owner / name
 
 
 def _find_job_file(jobs: JobStore, owner: str | None, job: str, name: str) -> Path | None:
-    """The file of that name of the owner's job; None for one that is not given out."""
+    """Return the path of a file of the owner's job; None if it is not served."""
     if owner is None or not (name in (CROP, PREVIEW, RESULT) or _VIDEO_PATH.fullmatch(name)):
         return None
     folder = jobs.find_folder(job)
@@ -82,27 +82,29 @@ def _find_job_file(jobs: JobStore, owner: str | None, job: str, name: str) -> Pa
 
 
 def _build_response(request: Request, path: Path | None, whole: bool) -> Response:
-    """The file, or the part of it that was asked for; to be saved, if the address says so. `whole`
-    has it read at once, and closed."""
+    """Return the file or the requested range of it, as a download if the address asks for one.
+
+    `whole`: read the file at once and close it.
+    """
     try:
-        found = path.stat() if path else None
-        # the next preview may take its place at any moment; before this machine's turn what is
-        # open would keep it from seeing what the one before wrote
+        stat = path.stat() if path else None
+        # The next preview may replace this one at any moment. On a machine that may not write yet,
+        # an open file would hide what the machine before it wrote.
         if path and (whole or path.match(PREVIEW)):
             return Response(
                 path.read_bytes(), headers=_HEADERS, media_type=_MEDIA_TYPES[path.suffix]
             )
     except FileNotFoundError:
-        found = None
-    if path is None or found is None:
+        stat = None
+    if path is None or stat is None:
         return build_not_found()
-    saved = path.suffix == ".mp4" and "download" in request.query_params
+    is_download = path.suffix == ".mp4" and "download" in request.query_params
     file = FileResponse(
         path,
         headers=_HEADERS,
         media_type=_MEDIA_TYPES[path.suffix],
-        filename=DOWNLOAD_NAME if saved else None,
-        stat_result=found,
+        filename=DOWNLOAD_NAME if is_download else None,
+        stat_result=stat,
     )
     if request.headers.get("if-none-match") == file.headers["etag"]:
         return NotModifiedResponse(file.headers)

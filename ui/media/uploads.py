@@ -1,7 +1,7 @@
-"""Files on their way from a browser to its desk: received here, then used by one action.
+"""Uploads: files received from a browser, each used by one action.
 
-A file is named by random digits; the person's own name for it reaches no path. It is written as it
-comes, never held in memory, and is not opened here.
+A file is named by random digits; the visitor's own name for it reaches no path. It is written as it
+arrives, never held in memory, and is not opened here.
 """
 
 import math
@@ -26,8 +26,8 @@ from ui.access.identity import Owners
 from ui.strings import text
 
 UPLOADS_FOLDER = "uploads"
-MAX_PENDING = 5  # uploads of one person that no action uses; the oldest makes room
-MAX_AGE_S = 3600  # until an upload that nobody uses goes
+MAX_PENDING = 5  # unused uploads of one visitor; the oldest is deleted
+MAX_AGE_S = 3600  # of an unused upload
 HEADER = "X-Portrait"  # other sites' forms can't send it
 _PART = ".part"
 _ID_BYTES = 16
@@ -41,13 +41,13 @@ _STATUS_CODES = {
 
 
 class UploadKind(StrEnum):
-    """What an upload is said to be; what it is shows when it is decoded."""
+    """Claimed kind of an upload; decoding checks it."""
 
     PICTURE = "picture"
     VOICE = "voice"
 
     def require_size(self, length: int) -> None:
-        """Refuse, as an InputError, a file of more bytes than this kind may have."""
+        """Raise InputError if a file of `length` bytes is too large for this kind."""
         size = math.ceil(length / _MIB)
         if self is UploadKind.PICTURE and length > MAX_PICTURE_MIB * _MIB:
             raise InputError(InputCode.PICTURE_TOO_LARGE, text.PICTURE_TOO_BIG.format(size=size))
@@ -56,18 +56,18 @@ class UploadKind(StrEnum):
 
 
 class UploadStore:
-    """The uploads in one folder of data; each belongs to its owner."""
+    """Uploads in one data folder; each belongs to its owner."""
 
     def __init__(self, data: Path, access: WriteAccess | None = None) -> None:
         self._root, self._access = data / UPLOADS_FOLDER, access or SoleWriter()
-        # Only here, not by their names: another machine is to find them as they were sent.
+        # In memory, not in the files' names: another machine has to find them as they were sent.
         self._claimed: set[Path] = set()
         self._claim_lock = threading.Lock()
 
     async def receive(self, owner: str, kind: UploadKind, chunks: AsyncIterable[bytes]) -> str:
-        """The id of a new upload that holds `chunks`, complete on disk.
+        """Store `chunks` as a new upload; return its id.
 
-        Raises InputError when it is too large, Moving, OSError; nothing is left then.
+        Raises InputError if it is too large, WriteUnavailable, OSError; nothing is left then.
         """
         with self._access.hold():
             self._delete_expired_files()
@@ -82,10 +82,12 @@ class UploadStore:
 
     @contextmanager
     def claim(self, owner: str, upload: str) -> Iterator[Path]:
-        """The file of an upload, to be read by whoever asks first; it goes at the end, unless that
-        is Moving: then the same will be asked again, maybe of another machine.
+        """Yield the file of an upload to the first caller, and delete it at the end.
 
-        Raises InputError when there is none of that id, it is not the owner's, or somebody has it.
+        It is not deleted on WriteUnavailable: the same request will be repeated, maybe to another
+        machine.
+        Raises InputError if there is no such upload, it is not the owner's, or it is claimed
+        already.
         """
         path = self._root / owner / upload
         with self._claim_lock:
@@ -97,20 +99,18 @@ class UploadStore:
         except WriteUnavailable:
             raise
         except Exception:
-            self._access.require()  # what is said now would be said by the wrong machine
+            self._access.require()  # or the wrong machine would answer
             path.unlink(missing_ok=True)
             raise
         else:
-            with suppress(
-                WriteUnavailable
-            ):  # what was made of it is saved, and that is what counts
+            with suppress(WriteUnavailable):  # its result is saved already
                 self._access.require()
                 path.unlink(missing_ok=True)
         finally:
             self._claimed.discard(path)
 
     def _make_room(self, owner: str) -> Path:
-        """The owner's folder, with room for one more upload: the oldest of too many goes."""
+        """Return the owner's folder, after deleting its oldest uploads beyond the limit."""
         folder = self._root / owner
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -120,11 +120,11 @@ class UploadStore:
         return folder
 
     def delete_expired(self) -> None:
-        """Remove what anyone left behind: files, and folders that are empty by then."""
+        """Delete expired uploads, and folders that are empty then."""
         self._delete_expired_files()
         for folder in self._root.glob("*"):
             self._access.require()
-            with suppress(OSError):  # a newer file is in there
+            with suppress(OSError):  # not empty: a newer upload
                 folder.rmdir()
 
     def _delete_expired_files(self) -> None:
@@ -138,14 +138,14 @@ class UploadStore:
 async def iterate_while_granted(
     chunks: AsyncIterable[bytes], access: WriteAccess
 ) -> AsyncIterator[bytes]:
-    """`chunks`, as long as what is made of them may be written. Raises Moving."""
+    """Yield `chunks` while `access` is granted. Raises WriteUnavailable."""
     async for chunk in chunks:
         access.require()
         yield chunk
 
 
 async def write_chunks(path: Path, kind: UploadKind, chunks: AsyncIterable[bytes]) -> None:
-    """Write `chunks` to the new file `path` as they come.
+    """Write `chunks` to the new file `path` as they arrive.
 
     Raises InputError as soon as they are too large, and OSError.
     """
@@ -158,7 +158,7 @@ async def write_chunks(path: Path, kind: UploadKind, chunks: AsyncIterable[bytes
 
 
 def create_router(uploads: UploadStore, owners: Owners) -> APIRouter:
-    """The route that receives a file as the body of a request; `?kind=` says what it is."""
+    """Return the route that receives a file as a request's body; `?kind=` names its kind."""
     router = APIRouter()
 
     @router.post("/upload")
@@ -171,11 +171,11 @@ def create_router(uploads: UploadStore, owners: Owners) -> APIRouter:
         try:
             UploadKind(kind).require_size(int(request.headers.get("content-length", 0)))
             upload = await uploads.receive(owner, UploadKind(kind), request.stream())
-        except (ClientDisconnect, FileNotFoundError):  # nobody listens, or newer ones took its room
+        except (ClientDisconnect, FileNotFoundError):  # or deleted to make room for newer ones
             return _build_refusal(409, text.UPLOAD_GONE)
         except (PortraitError, OSError) as error:
-            told = from_os_error(error) if isinstance(error, OSError) else error
-            return _build_refusal(_STATUS_CODES.get(told.code, 500), told.message)
+            refusal = from_os_error(error) if isinstance(error, OSError) else error
+            return _build_refusal(_STATUS_CODES.get(refusal.code, 500), refusal.message)
         return JSONResponse({"upload": upload})
 
     return router
@@ -187,7 +187,7 @@ def _build_refusal(status: int, sentence: str) -> JSONResponse:
 
 
 def _read_mtime(path: Path) -> float:
-    """When the file was last written, in seconds; a file that just went counts as new."""
+    """Return the file's modification time in seconds; infinity if it was just deleted."""
     try:
         return path.stat().st_mtime
     except FileNotFoundError:

@@ -1,3 +1,4 @@
-"""One visitor's page as data: what they gave and chose, what they may do, what is shown.
-It knows no HTML.
+"""State of one visitor's page as data: inputs, choices, allowed actions, and the page to show.
+
+Knows no HTML.
 """

@@ -1,6 +1,6 @@
-"""What a person can do on the page: each action with its values, as they come from the browser.
+"""Commands of the page: each action with its typed values, as a browser sends them.
 
-`parse_action` is the only door: whatever a browser sends is one of these or is refused.
+`parse_action` is the only way in: other input is refused.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ Slot = Annotated[int, Field(ge=0, le=1)]
 Id = Annotated[str, Field(pattern=rf"^{ID.pattern}$")]
 Name = Annotated[str, Field(max_length=255)]
 Pixels = Annotated[float, Field(ge=-100_000, le=100_000)]
-MAX_TYPED_CHARS = 20_000  # characters that are kept; fewer can be spoken
+MAX_TYPED_CHARS = 20_000  # characters saved; MAX_SPOKEN_CHARS of them can be spoken
 Seconds = Annotated[float, Field(ge=0, le=100_000)]
 
 
@@ -50,7 +50,7 @@ class UseExample:
 
 @checked(frozen=True)
 class RemoveVoice:
-    """Take a recording off the desk."""
+    """Remove a recording from the session."""
 
     do: Literal["remove"]
     slot: Slot
@@ -63,7 +63,7 @@ class SwapVoices:
 
 @checked(frozen=True)
 class SetField:
-    """Choose the value of a field; `ui.session.reducer` knows the fields."""
+    """Set a field's value; `ui.session.reducer` knows the fields."""
 
     do: Literal["set"]
     field: Name
@@ -72,7 +72,7 @@ class SetField:
 
 @checked(frozen=True)
 class OpenEditor:
-    """Open an editor, or close it: ''."""
+    """Open an editor; '' closes it."""
 
     do: Literal["edit"]
     what: Editor
@@ -80,7 +80,7 @@ class OpenEditor:
 
 @checked(frozen=True)
 class ChooseCrop:
-    """`left`, `top`, `width` in pixels of the upright source picture."""
+    """Set the crop; `left`, `top`, `width` in pixels of the upright source picture."""
 
     do: Literal["crop"]
     left: Pixels
@@ -95,7 +95,7 @@ class ResetFraming:
 
 @checked(frozen=True)
 class MoveBox:
-    """The box of speaker `index`, in pixels of the upright source picture."""
+    """Move the box of speaker `index`; in pixels of the upright source picture."""
 
     do: Literal["box"]
     index: Slot
@@ -107,7 +107,7 @@ class MoveBox:
 
 @checked(frozen=True)
 class ToggleSpeaker:
-    """Choose whether face `face` of those found, from the left, speaks."""
+    """Toggle whether face `face`, counted from the left, speaks."""
 
     do: Literal["speaks"]
     face: Annotated[int, Field(ge=0, le=1000)]
@@ -127,7 +127,7 @@ class ResetTrim:
 
 @checked(frozen=True)
 class SaveText:
-    """Keep a text that is to be spoken."""
+    """Save a text that is not spoken yet."""
 
     do: Literal["type"]
     text: Annotated[str, Field(max_length=MAX_TYPED_CHARS)]
@@ -135,7 +135,7 @@ class SaveText:
 
 @checked(frozen=True)
 class SpeakText:
-    """Make a recording, or one of each of two, of a text."""
+    """Synthesise a recording of a text, one for each of two speakers."""
 
     do: Literal["speak"]
     text: Annotated[str, Field(max_length=MAX_TYPED_CHARS)]
@@ -143,7 +143,7 @@ class SpeakText:
 
 @checked(frozen=True)
 class TogglePhraseOwner:
-    """Give a phrase of the recording that is being split to the other one."""
+    """Assign a phrase of the recording being split to the other speaker."""
 
     do: Literal["hand-over"]
     phrase: Annotated[int, Field(ge=0, le=100_000)]
@@ -151,23 +151,26 @@ class TogglePhraseOwner:
 
 @checked(frozen=True)
 class SplitVoice:
-    """Make two recordings of the one, each silent where the other one speaks."""
+    """Split a recording in two, each silent where the other speaks."""
 
     do: Literal["split"]
 
 
 @checked(frozen=True)
 class JoinVoices:
-    """Have the recording back that was split, or is about to be."""
+    """Restore the recording that was split, or leave its editor."""
 
     do: Literal["one-voice"]
 
 
 @checked(frozen=True)
 class SessionCommand:
-    """What can be done with the desk as a whole: use the middle of a picture without a face, make a
-    final video, keep the draft, stop, go on, start again, go back to the draft, clear it, publish
-    what was made."""
+    """Command on the session as a whole.
+
+    `middle`: use the middle of a picture without a face. `make`: start a final video. `keep`: keep
+    the draft as it is. `version`: return to the draft. `again`: clear the session. `stop`,
+    `resume`, `restart`, `publish`: of its newest job.
+    """
 
     do: Literal[
         "middle", "make", "keep", "stop", "resume", "restart", "version", "again", "publish"
@@ -176,7 +179,7 @@ class SessionCommand:
 
 @checked(frozen=True)
 class HistoryCommand:
-    """What can be done with a job of the history."""
+    """Command on a job of the history."""
 
     do: Literal["select", "open", "use", "delete", "delete-sure"]
     job: Id
@@ -184,7 +187,7 @@ class HistoryCommand:
 
 @checked(frozen=True)
 class CancelDeletion:
-    """Keep what was about to be deleted."""
+    """Leave a job that was about to be deleted."""
 
     do: Literal["delete-not"]
 
@@ -217,7 +220,7 @@ _ACTION: TypeAdapter[Action] = TypeAdapter(Annotated[Action, Field(discriminator
 
 
 def parse_action(values: Mapping[str, object]) -> Action:
-    """The action that a browser sent. Raises InputError for anything else."""
+    """Return the action that a browser sent. Raises InputError for anything else."""
     known = {name: value for name, value in values.items() if name != "view"}
     try:
         return _ACTION.validate_python(known)

@@ -1,28 +1,24 @@
-"""What an action on the page does: files are taken in, choices made, jobs started and followed.
+"""Controller of the page's actions: ingests files, applies choices, starts and follows jobs.
 
-One door, `act`: the action is carried out on the owner's desk, the desk is saved, and the whole
-page is looked at again. What goes wrong becomes a sentence on it. Nothing here knows Gradio.
+The one entry point is `Controller.handle_event`: it runs the action on the owner's session, saves
+the session and builds the whole page anew. Errors become sentences on the page. Knows no Gradio.
 """
 
-import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import singledispatchmethod
+from functools import partial, singledispatchmethod
 from pathlib import Path
 
 from inference.core.errors import (
-    Fault,
     FaultCode,
     InputCode,
     InputError,
-    PortraitError,
-    from_os_error,
 )
 from inference.core.events import Failed
-from inference.core.request import MAX_SEED
+from inference.core.options import MAX_SEED
 from inference.core.settings import Settings
 from inference.core.write_access import WriteUnavailable
 from inference.jobs import history
@@ -45,28 +41,25 @@ from ui.session.commands import (
 )
 from ui.session.dialogue import parse_lines
 from ui.session.ingest import Ingester, SessionChange
+from ui.session.job_starter import JobStarter, compute_fingerprint
 from ui.session.page_builder import SESSION_COPY, PageBuilder
 from ui.session.page_state import Area, PageState, Problem
-from ui.session.reducer import SCENE_FIELDS, apply_action
+from ui.session.planner import SessionPlan
+from ui.session.problems import catch_problem, find_area
+from ui.session.reducer import apply_action
 from ui.session.requests import find_speakers
-from ui.session.session import Session, SessionStore
-from ui.session.store import JobStarter
+from ui.session.session import Session
+from ui.session.store import SessionStore
 from ui.strings import text
 
-logger = logging.getLogger(__name__)
-
-_REPLACING_ACTIONS = (
-    "example",
-    "again",
-    "open",
-    "use",
-)  # actions that replace all that is on the desk
-# Actions that start, end or delete what somebody pays for or waits for: they count for certain.
+# actions that replace the whole session
+_REPLACING_ACTIONS = ("example", "again", "open", "use")
+# Actions that start, stop or delete paid work: they are committed before they are answered.
 _DURABLE_ACTIONS = ("make", "stop", "resume", "restart", "delete-sure")
 
 
 class Controller:
-    """The page's actions, for one folder of data."""
+    """Handler of the page's actions, for one data folder."""
 
     def __init__(self, settings: Settings, jobs: JobStore, uploads: UploadStore) -> None:
         self._jobs, self._uploads = jobs, uploads
@@ -74,230 +67,219 @@ class Controller:
         self.page_builder = PageBuilder(settings, jobs, self._sessions)
         self._ingester = Ingester(self._sessions, uploads)
         self._problems: dict[str, Problem] = {}
-        self._job_starter = JobStarter(settings, jobs, self._sessions, self.page_builder)
+        self._job_starter = JobStarter(jobs, self._sessions, self.page_builder)
         self._lifetime = timedelta(days=settings.keep_days)
 
     def handle_event(self, owner: str, values: Mapping[str, object]) -> PageState:
-        """The page after what a browser sent was done, or refused while another machine's turn
-        is not over yet."""
-        in_history, refused, drafted = values.get("view") == "history", False, None
+        """Run the action that a browser sent, and return the page after it.
+
+        The page's `was_refused` is set if another machine may still write.
+        """
+        with_history, refused = values.get("view") == "history", False
+        plan, draft_problem = None, None
         try:
             with self._jobs.access.hold():
-                drafted = self._run_action(owner, values)
+                plan, draft_problem = self._run_action(owner, values)
         except WriteUnavailable:
             refused = values.get("do") != "refresh"
-        shown = self.page_builder.build(owner, self._problems.get(owner) or drafted, in_history)
-        return replace(shown, was_refused=refused)
+        problem = self._problems.get(owner) or draft_problem
+        page = self.page_builder.build(owner, problem, with_history, plan)
+        return replace(page, was_refused=refused)
 
-    def _run_action(self, owner: str, values: Mapping[str, object]) -> Problem | None:
-        """Do what a browser sent; returns what keeps the draft from being made."""
-        place = _find_area(values)
-        self._clear_problem(owner, values, place)
-        done = _catch_problem(lambda: self._do(parse_action(values), owner), place)
-        drafted = None
-        with suppress(
-            WriteUnavailable
-        ):  # what was asked is done; this happens by itself at the next look
-            drafted = _catch_problem(lambda: self._job_starter.ensure_draft(owner), "stage")
+    def _run_action(
+        self, owner: str, values: Mapping[str, object]
+    ) -> tuple[SessionPlan | None, Problem | None]:
+        """Run the action; return the session's plan and the problem that prevents a draft."""
+        area = find_area(values)
+        self._clear_problem(owner, values, area)
+        plan, problem = catch_problem(lambda: self._apply(parse_action(values), owner), area)
+        planned, draft_problem = None, None
+        with suppress(WriteUnavailable):  # the action is done; the next one starts the draft
+            starter = self._job_starter
+            planned, draft_problem = catch_problem(
+                lambda: starter.ensure_draft(owner, plan), "stage"
+            )
         if values.get("do") in _DURABLE_ACTIONS:
-            done = _catch_problem(self._jobs.access.commit, place) or done
-        if done:
-            self._problems[owner] = done
-        return drafted
+            problem = catch_problem(self._jobs.access.commit, area)[1] or problem
+        if problem:
+            self._problems[owner] = problem
+        return planned or plan, draft_problem
 
-    def _clear_problem(self, owner: str, values: Mapping[str, object], place: Area) -> None:
-        """What went wrong is said until something else is done there, or all is new."""
+    def _clear_problem(self, owner: str, values: Mapping[str, object], area: Area) -> None:
+        """Clear the stored problem on the next action in the same area, or a replacing one."""
         problem = self._problems.get(owner)
         if problem and values.get("do") != "refresh":
-            beside = problem.area in (place, "stage", "history")
-            if beside or values.get("do") in _REPLACING_ACTIONS:
+            same_area = problem.area in (area, "stage", "history")
+            if same_area or values.get("do") in _REPLACING_ACTIONS:
                 del self._problems[owner]
 
     def delete_expired(self, now: datetime) -> None:
-        """Desks that nobody used go when their jobs do, and uploads that nobody used."""
+        """Delete expired sessions and uploads."""
         self._sessions.delete_expired(now - self._lifetime)
         self._uploads.delete_expired()
 
-    def _update_session(self, owner: str, how: SessionChange) -> None:
+    def _update_session(
+        self,
+        owner: str,
+        change: SessionChange,
+        known: SessionPlan | None = None,
+        opens_trimmer: bool = False,
+    ) -> SessionPlan:
+        """Change the session and return its plan: `known`, if that is for the same inputs.
+
+        `opens_trimmer`: if the recordings are too long.
+        """
         with self._sessions.lock(owner):
-            desk = self._job_starter.update_crop(owner, how(self._sessions.load(owner)))
-            self._sessions.save(owner, desk)
+            session = change(self._sessions.load(owner))
+            plan = self.page_builder.planner.plan(session, known)
+            if opens_trimmer and plan.is_too_long:
+                session = replace(session, editing="trim")
+            session = self._job_starter.update_crop(owner, session, plan.framing)
+            self._sessions.save(owner, session)
+            return plan
 
     @singledispatchmethod
-    def _do(self, action: Action, owner: str) -> None:
-        """A choice: the desk changes."""
-        self._update_session(owner, lambda desk: apply_action(action, desk))
+    def _apply(self, action: Action, owner: str) -> SessionPlan | None:
+        """Apply a choice to the session. Every action returns the session's plan if it made one."""
+        return self._update_session(owner, lambda session: apply_action(action, session))
 
-    @_do.register
+    @_apply.register
     def _refresh(self, action: Refresh, owner: str) -> None:
-        """Nothing but looking again."""
+        """Change nothing: the page is built after every action."""
 
-    @_do.register
-    def _add_picture(self, action: AddPicture, owner: str) -> None:
-        with self._ingester.ingest_picture(owner, action) as lay:
-            self._update_session(owner, lambda desk: self._open_trimmer_if_too_long(lay(desk)))
+    @_apply.register
+    def _add_picture(self, action: AddPicture, owner: str) -> SessionPlan:
+        with self._ingester.ingest_picture(owner, action) as change:
+            return self._update_session(owner, change, opens_trimmer=True)
 
-    @_do.register
-    def _add_voice(self, action: AddVoice, owner: str) -> None:
-        with self._ingester.ingest_voice(owner, action) as lay:
-            self._update_session(owner, lambda desk: self._open_trimmer_if_too_long(lay(desk)))
+    @_apply.register
+    def _add_voice(self, action: AddVoice, owner: str) -> SessionPlan:
+        with self._ingester.ingest_voice(owner, action) as change:
+            return self._update_session(owner, change, opens_trimmer=True)
 
-    def _open_trimmer_if_too_long(self, desk: Session) -> Session:
-        """With the trimmer open when the recordings are too long to be used whole."""
-        _, problem = self.page_builder.plan(desk)
-        too_long = problem is not None and problem.code == InputCode.TOO_LONG
-        return replace(desk, editing="trim") if too_long else desk
+    @_apply.register
+    def _speak(self, action: SpeakText, owner: str) -> SessionPlan:
+        with self._sessions.lock(owner):
+            session = replace(self._sessions.load(owner), typed=action.text)
+            self._sessions.save(owner, session)
+        lines = parse_lines(action.text, two=len(find_speakers(session)) > 1)
+        longest_s, _ = self.page_builder.planner.max_recordings_s
+        with self._ingester.synthesise_text(owner, lines, longest_s) as change:
+            return self._update_session(owner, change)
 
-    @_do.register
-    def _speak(self, action: SpeakText, owner: str) -> None:
-        self._update_session(owner, lambda desk: replace(desk, typed=action.text))
-        lines = parse_lines(action.text, two=len(find_speakers(self._sessions.load(owner))) > 1)
-        with self._ingester.synthesise_text(
-            owner, lines, self.page_builder.max_recordings_s[0]
-        ) as lay:
-            self._update_session(owner, lay)
+    @_apply.register
+    def _edit(self, action: OpenEditor, owner: str) -> SessionPlan:
+        """Apply a pending split of a recording before another editor opens."""
+        session, plan = self._sessions.load(owner), None
+        if session.editing == "split" and session.whole and action.what != "split":
+            plan = self._split(SplitVoice("split"), owner)
+        return self._update_session(owner, lambda session: apply_action(action, session), plan)
 
-    @_do.register
-    def _edit(self, action: OpenEditor, owner: str) -> None:
-        """What was handed over of a split recording counts, however its editor is left."""
-        desk = self._sessions.load(owner)
-        if desk.editing == "split" and desk.whole and action.what != "split":
-            self._do(SplitVoice("split"), owner)
-        self._update_session(owner, lambda desk: apply_action(action, desk))
+    @_apply.register
+    def _split(self, action: SplitVoice, owner: str) -> SessionPlan:
+        with self._ingester.split_voice(owner) as change:
+            return self._update_session(owner, change)
 
-    @_do.register
-    def _split(self, action: SplitVoice, owner: str) -> None:
-        with self._ingester.split_voice(owner) as lay:
-            self._update_session(owner, lay)
+    @_apply.register
+    def _use_example(self, action: UseExample, owner: str) -> SessionPlan:
+        with self._ingester.ingest_example(owner, action) as change:
+            return self._update_session(owner, change)
 
-    @_do.register
-    def _use_example(self, action: UseExample, owner: str) -> None:
-        with self._ingester.ingest_example(owner, action) as lay:
-            self._update_session(owner, lay)
-
-    @_do.register
-    def _run_session_command(self, action: SessionCommand, owner: str) -> None:
-        desk = self._sessions.load(owner)
-        job = self.page_builder.find_owned(owner, desk.final or desk.draft)
+    @_apply.register
+    def _run_session_command(self, action: SessionCommand, owner: str) -> SessionPlan | None:
+        session = self._sessions.load(owner)
+        job = self.page_builder.find_owned(owner, session.final or session.draft)
         match action.do:
             case "make":
-                self._start_final(owner)
+                return self._start_final(owner)
             case "keep":
-                self._update_session(owner, lambda desk: replace(desk, kept=True))
+                return self._update_session(owner, lambda session: replace(session, kept=True))
             case "middle":
-                self._update_session(owner, lambda desk: replace(desk, middle=True))
+                return self._update_session(owner, lambda session: replace(session, middle=True))
             case "version":
-                self._update_session(owner, lambda desk: self._return_to_draft(owner, desk))
+                return self._update_session(owner, partial(self._return_to_draft, owner))
             case "again":
-                self._update_session(owner, lambda desk: Session())
+                return self._update_session(owner, lambda session: Session())
             case "stop" if job:
                 self._jobs.cancel(job)
             case "resume" if job:
                 self._jobs.resume(job)
             case "restart" if job and _has_bad_first_window(job):
-                self._start_final(owner, _choose_new_seed)
+                return self._start_final(owner, _choose_new_seed)
             case "restart" if job:
                 self._jobs.restart(job)
             case "publish" if job:
                 self._jobs.publish(job)
+        return None
 
-    def _start_final(self, owner: str, how: SessionChange = lambda desk: desk) -> None:
-        """A final video, once only, however often the button was pressed."""
+    def _start_final(
+        self, owner: str, change: SessionChange = lambda session: session
+    ) -> SessionPlan:
+        """Start a final video, at most one however often the button was pressed."""
         with self._sessions.lock(owner):
-            desk = how(self._sessions.load(owner))
-            if desk.final is None and self.page_builder.plan(desk)[0]:
-                quality = desk.choices.quality
-                self._job_starter.start(owner, desk, quality, lambda job: replace(desk, final=job))
+            session, planner = change(self._sessions.load(owner)), self.page_builder.planner
+            plan = planner.plan(session)
+            if session.final is None and plan.draft:
+                final = planner.plan_final(session)
+                self._job_starter.start(
+                    owner, session, final, lambda job: replace(session, final=job)
+                )
+            return plan
 
-    @_do.register
-    def _run_history_command(self, action: HistoryCommand, owner: str) -> None:
+    @_apply.register
+    def _run_history_command(self, action: HistoryCommand, owner: str) -> SessionPlan:
         job = self.page_builder.find_owned(owner, action.job)
         if job is None:
             raise InputError(InputCode.NOT_FOUND, text.NOT_THERE)
-        self._update_session(
-            owner, lambda desk: self._apply_history_command(owner, desk, action, job)
+        return self._update_session(
+            owner, lambda session: self._apply_history_command(owner, session, action, job)
         )
 
     def _apply_history_command(
-        self, owner: str, desk: Session, action: HistoryCommand, job: Path
+        self, owner: str, session: Session, action: HistoryCommand, job: Path
     ) -> Session:
-        """The desk after something was done with one of its owner's jobs."""
+        """Return the session after a command on one of its owner's jobs."""
         match action.do:
             case "select":
-                return replace(desk, selected=job.name, deleting=False)
+                return replace(session, selected=job.name, deleting=False)
             case "delete":
-                return replace(desk, selected=job.name, deleting=True)
+                return replace(session, selected=job.name, deleting=True)
             case "delete-sure":
                 self._jobs.delete(job)
-                return self._remove_job(owner, desk, job.name)
-        before, used = self._sessions.restore(owner, job / SESSION_COPY), action.do == "use"
+                return self._remove_job(owner, session, job.name)
+        restored, is_use = self._sessions.restore(owner, job / SESSION_COPY), action.do == "use"
         if read_family(job) is EngineFamily.DRAFT:
-            drafted = self._job_starter.compute_fingerprint(before)
-            return replace(before, draft=job.name, drafted=drafted, kept=not used)
-        return self._return_to_draft(owner, before) if used else replace(before, final=job.name)
+            drafted = compute_fingerprint(self.page_builder.planner.plan(restored))
+            return replace(restored, draft=job.name, drafted=drafted, kept=not is_use)
+        return (
+            self._return_to_draft(owner, restored) if is_use else replace(restored, final=job.name)
+        )
 
-    def _remove_job(self, owner: str, desk: Session, job: str) -> Session:
-        """The desk after that job was deleted: with a draft go the inputs it was made of."""
-        if job == desk.draft:
+    def _remove_job(self, owner: str, session: Session, job: str) -> Session:
+        """Return the session after `job` was deleted.
+
+        With a draft its inputs are removed, too.
+        """
+        if job == session.draft:
             return Session()
-        left = self._return_to_draft(owner, desk) if job == desk.final else desk
+        left = self._return_to_draft(owner, session) if job == session.final else session
         return replace(left, selected=None, deleting=False)
 
-    def _return_to_draft(self, owner: str, desk: Session) -> Session:
-        """Back to the draft; one that is gone is made anew."""
-        if self.page_builder.find_owned(owner, desk.draft):
-            return replace(desk, final=None)
-        return replace(desk, final=None, draft=None, drafted="")
+    def _return_to_draft(self, owner: str, session: Session) -> Session:
+        """Return the session without its final video; a deleted draft is made anew."""
+        if self.page_builder.find_owned(owner, session.draft):
+            return replace(session, final=None)
+        return replace(session, final=None, draft=None, drafted="")
 
 
-def _choose_new_seed(desk: Session) -> Session:
-    """The same one would lead to the same frames."""
-    choices = replace(desk.choices, seed=secrets.randbelow(MAX_SEED + 1))
-    return replace(desk, choices=choices, final=None)
+def _choose_new_seed(session: Session) -> Session:
+    """Return `session` with another seed: the same one would give the same frames."""
+    choices = replace(session.choices, seed=secrets.randbelow(MAX_SEED + 1))
+    return replace(session, choices=choices, final=None)
 
 
 def _has_bad_first_window(job: Path) -> bool:
-    """Whether the job was ended by what its first window looked like."""
-    newest = history.read_last(job)
-    ended = newest.event if newest else None
-    return isinstance(ended, Failed) and ended.code == FaultCode.BAD_WINDOW
-
-
-def _catch_problem(step: Callable[[], None], place: Area) -> Problem | None:
-    """Take a step; what goes wrong becomes a sentence at `place`."""
-    try:
-        step()
-    except WriteUnavailable:
-        raise
-    except Exception as error:
-        told = _to_portrait_error(error)
-        return Problem(place, told.code, told.message)
-    return None
-
-
-def _to_portrait_error(error: Exception) -> PortraitError:
-    """What a person is told of an error; one that is ours is logged."""
-    if isinstance(error, PortraitError):
-        return error
-    if isinstance(error, OSError):
-        return from_os_error(error)
-    logger.error("the page broke", exc_info=error)
-    return Fault(FaultCode.INTERNAL, text.BROKE)
-
-
-def _find_area(values: Mapping[str, object]) -> Area:
-    """Beside what an action's trouble is told."""
-    match values.get("do"):
-        case "picture":
-            return "picture"
-        case "voice":
-            return "voice-1" if str(values.get("slot")) == "1" else "voice-0"
-        case "trim" | "type" | "speak" | "hand-over" | "split" | "one-voice":
-            return "voice-0"
-        case "edit" if values.get("what") in ("trim", "typing", "split"):
-            return "voice-0"
-        case "set" if str(values.get("field")) in SCENE_FIELDS:
-            return "scene"
-        case "select" | "open" | "use" | "delete" | "delete-sure":
-            return "history"
-    return "stage"
+    """Return whether the job was ended because of its first window's quality."""
+    record = history.read_last(job)
+    event = record.event if record else None
+    return isinstance(event, Failed) and event.code == FaultCode.BAD_WINDOW

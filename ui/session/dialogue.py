@@ -1,4 +1,4 @@
-"""What was typed to be spoken: who says which words. Pure."""
+"""Parser of typed text into lines with speakers. Pure."""
 
 import re
 import unicodedata
@@ -15,15 +15,16 @@ _SPEAKERS = {"1": 0, "left": 0, "2": 1, "right": 1}
 
 
 def parse_lines(typed: str, two: bool) -> tuple[Line, ...]:
-    """The lines that are spoken, in order; those of one person when not `two` speak.
+    """Return the lines to speak, in order; all are of speaker 0 unless `two` people speak.
 
-    "1:", "2:", "Left:", "Right:" say who goes on, but not a time as 1:30; where two speak, so do
-    names if every line of several starts with one. Raises InputError when nobody can say this.
+    A prefix "1:", "2:", "Left:" or "Right:" names the speaker of this line and those after it; a
+    time such as 1:30 is no prefix. If two people speak and each of several lines starts with a
+    name, names work, too. Raises InputError if the text can't be spoken.
     """
     if len(typed) > MAX_SPOKEN_CHARS:
         raise _build_refusal(voice_wording.text_too_long(len(typed), MAX_SPOKEN_CHARS))
-    if strange := next(filter(_is_unreadable, typed), None):
-        raise _build_refusal(voice_wording.text_strange(strange))
+    if character := next(filter(_is_unreadable, typed), None):
+        raise _build_refusal(voice_wording.text_strange(character))
     lines = tuple(line for line in _assign_speakers(typed, two) if _has_words(line.words))
     if not lines:
         raise _build_refusal(text.TYPED_NO_WORDS if typed.strip() else text.TYPED_EMPTY)
@@ -33,12 +34,12 @@ def parse_lines(typed: str, two: bool) -> tuple[Line, ...]:
 
 
 def _assign_speakers(typed: str, two: bool) -> list[Line]:
-    given = [row for row in typed.splitlines() if row.strip()]
-    named = [_NAME_PREFIX.fullmatch(row) for row in given]
-    if two and len(given) > 1 and all(named) and not any(map(_NUMBER_PREFIX.fullmatch, given)):
+    rows = [row for row in typed.splitlines() if row.strip()]
+    named = [_NAME_PREFIX.fullmatch(row) for row in rows]
+    if two and len(rows) > 1 and all(named) and not any(map(_NUMBER_PREFIX.fullmatch, rows)):
         return _assign_names([(found[1].casefold(), found[2]) for found in named if found])
     out, speaker = [], 0
-    for row in given:
+    for row in rows:
         words = row
         if found := _NUMBER_PREFIX.fullmatch(row):
             speaker, words = _SPEAKERS[found[1].casefold()], found[2]
@@ -47,7 +48,7 @@ def _assign_speakers(typed: str, two: bool) -> list[Line]:
 
 
 def _assign_names(rows: list[tuple[str, str]]) -> list[Line]:
-    """The one who is named first is the left one."""
+    """Return the lines with speakers by name; the first name is the left speaker."""
     names = list(dict.fromkeys(name for name, _ in rows))
     if len(names) > len(set(_SPEAKERS.values())):
         raise _build_refusal(voice_wording.text_names(len(names)))
@@ -55,7 +56,7 @@ def _assign_names(rows: list[tuple[str, str]]) -> list[Line]:
 
 
 def _is_unreadable(character: str) -> bool:
-    """Whether it is a letter that is not Latin."""
+    """Return whether the character is a letter that is not Latin."""
     return character.isalpha() and "LATIN" not in unicodedata.name(character, "")
 
 

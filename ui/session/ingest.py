@@ -1,7 +1,7 @@
-"""A person's files onto their desk: decoded in the sandbox, measured, drawn small.
+"""Ingestion of a visitor's files: decoded in the sandbox, measured, drawn small.
 
-Decoding takes a while, so it happens before the desk is locked. What comes out waits in a scratch
-folder, together with the change that lays it on the desk.
+Decoding takes a while, so it happens before the session is locked. Results wait in a scratch
+folder, together with the change that stores them in the session.
 """
 
 import threading
@@ -16,7 +16,8 @@ from PIL import Image
 
 from inference.core.errors import InputCode, InputError
 from inference.core.framing import PictureSize
-from inference.core.request import Picture, Recording, Speaking, require_long_enough
+from inference.core.options import Speaking
+from inference.core.request import Picture, Recording, require_long_enough
 from inference.media.image import render_crop
 from inference.media.phrases import Phrase, find_phrases, split_recording
 from inference.media.sandbox import read_picture, read_recording
@@ -27,13 +28,14 @@ from ui.session import waveform
 from ui.session.commands import AddPicture, AddVoice, UseExample
 from ui.session.reducer import reset_outdated_trim, set_voices, undo_split
 from ui.session.requests import MAX_SPEAKERS, Framing, find_splittable_voice, guess_slot
-from ui.session.session import Choices, Session, SessionStore, StoredPicture, StoredVoice
+from ui.session.session import Choices, Session, StoredPicture, StoredVoice
+from ui.session.store import SessionStore
 from ui.strings import text, voice_wording
 
 PREVIEW_PX = 1600  # longer side of the picture that the framing is adjusted on
-BAR_COUNT = 600  # that draw a recording
-_MAX_CONCURRENT = 2  # people whose files are decoded; each file may take 1.5 GiB
-_JPEG_QUALITY = 90  # of the JPEGs a page shows
+BAR_COUNT = 600  # in the drawing of a recording
+_MAX_CONCURRENT = 2  # visitors whose files are decoded; a file may take 1.5 GiB
+_JPEG_QUALITY = 90
 
 SessionChange = Callable[[Session], Session]
 
@@ -56,72 +58,75 @@ class _IngestedVoice:
 
 
 class Ingester:
-    """Reads what is given, for one folder of data.
+    """Reader of input files, for one data folder.
 
-    Each method is a context whose value changes a locked desk; files that were not laid on one are
-    deleted at its end. Each raises PortraitError when a file can't be used, Moving also when that
-    could be told only after this machine's turn, OSError for the disk.
+    Each public method is a context manager that yields a change for a locked session; files that
+    the change did not store are deleted at its end. Each raises PortraitError if a file can't be
+    used, WriteUnavailable if this machine has lost write access meanwhile, and OSError.
     """
 
-    def __init__(self, desks: SessionStore, uploads: UploadStore) -> None:
-        self._sessions, self._uploads = desks, uploads
+    def __init__(self, sessions: SessionStore, uploads: UploadStore) -> None:
+        self._sessions, self._uploads = sessions, uploads
         self._reading = threading.BoundedSemaphore(_MAX_CONCURRENT)
 
     @contextmanager
     def ingest_picture(self, owner: str, action: AddPicture) -> Iterator[SessionChange]:
-        """An uploaded picture."""
+        """Read an uploaded picture."""
         with self._open_upload(owner, action.upload) as (file, folder):
             read = _read_picture(file, folder, action.name)
-            yield lambda desk: self._set_picture(owner, desk, read)
+            yield lambda session: self._set_picture(owner, session, read)
 
     @contextmanager
     def ingest_voice(self, owner: str, action: AddVoice) -> Iterator[SessionChange]:
-        """An uploaded recording. One that is alone has to hold a voice."""
+        """Read an uploaded recording; a lone one must not be silent."""
         alone = self._sessions.load(owner).voices[1 - action.slot] is None
         with self._open_upload(owner, action.upload) as (file, folder):
             read = _read_voice(file, folder, action.name)
             if alone and read.recording.is_silent:
                 raise InputError(InputCode.SILENT, text.SILENT)
 
-            def lay(desk: Session) -> Session:
-                voices = list(desk.voices)
+            def change(session: Session) -> Session:
+                voices = list(session.voices)
                 voices[action.slot] = self._store_voice(owner, read)
-                return set_voices(desk, (voices[0], voices[1]))
+                return set_voices(session, (voices[0], voices[1]))
 
-            yield lay
+            yield change
 
     @contextmanager
     def ingest_example(self, owner: str, action: UseExample) -> Iterator[SessionChange]:
-        """An example, in place of everything on the desk."""
-        chosen = EXAMPLES.get(action.name)
-        if chosen is None:
+        """Read an example; it replaces everything in the session."""
+        example = EXAMPLES.get(action.name)
+        if example is None:
             raise InputError(InputCode.NOT_FOUND, text.NOT_THERE)
         with (
             self._reading,
             self._sessions.make_scratch_folder() as folder,
             ThreadPoolExecutor() as readers,
         ):
-            picture = readers.submit(_read_picture, MEDIA / chosen.picture, folder, chosen.title)
-            sources = [MEDIA / name for name in chosen.voices]
-            voices = [*readers.map(_read_voice, sources, repeat(folder), chosen.voices)]
+            picture = readers.submit(_read_picture, MEDIA / example.picture, folder, example.title)
+            sources = [MEDIA / name for name in example.voices]
+            voices = [*readers.map(_read_voice, sources, repeat(folder), example.voices)]
 
-            def lay(desk: Session) -> Session:
-                given = [self._store_voice(owner, read) for read in voices]
-                choices = Choices(speaking=Speaking(chosen.speaking))
+            def change(session: Session) -> Session:
+                stored = [self._store_voice(owner, read) for read in voices]
+                choices = Choices(speaking=Speaking(example.speaking))
                 fresh = Session(
-                    voices=(given[0], given[1] if len(given) > 1 else None),
+                    voices=(stored[0], stored[1] if len(stored) > 1 else None),
                     choices=choices,
-                    draft=desk.draft,
+                    draft=session.draft,
                 )
                 return self._set_picture(owner, fresh, picture.result())
 
-            yield lay
+            yield change
 
     @contextmanager
     def synthesise_text(
-        self, owner: str, lines: Sequence[Line], longest_s: float
+        self, owner: str, lines: Sequence[Line], max_s: float
     ) -> Iterator[SessionChange]:
-        """Typed lines as recordings, of at most `longest_s`; of two people both are as long."""
+        """Speak typed lines as recordings of at most `max_s`.
+
+        Two speakers' recordings have the same length.
+        """
         if not can_speak():
             raise InputError(InputCode.BAD_OPTION, text.TYPE_MISSING)
         with self._reading, self._sessions.make_scratch_folder() as folder:
@@ -129,33 +134,33 @@ class Ingester:
             spoken = synthesize_speech(lines, clean)
             if spoken.recording.is_silent:
                 raise InputError(InputCode.BAD_OPTION, text.TYPED_NO_WORDS)
-            if spoken.recording.duration_s > longest_s:
-                sentence = voice_wording.speech_too_long(spoken.recording.duration_s, longest_s)
+            if spoken.recording.duration_s > max_s:
+                sentence = voice_wording.speech_too_long(spoken.recording.duration_s, max_s)
                 raise InputError(InputCode.BAD_OPTION, sentence)
-            who = set(spoken.owners)
-            if len(who) > 1:
+            owners = set(spoken.owners)
+            if len(owners) > 1:
                 reads = _split_recording(
                     clean, folder, text.TYPED_TEXT, spoken.phrases, spoken.owners
                 )
             else:
                 reads = (_measure_voice(clean, text.TYPED_TEXT, spoken.recording),)
 
-            def lay(desk: Session) -> Session:
-                given = [self._store_voice(owner, read) for read in reads]
-                if len(given) > 1:
-                    together = replace(desk.choices, speaking=Speaking.TOGETHER)
-                    return set_voices(replace(desk, choices=together), (given[0], given[1]))
-                # of what was typed before nothing is said any more
-                typed = (voice and voice.name == text.TYPED_TEXT for voice in desk.voices)
-                voices = [None if t else v for t, v in zip(typed, desk.voices, strict=True)]
-                voices[who.pop()] = given[0]
-                return set_voices(desk, (voices[0], voices[1]))
+            def change(session: Session) -> Session:
+                stored = [self._store_voice(owner, read) for read in reads]
+                if len(stored) > 1:
+                    together = replace(session.choices, speaking=Speaking.TOGETHER)
+                    return set_voices(replace(session, choices=together), (stored[0], stored[1]))
+                # recordings of the text before are replaced
+                typed = (voice and voice.name == text.TYPED_TEXT for voice in session.voices)
+                voices = [None if t else v for t, v in zip(typed, session.voices, strict=True)]
+                voices[owners.pop()] = stored[0]
+                return set_voices(session, (voices[0], voices[1]))
 
-            yield lay
+            yield change
 
     @contextmanager
     def split_voice(self, owner: str) -> Iterator[SessionChange]:
-        """The one recording as two, each silent where the other one speaks."""
+        """Split the recording in two, each silent where the other speaks."""
         before = self._sessions.load(owner)
         whole, owners = find_splittable_voice(before), before.owners
         if whole is None or len(owners) != len(whole.phrases):
@@ -166,36 +171,39 @@ class Ingester:
             clean = self._sessions.make_folder(owner) / whole.file
             reads = _split_recording(clean, folder, whole.name, whole.phrases, owners)
 
-            def lay(desk: Session) -> Session:
-                if find_splittable_voice(desk) != whole:  # another recording was given meanwhile
-                    return desk
+            def change(session: Session) -> Session:
+                if find_splittable_voice(session) != whole:  # replaced meanwhile
+                    return session
                 left, right = (self._store_voice(owner, read) for read in reads)
-                choices = replace(desk.choices, speaking=Speaking.TOGETHER)
-                done = replace(desk, voices=(left, right), choices=choices, editing="")
-                return replace(done, whole=whole, owners=owners)
+                choices = replace(session.choices, speaking=Speaking.TOGETHER)
+                parted = replace(session, voices=(left, right), choices=choices, editing="")
+                return replace(parted, whole=whole, owners=owners)
 
-            yield lay
+            yield change
 
     @contextmanager
     def _open_upload(self, owner: str, upload: str) -> Iterator[tuple[Path, Path]]:
-        """The uploaded file, and a scratch folder for what is made of it."""
+        """Yield the uploaded file, and a scratch folder for what is made of it."""
         with self._reading, self._sessions.make_scratch_folder() as folder:
             with self._uploads.claim(owner, upload) as file:
                 yield file, folder
 
-    def _set_picture(self, owner: str, desk: Session, read: _IngestedPicture) -> Session:
-        """Another picture is framed anew; a lone voice belongs to whoever is nearest."""
-        given = StoredPicture(
+    def _set_picture(self, owner: str, session: Session, read: _IngestedPicture) -> Session:
+        """Return `session` with another picture and a new framing.
+
+        A lone recording goes to the larger face.
+        """
+        stored = StoredPicture(
             name=read.name,
             file=self._sessions.store_file(owner, read.clean, "picture"),
             preview=self._sessions.store_file(owner, read.preview, "picture"),
             picture=read.picture,
         )
-        choices = replace(desk.choices, crop=None, speakers=())
-        changed = replace(desk, picture=given, choices=choices, middle=False)
+        choices = replace(session.choices, crop=None, speakers=())
+        changed = replace(session, picture=stored, choices=choices, middle=False)
         if len(read.picture.faces) < MAX_SPEAKERS:
             changed = undo_split(changed) if changed.owners else changed
-        changed = reset_outdated_trim(desk, changed)
+        changed = reset_outdated_trim(session, changed)
         first, second = changed.voices
         if (first is None) != (second is None) and guess_slot(changed) != (first is None):
             return replace(changed, voices=(second, first))
@@ -207,7 +215,7 @@ class Ingester:
 
 
 def _read_picture(source: Path, folder: Path, name: str) -> _IngestedPicture:
-    """The picture `source`, its clean copy and its preview in `folder`."""
+    """Decode the picture `source`; write its clean copy and its preview to `folder`."""
     clean, preview = folder / "clean.png", folder / "preview.jpg"
     picture = read_picture(source, clean)
     with Image.open(clean, formats=["PNG"]) as opened:
@@ -218,7 +226,7 @@ def _read_picture(source: Path, folder: Path, name: str) -> _IngestedPicture:
 
 
 def _read_voice(source: Path, folder: Path, name: str) -> _IngestedVoice:
-    """The recording `source`, its clean copy in `folder`."""
+    """Decode the recording `source`; write its clean copy to `folder`."""
     clean = folder / f"{source.stem}.wav"
     recording = read_recording(source, clean)
     require_long_enough(recording.duration_s)
@@ -234,14 +242,14 @@ def _measure_voice(clean: Path, name: str, recording: Recording) -> _IngestedVoi
 def _split_recording(
     clean: Path, folder: Path, name: str, phrases: Sequence[Phrase], owners: Sequence[int]
 ) -> tuple[_IngestedVoice, ...]:
-    """The recording as one of each of two, in `folder`."""
+    """Write the recording to `folder` as one file for each speaker."""
     targets = [folder / f"voice-{index}.wav" for index in range(MAX_SPEAKERS)]
     measured = split_recording(clean, phrases, owners, targets)
     return tuple(map(_measure_voice, targets, (name, name), measured))
 
 
 def write_crop(clean: Path, picture: Picture, framing: Framing, choices: Choices, to: Path) -> None:
-    """Write the finished frame's picture, exactly as engines start from it, as a JPEG."""
+    """Write the picture in its exact frame, as engines start from it, as a JPEG."""
     size, shape = PictureSize(picture.width, picture.height), choices.shape
     pixels = render_crop(clean, size, framing.crop, shape.width, shape.height)
     Image.fromarray(pixels).save(to, "JPEG", quality=_JPEG_QUALITY)

@@ -1,7 +1,4 @@
-"""What a browser sees now: its desk, the jobs it looks at, and what could be done next.
-
-Only reads. The pulse is a cheap stand-in for the whole: it changes when the page does.
-"""
+"""Page of a session: inputs, jobs and offers as a `PageState`. Only reads."""
 
 import json
 import logging
@@ -11,9 +8,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from inference.core.cost_model import CostModel, load_cost_model
-from inference.core.errors import InputCode, InputError, build_no_face_error
-from inference.core.plan import Estimate, Plan, make_plan
+from inference.core.plan import Plan
 from inference.core.published import read_change_time_ns
 from inference.core.report import Report, parse_report
 from inference.core.request import Request
@@ -23,19 +18,18 @@ from inference.jobs import history
 from inference.jobs import state as job_state
 from inference.jobs.store import JobStore, State
 from inference.media.speech_synthesis import can_speak
-from presets.quality import DRAFT_QUALITY, PRESETS
-from presets.schema import EngineFamily
 from ui.session import progress
 from ui.session.availability import OfferChecker
-from ui.session.page_state import Area, FramedPicture, JobView, PageState, Phase, Problem
-from ui.session.requests import build_request, compute_framing, find_speakers, must_choose_speakers
-from ui.session.session import Session, SessionStore
-from ui.strings import text
+from ui.session.page_state import FramedPicture, JobView, PageState, Phase, Problem
+from ui.session.planner import Planner, SessionPlan
+from ui.session.requests import Framing, find_speakers, must_choose_speakers
+from ui.session.session import Session
+from ui.session.store import SessionStore
 
 logger = logging.getLogger(__name__)
 
-PICTURE_NAME = "name.txt"  # in a job's folder: what its picture was called
-SESSION_COPY = "desk"  # ... and the desk as it was when the job was started
+PICTURE_NAME = "name.txt"  # in a job's folder: the name of its picture
+SESSION_COPY = "desk"  # ... and the session as of the job's start
 _PLAN, _REQUEST = TypeAdapter(Plan), TypeAdapter(Request)
 _FINAL_PHASES = {
     State.QUEUED: Phase.WAITING,
@@ -53,33 +47,42 @@ _DRAFT_PHASES = _FINAL_PHASES | {
 
 
 class PageBuilder:
-    """Looks into one folder of data."""
+    """Builder of pages from one data folder."""
 
-    def __init__(self, settings: Settings, jobs: JobStore, desks: SessionStore) -> None:
-        self._settings, self._jobs, self._sessions = settings, jobs, desks
+    def __init__(self, settings: Settings, jobs: JobStore, sessions: SessionStore) -> None:
+        self._settings, self._jobs, self._sessions = settings, jobs, sessions
         self._offer_checker = OfferChecker(settings)
+        self.planner = Planner(settings, self._offer_checker)
 
     def build(
-        self, owner: str, problem: Problem | None = None, with_history: bool = False
+        self,
+        owner: str,
+        problem: Problem | None = None,
+        with_history: bool = False,
+        known: SessionPlan | None = None,
     ) -> PageState:
-        """The page of `owner`; `problem` is what the last action ran into."""
-        now, desk = datetime.now(UTC), self._sessions.load(owner)
-        plan, standing = self.plan(desk)
-        final = self._load_job(owner, desk.final, now)
-        job = final or self._load_job(owner, desk.draft, now)
+        """Return the page of `owner`; `problem` is that of the last action.
+
+        `known` is the session's plan, if it was made before.
+        """
+        now, session = datetime.now(UTC), self._sessions.load(owner)
+        plan = self.planner.plan(session, known)
+        final = self._load_job(owner, session.final, now)
+        job = final or self._load_job(owner, session.draft, now)
         owned = self._jobs.list_owned(owner)
         listed = [self._try_build_job(folder, now) for folder in owned] if with_history else None
+        has_draft = self.find_owned(owner, session.draft) is not None
         return PageState(
-            phase=_choose_phase(desk, job, final is not None, plan),
-            session=desk if self.find_owned(owner, desk.draft) else replace(desk, draft=None),
-            framed=_build_framed(desk),
-            plan=plan,
-            finals=_estimate_finals(desk, self.cost_model) if plan else {},
+            phase=_choose_phase(session, job, final is not None, plan.draft),
+            session=session if has_draft else replace(session, draft=None),
+            framed=_build_framed(session, plan.framing),
+            plan=plan.draft,
+            finals=plan.finals,
             job=job,
-            previous_draft=self._load_job(owner, desk.before, now),
-            problem=problem or standing,
+            previous_draft=self._load_job(owner, session.before, now),
+            problem=problem or plan.problem,
             gpu=self._offer_checker.get_latest().final,
-            max_recordings_s=self.max_recordings_s,
+            max_recordings_s=self.planner.max_recordings_s,
             keep_days=self._settings.keep_days,
             history_count=len(owned),
             history=None if listed is None else tuple(filter(None, listed)),
@@ -88,57 +91,29 @@ class PageBuilder:
             is_moving=not self._jobs.access.granted,
         )
 
-    @property
-    def max_recordings_s(self) -> tuple[float, float]:
-        """The longest recording in seconds, for a draft and for a final video."""
-        longest = self._settings.max_seconds_for
-        return longest(EngineFamily.DRAFT), longest(EngineFamily.MULTITALK)
-
-    @property
-    def cost_model(self) -> CostModel:
-        """What estimates are reckoned with now."""
-        return load_cost_model(self._settings, self._offer_checker.get_latest().paid)
-
     def etag(self, owner: str) -> str:
-        """Changes whenever the page of `owner` does."""
-        desk = self._sessions.load(owner)
+        """Return a value, cheap to compute, that changes whenever the page of `owner` does."""
+        session = self._sessions.load(owner)
         marks: list[object] = [self._jobs.access.granted, self._sessions.compute_version(owner)]
         for folder in self._jobs.list_owned(owner):
             state = self._read_state(folder)
             marks.append([folder.name, state])
             if published_ns := read_change_time_ns(folder):
                 marks.append([published_ns, job_state.is_busy(folder)])
-            if folder.name in (desk.draft, desk.final):
+            if folder.name in (session.draft, session.final):
                 marks.append(history.read_size(folder))
             if state is State.QUEUED:
                 marks.append(self._jobs.find_place(folder))
         return json.dumps(marks)
 
     def _read_state(self, folder: Path) -> State:
-        """Where the job stands, as far as can be told: whether another machine works on it can't
-        be seen here."""
+        """Return the job's state; without write access another machine may be running it."""
         state = self._jobs.read_state(folder)
-        unseen = state is State.INTERRUPTED and not self._jobs.access.granted
-        return State.RUNNING if unseen else state
-
-    def plan(self, desk: Session) -> tuple[Plan | None, Problem | None]:
-        """What would be made of the desk: a draft, or a final video where no draft can be; or what
-        stands in the way of it."""
-        faces = desk.picture.picture.faces if desk.picture else ()
-        if desk.picture and not faces and not desk.choices.speakers and not desk.middle:
-            refusal = build_no_face_error()
-            return None, Problem("picture", refusal.code, refusal.message)
-        try:
-            request = build_request(desk, DRAFT_QUALITY)
-            if request is None:
-                return None, None
-            return make_plan(request, self.max_recordings_s[0], self.cost_model), None
-        except InputError as error:
-            place: Area = "stage" if error.code is InputCode.BAD_OPTION else "voice-0"
-            return None, Problem(place, error.code, text.refusal(error))
+        may_run = state is State.INTERRUPTED and not self._jobs.access.granted
+        return State.RUNNING if may_run else state
 
     def find_owned(self, owner: str, job: str | None) -> Path | None:
-        """The folder of a job that belongs to `owner`; None when it is gone or another's."""
+        """Return the folder of a job of `owner`; None when it is gone or another's."""
         folder = self._jobs.find_folder(job) if job else None
         return folder if folder and self._jobs.read_owner(folder) == owner else None
 
@@ -147,7 +122,7 @@ class PageBuilder:
         return self._try_build_job(folder, now) if folder else None
 
     def _try_build_job(self, folder: Path, now: datetime) -> JobView | None:
-        """The job; None for one that is just being deleted, or can't be read."""
+        """Return the job; None when it is just being deleted or can't be read."""
         try:
             return self._build_job(folder, now)
         except (OSError, ValueError):
@@ -177,37 +152,28 @@ class PageBuilder:
 
 
 def _read_report(folder: Path) -> Report | None:
-    """What was found of the job's video; None when nobody looked."""
+    """Return the report on the job's video; None when there is none."""
     try:
         return parse_report((folder / REPORT).read_bytes())
     except (FileNotFoundError, ValueError):
         return None
 
 
-def _build_framed(desk: Session) -> FramedPicture | None:
-    found = compute_framing(desk)
-    if found is None or desk.crop is None:
+def _build_framed(session: Session, framing: Framing | None) -> FramedPicture | None:
+    if framing is None or session.crop is None:
         return None
-    shape = desk.choices.shape
-    return FramedPicture(desk.crop, shape.width, shape.height, found.crop, found.faces)
+    shape = session.choices.shape
+    return FramedPicture(session.crop, shape.width, shape.height, framing.crop, framing.faces)
 
 
-def _estimate_finals(desk: Session, rates: CostModel) -> dict[str, Estimate]:
-    """What a final video takes and costs in each quality that the recording is short enough for."""
-    estimates = {}
-    for name, preset in PRESETS.items():
-        request = build_request(desk, name)
-        if preset.engine is not EngineFamily.DRAFT and request:
-            estimates[name] = make_plan(request, float("inf"), rates).estimate
-    return estimates
-
-
-def _choose_phase(desk: Session, job: JobView | None, is_final: bool, plan: Plan | None) -> Phase:
-    if job is None and must_choose_speakers(desk):
+def _choose_phase(
+    session: Session, job: JobView | None, is_final: bool, plan: Plan | None
+) -> Phase:
+    if job is None and must_choose_speakers(session):
         return Phase.CHOOSING
     if job is None:
-        return Phase.UNDRAFTED if plan and not find_speakers(desk) else Phase.START
+        return Phase.UNDRAFTED if plan and not find_speakers(session) else Phase.START
     if is_final:
         return _FINAL_PHASES[job.state]
     phase = _DRAFT_PHASES[job.state]
-    return Phase.KEPT if phase is Phase.DRAFT and desk.kept else phase
+    return Phase.KEPT if phase is Phase.DRAFT and session.kept else phase

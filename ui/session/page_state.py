@@ -1,5 +1,7 @@
-"""Everything the page shows at one moment, as data: worked out of folders by
-`ui.session.page_builder`, turned into HTML by `ui.views`."""
+"""Everything the page shows at one moment, as data.
+
+`ui.session.page_builder` builds it, `ui.views` turns it into HTML.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,16 +25,16 @@ Area = Literal["picture", "voice-0", "voice-1", "scene", "stage", "history"]
 
 
 class Phase(StrEnum):
-    """Where the page stands; each has one headline and at most one filled button."""
+    """State of the page; each has one headline and at most one filled button."""
 
     START = "start"  # an input is missing, or a plan can't be made
-    CHOOSING = "choosing"  # three or more faces, and nobody said who speaks
+    CHOOSING = "choosing"  # three or more faces, speakers not chosen yet
     UNDRAFTED = "undrafted"  # no face to draft, but a final video can be made of the middle
-    DRAFTING = "drafting"  # also while a newer draft takes an earlier one's place
+    DRAFTING = "drafting"  # also while a previous draft is on show
     DRAFT = "draft"  # a draft is ready
-    KEPT = "kept"  # ... and the person wants it as it is
+    KEPT = "kept"  # ... and the visitor wants it as it is
     WAITING = "waiting"  # a final video in the queue
-    MAKING = "making"  # ... at work
+    MAKING = "making"  # ... being generated
     RESULT = "result"
     STOPPED = "stopped"
     FAILED = "failed"
@@ -41,7 +43,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True)
 class JobView:
-    """A job at this moment. `until`: when it goes by itself. `place` in the queue, 1 is next."""
+    """Job at this moment. `queue_position`: 1 is next. `expires`: time of automatic deletion."""
 
     id: str
     name: str
@@ -67,7 +69,7 @@ class JobView:
 
 @dataclass(frozen=True)
 class Problem:
-    """What went wrong with the last action, and beside what it is said."""
+    """Error of the last action, and the area of the page that shows it."""
 
     area: Area
     code: str
@@ -76,9 +78,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class FramedPicture:
-    """The exact crop of the picture: `picture` is its file on the desk, `width` x `height` the
-    frame. `faces` (left, top, right, bottom in that frame): of those who speak, left to right; of
-    everyone as long as nobody said who speaks."""
+    """Exact crop of the picture.
+
+    `picture` is its file in the session, `width` x `height` the frame. `faces` are boxes (left,
+    top, right, bottom) in that frame: of the speakers, left to right, or of everyone until speakers
+    are chosen.
+    """
 
     picture: str
     width: int
@@ -91,15 +96,15 @@ class FramedPicture:
 class PageState:
     """The page at this moment.
 
-    `framed` is there as soon as there is a picture. `plan` is what would be drafted of the desk
-    now, None while an input is missing. `finals` are the estimates of the qualities a final video
-    can have; empty when `plan` is None.
-    `job` is what the headline is about: the final video, else the newest draft. `before` is an
-    earlier draft, on show until the newest is there. `gpu`: whether final videos can be made.
-    `history` is None when it is not looked at; `count` is its length all the same.
-    `longest_s`: of a recording, for a draft and for a final video. `can_speak`: typed text too.
-    `publishes`: there is a bucket for results. `moving`: nothing can be changed until another
-    machine's turn is over; `refused`: what was asked was not done for that reason.
+    `framed` is set once there is a picture. `plan` is that of a draft of the session now, None
+    while an input is missing. `finals` are the estimates of each quality that a final video can
+    have, empty if `plan` is None. `job` is the subject of the headline: the final video, else the
+    newest draft. `previous_draft` is shown until the newest is finished. `gpu`: whether final
+    videos can be made. `history` is None unless it is open; `history_count` is set either way.
+    `max_recordings_s`: of a draft and of a final video. `can_speak`: whether speech synthesis is
+    installed. `has_bucket`: whether results can be published. `is_moving`: nothing can be changed
+    until another machine has stopped writing; `was_refused`: the last action was refused for that
+    reason.
     """
 
     phase: Phase

@@ -1,4 +1,4 @@
-"""From a job's history to what its progress shows. Pure: the clock is an argument."""
+"""Progress to show, computed from a job's history. Pure: the clock is an argument."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,14 +22,16 @@ from inference.core.plan import Plan
 from presets.quality import PRESETS
 from presets.schema import EngineFamily
 
-_MIN_SHARE_LEFT = 0.3  # part of a plan's time
+_MIN_SHARE_LEFT = 0.3  # of a plan's time; with less left before the first step it is wrong
 _EventT = TypeVar("_EventT", Step, Window)
 
 
 @dataclass(frozen=True)
 class StageProgress:
-    """One line of the list of stages; `seconds` is None while it lasts. `usual_s`: how long it took
-    in past runs, where that is known."""
+    """One line of the list of stages.
+
+    `seconds` is None while the stage runs. `usual_s` is its duration in past runs, None if unknown.
+    """
 
     name: StageName
     seconds: float | None
@@ -38,11 +40,12 @@ class StageProgress:
 
 @dataclass(frozen=True)
 class Progress:
-    """`share` of the frames done, 0 to 1; `left_s` None when nothing tells.
+    """Progress of a job at one moment.
 
-    `preview` numbers the newest preview frame, None before the first; `step` and `film` are the
-    newest step and the newest finished window; `windows_s` is how long each of these took; `fault`
-    is what of a window is worth a look, `note` what else is to be known of one.
+    `share` of the frames done, 0 to 1. `left_s` is None if it can't be estimated. `preview` numbers
+    the newest preview frame, None before the first. `newest_step` and `newest_window` are the
+    newest step and finished window; `windows_s` holds each finished window's duration. `fault` is
+    the first quality fault found in a window, `note` the newest note of a stage.
     """
 
     stages: tuple[StageProgress, ...]
@@ -61,11 +64,15 @@ class Progress:
 def compute_progress(
     records: Sequence[Record], plan: Plan, now: datetime, at_work: bool = True
 ) -> Progress:
-    """What to show at `now`, which is aware of its zone. `at_work`: somebody carries it out."""
+    """Return the progress at `now`, which is timezone-aware.
+
+    `at_work`: whether a process runs the job, or will.
+    """
     steps = [record for record in records if isinstance(record.event, Step)]
-    films = [record for record in records if isinstance(record.event, Window)]
+    windows = [record for record in records if isinstance(record.event, Window)]
     notes = [record.event.note for record in records if isinstance(record.event, Stage)]
-    faults = {f.event.index: f.event.fault for f in films if isinstance(f.event, Window)}
+    events = [record.event for record in records]
+    faults = {event.index: event.fault for event in events if isinstance(event, Window)}
     frames = [record.seq for record in records if isinstance(record.event, Frame)]
     last = records[-1].event if records else None
     final = last if isinstance(last, FINAL) else None
@@ -78,7 +85,7 @@ def compute_progress(
         preview=frames[-1] if frames else None,
         final=final,
         newest_step=_get_newest(steps, Step),
-        newest_window=_get_newest(films, Window),
+        newest_window=_get_newest(windows, Window),
         windows_s=_measure_windows_s(records),
         fault=next(filter(None, faults.values()), None),
         note=next(filter(None, reversed(notes)), None),
@@ -86,7 +93,10 @@ def compute_progress(
 
 
 def compute_window_shares(plan: Plan, share: float) -> list[tuple[int, float]]:
-    """For each window its new frames and how much of them is done, when `share` of all is."""
+    """Return for each window the number of its new frames and the share of them that is done.
+
+    `share` is the share of all frames that is done.
+    """
     done, out = share * plan.frames, []
     for index in range(len(plan.windows)):
         new = plan.new_frames(index)
@@ -100,7 +110,9 @@ def _get_newest(records: Sequence[Record], kind: type[_EventT]) -> _EventT | Non
 
 
 def _measure_windows_s(records: Sequence[Record]) -> tuple[float, ...]:
-    """How long each finished window took: since the one before, or since the last other stage."""
+    """Return each finished window's duration, since the window before or since the newest other
+    stage began.
+    """
     lasted: dict[int, float] = {}
     since: datetime | None = None
     for record in records:
@@ -114,15 +126,18 @@ def _measure_windows_s(records: Sequence[Record]) -> tuple[float, ...]:
 def _find_stage_ends(
     records: Sequence[Record], at_work: bool
 ) -> list[tuple[Record, datetime | None]]:
-    """Each stage with its end: the next stage, or the last that was heard before a new start in
-    the queue or the end of the work; None for the one that goes on."""
+    """Return each stage's record with its end, None for the stage that still runs.
+
+    A stage ends with the next stage. Before a restart in the queue, and once the work has ended, it
+    ends with the last event.
+    """
     out: list[tuple[Record, datetime | None]] = []
     for before, record in pairwise([None, *records]):
         if record is None or not isinstance(record.event, Stage):
             continue
         if out:
-            heard = before.time if before and _is_queued(record) else record.time
-            out[-1] = out[-1][0], heard
+            end = before.time if before and _is_queued(record) else record.time
+            out[-1] = out[-1][0], end
         out.append((record, None))
     if out and not at_work:
         out[-1] = out[-1][0], records[-1].time
@@ -130,7 +145,7 @@ def _find_stage_ends(
 
 
 def _list_stages(ends: Sequence[tuple[Record, datetime | None]]) -> tuple[StageProgress, ...]:
-    """Each stage once, in the order of its first start; a stage that comes again goes on."""
+    """Return each stage once, in order of its first start; repeated stages add up."""
     seconds: dict[StageName, float | None] = {}
     usual: dict[StageName, float | None] = {}
     for record, end in ends:
@@ -151,7 +166,7 @@ def _compute_share(steps: Sequence[Record], plan: Plan) -> float:
 
 
 def _compute_elapsed_s(ends: Sequence[tuple[Record, datetime | None]], now: datetime) -> float:
-    """How long it was worked on: all stages but the waits in the queue."""
+    """Return the working time: all stages without those in the queue."""
     worked = ((record, end or now) for record, end in ends if not _is_queued(record))
     return sum((end - record.time).total_seconds() for record, end in worked)
 
@@ -161,16 +176,16 @@ def _is_queued(record: Record) -> bool:
 
 
 def _select_current_run(records: Sequence[Record]) -> Sequence[Record]:
-    """What happened since the job last left the queue."""
+    """Return the records since the job last left the queue."""
     queued = [index for index, record in enumerate(records) if _is_queued(record)]
     return records[queued[-1] + 1 :] if queued else records
 
 
 def _estimate_left_s(run: Sequence[Record], plan: Plan, now: datetime) -> float | None:
-    """As fast as it went in this run, less the time since the last step; before the first step
-    what the plan says.
+    """Return the time left at this run's speed; before the first step, the plan's estimate.
 
-    A plan whose time is nearly over by then was wrong, so it tells nothing; nor does a queue.
+    Returns None in the queue, and when the plan's time has nearly passed before the first step: the
+    plan was wrong then.
     """
     steps = [index for index, record in enumerate(run) if isinstance(record.event, Step)]
     if not run:
@@ -194,13 +209,14 @@ def _estimate_left_s(run: Sequence[Record], plan: Plan, now: datetime) -> float 
 
 
 def _compute_done_work(step: Step, plan: Plan) -> float:
-    """The part of all work, 0 to 1, that is done after `step`.
+    """Return the share of all work, 0 to 1, that is done after `step`.
 
-    A draft draws each frame once; MultiTalk makes whole windows, also what they overlap.
+    The draft engine draws each frame once; MultiTalk also generates the frames in which windows
+    overlap.
     """
     lengths = [float(window.frames) for window in plan.windows]
     if PRESETS[plan.quality].engine is EngineFamily.DRAFT:
         lengths = [float(len(plan.new_frames(index))) for index in range(len(plan.windows))]
     window = min(step.window, len(lengths) - 1)
-    made = sum(lengths[:window]) + lengths[window] * step.done / max(step.total, 1)
-    return made / sum(lengths)
+    done = sum(lengths[:window]) + lengths[window] * step.done / max(step.total, 1)
+    return done / sum(lengths)

@@ -1,4 +1,4 @@
-"""What a choice on the page changes on the desk. Pure: a desk and an action in, a desk out."""
+"""Reducer: the session after a choice on the page. Pure."""
 
 from dataclasses import replace
 from functools import singledispatch
@@ -6,7 +6,7 @@ from typing import Any
 
 from inference.core.errors import InputCode, InputError
 from inference.core.framing import fit_crop
-from inference.core.request import MAX_SEED, Box, CropChoice, Shape, Speaking, Trim
+from inference.core.options import MAX_SEED, Box, CropChoice, Shape, Speaking, Trim
 from inference.core.tuning import LABELS
 from inference.media.phrases import alternate_speakers
 from presets.quality import PRESETS
@@ -38,127 +38,127 @@ from ui.session.session import Choices, Session, Voices
 from ui.strings import scene_wording, text
 
 MIN_BOX_PX = 16.0
-# What Scene and quality asks about the final video; what is wrong with it is said there.
+# Fields of the page's part about the final video, which shows their problems.
 SCENE_FIELDS = {"prompt", "negative_prompt", "seed", *LABELS}
 
 
-def set_voices(desk: Session, voices: Voices) -> Session:
-    """`desk` with other recordings, of which all is used."""
-    changed = replace(_set_choices(desk, trim=None), voices=voices, whole=None, owners=())
-    return changed if desk.editing == "framing" else replace(changed, editing="")
+def set_voices(session: Session, voices: Voices) -> Session:
+    """Return `session` with other recordings, used whole."""
+    changed = replace(_set_choices(session, trim=None), voices=voices, whole=None, owners=())
+    return changed if session.editing == "framing" else replace(changed, editing="")
 
 
 def reset_outdated_trim(before: Session, after: Session) -> Session:
-    """`after`; all of its recordings is used if others are used than `before`."""
+    """Return `after`, without its trim if it uses other recordings than `before`."""
     same = select_voices(before) == select_voices(after)
     return after if same else _set_choices(after, trim=None)
 
 
-def undo_split(desk: Session) -> Session:
-    """`desk` with the recording that was split; nothing else of it changes."""
-    changed = replace(desk, whole=None, owners=(), editing="")
-    if desk.whole is None:
+def undo_split(session: Session) -> Session:
+    """Return `session` with the recording that was split, in place of its parts."""
+    changed = replace(session, whole=None, owners=(), editing="")
+    if session.whole is None:
         return changed
-    right = guess_slot(desk) == 1
-    return replace(changed, voices=(None, desk.whole) if right else (desk.whole, None))
+    right = guess_slot(session) == 1
+    return replace(changed, voices=(None, session.whole) if right else (session.whole, None))
 
 
 @singledispatch
-def apply_action(action: object, desk: Session) -> Session:
-    """`desk` after `action`. Raises InputError when that can't be, TypeError for no choice."""
+def apply_action(action: object, session: Session) -> Session:
+    """Return `session` after `action`. Raises InputError, and TypeError for an unknown action."""
     raise TypeError(f"{action} is no choice")
 
 
 @apply_action.register
-def _edit(action: OpenEditor, desk: Session) -> Session:
+def _edit(action: OpenEditor, session: Session) -> Session:
     if action.what != "split":
-        return replace(desk, editing=action.what)
-    voice = find_splittable_voice(desk)
+        return replace(session, editing=action.what)
+    voice = find_splittable_voice(session)
     if voice is None or len(voice.phrases) < 2:
         raise InputError(InputCode.BAD_OPTION, text.NO_PAUSE)
-    owners = desk.owners or alternate_speakers(voice.phrases)
-    return replace(desk, editing="split", owners=owners)
+    owners = session.owners or alternate_speakers(voice.phrases)
+    return replace(session, editing="split", owners=owners)
 
 
 @apply_action.register
-def _toggle_phrase_owner(action: TogglePhraseOwner, desk: Session) -> Session:
-    owners = list(desk.owners)
+def _toggle_phrase_owner(action: TogglePhraseOwner, session: Session) -> Session:
+    owners = list(session.owners)
     if action.phrase < len(owners):
         owners[action.phrase] = 1 - owners[action.phrase]
-    return replace(desk, owners=tuple(owners))
+    return replace(session, owners=tuple(owners))
 
 
 @apply_action.register
-def _join_voices(action: JoinVoices, desk: Session) -> Session:
-    return undo_split(desk)
+def _join_voices(action: JoinVoices, session: Session) -> Session:
+    return undo_split(session)
 
 
 @apply_action.register
-def _type(action: SaveText, desk: Session) -> Session:
-    return replace(desk, typed=action.text)
+def _type(action: SaveText, session: Session) -> Session:
+    return replace(session, typed=action.text)
 
 
 @apply_action.register
-def _cancel_deletion(action: CancelDeletion, desk: Session) -> Session:
-    return replace(desk, deleting=False)
+def _cancel_deletion(action: CancelDeletion, session: Session) -> Session:
+    return replace(session, deleting=False)
 
 
 @apply_action.register
-def _swap(action: SwapVoices, desk: Session) -> Session:
-    swapped = _swap_voices(desk)
-    return swapped if desk.whole else set_voices(desk, swapped.voices)
+def _swap(action: SwapVoices, session: Session) -> Session:
+    swapped = _swap_voices(session)
+    return swapped if session.whole else set_voices(session, swapped.voices)
 
 
-def _swap_voices(desk: Session) -> Session:
-    left, right = desk.voices
-    owners = tuple(1 - owner for owner in desk.owners)
-    return replace(desk, voices=(right, left), owners=owners)
-
-
-@apply_action.register
-def _remove(action: RemoveVoice, desk: Session) -> Session:
-    left, right = desk.voices
-    return set_voices(desk, (None, right) if action.slot == 0 else (left, None))
+def _swap_voices(session: Session) -> Session:
+    left, right = session.voices
+    owners = tuple(1 - owner for owner in session.owners)
+    return replace(session, voices=(right, left), owners=owners)
 
 
 @apply_action.register
-def _crop(action: ChooseCrop, desk: Session) -> Session:
-    if desk.picture is None:
-        return desk
+def _remove(action: RemoveVoice, session: Session) -> Session:
+    left, right = session.voices
+    return set_voices(session, (None, right) if action.slot == 0 else (left, None))
+
+
+@apply_action.register
+def _crop(action: ChooseCrop, session: Session) -> Session:
+    if session.picture is None:
+        return session
     crop = CropChoice(round(action.left), round(action.top), round(action.width))
-    fit_crop(desk.picture.picture, (), desk.choices.shape, crop)  # refuses what shows nothing
-    return _set_choices(desk, crop=crop)
+    fit_crop(session.picture.picture, (), session.choices.shape, crop)  # raises InputError
+    return _set_choices(session, crop=crop)
 
 
 @apply_action.register
-def _reset_framing(action: ResetFraming, desk: Session) -> Session:
-    return _set_choices(desk, crop=None, speakers=())
+def _reset_framing(action: ResetFraming, session: Session) -> Session:
+    return _set_choices(session, crop=None, speakers=())
 
 
 @apply_action.register
-def _move_box(action: MoveBox, desk: Session) -> Session:
-    boxes = list(find_speakers(desk))
-    if desk.picture is None or action.index >= len(boxes):
-        return desk
+def _move_box(action: MoveBox, session: Session) -> Session:
+    boxes = list(find_speakers(session))
+    if session.picture is None or action.index >= len(boxes):
+        return session
     box = Box(
         max(action.left, 0),
         max(action.top, 0),
-        min(action.right, desk.picture.picture.width),
-        min(action.bottom, desk.picture.picture.height),
+        min(action.right, session.picture.picture.width),
+        min(action.bottom, session.picture.picture.height),
     )
     if min(box.width, box.height) < MIN_BOX_PX:
         raise InputError(InputCode.BAD_OPTION, text.BOX_OUTSIDE)
     boxes[action.index] = box
-    return _set_choices(desk, speakers=_sort_left_to_right(boxes))
+    return _set_choices(session, speakers=_sort_left_to_right(boxes))
 
 
 @apply_action.register
-def _toggle_speaker(action: ToggleSpeaker, desk: Session) -> Session:
-    """A third one takes the place of the nearer of two."""
-    faces = desk.picture.picture.faces if desk.picture else ()
+def _toggle_speaker(action: ToggleSpeaker, session: Session) -> Session:
+    """Add or remove a speaker; a third one replaces the nearer of two."""
+    faces = session.picture.picture.faces if session.picture else ()
     if action.face >= len(faces):
-        return desk
-    box, chosen = faces[action.face].box, list(desk.choices.speakers)
+        return session
+    box, chosen = faces[action.face].box, list(session.choices.speakers)
     if box in chosen:
         chosen.remove(box)
     else:
@@ -167,53 +167,51 @@ def _toggle_speaker(action: ToggleSpeaker, desk: Session) -> Session:
                 min(chosen, key=lambda other: abs(_compute_centre(other) - _compute_centre(box)))
             )
         chosen.append(box)
-    before, after = desk.choices.speakers, _sort_left_to_right(chosen)
-    changed = _set_choices(desk, speakers=after)
-    if {len(before), len(after)} == {1, 2} and before[-1:] == after[-1:] and all(desk.voices):
-        changed = _swap_voices(
-            changed
-        )  # the left one goes or comes: the right one keeps their voice
-    return reset_outdated_trim(desk, changed)
+    before, after = session.choices.speakers, _sort_left_to_right(chosen)
+    changed = _set_choices(session, speakers=after)
+    if {len(before), len(after)} == {1, 2} and before[-1:] == after[-1:] and all(session.voices):
+        changed = _swap_voices(changed)  # the left one changed: the right one keeps the voice
+    return reset_outdated_trim(session, changed)
 
 
 @apply_action.register
-def _trim(action: ChooseTrim, desk: Session) -> Session:
-    return _set_choices(desk, trim=Trim(action.start, action.end))
+def _trim(action: ChooseTrim, session: Session) -> Session:
+    return _set_choices(session, trim=Trim(action.start, action.end))
 
 
 @apply_action.register
-def _reset_trim(action: ResetTrim, desk: Session) -> Session:
-    return _set_choices(desk, trim=None)
+def _reset_trim(action: ResetTrim, session: Session) -> Session:
+    return _set_choices(session, trim=None)
 
 
 @apply_action.register
-def _set(action: SetField, desk: Session) -> Session:
+def _set(action: SetField, session: Session) -> Session:
     value = str(action.value)
     match action.field:
         case "fold-advanced":
-            return replace(desk, advanced=action.value is True)
+            return replace(session, advanced=action.value is True)
         case "fold-tuning":
-            return replace(desk, tuning=action.value is True)
+            return replace(session, tuning=action.value is True)
         case "fold-boxes":
-            return replace(desk, boxes=action.value is True)
+            return replace(session, boxes=action.value is True)
         case "speaking" if value in set(Speaking):
-            return _set_choices(desk, speaking=Speaking(value), trim=None)
+            return _set_choices(session, speaking=Speaking(value), trim=None)
         case "shape" if value in set(Shape):
-            return _set_choices(desk, shape=Shape(value), crop=None)
+            return _set_choices(session, shape=Shape(value), crop=None)
         case "quality" if value in PRESETS and PRESETS[value].engine is EngineFamily.MULTITALK:
-            return _set_choices(desk, quality=value)
+            return _set_choices(session, quality=value)
         case "prompt" | "negative_prompt":
-            return _set_choices(desk, **{action.field: value.strip()})
+            return _set_choices(session, **{action.field: value.strip()})
         case name if name in LABELS:
-            return _set_tuning(desk, name, value.strip())
+            return _set_tuning(session, name, value.strip())
         case "seed":
-            return _set_choices(desk, seed=_parse_seed(value))
+            return _set_choices(session, seed=_parse_seed(value))
     raise InputError(InputCode.BAD_OPTION, text.BROKE, f"{action.field}: {value}")
 
 
-def _set_tuning(desk: Session, name: str, value: str) -> Session:
-    """With another of the chosen quality's numbers; its own again when `value` is empty."""
-    quality, whole = PRESETS[desk.choices.quality], name == "steps"
+def _set_tuning(session: Session, name: str, value: str) -> Session:
+    """Return `session` with a number of the chosen quality; an empty `value` is its default."""
+    quality, whole = PRESETS[session.choices.quality], name == "steps"
     try:
         number = (int(value) if whole else float(value)) if value else None
     except ValueError as error:
@@ -221,9 +219,9 @@ def _set_tuning(desk: Session, name: str, value: str) -> Session:
         refusal = scene_wording.use_number(LABELS[name], allowed, whole)
         raise InputError(InputCode.BAD_OPTION, refusal) from error
     own: dict[str, Any] = {name: number}
-    tuning = replace(desk.choices.get_tuning(quality.name), **own)
+    tuning = replace(session.choices.get_tuning(quality.name), **own)
     tuning.require_within(quality.bounds, quality.title)
-    return _set_choices(desk, tuned={**desk.choices.tuned, quality.name: tuning})
+    return _set_choices(session, tuned={**session.choices.tuned, quality.name: tuning})
 
 
 def _parse_seed(value: str) -> int:
@@ -232,10 +230,10 @@ def _parse_seed(value: str) -> int:
     return int(value)
 
 
-def _set_choices(desk: Session, **chosen: object) -> Session:
-    """`desk` with other choices, by the names of `Choices`."""
-    choices: Choices = replace(desk.choices, **chosen)  # type: ignore[arg-type]
-    return replace(desk, choices=choices)
+def _set_choices(session: Session, **chosen: object) -> Session:
+    """Return `session` with other values of `Choices`."""
+    choices: Choices = replace(session.choices, **chosen)  # type: ignore[arg-type]
+    return replace(session, choices=choices)
 
 
 def _compute_centre(box: Box) -> float:

@@ -1,119 +1,99 @@
-"""From what lies on a desk to what is asked of an engine. Pure."""
+"""Requests of sessions: speakers, voices, frame. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from inference.core.framing import Crop, fit_crop, map_box_to_frame
-from inference.core.plan import make_plan
-from inference.core.request import SAMPLE_RATE_HZ, Box, Picture, Recording, Request
+from inference.core.framing import (
+    Crop,
+    choose_speakers,
+    fit_crop,
+    map_box_to_frame,
+    select_faces_to_keep,
+)
+from inference.core.options import Box, JobOptions
+from inference.core.request import Request
 from ui.session.session import Choices, Session, StoredVoice
 
 MAX_SPEAKERS = 2
-_ANY_VOICE = Recording(SAMPLE_RATE_HZ, 1, peak_dbfs=-1.0, level_dbfs=-20.0)
+_CHOSEN = {field.name for field in fields(JobOptions)} & {field.name for field in fields(Choices)}
 
 
 @dataclass(frozen=True)
 class Framing:
-    """The exact crop, and the boxes in the frame of those who may speak, left to right."""
+    """Exact crop, and the boxes in its frame of those who may speak, left to right."""
 
     crop: Crop
     faces: tuple[tuple[int, int, int, int], ...]
 
 
-def find_speakers(desk: Session) -> tuple[Box, ...]:
-    """Who may speak, left to right: those chosen, or everyone when that is one or two.
+def find_speakers(session: Session) -> tuple[Box, ...]:
+    """Return those who may speak, left to right: the chosen ones, or one or two faces.
 
-    Empty without a face, and as long as there are more and nobody was chosen.
+    Empty without a face, and while there are more faces and none is chosen.
     """
-    if desk.choices.speakers or desk.picture is None:
-        return desk.choices.speakers
-    faces = desk.picture.picture.faces
+    if session.choices.speakers or session.picture is None:
+        return session.choices.speakers
+    faces = session.picture.picture.faces
     return tuple(face.box for face in faces) if len(faces) <= MAX_SPEAKERS else ()
 
 
-def must_choose_speakers(desk: Session) -> bool:
-    """Whether someone has to say who of the faces speaks."""
-    faces = desk.picture.picture.faces if desk.picture else ()
-    return len(faces) > MAX_SPEAKERS and not desk.choices.speakers
+def must_choose_speakers(session: Session) -> bool:
+    """Return whether there are too many faces and none is chosen."""
+    faces = session.picture.picture.faces if session.picture else ()
+    return len(faces) > MAX_SPEAKERS and not session.choices.speakers
 
 
-def guess_slot(desk: Session) -> int:
-    """Whose a lone recording most likely is: 0 the left speaker's, 1 the right one's.
+def guess_slot(session: Session) -> int:
+    """Return the slot of a lone recording, the larger face's: 0 left, 1 right."""
+    boxes = find_speakers(session)
+    areas = [box.width * box.height for box in boxes]
+    return int(len(areas) > 1 and areas[1] > areas[0])
 
-    The larger face's, as where nobody can be asked.
+
+def find_splittable_voice(session: Session) -> StoredVoice | None:
+    """Return the recording that is or can be split between two; None when there are two."""
+    stored = [voice for voice in session.voices if voice]
+    return session.whole or (stored[0] if len(stored) == 1 else None)
+
+
+def select_voices(session: Session) -> tuple[StoredVoice, ...]:
+    """Return the recordings that are used, left speaker first.
+
+    If one was split and only one person speaks, all of it is used.
     """
-    who = find_speakers(desk)
-    return int(len(who) > 1 and who[1].width * who[1].height > who[0].width * who[0].height)
+    if session.whole and len(find_speakers(session)) == 1:
+        return (session.whole,)
+    stored = tuple(voice for voice in session.voices if voice)
+    return stored[: max(1, len(find_speakers(session)))]
 
 
-def find_splittable_voice(desk: Session) -> StoredVoice | None:
-    """The recording that is or can be split between two; None when there are two already."""
-    given = [voice for voice in desk.voices if voice]
-    return desk.whole or (given[0] if len(given) == 1 else None)
-
-
-def select_voices(desk: Session) -> tuple[StoredVoice, ...]:
-    """The recordings that are used, those of the left and of the right speaker; of one that was
-    split all, when only one speaks."""
-    if desk.whole and len(find_speakers(desk)) == 1:
-        return (desk.whole,)
-    given = tuple(voice for voice in desk.voices if voice)
-    return given[: max(1, len(find_speakers(desk)))]
-
-
-def build_request(desk: Session, quality: str) -> Request | None:
-    """What is asked for in that quality; None as long as an input is missing.
+def build_request(session: Session, quality: str) -> Request | None:
+    """Return the request in that quality; None while an input is missing.
 
     Raises InputError when the inputs can't be used.
     """
-    voices = select_voices(desk)
-    if desk.picture is None or not voices or must_choose_speakers(desk):
+    voices, choices = select_voices(session), session.choices
+    if session.picture is None or not voices or must_choose_speakers(session):
         return None
-    who = find_speakers(desk)
-    if len(voices) < len(who):  # one recording: whoever it belongs to speaks
-        who = tuple(box for box, voice in zip(who, desk.voices, strict=True) if voice)
-    return _request(desk.choices, desk.picture.picture, voices, who, quality)
+    boxes = find_speakers(session)
+    if len(voices) < len(boxes):  # one recording: its owner speaks
+        boxes = tuple(box for box, voice in zip(boxes, session.voices, strict=True) if voice)
+    options = {name: getattr(choices, name) for name in _CHOSEN} | vars(choices.get_tuning(quality))
+    options |= {"speakers": boxes, "quality": quality}
+    recordings = tuple(voice.recording for voice in voices)
+    return Request(session.picture.picture, recordings, **options)
 
 
-def _request(
-    choices: Choices,
-    picture: Picture,
-    voices: tuple[StoredVoice, ...],
-    who: tuple[Box, ...],
-    quality: str,
-) -> Request:
-    tuning = choices.get_tuning(quality)
-    return Request(
-        picture=picture,
-        recordings=tuple(voice.recording for voice in voices),
-        speaking=choices.speaking,
-        shape=choices.shape,
-        trim=choices.trim,
-        crop=choices.crop,
-        speakers=who,
-        quality=quality,
-        prompt=choices.prompt,
-        seed=choices.seed,
-        negative_prompt=choices.negative_prompt,
-        steps=tuning.steps,
-        text_guidance=tuning.text_guidance,
-        audio_guidance=tuning.audio_guidance,
-    )
-
-
-def compute_framing(desk: Session) -> Framing | None:
-    """What the frame shows of the picture, whatever is said in it; None without a picture.
+def compute_framing(session: Session) -> Framing | None:
+    """Return the frame of the picture, with or without voices; None without a picture.
 
     Raises InputError when the chosen crop does not show it.
     """
-    if desk.picture is None:
+    if session.picture is None:
         return None
-    picture, choices = desk.picture.picture, desk.choices
-    who = find_speakers(desk) or tuple(face.box for face in picture.faces)
-    if choices.crop:
-        crop = fit_crop(picture, (), choices.shape, choices.crop)
-    else:  # with more faces than can speak, all of them are kept in the frame
-        most = who if len(who) <= MAX_SPEAKERS else ()
-        voices = (_ANY_VOICE,) * min(max(len(who), 1), MAX_SPEAKERS)
-        asked = Request(picture, voices, shape=choices.shape, speakers=most)
-        crop = make_plan(asked, max_seconds=MAX_SPEAKERS).crop
-    return Framing(crop, tuple(map_box_to_frame(box, crop, choices.shape) for box in who))
+    picture, choices = session.picture.picture, session.choices
+    boxes = find_speakers(session) or tuple(face.box for face in picture.faces)
+    chosen = boxes if len(boxes) <= MAX_SPEAKERS else ()
+    speaking = choose_speakers(picture.faces, min(len(boxes), MAX_SPEAKERS), chosen)
+    kept = select_faces_to_keep(picture.faces, speaking)
+    crop = fit_crop(picture, kept, choices.shape, choices.crop)
+    return Framing(crop, tuple(map_box_to_frame(box, crop, choices.shape) for box in boxes))

@@ -1,210 +1,134 @@
-"""Keeps a desk's crop and draft in step with what lies on it.
+"""Store of sessions: a folder for each browser.
 
-After whatever was changed, a crop that is no longer the one on show is drawn anew, and inputs that
-were not drafted yet are, by themselves.
-
-A desk that names a job is saved before the job is put in the queue: one that its desk did not name
-could be asked for, and paid for, again. Whoever looks next at a desk that names one which did not
-come that far (this machine's turn or its life ended in between) puts it there.
+A reload, a second tab or a new server reads the same session. Files in a session have random names
+and are never changed, only replaced, so a page or a job that still uses one is not disturbed.
 """
 
 import hashlib
+import math
+import os
+import secrets
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import replace
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
-from inference.core.plan import find_preset, make_plan
-from inference.core.settings import Settings
-from inference.core.task import PICTURE, Task, load_task, voice_name
-from inference.core.write_access import WriteUnavailable
-from inference.jobs.state import SUBMITTED
-from inference.jobs.store import JobStore, State
-from presets.quality import DRAFT_QUALITY
-from ui.media import serving
-from ui.session.ingest import write_crop
-from ui.session.page_builder import PICTURE_NAME, SESSION_COPY, PageBuilder
-from ui.session.requests import build_request, compute_framing, find_speakers, select_voices
-from ui.session.session import SESSION_FILE, Choices, Session, SessionStore, link_file
+from pydantic import TypeAdapter, ValidationError
 
-_NEW_CROP_FILE = "new-crop.jpg"
+from inference.core.write_access import SoleWriter, WriteAccess
+from ui.media.serving import SESSIONS_FOLDER
+from ui.session.session import Session
+
+SESSION_FILE = "desk.json"
+_ID_BYTES = 16
+_SESSION = TypeAdapter(Session)
 
 
-class JobStarter:
-    """Starts jobs from desks."""
+class SessionStore:
+    """Sessions in one data folder, each named by its owner.
 
-    def __init__(
-        self, settings: Settings, jobs: JobStore, desks: SessionStore, look: PageBuilder
-    ) -> None:
-        self._settings, self._jobs, self._sessions, self._page_builder = settings, jobs, desks, look
+    Methods that write raise WriteUnavailable while `access` is not granted.
+    """
 
-    def update_crop(self, owner: str, desk: Session) -> Session:
-        """`desk` with the exact crop of its picture; call it and `save` under one lock.
+    def __init__(self, data: Path, access: WriteAccess | None = None) -> None:
+        self._root, self._access = data / SESSIONS_FOLDER, access or SoleWriter()
+        self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
 
-        Raises InputError, OSError.
-        """
-        found = compute_framing(desk)
-        if found is None or desk.picture is None:
-            return replace(desk, crop=None, cropped="")
-        stands_for = f"{desk.picture.file} {desk.choices.shape} {found.crop}"
-        if stands_for == desk.cropped:
-            return desk
-        folder = self._sessions.make_folder(owner)
-        clean, new = folder / desk.picture.file, folder / _NEW_CROP_FILE
-        write_crop(clean, desk.picture.picture, found, desk.choices, new)
-        return replace(desk, crop=self._sessions.store_file(owner, new, "crop"), cropped=stands_for)
+    def make_folder(self, owner: str) -> Path:
+        """Return the session's folder, created if needed, readable by this user alone."""
+        folder = self._root / owner
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
 
-    def ensure_draft(self, owner: str) -> None:
-        """Have the draft of what lies on the desk under way; none as long as an editor is open, or
-        a final video is made of the draft. Raises PortraitError, OSError."""
-        with self._sessions.lock(owner):
-            before = self._sessions.load(owner)
-            self._submit_unsubmitted(owner, before)
-            desk = self._drop_replaced(owner, before)
-            at_rest = desk.editing or desk.final
-            if (
-                not at_rest
-                and desk.draft
-                and self._page_builder.find_owned(owner, desk.draft) is None
-            ):
-                desk = Session()  # it went by itself, and so do the inputs that it was made of
-            if desk != before:
-                self._sessions.save(owner, desk)
-            made_of = self.compute_fingerprint(desk)
-            if at_rest or made_of == desk.drafted:
-                return
-            earlier, unfinished = self._detach_draft(owner, desk)
-            new = replace(earlier, draft=None, drafted=made_of, kept=False)
-            if made_of:
-                self.start(owner, desk, DRAFT_QUALITY, lambda job: replace(new, draft=job))
-            else:
-                self._sessions.save(owner, new)
-            if unfinished:
-                self._jobs.delete(unfinished)
+    def lock(self, owner: str) -> threading.RLock:
+        """Return the lock to hold while the session is read, changed and saved."""
+        return self._locks[owner]
 
-    def compute_fingerprint(self, desk: Session) -> str:
-        """Stands for everything that a draft is made of; empty when none can be made."""
-        if self._page_builder.plan(desk)[0] is None or not find_speakers(desk):
-            return ""
-        request = build_request(
-            replace(desk, choices=_select_draft_choices(desk.choices)), DRAFT_QUALITY
-        )
-        return hashlib.sha256(repr((_list_used_files(desk), request)).encode()).hexdigest()
-
-    def start(
-        self, owner: str, desk: Session, quality: str, named: Callable[[str], Session]
-    ) -> None:
-        """Start a job of what lies on `desk`, and save the desk that `named` makes of its id.
-
-        Call it with the desk locked. Raises PortraitError, OSError; the desk is as it was then,
-        and nothing is left, but for Moving after that was saved: then `draft` goes on from there.
-        """
-        request = build_request(desk, quality)
-        assert request is not None and desk.picture is not None
-        longest_s = self._settings.max_seconds_for(find_preset(quality).engine)
-        plan = make_plan(request, longest_s, self._page_builder.cost_model)
-        before, folder = self._sessions.load(owner), self._jobs.create(owner)
-        task = Task(request, plan, folder)
+    def load(self, owner: str) -> Session:
+        """Return the saved session; an empty one if there is none, or none of this version."""
         try:
-            (folder / PICTURE_NAME).write_text(desk.picture.name, encoding="utf-8")
-            self._sessions.save_copy(owner, _build_copy(desk, quality), folder / SESSION_COPY)
-            self._link_files(owner, desk, folder)
-            task.save()
-            self._sessions.save(owner, named(folder.name))
-            self._jobs.submit(task)
-        except BaseException:
-            with suppress(WriteUnavailable, OSError):
-                self._sessions.save(owner, before)
-            if folder.name not in _list_jobs(self._sessions.load(owner)):
-                shutil.rmtree(folder, ignore_errors=True)
-            raise
+            return _SESSION.validate_json((self._root / owner / SESSION_FILE).read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return Session()
 
-    def _submit_unsubmitted(self, owner: str, desk: Session) -> None:
-        """Put the jobs that the saved `desk` names in the queue, where they did not come there."""
-        for name in _list_jobs(desk):
-            job = self._page_builder.find_owned(owner, name)
-            if job and not (job / SUBMITTED).exists():
-                self._jobs.submit(load_task(job))
+    def compute_version(self, owner: str) -> str:
+        """Return a hash of the saved session.
 
-    def _link_files(self, owner: str, desk: Session, folder: Path) -> None:
-        """Link the desk's files under the names that engines and pages know."""
-        assert desk.picture is not None and desk.crop is not None
-        names = {desk.picture.file: PICTURE, desk.crop: serving.CROP}
-        for index, voice in enumerate(select_voices(desk)):
-            names[voice.file] = voice_name(index)
-        for source, target in names.items():
-            link_file(self._sessions.make_folder(owner) / source, folder / target)
-
-    def _drop_replaced(self, owner: str, desk: Session) -> Session:
-        """An earlier draft leaves the page when the newest is there.
-
-        One of the very same files is only an earlier version, and goes altogether.
+        Not its modification time: a Volume may store whole seconds.
         """
-        draft, before = (
-            self._page_builder.find_owned(owner, desk.draft),
-            self._page_builder.find_owned(owner, desk.before),
-        )
-        if before is None or draft is None or self._jobs.read_state(draft) is not State.FINISHED:
-            return desk
-        same = _list_inputs(before) == _list_inputs(draft)
-        if desk.replaced and same and not self._has_final(owner, before.name):
-            self._jobs.delete(before)
-        return replace(desk, before=None, replaced=False)
+        try:
+            return hashlib.sha256((self._root / owner / SESSION_FILE).read_bytes()).hexdigest()
+        except FileNotFoundError:
+            return ""
 
-    def _has_final(self, owner: str, draft: str) -> bool:
-        """Whether a final video was made of that draft."""
-        copies = (folder / SESSION_COPY / SESSION_FILE for folder in self._jobs.list_owned(owner))
-        return any(draft in copy.read_text(encoding="utf-8") for copy in copies)
+    def store_file(self, owner: str, path: Path, kind: str) -> str:
+        """Move the file at `path` into the session; return its new name, which starts with `kind`.
 
-    def _detach_draft(self, owner: str, desk: Session) -> tuple[Session, Path | None]:
-        """The desk without its draft: a finished one stays on show, unless it is of another
-        picture, whose crop is then to be seen at once; an unfinished one, returned, is to go."""
-        draft = self._page_builder.find_owned(owner, desk.draft)
-        state = self._jobs.read_state(draft) if draft else None
-        if draft and state is State.FINISHED:
-            desk = replace(desk, before=draft.name, replaced=not desk.kept)
-        unfinished = draft if state not in (State.FINISHED, State.CANCELLED) else None
-        before = self._page_builder.find_owned(owner, desk.before)
-        same = before and desk.picture and desk.picture.file in _list_inputs(before)
-        return desk if same else replace(desk, before=None, replaced=False), unfinished
+        Call it and `save` under one `lock`. Raises OSError.
+        """
+        self._access.require()
+        name = f"{kind}-{secrets.token_hex(_ID_BYTES)}{path.suffix}"
+        shutil.move(path, self.make_folder(owner) / name)
+        return name
+
+    def save(self, owner: str, session: Session) -> None:
+        """Save `session`; delete the files that are no longer in it. Raises OSError."""
+        self._access.require()
+        folder = self.make_folder(owner)
+        part = folder / f"{SESSION_FILE}.part"
+        part.write_bytes(_SESSION.dump_json(session))
+        os.replace(part, folder / SESSION_FILE)
+        for path in folder.iterdir():
+            if path.name not in session.files | {SESSION_FILE}:
+                path.unlink(missing_ok=True)
+
+    def restore(self, owner: str, folder: Path) -> Session:
+        """Link the files of the copy in `folder` into the session; return the copied session.
+
+        Call it and `save` under one `lock`. Raises OSError.
+        """
+        session = _SESSION.validate_json((folder / SESSION_FILE).read_bytes())
+        for name in session.files:
+            link_file(folder / name, self.make_folder(owner) / name)
+        return session
+
+    def save_copy(self, owner: str, session: Session, folder: Path) -> None:
+        """Create `folder` and save `session` and its files in it. Raises OSError."""
+        folder.mkdir(mode=0o700)
+        (folder / SESSION_FILE).write_bytes(_SESSION.dump_json(session))
+        for name in session.files:
+            link_file(self.make_folder(owner) / name, folder / name)
+
+    def delete_expired(self, older_than: datetime) -> None:
+        """Delete the sessions that were last changed before `older_than`."""
+        for folder in self._root.glob("*"):
+            with self.lock(folder.name), suppress(FileNotFoundError):
+                state = folder / SESSION_FILE  # scratch folders have none
+                files = [state] if state.exists() else [*folder.iterdir()]
+                # not the folder's own time, which is arbitrary on a Volume
+                newest = max((file.stat().st_mtime for file in files), default=math.inf)
+                if newest < older_than.timestamp():
+                    self._access.require()
+                    shutil.rmtree(folder)
+
+    @contextmanager
+    def make_scratch_folder(self) -> Iterator[Path]:
+        """Yield a folder for files that are not in a session yet; it is deleted at the end."""
+        self._access.require()
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._root) as folder:
+            yield Path(folder)
 
 
-def _list_jobs(desk: Session) -> tuple[str, ...]:
-    """The jobs that were started from the desk."""
-    return tuple(job for job in (desk.draft, desk.final) if job)
-
-
-def _select_draft_choices(choices: Choices) -> Choices:
-    """`choices` without what no draft shows."""
-    return replace(choices, prompt="", negative_prompt="")
-
-
-def _list_inputs(job: Path) -> set[str]:
-    """The names of the picture and the recordings that lay on the desk of that job."""
-    kinds = ("picture-", "voice-")
-    return {path.name for path in (job / SESSION_COPY).iterdir() if path.name.startswith(kinds)}
-
-
-def _build_copy(desk: Session, quality: str) -> Session:
-    """What is kept of a desk with a job: the inputs; with a final video also its draft."""
-    draft = None if quality == DRAFT_QUALITY else desk.draft
-    return Session(
-        picture=desk.picture,
-        voices=desk.voices,
-        choices=desk.choices,
-        crop=desk.crop,
-        cropped=desk.cropped,
-        draft=draft,
-        drafted=desk.drafted if draft else "",
-        middle=desk.middle,
-        typed=desk.typed,
-        whole=desk.whole,
-        owners=desk.owners,
-    )
-
-
-def _list_used_files(desk: Session) -> list[str]:
-    """The files that are used of those on the desk."""
-    assert desk.picture is not None
-    return [desk.picture.file, *(voice.file for voice in select_voices(desk))]
+def link_file(source: Path, target: Path) -> None:
+    """Hard-link `target` to `source`; copy it where the file system has no links."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return
+    except OSError:
+        shutil.copyfile(source, target)

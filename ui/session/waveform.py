@@ -1,15 +1,15 @@
-"""The shape of a clean recording, for drawing it."""
+"""Waveform of a clean recording, for drawing it."""
 
 import wave
 from pathlib import Path
 
 import numpy as np
 
-_BLOCK_SAMPLES = 1 << 18  # sound frames read at a time
+_BLOCK_SAMPLES = 1 << 18  # read at a time
 
 
 def compute_bars(recording: Path, count: int) -> tuple[float, ...]:
-    """The loudest sample of each of `count` equal parts, 0 to 1, the loudest part being 1.
+    """Return the loudest sample of each of `count` equal parts, 0 to 1, the loudest part being 1.
 
     `recording` is a 16-bit PCM WAV.
     """

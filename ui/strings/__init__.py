@@ -1,3 +1,4 @@
-"""Every sentence of the product, for the page, the browser's scripts and the terminal.
-It knows no page element.
+"""Sentences of the product: for the page, the browser's scripts and the terminal.
+
+Know no page element.
 """

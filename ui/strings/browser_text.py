@@ -1,4 +1,4 @@
-"""What the page says in the browser itself, before or without an answer of the server."""
+"""Sentences that the browser's scripts show by themselves."""
 
 from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB
 from inference.core.write_access import MOVING_MESSAGE
@@ -76,5 +76,5 @@ _SENTENCES = {
 
 
 def for_browser() -> dict[str, str]:
-    """The sentences by the names that the scripts know; they fill in `{size}` and the like."""
+    """Return the sentences by their names in the scripts, which fill in `{size}` and the like."""
     return dict(_SENTENCES)

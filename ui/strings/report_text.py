@@ -1,4 +1,4 @@
-"""What a quality report says beside its findings' own sentences."""
+"""Words around a quality report's findings."""
 
 from collections.abc import Sequence
 
@@ -20,14 +20,14 @@ _COUNT_WORDS = ("", "one thing", "two things", "three things", "four things", "f
 
 
 def verdict(finding: Finding) -> str:
-    """The verdict on one aspect in a word or three."""
+    """One aspect's verdict in a word or three."""
     if finding.verdict is Verdict.PASS:
         return _PASS_WORDS.get(finding.aspect, VERDICTS[Verdict.PASS])
     return VERDICTS[finding.verdict]
 
 
 def summary(report: Report) -> str:
-    """What all of it comes to."""
+    """The whole report in a sentence."""
     failed = _select(report, Verdict.FAIL)
     if failed:
         return f"Not good: {_join_titles(failed)}"

@@ -1,4 +1,4 @@
-"""What the page says with numbers and names in it about the scene and how it is made."""
+"""Sentences with numbers and names about the scene and its settings."""
 
 from collections.abc import Iterable
 
@@ -8,18 +8,18 @@ from ui.strings import text
 
 
 def use_number(name: str, allowed: Range, whole: bool) -> str:
-    """Why a value can't be used that is no number, or not a whole one."""
+    """Refusal of a value that is not a number, or not a whole one."""
     return f"{name}: use a {'whole ' * whole}number, {format_range(allowed)}."
 
 
 def tuning_hint(name: str, quality: Preset, own: float) -> str:
-    """What a number does, what it may be, and what it is when nothing is chosen."""
+    """Hint beside a number: its effect, range and default."""
     allowed = format_range(getattr(quality.bounds, name))
     return f"{text.TUNING_HINTS[name]} {allowed}; empty: {own:g}, as {quality.title} has it."
 
 
 def guidance_built_in(quality: Preset, others: Iterable[Preset]) -> str:
-    """Why less can be chosen in that quality than in others."""
+    """Note on a quality that offers fewer settings than others."""
     able = " and ".join(other.title for other in others)
     return (
         f"{quality.title} follows the words by itself. With {able} you can also say what should "

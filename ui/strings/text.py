@@ -1,12 +1,13 @@
-"""Every sentence the page says. Those with numbers in them are in `ui.strings.wording`, those of
-the browser itself in `ui.strings.browser_text`.
+"""Fixed sentences of the page.
 
-Nothing here knows HTML. A message = what was found; what to do.
+Sentences with numbers are in `ui.strings.wording`, those of the browser's scripts in
+`ui.strings.browser_text`. Knows no HTML. A message = what was found; what to do.
 """
 
 from inference.core.errors import InputCode, InputError
 from inference.core.events import StageName
-from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB, MAX_SEED, Shape
+from inference.core.options import MAX_SEED, Shape
+from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB
 from inference.core.timing import FPS, MAX_WINDOW_FRAMES
 from ui.strings.browser_text import for_browser as for_browser
 
@@ -97,7 +98,7 @@ VOICE_TOO_BIG = (
     f"This recording is {{size}} MB; {MAX_RECORDING_MIB} MB is the most. Choose a smaller one."
 )
 RECORD, TRIM, SWAP, REMOVE = "Record", "Trim", "Swap voices", "Remove"
-TYPE, TYPE_WHAT, TYPE_SPEAK, CANCEL = "Type it", "What is said", "Speak this", "Cancel"
+TYPE, TYPE_LABEL, TYPE_SPEAK, CANCEL = "Type it", "What is said", "Speak this", "Cancel"
 TYPE_HINT = "In English. A voice of this machine reads it aloud."
 TYPE_HINT_TWO = "In English. Begin a line with 1: or 2: for who says it, left or right."
 TYPED_TEXT = "Typed text"
@@ -108,13 +109,13 @@ TYPED_FOR_TWO = (
     "These lines are for two people, and only one speaks here. "
     "Give a picture of two people, or leave out 1: and 2:."
 )
-SPLIT, SPLIT_AGAIN, ONE_VOICE = "Split between the two", "Who says what", "One voice again"
+SPLIT, EDIT_SPLIT, JOIN_VOICES = "Split between the two", "Who says what", "One voice again"
 SPLIT_HINT = "Press a part to give it to the other one."
-SPLIT_PARTED = "One recording, split between the two"
+SPLIT_DONE = "One recording, split between the two"
 SPLIT_ONE_SIDED = "Everything is said by one of the two. Give a part to the other one first."
 NO_PAUSE = "There is no pause in this recording to split it at. Choose a recording for each."
-HEAR_BOTH = "Play both, as in the video"
-HEAR_PART, HEAR_ALL = "Play the part to use", "Play all of it"
+PLAY_VOICES = "Play both, as in the video"
+PLAY_PART, PLAY_WHOLE = "Play the part to use", "Play all of it"
 SPEAKING, IN_TURN, TOGETHER = "How they speak", "In turn", "Together"
 SILENT = "No voice is heard in this recording. Choose another recording."
 TRIM_PART, TRIM_START, TRIM_END = "The part to use", "Start", "End"
@@ -133,7 +134,7 @@ SHAPE, QUALITY, SCENE, SEED = "Shape", "Quality", "Scene", "Seed"
 ADVANCED, ADVANCED_HINT = "Advanced", "nothing here has to be set"
 SHAPES = {Shape.LANDSCAPE: "Landscape", Shape.PORTRAIT: "Portrait", Shape.SQUARE: "Square"}
 SCENE_HINT = "Or in your own words: what is seen and how it moves."
-NOT_SEEN = "What should not be seen"
+NEGATIVE_PROMPT = "What should not be seen"
 SEED_HINT = "The same number makes the same video again."
 SEED_NEW = "New number"
 BAD_SEED = f"The seed is a whole number from 0 to {MAX_SEED}."
@@ -151,33 +152,33 @@ SETTINGS_USED = "Settings used"
 # The frame and the line under it.
 FRAME_TITLE = "Your video appears in this frame"
 FRAME_LEAD = "First the exact crop, then the draft, then the finished video."
-FILM_DRAFT, FILM_FINAL = "Draft video", "Finished video"
-GOES_ON = "Worth a look: it goes on. Watch what is finished, and stop it if it is of no use."
-FILM_SO_FAR, FILM_CROP = "The finished part of the video", PICTURE_ALT
+VIDEO_DRAFT, VIDEO_FINAL = "Draft video", "Finished video"
+WINDOW_FAULT = "Worth a look: it goes on. Watch what is finished, and stop it if it is of no use."
+VIDEO_UNFINISHED, VIDEO_CROP = "The finished part of the video", PICTURE_ALT
 CHIP_DRAFT, CHIP_KEPT = "Draft", "Draft, still here"
 CHIP_UPDATING, CHIP_DRAWING, CHIP_FINAL = "Updating draft", "Draft, being drawn", "MultiTalk"
 PROGRESS = "Progress"
 
 # The stages.
 STAGES, LIVE = "Stages", "Live frame"
-LIVE_ALT, LIVE_LATER = "Rough preview of the frame being made", "The first frame appears here."
+LIVE_ALT, LIVE_PENDING = "Rough preview of the frame being made", "The first frame appears here."
 NOT_MADE = "not made"
 
 # Actions.
 STOP_WAITING, NEXT, STARTING = "Stop waiting", "Next in line", "Starting"
-FREE, NOT_PAID = "free, made here", "nothing is paid while you wait"
+FREE, FREE_WAITING = "free, made here", "nothing is paid while you wait"
 STOP, DOWNLOAD = "Stop, keep what is finished", "Download video"
-MAKE_IT, KEEP = "Make it with MultiTalk", "Keep this draft"
+MAKE_FINAL, KEEP = "Make it with MultiTalk", "Keep this draft"
 STOP_HINT = "Stop any time; what is finished is kept."
 PAY_HINT = f"You pay only when you press this. {STOP_HINT}"
 CHOOSE_PART = "Choose the part to use"
-AGAIN, VERSION, RETRY, GO_ON = "Make another", "Make another version", "Try again", "Go on"
-START_AGAIN = "Start again"
+NEW_VIDEO, NEW_VERSION, RETRY, RESUME = "Make another", "Make another version", "Try again", "Go on"
+RESTART = "Start again"
 COPY_LINK, LINK_COPIED, MAKE_LINK = "Copy share link", "Link copied", "Make a share link"
-LINK_COMES = "The share link is being made"
+LINK_PENDING = "The share link is being made"
 LINK_UNTIL = "The link works until {day} for anyone who has it."
-LINK_NOT, LINK_OVER = "Your video is still here.", "The share link has expired."
-SAYS_AI = "The file says that it is AI-generated."
+LINK_MISSING, LINK_EXPIRED = "Your video is still here.", "The share link has expired."
+AI_NOTE = "The file says that it is AI-generated."
 USE_PORTRAIT = "Use portrait"
 BROKE = "Something broke on our side. Try again."
 UPLOAD_GONE = "This file did not arrive whole. Choose it again."
@@ -190,13 +191,13 @@ NOT_THERE = "This one is no longer there."
 EXAMPLES, EXAMPLES_HINT = "Or start with an example", "one click, nothing to pay"
 EXAMPLE_WAIT = "Getting it ready"
 BOTH, PLAY_BOTH = "Draft and final", "Play both"
-DRAFT_IS, FINAL_IS = "free, lips only", "{made}, whole face and body"
+DRAFT_NOTE, FINAL_NOTE = "free, lips only", "{made}, whole face and body"
 HISTORY_EMPTY = "Nothing here yet. Your drafts and videos will appear here."
 HISTORY_LIST, HISTORY_SELECTED = "Your videos", "Selected video"
 OPEN, USE, DELETE = "Open", "Use these settings", "Delete"
-DELETE_SURE, DELETE_NOT = "Delete for good", "Keep"
-WHEN, FREE_WORD = "{moment}, deleted on {day}", "free"
-LENGTH, MADE_WITH, TOOK = "Length", "Made with", "Took"
+CONFIRM_DELETE, CANCEL_DELETE = "Delete for good", "Keep"
+CREATED_EXPIRES, FREE_WORD = "{moment}, deleted on {day}", "free"
+LENGTH, MADE_WITH, WORK_TIME = "Length", "Made with", "Took"
 STATES = {
     "queued": "Waiting",
     "finished": "Finished",
@@ -215,7 +216,7 @@ DRAFT_STAGES = {
     StageName.WINDOW: ("Drawing the frames", "Drew the frames"),
     StageName.FINISHING: ("Adding the sound", "Added the sound"),
 }
-# What the page says of a plan's warnings; a code that is not here says the plan's own words.
+# The page's words for a plan's warnings; without them the plan's own are shown.
 WARNINGS = {
     "face_cut": "A face is cut by the edge of the frame. Adjust the framing to show all of it.",
     "small_face": "The face is small in the frame. A closer picture gives clearer lips.",
@@ -233,22 +234,22 @@ FINAL_STAGES = {
 
 
 def refusal(error: InputError) -> str:
-    """Why the inputs can't be used, in the page's words."""
+    """Reason why the inputs can't be used, in the page's words."""
     if error.code is InputCode.TOO_LONG:
         return f"{error.message.split(' Choose')[0]} Choose the part to use."
     return error.message
 
 
 def tab_title(state: str | None) -> str:
-    """The browser tab's title."""
+    """Title of the browser tab."""
     return f"{state} · {TITLE}" if state else TITLE
 
 
 def serving_at(host: str, port: int) -> str:
-    """What the terminal says once the page can be opened."""
+    """Line on the terminal once the page can be opened."""
     return f"{TITLE} is at http://{host}:{port} (Ctrl-C ends it)."
 
 
 def port_in_use(host: str, port: int) -> str:
-    """Why the server can't start."""
+    """Reason why the server can't start."""
     return f"Port {port} of {host} can't be used; another program may have it. Try another --port."

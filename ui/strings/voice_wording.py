@@ -1,4 +1,4 @@
-"""What the page says with numbers in it of typed text, of a part, of who says what."""
+"""Sentences with numbers about typed text, trimming and speakers."""
 
 from collections.abc import Sequence
 
@@ -8,17 +8,17 @@ from ui.strings import text
 
 
 def marked_part(longest_s: float) -> str:
-    """In the trimmer of a recording that is too long, before anything was chosen."""
+    """Note in the trimmer of a recording that is too long, before a part is chosen."""
     return f"The first {longest_s:g} s are marked. Nothing is cut before you press {text.DONE}."
 
 
 def phrase(start_s: float, end_s: float, who: int) -> str:
-    """A part of a recording that is split, and who says it."""
+    """A part of a recording that is split, and its speaker."""
     return f"{start_s:.1f} to {end_s:.1f} s, {text.SIDES[who].lower()}"
 
 
 def speaks(who: int, spoken: Sequence[Phrase]) -> str:
-    """When one of two speaks, on the voice line."""
+    """Times at which one of two speaks, for the voice line."""
     side = text.SIDES[who].lower()
     if not spoken:
         return f"{side} only listens"
@@ -28,21 +28,21 @@ def speaks(who: int, spoken: Sequence[Phrase]) -> str:
 
 
 def text_too_long(characters: int, most: int) -> str:
-    """Why a typed text is not spoken."""
+    """Refusal of a typed text that is too long."""
     return f"This text has {characters} characters; {most} are the most. Shorten it."
 
 
 def text_strange(character: str) -> str:
-    """Why a typed text is not spoken: the voice can't read this character."""
+    """Refusal of a character that the voice can't read."""
     return f"“{character}” can't be read aloud: the voice is English. Use Latin letters."
 
 
 def text_names(count: int) -> str:
-    """Why lines that start with names are not spoken."""
+    """Refusal of lines with more than two names."""
     return f"{count} people have lines in this text; two can speak. Use two names."
 
 
 def speech_too_long(length_s: float, longest_s: float) -> str:
-    """Why a typed text is not used."""
+    """Refusal of a typed text whose speech is too long."""
     length = format_excess_duration(length_s, longest_s)
     return f"This text takes {length} s to say; {longest_s:g} s is the most. Shorten it."

@@ -1,14 +1,16 @@
-"""What the page says with numbers and names in it: times, prices, counts.
+"""Sentences of the page with numbers and names: times, prices, counts.
 
-Numbers come with their unit; "about" until measured.
+Each function is named after the text it returns. Numbers come with their unit, and with "about"
+until they are measured.
 """
 
 import math
 from collections.abc import Sequence
 
 from inference.core.events import StageName
+from inference.core.options import Shape, Speaking
 from inference.core.plan import Estimate, Notice, Plan
-from inference.core.request import Recording, Shape, Speaking
+from inference.core.request import Recording
 from inference.core.timing import FPS, format_excess_duration
 from presets.examples import Example
 from ui.strings import text
@@ -29,66 +31,66 @@ def duration(length_s: float) -> str:
 
 
 def usual_duration(seconds: float) -> str:
-    """How long something takes as a rule."""
+    """Duration in past runs."""
     return f"usually {duration(seconds)}"
 
 
 def about_duration(length_s: float) -> str:
-    """A time that is not known exactly."""
+    """An estimated time."""
     return f"about {duration(max(1.0, length_s))}"
 
 
 def time_left(left_s: float | None) -> str:
-    """How long it still takes; None when nothing tells."""
+    """Time left; None if unknown."""
     if left_s is None:
         return "Working"
     return "Almost done" if left_s < 1 else f"About {duration(left_s)} left"
 
 
 def dollars(amount: float) -> str:
-    """A price; what costs anything costs at least a cent."""
+    """A price; the smallest above zero is a cent."""
     return f"${max(amount, 0.01):.2f}" if amount else "$0.00"
 
 
 def faces_found(count: int) -> str:
-    """How many faces the picture shows."""
+    """Number of faces in the picture."""
     return "1 face found" if count == 1 else f"{count or 'No'} faces found"
 
 
 def choose_speakers(count: int, chosen: int) -> str:
-    """How many of more faces than can speak do."""
+    """Number of faces and of chosen speakers."""
     if chosen:
         return f"{faces_found(count)}, {chosen} of them speak{'s' * (chosen == 1)}."
     return faces_found(count)
 
 
 def face_name(index: int, speakers: int) -> str:
-    """What a speaker is called on the picture and on the line, from 0."""
+    """Name of a speaker on the picture and on the line, from 0."""
     return f"{index + 1} {text.SIDES[index]}" if speakers > 1 else "Face 1"
 
 
 def face_number(index: int) -> str:
-    """What one of many faces is called that speaks alone, from 0."""
+    """Name of a lone speaker among many faces, from 0."""
     return f"Face {index + 1}"
 
 
 def face_speaks(index: int) -> str:
-    """The button on one of many faces, from 0."""
+    """Label of the button on one of many faces, from 0."""
     return f"Face {index + 1} speaks"
 
 
 def frame_size(width: int, height: int) -> str:
-    """The finished frame in pixels."""
+    """Size of the finished frame in pixels."""
     return f"{width} × {height}, exactly as used"
 
 
 def voice_hint(longest_s: float) -> str:
-    """How long a recording may be."""
+    """Longest allowed recording."""
     return f"up to {longest_s:g} seconds"
 
 
 def used_length(used_s: float | None, length_s: float) -> str:
-    """The length of a recording, or how much of it is used; None: all."""
+    """Length of a recording, or of the used part; None: all of it is used."""
     return seconds(length_s) if used_s is None else f"{used_s:.2f} of {length_s:.2f} s used"
 
 
@@ -101,48 +103,48 @@ def recording_summary(recording: Recording, used_s: float | None = None) -> str:
 
 
 def play_label(name: str) -> str:
-    """What the button beside a recording does."""
+    """Label of the button beside a recording."""
     return f"Play {name}"
 
 
 def used_part(start_s: float, end_s: float) -> str:
-    """The part of a recording that is used."""
+    """Start, end and length of the used part of a recording."""
     return f"{seconds(start_s)} to {seconds(end_s)}, {seconds(end_s - start_s)}"
 
 
 def settings_line(shape: Shape, quality: str) -> str:
-    """What is chosen under Scene and quality; `quality` empty when there is no choice."""
+    """Choices under Scene and quality; `quality` is empty if it can't be chosen."""
     return f"{quality}, {text.SHAPES[shape].lower()}" if quality else text.SHAPES[shape]
 
 
 def shape_size(shape: Shape) -> str:
-    """A shape's pixels."""
+    """Size of a shape in pixels."""
     return f"{shape.width} × {shape.height}"
 
 
 def cost(estimate: Estimate) -> str:
-    """What a final video takes and costs, in few words."""
+    """Estimated time and price of a final video, in few words."""
     return ", ".join(price(estimate))
 
 
 def price(estimate: Estimate) -> tuple[str, ...]:
-    """What a final video takes, and what it costs if anything."""
+    """Estimated time of a final video, and its price if it has one."""
     time = about_duration(estimate.seconds)
     return (time, about_dollars(estimate.dollars)) if estimate.dollars else (time,)
 
 
 def queue_place(place: int | None) -> str:
-    """Where a job stands that waits."""
+    """Place of a waiting job in the queue."""
     return f"Number {place} in line" if place and place > 1 else text.NEXT
 
 
 def about_dollars(amount: float) -> str:
-    """A price that was not measured."""
+    """An estimated price."""
     return f"about {dollars(amount)}"
 
 
 def plan_line(plan: Plan) -> tuple[str, str]:
-    """The plan in one line, as what goes in and what comes out."""
+    """The plan in one line: its input and its output."""
     count = len(plan.windows)
     windows = "1 window" if count == 1 else f"{count} windows"
     return (
@@ -152,7 +154,7 @@ def plan_line(plan: Plan) -> tuple[str, str]:
 
 
 def line_alone(plan: Plan, cuts: Sequence[float]) -> str:
-    """The voice line of one speaker in a sentence; `cuts` between its windows in seconds."""
+    """The voice line of one speaker as a sentence; `cuts` between its windows in seconds."""
     sentence = f"The recording, {plan.recording_s:.2f} seconds"
     if not cuts:
         return f"{sentence}, one window"
@@ -161,82 +163,84 @@ def line_alone(plan: Plan, cuts: Sequence[float]) -> str:
 
 
 def warning(notice: Notice) -> str:
-    """A plan's warning as the page says it."""
+    """A plan's warning in the page's words."""
     return text.WARNINGS.get(notice.code, notice.message)
 
 
 def draft_note(took_s: float) -> str:
-    """On a draft: what it cost."""
+    """Note on a draft: its price and time."""
     return f"free, made here in {took_s:.1f} s"
 
 
 def so_far(frames: int) -> str:
-    """On a film that still grows."""
+    """Length of an unfinished video."""
     return f"Finished so far, {seconds(frames / FPS)}"
 
 
 def draft_so_far(frames: int) -> str:
-    """On a draft that still grows."""
+    """Length of an unfinished draft."""
     return f"Draft so far, {seconds(frames / FPS)}"
 
 
 def stage(name: StageName, done: bool) -> str:
-    """What is being done, or was, for a draft."""
+    """A draft's stage, running or done."""
     return text.DRAFT_STAGES[name][done]
 
 
 def window_of(index: int, count: int) -> str:
-    """A window by its number, from 0."""
+    """A window's number, from 0."""
     return f"Window {index + 1} of {count}"
 
 
 def step_of(done: int, total: int) -> str:
-    """How far a window is."""
+    """Steps done within a window."""
     return f"step {done} of {total}"
 
 
 def live_note(window: int, step: int) -> str:
-    """What the live frame shows; the window from 0."""
+    """Window and step of the live frame; the window from 0."""
     return f"window {window + 1}, step {step}"
 
 
 def elapsed(took_s: float) -> str:
-    """How long the work has gone on."""
+    """Working time so far."""
     return f"{duration(took_s)} so far"
 
 
 def spent_so_far(amount: float, of: float) -> str:
-    """What a final video has cost so far."""
+    """Cost of a final video so far."""
     return f"{about_dollars(amount)} of {dollars(of)} spent"
 
 
 def time_and_cost(took_s: float, amount: float | None) -> str:
-    """Time and money of a final video; None: nobody is paid."""
+    """Time and price of a final video; None: it is free."""
     took = duration(took_s)
     return took if amount is None else f"{took}, {about_dollars(amount)}"
 
 
 def time_and_cost_sentence(took_s: float, amount: float | None) -> str:
-    """Time and money of a final video, in a sentence; None: nobody is paid."""
+    """Time and price of a final video as a sentence; None: it is free."""
     price = "" if amount is None else f" for {about_dollars(amount)}"
     return f"Made in {duration(took_s)}{price}."
 
 
 def stopped_lead(frames: int) -> str:
-    """Under the headline of a stopped job: what is kept."""
+    """Line under the headline of a stopped job: its finished part."""
     return f"{seconds(frames / FPS)} are finished and kept." if frames else text.NOTHING_KEPT
 
 
 def interrupted_lead(windows: int, more: float | None) -> str:
-    """Under the headline of an interrupted job: after which window, and what the rest costs, in
-    dollars; None: money is not spoken of."""
+    """Line under the headline of an interrupted job.
+
+    `windows` are finished; `more` is the price of the rest in dollars, None to leave out money.
+    """
     when = f"after window {windows}" if windows else "before the first window was finished"
     price = f" Going on costs {about_dollars(more)} more." if more else " Going on is free."
     return f"The machine went away {when}.{'' if more is None else price}"
 
 
 def too_long_for_final(plan: Plan, longest_s: float) -> str:
-    """Why a draft can't become a final video as it is."""
+    """Reason why a draft can't become a final video."""
     return (
         f"MultiTalk makes up to {longest_s:g} s; this recording is "
         f"{format_excess_duration(plan.recording_s, longest_s)} s long."
@@ -244,13 +248,13 @@ def too_long_for_final(plan: Plan, longest_s: float) -> str:
 
 
 def history_lead(days: int) -> str:
-    """Under the headline of the history."""
+    """Line under the headline of the history."""
     after = "a day" if days == 1 else f"{days} days"
     return f"Only this browser can see these. Each one is deleted by itself after {after}."
 
 
 def example_note(example: Example) -> str:
-    """An example's voices and length."""
+    """Voices and length of an example."""
     if len(example.voices) == 1:
         return f"one voice, {example.duration_s:.1f} s"
     how = text.TOGETHER if example.speaking == Speaking.TOGETHER else text.IN_TURN
@@ -258,20 +262,20 @@ def example_note(example: Example) -> str:
 
 
 def video_length(plan: Plan) -> str:
-    """A video's length."""
+    """Length of a video."""
     return f"{plan.frames} frames, {seconds(plan.duration_s)}"
 
 
 def kept_length(frames: int) -> str:
-    """How much of a video that was not finished there is."""
+    """Length of an unfinished video's finished part."""
     return f"{seconds(frames / FPS)} kept"
 
 
 def left_short(left_s: float | None) -> str:
-    """How long a job still takes, in few words."""
+    """Time left of a job, in few words."""
     return "Working" if left_s is None else f"{duration(max(1.0, left_s))} left"
 
 
 def job_number(job: str) -> str:
-    """What a person gives to whoever looks after the page."""
+    """Job number for a report to the operator."""
     return f"Job {job[:4]}-{job[4:8]}. Give this number to whoever looks after this page."

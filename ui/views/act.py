@@ -30,7 +30,7 @@ def act(shown: PageState) -> str:
             return _row(_download(job, go), share(shown, job), _again()) + about_link(shown, job)
         case Phase.RESULT:
             ways = _row(_download(job, go), share(shown, job), _version(), _again())
-            return ways + about_link(shown, job) + _line(text.SAYS_AI)
+            return ways + about_link(shown, job) + _line(text.AI_NOTE)
         case Phase.STOPPED:
             return _stopped(job, go)
         case Phase.INTERRUPTED:
@@ -68,11 +68,11 @@ def _download(job: JobView, look: str) -> str:
 
 
 def _again() -> str:
-    return quiet(text.AGAIN, data_do="again")
+    return quiet(text.NEW_VIDEO, data_do="again")
 
 
 def _version() -> str:
-    return quiet(text.VERSION, mark="again", data_do="version")
+    return quiet(text.NEW_VERSION, mark="again", data_do="version")
 
 
 def _working(shown: PageState, job: JobView) -> str:
@@ -80,7 +80,7 @@ def _working(shown: PageState, job: JobView) -> str:
     label, spent = text.STOP, dollars_spent(job)
     if shown.phase is Phase.WAITING:
         left, label = wording.queue_place(job.queue_position), text.STOP_WAITING
-        note = "" if spent is None else text.NOT_PAID
+        note = "" if spent is None else text.FREE_WAITING
     elif job.is_draft:
         left, note = _draft_left(job), text.FREE
     else:
@@ -123,7 +123,7 @@ def _make(shown: PageState, plan: Plan, go: str) -> str:
     estimate = shown.finals.get(shown.session.choices.quality)
     price = wording.price(estimate) if estimate else ()
     hint = text.PAY_HINT if estimate and estimate.dollars else text.STOP_HINT
-    return _row(priced(text.MAKE_IT, price, go, data_do="make"), small(hint))
+    return _row(priced(text.MAKE_FINAL, price, go, data_do="make"), small(hint))
 
 
 def _stopped(job: JobView, go: str) -> str:
@@ -135,8 +135,8 @@ def _stopped(job: JobView, go: str) -> str:
 
 def _interrupted(job: JobView, go: str) -> str:
     price = () if job.is_draft else wording.price(rest(job))
-    go_on = priced(text.GO_ON, price, go, data_do="resume")
-    return _row(go_on, _restart(job, text.START_AGAIN, "tp-tall"), _way_back(job))
+    go_on = priced(text.RESUME, price, go, data_do="resume")
+    return _row(go_on, _restart(job, text.RESTART, "tp-tall"), _way_back(job))
 
 
 def _failed(job: JobView, go: str) -> str:

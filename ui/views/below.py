@@ -20,7 +20,7 @@ def below(shown: PageState) -> str:
     return (
         f'<section class="tp-wide"><div class="tp-sec"><h2>{escape(text.BOTH)}</h2>{both}</div>'
         f'<div class="tp-pair">'
-        f"{_figure(job, serving.build_media_url(draft, RESULT), text.CHIP_DRAFT, text.DRAFT_IS)}"
+        f"{_figure(job, serving.build_media_url(draft, RESULT), text.CHIP_DRAFT, text.DRAFT_NOTE)}"
         f"{_figure(job, serving.build_media_url(job.id, RESULT), text.CHIP_FINAL, _made(job))}"
         f"</div></section>"
     )
@@ -36,6 +36,6 @@ def _figure(job: JobView, film: str, name: str, note: str) -> str:
 
 
 def _made(job: JobView) -> str:
-    return text.FINAL_IS.format(
+    return text.FINAL_NOTE.format(
         made=wording.time_and_cost(job.progress.elapsed_s, dollars_spent(job))
     )

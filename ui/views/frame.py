@@ -89,16 +89,16 @@ def _no_draft(shown: PageState) -> str:
 def _film(shown: PageState) -> Film:
     job = shown.job
     if job is None:
-        return Film(text.FILM_CROP)
+        return Film(text.VIDEO_CROP)
     final = job.progress.final
     if isinstance(final, Finished):
         film = serving.build_media_url(job.id, final.result.path)
         if job.is_draft:
-            return Film(text.FILM_DRAFT, film, chip=text.CHIP_DRAFT, note=made_by(job))
-        return Film(text.FILM_FINAL, film)
+            return Film(text.VIDEO_DRAFT, film, chip=text.CHIP_DRAFT, note=made_by(job))
+        return Film(text.VIDEO_FINAL, film)
     if isinstance(final, Cancelled) and final.path:
         film = serving.build_media_url(job.id, final.path)
-        return Film(text.FILM_SO_FAR, film, chip=_so_far(job, final.frames))
+        return Film(text.VIDEO_UNFINISHED, film, chip=_so_far(job, final.frames))
     if job.is_draft:
         return _unfinished_draft(shown, job)
     return _growing(job) or _draft_of_final(shown)
@@ -116,11 +116,11 @@ def _unfinished_draft(shown: PageState, job: JobView) -> Film:
         )
         updating = shown.phase is Phase.DRAFTING
         chip = text.CHIP_UPDATING if updating else text.CHIP_KEPT
-        return Film(text.FILM_DRAFT, film, chip=chip, dim=updating)
+        return Film(text.VIDEO_DRAFT, film, chip=chip, dim=updating)
     growing = _growing(job)
     if growing or job.progress.preview is None or shown.phase is not Phase.DRAFTING:
-        return growing or Film(text.FILM_CROP)
-    return Film(text.FILM_CROP, live=live_url(job), chip=text.CHIP_DRAWING)
+        return growing or Film(text.VIDEO_CROP)
+    return Film(text.VIDEO_CROP, live=live_url(job), chip=text.CHIP_DRAWING)
 
 
 def _growing(job: JobView) -> Film | None:
@@ -129,15 +129,15 @@ def _growing(job: JobView) -> Film | None:
     if done is None or len(job.plan.windows) == 1:
         return None
     film = serving.build_media_url(job.id, partial_video_name(done.index))
-    return Film(text.FILM_SO_FAR, film, chip=_so_far(job, done.frames_done))
+    return Film(text.VIDEO_UNFINISHED, film, chip=_so_far(job, done.frames_done))
 
 
 def _draft_of_final(shown: PageState) -> Film:
     if shown.session.draft is None:
-        return Film(text.FILM_CROP)
+        return Film(text.VIDEO_CROP)
     ended = shown.phase not in (Phase.WAITING, Phase.MAKING)
     film = serving.build_media_url(shown.session.draft, RESULT)
-    return Film(text.FILM_DRAFT, film, chip=text.CHIP_KEPT if ended else text.CHIP_DRAFT)
+    return Film(text.VIDEO_DRAFT, film, chip=text.CHIP_KEPT if ended else text.CHIP_DRAFT)
 
 
 def live_url(job: JobView) -> str | None:

@@ -88,7 +88,7 @@ def _details(shown: PageState, job: JobView) -> str:
     facts = "".join(
         f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _facts(job)
     )
-    when = sentence(text.WHEN, moment=moment(job.created), day=day(job.expires))
+    when = sentence(text.CREATED_EXPIRES, moment=moment(job.created), day=day(job.expires))
     open_ = button(text.OPEN, data_do="open", data_job=job.id)
     return (
         f'<div class="tp-card"><div class="tp-body tp-first">{_picture(job)}</div>'
@@ -107,17 +107,17 @@ def _facts(job: JobView) -> list[tuple[str, str]]:
         took = f"{job.progress.elapsed_s:.1f} s, {text.FREE_WORD}"
         if not job.is_draft:
             took = wording.time_and_cost(job.progress.elapsed_s, dollars_spent(job))
-        facts.append((text.TOOK, took))
+        facts.append((text.WORK_TIME, took))
     elif job.has_ended:
-        facts.append((text.TOOK, wording.duration(job.progress.elapsed_s)))
+        facts.append((text.WORK_TIME, wording.duration(job.progress.elapsed_s)))
     return facts
 
 
 def _ways(shown: PageState, job: JobView) -> str:
     """Use the settings again, or delete; deleting asks once."""
     if shown.session.deleting and shown.session.selected == job.id:
-        sure = button(text.DELETE_SURE, look="tp-danger", data_do="delete-sure", data_job=job.id)
-        return sure + button(text.DELETE_NOT, data_do="delete-not")
+        sure = button(text.CONFIRM_DELETE, look="tp-danger", data_do="delete-sure", data_job=job.id)
+        return sure + button(text.CANCEL_DELETE, data_do="delete-not")
     use = quiet(text.USE, mark="again", data_do="use", data_job=job.id)
     delete = button(
         text.DELETE, look="tp-quiet tp-bad", mark="delete", data_do="delete", data_job=job.id

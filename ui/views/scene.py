@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from html import escape
 
-from inference.core.request import MAX_PROMPT_CHARS, MAX_SEED, Shape
+from inference.core.options import MAX_PROMPT_CHARS, MAX_SEED, Shape
 from inference.core.tuning import LABELS
 from presets.quality import PRESETS
 from presets.scenes import DEFAULT_PROMPTS, NEGATIVE_PROMPT, SCENES
@@ -111,7 +111,9 @@ def _tuning(choices: Choices, quality: Preset) -> Iterator[str]:
         hint = scene_wording.tuning_hint(name, quality, own)
         yield f"<label>{escape(label)}{small(hint)}<input{told}></label>"
     if _hears_words(quality):
-        yield _words("negative_prompt", text.NOT_SEEN, "", choices.negative_prompt, NEGATIVE_PROMPT)
+        yield _words(
+            "negative_prompt", text.NEGATIVE_PROMPT, "", choices.negative_prompt, NEGATIVE_PROMPT
+        )
     else:
         why = scene_wording.guidance_built_in(quality, filter(_hears_words, _FINALS))
         yield f'<p class="tp-small tp-soft">{escape(why)}</p>'

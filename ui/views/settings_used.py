@@ -45,4 +45,4 @@ def _words(job: JobView) -> Iterator[tuple[str, str]]:
     seen, not_seen = job.request.prompts
     yield text.SCENE, seen
     if job.request.tuning.apply(sampling).text_guidance > 1:  # else no pass is given it
-        yield text.NOT_SEEN, not_seen
+        yield text.NEGATIVE_PROMPT, not_seen

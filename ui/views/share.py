@@ -21,7 +21,7 @@ def share(shown: PageState, job: JobView) -> str:
             data_copied=text.LINK_COPIED,
         )
     if published and published.is_pending:
-        return small(text.LINK_COMES, role="status")
+        return small(text.LINK_PENDING, role="status")
     return button(text.MAKE_LINK, look="tp-tall", mark="link", data_do="publish")
 
 
@@ -31,8 +31,8 @@ def about_link(shown: PageState, job: JobView) -> str:
     if not shown.has_bucket or published is None:
         return ""
     if published.refusal:
-        return message(published.refusal, text.LINK_NOT, look=True)
+        return message(published.refusal, text.LINK_MISSING, look=True)
     if published.is_open and published.expires:
         until = sentence(text.LINK_UNTIL, day=day(published.expires))
         return f'<p class="tp-small tp-soft">{until}</p>'
-    return "" if published.is_pending else f'<p class="tp-small">{escape(text.LINK_OVER)}</p>'
+    return "" if published.is_pending else f'<p class="tp-small">{escape(text.LINK_EXPIRED)}</p>'

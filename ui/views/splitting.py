@@ -24,13 +24,13 @@ def splitter(shown: PageState) -> str:
     desk, voice = shown.session, find_splittable_voice(shown.session)
     if voice is None or len(desk.owners) != len(voice.phrases):
         return ""
-    told = attributes(role="group", aria_label=text.SPLIT_AGAIN, data_splitter=True)
-    play = hear(text.HEAR_ALL, [(voice, whole(voice))])
+    told = attributes(role="group", aria_label=text.EDIT_SPLIT, data_splitter=True)
+    play = hear(text.PLAY_WHOLE, [(voice, whole(voice))])
     return (
         f'<div class="tp-editor"{told}>{small(text.SPLIT_HINT)}'
         f'<div class="tp-scroll">{_strip(desk, voice)}</div>'
         f'<div class="tp-act">{play}{button(text.DONE, look="tp-go", data_do="split")}'
-        f"{button(text.ONE_VOICE, data_do='one-voice')}</div></div>"
+        f"{button(text.JOIN_VOICES, data_do='one-voice')}</div></div>"
     )
 
 

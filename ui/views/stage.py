@@ -3,8 +3,8 @@
 from html import escape
 
 from inference.core.events import Cancelled, Finished
+from inference.core.options import Shape
 from inference.core.plan import Notice, Plan
-from inference.core.request import Shape
 from inference.jobs.store import State
 from presets.examples import EXAMPLES, Example
 from ui.session.page_state import JobView, PageState, Phase
@@ -78,7 +78,7 @@ def _notes(shown: PageState) -> str:
     be done about it."""
     if shown.job is not None and not shown.job.is_draft:
         fault = shown.job.progress.fault if shown.phase is Phase.MAKING else None
-        return message(fault, text.GOES_ON, look=True) if fault else ""
+        return message(fault, text.WINDOW_FAULT, look=True) if fault else ""
     if shown.plan is None:
         return ""
     lines = "".join(f"<li>{_note(notice)}</li>" for notice in shown.plan.warnings)

@@ -46,7 +46,7 @@ def live_card(shown: PageState, job: JobView) -> str:
     """The newest rough frame of a final video."""
     step, live = job.progress.newest_step, live_url(job)
     note = wording.live_note(step.window, step.done) if step else ""
-    seen = f'<span class="tp-later">{escape(text.LIVE_LATER)}</span>'
+    seen = f'<span class="tp-later">{escape(text.LIVE_PENDING)}</span>'
     if live:
         size = f'width="{job.plan.width}" height="{job.plan.height}"'
         seen = f'<img src="{escape(live)}" alt="{escape(text.LIVE_ALT)}" {size}>'

@@ -5,14 +5,12 @@ from dataclasses import dataclass, replace
 
 from inference.core.errors import InputError
 from inference.core.plan import Plan, make_plan
-from inference.core.request import SAMPLE_RATE_HZ, Picture, Request
+from inference.core.request import SAMPLE_RATE_HZ, Request, Soundtrack
 from inference.core.timing import Span, place_recordings
 from inference.media.phrases import Phrase
 from presets.quality import DRAFT_QUALITY
 from ui.session.requests import build_request, find_speakers, must_choose_speakers, select_voices
 from ui.session.session import Session, StoredVoice
-
-_ANY_PICTURE = Picture(1, 1)  # where a voice sounds has nothing to do with it
 
 
 @dataclass(frozen=True)
@@ -41,8 +39,8 @@ def placed(desk: Session) -> tuple[tuple[StoredVoice, Span], ...]:
     voices, choices = select_voices(desk), desk.choices
     try:
         recordings = tuple(voice.recording for voice in voices)
-        asked = Request(_ANY_PICTURE, recordings, choices.speaking, trim=choices.trim)
-        return tuple(zip(voices, place_recordings(asked), strict=True))
+        soundtrack = Soundtrack(recordings, choices.speaking, choices.trim)
+        return tuple(zip(voices, place_recordings(soundtrack), strict=True))
     except InputError:
         return ()
 

@@ -33,6 +33,6 @@ def _field(desk: Session) -> str:
     hint = text.TYPE_HINT_TWO if len(find_speakers(desk)) > 1 else text.TYPE_HINT
     told = attributes(data_typed=True, rows=5, maxlength=MAX_TYPED_CHARS)
     return (
-        f"<label>{escape(text.TYPE_WHAT)}{small(hint)}"
+        f"<label>{escape(text.TYPE_LABEL)}{small(hint)}"
         f"<textarea{told}>{escape(desk.typed)}</textarea></label>"
     )

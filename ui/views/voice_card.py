@@ -4,7 +4,8 @@ from dataclasses import replace
 from html import escape
 
 from inference.core.errors import InputCode
-from inference.core.request import SAMPLE_RATE_HZ, Speaking
+from inference.core.options import Speaking
+from inference.core.request import SAMPLE_RATE_HZ
 from inference.core.timing import Span
 from ui.media import serving
 from ui.session.page_state import PageState, Problem
@@ -115,8 +116,8 @@ def _how(desk: Session) -> str:
         {Speaking.IN_TURN: (text.IN_TURN, ""), Speaking.TOGETHER: (text.TOGETHER, "")},
         desk.choices.speaking,
     )
-    said = small(text.SPLIT_PARTED) if desk.whole else chosen
-    return f'<div class="tp-body tp-how">{hear(text.HEAR_BOTH, placed(desk))}{said}</div>'
+    said = small(text.SPLIT_DONE) if desk.whole else chosen
+    return f'<div class="tp-body tp-how">{hear(text.PLAY_VOICES, placed(desk))}{said}</div>'
 
 
 def _row(shown: PageState, slot: int, filled: bool) -> str:
@@ -175,7 +176,7 @@ def _is_too_long(shown: PageState) -> bool:
 def _ways(shown: PageState) -> str:
     """The ways to the editors that are not open and have something to work on."""
     desk, two = shown.session, len(find_speakers(shown.session)) > 1
-    split = text.SPLIT_AGAIN if desk.whole else text.SPLIT
+    split = text.EDIT_SPLIT if desk.whole else text.SPLIT
     ways = {
         "split": split if two and find_splittable_voice(desk) else "",
         "trim": text.TRIM if select_voices(desk) else "",
@@ -187,7 +188,7 @@ def _ways(shown: PageState) -> str:
         if label and desk.editing != what
     ]
     if desk.whole and desk.editing != "split":
-        buttons.insert(1, quiet(text.ONE_VOICE, data_do="one-voice"))
+        buttons.insert(1, quiet(text.JOIN_VOICES, data_do="one-voice"))
     return "".join(buttons)
 
 

@@ -1,3 +1,4 @@
-"""The server: the page in Gradio, its security headers, password and theme.
-It draws nothing itself; see `ui.views`.
+"""Web server: the page in Gradio, its security headers, password and theme.
+
+Renders nothing itself; see `ui.views`.
 """

@@ -1,6 +1,6 @@
-"""The web application: the page, what it shows and receives, its style, a health check.
+"""Web application: the page, uploads, media, styles and a health check.
 
-Whoever runs it (the command line, a cloud function) takes `create_app`.
+The command line and the Modal function call `create_app`.
 """
 
 import json
@@ -43,8 +43,8 @@ from ui.web.security import SecurityMiddleware
 from ui.web.theme import Studio
 
 STATIC = Path(__file__).parents[1] / "static"
-_GRADIO_FOLDER = "gradio"  # Gradio's own folder in ours; nothing of a person goes there
-# in order
+_GRADIO_FOLDER = "gradio"  # in the data folder; holds no visitor's files
+# in the order of the cascade
 _STYLES = ("tokens", "page", "controls", "cards", "frame", "line", "lists", "report", "gradio")
 _HEAD = """
 {styles}
@@ -59,29 +59,29 @@ _HEAD = """
 
 
 def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI:
-    """The application for one folder of data. While it runs and `access` is granted, jobs are
-    started.
+    """Return the application for one data folder.
 
-    Raises OSError when nothing can be written there.
+    While it runs and `access` is granted, queued jobs are started. Raises OSError if the folder
+    can't be written to.
     """
     owners = Owners(settings.data)
     jobs = JobStore(settings, access=access)
-    received = UploadStore(settings.data, jobs.access)
+    upload_store = UploadStore(settings.data, jobs.access)
     temporary = Path(tempfile.gettempdir()) if settings.on_modal else settings.data
     os.environ["GRADIO_TEMP_DIR"] = str(temporary / _GRADIO_FOLDER)
-    page = Page(settings, jobs, received, owners)
+    page = Page(settings, jobs, upload_store, owners)
 
     dispatcher = Dispatcher(jobs, sweep=page.delete_expired)
 
-    def begin() -> None:
+    def start() -> None:
         update_password_marker(settings.data / PASSWORD_MARKER, settings)
         dispatcher.start()
 
-    at_work = _make_lifespan(jobs.access, begin, dispatcher.close)
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=at_work)
+    lifespan = _make_lifespan(jobs.access, start, dispatcher.close)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     _add_middleware(app, settings, owners, door(settings, jobs, owners))
     app.include_router(serving.create_router(settings.data, jobs, owners))
-    app.include_router(uploads.create_router(received, owners))
+    app.include_router(uploads.create_router(upload_store, owners))
     app.mount("/style", StaticFiles(directory=STATIC))
 
     @app.get("/healthz")
@@ -109,36 +109,36 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
 
 
 def _make_lifespan(
-    access: WriteAccess, begin: Callable[[], None], end: Callable[[], None]
+    access: WriteAccess, start: Callable[[], None], stop: Callable[[], None]
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """The application's life: what changes things by itself works while `access` is granted."""
+    """Return the application's lifespan; background work runs while `access` is granted."""
 
     @asynccontextmanager
-    async def life(app: FastAPI) -> AsyncIterator[None]:
-        await anyio.to_thread.run_sync(access.subscribe, begin, end)
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await anyio.to_thread.run_sync(access.subscribe, start, stop)
         try:
             yield
         finally:
             await anyio.to_thread.run_sync(access.close)
 
-    return life
+    return lifespan
 
 
 def _add_middleware(app: FastAPI, settings: Settings, owners: Owners, api_door: ASGIApp) -> None:
-    """Middleware, from the innermost door to the outermost."""
+    """Add the middleware, from the innermost to the outermost."""
     app.add_middleware(OwnerCookie)
-    app.add_middleware(CORSMiddleware)  # no other site is let in; Gradio on its own lets many
+    app.add_middleware(CORSMiddleware)  # allows no other site; Gradio's default allows many
     if settings.password:
         sessions = SignInSessions(settings.password, owners.sign)
-        app.add_middleware(PasswordAuth, sessions=sessions, guesses=RateLimiter())
+        app.add_middleware(PasswordAuth, sessions=sessions, rate_limiter=RateLimiter())
     app.add_middleware(Api, door=api_door)
     if settings.on_modal and not settings.password and not settings.unlocked:
-        app.add_middleware(MissingPasswordGuard, mark=settings.data / PASSWORD_MARKER)
+        app.add_middleware(MissingPasswordGuard, marker=settings.data / PASSWORD_MARKER)
     app.add_middleware(SecurityMiddleware)
 
 
 def _build_head() -> str:
-    """What the page's head holds, with the sentences that the browser says by itself."""
+    """Return the HTML for the page's head, with the sentences that the browser's scripts use."""
     styles = "\n".join(f'<link rel="stylesheet" href="/style/{name}.css">' for name in _STYLES)
     sentences = json.dumps(text.for_browser()).replace("<", "\\u003c")  # no tag can end it
     return _HEAD.format(styles=styles, sentences=sentences)
@@ -157,7 +157,7 @@ class _Server(uvicorn.Server):
             self._started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Every open page holds a connection that it would be waited for without end."""
+        """Close open connections first: each open page has one, and uvicorn would wait for it."""
         for connection in list(self.server_state.connections):
             if connection.transport is not None:
                 connection.transport.close()
@@ -165,11 +165,9 @@ class _Server(uvicorn.Server):
 
 
 def serve(settings: Settings, host: str, port: int, started: Callable[[], None]) -> None:
-    """Serve the page until the process is told to stop; jobs at work go on without it.
+    """Serve the page until the process is stopped; running jobs continue.
 
-    `started` is called once the page can be opened.
-
-    Raises InputError when nothing can listen there.
+    `started` is called once the page can be opened. Raises InputError if the port can't be used.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -181,7 +179,7 @@ def serve(settings: Settings, host: str, port: int, started: Callable[[], None])
         host=host,
         port=port,
         log_level="warning",
-        # a proxy says whether a cookie is Secure; addresses: ui.access.rate_limiter
+        # for the scheme, and so for Secure cookies; addresses: ui.access.rate_limiter
         forwarded_allow_ips="*",
     )
     _Server(config, started).run(sockets=[listener])

@@ -1,13 +1,12 @@
-"""Middleware: the whole page behind one password, when there is one in the settings.
+"""Middleware that protects the page with one password, if the settings have one.
 
-Whoever has given it keeps a session in a cookie. That is a moment at which it ends and an HMAC over
-this moment and the password: nothing is stored here, it outlives a restart, and all sessions end
-when the password is changed or the folder of data is.
+A signed-in browser keeps a session in a cookie: its expiry, and an HMAC over the expiry and the
+password. Nothing is stored on the server. Sessions outlive a restart and end when the password or
+the data folder changes.
 
-Other sites' forms are turned away by `ui.web.security` before they come here. A browser that
-doesn't say who had it send a form (over plain http) would be signed in by one only with the
-password in it, and that makes nobody somebody else: whose work is whose is decided by another
-cookie.
+`ui.web.security` refuses other sites' forms before they come here. A browser that doesn't tell
+which site sent a form (over plain http) can be signed in by another site only with the right
+password, and stays the same visitor: another cookie decides whose work is whose.
 """
 
 import hashlib
@@ -37,78 +36,82 @@ from ui.views.sign_in import FIELD, SIGN_IN, sign_in
 from ui.web.theme import build_dark_rule
 
 SESSION_COOKIE = "portrait-session"
-PASSWORD_MARKER = "had-password"  # the file in the folder of data that remembers it
+PASSWORD_MARKER = "had-password"  # in the data folder: there was a password
 SESSION_MAX_AGE_S = 30 * 24 * 3600
-MAX_FORM_BYTES = 4096  # the longest form that is read
+MAX_FORM_BYTES = 4096  # of the sign-in form
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _PUBLIC_PATHS = re.compile(r"/(healthz|style/.+)")
 _SESSION_PATTERN = re.compile(r"([0-9]{1,12})\.([0-9a-f]{64})")
 _SAFE_METHODS = ("GET", "HEAD")
-_NO_STORE = {"Cache-Control": "no-store"}  # the same address shows another page once signed in
+_NO_STORE = {"Cache-Control": "no-store"}  # after signing in the same address is another page
 
 
 class SignInSessions:
-    """The sessions of one password. `sign` is a keyed hash of a text, see `ui.access.identity`;
-    `clock` the time of day in seconds."""
+    """Sessions of one password.
+
+    `sign` is a keyed hash of a text, see `ui.access.identity`; `clock` the time of day in seconds.
+    """
 
     def __init__(
         self, password: str, sign: Callable[[str], str], clock: Callable[[], float] = time.time
     ) -> None:
         self._password, self._sign, self._clock = _hash_password(password), sign, clock
 
-    def is_password(self, given: str) -> bool:
-        """Whether that is the password."""
-        return hmac.compare_digest(self._password, _hash_password(given))
+    def is_password(self, password: str) -> bool:
+        """Return whether `password` is the password."""
+        return hmac.compare_digest(self._password, _hash_password(password))
 
     def create(self) -> str:
-        """A session that begins now."""
+        """Return a new session."""
         end = str(int(self._clock()) + SESSION_MAX_AGE_S)
         return f"{end}.{self._sign_expiry(end)}"
 
     def is_valid(self, session: str) -> bool:
-        """Whether it is one of ours, and goes on."""
+        """Return whether the session was signed here and has not expired."""
         found = _SESSION_PATTERN.fullmatch(session)
         if found is None or not hmac.compare_digest(self._sign_expiry(found[1]), found[2]):
             return False
         return self._clock() < int(found[1])
 
     def _sign_expiry(self, end: str) -> str:
-        # begins with a word, so that it is no browser's secret, which is signed with the same key
+        # starts with a word, so that it can't be a browser's secret, which has the same key
         return self._sign(f"session {end} {self._password}")
 
 
 class MissingPasswordGuard:
-    """Lets nobody in to a page that had a password and was deployed without one, until the operator
-    says what is to be: whoever knows the address could spend their money.
+    """Middleware that closes a page that had a password and was deployed without one.
 
-    `mark` is the file that remembers; it lies in the folder of data, which outlives deploys.
+    Anyone who knows the address could spend the operator's money. The file `marker` records that
+    there was a password; it lies in the data folder, which outlives deployments.
     """
 
-    def __init__(self, app: ASGIApp, mark: Path) -> None:
-        self._app, self._marker = app, mark
+    def __init__(self, app: ASGIApp, marker: Path) -> None:
+        self._app, self._marker = app, marker
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        shut = scope["type"] in ("http", "websocket") and scope["path"] != "/healthz"
-        if shut and self._marker.exists():
+        is_closed = scope["type"] in ("http", "websocket") and scope["path"] != "/healthz"
+        if is_closed and self._marker.exists():
             await PlainTextResponse(text.PASSWORD_FORGOTTEN, 503)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
 
-def update_password_marker(mark: Path, settings: Settings) -> None:
-    """Have the file `mark` say whether the page has a password; without one it stays as it was,
-    unless that is on purpose. Raises OSError."""
+def update_password_marker(marker: Path, settings: Settings) -> None:
+    """Create the file `marker` if there is a password; delete it if the page is open on purpose.
+
+    Raises OSError.
+    """
     if settings.password:
-        mark.touch(mode=0o600)
+        marker.touch(mode=0o600)
     elif settings.unlocked:
-        mark.unlink(missing_ok=True)
+        marker.unlink(missing_ok=True)
 
 
 class PasswordAuth:
-    """Lets nobody further who has no session, but to a health check, the style and a form."""
+    """Middleware that requires a session, except for health checks, styles and the sign-in form."""
 
-    def __init__(self, app: ASGIApp, sessions: SignInSessions, guesses: RateLimiter) -> None:
-        self._app, self._sessions, self._rate_limiter = app, sessions, guesses
+    def __init__(self, app: ASGIApp, sessions: SignInSessions, rate_limiter: RateLimiter) -> None:
+        self._app, self._sessions, self._rate_limiter = app, sessions, rate_limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._app
@@ -124,7 +127,7 @@ class PasswordAuth:
         return self._sessions.is_valid(HTTPConnection(scope).cookies.get(SESSION_COOKIE, ""))
 
     async def _sign_in(self, request: Request) -> Response:
-        """The answer to the form."""
+        """Return the answer to the sign-in form."""
         if request.method != "POST":
             return RedirectResponse("/", 303)
         if _parse_media_type(request) != _FORM_TYPE:
@@ -138,23 +141,26 @@ class PasswordAuth:
         fields = parse_qs(form.decode(errors="replace"))
         return self._check_password(request, fields.get(FIELD, [""])[0])
 
-    def _check_password(self, request: Request, given: str) -> Response:
-        """Nothing is awaited here: of tries that come at the same time each sees those before."""
+    def _check_password(self, request: Request, password: str) -> Response:
+        """Return the answer to a password.
+
+        It awaits nothing, so that of simultaneous attempts each sees the ones before.
+        """
         address = parse_client_address(request)
         if wait_s := self._rate_limiter.compute_wait_s(address):
             refused = _render_sign_in(429, text.PASSWORD_TRIES.format(seconds=wait_s))
             refused.headers["Retry-After"] = str(wait_s)
             return refused
-        if not self._sessions.is_password(given):
+        if not self._sessions.is_password(password):
             self._rate_limiter.record_failure(address)
             wait_s = self._rate_limiter.compute_wait_s(address)
-            said = (
+            problem = (
                 text.PASSWORD_WRONG_WAIT.format(seconds=wait_s) if wait_s else text.PASSWORD_WRONG
             )
-            return _render_sign_in(401, said)
+            return _render_sign_in(401, problem)
         self._rate_limiter.clear_failures(address)
-        entered = RedirectResponse("/", 303, _NO_STORE)
-        entered.set_cookie(
+        response = RedirectResponse("/", 303, _NO_STORE)
+        response.set_cookie(
             SESSION_COOKIE,
             self._sessions.create(),
             max_age=SESSION_MAX_AGE_S,
@@ -162,11 +168,11 @@ class PasswordAuth:
             httponly=True,
             samesite="lax",
         )
-        return entered
+        return response
 
 
 def _refuse(scope: Scope) -> ASGIApp:
-    """The answer to whoever has no session."""
+    """Return the answer to a request without a session."""
     if scope["type"] == "websocket":
         return WebSocketClose()
     if scope["path"] == "/" and scope["method"] in _SAFE_METHODS:
@@ -183,7 +189,7 @@ def _parse_media_type(request: Request) -> str:
 
 
 async def _read_body(request: Request) -> bytes | None:
-    """What was sent; None when it is too long. Raises ClientDisconnect."""
+    """Return the request's body; None if it is too long. Raises ClientDisconnect."""
     body = b""
     async for chunk in request.stream():
         body += chunk
@@ -193,6 +199,9 @@ async def _read_body(request: Request) -> bytes | None:
 
 
 def _hash_password(password: str) -> str:
-    """Of the same length for every password, and the same however its accents are written."""
+    """Return a hash of the password.
+
+    Its length doesn't depend on the password, nor its value on how accents are encoded.
+    """
     written = unicodedata.normalize("NFC", password).encode(errors="surrogatepass")
     return hashlib.sha256(written).hexdigest()

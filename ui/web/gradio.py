@@ -1,7 +1,7 @@
-"""Gradio, without the notes for editors that it would write anew at each start.
+"""Gradio without its type stubs, which it would generate anew at each start.
 
-For every component it parses that component's source and renders a file of types beside it: half
-the time that it takes to load, and with it half the time that a page needs to start.
+For every component it parses the component's source and writes a .pyi file beside it. That takes
+half of Gradio's loading time, and with it half of the page's start-up.
 """
 
 import importlib
@@ -13,13 +13,13 @@ __all__ = ["gr"]
 
 
 def _load_gradio() -> Any:
-    """The package. Its module of the notes is loaded ahead of what asks for them."""
+    """Load the package, with its stub generator replaced before anything uses it."""
     spec = find_spec("gradio")
     assert spec is not None and spec.loader is not None
     package = module_from_spec(spec)
-    sys.modules["gradio"] = package  # until it is carried out, so that its module can be found
-    notes: Any = importlib.import_module("gradio.component_meta")
-    notes.create_or_modify_pyi = lambda component_class, class_name, events: None
+    sys.modules["gradio"] = package  # so that its submodules can be found
+    stubs: Any = importlib.import_module("gradio.component_meta")
+    stubs.create_or_modify_pyi = lambda component_class, class_name, events: None
     spec.loader.exec_module(package)
     return package
 

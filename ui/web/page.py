@@ -1,7 +1,7 @@
-"""The page in Gradio: a few regions of HTML and one event that fills them all.
+"""The page in Gradio: regions of HTML, and one event that fills them all.
 
-The browser's code sends what a person does over the bus (`bus.js`); the answer is every region,
-rendered anew of what lies in the folders. Nothing of a person is kept in Gradio.
+The browser's code sends actions over the bus (`bus.js`); the answer is every region, rendered anew
+from the data folder. Gradio holds no visitor's data.
 """
 
 import secrets
@@ -23,7 +23,7 @@ from ui.web.gradio import gr
 
 _BARE_HTML: dict[str, Any] = {"padding": False, "apply_default_css": False}
 _BUS = "window.portraitBus = trigger; window.dispatchEvent(new Event('portrait-bus'));"
-_MAX_CONCURRENT = 30  # actions; each takes a thread of Gradio's forty
+_MAX_CONCURRENT = 30  # actions; each takes one of Gradio's 40 threads
 _EVENT_OPTIONS: dict[str, Any] = {
     "show_progress": "hidden",
     "api_visibility": "private",
@@ -34,7 +34,7 @@ Updates = tuple[str, ...]
 
 
 class Page:
-    """The page for one folder of data; `blocks` is what Gradio serves."""
+    """The page for one data folder; `blocks` is the part that Gradio serves."""
 
     def __init__(
         self, settings: Settings, jobs: JobStore, uploads: UploadStore, owners: Owners
@@ -46,15 +46,15 @@ class Page:
             parts[-1].click(self._handle_event, outputs=parts, **_EVENT_OPTIONS)
 
     def etag(self, owner: str) -> str:
-        """Changes whenever the page of `owner` does; cheap."""
+        """Return a short text that changes whenever the owner's page does."""
         return self._controller.page_builder.etag(owner)
 
     def delete_expired(self, now: datetime) -> None:
-        """Delete what people left behind longer ago than it is kept."""
+        """Delete expired sessions and uploads."""
         self._controller.delete_expired(now)
 
     def _build_regions(self) -> list[gr.HTML]:
-        """The regions, in the order of `Regions`."""
+        """Return the regions, in the order of `Regions`."""
         start = views.render(self._controller.page_builder.build(""))
         parts = {}
 
@@ -78,22 +78,21 @@ class Page:
         return gr.HTML(_build_answer("0"), elem_id="tp-bus", js_on_load=_BUS, **_BARE_HTML)
 
     def _handle_event(self, event: gr.EventData, request: gr.Request) -> Updates:
-        """The whole page after what a browser sent was done."""
+        """Run a browser's action; return all regions."""
         owner = self._owners.identify(request.cookies)
         sent = event._data if isinstance(event._data, Mapping) else {}
         if owner is None:
-            shown = self._controller.page_builder.build(
-                "", Problem("stage", "no_cookie", text.NO_COOKIE)
-            )
+            problem = Problem("stage", "no_cookie", text.NO_COOKIE)
+            page = self._controller.page_builder.build("", problem)
         else:
-            shown = self._controller.handle_event(owner, sent)
-        regions = views.render(shown)
-        filled = (getattr(regions, field.name) for field in fields(Regions))
-        # not counted: the one before may have come from another server
-        return *filled, _build_answer(secrets.token_hex(8), shown.is_moving, shown.was_refused)
+            page = self._controller.handle_event(owner, sent)
+        regions = views.render(page)
+        values = (getattr(regions, field.name) for field in fields(Regions))
+        # random, not counted: the answer before may be another server's
+        return *values, _build_answer(secrets.token_hex(8), page.is_moving, page.was_refused)
 
 
 def _build_answer(name: str, moving: bool = False, refused: bool = False) -> str:
-    """Tells the browser which answer it has, and what to send again."""
-    told = " data-moving" * moving + " data-refused" * refused
-    return f'<i data-answer="{name}"{told} hidden></i>'
+    """Return the element that tells the browser which answer it has, and what to send again."""
+    flags = " data-moving" * moving + " data-refused" * refused
+    return f'<i data-answer="{name}"{flags} hidden></i>'

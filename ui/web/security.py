@@ -1,9 +1,8 @@
-"""Middleware at the door: what may be asked for at all, by which sites, and under which rules the
-answers are shown.
+"""Middleware that restricts routes and sites, and adds security headers.
 
-Gradio has more routes than this page needs: for its own uploads, files, recordings, proxying, its
-documentation. Nothing a person gives passes through them, so none of them is open; a route that a
-later version adds is not, either.
+Gradio has more routes than this page needs: for uploads, files, recordings, proxying,
+documentation. The visitors' files don't pass through them, so all of them are closed, as is any
+route that a later version adds.
 """
 
 import re
@@ -22,8 +21,8 @@ _GRADIO_PATHS = (
 )
 _ALLOWED_PATHS = re.compile(rf"/({_OWN_PATHS}|{_GRADIO_PATHS})?")
 _SAFE_METHODS = ("GET", "HEAD")
-# Gradio starts with inline scripts and builds its components' templates with eval, so scripts can't
-# be told apart further; but none, and nothing else, comes from or goes to another host.
+# Gradio uses inline scripts and builds its components' templates with eval, so both are allowed;
+# nothing is loaded from or sent to another host.
 _POLICY = {
     "default-src": "'self'",
     "script-src": "'self' 'unsafe-inline' 'unsafe-eval'",
@@ -48,7 +47,7 @@ _HEADERS = {
 
 
 class SecurityMiddleware:
-    """Turns away what is not open, or comes from another site; all answers get the rules."""
+    """Middleware that refuses unknown routes and other sites' requests, and adds headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -66,7 +65,7 @@ class SecurityMiddleware:
 
 
 def _is_cross_site(headers: Headers) -> bool:
-    """Whether the browser says that another site had it send the request."""
+    """Return whether the browser reports that another site sent the request."""
     return headers.get("sec-fetch-site", "same-origin") != "same-origin"
 
 

@@ -1,8 +1,8 @@
-"""The look's tokens as a Gradio theme.
+"""Gradio theme with the page's design tokens.
 
-Every colour is a CSS variable of `static/tokens.css`, which changes them in the dark; so light
-and dark need the same line here. What the page shows is its own HTML; this is for what Gradio
-itself paints around it.
+Every colour is a CSS variable of `static/tokens.css`, which has other values in dark mode, so light
+and dark need the same line here. The page is its own HTML; the theme serves the parts that Gradio
+itself draws around it.
 """
 
 import inspect
@@ -26,7 +26,7 @@ _COLOURS = {
     "bad-tint": ["error_background_fill"],
 }
 _TOKENS = Path(__file__).parents[1] / "static" / "tokens.css"
-# Gradio paints the ground before it loads the style sheet that holds the tokens.
+# Gradio paints the background before it loads the tokens' style sheet.
 _BACKGROUND = {"body_background_fill": "#f3f6f4", "body_background_fill_dark": "#0d1311"}
 _SHAPES = {
     "body_text_size": "16px",
@@ -40,7 +40,7 @@ _SHAPES = {
 
 
 class Studio(gr.themes.Base):
-    """The product's look. Fonts are named, not fetched: the page serves them itself."""
+    """Theme of the page. Fonts are named, not downloaded: the page serves them itself."""
 
     def __init__(self) -> None:
         text = (gr.themes.Font("Hanken Grotesk"), "system-ui", "sans-serif")
@@ -61,8 +61,10 @@ class Studio(gr.themes.Base):
 
 @cache
 def build_dark_rule() -> str:
-    """A CSS rule that gives the dark tokens to whoever prefers dark; on the page itself a script of
-    Gradio's sets a class for it."""
+    """Return a CSS rule with the dark tokens for browsers that prefer dark.
+
+    On the page itself a script of Gradio's sets a class instead.
+    """
     found = re.search(r"^\.dark (\{.*?^\})", _TOKENS.read_text(), re.MULTILINE | re.DOTALL)
     assert found, "tokens.css has no dark tokens"
     return f"@media (prefers-color-scheme: dark) {{ :root {found[1]} }}"

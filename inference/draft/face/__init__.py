@@ -1,3 +1,3 @@
-"""From curves to a face that moves: warps, lips, teeth, eyes, light.
-It knows no sound.
+"""Face animation: from mouth curves to a moving face, by warps, lips, teeth, eyes and light.
+This room knows no sound.
 """

@@ -1,4 +1,4 @@
-"""Which way a face looks: its own directions in the frame, and its size."""
+"""Orientation and size of a face in the frame."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from inference.media import faces
 
 @dataclass(frozen=True)
 class FaceAxes:
-    """Directions of the face. `right`, `down`, `away` are 3-D unit vectors, float32 (3,).
+    """Directions of a face: `right`, `down` and `away` are 3-D unit vectors, float32 (3,).
 
     `height_px` is forehead to chin as seen in the frame, `size_px` the same with depth.
     """
@@ -23,14 +23,14 @@ class FaceAxes:
 
 
 def compute_face_axes(points: Floats) -> FaceAxes:
-    """The axes of a face from its 468 points, float32 (468, 3)."""
+    """Return the axes of a face from its points, float32 (468, 3)."""
     right = normalise(points[faces.RIGHT_EYE_OUTER] - points[faces.LEFT_EYE_OUTER])
-    tall = points[faces.CHIN] - points[faces.FOREHEAD]
-    down = normalise(tall - right * (tall @ right))
-    height_px, size_px = float(np.hypot(*tall[:2])), float(np.linalg.norm(tall))
+    vertical = points[faces.CHIN] - points[faces.FOREHEAD]
+    down = normalise(vertical - right * (vertical @ right))
+    height_px, size_px = float(np.hypot(*vertical[:2])), float(np.linalg.norm(vertical))
     return FaceAxes(right, down, np.cross(right, down), height_px, size_px)
 
 
 def normalise(vector: Floats) -> Floats:
-    """The vector scaled to length 1, float32."""
+    """Scale the vector to length 1, float32."""
     return np.asarray(vector / (np.linalg.norm(vector) + 1e-9), np.float32)

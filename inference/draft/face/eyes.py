@@ -1,7 +1,7 @@
 """Blinks: a lid painted over the eye, with the picture's own lashes at its edge.
 
-Stretching the skin above the eye over it smears creases and deep shadows, so the lid takes only
-its colours from the skin around the eye, and its lashes are the upper ones, moved down.
+Stretching the skin above the eye over it would smear creases and deep shadows. The lid therefore
+takes only its colours from the skin around the eye; its lashes are the upper ones, moved down.
 """
 
 import cv2
@@ -13,10 +13,10 @@ from inference.draft.face.light import Light
 from inference.draft.face.warp import Floats, Pixels, build_pixel_grid, remap, smoothstep
 from inference.media import faces
 
-_MIN_OPENING = 0.014  # of the face's height; an eye less open is taken as shut
+_MIN_OPENING = 0.014  # of the face's height; an eye less open counts as shut
 _MIN_WIDTH = 0.07  # of the face's height; a narrower one is turned out of sight
 _SAMPLES = 65
-_DRAWN_REACH = 0.13  # half the side of the area in which a drawn eye lies, in face heights
+_DRAWN_REACH = 0.13  # half the side of a drawn eye's area, in face heights
 _DRAWN_CONTRAST = 40.0  # levels, as a distance in RGB, between a drawn eye and the skin
 _DRAWN_SHUT = 0.12  # height of a shut drawn eye as a share of the open one's
 _EYE_CONTOURS = (
@@ -26,7 +26,7 @@ _EYE_CONTOURS = (
 
 
 class Eyes:
-    """The eyes of one face that can blink: none, one or two."""
+    """Those eyes of one face that can blink: none, one or two."""
 
     def __init__(self, frame: Pixels, points: Floats, axes: FaceAxes, light: Light) -> None:
         self._lids: list[_Lid | _DrawnEye] = []
@@ -39,7 +39,7 @@ class Eyes:
                 self._lids.append(_Lid(frame, edges[0], edges[1], edges[2], axes, light.noise))
 
     def draw(self, canvas: Pixels, shut: float) -> None:
-        """Draw the lids into the canvas, RGB uint8 (h, w, 3); `shut` is 0 (as seen) to 1."""
+        """Draw the lids into the canvas, RGB uint8 (h, w, 3); `shut` is 0 (unchanged) to 1."""
         if shut > 0.02:
             for lid in self._lids:
                 lid.draw(canvas, shut)
@@ -56,7 +56,10 @@ def _can_blink(
 
 
 class _Lid:
-    """One eye's lid. Inside, `along` runs 0 to 1 from corner to corner and `down` is in pixels."""
+    """Lid of one photographed eye.
+
+    In its own coordinates `along` runs from 0 to 1 between the corners and `down` is in pixels.
+    """
 
     def __init__(
         self,
@@ -71,12 +74,12 @@ class _Lid:
         self._axis = normalise(upper[-1] - upper[0])
         self._down = normalise(axes.down[:2])
         self._origin, self._length = upper[0], float(np.linalg.norm(upper[-1] - upper[0]))
-        self._own = np.linalg.inv(np.stack([self._axis, self._down], 1)).astype(np.float32)
+        self._to_lid = np.linalg.inv(np.stack([self._axis, self._down], 1)).astype(np.float32)
         margin = 0.05 * self._size
         height, width = frame.shape[:2]
-        every = np.concatenate([upper, lower])
-        low = np.clip((every.min(0) - margin).astype(int), 0, [width - 2, height - 2])
-        high = np.clip((every.max(0) + margin).astype(int) + 1, low + 2, [width, height])
+        contour = np.concatenate([upper, lower])
+        low = np.clip((contour.min(0) - margin).astype(int), 0, [width - 2, height - 2])
+        high = np.clip((contour.max(0) + margin).astype(int) + 1, low + 2, [width, height])
         self._area = int(low[0]), int(low[1]), int(high[0]), int(high[1])
         x, y = build_pixel_grid(*self._area)
         self._along, self._depth = self._to_lid_coordinates(x, y)
@@ -103,13 +106,13 @@ class _Lid:
         shade = 0.94 + 0.10 * np.sin(np.pi * np.clip(bulge, 0, 1)) - 0.06 * bulge
         paint = self._skin[np.clip(along * (_SAMPLES - 1), 0, _SAMPLES - 1).astype(int)]
         paint = paint * shade[..., None] + self._grain
-        # the lashes of the upper lid, carried along
-        carried = remap(self._source, self._xy - (edge - upper)[..., None] * self._down)
+        # the lashes of the upper lid, moved with its edge
+        moved = remap(self._source, self._xy - (edge - upper)[..., None] * self._down)
         lash = np.exp(-(((depth - edge) / self._lash_px) ** 2)) * inside
         lash *= min(1.0, 3 * shut)
         drawn = self._crop(canvas)
         drawn += (paint - drawn) * (lid * min(1.0, 4 * shut))[..., None]
-        dark = np.minimum(carried, drawn)
+        dark = np.minimum(moved, drawn)
         drawn += (dark - drawn) * lash[..., None]
         canvas[top:bottom, left:right] = np.clip(drawn + 0.5, 0, 255).astype(np.uint8)
 
@@ -119,8 +122,8 @@ class _Lid:
 
     def _to_lid_coordinates(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         dx, dy = x - self._origin[0], y - self._origin[1]
-        along = (self._own[0, 0] * dx + self._own[0, 1] * dy) / self._length
-        return along, self._own[1, 0] * dx + self._own[1, 1] * dy
+        along = (self._to_lid[0, 0] * dx + self._to_lid[0, 1] * dy) / self._length
+        return along, self._to_lid[1, 0] * dx + self._to_lid[1, 1] * dy
 
     def _fit_curve(self, edge: Floats) -> Floats:
         along, down = self._to_lid_coordinates(edge[:, 0], edge[:, 1])
@@ -134,9 +137,9 @@ class _Lid:
         )
 
     def _sample_skin(self, frame: Pixels, brow: Floats) -> Floats:
-        """Smooth skin colours along the eye, from between lid and brow and from below, (65, 3)."""
+        """Return smooth skin colours along the eye, from above and below it, float32 (65, 3)."""
         along = np.linspace(0.08, 0.92, _SAMPLES, dtype=np.float32)
-        brow_down = float(np.mean((brow - self._origin) @ self._own[1]))
+        brow_down = float(np.mean((brow - self._origin) @ self._to_lid[1]))
         top = np.interp(along * (_SAMPLES - 1), np.arange(_SAMPLES), self._top)
         bottom = np.interp(along * (_SAMPLES - 1), np.arange(_SAMPLES), self._bottom)
         rows = []
@@ -145,20 +148,20 @@ class _Lid:
         for below in (0.025, 0.035):
             rows.append(bottom + below * self._size)
         down = np.stack(rows).astype(np.float32)
-        place = (
+        positions = (
             self._origin
             + (along * self._length)[None, :, None] * self._axis
             + down[..., None] * self._down
         )
-        seen = remap(frame.astype(np.float32), place.astype(np.float32))
-        above, below_eye = np.percentile(seen[:4], 65, axis=0), seen[4:].mean(0)
+        colours = remap(frame.astype(np.float32), positions.astype(np.float32))
+        above, below_eye = np.percentile(colours[:4], 65, axis=0), colours[4:].mean(0)
         colour = 0.75 * above + 0.25 * below_eye
         smooth = gaussian_filter1d(colour, _SAMPLES / 5, axis=0, mode="nearest")
         return np.asarray(smooth, np.float32)
 
 
 class _DrawnEye:
-    """An eye in a drawing, often a mere dot: it blinks by being squeezed flat."""
+    """Eye in a drawing, often a mere dot: it blinks by being squeezed flat."""
 
     def __init__(self, frame: Pixels, contour: Floats, axes: FaceAxes) -> None:
         height, width = frame.shape[:2]
@@ -171,18 +174,18 @@ class _DrawnEye:
             [self._source[[0, -1]].reshape(-1, 3), self._source[:, [0, -1]].reshape(-1, 3)]
         )
         self._skin = np.median(border, axis=0).astype(np.float32)
-        unlike = (np.linalg.norm(self._source - self._skin, axis=-1) > _DRAWN_CONTRAST).astype(
+        differs = (np.linalg.norm(self._source - self._skin, axis=-1) > _DRAWN_CONTRAST).astype(
             np.uint8
         )
-        _, parts = cv2.connectedComponents(unlike)
+        _, parts = cv2.connectedComponents(differs)
         x, y = np.clip((contour - low).astype(int), 0, high - low - 1).T
-        touched = parts[y, x][parts[y, x] > 0]
-        blob = parts == (np.bincount(touched).argmax() if len(touched) else -1)
+        labels = parts[y, x][parts[y, x] > 0]
+        blob = parts == (np.bincount(labels).argmax() if len(labels) else -1)
         edges = blob[[0, -1]].any() or blob[:, [0, -1]].any()
         self.is_found = bool(blob.any() and not edges)
         if self.is_found:
-            grown = cv2.dilate(blob.astype(np.float32), np.ones((5, 5), np.uint8))
-            self._cover = cv2.GaussianBlur(grown, (0, 0), 0.6).astype(np.float32)
+            dilated = cv2.dilate(blob.astype(np.float32), np.ones((5, 5), np.uint8))
+            self._cover = cv2.GaussianBlur(dilated, (0, 0), 0.6).astype(np.float32)
             rows = np.flatnonzero(blob.any(1))
             self._middle = float(rows[0] + 0.6 * (rows[-1] - rows[0]))
             self._grid = np.stack(build_pixel_grid(0, 0, blob.shape[1], blob.shape[0]), -1)

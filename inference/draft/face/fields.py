@@ -1,7 +1,7 @@
-"""How skin moves around a speaking mouth: displacement fields of an upper and a lower layer.
+"""Displacement fields of the skin around a speaking mouth, in an upper and a lower layer.
 
-Each layer is the whole lower face, displaced so that its own lip goes where a pose wants it; beyond
-the corners both move alike. Every constant is a share of the face's height unless it says more.
+Each layer is the whole lower face, displaced so that its own lip follows the pose; beyond the
+corners both layers move alike. Constants are shares of the face's height unless noted otherwise.
 """
 
 import cv2
@@ -14,19 +14,19 @@ from inference.draft.face.warp import Floats, smoothstep
 from inference.media import faces
 
 MAX_GAP = 0.115  # between the lips at opening 1
-_UPPER_SHARE = 0.16  # of the opening is the upper lip's; the jaw does the rest
-_CHIN_SHARE = 0.72  # of the lower lip's way is the chin's: less than in life, to spare the neck
-_CORNER_DROP = 0.10  # of the opening: how far the corners follow the jaw
-_CLOSING_UPPER_SHARE = 0.30  # when the picture's open mouth closes
+_UPPER_SHARE = 0.16  # of the opening is the upper lip's; the rest is the jaw's
+_CHIN_SHARE = 0.72  # of the lower lip's motion is the chin's; less than in life, to spare the neck
+_CORNER_DROP = 0.10  # of the opening: motion of the corners with the jaw
+_CLOSING_UPPER_SHARE = 0.30  # of the gap, when the picture's open mouth closes
 _MAX_CLOSING_UPPER = 0.022
 _SMILE_NARROWER = 0.10  # of the mouth's width: a wide smile relaxes
 _NO_SMILE, _FULL_SMILE = 0.30, 0.38  # widths of open mouths
-_SHUT_FULLER = 0.12  # of the gap: lips that were drawn apart relax
-_OVERLAP = 0.006  # the lower lip goes under the upper one when shut
-_PRESS = 0.004  # each lip's edge moves in when pressed (B, P, M)
+_SHUT_FULLER = 0.12  # of the gap: closing lips relax
+_OVERLAP = 0.006  # of the lower lip under the upper one when shut
+_PRESS = 0.004  # inward motion of each lip's edge when pressed (B, P, M)
 _PRESSED_THINNER = 0.15  # of each lip's thickness
 _ROUND_NARROWER = 0.36  # of the mouth's width
-_ROUND_LEVEL = 0.6  # of the bow that a smile gives the lips' line goes
+_ROUND_LEVEL = 0.6  # of a smile's bow in the line of the lips is removed
 _ROUND_FULLER = 0.16  # of each lip's thickness
 _SPREAD_WIDER = 0.12
 _SPREAD_RISE = 0.012
@@ -35,7 +35,7 @@ _MIN_LIP = 0.02  # thickness used where the picture shows almost no lip
 
 
 class MouthFields:
-    """Displacements of both layers for a weight of 1 of each part of a `Pose`."""
+    """Displacement fields of both layers, one for each weight of a `Pose`."""
 
     def __init__(
         self,
@@ -72,12 +72,12 @@ class MouthFields:
         self.fade = _build_face_fade(points, lips, axes, across, down, corner, self._chin)
 
     def _compute_jaw_weight(self, down: Floats) -> Floats:
-        """How much of the jaw's way each place goes: 0 at the nose, most at the chin."""
+        """Return each position's share of the jaw's motion: 0 at the nose, largest at the chin."""
         along = smoothstep(down, -0.05 * self._height, 0.60 * self._chin)
         return _CHIN_SHARE * along * (1 - 0.85 * smoothstep(np.abs(self._across), 0.9, 2.4))
 
     def build_upper_layer(self) -> Floats:
-        """Float32 (7, h, w, 2)."""
+        """Return the upper layer's fields, float32 (7, h, w, 2), ordered as `Pose.to_weights`."""
         lips, height = self._lips, self._height
         edge = lips.sample(lips.upper, self._across)
         thickness = np.maximum(
@@ -101,7 +101,7 @@ class MouthFields:
         )
 
     def build_lower_layer(self) -> Floats:
-        """Float32 (7, h, w, 2)."""
+        """Return the lower layer's fields, float32 (7, h, w, 2), ordered as `Pose.to_weights`."""
         lips, height = self._lips, self._height
         edge = lips.sample(lips.lower, self._across)
         thickness = np.maximum(
@@ -127,16 +127,16 @@ class MouthFields:
     def _follow_edge(
         self, edge_px: Floats, edge: Floats, near: Floats, jaw_px: float, corner_px: float
     ) -> Floats:
-        """Downward motion when the lip's edge moves by `edge_px` and the jaw by `jaw_px`.
+        """Return the downward motion when the lip's edge moves by `edge_px`, the jaw by `jaw_px`.
 
-        At and beyond the corners only the jaw's own smooth motion is left, the same in both layers.
+        At and beyond the corners only the jaw's smooth motion remains, equal in both layers.
         """
         profile = self._lips.sample(self._profile, self._across)
-        wanted = self._lips.sample(edge_px, self._across) + (1 - profile) * corner_px
-        missing = wanted - self._compute_jaw_weight(edge) * jaw_px
-        missing *= 1 - smoothstep(np.abs(self._across), 1.0, 1.5)
+        target_px = self._lips.sample(edge_px, self._across) + (1 - profile) * corner_px
+        remaining_px = target_px - self._compute_jaw_weight(edge) * jaw_px
+        remaining_px *= 1 - smoothstep(np.abs(self._across), 1.0, 1.5)
         return np.asarray(
-            self._compute_jaw_weight(self._down) * jaw_px + missing * near, np.float32
+            self._compute_jaw_weight(self._down) * jaw_px + remaining_px * near, np.float32
         )
 
     def _stack_fields(
@@ -148,27 +148,27 @@ class MouthFields:
         press: Floats,
         teeth: Floats,
     ) -> Floats:
-        """The seven fields in frame directions, faded out off the face."""
+        """Convert the seven fields to directions of the frame, faded out beside the face."""
         lips, height, across = self._lips, self._height, self._across
         tall = np.where(self._down < 0, min(self._nose, -0.06 * height), 0.9 * self._chin)
         soft = 1 - smoothstep((self._down / tall).astype(np.float32), 0.4, 1.0)
         soft *= 1 - smoothstep(np.abs(across), 0.95, 2.2)
-        held = across / (1 + across**6) ** (1 / 6)  # beyond the corners it goes no further
-        half = lips.to_along(held.astype(np.float32)) - lips.middle_px
+        limited = across / (1 + across**6) ** (1 / 6)  # nearly constant beyond the corners
+        half = lips.to_along(limited.astype(np.float32)) - lips.middle_px
         rise = -_SPREAD_RISE * height * np.clip(np.abs(across), 0, 1) ** 2
         level = lips.sample(self._level, across) * soft
         fuller = fuller * soft * (1 - smoothstep(np.abs(across), 0.75, 1.02))
-        nothing = np.zeros_like(across)
-        own = (
-            (nothing, opening),
+        zeros = np.zeros_like(across)
+        components = (
+            (zeros, opening),
             (-_SMILE_NARROWER * half * soft * self._smile, shut + 0.4 * level * self._smile),
-            (nothing, touch),
+            (zeros, touch),
             (-_ROUND_NARROWER * half * soft, fuller + level),
             (_SPREAD_WIDER * half * soft, rise * soft - 0.4 * fuller),
-            (nothing, press),
-            (nothing, teeth),
+            (zeros, press),
+            (zeros, teeth),
         )
-        moved = [dx[..., None] * lips.right + dy[..., None] * lips.down for dx, dy in own]
+        moved = [dx[..., None] * lips.right + dy[..., None] * lips.down for dx, dy in components]
         return (np.stack(moved) * self.fade[None, ..., None]).astype(np.float32)
 
 
@@ -181,7 +181,7 @@ def _build_face_fade(
     corner: tuple[int, int],
     chin: float,
 ) -> Floats:
-    """1 on the face, 0 on the background, falling softly over the neck, float32 (h, w)."""
+    """Return 1 on the face, 0 on the background, fading over the neck, float32 (h, w)."""
     height = axes.height_px
     rows, columns = down.shape
     hull = cv2.convexHull(points[:, :2].astype(np.float32))[:, 0] - np.asarray(corner)

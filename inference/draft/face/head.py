@@ -1,4 +1,4 @@
-"""Small motions of the head that leave the background in place."""
+"""Small motions of a head in front of a fixed background."""
 
 import cv2
 import numpy as np
@@ -15,16 +15,16 @@ from inference.draft.face.warp import (
 )
 from inference.media import faces
 
-_REACH = 0.62  # how far above and beside the face's points the head may extend
-_FADE = 0.13  # the motion is gone this far outside the head's outline
-_FADE_IN = 0.03  # and begins to go this far inside of it
-_NECK_TOP, _NECK_BOTTOM = 0.02, 0.55  # below the chin the body takes the motion up
-_SEGMENT_PX = 160  # side of the small picture in which the head is cut out
-_MIN_AGREEMENT = 0.55  # of outlines from colour and from shape, as intersection over union
+_REACH = 0.62  # extent of the head above and beside the face's points
+_FADE = 0.13  # the motion ends this far outside the head's outline
+_FADE_IN = 0.03  # and begins to fade this far inside it
+_NECK_TOP, _NECK_BOTTOM = 0.02, 0.55  # the motion fades out between these below the chin
+_SEGMENT_PX = 160  # longest side of the picture for GrabCut
+_MIN_AGREEMENT = 0.55  # intersection over union of the outlines from colour and from shape
 
 
 class Head:
-    """Moves one head: `shift` in pixels, `roll`, `yaw`, `pitch` in radians."""
+    """One head that moves by shifts and turns."""
 
     def __init__(self, frame: Pixels, points: Floats, axes: FaceAxes) -> None:
         height, width = frame.shape[:2]
@@ -38,7 +38,7 @@ class Head:
         open_sides = (left == 0, top == 0, right == width, bottom == height)
         weight *= build_border_fade(right - left, bottom - top, 6, open_sides)
         moving = np.argwhere(weight > 1e-3)
-        if len(moving):  # keep what moves only
+        if len(moving):  # crop to the moving part
             (y0, x0), (y1, x1) = moving.min(0), moving.max(0) + 1
             weight = weight[y0:y1, x0:x1]
             left, top, right, bottom = left + x0, top + y0, left + x1, top + y1
@@ -62,33 +62,33 @@ class Head:
 def _build_fields(
     points: Floats, axes: FaceAxes, area: tuple[int, int, int, int], weight: Floats
 ) -> Floats:
-    """Displacements for one pixel of shift and one radian of each turn, float32 (5, h, w, 2)."""
+    """Return the fields for a pixel of each shift and a radian of each turn, (5, h, w, 2)."""
     x, y = build_pixel_grid(*area)
     neck = points[faces.CHIN, :2] + 0.35 * axes.size_px * axes.down[:2]
     depth = _estimate_depth(points, axes, x, y)
-    nothing = np.zeros_like(x)
+    zeros = np.zeros_like(x)
     directions = (
-        (nothing + 1, nothing),
-        (nothing, nothing + 1),
+        (zeros + 1, zeros),
+        (zeros, zeros + 1),
         (-(y - neck[1]), x - neck[0]),
-        (-depth, nothing),
-        (nothing, -depth),
+        (-depth, zeros),
+        (zeros, -depth),
     )
     return np.stack([np.stack(pair, -1) * weight[..., None] for pair in directions])
 
 
 def _estimate_depth(points: Floats, axes: FaceAxes, x: Floats, y: Floats) -> Floats:
-    """Depth behind the face's middle in pixels, float32 (h, w): a smooth bulge."""
+    """Estimate the depth behind the face's middle in pixels, float32 (h, w): a smooth bulge."""
     middle = points[list(faces.FACE_OVAL)].mean(0)
     offset = points - middle
     basis = _build_depth_basis(offset[:, 0], offset[:, 1], axes.size_px)
     solution, *_ = np.linalg.lstsq(basis, offset[:, 2], rcond=None)
-    # not `@`: on finite numbers, too, its library was once seen to warn of an invalid value
-    here = np.einsum(
+    # not `@`: its library was seen to warn of invalid values on finite numbers
+    depth = np.einsum(
         "hwk,k->hw", _build_depth_basis(x - middle[0], y - middle[1], axes.size_px), solution
     )
     reach = 0.35 * axes.size_px
-    return np.asarray(np.clip(here, -reach, reach), np.float32)
+    return np.asarray(np.clip(depth, -reach, reach), np.float32)
 
 
 def _build_depth_basis(dx: Floats, dy: Floats, size_px: float) -> Floats:
@@ -101,7 +101,7 @@ def _build_depth_basis(dx: Floats, dy: Floats, size_px: float) -> Floats:
 def _build_motion_weight(
     outline: Pixels, points: Floats, axes: FaceAxes, corner: tuple[int, int]
 ) -> Floats:
-    """1 on the head, 0 a little outside it and down the body, float32 (h, w)."""
+    """Return 1 on the head, 0 outside it and down the body, float32 (h, w)."""
     size = axes.size_px
     outside = cv2.distanceTransform(255 - outline, cv2.DIST_L2, 5).astype(np.float32)
     inside = cv2.distanceTransform(outline, cv2.DIST_L2, 5).astype(np.float32)
@@ -119,17 +119,18 @@ def _build_motion_weight(
 def find_head_outline(
     frame: Pixels, points: Floats, axes: FaceAxes, area: tuple[int, int, int, int]
 ) -> Pixels:
-    """255 on head and neck, 0 elsewhere, uint8 (h, w) over `area` (left, top, right, bottom).
+    """Return 255 on head and neck, 0 elsewhere, uint8 (h, w) over `area`.
 
-    Cut out by colour (GrabCut) from a likely shape; the shape alone where the two disagree.
+    `area` is (left, top, right, bottom). The head is segmented by colour (GrabCut) starting from a
+    typical shape; if the two disagree, the shape is returned.
     """
     left, top, right, bottom = area
     shape = np.zeros((bottom - top, right - left), np.uint8)
-    sure = shape.copy()
+    certain = shape.copy()
     far = np.full_like(shape, 255)
     corner = np.asarray([left, top])
     hull = cv2.convexHull(points[:, :2].astype(np.float32))[:, 0] - corner
-    cv2.fillPoly(sure, [np.round(hull).astype(np.int32)], 255)
+    cv2.fillPoly(certain, [np.round(hull).astype(np.int32)], 255)
     middle, half = (hull.max(0) + hull.min(0)) / 2, (hull.max(0) - hull.min(0)) / 2
     up = -0.18 * axes.size_px * axes.down[:2]
     roll = float(np.degrees(np.arctan2(axes.right[1], axes.right[0])))
@@ -137,37 +138,41 @@ def find_head_outline(
         reach = half + grow * axes.size_px
         ellipse = (tuple(map(float, middle + up)), (float(2 * reach[0]), float(2 * reach[1])), roll)
         cv2.ellipse(target, ellipse, value, -1)
-    shape = np.maximum(shape, sure)
-    cut = _segment_head(np.ascontiguousarray(frame[top:bottom, left:right]), shape, sure, far)
-    shared = float(np.count_nonzero(cut & shape))
-    agreement = shared / max(1.0, float(np.count_nonzero(cut | shape)))
-    return cut if agreement > _MIN_AGREEMENT else shape
+    shape = np.maximum(shape, certain)
+    segmented = _segment_head(
+        np.ascontiguousarray(frame[top:bottom, left:right]), shape, certain, far
+    )
+    intersection = float(np.count_nonzero(segmented & shape))
+    agreement = intersection / max(1.0, float(np.count_nonzero(segmented | shape)))
+    return segmented if agreement > _MIN_AGREEMENT else shape
 
 
-def _segment_head(picture: Pixels, shape: Pixels, sure: Pixels, far: Pixels) -> Pixels:
-    """GrabCut on a small copy: `sure` is head, `far` is not, `shape` is likely head."""
+def _segment_head(picture: Pixels, shape: Pixels, certain: Pixels, far: Pixels) -> Pixels:
+    """Run GrabCut on a small copy: `certain` is head, `far` background, `shape` likely head."""
     height, width = shape.shape
     scale = min(1.0, _SEGMENT_PX / max(height, width))
     small_size = (max(8, round(width * scale)), max(8, round(height * scale)))
 
-    def small(mask: Pixels) -> Pixels:
+    def shrink(mask: Pixels) -> Pixels:
         return np.asarray(cv2.resize(mask, small_size, interpolation=cv2.INTER_NEAREST), np.uint8)
 
     labels = np.full((small_size[1], small_size[0]), cv2.GC_PR_BGD, np.uint8)
-    labels[small(shape) > 0] = cv2.GC_PR_FGD
-    labels[small(far) > 0] = cv2.GC_BGD
-    labels[small(sure) > 0] = cv2.GC_FGD
+    labels[shrink(shape) > 0] = cv2.GC_PR_FGD
+    labels[shrink(far) > 0] = cv2.GC_BGD
+    labels[shrink(certain) > 0] = cv2.GC_FGD
     if not (labels == cv2.GC_BGD).any() or not (labels == cv2.GC_FGD).any():
         return shape
-    view = cv2.resize(picture, small_size, interpolation=cv2.INTER_AREA)
-    cv2.setRNGSeed(0)  # GrabCut starts from random clusters; the state is this thread's own
+    small_picture = cv2.resize(picture, small_size, interpolation=cv2.INTER_AREA)
+    cv2.setRNGSeed(0)  # GrabCut starts from random clusters; the seed is per thread
     background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(view, labels, (0, 0, 0, 0), background, foreground, 3, cv2.GC_INIT_WITH_MASK)
-    found = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8) * 255
+    cv2.grabCut(
+        small_picture, labels, (0, 0, 0, 0), background, foreground, 3, cv2.GC_INIT_WITH_MASK
+    )
+    foreground_mask = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8) * 255
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
-    closed = cv2.morphologyEx(found, cv2.MORPH_CLOSE, kernel)
-    count, parts = cv2.connectedComponents(cv2.morphologyEx(closed, cv2.MORPH_OPEN, kernel))
-    largest = np.bincount(parts[small(sure) > 0], minlength=count).argmax()
-    head = np.where(parts == largest, 255, 0).astype(np.uint8)
+    closed = cv2.morphologyEx(foreground_mask, cv2.MORPH_CLOSE, kernel)
+    count, components = cv2.connectedComponents(cv2.morphologyEx(closed, cv2.MORPH_OPEN, kernel))
+    largest = np.bincount(components[shrink(certain) > 0], minlength=count).argmax()
+    head = np.where(components == largest, 255, 0).astype(np.uint8)
     full = cv2.resize(head, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.where(full > 127, 255, 0).astype(np.uint8)

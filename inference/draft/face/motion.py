@@ -1,4 +1,4 @@
-"""When a face blinks and how its head moves: curves over the frames, from a seed and the speech."""
+"""Blinks and head motion as curves over the frames, from a seed and the speech."""
 
 from dataclasses import dataclass
 
@@ -8,24 +8,24 @@ from scipy.ndimage import gaussian_filter1d
 from inference.core.timing import FPS
 from inference.draft.face.warp import Floats
 
-# How far shut the lids are, frame after frame: about 0.25 s, closing faster than opening.
+# How far the lids are shut, frame by frame: about 0.25 s, closing faster than opening.
 _BLINK = (0.35, 0.90, 1.0, 0.75, 0.40, 0.12)
 _FIRST_BLINK_S = (0.6, 1.8)
 _BLINK_EVERY_S = (2.0, 4.6)
-_DOUBLE_BLINK_CHANCE = 0.12  # chance of a second blink right after
+_DOUBLE_BLINK_CHANCE = 0.12  # chance of a second blink soon after
 _DOUBLE_BLINK_S = 0.36
-_BREATH_S = 4.2  # one breath
+_BREATH_S = 4.2  # period of a breath
 
 # Typical sizes (standard deviations); shifts in face heights, turns in radians.
 _SHIFT_RIGHT, _SHIFT_DOWN, _BREATH_DOWN = 0.0045, 0.0035, 0.0030
 _ROLL, _YAW, _PITCH = 0.007, 0.026, 0.015
-_NOD_DOWN, _NOD_PITCH = 0.028, 0.08  # for a whole mouth opening above its running mean
-_SILENT_SHARE = 0.5  # share of the turning that goes on in silence
+_NOD_DOWN, _NOD_PITCH = 0.028, 0.08  # for an opening of 1 above its running mean
+_SILENT_SHARE = 0.5  # share of the turns that remains in silence
 
 
 @dataclass(frozen=True)
 class HeadMotion:
-    """`lids` float32 (frames,) 0 open to 1 shut; `head` float32 (frames, 5).
+    """Lids, float32 (frames,) 0 open to 1 shut, and head, float32 (frames, 5).
 
     The columns of `head`: shift right and down in face heights; roll, yaw and pitch in radians.
     """
@@ -35,7 +35,7 @@ class HeadMotion:
 
 
 def generate_head_motion(opening: Floats, energy: Floats, seed: int) -> HeadMotion:
-    """Motion for speech whose mouth opening and energy, float32 (frames,) 0 to 1, are given."""
+    """Generate motion for a mouth's opening and energy, float32 (frames,) 0 to 1 each."""
     frames = len(opening)
     rng = np.random.default_rng(seed)
     lids = _generate_blinks(frames, rng)
@@ -60,17 +60,17 @@ def generate_head_motion(opening: Floats, energy: Floats, seed: int) -> HeadMoti
 
 def _generate_blinks(frames: int, rng: np.random.Generator) -> Floats:
     lids = np.zeros(frames + len(_BLINK), np.float32)
-    time_s, again = rng.uniform(*_FIRST_BLINK_S), False
+    time_s, is_second = rng.uniform(*_FIRST_BLINK_S), False
     while time_s * FPS < frames:
         first = int(time_s * FPS)
         lids[first : first + len(_BLINK)] = np.maximum(lids[first : first + len(_BLINK)], _BLINK)
-        again = not again and rng.random() < _DOUBLE_BLINK_CHANCE
-        time_s += _DOUBLE_BLINK_S if again else rng.uniform(*_BLINK_EVERY_S)
+        is_second = not is_second and rng.random() < _DOUBLE_BLINK_CHANCE
+        time_s += _DOUBLE_BLINK_S if is_second else rng.uniform(*_BLINK_EVERY_S)
     return lids[:frames]
 
 
 def _generate_drift(frames: int, rng: np.random.Generator, period_s: float) -> Floats:
-    """Slow wandering about 0, mostly within 2, with that typical period."""
+    """Return slow noise around 0, mostly within 2, with that typical period."""
     margin = round(4 * period_s * FPS)
     noise = rng.standard_normal(frames + 2 * margin)
     smooth = gaussian_filter1d(noise, period_s * FPS / 4)

@@ -1,8 +1,8 @@
-"""The moving mouth: an upper and a lower layer of the picture, and what shows between them.
+"""Moving mouth: an upper and a lower layer of the picture, and the inside between them.
 
-Each layer is the whole lower face, displaced so that its own lip goes where the curves say; the
-upper one lies over the lower one, so that closed lips touch without a slit. Displacements are in
-the mouth's own coordinates (see `lips`); every length is a share of the face's height.
+Each layer is the whole lower face, displaced so that its own lip follows the curves; the upper one
+lies over the lower one, so that closed lips touch without a slit. Displacements are in the mouth's
+own coordinates (see `lips`); lengths are shares of the face's height.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ _TOUCH_OPENING = 0.05  # from this opening on nothing overlaps
 
 @dataclass(frozen=True)
 class Pose:
-    """A mouth's state, each 0 to 1: see `inference.draft.voice.speech.MouthCurves`."""
+    """State of a mouth in one frame, each value 0 to 1; see `voice.speech.MouthCurves`."""
 
     opening: float
     rounding: float = 0.0
@@ -40,9 +40,10 @@ class Pose:
     teeth: float = 0.0
 
     def to_weights(self) -> tuple[float, ...]:
-        """Of the fields of `fields.MouthFields`, in its order.
+        """Return the weights of the seven fields of `fields.MouthFields`.
 
-        The second shuts the picture's mouth, the third makes shut lips touch.
+        They are opening, shutting the picture's mouth, overlap of shut lips, rounding, spreading,
+        closure and teeth.
         """
         opening = self.opening * (1 - self.closure)
         shown = self.teeth * min(1.0, 4 * opening)
@@ -51,9 +52,9 @@ class Pose:
 
 
 class Mouth:
-    """Draws the lower face of one person in any `Pose`.
+    """Lower face of one person, drawn in any `Pose`.
 
-    `area` is what it draws over: left, top, right, bottom in the frame.
+    `area` is the part of the frame that it draws over: left, top, right, bottom.
     """
 
     def __init__(self, frame: Pixels, points: Floats, axes: FaceAxes, light: Light) -> None:
@@ -74,7 +75,7 @@ class Mouth:
         self._hole_mask = _build_hole_mask(lips, across, down, edge_px)
         self._jaw_open = lips.down * fields.jaw_px
         self._jaw_shut = lips.down * fields.shut_px
-        self._flat = light.is_drawing
+        self._is_drawing = light.is_drawing
         self._interior = build_interior(frame, lips, light, self.area)
         line = (
             _build_contact_line(lips, across, down, light.is_drawing) * self._interior.line_strength
@@ -84,7 +85,7 @@ class Mouth:
         self._upper_rows, self._lower_rows = self._find_rows(lips)
 
     def _find_rows(self, lips: Lips) -> tuple[int, int]:
-        """First row that the lower layer can touch, and the end of those the upper one can."""
+        """Return the first row the lower layer can reach, and the end of the upper layer's rows."""
         inside = np.flatnonzero(
             (self._upper_cover[..., 0] > 0).any(1) & (self._upper_cover[..., 0] < 1).any(1)
         )
@@ -93,7 +94,7 @@ class Mouth:
         return max(0, int(inside[0]) - reach // 2), min(height, int(inside[-1]) + 1 + reach)
 
     def compute_lower_source(self, pose: Pose) -> Floats:
-        """Where each pixel of the area's lower layer comes from: x, y within it, (h, w, 2)."""
+        """Return the source of each pixel of the lower layer, x, y in the area: (h, w, 2)."""
         return self._lower_warp.compute_source_map(pose.to_weights())
 
     def draw(self, canvas: Pixels, pose: Pose) -> None:
@@ -106,7 +107,7 @@ class Mouth:
         over = remap(self._source, upper[:end], smooth=True)
         under = remap(self._source, lower[first:], smooth=True)
         jaw = self._jaw_open * weights[0] + self._jaw_shut
-        line_weight = 1.0 if self._flat else max(0.3, weights[2])
+        line_weight = 1.0 if self._is_drawing else max(0.3, weights[2])
         band = under[: end - first]
         maps = (upper[first:end], lower[first:end])
         self._blend(over[first:], band, maps, (jaw, first), line_weight)
@@ -121,13 +122,13 @@ class Mouth:
         jaw: tuple[Floats, int],
         line_weight: float,
     ) -> None:
-        """Put into `under`, in place, what the hole shows and then the upper layer."""
+        """Blend the inside of the mouth and then the upper layer into `under`, in place."""
         upper_map, lower_map = maps
         cover, line = cv2.split(remap(self._upper_cover, upper_map))
         hole = remap(self._hole_mask, lower_map)
-        where = np.argwhere(hole * (1 - cover) > 0.004)
-        if len(where):
-            (y0, x0), (y1, x1) = where.min(0), where.max(0) + 1
+        visible = np.argwhere(hole * (1 - cover) > 0.004)
+        if len(visible):
+            (y0, x0), (y1, x1) = visible.min(0), visible.max(0) + 1
             box = np.s_[y0:y1, x0:x1]
             inside = self._interior.render(jaw[0], int(x0), int(y0) + jaw[1], x1 - x0, y1 - y0)
             lips = np.maximum(cover[box], 0.6 * (1 - hole[box]))
@@ -140,7 +141,7 @@ class Mouth:
 def _compute_area(
     points: Floats, axes: FaceAxes, width: int, height: int
 ) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of what a moving jaw can touch, within the frame."""
+    """Return the area that a moving jaw can reach, within the frame: left, top, right, bottom."""
     margin = 0.10 * axes.size_px
     low, high = points[:, :2].min(0) - margin, points[:, :2].max(0) + margin
     top = float(points[faces.NOSE_BRIDGE, 1])
@@ -153,22 +154,22 @@ def _compute_area(
 
 
 def _build_upper_mask(lips: Lips, across: Floats, down: Floats, edge_px: float) -> Floats:
-    """1 above the upper lip's edge and its level continuation, float32 (h, w); the edge is soft."""
+    """Return 1 above the upper lip's edge and its level continuation, float32 (h, w)."""
     edge = lips.sample(lips.upper, across) - 0.5 * edge_px * (np.abs(across) < 1)
     return np.asarray(np.clip(0.5 - (down - edge) / edge_px, 0, 1), np.float32)
 
 
 def _build_hole_mask(lips: Lips, across: Floats, down: Floats, edge_px: float) -> Floats:
-    """1 above the lower lip's edge between the corners, float32 (h, w); 0 on the lower lip."""
+    """Return 1 above the lower lip's edge between the corners, 0 elsewhere, float32 (h, w)."""
     edge = lips.sample(lips.lower, across) + 0.5 * edge_px
     above = np.clip(0.5 - (down - edge) / edge_px, 0, 1)
     between = 1 - smoothstep(np.abs(across), 0.90, 1.0)
     return np.asarray(above * between, np.float32)
 
 
-def _build_contact_line(lips: Lips, across: Floats, down: Floats, drawn: bool) -> Floats:
-    """The dark line under the upper lip's edge, 0 to 1, float32 (h, w)."""
+def _build_contact_line(lips: Lips, across: Floats, down: Floats, is_drawing: bool) -> Floats:
+    """Return the dark line under the upper lip's edge, 0 to 1, float32 (h, w)."""
     below = down - lips.sample(lips.upper, across)
-    width = max(0.8, (0.009 if drawn else 0.005) * lips.height_px)
+    width = max(0.8, (0.009 if is_drawing else 0.005) * lips.height_px)
     line = np.exp(-(((below - 0.3 * width) / width) ** 2))
     return np.asarray(line * (1 - smoothstep(np.abs(across), 0.75, 1.0)), np.float32)

@@ -1,7 +1,7 @@
-"""What shows between open lips: teeth, tongue and the dark behind them.
+"""Inside of the mouth between open lips: teeth, tongue and the dark behind them.
 
-Where the picture shows the inside of its mouth, that is used. Otherwise only the lower edge of the
-upper row of teeth is drawn, as most speakers show it, in the light and sharpness of the picture.
+If the picture shows the inside of the mouth, that is used. Otherwise only the lower edge of the
+upper teeth is drawn, as most speakers show it, in the light and sharpness of the picture.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from inference.draft.face.light import Light
 from inference.draft.face.lips import Lips
 from inference.draft.face.warp import Floats, Pixels, build_pixel_grid, smoothstep
 
-_TOOTH_EDGE = 0.021  # how far the middle teeth reach below the closed lips' line
+_TOOTH_EDGE = 0.021  # of the middle teeth below the line of the closed lips
 _TONGUE_HEIGHT = 0.075  # above the lower lip
 # Half widths of upper teeth as seen from the front, in half mouth widths (central incisor to
 # first premolar), from the usual 8.5 : 6.5 : 7.5 : 7 mm seen on an arch.
@@ -22,7 +22,7 @@ _TOOTH_BORDERS = (0.0, 0.21, 0.37, 0.51, 0.62, 0.71)
 
 @dataclass(frozen=True)
 class Interior:
-    """The inside of the mouth over the mouth's area, float32 (h, w, 3) and (h, w).
+    """Inside of the mouth over the mouth's area: colours float32 (h, w, 3), covers (h, w).
 
     `skull` (teeth, or the picture's own inside) stays with the head, `jaw` (tongue) moves with the
     jaw; both lie over `cavity`, float32 (3,).
@@ -38,7 +38,7 @@ class Interior:
     shade: float
 
     def render(self, jaw_shift: Floats, left: int, top: int, width: int, height: int) -> Floats:
-        """The inside within that part of the area, the jaw moved by x, y pixels: (h, w, 3)."""
+        """Render a part of the area, float32 (h, w, 3), with the jaw moved by x, y pixels."""
         move = np.asarray([[1, 0, jaw_shift[0] - left], [0, 1, jaw_shift[1] - top]], np.float32)
         edge = cv2.BORDER_REPLICATE
         jaw = cv2.warpAffine(self.jaw, move, (width, height), borderMode=edge)
@@ -52,7 +52,7 @@ class Interior:
 def build_interior(
     frame: Pixels, lips: Lips, light: Light, area: tuple[int, int, int, int]
 ) -> Interior:
-    """The inside of this face's mouth, over `area` (left, top, right, bottom) of the frame."""
+    """Build the inside of the mouth over `area` (left, top, right, bottom) of the frame."""
     left, top, right, bottom = area
     across, down = lips.to_mouth_coordinates(*build_pixel_grid(left, top, right, bottom))
     source = frame[top:bottom, left:right].astype(np.float32)
@@ -73,25 +73,25 @@ def build_interior(
 
 
 def _draw_teeth(lips: Lips, across: Floats, down: Floats, light: Light) -> tuple[Floats, Floats]:
-    """The upper row, (h, w, 3), and its cover (h, w): longest in the middle, lost at the sides."""
+    """Draw the upper teeth, (h, w, 3), and their cover, (h, w), which fades at the sides."""
     height = lips.height_px
     seam = np.asarray(
         (lips.sample(lips.upper, across) + lips.sample(lips.lower, across)) / 2, np.float32
     )
-    away = np.abs(across)
-    arch = 1 - 0.75 * np.clip(away / 0.8, 0, 1) ** 2
+    distance = np.abs(across)
+    arch = 1 - 0.75 * np.clip(distance / 0.8, 0, 1) ** 2
     bottom = np.asarray(seam + _TOOTH_EDGE * height * arch, np.float32)
-    side = 1 - smoothstep(away, 0.60, 0.82)
+    side = 1 - smoothstep(distance, 0.60, 0.82)
     if light.is_drawing:
-        cover = np.clip(0.5 + (bottom - down), 0, 1) * (1 - smoothstep(away, 0.74, 0.80))
+        cover = np.clip(0.5 + (bottom - down), 0, 1) * (1 - smoothstep(distance, 0.74, 0.80))
         return _fill(light.tooth, across), np.asarray(cover, np.float32)
     borders = np.asarray(_TOOTH_BORDERS, np.float32)
-    nearest = np.min(np.abs(away[..., None] - borders), axis=-1)
+    nearest = np.min(np.abs(distance[..., None] - borders), axis=-1)
     rounded = np.clip(1 - nearest / 0.07, 0, 1)  # each tooth's corners are rounded
     bottom = np.asarray(bottom - 0.005 * height * rounded**2 * (arch > 0.3), np.float32)
     soft = max(light.blur_px, 0.004 * height)
     cover = (1 - smoothstep(down, bottom - soft, bottom + soft)) * side
-    tone = 0.92 - 0.45 * smoothstep(away, 0.15, 0.75)
+    tone = 0.92 - 0.45 * smoothstep(distance, 0.15, 0.75)
     tone = tone * (1 - 0.16 * np.clip(1 - nearest / 0.035, 0, 1))
     tone = tone * (0.80 + 0.20 * smoothstep(down, seam - 0.02 * height, bottom))
     grain = _generate_grain(tone.shape, light.noise)
@@ -103,30 +103,30 @@ def _draw_teeth(lips: Lips, across: Floats, down: Floats, light: Light) -> tuple
 def _extract_inside(
     source: Floats, lips: Lips, across: Floats, down: Floats, light: Light
 ) -> tuple[Floats, Floats, Floats]:
-    """The picture's own inside, grown beyond its lips, its cover, and its dark colour (3,)."""
+    """Return the picture's own inside, extended under the lips, its cover and dark colour (3,)."""
     height = lips.height_px
     margin = max(0.8, 0.006 * height)
     above = down - lips.sample(lips.upper, across)
     below = lips.sample(lips.lower, across) - down
     side = 1 - smoothstep(np.abs(across), 0.9, 1.0)
-    inset = lips.sample(lips.inset, across)  # that much of the lips lies within their edges
+    inset = lips.sample(lips.inset, across)  # width of lip within the edges
     inner = np.clip((np.minimum(above, below) - inset) / margin - 0.7, 0, 1) * side
-    seen = source[inner > 0.8]
+    colours = source[inner > 0.8]
     cavity = light.cavity
-    if len(seen):
-        dark = np.percentile(seen, 8, axis=0).astype(np.float32)
+    if len(colours):
+        dark = np.percentile(colours, 8, axis=0).astype(np.float32)
         cavity = dark if light.is_drawing else np.minimum(dark, 1.6 * light.cavity)
     spread = 0.02 * height
     weight = cv2.GaussianBlur(inner.astype(np.float32), (0, 0), spread)
-    grown = cv2.GaussianBlur(source * inner[..., None].astype(np.float32), (0, 0), spread)
-    grown = grown / np.maximum(weight, 1e-3)[..., None]
-    skull = grown + (source - grown) * inner[..., None]
+    extended = cv2.GaussianBlur(source * inner[..., None].astype(np.float32), (0, 0), spread)
+    extended = extended / np.maximum(weight, 1e-3)[..., None]
+    skull = extended + (source - extended) * inner[..., None]
     cover = smoothstep(weight, 0.03, 0.2) * (1 - smoothstep(-below, -inset, 2 * margin - inset))
     return skull.astype(np.float32), cover.astype(np.float32), cavity.astype(np.float32)
 
 
 def _draw_tongue(lips: Lips, across: Floats, down: Floats, light: Light) -> tuple[Floats, Floats]:
-    """A hint of tongue above the lower lip, (h, w, 3), and its cover (h, w)."""
+    """Draw a hint of tongue above the lower lip, (h, w, 3), and its cover, (h, w)."""
     rise = (lips.sample(lips.lower, across) - down) / (_TONGUE_HEIGHT * lips.height_px)
     cover = 1 - smoothstep(rise, 0.45, 1.0)
     cover *= 1 - smoothstep(np.abs(across), 0.35, 0.75)
@@ -139,5 +139,5 @@ def _fill(colour: Floats, like: Floats) -> Floats:
 
 
 def _generate_grain(shape: tuple[int, ...], strength: float) -> Floats:
-    """Noise of that strength in levels, always the same."""
+    """Return noise of that strength in levels, always the same."""
     return (np.random.default_rng(0).standard_normal(shape) * strength).astype(np.float32)

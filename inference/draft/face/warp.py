@@ -1,4 +1,4 @@
-"""Motion as displacement fields: smooth steps, and the inverse maps that `cv2.remap` wants."""
+"""Motion by displacement fields: smooth steps, and inverse maps for `cv2.remap`."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar, cast
@@ -13,13 +13,13 @@ AnyPixels = TypeVar("AnyPixels", Floats, Pixels)
 
 
 def smoothstep(values: Floats, start: float | Floats, end: float | Floats) -> Floats:
-    """0 up to `start`, 1 from `end` on, and a cubic S between, float32 of the shape of `values`."""
+    """Map `start` to 0 and `end` to 1 by a clipped cubic, float32 of the shape of `values`."""
     t = np.clip((values - start) / (end - start), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
 def build_pixel_grid(left: int, top: int, right: int, bottom: int) -> tuple[Floats, Floats]:
-    """x and y of every pixel of that area, each float32 (h, w)."""
+    """Return x and y of every pixel of the area, float32 (h, w) each."""
     x, y = np.meshgrid(np.arange(left, right), np.arange(top, bottom))
     return x.astype(np.float32), y.astype(np.float32)
 
@@ -27,9 +27,9 @@ def build_pixel_grid(left: int, top: int, right: int, bottom: int) -> tuple[Floa
 def build_border_fade(
     width: int, height: int, fade_px: float, open_sides: Sequence[bool]
 ) -> Floats:
-    """Weights float32 (h, w), 0 at the area's border and 1 from `fade_px` inwards.
+    """Return weights, float32 (h, w), 0 at the area's border and 1 from `fade_px` inwards.
 
-    `open_sides` (left, top, right, bottom) do not fade: there the frame itself ends.
+    `open_sides` (left, top, right, bottom), at the border of the frame, do not fade.
     """
     x, y = build_pixel_grid(0, 0, width, height)
     fade = np.ones((height, width), np.float32)
@@ -40,22 +40,22 @@ def build_border_fade(
 
 
 def remap(image: AnyPixels, source: Floats, smooth: bool = False) -> AnyPixels:
-    """`image` (h, w) or (h, w, c) read at the positions `source`, float32 (rows, columns, 2).
+    """Sample `image` (h, w) or (h, w, c) at the positions `source`, float32 (rows, columns, 2).
 
-    Bilinear, or bicubic when `smooth`; outside, the border pixels go on.
+    Bilinear, or bicubic if `smooth`; the border pixels are repeated outside.
     """
-    how = cv2.INTER_CUBIC if smooth else cv2.INTER_LINEAR
-    no_second_map: Any = None  # what OpenCV takes when the first holds x and y; its stubs forget it
-    moved = cv2.remap(image, source, no_second_map, how, borderMode=cv2.BORDER_REPLICATE)
+    interpolation = cv2.INTER_CUBIC if smooth else cv2.INTER_LINEAR
+    no_second_map: Any = None  # allowed when the first map holds x and y; missing in the stubs
+    moved = cv2.remap(image, source, no_second_map, interpolation, borderMode=cv2.BORDER_REPLICATE)
     return cast(AnyPixels, moved)
 
 
 class Warp:
-    """Moves the pixels of one area by a weighted sum of displacement fields.
+    """Warp of one area by a weighted sum of displacement fields.
 
-    Every field says for each pixel where it goes; `source_map` says for each pixel where it comes
-    from. That inverse is found by fixed-point iteration on a grid `step_px` coarser, which is
-    exact enough because the fields are smooth.
+    Fields hold the target of each pixel; `compute_source_map` returns the source of each. The
+    inverse is found by fixed-point iteration on a grid `step_px` coarser, which is exact enough
+    because the fields are smooth.
     """
 
     def __init__(self, fields: Floats, step_px: int = 1) -> None:
@@ -71,12 +71,12 @@ class Warp:
     def compute_source_map(
         self, weights: Sequence[float], passes: int = 5, damping: float = 0.9
     ) -> Floats:
-        """Where each pixel comes from, float32 (h, w, 2): x, y in pixels of the area."""
+        """Return the source of each pixel, float32 (h, w, 2): x, y in pixels of the area."""
         moved: Floats = (np.asarray(weights, np.float32) @ self._fields).reshape(self._grid.shape)
         source = self._grid - moved
         for _ in range(passes):
-            there = remap(moved, source)
-            source += damping * (self._grid - there - source)
+            shift = remap(moved, source)
+            source += damping * (self._grid - shift - source)
         offset = (source - self._grid) * self._scale
         offset = cv2.resize(offset, (self._width, self._height)).astype(np.float32, copy=False)
         return self._pixels + offset

@@ -1,3 +1,3 @@
-"""From sound to the curves that a mouth follows.
-It knows no picture.
+"""Voice analysis: from sound to mouth curves.
+This room knows no picture.
 """

@@ -1,11 +1,11 @@
-"""When the lips touch: the gaps of B and P and the murmur of M, found in the sound's levels.
+"""Detection of lip closures: the gaps of B and P and the murmur of M, from levels of the sound.
 
 A closed mouth shows as a gap (nothing above the voice's hum, between two louder parts) or as a
-murmur (a strong hum with little above it, that begins or ends abruptly). The tongue's closures
-(T, D, N, K, G) are much alike. What is known of places of articulation tells how certain it is the
-lips': closing lips take the upper resonances down, and opening they leave no hiss (Stevens,
-"Acoustic Phonetics", 1998); the murmur of M sounds between 1.1 and 1.8 kHz, where that of N has
-its hole (Fujimura, "Analysis of nasal consonants", 1962).
+murmur (a strong hum with little above it, that begins or ends abruptly). Closures of the tongue
+(T, D, N, K, G) look similar, so each closure gets a certainty that it is the lips'. Closing lips
+lower the upper resonances, and opening lips leave no hiss (Stevens, "Acoustic Phonetics", 1998);
+the murmur of M is strong between 1.1 and 1.8 kHz, where that of N has a zero (Fujimura, "Analysis
+of nasal consonants", 1962).
 
 The thresholds were fitted to ten minutes of labelled synthetic speech, plain, with noise and with
 reverberation, and rounded.
@@ -26,7 +26,7 @@ from inference.draft.voice.spectrum import (
     sum_levels,
 )
 
-# Hops are of 5 ms. Pairs are what counts as 0 and what as 1.
+# A hop is 5 ms. Pairs are the values that `ramp` maps to 0 and to 1.
 _RANGE_DB = (20.0, 40.0)  # from loud speech down to the background
 
 _SMOOTH_HOPS = 1.2
@@ -35,10 +35,10 @@ _MAX_GAP_HOPS = 36
 _MIN_GAP_DEPTH_DB = 8.0
 _GAP_EDGE = 0.4  # share of its depth, from the bottom, at which a gap begins and ends
 _CONTEXT_HOPS = 10
-_MIN_CONTEXT_DB = -25.0  # relative to loud speech; a gap lies between parts at least that loud
-# What speaks for the lips, in dB: little hiss, resonances that are dark and grow darker as the
-# gap begins, a deep gap.
-_DARKENING, _DARKNESS, _FULL_DEPTH_DB = 0.55, 0.5, 25.0
+_MIN_CONTEXT_DB = -25.0  # relative to loud speech: the least level beside a gap
+# Evidence for the lips, in dB: little hiss, a dark spectrum that darkens as the gap begins, a deep
+# gap.
+_DARKENING_WEIGHT, _DARKNESS_WEIGHT, _FULL_DEPTH_DB = 0.55, 0.5, 25.0
 _GAP_SCORE_DB = (46.0, 62.0)
 
 _HUM_OVER_FIRST_DB = (3.0, 11.0)
@@ -46,19 +46,19 @@ _HUM_OVER_BRIGHT_DB = (8.0, 20.0)
 _HUM_DB = (-24.0, -16.0)  # relative to loud speech
 _MIN_MURMUR = 0.35
 _MIN_MURMUR_HOPS = 5
-_STEADY_DB = 7.0  # a greater change is an edge: what hums behind it is another sound
-_EDGE_MARGIN_HOPS = 1  # that an edge takes off each end
-_EDGE_HOPS = 4  # over which the change at an edge is taken
+_STEADY_DB = 7.0  # a greater change is an edge to another sound
+_EDGE_MARGIN_HOPS = 1  # lost to the edges at each end
+_EDGE_HOPS = 4  # over which the change at an edge is measured
 _ABRUPT_DB = (4.0, 8.5)  # change at the sharper edge: closed vowels (I, U) have none
-_DARKER_DB = (8.0, 14.0)  # than what is beside it
-# What speaks for the lips: 1.1 to 1.8 kHz over the bands on both sides, edges, a strong hum.
-_EDGE_WEIGHT, _MOST_EDGES_DB, _HUM_WEIGHT = 0.27, 20.0, 0.65
+_DARKER_DB = (8.0, 14.0)  # than the context
+# Evidence for the lips: 1.1 to 1.8 kHz over the bands on both sides, edges, a strong hum.
+_EDGE_WEIGHT, _MAX_EDGES_DB, _HUM_WEIGHT = 0.27, 20.0, 0.65
 _MURMUR_SCORE_DB = (-2.5, 3.0)
 
 
 @dataclass(frozen=True)
 class Closure:
-    """Lips that touch from hop `start` to hop `end`, with a certainty above 0, up to 1."""
+    """Closed lips from hop `start` to hop `end`, with a certainty above 0, up to 1."""
 
     start: float
     end: float
@@ -66,15 +66,15 @@ class Closure:
 
 
 def find_closures(spectrum: Spectrum, loud_db: float) -> list[Closure]:
-    """Where the lips touch in speech whose loud parts have that level from 350 to 3300 Hz.
+    """Find the lip closures in speech; `loud_db` is the level of its loud parts, 350 to 3300 Hz.
 
-    Closures may overlap. A certainty below 1 says that it may have been the tongue.
+    Closures may overlap. One with a certainty below 1 may be the tongue's.
     """
     return [*_find_gaps(spectrum, loud_db), *_find_murmurs(spectrum, loud_db)]
 
 
 def _find_gaps(spectrum: Spectrum, loud_db: float) -> Iterator[Closure]:
-    """Closures between two louder parts."""
+    """Yield the closures between two louder parts."""
     voice = spectrum.voice
     range_db = float(np.clip(loud_db - measure_background_level(voice, loud_db), *_RANGE_DB))
     hiss, front, low = (
@@ -98,14 +98,14 @@ def _find_gaps(spectrum: Spectrum, loud_db: float) -> Iterator[Closure]:
         tilt_db = tilt[closing].mean()
         rise_db = tilt_db - tilt[lead_in : lead_in + 6].mean()
         lips_db = _FULL_DEPTH_DB * gap.prominence / range_db - hiss_db
-        lips_db -= _DARKENING * rise_db + _DARKNESS * tilt_db
+        lips_db -= _DARKENING_WEIGHT * rise_db + _DARKNESS_WEIGHT * tilt_db
         certainty = float(ramp(lips_db, *_GAP_SCORE_DB))
         if certainty > 0:
             yield Closure(gap.start, gap.end, certainty)
 
 
 def _find_murmurs(spectrum: Spectrum, loud_db: float) -> Iterator[Closure]:
-    """Closures with the voice going on behind."""
+    """Yield the closures with the voice sounding behind them."""
     bands = (spectrum.first, spectrum.back, spectrum.middle, spectrum.front)
     first, back, middle, front = (np.maximum(band, loud_db - _RANGE_DB[1]) for band in bands)
     bright, hum = sum_levels(back, middle, front), spectrum.hum
@@ -124,7 +124,7 @@ def _find_murmurs(spectrum: Spectrum, loud_db: float) -> Iterator[Closure]:
         rise_db = change_db[end - _EDGE_HOPS : end + _EDGE_HOPS].max()
         fall_db = -change_db[max(0, start - _EDGE_HOPS) : start + _EDGE_HOPS].min()
         lips_db = (middle[span] - (back[span] + front[span]) / 2).mean()
-        lips_db += _EDGE_WEIGHT * np.clip(rise_db + fall_db, 0, _MOST_EDGES_DB)
+        lips_db += _EDGE_WEIGHT * np.clip(rise_db + fall_db, 0, _MAX_EDGES_DB)
         lips_db += _HUM_WEIGHT * (hum[span].mean() - loud_db)
         beside_db = bright[max(0, start - _CONTEXT_HOPS) : end + _CONTEXT_HOPS].max()
         is_murmur = ramp(max(rise_db, fall_db), *_ABRUPT_DB)
@@ -135,7 +135,7 @@ def _find_murmurs(spectrum: Spectrum, loud_db: float) -> Iterator[Closure]:
 
 
 def _measure_change(level: Floats) -> Floats:
-    """By how much `level` rises around each hop."""
+    """Return by how much `level` rises around each hop, in dB."""
     half = _EDGE_HOPS // 2
     padded = np.pad(level, half, mode="edge")
     return padded[2 * half :] - padded[: -2 * half]

@@ -1,6 +1,6 @@
-"""How loud a voice is in a few bands and where its resonances lie, every 5 ms.
+"""Levels of a voice in a few bands, and its formants, every 5 ms.
 
-Works through the sound in blocks, so that memory hardly grows with its length.
+The sound is processed in blocks, so memory hardly grows with its length.
 """
 
 from collections.abc import Iterator
@@ -21,29 +21,29 @@ _WINDOW_SAMPLES = 400  # samples, 25 ms: two periods of a low voice
 _FFT_SAMPLES = 512
 _BIN_HZ = SAMPLE_RATE_HZ / _FFT_SAMPLES
 _BLOCK_HOPS = 4 * HOPS_PER_S
-_POWER_FLOOR = 1e-12  # power added everywhere, -120 dB: digital silence has a level, too
+_POWER_FLOOR = 1e-12  # added to every power, -120 dB: digital silence has a finite level
 _BAND_EDGES_HZ = ((80, 350), (350, 700), (700, 1100), (1100, 1800), (1800, 3300), (3700, 7600))
 
-_MIN_LOUD_DB = -80.0  # loud parts are taken to be no lower: below, all is silence
-_LOUD_HOPS = 50  # the loudest 0.25 s set the scale, so that no click does
-_ACTIVE_DB, _LOUD_PERCENTILE = 35.0, 92  # speech lies in that range below; its loud parts
-_BACKGROUND_DB, _BACKGROUND_PERCENTILE = 55.0, 2  # at most so far below loud parts; of all hops
+_MIN_LOUD_DB = -80.0  # least level of loud parts; below, all is silence
+_LOUD_HOPS = 50  # the loudest 0.25 s set the scale, not a single click
+_ACTIVE_DB, _LOUD_PERCENTILE = 35.0, 92  # range of speech below the loudest; its loud parts
+_BACKGROUND_DB, _BACKGROUND_PERCENTILE = 55.0, 2  # greatest distance below loud parts; of all hops
 
 
 @dataclass(frozen=True)
 class Spectrum:
-    """A sound every 5 ms: levels in dB (0 is full scale) and resonances, float32 (hops,) each.
+    """Levels in dB (0 is full scale) and formants of a sound every 5 ms, float32 (hops,) each.
 
     Hop i is centred on i * 5 ms.
     """
 
-    hum: Floats  # 80-350 Hz: all that is left behind closed lips
+    hum: Floats  # 80-350 Hz: all that passes closed lips
     first: Floats  # 350-700 Hz
     back: Floats  # 700-1100 Hz
     middle: Floats  # 1100-1800 Hz
     front: Floats  # 1800-3300 Hz
     hiss: Floats  # 3700-7600 Hz
-    f1_hz: Floats  # NaN where there is no such resonance
+    f1_hz: Floats  # NaN where there is none
     f2_hz: Floats
 
     @property
@@ -58,37 +58,37 @@ class Spectrum:
 
 
 def sum_levels(*levels: Floats) -> Floats:
-    """Level of bands together: their powers added, in dB like they are."""
+    """Return the level of several bands together, in dB: the sum of their powers."""
     power = sum(10 ** (level / 10) for level in levels)
     return np.asarray(10 * np.log10(power), np.float32)
 
 
 def ramp(values: Floats, start: float, end: float) -> Floats:
-    """0 up to `start`, 1 from `end` on, straight between; `end` may be the lower one."""
+    """Map `start` to 0 and `end` to 1, linearly and clipped; `end` may be the lower one."""
     return np.asarray(np.clip((values - start) / (end - start), 0, 1), np.float32)
 
 
 def measure_loud_level(voice: Floats) -> float:
-    """Level of the loud parts of speech in dB, however much silence there is around them."""
+    """Return the level of the loud parts of speech in dB, unaffected by silence around them."""
     loudest = np.sort(voice)[-_LOUD_HOPS:][0]
     active = voice[voice > loudest - _ACTIVE_DB]
     return max(_MIN_LOUD_DB, float(np.percentile(active, _LOUD_PERCENTILE)))
 
 
 def measure_background_level(voice: Floats, loud_db: float) -> float:
-    """Level of what is left between words in dB; what is before and after them does not count."""
+    """Return the level between words in dB, ignoring sound before the first and after the last."""
     lowest_db = loud_db - _BACKGROUND_DB
-    heard = np.flatnonzero(voice > lowest_db)
-    if not len(heard):
+    audible = np.flatnonzero(voice > lowest_db)
+    if not len(audible):
         return lowest_db
-    between = np.maximum(voice[heard[0] : heard[-1] + 1], lowest_db)
+    between = np.maximum(voice[audible[0] : audible[-1] + 1], lowest_db)
     return float(np.percentile(between, _BACKGROUND_PERCENTILE))
 
 
 def measure_spectrum(sound: Floats, hops: int) -> Spectrum:
-    """The first `hops` hops of `sound`, float32 (samples,) mono 16 kHz in [-1, 1].
+    """Measure the first `hops` hops of `sound`, float32 (samples,) mono 16 kHz in [-1, 1].
 
-    Before its start and after its end the sound is silent.
+    The sound is padded with silence at both ends.
     """
     levels = np.empty((len(_BAND_EDGES_HZ), hops), np.float32)
     resonances = np.empty((2, hops), np.float32)
@@ -102,7 +102,7 @@ def measure_spectrum(sound: Floats, hops: int) -> Spectrum:
 
 
 def _compute_power_spectra(sound: Floats, hops: int) -> Iterator[tuple[int, Floats]]:
-    """Blocks of power spectra, float32 (hops, bins), each with the number of its first hop.
+    """Yield blocks of power spectra, float32 (hops, bins), each with the index of its first hop.
 
     The bins of a sine of full scale add up to 0.5 (0 dB is a square wave's).
     """
@@ -118,7 +118,7 @@ def _compute_power_spectra(sound: Floats, hops: int) -> Iterator[tuple[int, Floa
 
 
 def _cut_padded(sound: Floats, start: int, samples: int) -> Floats:
-    """`samples` samples from `start` on, with silence where there is no sound."""
+    """Return `samples` samples from `start` on, padded with silence."""
     begin, end = max(0, start), min(len(sound), start + samples)
     piece = np.zeros(samples, np.float32)
     if begin < end:

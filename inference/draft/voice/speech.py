@@ -1,7 +1,7 @@
-"""From a voice to what a mouth does with it, frame by frame: no words, no language, no learning.
+"""Mouth curves from a voice, frame by frame: no words, no language, no learning.
 
-The opening follows how loud the voice is and its first resonance; both resonances tell lips that
-are rounded from lips that are spread; hiss shows the teeth; gaps and murmurs press the lips shut.
+Loudness and the first formant open the mouth; both formants tell rounded from spread lips; hiss
+shows the teeth; gaps and murmurs press the lips shut.
 """
 
 from dataclasses import dataclass
@@ -22,46 +22,46 @@ from inference.draft.voice.spectrum import (
     sum_levels,
 )
 
-LEAD_S = 0.045  # the mouth leads the sound: it is in place before it is heard
+LEAD_S = 0.045  # the mouth is in place before its sound is heard
 
-# Hops are of 5 ms, 8 to a frame. Pairs are what counts as 0 and what as 1.
+# A hop is 5 ms; a frame has 8. Pairs are the values that `ramp` maps to 0 and to 1.
 _HOPS_PER_FRAME = HOPS_PER_S // FPS
-_FIRST_HOP = round((0.5 / FPS + LEAD_S) * HOPS_PER_S)  # that the middle of frame 0 shows
+_FIRST_HOP = round((0.5 / FPS + LEAD_S) * HOPS_PER_S)  # shown by the middle of frame 0
 
-_HUM_LOSS_DB, _MURMUR_LOSS_DB = 4.0, 14.0  # what hum counts less, and what a murmur's loses
+_HUM_LOSS_DB, _MURMUR_LOSS_DB = 4.0, 14.0  # subtracted from hum, and from the hum of a murmur
 _MURMUR_OVER_FIRST_DB, _MURMUR_OVER_BRIGHT_DB = (8.0, 14.0), (16.0, 26.0)
 _BACKGROUND_MARGIN_DB = 4.0  # above the background the mouth begins to open
-_RANGE_DB = (12.0, 34.0)  # from a shut mouth to a wide one, at least and at most
+_RANGE_DB = (12.0, 34.0)  # from shut to wide, least and greatest
 _PASSAGE_FRAMES, _PASSAGE_PERCENTILE, _PASSAGE_SMOOTH_FRAMES = 38, 90, 10.0
-_PASSAGE_DB = 16.0  # passages so much quieter still open the mouth as wide
+_PASSAGE_DB = 16.0  # passages quieter by this open the mouth as wide
 _COMPRESSION = 0.5  # exponent from amplitude to opening
 
 _USUAL_F1_HZ, _USUAL_F2_HZ = 560.0, 1780.0  # means over speech of women and men
-_USUAL_WEIGHT_S = 1.0  # of speech, in which a speaker's own means weigh as much as these
-_MAX_TRACT_LOG = 0.2  # logarithm of how much a vocal tract is longer or shorter than usual, at most
-_AUDIBLE_DB = (-25.0, -5.0)  # relative to loud speech: where resonances can be told
+_USUAL_WEIGHT_S = 1.0  # of speech after which a speaker's own means weigh as much
+_MAX_TRACT_LOG = 0.2  # largest logarithm of a vocal tract's length over the usual one
+_AUDIBLE_DB = (-25.0, -5.0)  # relative to loud speech: levels with reliable formants
 _VOICED_DB = (-2.0, 10.0)  # hum or first band over hiss
-_MURMUR_DB, _MURMUR_HIDES = (3.0, 14.0), 0.8  # hum over the voice
+_MURMUR_DB, _MURMUR_WEIGHT_LOSS = (3.0, 14.0), 0.8  # hum over the voice
 _FORMANT_SMOOTH_HOPS = 4.0
 _OPEN_F1 = (-0.45, 0.40)  # logarithm of F1 over the speaker's mean
 _SPREAD_F2 = (0.10, 0.36)  # likewise of F2
 # Lips are round where F2, and F1 in part, are low, less so the wider the jaw.
 _ROUND = (0.03, -0.12)
 _ROUND_F1_WEIGHT, _LOWEST_F1, _WIDE_F1, _WIDE_F1_WEIGHT = 0.55, -0.35, 0.1, 0.9
-_F1_SHARE = 0.2  # of the opening that the first resonance decides
+_F1_SHARE = 0.2  # of the opening that F1 decides
 
 _HISS_DB = (-4.0, 10.0)  # over the voice
-_HISS_LEAST_DB, _HISS_FULL_DB = -34.0, 14.0  # below loud speech, and above that
-_HISS_SHUTS, _HISS_OPENS = 0.75, 0.14  # teeth close the mouth, but not the lips
+_HISS_MIN_DB, _HISS_FULL_DB = -34.0, 14.0  # relative to loud speech, and above that
+_HISS_CLOSING, _HISS_OPENING = 0.75, 0.14  # hiss closes the jaw, but parts the lips
 _OPENING_SMOOTH_HOPS, _SHAPE_SMOOTH_HOPS, _ENERGY_SMOOTH_HOPS = 4.0, 4.0, 24.0
 
-_SURE_CERTAINTY = 0.8  # certainty from which on the lips touch
-_TRANSITION_FRAMES = 0.4  # lips take that long to come together
+_SURE_CERTAINTY = 0.8  # of a closure; from it on the lips touch
+_TRANSITION_FRAMES = 0.4  # duration of closing and opening lips
 
 
 @dataclass(frozen=True)
 class MouthCurves:
-    """What a mouth does, frame by frame: float32 (frames,) each, at 25 fps."""
+    """State of a mouth frame by frame: float32 (frames,) each, at 25 fps."""
 
     opening: Floats  # 0 lips touch, 1 widest
     rounding: Floats  # 0 to 1, lips narrowed and pushed forward (O, U, W)
@@ -72,9 +72,9 @@ class MouthCurves:
 
 
 def analyse(sound: Floats, frames: int) -> MouthCurves:
-    """Mouth curves of `frames` frames for `sound`, float32 (samples,) mono 16 kHz in [-1, 1].
+    """Return the mouth curves of `frames` frames for `sound`, float32 (n,) mono 16 kHz in [-1, 1].
 
-    A sound shorter than frames / 25 s goes on in silence; of a longer one the rest is not heard.
+    A sound shorter than frames / 25 s is padded with silence, a longer one is cut.
     """
     hops = frames * _HOPS_PER_FRAME + 2 * _FIRST_HOP
     spectrum = measure_spectrum(sound, hops)
@@ -82,34 +82,34 @@ def analyse(sound: Floats, frames: int) -> MouthCurves:
     level = _normalise_level(_measure_loudness(spectrum))
     openness, rounding, spreading = _estimate_shape(spectrum, loud_db)
     teeth = _measure_hiss(spectrum, loud_db)
-    opening = level * (1 - _F1_SHARE + 1.15 * _F1_SHARE * openness) * (1 - _HISS_SHUTS * teeth)
-    opening = np.maximum(np.minimum(opening, 1), _HISS_OPENS * teeth)
+    opening = level * (1 - _F1_SHARE + 1.15 * _F1_SHARE * openness) * (1 - _HISS_CLOSING * teeth)
+    opening = np.maximum(np.minimum(opening, 1), _HISS_OPENING * teeth)
     speaking = gaussian_filter1d(ramp(level, 0, 0.15), 8)
     closure = _build_closure_curve(find_closures(spectrum, loud_db), frames)
 
-    def on_frames(curve: Floats, smooth_hops: float) -> Floats:
+    def sample_frames(curve: Floats, smooth_hops: float) -> Floats:
         smooth = gaussian_filter1d(curve, smooth_hops)[_FIRST_HOP::_HOPS_PER_FRAME]
         return np.asarray(smooth[:frames], np.float32)
 
     return MouthCurves(
-        on_frames(opening, _OPENING_SMOOTH_HOPS) * (1 - closure),
-        on_frames(rounding * speaking, _SHAPE_SMOOTH_HOPS),
-        on_frames(spreading * speaking, _SHAPE_SMOOTH_HOPS),
+        sample_frames(opening, _OPENING_SMOOTH_HOPS) * (1 - closure),
+        sample_frames(rounding * speaking, _SHAPE_SMOOTH_HOPS),
+        sample_frames(spreading * speaking, _SHAPE_SMOOTH_HOPS),
         closure,
-        on_frames(teeth, _OPENING_SMOOTH_HOPS),
-        on_frames(np.minimum(level, 1), _ENERGY_SMOOTH_HOPS),
+        sample_frames(teeth, _OPENING_SMOOTH_HOPS),
+        sample_frames(np.minimum(level, 1), _ENERGY_SMOOTH_HOPS),
     )
 
 
 def _measure_loudness(spectrum: Spectrum) -> Floats:
-    """Level in dB of what only an open mouth lets out: hum counts less, float32 (hops,)."""
+    """Return the level in dB, float32 (hops,), with less of the hum that passes closed lips."""
     murmur = ramp(spectrum.hum - spectrum.first, *_MURMUR_OVER_FIRST_DB)
     murmur *= ramp(spectrum.hum - spectrum.bright, *_MURMUR_OVER_BRIGHT_DB)
     return sum_levels(spectrum.voice, spectrum.hum - _HUM_LOSS_DB - _MURMUR_LOSS_DB * murmur)
 
 
 def _normalise_level(loudness: Floats) -> Floats:
-    """Loudness against the passage around: 0 silence, 1 loud (0 to 1.1), float32 (hops,)."""
+    """Scale loudness to the passage around: 0 silence, 1 loud, at most 1.1, float32 (hops,)."""
     least_db, most_db = _RANGE_DB
     loud_db = measure_loud_level(loudness)
     floor_db = _estimate_floor(loudness, loud_db)
@@ -128,20 +128,23 @@ def _normalise_level(loudness: Floats) -> Floats:
 
 
 def _estimate_floor(level: Floats, loud_db: float) -> float:
-    """Level in dB under which all is background; in a sound without pauses none may be known."""
+    """Return the level in dB below which all is background.
+
+    It stays below loud speech also in a sound without pauses, which shows no background.
+    """
     background_db = measure_background_level(level, loud_db) + _BACKGROUND_MARGIN_DB
     return min(background_db, loud_db - _RANGE_DB[0])
 
 
 def _estimate_shape(spectrum: Spectrum, loud_db: float) -> tuple[Floats, Floats, Floats]:
-    """Openness of the jaw, rounding and spreading of the lips, 0 to 1, float32 (hops,) each.
+    """Return jaw opening, rounding and spreading of the lips, 0 to 1, float32 (hops,) each.
 
-    Taken where there is a voice that is no murmur, and carried on between.
+    They are measured on voiced sound without murmurs, and smoothed over the rest.
     """
     weight = ramp(spectrum.voice - loud_db, *_AUDIBLE_DB)
     weight *= ramp(np.maximum(spectrum.hum, spectrum.first) - spectrum.hiss, *_VOICED_DB)
     low = sum_levels(spectrum.first, spectrum.back)
-    weight *= 1 - _MURMUR_HIDES * ramp(spectrum.hum - low, *_MURMUR_DB)
+    weight *= 1 - _MURMUR_WEIGHT_LOSS * ramp(spectrum.hum - low, *_MURMUR_DB)
     f1 = _smooth_weighted(np.log(spectrum.f1_hz / _USUAL_F1_HZ), weight)
     f2 = _smooth_weighted(np.log(spectrum.f2_hz / _USUAL_F2_HZ), weight)
     # A longer vocal tract lowers both alike.
@@ -155,15 +158,15 @@ def _estimate_shape(spectrum: Spectrum, loud_db: float) -> tuple[Floats, Floats,
 
 
 def _measure_hiss(spectrum: Spectrum, loud_db: float) -> Floats:
-    """How much the teeth hiss, 0 to 1, float32 (hops,); a hissing background does not count."""
-    heard = sum_levels(spectrum.hiss, spectrum.voice)
-    floor_db = max(_estimate_floor(heard, loud_db), loud_db + _HISS_LEAST_DB)
-    loud_enough = ramp(heard, floor_db, floor_db + _HISS_FULL_DB)
+    """Return the hiss of the teeth, 0 to 1, float32 (hops,), without that of the background."""
+    level_db = sum_levels(spectrum.hiss, spectrum.voice)
+    floor_db = max(_estimate_floor(level_db, loud_db), loud_db + _HISS_MIN_DB)
+    loud_enough = ramp(level_db, floor_db, floor_db + _HISS_FULL_DB)
     return loud_enough * ramp(spectrum.hiss - spectrum.voice, *_HISS_DB)
 
 
 def _smooth_weighted(values: Floats, weight: Floats) -> Floats:
-    """`values` smoothed, and carried on to where they have no weight or are NaN; 0 far from any."""
+    """Smooth `values` by their weights, filling in those that are NaN; 0 far from any weight."""
     known = np.isfinite(values)
     trust = np.where(known, weight, 0).astype(np.float32)
     weighted = np.where(known, values, 0) * trust
@@ -172,18 +175,18 @@ def _smooth_weighted(values: Floats, weight: Floats) -> Floats:
 
 
 def _build_closure_curve(closures: list[Closure], frames: int) -> Floats:
-    """How far the lips are pressed together, float32 (frames,) 0 to 1.
+    """Return how far the lips are pressed together, float32 (frames,) 0 to 1.
 
-    Each closure holds at least one frame, be it shorter than that.
+    Each closure, however short, affects at least one frame.
     """
-    pressed = np.zeros(frames, np.float32)
+    curve = np.zeros(frames, np.float32)
     for closure in closures:
         start, end = ((hop - _FIRST_HOP) / _HOPS_PER_FRAME for hop in (closure.start, closure.end))
         middle = round((start + end) / 2)
         first, last = int(np.ceil(start - 1)), int(np.floor(end + 1))
         force = min(1.0, closure.certainty / _SURE_CERTAINTY)
         for frame in range(max(0, first), min(frames, last + 1)):
-            away = max(0.0, start - frame, frame - end) if frame != middle else 0.0
-            held = force * max(0.0, 1 - away / _TRANSITION_FRAMES)
-            pressed[frame] = max(pressed[frame], held)
-    return pressed
+            distance = max(0.0, start - frame, frame - end) if frame != middle else 0.0
+            pressure = force * max(0.0, 1 - distance / _TRANSITION_FRAMES)
+            curve[frame] = max(curve[frame], pressure)
+    return curve

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from weights.fp8 import dequantise
+from weights.shards import dequantise
 
 
 @dataclass(frozen=True)

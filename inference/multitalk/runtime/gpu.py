@@ -7,7 +7,7 @@ import psutil
 import torch
 
 from inference.core.errors import Fault, FaultCode
-from inference.core.request import Shape
+from inference.core.options import Shape
 from inference.core.timing import MAX_WINDOW_FRAMES
 from inference.multitalk.runtime.placement import (
     Gpu,
@@ -18,7 +18,6 @@ from inference.multitalk.runtime.placement import (
     select_placement,
 )
 from presets.schema import Lora
-from weights.listing import read_shapes
 from weights.manifest import MULTITALK_14B
 from weights.sets import list_complete_sets, lora_path
 
@@ -48,7 +47,7 @@ def plan_placement(device: torch.device, weights: Path, loras: Sequence[Lora] = 
     own = sum(file.stat().st_size for file in files if file.is_file())
     window = estimate_window_bytes(_MAX_PIXELS, MAX_WINDOW_FRAMES)
     host = psutil.virtual_memory().available
-    shapes = read_shapes(MULTITALK_14B, "transformer")
+    shapes = MULTITALK_14B.read_shapes("transformer")
     return select_placement(
         measure_gpu(device), host, list_complete_sets(weights), shapes, window, own
     )

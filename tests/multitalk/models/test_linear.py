@@ -7,7 +7,7 @@ from torch.nn.functional import linear
 
 from inference.multitalk.models.linear import Linear, LoraDelta
 from tests.support.tiny_networks import random
-from weights.fp8 import quantise
+from weights.shards import quantise
 
 INPUTS, OUTPUTS, RANK = 12, 20, 3
 X = random(1, 2, 5, INPUTS)

@@ -13,7 +13,7 @@ from inference.multitalk.runtime.lora import apply_lora
 from tests.support.tiny_networks import CPU, random
 from tests.support.tiny_weights import LORA_MODULES, networks
 from tests.support.tiny_weights import lora as released
-from weights.fp8 import quantise
+from weights.shards import quantise
 from weights.tensors import MismatchError
 
 DOWN, UP = random(1, 4, 6), random(2, 5, 4)  # rank 4, from 6 to 5

@@ -18,10 +18,8 @@ from presets.schema import Lora
 from tests.support import tiny_weights
 from tests.support.tiny_networks import CPU, MODEL, random, window
 from weights.assemble import assemble
-from weights.checks import compute_sha256
 from weights.disk import Disk
-from weights.fp8 import dequantise, quantise
-from weights.lock import LockEntry, LockFile
+from weights.lock import LockEntry, LockFile, compute_sha256
 from weights.manifest import VOICE_CONFIG
 from weights.names import is_quantised
 from weights.prepare import prepare
@@ -35,6 +33,7 @@ from weights.sets import (
     hub_folder,
     lock_path,
 )
+from weights.shards import dequantise, quantise
 
 NAMES = [field.name for field in fields(Networks)]
 FILE = "model-00001.safetensors"  # of each part of a lean set

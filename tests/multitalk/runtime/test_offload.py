@@ -31,8 +31,8 @@ from tests.support.tiny_networks import (
     scene,
 )
 from tests.support.tiny_weights import lora
-from weights.fp8 import quantise
 from weights.names import find_use
+from weights.shards import quantise
 
 BLOCKS = 5
 RESIDENT = [0, 1, BLOCKS - 1]

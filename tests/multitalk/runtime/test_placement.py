@@ -10,7 +10,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from inference.core.errors import Fault, FaultCode
-from inference.core.request import Shape
+from inference.core.options import Shape
 from inference.core.timing import MAX_WINDOW_FRAMES
 from inference.multitalk.models.registry import MODELS
 from inference.multitalk.runtime.placement import (
@@ -22,12 +22,11 @@ from inference.multitalk.runtime.placement import (
     estimate_window_bytes,
     select_placement,
 )
-from weights.listing import read_shapes
 from weights.manifest import MULTITALK_14B
 from weights.sets import BF16, DTYPES, FP8, LEAN_SETS, ORIGINAL
 
 GB = 10**9
-SHAPES = read_shapes(MULTITALK_14B, "transformer")
+SHAPES = MULTITALK_14B.read_shapes("transformer")
 SIZES = {kind: compute_weight_sizes(SHAPES, kind) for kind in LEAN_SETS} | {
     ORIGINAL: compute_weight_sizes(SHAPES, BF16)
 }

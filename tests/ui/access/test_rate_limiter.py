@@ -6,12 +6,12 @@ from starlette.requests import HTTPConnection
 from tests.support.clocks import Clock
 from ui.access.rate_limiter import (
     BURST,
-    EACH_S,
-    FIRST_S,
+    FIRST_WAIT_S,
     FORGET_AFTER_S,
     FREE_FAILURES,
-    LONGEST_S,
     MAX_ADDRESSES,
+    MAX_WAIT_S,
+    REFILL_S,
     RateLimiter,
     parse_client_address,
 )
@@ -35,10 +35,10 @@ def test_a_few_are_free_then_each_wait_is_twice_as_long(guesses: RateLimiter, cl
         guesses.record_failure(ME)
         waits.append(guesses.compute_wait_s(ME))
         assert guesses.compute_wait_s(YOU) == 0
-        clock.now_s += max(waits[-1], EACH_S)
+        clock.now_s += max(waits[-1], REFILL_S)
         assert guesses.compute_wait_s(ME) == 0
     assert waits == [0, 0, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300, 300]
-    assert waits[FREE_FAILURES - 1] == FIRST_S and max(waits) == LONGEST_S
+    assert waits[FREE_FAILURES - 1] == FIRST_WAIT_S and max(waits) == MAX_WAIT_S
 
 
 def test_the_wait_is_told_in_whole_seconds_and_grows_by_no_question(
@@ -69,7 +69,7 @@ def test_after_an_hour_it_is_forgotten(guesses: RateLimiter, clock: Clock) -> No
         guesses.record_failure(ME)
     clock.now_s += FORGET_AFTER_S - 1
     guesses.record_failure(ME)
-    assert guesses.compute_wait_s(ME) == LONGEST_S
+    assert guesses.compute_wait_s(ME) == MAX_WAIT_S
     clock.now_s += FORGET_AFTER_S
     guesses.record_failure(ME)
     assert guesses.compute_wait_s(ME) == 0
@@ -78,7 +78,7 @@ def test_after_an_hour_it_is_forgotten(guesses: RateLimiter, clock: Clock) -> No
 def test_any_number_of_wrong_ones_has_a_wait(guesses: RateLimiter) -> None:
     for _ in range(5000):  # more doublings than a float has
         guesses.record_failure(ME)
-    assert guesses.compute_wait_s(ME) >= LONGEST_S
+    assert guesses.compute_wait_s(ME) >= MAX_WAIT_S
 
 
 def test_of_many_addresses_only_the_newest_are_kept(guesses: RateLimiter, clock: Clock) -> None:
@@ -89,7 +89,7 @@ def test_of_many_addresses_only_the_newest_are_kept(guesses: RateLimiter, clock:
         if number == MAX_ADDRESSES // 2:
             guesses.record_failure(YOU)
     assert len(guesses) == MAX_ADDRESSES
-    clock.now_s += 2 * MAX_ADDRESSES * EACH_S  # all together may try again
+    clock.now_s += 2 * MAX_ADDRESSES * REFILL_S  # all together may try again
     for address in (ME, YOU):
         guesses.record_failure(address)
         assert len(guesses) == MAX_ADDRESSES
@@ -111,20 +111,20 @@ def test_however_many_addresses_an_attacker_has_all_together_are_few(
         if second % 60 == 59:
             minute.append(tries)
             tries = 0
-    assert max(minute) <= BURST + 60 // EACH_S
-    assert max(minute[1:]) <= 60 // EACH_S + 1
+    assert max(minute) <= BURST + 60 // REFILL_S
+    assert max(minute[1:]) <= 60 // REFILL_S + 1
 
 
 def test_everybody_waits_a_little_and_not_for_long(guesses: RateLimiter, clock: Clock) -> None:
     for number in range(BURST):
         assert guesses.compute_wait_s(ME) == 0
         guesses.record_failure(f"forged {number}")
-    assert guesses.compute_wait_s(ME) == EACH_S
+    assert guesses.compute_wait_s(ME) == REFILL_S
     guesses.clear_failures(YOU)  # others' luck changes nothing
-    assert guesses.compute_wait_s(ME) == EACH_S
-    clock.now_s += EACH_S
+    assert guesses.compute_wait_s(ME) == REFILL_S
+    clock.now_s += REFILL_S
     assert guesses.compute_wait_s(ME) == 0
-    clock.now_s += BURST * EACH_S
+    clock.now_s += BURST * REFILL_S
     for number in range(BURST):
         assert guesses.compute_wait_s(ME) == 0
         guesses.record_failure(f"forged {number}")

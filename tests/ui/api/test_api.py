@@ -48,7 +48,9 @@ def client(tmp_path: Path, clock: Clock) -> TestClient:
     routes = [Route("/{path:path}", inside, methods=["GET", "POST", "DELETE"])]
     app, owners = Starlette(routes=routes), Owners(tmp_path)
     app.add_middleware(
-        PasswordAuth, sessions=SignInSessions("sesame", owners.sign), guesses=RateLimiter(clock)
+        PasswordAuth,
+        sessions=SignInSessions("sesame", owners.sign),
+        rate_limiter=RateLimiter(clock),
     )
     app.add_middleware(Api, door=Door(Starlette(routes=routes), TOKEN, RateLimiter(clock)))
     app.add_middleware(SecurityMiddleware)

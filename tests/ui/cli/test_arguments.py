@@ -1,50 +1,64 @@
 """Options become what they say, or a sentence on how to write them."""
 
+import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from inference.core.errors import InputError
+from inference.core.options import OPTIONS, CropChoice, Group, JobOptions, Shape, Speaking, Trim
 from inference.core.published import S3Address
-from inference.core.request import CropChoice, Shape, Speaking, Trim
-from inference.core.tuning import Tuning
 from ui.cli.arguments import (
     EngineChoice,
     choose_quality,
     parse_source,
     parse_sources,
-    request_fields,
     require_engine_makes,
-    scene_fields,
+    takes_job_options,
 )
+
+USUAL = {name: None if field.metavar else field.default for name, field in OPTIONS.items()}
+
+
+def read(**given: Any) -> JobOptions:
+    """The options that a command gets of what is given."""
+    found: list[JobOptions] = []
+
+    def command(*, options: JobOptions, engine: EngineChoice) -> None:
+        found.append(options)
+
+    takes_job_options()(command)(**USUAL | given, engine=EngineChoice.AUTO)
+    return found[0]
 
 
 def test_what_is_not_given_is_left_to_the_plan() -> None:
-    fields = request_fields(Speaking.IN_TURN, Shape.SQUARE, None, None, "draft")
-    assert fields == {
-        "speaking": Speaking.IN_TURN,
-        "shape": Shape.SQUARE,
-        "trim": None,
-        "crop": None,
-        "quality": "draft",
-    }
+    assert read() == JobOptions()
+    given = read(speaking=Speaking.IN_TURN, shape=Shape.SQUARE, quality=None)
+    assert given == JobOptions(speaking=Speaking.IN_TURN, shape=Shape.SQUARE, quality="draft")
 
 
 def test_a_part_and_a_crop_are_read() -> None:
-    fields = request_fields(Speaking.TOGETHER, Shape.SQUARE, "1.5-4", "-10,0,895.6", "best")
-    assert (fields["trim"], fields["crop"]) == (Trim(1.5, 4), CropChoice(-10, 0, 896))
+    given = read(trim="1.5-4", crop="-10,0,895.6")
+    assert (given.trim, given.crop) == (Trim(1.5, 4), CropChoice(-10, 0, 896))
 
 
 def test_what_is_seen_and_how_it_is_sampled() -> None:
-    fields = scene_fields(("A red wall.", "Rain"), 7, Tuning(60, audio_guidance=3.5))
-    assert fields == {
-        "prompt": "A red wall.",
-        "negative_prompt": "Rain",
-        "seed": 7,
-        "steps": 60,
-        "text_guidance": None,
-        "audio_guidance": 3.5,
-    }
+    scene = {"prompt": "A red wall.", "negative_prompt": "Rain", "seed": 7}
+    given = read(**scene, steps=60, audio_guidance=3.5)
+    assert given == JobOptions(
+        prompt="A red wall.", negative_prompt="Rain", seed=7, steps=60, audio_guidance=3.5
+    )
+
+
+def test_a_command_takes_an_option_for_each_field_of_its_groups() -> None:
+    def command(*, options: JobOptions, engine: EngineChoice) -> None: ...
+
+    taken = inspect.signature(takes_job_options()(command)).parameters
+    assert list(taken) == [*OPTIONS, "engine"]
+    some = inspect.signature(takes_job_options(Group.INPUT, quality="best")(command)).parameters
+    assert list(some) == ["speaking", "shape", "trim", "crop", "quality", "engine"]
+    assert some["quality"].default == "best"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +73,7 @@ def test_what_is_seen_and_how_it_is_sampled() -> None:
 )
 def test_what_is_not_understood_is_quoted(trim: str | None, crop: str | None, says: str) -> None:
     with pytest.raises(InputError, match=says):
-        request_fields(Speaking.TOGETHER, Shape.SQUARE, trim, crop, "draft")
+        read(trim=trim, crop=crop)
 
 
 def test_a_file_is_here_or_in_a_bucket() -> None:

@@ -10,6 +10,7 @@ from inference.cloud.client import UNREACHABLE, Unreachable
 from inference.cloud.remote_handle import RemoteHandle, write_handle
 from inference.core.errors import Fault, FaultCode
 from inference.core.events import Cancelled, Event, Failed, Stage, StageName
+from inference.core.options import JobOptions
 from inference.core.task import Task
 from tests.support.media import ASTRONAUT, VOICE_A
 from tests.support.scripted_engine import ScriptedEngine
@@ -64,7 +65,7 @@ def test_what_did_not_become_a_video_is_forgotten_there(
     monkeypatch.setattr(cleanup, "ModalClient", lambda: memory)
     with pytest.raises(raised):
         generate_video(
-            Elsewhere(end), ASTRONAUT, [VOICE_A], {"quality": "fast"}, tmp_path / "out.mp4"
+            Elsewhere(end), ASTRONAUT, [VOICE_A], JobOptions(quality="fast"), tmp_path / "out.mp4"
         )
     assert memory.forgotten == ([] if away else ["fc-1"])
     assert ("stays on Modal for now" in capsys.readouterr().err) == away

@@ -60,8 +60,8 @@ def test_a_slow_answer_is_not_waited_for_and_comes_later(monkeypatch: pytest.Mon
     found.may.clear()
     assert not mine.get_latest().final.ready
     found.may.set()
-    assert mine._asking is not None
-    mine._asking.join()
+    assert mine._checking is not None
+    mine._checking.join()
     assert mine.get_latest().final.ready
 
 
@@ -71,6 +71,6 @@ def test_an_old_answer_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(availability, "_TTL_S", -1.0)
     found.name = "modal"
     mine.get_latest()
-    assert mine._asking is not None
-    mine._asking.join()
+    assert mine._checking is not None
+    mine._checking.join()
     assert mine.get_latest().final.ready and found.asked >= 2

@@ -13,7 +13,8 @@ from tests.support.sessions import voice
 from ui.media.uploads import UploadStore
 from ui.session.commands import AddPicture, AddVoice, UseExample
 from ui.session.ingest import BAR_COUNT, PREVIEW_PX, Ingester
-from ui.session.session import Session, SessionStore
+from ui.session.session import Session
+from ui.session.store import SessionStore
 
 Upload = Callable[[Path], str]
 

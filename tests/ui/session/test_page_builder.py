@@ -22,7 +22,8 @@ from ui.session import availability
 from ui.session.page_builder import PICTURE_NAME, PageBuilder
 from ui.session.page_state import Phase, Problem
 from ui.session.requests import build_request
-from ui.session.session import Choices, Session, SessionStore
+from ui.session.session import Choices, Session
+from ui.session.store import SessionStore
 
 ME, YOU = "a" * 64, "b" * 64
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from inference.core.errors import InputError
+from inference.core.options import CropChoice, Shape, Speaking, Trim
 from inference.core.plan import make_plan
-from inference.core.request import CropChoice, Shape, Speaking, Trim
 from inference.core.tuning import Tuning
 from tests.support.sessions import LEFT, RIGHT, THIRD, desk
 from ui.session.requests import (

@@ -1,118 +1,138 @@
-"""The crop and the draft follow what lies on the desk, and nothing of worth is replaced."""
+"""A desk is the same for whoever looks again, and its files are those that lie on it."""
 
+import json
+import os
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from PIL import Image
 
-from inference.core.request import CropChoice
-from inference.core.settings import Settings
-from inference.jobs.store import State
-from tests.support.media import ASTRONAUT, DRAWN_ONE, VOICE_B
-from tests.support.people import ME, Person, drafted, files
-from ui.session.page_state import Phase
+from inference.core.options import Box, CropChoice, Speaking, Trim
+from inference.core.tuning import Tuning
+from tests.support.sessions import LEFT, RIGHT, desk
+from ui.session.session import Choices, Session
+from ui.session.store import SESSION_FILE, SessionStore
 
-
-def test_the_crop_is_the_exact_frame(alone: Person) -> None:
-    shown = alone.give("picture", ASTRONAUT)
-    assert shown.phase is Phase.START and shown.framed
-    desk = alone.data / "desks" / ME
-    with Image.open(desk / shown.framed.picture) as crop:
-        assert crop.size == (896, 448)
-    square = alone.do("set", field="shape", value="square")
-    assert square.framed and square.framed.picture != shown.framed.picture
-    with Image.open(desk / square.framed.picture) as crop:
-        assert crop.size == (640, 640)
-    assert len(files(desk)) == 4  # desk.json, picture, its preview, the crop
+ME, YOU = "a" * 64, "b" * 64
 
 
-def test_another_version_replaces_the_draft_when_it_is_there(me: Person, scripted: None) -> None:
-    first = drafted(me).job
-    shown = me.do("set", field="shape", value="square")
-    assert shown.phase is Phase.DRAFTING
-    assert first and shown.previous_draft and shown.previous_draft.id == first.id
-    second = me.until(Phase.DRAFT)
-    assert second.previous_draft is None and second.job
-    assert me.history() == [second.job.id]
+@pytest.fixture
+def desks(tmp_path: Path) -> SessionStore:
+    return SessionStore(tmp_path)
 
 
-def test_a_kept_draft_and_one_of_other_files_are_not_replaced(me: Person, scripted: None) -> None:
-    first = drafted(me).job
-    assert me.do("keep").phase is Phase.KEPT
-    me.do("set", field="shape", value="square")
-    second = me.until(Phase.DRAFT).job
-    me.give("voice", VOICE_B, slot=0)
-    third = me.until(Phase.DRAFT).job
-    assert first and second and third
-    assert me.history() == [third.id, second.id, first.id]
+def put(desks: SessionStore, tmp_path: Path, kind: str, owner: str = ME) -> str:
+    file = tmp_path / f"new{len(list(tmp_path.iterdir()))}.wav"
+    file.write_text(kind)
+    return desks.store_file(owner, file, kind)
 
 
-def test_a_draft_of_other_files_is_not_taken_for_an_earlier_version(
-    me: Person, scripted: None
+def names(desks: SessionStore, owner: str = ME) -> set[str]:
+    return {path.name for path in desks.make_folder(owner).iterdir()}
+
+
+def test_all_of_it_is_there_again(desks: SessionStore) -> None:
+    choices = Choices(
+        speaking=Speaking.TOGETHER,
+        crop=CropChoice(-3, 4, 500),
+        trim=Trim(1.5, 2.25),
+        speakers=(Box(1.5, 2, 3, 4), RIGHT.box),
+        prompt='"quoted" ünï',
+        negative_prompt="Rain",
+        tuned={"best": Tuning(60, audio_guidance=3.5)},
+    )
+    full = replace(
+        desk(LEFT, RIGHT, voices=2), choices=choices, draft="d" * 32, editing="trim", kept=True
+    )
+    desks.save(ME, full)
+    assert SessionStore(desks.make_folder(ME).parents[1]).load(ME) == full
+    assert desks.load(YOU) == Session()
+
+
+def test_a_desk_of_the_version_before_is_read(desks: SessionStore) -> None:
+    desks.save(ME, desk(LEFT))
+    file = desks.make_folder(ME) / "desk.json"
+    saved = json.loads(file.read_text())
+    for name in ("negative_prompt", "tuned"):
+        del saved["choices"][name]
+    del saved["tuning"]
+    file.write_text(json.dumps(saved))
+    assert desks.load(ME) == desk(LEFT)
+
+
+def test_files_that_left_the_desk_are_deleted_and_those_in_jobs_stay(
+    desks: SessionStore, tmp_path: Path
 ) -> None:
-    first = drafted(me).job
-    assert me.do("set", field="seed", value="7").previous_draft
-    me.give("picture", DRAWN_ONE)  # before the second is finished
-    third = me.until(Phase.DRAFT).job
-    assert me.give("picture", ASTRONAUT).previous_draft is None  # its crop is on show
-    assert first and third and {first.id, third.id} <= set(me.history())
+    first, second = put(desks, tmp_path, "voice"), put(desks, tmp_path, "voice")
+    assert first != second
+    given = desk(LEFT).voices[0]
+    assert given is not None
+    both = replace(Session(), voices=(replace(given, file=first), replace(given, file=second)))
+    desks.save(ME, both)
+    kept = tmp_path / "job-copy"
+    desks.save_copy(ME, both, kept)
+    desks.save(ME, replace(both, voices=(None, both.voices[1])))
+    assert names(desks) == {second, "desk.json"}
+    assert {path.name for path in kept.iterdir()} == {first, second, "desk.json"}
 
-    me.do("example", name="pair")
-    pair = me.until(Phase.DRAFT).job
-    me.do("remove", slot=1)
-    me.until(Phase.DRAFT)
-    assert pair and pair.id in me.history()
-
-
-def test_drafts_and_inputs_that_went_by_themselves_do_not_come_back(
-    me: Person, scripted: None
-) -> None:
-    drafted(me)
-    me.jobs.sweep(datetime.now(UTC) + timedelta(days=8))
-    shown = me.do("refresh")
-    assert shown.phase is Phase.START and shown.history_count == 0
-    assert files(me.data / "desks") == {f"{ME}/desk.json"}
+    assert desks.restore(ME, kept) == both
+    assert names(desks) == {first, second, "desk.json"}
+    assert (desks.make_folder(ME) / first).read_text() == "voice"
 
 
-def test_what_was_not_finished_makes_room_for_the_next_draft(alone: Person) -> None:
-    first = alone.do("example", name="astronaut").job
-    second = alone.do("set", field="shape", value="portrait").job
-    assert first and second and alone.history() == [second.id]
-    assert alone.jobs.find_folder(first.id) is None
+def test_only_its_owner_may_open_the_folder(desks: SessionStore) -> None:
+    assert desks.make_folder(ME).stat().st_mode & 0o777 == 0o700
 
 
-def test_nothing_is_drafted_while_an_editor_is_open(alone: Person) -> None:
-    first = alone.do("example", name="astronaut").job
-    alone.do("edit", what="framing")
-    moved = alone.do("crop", left=20, top=10, width=400)
-    assert first and moved.job and moved.job.id == first.id
-    assert moved.framed and moved.framed.crop.left == 20
-    closed = alone.do("edit", what="")
-    assert closed.job and closed.job.id != first.id
-    assert closed.job.plan.crop == moved.framed.crop
-    assert closed.session.choices.crop == CropChoice(20, 10, 400)
+def test_it_tells_when_it_changed(desks: SessionStore) -> None:
+    assert desks.compute_version(ME) == ""
+    desks.save(ME, Session())
+    first = desks.compute_version(ME)
+    assert first == desks.compute_version(ME)
+    time_ns = (desks.make_folder(ME) / SESSION_FILE).stat().st_mtime_ns
+    desks.save(ME, Session(kept=True))
+    os.utime(
+        desks.make_folder(ME) / SESSION_FILE, ns=(time_ns, time_ns)
+    )  # a Volume may keep whole seconds
+    assert desks.compute_version(ME) != first
 
 
-def test_one_who_waits_long_enough_is_told_and_keeps_the_inputs(settings: Settings) -> None:
-    person = Person(replace(settings, queue=0))
-    shown = person.do("example", name="astronaut")
-    assert shown.problem and (shown.problem.code, shown.problem.area) == ("queue_full", "stage")
-    assert shown.session.picture and shown.framed and shown.history_count == 0
-    assert files(settings.data / "jobs") == set()
+def test_a_state_that_can_not_be_read_is_an_empty_desk(desks: SessionStore) -> None:
+    (desks.make_folder(ME) / "desk.json").write_text('{"picture": 7}')
+    assert desks.load(ME) == Session()
 
 
-def test_a_final_video_is_made_once_of_the_draft(
-    me: Person, scripted: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drafted(me)
-    me.do("set", field="quality", value="fast")
-    made = me.do("make")
-    assert made.phase in (Phase.WAITING, Phase.MAKING) and made.job
-    assert made.job.plan.quality == "fast" and not made.job.is_draft
-    assert me.do("make").history_count == 2
-    shown = me.until(Phase.RESULT)
-    assert shown.job and shown.job.state is State.FINISHED and shown.job.id == made.job.id
-    assert me.do("version").phase is Phase.DRAFT
-    assert me.do("open", job=made.job.id).phase is Phase.RESULT
-    assert me.do("delete-sure", job=made.job.id).phase is Phase.DRAFT  # only the video goes
+def test_desks_that_nobody_used_go(desks: SessionStore) -> None:
+    now = datetime.now(UTC)
+    for owner, days in ((ME, 8), (YOU, 6)):
+        desks.save(owner, Session())
+        then = (now - timedelta(days=days)).timestamp()
+        os.utime(desks.make_folder(owner) / "desk.json", (then, then))
+    desks.delete_expired(now - timedelta(days=7))
+    assert {path.name for path in desks.make_folder(YOU).parent.iterdir()} == {YOU}
+
+
+def test_changes_at_the_same_time_wait_for_each_other(desks: SessionStore) -> None:
+    def add() -> None:
+        for _ in range(30):
+            with desks.lock(ME):
+                before = desks.load(ME)
+                seed = before.choices.seed + 1
+                desks.save(ME, replace(before, choices=replace(before.choices, seed=seed)))
+
+    desks.save(ME, Session())
+    threads = [threading.Thread(target=add) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert desks.load(ME).choices.seed == 42 + 90
+
+
+def test_a_scratch_folder_goes_with_what_is_in_it(desks: SessionStore) -> None:
+    with desks.make_scratch_folder() as folder:
+        (folder / "half").write_text("x")
+        assert folder.stat().st_mode & 0o777 == 0o700
+    assert not folder.exists()

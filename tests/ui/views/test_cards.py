@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from inference.core.errors import InputCode
-from inference.core.request import Box, Face, Speaking, Trim
+from inference.core.options import Box, Speaking, Trim
+from inference.core.request import Face
 from tests.support.markup import Node, tree
 from tests.support.page_states import NONE, no_face_page, page, shown_of
 from tests.support.sessions import LEFT, RIGHT, THIRD, desk

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from inference.core.request import Recording, Speaking, Trim
+from inference.core.options import Speaking, Trim
+from inference.core.request import Recording
 from tests.support.markup import Node, tree
 from tests.support.sessions import LEFT, RIGHT, THIRD, desk
 from ui.session.session import Choices, Session, StoredVoice

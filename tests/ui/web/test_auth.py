@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from tests.support.clocks import Clock
 from tests.support.sign_in import SIGNED_OUT, give, said
 from ui.access.identity import KEY_FILE, Owners
-from ui.access.rate_limiter import BURST, EACH_S, FREE_FAILURES, LONGEST_S, RateLimiter
+from ui.access.rate_limiter import BURST, FREE_FAILURES, MAX_WAIT_S, REFILL_S, RateLimiter
 from ui.strings import text
 from ui.views.sign_in import FIELD, SIGN_IN
 from ui.web.auth import (
@@ -68,7 +68,7 @@ def visitor(tmp_path: Path, clock: Clock) -> Visitor:
     ]
     app = Starlette(routes=routes)
     sessions = SignInSessions(PASSWORD, Owners(tmp_path).sign, clock)
-    app.add_middleware(PasswordAuth, sessions=sessions, guesses=RateLimiter(clock))
+    app.add_middleware(PasswordAuth, sessions=sessions, rate_limiter=RateLimiter(clock))
 
     def browser(scheme: str = "http", **cookies: str) -> TestClient:
         return TestClient(app, f"{scheme}://portrait.test", cookies=cookies)
@@ -219,9 +219,9 @@ def test_an_address_never_waits_longer_than_five_minutes(visitor: Visitor, clock
     me = visitor()
     for _ in range(12):
         give(me, "no")
-        clock.now_s += LONGEST_S
+        clock.now_s += MAX_WAIT_S
     assert give(me, "no").status_code == 401
-    assert give(me, "no").headers["retry-after"] == str(LONGEST_S)
+    assert give(me, "no").headers["retry-after"] == str(MAX_WAIT_S)
 
 
 def test_forged_addresses_help_nobody(visitor: Visitor, clock: Clock) -> None:
@@ -233,6 +233,6 @@ def test_forged_addresses_help_nobody(visitor: Visitor, clock: Clock) -> None:
     ]
     assert statuses == [401] * BURST + [429] * 2 * BURST
     assert signed_in.get("/").status_code == 200
-    assert give(visitor(), PASSWORD).headers["retry-after"] == str(EACH_S)
-    clock.now_s += EACH_S
+    assert give(visitor(), PASSWORD).headers["retry-after"] == str(REFILL_S)
+    clock.now_s += REFILL_S
     assert give(visitor(), PASSWORD).status_code == 303

@@ -1,3 +1,4 @@
-"""Many videos at a time, and one page that shows them all.
-It knows neither typer nor the commands.
+"""Batches of videos, and the contact sheet that shows them.
+
+Knows neither typer nor the commands.
 """

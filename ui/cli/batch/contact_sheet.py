@@ -1,7 +1,7 @@
-"""A batch's contact sheet: one page of HTML that needs no server, with a card for each row.
+"""Contact sheet of a batch: one HTML page that needs no server, with a card for each item.
 
-Videos and posters lie beside it; styles, fonts and script are in it. Pure but for those, which are
-read from this folder.
+Videos and posters lie beside it; styles, fonts and script are embedded. Pure, except that those are
+read from the source folders.
 """
 
 import base64
@@ -24,7 +24,7 @@ from ui.views.report import findings
 
 _HERE = Path(__file__).parent
 _STATIC = _HERE.parents[1] / "static"
-_STYLES = ("page", "cards", "lists", "report")  # of the page, after its tokens
+_STYLES = ("page", "cards", "lists", "report")  # of the page; after the tokens
 _STATUS_ICONS = {
     ItemStatus.GOOD: ("", "done"),
     ItemStatus.LOOK: ("tp-look", "look"),
@@ -60,8 +60,11 @@ _PAGE = """<!doctype html>
 
 @dataclass(frozen=True)
 class Clip:
-    """A video that was made of `fingerprint`, its inputs and choices; `seconds` is how long that
-    took, `settings` what of it is told; `url` is where it is published, if it is."""
+    """Record of a generated video.
+
+    `fingerprint` is the hash of its inputs, `seconds` the time it took, `settings` its settings in
+    words, `url` the link if it is published.
+    """
 
     fingerprint: str
     width: int
@@ -76,8 +79,11 @@ class Clip:
 
 @dataclass(frozen=True)
 class Card:
-    """A row as it stands. `refusal`: why there is no video; `video` and `poster` are addresses as
-    seen from the sheet; a `video` without its `clip` was there before."""
+    """State of an item.
+
+    `refusal`: the reason why there is no video. `video` and `poster` are relative to the sheet. A
+    `video` without a `clip` existed before the batch.
+    """
 
     name: str
     clip: Clip | None = None
@@ -88,7 +94,7 @@ class Card:
 
     @property
     def status(self) -> ItemStatus:
-        """What has become of the row."""
+        """State of the item."""
         if self.refusal:
             return ItemStatus.FAILED
         if self.video is None:
@@ -98,75 +104,74 @@ class Card:
         return VERDICT_STATUSES[self.report.verdict] if self.report else ItemStatus.UNCHECKED
 
 
-def render_sheet(cards: Iterable[str], kinds: Counter[ItemStatus]) -> str:
-    """The page with those `cards`, each of which `render_card` has drawn."""
-    lead = words.summary(kinds)
-    if kinds[ItemStatus.WAITING]:
+def render_sheet(cards: Iterable[str], counts: Counter[ItemStatus]) -> str:
+    """Return the page with `cards`, each rendered by `render_card`."""
+    lead = words.summary(counts)
+    if counts[ItemStatus.WAITING]:
         lead = f"{lead} {words.NEXT_LOAD}"
     return _PAGE.format(
-        title=escape(text.tab_title(words.headline(kinds))),
+        title=escape(text.tab_title(words.headline(counts))),
         styles=_build_styles(),
         mark=mark(),
         kind=escape(words.TITLE),
-        headline=escape(words.headline(kinds)),
+        headline=escape(words.headline(counts)),
         lead=escape(lead),
-        filters=_render_filters(kinds),
+        filters=_render_filters(counts),
         cards="\n".join(cards),
         foot=foot(),
         script=_load_script(),
     )
 
 
-def render_card(shown: Card) -> str:
-    """The card of one row."""
-    kind, url = shown.status, shown.clip.url if shown.clip else None
-    lines = "".join(
-        f'<p class="tp-small tp-soft">{escape(line)}</p>' for line in _list_notes(shown)
-    )
+def render_card(card: Card) -> str:
+    """Return the card of one item as HTML."""
+    url = card.clip.url if card.clip else None
+    lines = "".join(f'<p class="tp-small tp-soft">{escape(line)}</p>' for line in _list_notes(card))
     link = link_button(words.PUBLISHED, url, rel="noreferrer") if url else ""
     return (
-        f'<article class="tp-card" data-kind="{kind}">{_render_video(shown)}<div class="tp-cap">'
-        f'<div class="tp-row"><h2>{escape(shown.name)}</h2>{_render_tag(kind)}</div>'
+        f'<article class="tp-card" data-kind="{card.status}">{_render_video(card)}'
+        f'<div class="tp-cap"><div class="tp-row">'
+        f"<h2>{escape(card.name)}</h2>{_render_tag(card.status)}</div>"
         f"{lines}{link}</div>"
-        f"{_render_findings(shown.report) if shown.report else ''}</article>"
+        f"{_render_findings(card.report) if card.report else ''}</article>"
     )
 
 
-def _list_notes(shown: Card) -> tuple[str, ...]:
-    """What is told of the video beside the verdict."""
-    clip = shown.clip
+def _list_notes(card: Card) -> tuple[str, ...]:
+    """Return the lines under a video."""
+    clip = card.clip
     if clip:
         return words.made_in(clip.duration_s, clip.seconds), clip.settings, *clip.notes
-    return (words.WAS_THERE,) if shown.video else ()
+    return (words.WAS_THERE,) if card.video else ()
 
 
-def _render_video(shown: Card) -> str:
-    """The video, or in its place why there is none."""
-    if shown.video is None:
-        kind, why = ("tp-bad", shown.refusal) if shown.refusal else ("", words.WAITING)
-        return f'<div class="tp-film tp-none {kind}"><p>{escape(why)}</p></div>'
-    size = {"width": shown.clip.width, "height": shown.clip.height} if shown.clip else {}
-    told = attributes(
-        src=quote(shown.video),
-        poster=quote(shown.poster) if shown.poster else None,
-        aria_label=shown.name,
+def _render_video(card: Card) -> str:
+    """Return the video, or the reason why there is none."""
+    if card.video is None:
+        css_class, why = ("tp-bad", card.refusal) if card.refusal else ("", words.WAITING)
+        return f'<div class="tp-film tp-none {css_class}"><p>{escape(why)}</p></div>'
+    size = {"width": card.clip.width, "height": card.clip.height} if card.clip else {}
+    attrs = attributes(
+        src=quote(card.video),
+        poster=quote(card.poster) if card.poster else None,
+        aria_label=card.name,
         controls=True,
         playsinline=True,
         preload="none",
         **size,
     )
-    return f'<div class="tp-film"><video{told}></video></div>'
+    return f'<div class="tp-film"><video{attrs}></video></div>'
 
 
-def _render_tag(kind: ItemStatus) -> str:
-    """What has become of a row in a word, with a mark."""
-    look, drawn = _STATUS_ICONS.get(kind, ("tp-run", ""))
-    image = icon(drawn) if drawn else ""
-    return f'<span class="tp-tag {look}">{image}{escape(STATUS_TITLES[kind])}</span>'
+def _render_tag(status: ItemStatus) -> str:
+    """Return an item's state in a word, with an icon."""
+    css_class, name = _STATUS_ICONS.get(status, ("tp-run", ""))
+    image = icon(name) if name else ""
+    return f'<span class="tp-tag {css_class}">{image}{escape(STATUS_TITLES[status])}</span>'
 
 
 def _render_findings(report: Report) -> str:
-    """What is worth a look openly, what is good folded away."""
+    """Return the findings worth a look, and the good ones folded away."""
     good = [found for found in report.findings if found.verdict is Verdict.PASS]
     rest = findings(found for found in report.findings if found.verdict is not Verdict.PASS)
     if not good:
@@ -178,13 +183,13 @@ def _render_findings(report: Report) -> str:
     )
 
 
-def _render_filters(kinds: Counter[ItemStatus]) -> str:
-    """A button for each choice of cards, with how many there are."""
+def _render_filters(counts: Counter[ItemStatus]) -> str:
+    """Return a button for each choice of cards, with their number."""
     buttons = "".join(
         f'<button type="button" aria-pressed="{"true" if number == 0 else "false"}"'
-        f"{attributes(data_kinds=' '.join(shown))}>{escape(name)} "
-        f"<small>{sum(kinds[kind] for kind in shown)}</small></button>"
-        for number, (name, shown) in enumerate(FILTERS.items())
+        f"{attributes(data_kinds=' '.join(statuses))}>{escape(name)} "
+        f"<small>{sum(counts[status] for status in statuses)}</small></button>"
+        for number, (name, statuses) in enumerate(FILTERS.items())
     )
     label = escape(words.FILTERS_LABEL)
     return f'<div class="tp-filters" role="group" aria-label="{label}">{buttons}</div>'
@@ -192,7 +197,7 @@ def _render_filters(kinds: Counter[ItemStatus]) -> str:
 
 @cache
 def _build_styles() -> str:
-    """The page's own styles, with its fonts in them, and what is the sheet's alone."""
+    """Return the page's own styles with embedded fonts, and those of the sheet."""
     tokens = re.sub(r"url\((fonts/[\w.-]+)\)", _embed_font, _read_text(_STATIC / "tokens.css"))
     dark = re.compile(r"^\.dark (\{.*?^\})", re.MULTILINE | re.DOTALL)
     tokens = dark.sub(r"@media (prefers-color-scheme: dark) { :root \1 }", tokens)

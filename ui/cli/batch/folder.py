@@ -1,6 +1,6 @@
-"""The folder that a batch writes into: videos, what is known of them, posters, the contact sheet.
+"""Output folder of a batch: videos, their records and posters, the contact sheet.
 
-Everything there is whole at any moment, however the batch ends, and one batch at a time writes.
+Every file is complete at any moment, however the batch ends; one batch at a time writes.
 """
 
 import hashlib
@@ -9,16 +9,16 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter
 
 from inference.core import report
 from inference.core.errors import InputCode, InputError
+from inference.core.options import OPTIONS, JobOptions
 from inference.core.report import Report
 from inference.core.task import REPORT, RESULT
 from inference.jobs import lock
@@ -28,9 +28,7 @@ from ui.cli.generate import end_remote_work
 
 SHEET, RECORDS, POSTERS = "index.html", "batch.json", "posters"
 _LOCK, _WORK = ".batch.lock", ".making"
-_NEW_RECORD = (
-    "made.json"  # in the work's folder: the record of the video that is just being put in place
-)
+_NEW_RECORD = "made.json"  # in the work folder: record of the video being stored
 _CLIPS = TypeAdapter(dict[str, Clip])
 
 
@@ -42,7 +40,7 @@ class BatchFolder:
         self._clips = self._read_records(path / RECORDS)
 
     def build_card(self, name: str) -> Card:
-        """The video of that name as it lies here, or one that is still to be made."""
+        """Return the card of the video of that name, or of one that is still to be made."""
         video, poster = self.video_path(name), self.path / POSTERS / f"{name}.jpg"
         if not video.exists():
             return Card(name)
@@ -55,23 +53,23 @@ class BatchFolder:
         )
 
     def video_path(self, name: str) -> Path:
-        """Where the video of that name lies, or will."""
+        """Return the path of the video of that name, which may not exist yet."""
         return self.path / f"{name}.mp4"
 
     def is_current(self, name: str, fingerprint: str) -> bool:
-        """Whether the video of that name was made here of just that."""
+        """Return whether the video of that name was made from these inputs."""
         clip = self._clips.get(name)
         return (
             clip is not None and clip.fingerprint == fingerprint and self.video_path(name).exists()
         )
 
     def is_foreign(self, name: str) -> bool:
-        """Whether there is something of that name that no batch has made."""
+        """Return whether a file of that name exists that no batch has made."""
         return name not in self._clips and self.video_path(name).exists()
 
     @contextmanager
     def make_work_folder(self) -> Iterator[Path]:
-        """A new folder to make a video in; its name is that of the work on Modal, too."""
+        """Yield a new folder to make a video in; its name also names the work on Modal."""
         self._delete_work()
         folder = self._work / secrets.token_hex(16)
         folder.mkdir(mode=0o700, parents=True)
@@ -81,13 +79,13 @@ class BatchFolder:
             self._delete_work()
 
     def store_video(self, work: Path, name: str, clip: Clip) -> None:
-        """Put the finished video in the folder `work` in its place, with all that belongs to it.
+        """Move the finished video from `work` to its place, with its report and record.
 
-        There it can be found as before.
+        A link in `work` still leads to it.
         """
-        found = work / REPORT
-        if found.exists():
-            _write_atomically(self.path / f"{name}.{REPORT}", found.read_bytes())
+        report_path = work / REPORT
+        if report_path.exists():
+            _write_atomically(self.path / f"{name}.{REPORT}", report_path.read_bytes())
         else:
             (self.path / f"{name}.{REPORT}").unlink(missing_ok=True)
         (work / _NEW_RECORD).write_bytes(_CLIPS.dump_json({name: clip}))
@@ -97,21 +95,19 @@ class BatchFolder:
         self._draw_poster(name)
 
     def record(self, name: str, clip: Clip) -> None:
-        """Write down what is known of the video of that name."""
+        """Save the record of the video of that name."""
         self._clips[name] = clip
         _write_atomically(self.path / RECORDS, _CLIPS.dump_json(self._clips, indent=1))
 
     def write_sheet(self, html: str) -> None:
-        """Renew the contact sheet."""
+        """Write the contact sheet."""
         _write_atomically(self.path / SHEET, html.encode())
 
     def recover(self) -> None:
-        """Bring a batch that was killed to its end, and clear away what it left."""
-        for made in self._work.glob(f"*/{_NEW_RECORD}"):
-            if not (
-                made.parent / RESULT
-            ).exists():  # it is in its place; only the record is missing
-                for name, clip in self._read_records(made).items():
+        """Finish what a killed batch had begun to store, and delete its work."""
+        for record in self._work.glob(f"*/{_NEW_RECORD}"):
+            if not (record.parent / RESULT).exists():  # moved already; only the record is missing
+                for name, clip in self._read_records(record).items():
                     self.record(name, clip)
         self._delete_work()
 
@@ -122,7 +118,7 @@ class BatchFolder:
 
     def _draw_poster(self, name: str) -> None:
         (self.path / POSTERS).mkdir(exist_ok=True)
-        # decoding a video is none of what the command line loads to start
+        # by name: decoding would slow down the start of the command line
         video = importlib.import_module("inference.media.video")
         video.write_poster(self.video_path(name), self.path / POSTERS / f"{name}.jpg")
 
@@ -134,7 +130,7 @@ class BatchFolder:
 
     @staticmethod
     def _read_records(path: Path) -> dict[str, Clip]:
-        """The records at `path`. Raises InputError when somebody else wrote them."""
+        """Return the records at `path`. Raises InputError if they were not written by a batch."""
         try:
             return _CLIPS.validate_json(path.read_bytes())
         except FileNotFoundError:
@@ -146,13 +142,13 @@ class BatchFolder:
 
 @contextmanager
 def open_batch(path: Path) -> Iterator[BatchFolder]:
-    """The folder at `path`, which is made when it is not there, for this process alone.
+    """Yield the folder at `path`, created if needed, for this process alone.
 
-    Raises InputError when another batch writes into it, or its records are not ours, and OSError.
+    Raises InputError if another batch writes into it or its records are not a batch's, and OSError.
     """
     path.mkdir(parents=True, exist_ok=True)
-    held = lock.acquire(path / _LOCK)
-    if held is None:
+    lock_file = lock.acquire(path / _LOCK)
+    if lock_file is None:
         message = words.BUSY.format(out=path)
         raise InputError(InputCode.BAD_OPTION, message)
     try:
@@ -160,11 +156,11 @@ def open_batch(path: Path) -> Iterator[BatchFolder]:
         folder.recover()
         yield folder
     finally:
-        os.close(held)
+        os.close(lock_file)
 
 
-def compute_fingerprint(files: Sequence[Path], choices: Mapping[str, Any], model: str) -> str:
-    """What a video is made of, in a word that changes with any of it. Raises InputError."""
+def compute_fingerprint(files: Sequence[Path], options: JobOptions, model: str) -> str:
+    """Return a hash of a video's inputs. Raises InputError."""
     hashes = []
     for path in files:
         try:
@@ -173,9 +169,10 @@ def compute_fingerprint(files: Sequence[Path], choices: Mapping[str, Any], model
         except OSError as error:
             message = f"{path.name} can't be read. Check that it is a file and its permissions."
             raise InputError(InputCode.NOT_FOUND, message, str(error)) from error
-    chosen = {name: value for name, value in choices.items() if value not in (None, "")}
-    told = json.dumps([hashes, chosen, model], sort_keys=True, default=asdict)
-    return hashlib.sha256(told.encode()).hexdigest()
+    values = {name: getattr(options, name) for name in OPTIONS}
+    chosen = {name: value for name, value in values.items() if value not in (None, "")}
+    inputs = json.dumps([hashes, chosen, model], sort_keys=True, default=asdict)
+    return hashlib.sha256(inputs.encode()).hexdigest()
 
 
 def _write_atomically(target: Path, content: bytes) -> None:

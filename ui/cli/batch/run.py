@@ -1,8 +1,10 @@
-"""Many videos, one after the other: what is wrong with one does not stop the others, and what is
-there already is not made again."""
+"""Run over a batch's items, one after the other.
+
+A failed item does not stop the others, and a video that exists is not made twice.
+"""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from inference.batch.item import BatchItem
 from inference.core.engine import Engine
 from inference.core.errors import InputCode, InputError, PortraitError, from_code, from_os_error
 from inference.core.events import Failed, Finished, Result
+from inference.core.options import JobOptions
 from inference.core.task import Task
 from ui.cli import terminal
 from ui.cli.batch import contact_sheet, words
@@ -20,31 +23,31 @@ from ui.cli.batch.words import ItemStatus
 from ui.cli.exit_status import Interrupted, cancel_on_interrupt
 from ui.cli.generate import prepare_task, publish_video
 
-EngineSelector = Callable[[str], Engine]  # who makes a quality; raises PortraitError
+EngineSelector = Callable[[str], Engine]  # returns a quality's engine; raises PortraitError
 
 
 def require_separate_folders(source: Path, out: Path) -> None:
-    """Raises InputError when the videos would lie among what they are made of."""
+    """Raise InputError if the videos would be written among their inputs."""
     if source.resolve() == out.resolve():
         raise InputError(InputCode.BAD_OPTION, words.SAME_FOLDER.format(out=out))
 
 
 def run_batch(
-    rows: Sequence[BatchItem],
+    items: Sequence[BatchItem],
     out: Path,
-    choices: Mapping[str, Any],
-    engine_of: EngineSelector,
+    options: JobOptions,
+    select_engine: EngineSelector,
     model: str = "",
     as_json: bool = False,
 ) -> int:
-    """Have the videos of `rows` made in `out`, telling how far it is; returns how many could not.
+    """Generate the videos of `items` in `out`, showing progress; return the number of failures.
 
-    `choices` are the fields of a Request for rows without their own; `model` is the one that was
-    asked for. Raises InputError when another batch writes into `out`, OSError, and Interrupted when
-    the person stopped it.
+    `options` are those of items without their own; `model` is the one asked for.
+    Raises InputError if another batch writes into `out`, OSError, and Interrupted if the user
+    stopped it.
     """
     with open_batch(out) as folder:
-        batch = _BatchRun(rows, folder, choices, engine_of, model, quiet=as_json)
+        batch = _BatchRun(items, folder, options, select_engine, model, quiet=as_json)
         try:
             batch.run()
         except (KeyboardInterrupt, Interrupted):
@@ -58,32 +61,32 @@ def run_batch(
 
 
 class _BatchRun:
-    """One run over all rows, with a card for each as it stands."""
+    """One run over all items, with an up-to-date card for each."""
 
     def __init__(
         self,
-        rows: Sequence[BatchItem],
+        items: Sequence[BatchItem],
         folder: BatchFolder,
-        choices: Mapping[str, Any],
-        engine_of: EngineSelector,
+        options: JobOptions,
+        select_engine: EngineSelector,
         model: str,
         quiet: bool,
     ) -> None:
-        self._items, self._folder, self._options = rows, folder, choices
-        self._select_engine, self._model, self._quiet = engine_of, model, quiet
+        self._items, self._folder, self._options = items, folder, options
+        self._select_engine, self._model, self._quiet = select_engine, model, quiet
         self._cards = [
-            Card(row.name, refusal=row.refusal) if row.refusal else folder.build_card(row.name)
-            for row in rows
+            Card(item.name, refusal=item.refusal) if item.refusal else folder.build_card(item.name)
+            for item in items
         ]
-        self._drawn = [contact_sheet.render_card(card) for card in self._cards]
+        self._rendered = [contact_sheet.render_card(card) for card in self._cards]
 
     @property
     def status_counts(self) -> Counter[ItemStatus]:
-        """How many rows there are of each kind."""
+        """Number of items in each state."""
         return Counter(card.status for card in self._cards)
 
     def run(self) -> None:
-        """Go through all rows. Raises Interrupted."""
+        """Process all items. Raises Interrupted."""
         self._write_sheet()
         with cancel_on_interrupt() as cancelled:
             for index in range(len(self._items)):
@@ -91,13 +94,14 @@ class _BatchRun:
                 if card.refusal:
                     self._print(f"{card.name}: {card.refusal}")
                 if card != self._cards[index]:
-                    self._cards[index], self._drawn[index] = card, contact_sheet.render_card(card)
+                    self._cards[index] = card
+                    self._rendered[index] = contact_sheet.render_card(card)
                     self._write_sheet()
                 if cancelled():
                     raise Interrupted
 
     def to_json(self) -> dict[str, Any]:
-        """What has become of all rows, as plain data."""
+        """Return the state of all items as plain data."""
         rows = [
             {
                 "name": card.name,
@@ -107,76 +111,79 @@ class _BatchRun:
             }
             for card in self._cards
         ]
-        counts = {kind.value: count for kind, count in self.status_counts.items()}
+        counts = {status.value: count for status, count in self.status_counts.items()}
         return {"sheet": str(self._folder.path / SHEET), "counts": counts, "rows": rows}
 
     def _write_sheet(self) -> None:
-        self._folder.write_sheet(contact_sheet.render_sheet(self._drawn, self.status_counts))
+        self._folder.write_sheet(contact_sheet.render_sheet(self._rendered, self.status_counts))
 
-    def _print(self, words: str) -> None:
+    def _print(self, line: str) -> None:
         if not self._quiet:
-            terminal.print_message(words)
+            terminal.print_message(line)
 
     def _process_item(self, index: int, cancelled: Callable[[], bool]) -> Card:
-        """The card of a row once everything was tried. Raises Interrupted."""
-        row = self._items[index]
-        if row.refusal:
+        """Process an item and return its card. Raises Interrupted."""
+        item = self._items[index]
+        if item.refusal:
             return self._cards[index]
         try:
-            choices = {**self._options, **row.options}
-            assert row.image is not None, "a row that is not refused has a picture"
-            mark = compute_fingerprint([row.image, *row.recordings], choices, self._model)
-            known = self._folder.is_current(row.name, mark) or self._folder.is_foreign(row.name)
-            if known:
-                self._print(f"{self._folder.video_path(row.name)} is there already.")
+            options = replace(self._options, **item.options)
+            assert item.image is not None, "an item that is not refused has a picture"
+            fingerprint = compute_fingerprint([item.image, *item.recordings], options, self._model)
+            is_current = self._folder.is_current(item.name, fingerprint)
+            if is_current or self._folder.is_foreign(item.name):
+                self._print(f"{self._folder.video_path(item.name)} is there already.")
             else:
-                self._print(words.position(index + 1, len(self._items), row.name))
-                clip = self._generate(row, row.image, choices, mark, cancelled)
-                made = words.made_in(clip.duration_s, clip.seconds)
-                self._print(f"{self._folder.video_path(row.name)}: {made}")
+                self._print(words.position(index + 1, len(self._items), item.name))
+                clip = self._generate(item, item.image, options, fingerprint, cancelled)
+                line = words.made_in(clip.duration_s, clip.seconds)
+                self._print(f"{self._folder.video_path(item.name)}: {line}")
         except (PortraitError, OSError) as error:
-            told = from_os_error(error) if isinstance(error, OSError) else error
-            return Card(row.name, refusal=told.message)
-        return self._folder.build_card(row.name)
+            refusal = from_os_error(error) if isinstance(error, OSError) else error
+            return Card(item.name, refusal=refusal.message)
+        return self._folder.build_card(item.name)
 
     def _generate(
         self,
-        row: BatchItem,
+        item: BatchItem,
         image: Path,
-        choices: dict[str, Any],
-        mark: str,
+        options: JobOptions,
+        fingerprint: str,
         cancelled: Callable[[], bool],
     ) -> Clip:
-        """What is known of the new video. Raises PortraitError, OSError, and Interrupted."""
-        engine = self._select_engine(choices["quality"])
+        """Generate a video and return its record. Raises PortraitError, OSError, Interrupted."""
+        engine = self._select_engine(options.quality)
         with self._folder.make_work_folder() as work:
-            task = prepare_task(work, image, row.recordings, choices)
+            task = prepare_task(work, image, item.recordings, options)
             last = terminal.show_progress(engine.generate(task, cancelled), not self._quiet)
             if isinstance(last, Finished):
-                clip = _build_clip(task, last.result, mark)
-                self._folder.store_video(work, row.name, clip)
-                return self._publish(row.name, task, clip)
+                clip = _build_clip(task, last.result, fingerprint)
+                self._folder.store_video(work, item.name, clip)
+                return self._publish(item.name, task, clip)
             if isinstance(last, Failed) and not cancelled():
                 raise from_code(last.code, last.message, last.details)
             raise Interrupted
 
     def _publish(self, name: str, task: Task, clip: Clip) -> Clip:
-        """The same, with where it is published, or why it isn't, if a bucket is set up."""
+        """Publish the video if a bucket is set up.
+
+        Returns the record with the link, or with the reason why there is none.
+        """
         published = publish_video(task, self._folder.video_path(name))
         if published is None:
             return clip
-        told = words.not_published(published.refusal) if published.refusal else ""
+        note = words.not_published(published.refusal) if published.refusal else ""
         if published.expires:
-            told = words.link_opens(published.expires)
-        known = replace(clip, url=published.url, notes=(*clip.notes, told))
-        self._folder.record(name, known)
-        return known
+            note = words.link_opens(published.expires)
+        clip = replace(clip, url=published.url, notes=(*clip.notes, note))
+        self._folder.record(name, clip)
+        return clip
 
 
-def _build_clip(task: Task, result: Result, mark: str) -> Clip:
-    """What is to be known of the video that was made."""
+def _build_clip(task: Task, result: Result, fingerprint: str) -> Clip:
+    """Return the record of a new video."""
     return Clip(
-        fingerprint=mark,
+        fingerprint=fingerprint,
         width=result.width,
         height=result.height,
         frames=result.frames,

@@ -1,24 +1,25 @@
-"""What a batch says, on the terminal and on its contact sheet."""
+"""Sentences of a batch, for the terminal and its contact sheet."""
 
 from collections import Counter
 from datetime import datetime
 from enum import StrEnum
 
+from inference.core.options import Speaking
 from inference.core.plan import Plan
 from inference.core.report import Verdict
-from inference.core.request import Request, Speaking
+from inference.core.request import Request
 from presets.quality import PRESETS
 from ui.strings import text
 
 
 class ItemStatus(StrEnum):
-    """What has become of a row."""
+    """State of an item of the batch."""
 
     GOOD = "good"
     LOOK = "look"
     BAD = "bad"
-    UNCHECKED = "unchecked"  # made, and nobody looked at it
-    THERE = "there"  # a video of its name was there before
+    UNCHECKED = "unchecked"  # made, without a report
+    THERE = "there"  # a video of its name existed before the batch
     FAILED = "failed"
     WAITING = "waiting"
 
@@ -39,7 +40,7 @@ VERDICT_STATUSES = {
     Verdict.WARN: ItemStatus.LOOK,
     Verdict.FAIL: ItemStatus.BAD,
 }
-# the sheet's buttons, each with the kinds that it shows
+# the sheet's buttons, each with the states that it shows
 FILTERS: dict[str, tuple[ItemStatus, ...]] = {
     "All": tuple(ItemStatus),
     "Good": (ItemStatus.GOOD,),
@@ -57,60 +58,63 @@ SAME_FOLDER = "The videos can't go into {out}, among what they are made of. Choo
 
 
 def position(number: int, count: int, name: str) -> str:
-    """Which row is at work, from 1."""
+    """Number of the running item, from 1."""
     return f"{number} of {count}: {name}"
 
 
-def summary(kinds: Counter[ItemStatus]) -> str:
-    """What has become of all rows, as in: 17 made: 15 good, 2 worth a look; 3 of 20 could not be
-    made."""
-    made = sum(kinds[kind] for kind in MADE_STATUSES)
-    told = [f"{kinds[kind]} {STATUS_TITLES[kind].lower()}" for kind in MADE_STATUSES if kinds[kind]]
-    parts = [f"{made} made" + (f": {', '.join(told)}" if told else "")]
-    if kinds[ItemStatus.THERE]:
-        parts.append(f"{kinds[ItemStatus.THERE]} there before")
-    if kinds[ItemStatus.FAILED]:
-        parts.append(f"{kinds[ItemStatus.FAILED]} of {kinds.total()} could not be made")
-    if kinds[ItemStatus.WAITING]:
-        parts.append(f"{kinds[ItemStatus.WAITING]} still to be made")
+def summary(counts: Counter[ItemStatus]) -> str:
+    """Counts of all items: 17 made: 15 good, 2 worth a look; 3 of 20 could not be made."""
+    made = sum(counts[status] for status in MADE_STATUSES)
+    groups = [
+        f"{counts[status]} {STATUS_TITLES[status].lower()}"
+        for status in MADE_STATUSES
+        if counts[status]
+    ]
+    parts = [f"{made} made" + (f": {', '.join(groups)}" if groups else "")]
+    if counts[ItemStatus.THERE]:
+        parts.append(f"{counts[ItemStatus.THERE]} there before")
+    if counts[ItemStatus.FAILED]:
+        parts.append(f"{counts[ItemStatus.FAILED]} of {counts.total()} could not be made")
+    if counts[ItemStatus.WAITING]:
+        parts.append(f"{counts[ItemStatus.WAITING]} still to be made")
     return f"{'; '.join(parts)}."
 
 
-def headline(kinds: Counter[ItemStatus]) -> str:
-    """How many videos there are, of how many."""
-    made = sum(kinds[kind] for kind in MADE_STATUSES) + kinds[ItemStatus.THERE]
-    count = kinds.total()
-    return f"{made} video{'s' * (made != 1)}" if made == count else f"{made} of {count} videos"
+def headline(counts: Counter[ItemStatus]) -> str:
+    """Number of videos, of all items."""
+    made = sum(counts[status] for status in MADE_STATUSES) + counts[ItemStatus.THERE]
+    total = counts.total()
+    return f"{made} video{'s' * (made != 1)}" if made == total else f"{made} of {total} videos"
 
 
 def good_checks(count: int) -> str:
-    """How many of a video's findings are good."""
+    """Number of a video's good findings."""
     return f"{count} good check{'s' * (count != 1)}"
 
 
 def made_in(clip_s: float, took_s: float) -> str:
-    """A video's length, and how long it took."""
+    """Length of a video, and the time it took."""
     return f"{clip_s:.2f} s, made in {took_s:.1f} s"
 
 
 def link_opens(until: datetime) -> str:
-    """How long a link to a published video is good for."""
+    """Expiry of a link to a published video."""
     return f"The link opens until {until:%Y-%m-%d %H:%M} UTC"
 
 
 def not_published(why: str) -> str:
-    """What is told of a video that is not where it should be."""
+    """Reason why a video was not published."""
     return f"Not published. {why}"
 
 
-def stopped(kinds: Counter[ItemStatus]) -> str:
-    """What is kept after Ctrl-C."""
-    made = sum(kinds[kind] for kind in MADE_STATUSES)
-    return f"Stopped. {made} of {kinds.total()} are made and kept; the same command goes on."
+def stopped(counts: Counter[ItemStatus]) -> str:
+    """Count of finished videos after Ctrl-C."""
+    made = sum(counts[status] for status in MADE_STATUSES)
+    return f"Stopped. {made} of {counts.total()} are made and kept; the same command goes on."
 
 
 def settings(request: Request, plan: Plan) -> str:
-    """How a video was made, in few words."""
+    """Settings of a video, in few words."""
     preset, trim = PRESETS[plan.quality], request.trim
     words = [preset.title, text.SHAPES[request.shape].lower(), f"seed {request.seed}"]
     if len(request.recordings) > 1:

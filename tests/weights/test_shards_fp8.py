@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tests.support.plain import fp8 as plain
-from weights.fp8 import dequantise, quantise
+from weights.shards import dequantise, quantise
 
 SIGNIFICANT = 1 / 16  # of a number, that rounding may cost: half a step of 4 significant bits
 SMALL = 1 / 2**13  # of a row's largest, where that ends

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.hub import Hub
 from tests.support.weights_runner import FILES, Machine, keys, know
-from weights.refusals import to_weights_error
+from weights.hub_errors import to_weights_error
 
 EARLIER, LOST = FILES[0], FILES[3]
 REPO = LOST.repo.name

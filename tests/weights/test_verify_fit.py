@@ -14,7 +14,6 @@ from safetensors.torch import save_file
 from tests.support.weight_sets import Weights, downloaded, stamps
 from weights.assemble import require_original
 from weights.errors import WeightsError
-from weights.listing import find_mismatch
 from weights.manifest import MULTITALK_14B, VOICE_CONFIG
 from weights.sets import (
     BF16,
@@ -25,7 +24,7 @@ from weights.sets import (
     list_complete_sets,
     read_marker,
 )
-from weights.verify import discard_faulty
+from weights.verify import discard_faulty, find_mismatch
 
 LORA = "loras/lightx2v.safetensors"
 UNFIT = "does not fit the model: blocks.0.ffn.0.diff_b: the change is (7,), blocks.0.ffn.0.bias is"

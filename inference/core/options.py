@@ -1,0 +1,275 @@
+"""Options of a job: one declaration for the command line, tables, the HTTP API and the page.
+
+A field of `JobOptions` becomes an option of each command, a column of a table and a field of the
+form; `OPTIONS` holds its help text and the way it is read from text.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from enum import IntEnum, StrEnum
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import dataclasses as checked
+
+from inference.core.errors import InputCode, InputError
+from inference.core.tuning import LABELS, Tuning
+from presets.quality import DRAFT_QUALITY, PRESETS
+from presets.schema import Bounds, Preset, Sampling
+
+MAX_SEED = 2**32 - 1
+MAX_PROMPT_CHARS = 2000  # a little more than the 512 tokens that the model reads
+_MAX_DIGITS = 12  # of a whole number: more than any option has
+
+FILES = {
+    "image": "A picture of one or two faces.",
+    "audio": "A recording of the voice; of the left person of two.",
+    "audio2": "A recording of the right person's voice.",
+}
+REQUIRED_FILES = ("image", "audio")
+
+
+class Shape(StrEnum):
+    """Shape of the finished frame. All three are in the model's 480p bucket table."""
+
+    LANDSCAPE = "landscape"
+    PORTRAIT = "portrait"
+    SQUARE = "square"
+
+    @property
+    def width(self) -> int:
+        """Width of the finished frame in pixels."""
+        return {"landscape": 896, "portrait": 448, "square": 640}[self]
+
+    @property
+    def height(self) -> int:
+        """Height of the finished frame in pixels."""
+        return {"landscape": 448, "portrait": 896, "square": 640}[self]
+
+
+class Speaking(StrEnum):
+    """Order of two recordings: both from 0, or the second after the first."""
+
+    TOGETHER = "together"
+    IN_TURN = "in-turn"
+
+
+@dataclass(frozen=True)
+class Box:
+    """Rectangle in pixels of the upright (EXIF-rotated) source picture."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+
+@dataclass(frozen=True)
+class Trim:
+    """Part of the joined recordings to use, in seconds."""
+
+    start_s: float
+    end_s: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start_s < self.end_s:
+            raise InputError(
+                InputCode.BAD_OPTION,
+                f"The part {self.start_s:g}-{self.end_s:g} is empty. "
+                "Give a start and a later end in seconds, such as 0-40.",
+            )
+
+
+@dataclass(frozen=True)
+class CropChoice:
+    """Crop chosen by hand, in upright source pixels; its height follows from the shape."""
+
+    left: int
+    top: int
+    width: int
+
+
+class Group(IntEnum):
+    """Part of a job that an option belongs to, in the order of help texts."""
+
+    INPUT = 0
+    SCENE = 1
+    SAMPLING = 2
+
+
+@dataclass(frozen=True)
+class Option:
+    """Help text of a field, and its text form where the type does not tell it.
+
+    `metavar` is the pattern of a value that only exists as text on a command line.
+    """
+
+    group: Group
+    help: str
+    metavar: str | None = None
+    parse: Callable[[str], Any] | None = None
+
+
+def find_preset(quality: str) -> Preset:
+    """Return the preset of that name. Raises InputError naming those there are."""
+    if quality not in PRESETS:
+        message = f"There is no quality {quality!r}. Use one of {', '.join(PRESETS)}."
+        raise InputError(InputCode.BAD_OPTION, message)
+    return PRESETS[quality]
+
+
+@checked.dataclass(frozen=True)
+class JobOptions:
+    """Choices about one video, whatever its files are. Raises InputError when out of range.
+
+    `speakers` are the faces that speak, left to right; empty: the largest. Only a page can choose
+    them. `quality` names a preset; `steps` and guidance replace its own, within
+    `inference.core.tuning`'s bounds. An empty prompt stands for the default scene.
+
+    The order of fields is part of the stored keys of drafts.
+    """
+
+    speaking: Annotated[
+        Speaking, Option(Group.INPUT, "Two voices at the same time, or in turn.")
+    ] = Speaking.TOGETHER
+    shape: Annotated[Shape, Option(Group.INPUT, "The shape of the video.")] = Shape.LANDSCAPE
+    trim: Annotated[Trim | None, Option(Group.INPUT, "Seconds to use, as 0-40.", "A-B")] = None
+    crop: Annotated[
+        CropChoice | None,
+        Option(Group.INPUT, "Crop, in pixels of the picture.", "LEFT,TOP,WIDTH"),
+    ] = None
+    speakers: tuple[Box, ...] = ()
+    quality: Annotated[
+        str,
+        Option(
+            Group.INPUT,
+            f"One of {', '.join(PRESETS)}.",
+            parse=lambda text: find_preset(text).name,
+        ),
+    ] = DRAFT_QUALITY
+    prompt: Annotated[str, Option(Group.SCENE, "What the scene is like, for MultiTalk.")] = ""
+    seed: Annotated[int, Option(Group.SAMPLING, "The same seed gives the same video.")] = 42
+    steps: Annotated[int | None, Option(Group.SAMPLING, "Sampling steps, for MultiTalk.")] = None
+    negative_prompt: Annotated[
+        str, Option(Group.SCENE, "What should not be seen, for MultiTalk.")
+    ] = ""
+    text_guidance: Annotated[
+        float | None, Option(Group.SAMPLING, f"{LABELS['text_guidance']}, for MultiTalk.")
+    ] = None
+    audio_guidance: Annotated[
+        float | None, Option(Group.SAMPLING, f"{LABELS['audio_guidance']}, for MultiTalk.")
+    ] = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed <= MAX_SEED:
+            raise InputError(
+                InputCode.BAD_OPTION,
+                f"The seed {self.seed} is out of range. Use a whole number from 0 to {MAX_SEED}.",
+            )
+        self.tuning.require_within(Bounds())
+        for prompt in (self.prompt, self.negative_prompt):
+            _require_prompt_length(prompt)
+
+    @property
+    def tuning(self) -> Tuning:
+        """Steps and guidance that replace those of the quality."""
+        return Tuning(self.steps, self.text_guidance, self.audio_guidance)
+
+    @property
+    def sampling(self) -> Sampling | None:
+        """Sampling of the quality with `tuning` applied; None for a draft."""
+        sampling = find_preset(self.quality).sampling
+        return sampling and self.tuning.apply(sampling)
+
+
+@dataclass(frozen=True)
+class OptionField(Option):
+    """Option of a job: its `Option`, its type without None and its default."""
+
+    kind: type = str
+    default: Any = None
+
+
+def _collect_options() -> Mapping[str, OptionField]:
+    found = {}
+    for field in fields(JobOptions):
+        if get_origin(field.type) is Annotated:
+            annotation, option = get_args(field.type)
+            kind = (*get_args(annotation), annotation)[0]
+            found[field.name] = OptionField(**vars(option), kind=kind, default=field.default)
+    return dict(sorted(found.items(), key=lambda item: item[1].group))
+
+
+OPTIONS = _collect_options()  # those that can be written as text, in the order of help texts
+
+
+def parse_option(name: str, text: str, written: str = "") -> Any:
+    """Return the value of option `name` that `text` stands for; `written` is its name in errors.
+
+    Raises InputError.
+    """
+    field, written = OPTIONS[name], written or name
+    if field.parse:
+        return field.parse(text)
+    if issubclass(field.kind, StrEnum):
+        return _parse_member(field.kind, text, written)
+    return _PARSERS[field.kind](text, written)
+
+
+def _parse_member(kind: type[StrEnum], text: str, written: str) -> StrEnum:
+    members = list(kind)
+    if text not in members:
+        two = len(members) == 2
+        how = " or ".join(members) if two else f"one of {', '.join(members)}"
+        raise _build_error(text, written, f"Write {how}.")
+    return kind(text)
+
+
+def _parse_whole(text: str, written: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
+        raise _build_error(text, written, "Write a whole number.")
+    return int(text)
+
+
+def _parse_numbers(
+    text: str, written: str, separator: str, example: str, count: int
+) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(separator)]
+    except ValueError:
+        numbers = []
+    if len(numbers) != count or not all(map(math.isfinite, numbers)):
+        raise _build_error(text, written, f"Write it like {example}.")
+    return numbers
+
+
+def _build_error(text: str, written: str, instead: str) -> InputError:
+    return InputError(InputCode.BAD_OPTION, f"{written} {text!r} is not understood. {instead}")
+
+
+def _require_prompt_length(prompt: str) -> None:
+    if len(prompt) > MAX_PROMPT_CHARS:
+        raise InputError(
+            InputCode.BAD_OPTION,
+            f"The scene is described in {len(prompt)} characters; {MAX_PROMPT_CHARS} is the most. "
+            "Use fewer words.",
+        )
+
+
+_PARSERS: Mapping[type, Callable[[str, str], Any]] = {
+    str: lambda text, _: text,
+    int: _parse_whole,
+    float: lambda text, written: _parse_numbers(text, written, " ", "4.5", 1)[0],
+    Trim: lambda text, written: Trim(*_parse_numbers(text, written, "-", "0-40", 2)),
+    CropChoice: lambda text, written: CropChoice(
+        *map(round, _parse_numbers(text, written, ",", "0,0,896", 3))
+    ),
+}

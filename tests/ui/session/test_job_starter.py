@@ -1,0 +1,118 @@
+"""The crop and the draft follow what lies on the desk, and nothing of worth is replaced."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from PIL import Image
+
+from inference.core.options import CropChoice
+from inference.core.settings import Settings
+from inference.jobs.store import State
+from tests.support.media import ASTRONAUT, DRAWN_ONE, VOICE_B
+from tests.support.people import ME, Person, drafted, files
+from ui.session.page_state import Phase
+
+
+def test_the_crop_is_the_exact_frame(alone: Person) -> None:
+    shown = alone.give("picture", ASTRONAUT)
+    assert shown.phase is Phase.START and shown.framed
+    desk = alone.data / "desks" / ME
+    with Image.open(desk / shown.framed.picture) as crop:
+        assert crop.size == (896, 448)
+    square = alone.do("set", field="shape", value="square")
+    assert square.framed and square.framed.picture != shown.framed.picture
+    with Image.open(desk / square.framed.picture) as crop:
+        assert crop.size == (640, 640)
+    assert len(files(desk)) == 4  # desk.json, picture, its preview, the crop
+
+
+def test_another_version_replaces_the_draft_when_it_is_there(me: Person, scripted: None) -> None:
+    first = drafted(me).job
+    shown = me.do("set", field="shape", value="square")
+    assert shown.phase is Phase.DRAFTING
+    assert first and shown.previous_draft and shown.previous_draft.id == first.id
+    second = me.until(Phase.DRAFT)
+    assert second.previous_draft is None and second.job
+    assert me.history() == [second.job.id]
+
+
+def test_a_kept_draft_and_one_of_other_files_are_not_replaced(me: Person, scripted: None) -> None:
+    first = drafted(me).job
+    assert me.do("keep").phase is Phase.KEPT
+    me.do("set", field="shape", value="square")
+    second = me.until(Phase.DRAFT).job
+    me.give("voice", VOICE_B, slot=0)
+    third = me.until(Phase.DRAFT).job
+    assert first and second and third
+    assert me.history() == [third.id, second.id, first.id]
+
+
+def test_a_draft_of_other_files_is_not_taken_for_an_earlier_version(
+    me: Person, scripted: None
+) -> None:
+    first = drafted(me).job
+    assert me.do("set", field="seed", value="7").previous_draft
+    me.give("picture", DRAWN_ONE)  # before the second is finished
+    third = me.until(Phase.DRAFT).job
+    assert me.give("picture", ASTRONAUT).previous_draft is None  # its crop is on show
+    assert first and third and {first.id, third.id} <= set(me.history())
+
+    me.do("example", name="pair")
+    pair = me.until(Phase.DRAFT).job
+    me.do("remove", slot=1)
+    me.until(Phase.DRAFT)
+    assert pair and pair.id in me.history()
+
+
+def test_drafts_and_inputs_that_went_by_themselves_do_not_come_back(
+    me: Person, scripted: None
+) -> None:
+    drafted(me)
+    me.jobs.sweep(datetime.now(UTC) + timedelta(days=8))
+    shown = me.do("refresh")
+    assert shown.phase is Phase.START and shown.history_count == 0
+    assert files(me.data / "desks") == {f"{ME}/desk.json"}
+
+
+def test_what_was_not_finished_makes_room_for_the_next_draft(alone: Person) -> None:
+    first = alone.do("example", name="astronaut").job
+    second = alone.do("set", field="shape", value="portrait").job
+    assert first and second and alone.history() == [second.id]
+    assert alone.jobs.find_folder(first.id) is None
+
+
+def test_nothing_is_drafted_while_an_editor_is_open(alone: Person) -> None:
+    first = alone.do("example", name="astronaut").job
+    alone.do("edit", what="framing")
+    moved = alone.do("crop", left=20, top=10, width=400)
+    assert first and moved.job and moved.job.id == first.id
+    assert moved.framed and moved.framed.crop.left == 20
+    closed = alone.do("edit", what="")
+    assert closed.job and closed.job.id != first.id
+    assert closed.job.plan.crop == moved.framed.crop
+    assert closed.session.choices.crop == CropChoice(20, 10, 400)
+
+
+def test_one_who_waits_long_enough_is_told_and_keeps_the_inputs(settings: Settings) -> None:
+    person = Person(replace(settings, queue=0))
+    shown = person.do("example", name="astronaut")
+    assert shown.problem and (shown.problem.code, shown.problem.area) == ("queue_full", "stage")
+    assert shown.session.picture and shown.framed and shown.history_count == 0
+    assert files(settings.data / "jobs") == set()
+
+
+def test_a_final_video_is_made_once_of_the_draft(
+    me: Person, scripted: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drafted(me)
+    me.do("set", field="quality", value="fast")
+    made = me.do("make")
+    assert made.phase in (Phase.WAITING, Phase.MAKING) and made.job
+    assert made.job.plan.quality == "fast" and not made.job.is_draft
+    assert me.do("make").history_count == 2
+    shown = me.until(Phase.RESULT)
+    assert shown.job and shown.job.state is State.FINISHED and shown.job.id == made.job.id
+    assert me.do("version").phase is Phase.DRAFT
+    assert me.do("open", job=made.job.id).phase is Phase.RESULT
+    assert me.do("delete-sure", job=made.job.id).phase is Phase.DRAFT  # only the video goes

@@ -1,0 +1,213 @@
+"""Starter of jobs from sessions; keeps a session's crop and draft in step with its inputs.
+
+After each change an outdated crop is drawn anew, and inputs without a draft get one.
+
+A session that names a job is saved before the job is submitted: a job that no saved session names
+could be asked for, and paid for, twice. If the process ends in between, or loses write access, the
+next action in that session submits the job.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from inference.core.plan import Plan
+from inference.core.task import PICTURE, Task, load_task, voice_name
+from inference.core.write_access import WriteUnavailable
+from inference.jobs.state import SUBMITTED
+from inference.jobs.store import JobStore, State
+from presets.quality import DRAFT_QUALITY
+from ui.media import serving
+from ui.session.ingest import write_crop
+from ui.session.page_builder import PICTURE_NAME, SESSION_COPY, PageBuilder
+from ui.session.planner import SessionPlan
+from ui.session.requests import Framing, build_request, find_speakers, select_voices
+from ui.session.session import Choices, Session
+from ui.session.store import SESSION_FILE, SessionStore, link_file
+
+_NEW_CROP_FILE = "new-crop.jpg"
+
+
+class JobStarter:
+    """Starter of jobs from sessions."""
+
+    def __init__(self, jobs: JobStore, sessions: SessionStore, pages: PageBuilder) -> None:
+        self._jobs, self._sessions, self._page_builder = jobs, sessions, pages
+
+    def update_crop(self, owner: str, session: Session, framing: Framing | None) -> Session:
+        """Return `session` with the exact crop of its picture.
+
+        Call it and `save` under one lock. Raises OSError.
+        """
+        if framing is None or session.picture is None:
+            return replace(session, crop=None, cropped="")
+        inputs = f"{session.picture.file} {session.choices.shape} {framing.crop}"
+        if inputs == session.cropped:
+            return session
+        folder = self._sessions.make_folder(owner)
+        clean, new = folder / session.picture.file, folder / _NEW_CROP_FILE
+        write_crop(clean, session.picture.picture, framing, session.choices, new)
+        crop = self._sessions.store_file(owner, new, "crop")
+        return replace(session, crop=crop, cropped=inputs)
+
+    def ensure_draft(self, owner: str, known: SessionPlan | None = None) -> SessionPlan:
+        """Start a draft if the session's inputs have none; return their plan.
+
+        None is started while an editor is open or once there is a final video. `known` is the
+        session's plan, if it was made before. Raises PortraitError, OSError.
+        """
+        with self._sessions.lock(owner):
+            saved = self._sessions.load(owner)
+            self._submit_unsubmitted(owner, saved)
+            session = self._drop_replaced(owner, saved)
+            needs_none = session.editing or session.final
+            draft = self._page_builder.find_owned(owner, session.draft)
+            if session.draft and draft is None and not needs_none:
+                session = Session()  # the draft has expired, and its inputs with it
+            if session != saved:
+                self._sessions.save(owner, session)
+            plan = self._page_builder.planner.plan(session, known)
+            fingerprint = compute_fingerprint(plan)
+            if needs_none or fingerprint == session.drafted:
+                return plan
+            detached, unfinished = self._detach_draft(owner, session)
+            new = replace(detached, draft=None, drafted=fingerprint, kept=False)
+            if plan.draft and fingerprint:
+                self.start(owner, session, plan.draft, lambda job: replace(new, draft=job))
+            else:
+                self._sessions.save(owner, new)
+            if unfinished:
+                self._jobs.delete(unfinished)
+            return plan
+
+    def start(
+        self, owner: str, session: Session, plan: Plan, name_job: Callable[[str], Session]
+    ) -> None:
+        """Start the job that `plan` is of, and save the session that `name_job` returns for its id.
+
+        Call it with the session locked. Raises PortraitError, OSError; the session is as before
+        then, and nothing is left. The exception is WriteUnavailable after the session
+        was saved: `ensure_draft` submits the job later.
+        """
+        request = build_request(session, plan.quality)
+        assert request is not None and session.picture is not None
+        before, folder = self._sessions.load(owner), self._jobs.create(owner)
+        task = Task(request, plan, folder)
+        try:
+            (folder / PICTURE_NAME).write_text(session.picture.name, encoding="utf-8")
+            self._sessions.save_copy(
+                owner, _build_copy(session, plan.quality), folder / SESSION_COPY
+            )
+            self._link_files(owner, session, folder)
+            task.save()
+            self._sessions.save(owner, name_job(folder.name))
+            self._jobs.submit(task)
+        except BaseException:
+            with suppress(WriteUnavailable, OSError):
+                self._sessions.save(owner, before)
+            if folder.name not in _list_jobs(self._sessions.load(owner)):
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def _submit_unsubmitted(self, owner: str, session: Session) -> None:
+        """Submit the jobs that the saved `session` names, if they were not yet."""
+        for name in _list_jobs(session):
+            job = self._page_builder.find_owned(owner, name)
+            if job and not (job / SUBMITTED).exists():
+                self._jobs.submit(load_task(job))
+
+    def _link_files(self, owner: str, session: Session, folder: Path) -> None:
+        """Link the session's files under the names that engines and pages know."""
+        assert session.picture is not None and session.crop is not None
+        names = {session.picture.file: PICTURE, session.crop: serving.CROP}
+        for index, voice in enumerate(select_voices(session)):
+            names[voice.file] = voice_name(index)
+        for source, target in names.items():
+            link_file(self._sessions.make_folder(owner) / source, folder / target)
+
+    def _drop_replaced(self, owner: str, session: Session) -> Session:
+        """Return `session` without the previous draft once the newest is finished.
+
+        If both have the same input files, the previous one is only an older version and is deleted.
+        """
+        draft = self._page_builder.find_owned(owner, session.draft)
+        previous = self._page_builder.find_owned(owner, session.before)
+        if previous is None or draft is None or self._jobs.read_state(draft) is not State.FINISHED:
+            return session
+        same = _list_inputs(previous) == _list_inputs(draft)
+        if session.replaced and same and not self._has_final(owner, previous.name):
+            self._jobs.delete(previous)
+        return replace(session, before=None, replaced=False)
+
+    def _has_final(self, owner: str, draft: str) -> bool:
+        """Return whether a final video was made from that draft."""
+        copies = (folder / SESSION_COPY / SESSION_FILE for folder in self._jobs.list_owned(owner))
+        return any(draft in copy.read_text(encoding="utf-8") for copy in copies)
+
+    def _detach_draft(self, owner: str, session: Session) -> tuple[Session, Path | None]:
+        """Return the session without its draft, and the draft if it has to be deleted: unfinished.
+
+        A finished draft stays on show, unless it shows another picture: the new crop is to be seen
+        at once.
+        """
+        draft = self._page_builder.find_owned(owner, session.draft)
+        state = self._jobs.read_state(draft) if draft else None
+        if draft and state is State.FINISHED:
+            session = replace(session, before=draft.name, replaced=not session.kept)
+        unfinished = draft if state not in (State.FINISHED, State.CANCELLED) else None
+        previous = self._page_builder.find_owned(owner, session.before)
+        same = previous and session.picture and session.picture.file in _list_inputs(previous)
+        return session if same else replace(session, before=None, replaced=False), unfinished
+
+
+def compute_fingerprint(plan: SessionPlan) -> str:
+    """Return a hash of everything that goes into a draft; empty if none can be made."""
+    session = plan.session
+    if plan.draft is None or not find_speakers(session):
+        return ""
+    shown = replace(session, choices=_select_draft_choices(session.choices))
+    request = build_request(shown, DRAFT_QUALITY)
+    return hashlib.sha256(repr((_list_used_files(session), request)).encode()).hexdigest()
+
+
+def _list_jobs(session: Session) -> tuple[str, ...]:
+    """Return the jobs that were started from the session."""
+    return tuple(job for job in (session.draft, session.final) if job)
+
+
+def _select_draft_choices(choices: Choices) -> Choices:
+    """Return `choices` without those that no draft shows."""
+    return replace(choices, prompt="", negative_prompt="")
+
+
+def _list_inputs(job: Path) -> set[str]:
+    """Return the file names of the picture and the recordings in that job's session copy."""
+    kinds = ("picture-", "voice-")
+    return {path.name for path in (job / SESSION_COPY).iterdir() if path.name.startswith(kinds)}
+
+
+def _build_copy(session: Session, quality: str) -> Session:
+    """Return the session to store with a job: its inputs; with a final video also its draft."""
+    draft = None if quality == DRAFT_QUALITY else session.draft
+    return Session(
+        picture=session.picture,
+        voices=session.voices,
+        choices=session.choices,
+        crop=session.crop,
+        cropped=session.cropped,
+        draft=draft,
+        drafted=session.drafted if draft else "",
+        middle=session.middle,
+        typed=session.typed,
+        whole=session.whole,
+        owners=session.owners,
+    )
+
+
+def _list_used_files(session: Session) -> list[str]:
+    """Return the files of the session that a job uses."""
+    assert session.picture is not None
+    return [session.picture.file, *(voice.file for voice in select_voices(session))]

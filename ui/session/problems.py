@@ -1,0 +1,57 @@
+"""Errors as problems: a sentence, and the area of the page that shows it."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from inference.core.errors import Fault, FaultCode, PortraitError, from_os_error
+from inference.core.write_access import WriteUnavailable
+from ui.session.page_state import Area, Problem
+from ui.session.reducer import SCENE_FIELDS
+from ui.strings import text
+
+logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+
+def catch_problem(step: Callable[[], _T], area: Area) -> tuple[_T | None, Problem | None]:
+    """Return the result of `step`, or its error as a problem shown in `area`.
+
+    Raises WriteUnavailable.
+    """
+    try:
+        return step(), None
+    except WriteUnavailable:
+        raise
+    except Exception as error:
+        portrait_error = _to_portrait_error(error)
+        return None, Problem(area, portrait_error.code, portrait_error.message)
+
+
+def _to_portrait_error(error: Exception) -> PortraitError:
+    """Return the error to show; log an unexpected one."""
+    if isinstance(error, PortraitError):
+        return error
+    if isinstance(error, OSError):
+        return from_os_error(error)
+    logger.error("the page broke", exc_info=error)
+    return Fault(FaultCode.INTERNAL, text.BROKE)
+
+
+def find_area(values: Mapping[str, object]) -> Area:
+    """Return the area of the page that shows problems of this action."""
+    match values.get("do"):
+        case "picture":
+            return "picture"
+        case "voice":
+            return "voice-1" if str(values.get("slot")) == "1" else "voice-0"
+        case "trim" | "type" | "speak" | "hand-over" | "split" | "one-voice":
+            return "voice-0"
+        case "edit" if values.get("what") in ("trim", "typing", "split"):
+            return "voice-0"
+        case "set" if str(values.get("field")) in SCENE_FIELDS:
+            return "scene"
+        case "select" | "open" | "use" | "delete" | "delete-sure":
+            return "history"
+    return "stage"
