@@ -1,16 +1,16 @@
-"""The app on Modal, and the command line: where settings, engines and the page are put together.
+"""The app on Modal, and the command line: settings, engines and the page put together.
 
     modal deploy app.py                    the page with its GPU class, at a URL
-    modal run app.py --action ACTION       the operator's work, see `ui.cli.operator`
+    modal run app.py --action ACTION       an operator's action, see `ui.cli.operator`
     python app.py ...                      the same page and engines on this machine
 
-What is decided here is what runs on which machine, with which limits; how it works is elsewhere.
+This file decides which part runs on which machine, with which limits, and nothing else.
 """
 
 import importlib
 import sys
 
-if __name__ == "__main__":  # the command line needs nothing of what follows, and starts faster
+if __name__ == "__main__":  # the command line needs none of the rest, and starts faster without
     sys.exit(importlib.import_module("ui.cli.commands").main(sys.argv[1:]))
 
 import logging
@@ -45,8 +45,8 @@ from weights.errors import override_commands
 
 PYTHON = "3.12"
 CUDA = "nvidia/cuda:12.8.1-devel-ubuntu22.04"  # devel: flash-attn compiles where no wheel fits
-TORCH = "torch==2.10.0"  # the newest that flash-attn has wheels for; brings CUDA 12.8
-CPU_TORCH = f"{TORCH}+cpu"  # not on PyPI, but where the next line says
+TORCH = "torch==2.10.0"  # the newest with flash-attn wheels; brings CUDA 12.8
+CPU_TORCH = f"{TORCH}+cpu"  # not on PyPI, but in the next line's index
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 BUILD_TOOLS = (
     "ninja==1.13.0",
@@ -56,22 +56,22 @@ BUILD_TOOLS = (
     "psutil==7.2.2",
 )
 FLASH_ATTENTION = "flash-attn==2.8.3.post2"
-TRIAL_GPU = "L4"  # the cheapest that flash-attn serves
+TRIAL_GPU = "L4"  # the cheapest that flash-attn supports
 
 _MINUTE_S, _HOUR_S = 60, 3600
 _GIB = 1024  # Modal counts memory in MiB
-_LONGEST_VIDEO_S = 4 * _HOUR_S  # 40 s in the best quality; what takes longer goes on when asked
+_LONGEST_VIDEO_S = 4 * _HOUR_S  # 40 s in the best quality; a longer job is resumed on request
 _LONGEST_DRAFT_S = 10 * _MINUTE_S  # the longest draft takes about two
 
 try:
     environment = build_container_environment(names.PAGE_DATA, names.WEIGHTS)
-    limits, mine = load_settings(environment), load_settings()
+    limits, local_settings = load_settings(environment), load_settings()
 except InputError as error:  # a wrong setting at deploy
     sys.exit(error.message)
 
 
 def _with_sources(image: modal.Image) -> modal.Image:
-    """`image` with the project's folders: code, and the styles, pictures and tables beside it."""
+    """Return `image` with the project's folders: code, and the files beside it."""
     image = image.env(environment | {"HF_HOME": f"{names.CACHE}/huggingface"})
     for folder in ("presets", "weights", "inference", "ui"):
         ignored = ["**/__pycache__", *(["files"] if folder == "weights" else [])]
@@ -86,9 +86,9 @@ page_image = _with_sources(
     slim_image.pip_install_from_requirements(str(ROOT / "requirements-speech.txt"))
 )
 weights_image = _with_sources(slim_image.pip_install(CPU_TORCH, extra_index_url=CPU_INDEX))
-# How flash-attn compiles where no wheel fits. In the image and not beside its step, because only
-# then another list of cards builds it anew. Its own choice of jobs counts the machine's cores and
-# memory, not what a builder may use of them; each takes about 9 GB with two threads.
+# Options for compiling flash-attn where no wheel fits. They are part of the image, because only
+# then another list of GPUs rebuilds it. Its default number of jobs counts the machine's cores and
+# memory, not the builder's share of them; a job takes about 9 GB with two threads.
 compile_env = {
     "FLASH_ATTN_CUDA_ARCHS": ";".join(
         map(str, select_attention_kernels([TRIAL_GPU, *limits.gpus]))
@@ -106,8 +106,8 @@ model_image = (
     .pip_install_from_requirements(str(ROOT / "requirements.txt"))
     .pip_install_from_requirements(str(ROOT / "requirements-model.txt"))
 )
-# `modal run` builds the images of all functions before it calls one. What is done about weights
-# calls no GPU: where flash-attn can't be built, it goes on all the same.
+# `modal run` builds the images of all functions before it calls one. Actions on weights use no GPU,
+# and must work where flash-attn can't be built, so they replace its image.
 command_line = " ".join(sys.argv).replace("=", " ")
 is_weights_action = any(f"--action {action}" in command_line for action in names.ACTIONS.values())
 gpu_image = weights_image if is_weights_action else _with_sources(model_image)
@@ -123,13 +123,13 @@ gpu_volumes: dict[str | PurePosixPath, modal.Volume | modal.CloudBucketMount] = 
 }
 fits_on_gpu = all(gpu.memory_gb >= 80 for gpu in map(find_gpu, limits.gpus) if gpu)
 named_secrets = [modal.Secret.from_name(name) for name in limits.secrets]
-# there is one even when nothing is in it: containers have to count as many as the deploy did
-page_secret = modal.Secret.from_dict(build_access_variables(mine))
+# also when empty: containers must find as many Secrets as the deploy defined
+page_secret = modal.Secret.from_dict(build_access_variables(local_settings))
 
 app = modal.App(names.APP)
-if modal.is_local() and "deploy" in sys.argv and not mine.password:
+if modal.is_local() and "deploy" in sys.argv and not local_settings.password:
     print(names.NO_PASSWORD_WARNING)
-if not modal.is_local():  # what goes wrong with weights in a container is mended from outside
+if not modal.is_local():  # errors there name the operator's commands
     override_commands(names.WEIGHTS_COMMANDS)
 
 
@@ -142,14 +142,14 @@ def _create_runner(longest_s: float) -> TaskRunner:
 
 
 def _load_multitalk() -> Any:
-    """The engine, its model loaded from the Volume; how long that took is noted."""
-    started, board = time.monotonic(), _open_status()
-    board.write_loading(f"{time.time():.3f}")
+    """Load the engine from the Volume, and store how long that took."""
+    started, status_store = time.monotonic(), _open_status()
+    status_store.write_loading(f"{time.time():.3f}")
     readonly_weights.reload()
     engine: Any = select_configured_engine(EngineFamily.MULTITALK.value, load_settings())
     engine.load()
     took_s = time.monotonic() - started
-    board.add_stage_time(StageName.LOADING, took_s)
+    status_store.add_stage_time(StageName.LOADING, took_s)
     print(f"MultiTalk is loaded, after {took_s:.0f} s.")
     return engine
 
@@ -158,33 +158,33 @@ def _load_multitalk() -> Any:
     image=gpu_image,
     gpu=list(limits.gpus),
     volumes=gpu_volumes,
-    memory=(32 if fits_on_gpu else 80) * _GIB,  # blocks that do not fit on it wait in the host's
-    cpu=4,  # encoding and checks run beside the GPU; Modal's 0.125 would set torch's threads, too
-    timeout=_LONGEST_VIDEO_S,  # a watchdog ends the job before: Modal would run it anew
-    startup_timeout=30 * _MINUTE_S,  # a cold Volume gives its 52 GB slowly; `load` returns before
-    retries=modal.Retries(max_retries=3, initial_delay=1.0),  # goes on from the last window
-    scaledown_window=limits.gpu_idle_minutes * _MINUTE_S,  # for whoever wants another video soon
-    max_containers=limits.running,  # the most that can be spent at a time
-)  # no memory snapshot: there is no GPU while it is taken, and torch never sees one afterwards
+    memory=(32 if fits_on_gpu else 80) * _GIB,  # blocks that do not fit on the GPU wait here
+    cpu=4,  # encoding and checks run beside the GPU; torch would adapt to Modal's 0.125
+    timeout=_LONGEST_VIDEO_S,  # a watchdog ends the job before that: Modal would run it again
+    startup_timeout=30 * _MINUTE_S,  # a cold Volume reads 52 GB slowly; `load` returns before
+    retries=modal.Retries(max_retries=3, initial_delay=1.0),  # see `inference.jobs.resume`
+    scaledown_window=limits.gpu_idle_minutes * _MINUTE_S,  # for the next video
+    max_containers=limits.running,  # limits the spending at a time
+)  # no memory snapshot: it is taken without a GPU, and torch finds none afterwards
 class MultiTalk:
-    """The model on a GPU: loaded once, one video at a time."""
+    """MultiTalk on a GPU: loaded once, for one video at a time."""
 
     runner: TaskRunner
     model: EngineLoader
 
     @modal.enter()
     def load(self) -> None:
-        """The model, from the Volume. What goes wrong is told to the call that comes next."""
+        """Load the model from the Volume. The next call reports a failure."""
         logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
         self.runner, self.model = _create_runner(_LONGEST_VIDEO_S), EngineLoader(_load_multitalk)
         self.model.start()
 
     @modal.method()
     def generate(self, job: str, options: dict[str, Any] | None = None, attempt: str = "") -> None:
-        """Make the video of the job's folder on the Volume; what happens stands on the board.
+        """Make the video of the job's folder on the Volume, and write the job's status.
 
-        `options` are for a folder of plain uploads, see `inference.cloud.load_task`; of several
-        calls with the same `attempt` one makes the video.
+        `options` are for a folder of uploads without a plan, see `inference.cloud.load_task`. Of
+        several calls with the same `attempt` one makes the video.
         """
         call = modal.current_function_call_id() or ""
         try:
@@ -197,15 +197,15 @@ class MultiTalk:
 @app.function(
     image=page_image,
     volumes={names.JOBS: jobs_volume},
-    cpu=4,  # what a draft makes use of
+    cpu=4,  # as many as a draft uses
     memory=4 * _GIB,
     timeout=_LONGEST_DRAFT_S,
-    retries=1,  # a machine that went away; a second time it is the input
-    scaledown_window=10 * _MINUTE_S,  # drafts come in bursts, and a CPU that waits costs little
+    retries=1,  # for a lost machine; a second failure is the input's
+    scaledown_window=10 * _MINUTE_S,  # drafts come in bursts, and an idle CPU costs little
     max_containers=limits.running,
 )
 def draft(job: str, options: dict[str, Any] | None = None, attempt: str = "") -> None:
-    """Make the draft of the job's folder on the Volume, as `MultiTalk.generate` does."""
+    """Make the draft of the job's folder on the Volume, like `MultiTalk.generate`."""
     engine = partial(select_configured_engine, "draft", load_settings())
     call = modal.current_function_call_id() or ""
     _create_runner(_LONGEST_DRAFT_S).run(job, engine, options, attempt, call)
@@ -215,23 +215,23 @@ def draft(job: str, options: dict[str, Any] | None = None, attempt: str = "") ->
     image=page_image,
     volumes={names.JOBS: jobs_volume},
     secrets=[*named_secrets, page_secret],
-    cpu=2,  # decoding what people give, in processes with limits
+    cpu=2,  # decodes uploads, in processes with limits
     memory=4 * _GIB,
-    timeout=5 * _MINUTE_S,  # of one request; Modal itself cuts them after 150 s
-    scaledown_window=20 * _MINUTE_S,  # a page that is looked at asks all the time
-    max_containers=1,  # Gradio's queue, desks and locks live in one process and on one machine;
-)  # a new deploy and a lost machine overlap all the same: the lease says which of two may write
-@modal.concurrent(max_inputs=100)  # a page's requests are short, and many people have one open
+    timeout=5 * _MINUTE_S,  # per request; Modal itself cuts them after 150 s
+    scaledown_window=20 * _MINUTE_S,  # an open page sends requests all the time
+    max_containers=1,  # Gradio's queue, sessions and locks need one process on one machine;
+)  # deploys and lost machines still overlap: the lease decides which of two containers may write
+@modal.concurrent(max_inputs=100)  # requests are short, and many people have a page open
 @modal.asgi_app()
 def web() -> Any:
-    """The page. It shows what it sees at once, and changes things when the lease is its own."""
+    """Serve the page: it reads at once, and writes while it holds the lease."""
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     lease = Lease(
         modal.Dict.from_name(names.STATUS_DICT, create_if_missing=True), secrets.token_hex(8)
     )
     access = LeasedWriter(lease, jobs_volume)
     access.start()
-    if not Path(names.PAGE_DATA, names.PAGE_KEY).exists():  # the first page ever has to make it
+    if not Path(names.PAGE_DATA, names.PAGE_KEY).exists():  # the first page creates it
         access.wait()
     return importlib.import_module("ui.web.app").create_app(load_settings(), access)
 
@@ -242,11 +242,13 @@ def web() -> Any:
     secrets=named_secrets,
     cpu=4,
     memory=16 * _GIB,
-    timeout=12 * _HOUR_S,  # 101 GB over a slow line; run again, it goes on
+    timeout=12 * _HOUR_S,  # 101 GB over a slow line; another run resumes
 )
 def manage_weights(commands: list[list[str]]) -> int:
-    """Do on the Volume what `python -m weights` does here, one command after the other up to the
-    first that fails; returns the last one's exit status."""
+    """Run commands of `python -m weights` on the Volume, up to the first that fails.
+
+    Returns the exit status of the last one that ran.
+    """
     status = 0
     for command in commands:
         try:
@@ -263,10 +265,10 @@ def manage_weights(commands: list[list[str]]) -> int:
     gpu=TRIAL_GPU,
     volumes=gpu_volumes,
     cpu=4,
-    timeout=10 * _MINUTE_S,  # hashing nothing, loading nothing, reading 4 GB
+    timeout=10 * _MINUTE_S,  # hashes and loads nothing, and reads 4 GB
 )
 def examine() -> list[dict[str, Any]]:
-    """What a GPU container finds when it looks around, see `inference.diagnostics.environment`."""
+    """Check the environment of a GPU container, see `inference.diagnostics.environment`."""
     volumes = {Path(name).name: Path(name) for name in (names.WEIGHTS, names.JOBS, names.CACHE)}
     checks = importlib.import_module("inference.diagnostics.environment").examine(
         load_settings(), volumes, {Path(names.JOBS).name: jobs_volume}
@@ -276,7 +278,7 @@ def examine() -> list[dict[str, Any]]:
 
 @app.local_entrypoint()
 def main(*arguments: str) -> None:
-    """The operator's work: `modal run app.py --action ACTION ...`, see `ui.cli.operator`."""
+    """Run an operator's action: `modal run app.py --action ACTION ...`, see `ui.cli.operator`."""
     operator = importlib.import_module("ui.cli.operator")
     spawns = {"multitalk": MultiTalk().generate.spawn, "draft": draft.spawn}
     parts = operator.AppFunctions(spawns, manage_weights.remote, examine.remote)

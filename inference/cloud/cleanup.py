@@ -1,9 +1,9 @@
-"""Ends what a deleted job left elsewhere, on Modal and in a bucket, then its folder.
+"""Deletion of what a deleted job left on Modal and in a bucket, then of its folder.
 
     python -m inference.cloud.cleanup FOLDER
 
-A process of its own, because they may take their time, or not answer: the folder stays then, and is
-tried again. Exit status: 0 when nothing is left.
+A process of its own, because these services may be slow or unreachable. The folder stays then, and
+the deletion is retried later. Exit status: 0 when nothing is left.
 """
 
 import shutil
@@ -18,22 +18,25 @@ from inference.storage.publisher import unpublish
 
 
 def delete_from_modal(folder: Path) -> str:
-    """End what the folder says is made on Modal; returns why it stays there, "" if it doesn't."""
+    """Delete the remote jobs of the folder's handles; return why they stay, or ""."""
     try:
-        for mark in read_handles(folder):
-            ModalClient().delete_job(mark)
+        for handle in read_handles(folder):
+            ModalClient().delete_job(handle)
     except Fault as fault:
         return f"{folder.name[:8]} stays on Modal for now: {fault.message}"
     return ""
 
 
 def main(arguments: list[str]) -> int | str:
-    """Forget the job whose folder is the one argument; returns the exit status, or what to say."""
+    """Clean up after the job whose folder is the one argument.
+
+    Returns the exit status, or a message that stands for status 1.
+    """
     folder = Path(arguments[0])
-    stays = [delete_from_modal(folder), _unpublish(folder)]
-    if not any(stays):
+    reasons = [delete_from_modal(folder), _unpublish(folder)]
+    if not any(reasons):
         shutil.rmtree(folder, ignore_errors=True)
-    return "\n".join(filter(None, stays)) or 0
+    return "\n".join(filter(None, reasons)) or 0
 
 
 def _unpublish(folder: Path) -> str:

@@ -1,8 +1,7 @@
-"""The deployed app, as whoever wants something made there uses it: Modal's client, its refusals
-turned into sentences.
+"""Client of the deployed app: Modal's client, with its errors translated into Faults.
 
-Tasks and what is made of them travel through the Volume of jobs, as files; what happens is read
-from the board. So a laptop and the page's own container do exactly the same.
+Tasks and results are exchanged as files on the jobs Volume, events through the status store; a
+laptop and the page's container work in the same way.
 """
 
 import io
@@ -18,8 +17,8 @@ import aiohttp
 import modal
 
 from inference.cloud import names
+from inference.cloud.mounted_volume import commit
 from inference.cloud.remote_handle import RemoteHandle
-from inference.cloud.shared import commit
 from inference.cloud.status import KeyValueStore, StatusStore
 from inference.cloud.sweep import USED_AT, encode_now
 from inference.core.errors import Fault, FaultCode
@@ -49,18 +48,18 @@ Spawn = Callable[..., "modal.FunctionCall[None]"]
 
 
 class Unreachable(Fault):
-    """Modal did not answer; what was asked of it may still be done."""
+    """Modal did not answer; the request may still have an effect."""
 
 
 def has_account() -> bool:
-    """Whether this machine has credentials for Modal, good or not. Asks nobody."""
+    """Tell whether this machine has credentials for Modal, without a request to check them."""
     settings = modal.config.config
     return bool(settings.get("token_id") or settings.get("oauth_refresh_token"))
 
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """What Modal's client raises becomes a Fault with a sentence."""
+    """Turn the errors of Modal's client into Faults."""
     try:
         yield
     except modal.exception.AuthError as error:
@@ -76,7 +75,7 @@ def translate_errors() -> Iterator[None]:
 
 
 class _TranslatingStore:
-    """A Dict that refuses in sentences."""
+    """Store that raises Faults."""
 
     def __init__(self, store: KeyValueStore) -> None:
         self._store = store
@@ -95,21 +94,24 @@ class _TranslatingStore:
 
 
 def list_input_files(task: Task) -> list[str]:
-    """The names of the files that a task is made of."""
+    """Return the names of the task's input files."""
     return [REQUEST, PLAN, PICTURE, *map(voice_name, range(len(task.request.recordings)))]
 
 
 class ModalClient:
-    """The app as it is deployed. `spawns` replaces the functions that are found by name, one for
-    each engine family, for a run that has its own. `within`: asked from one of its containers,
-    whose tasks lie on the Volume of jobs, too. All of this raises Fault, also Unreachable."""
+    """The deployed app. Every method raises Fault, among these Unreachable.
+
+    `spawns` replaces the deployed functions of some engine families, for an app that runs without
+    being deployed. `within` tells that this process is one of the app's containers, so that its own
+    task folders are on the jobs Volume, too.
+    """
 
     def __init__(self, spawns: Mapping[str, Spawn] | None = None, within: bool = False) -> None:
         self._spawns, self._within = spawns or {}, within
 
     @cached_property
     def status(self) -> StatusStore:
-        """How far each job is."""
+        """Status of all remote jobs."""
         return StatusStore(
             _TranslatingStore(modal.Dict.from_name(names.STATUS_DICT, create_if_missing=True))
         )
@@ -119,19 +121,19 @@ class ModalClient:
         return modal.Volume.from_name(names.JOBS_VOLUME, create_if_missing=True)
 
     def require_deployed(self) -> None:
-        """Raises Fault when the app is not there, or can't be reached."""
+        """Raise Fault unless the app is deployed and can be reached."""
         with translate_errors():
             modal.Cls.from_name(names.APP, names.GPU_CLASS).hydrate()
 
     def send(self, task: Task, job: str) -> None:
-        """Put the task's files into the job's folder."""
+        """Upload the task's inputs to the job's folder."""
         with translate_errors(), self._volume.batch_upload(force=True) as batch:
             for name in list_input_files(task):
                 batch.put_file(task.folder / name, names.work_folder(job) / name)
             batch.put_file(io.BytesIO(encode_now()), names.work_folder(job) / USED_AT)
 
     def fetch(self, job: str, name: str, target: Path) -> None:
-        """Copy a file of the job's folder to `target`, whole. Raises OSError, too."""
+        """Download a file of the job's folder to `target`, in one step. Raises OSError, too."""
         part = target.with_name(f"{target.name}.part")
         try:
             with part.open("wb") as file, translate_errors():
@@ -141,7 +143,7 @@ class ModalClient:
             part.unlink(missing_ok=True)
 
     def commit(self) -> None:
-        """Make what was written to the tasks' folders outlive this machine."""
+        """Make the files written to task folders survive this machine."""
         if self._within:
             try:
                 with translate_errors():
@@ -150,23 +152,22 @@ class ModalClient:
                 raise Fault(FaultCode.INTERNAL, _NOT_COMMITTED, repr(error)) from error
 
     def spawn(self, family: EngineFamily, job: str, attempt: str) -> str:
-        """The id of a new call that carries out the task in the job's folder, if no other call
-        makes that attempt."""
+        """Spawn a call that makes the attempt, unless another call does; return its id."""
         with translate_errors():
             return self._find_spawn(family)(job, attempt=attempt).object_id
 
     def _find_spawn(self, family: EngineFamily) -> Spawn:
         if family in self._spawns:
             return self._spawns[family]
-        where = names.FUNCTIONS[family]
+        name = names.FUNCTIONS[family]
         if family is EngineFamily.DRAFT:
-            draft: Spawn = modal.Function.from_name(names.APP, where).spawn
+            draft: Spawn = modal.Function.from_name(names.APP, name).spawn
             return draft
-        generate: Spawn = getattr(modal.Cls.from_name(names.APP, where)(), names.GENERATE).spawn
+        generate: Spawn = getattr(modal.Cls.from_name(names.APP, name)(), names.GENERATE).spawn
         return generate
 
     def find_end_fault(self, call: str) -> Fault | None:
-        """Why the call ended, for what it does not say on the board itself; None while it lasts."""
+        """Return why the call ended without a final event; None while it runs."""
         try:
             with translate_errors():
                 modal.FunctionCall.from_id(call).get(timeout=0)
@@ -176,34 +177,36 @@ class ModalClient:
             raise
         except Fault as fault:
             cause = fault.__cause__
-            late = isinstance(cause, modal.exception.FunctionTimeoutError)
-            return Fault(FaultCode.INTERNAL, _TOO_LONG if late else _ENDED, repr(cause))
-        except Exception as error:  # whatever the function raised
+            timed_out = isinstance(cause, modal.exception.FunctionTimeoutError)
+            return Fault(FaultCode.INTERNAL, _TOO_LONG if timed_out else _ENDED, repr(cause))
+        except Exception as error:  # raised by the function
             return Fault(FaultCode.INTERNAL, _ENDED, repr(error))
         return Fault(FaultCode.INTERNAL, _ENDED, "the call returned without a last word")
 
     def cancel_call(self, call: str) -> None:
-        """End the call at once; one that is over, or gone, is left alone."""
+        """End the call at once, unless it has ended or expired."""
         with (
             translate_errors(),
             suppress(modal.exception.NotFoundError, modal.exception.OutputExpiredError),
         ):
             modal.FunctionCall.from_id(call).cancel()
 
-    def find_calls(self, mark: RemoteHandle) -> set[str]:
-        """The ids of the calls that are known to have been spawned for a job: the one that makes
-        it may be another than its mark has."""
-        maker = self.status.find_call(mark.job, mark.attempt)
-        return {call for call in (mark.call, maker) if call}
+    def find_calls(self, handle: RemoteHandle) -> set[str]:
+        """Return the ids of the known calls of a job.
 
-    def delete_job(self, mark: RemoteHandle) -> None:
-        """End the calls of a job, and leave nothing of it there."""
-        for call in self.find_calls(mark):
+        The call that makes it may be another one than that of the handle.
+        """
+        maker = self.status.find_call(handle.job, handle.attempt)
+        return {call for call in (handle.call, maker) if call}
+
+    def delete_job(self, handle: RemoteHandle) -> None:
+        """End the job's calls, and delete its data on Modal."""
+        for call in self.find_calls(handle):
             self.cancel_call(call)
-        self.delete_data(mark.job)
+        self.delete_data(handle.job)
 
     def is_committed(self, file: Path) -> bool:
-        """Whether other machines would find that file of a task's folder as it is here."""
+        """Tell whether other machines see this file of a task's folder as it is here."""
         if not self._within:
             return True
         with translate_errors():
@@ -214,7 +217,7 @@ class ModalClient:
         return entry.size == file.stat().st_size
 
     def delete_data(self, job: str) -> None:
-        """Delete the job's folder there, and what the board says of it."""
+        """Delete the job's folder and its status."""
         with translate_errors():
             with suppress(FileNotFoundError, modal.exception.NotFoundError):
                 self._volume.remove_file(str(names.work_folder(job)), recursive=True)

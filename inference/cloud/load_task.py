@@ -1,7 +1,7 @@
-"""The task in a folder that came from elsewhere: with a plan, or as somebody's plain uploads.
+"""Loading of the task in a folder that was sent here, with a plan or as uploads without one.
 
-A plan's crop and speakers are what a person saw and chose, so they count; its arithmetic is done
-again here. Without a plan everything is: decoding, finding faces, cropping, counting frames.
+The crop and speakers of a plan were chosen by a person and are kept; its arithmetic is repeated
+here. Without a plan everything is done here: decoding, finding faces, cropping, counting frames.
 """
 
 import wave
@@ -21,16 +21,17 @@ from inference.core.task import PLAN, Task, load_task, voice_name
 from inference.core.timing import split_even_windows
 from inference.media.ingest import ingest_files
 
-GIVEN_PICTURE, GIVEN_VOICES = "given-picture", "given-voice-*"  # uploads, as they were given
+UPLOADED_PICTURE = "given-picture"  # the uploads, unchanged
+UPLOADED_VOICES = "given-voice-*"
 _REQUEST = TypeAdapter(Request)
 
 
 def load_or_plan_task(folder: Path, options: Mapping[str, Any], settings: Settings) -> Task:
-    """The task to carry out in `folder`.
+    """Return the task in `folder`, after planning it if it has no plan.
 
-    Without a plan in it, `options` are the fields of a Request but what is measured, and the files
-    are GIVEN_PICTURE and one or two of GIVEN_VOICES, of any format that is taken. Raises
-    PortraitError when it can't be carried out, with a sentence that says why.
+    Without a plan, `options` are the fields of a Request except the measured ones, and the files
+    are UPLOADED_PICTURE and one or two UPLOADED_VOICES, in any accepted format. Raises
+    PortraitError when the task can't be used.
     """
     if not folder.is_dir():
         message = "The inputs of this video are not on Modal any more. Start it again."
@@ -43,9 +44,9 @@ def load_or_plan_task(folder: Path, options: Mapping[str, Any], settings: Settin
 
 
 def _plan_uploads(folder: Path, options: Mapping[str, Any], settings: Settings) -> Task:
-    """The task of plain uploads, saved with its plan for a run that goes on with it."""
-    voices = sorted(folder.glob(GIVEN_VOICES))
-    picture, recordings = ingest_files(folder, folder / GIVEN_PICTURE, voices)
+    """Plan the uploads, and save the task for a run that resumes it."""
+    voices = sorted(folder.glob(UPLOADED_VOICES))
+    picture, recordings = ingest_files(folder, folder / UPLOADED_PICTURE, voices)
     try:
         request = _REQUEST.validate_python(
             {"quality": "balanced", **options, "picture": picture, "recordings": recordings}
@@ -60,16 +61,19 @@ def _plan_uploads(folder: Path, options: Mapping[str, Any], settings: Settings) 
 
 
 def _recompute_plan(task: Task, settings: Settings) -> Plan:
-    """The task's plan with its arithmetic done again; the crop and who speaks stay."""
-    given = task.plan
+    """Return the task's plan with its arithmetic repeated; crop and speakers are kept.
+
+    Raises Fault when the results differ.
+    """
+    sent = task.plan
     plan = make_plan(task.request, _find_longest_s(task.request, settings))
-    overlap = find_preset(given.quality).overlap
-    # jobs planned before final videos had full windows go on with their even ones
+    overlap = find_preset(sent.quality).overlap
+    # jobs planned before final videos had full windows keep their even ones
     known = plan.windows, split_even_windows(plan.frames, overlap)
-    if plan.frames != given.frames or given.windows not in known:
+    if plan.frames != sent.frames or sent.windows not in known:
         message = "The page and the app on Modal are of different versions. Deploy the app again."
-        raise Fault(FaultCode.INTERNAL, message, f"{given.frames} and {plan.frames} frames")
-    return replace(plan, crop=given.crop, speakers=given.speakers, windows=given.windows)
+        raise Fault(FaultCode.INTERNAL, message, f"{sent.frames} and {plan.frames} frames")
+    return replace(plan, crop=sent.crop, speakers=sent.speakers, windows=sent.windows)
 
 
 def _require_planned_recordings(task: Task) -> None:

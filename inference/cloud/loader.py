@@ -1,8 +1,8 @@
-"""What a container loads once and keeps; a start that fails is told to whoever comes next.
+"""Engine loader of a container: loads once, and reports a failure to the next call.
 
-Modal takes a start hook that raises, or takes too long, for a machine that failed: it begins
-another one, again and again, each at the price of its GPU. So a hook waits here for as long as it
-may, and returns whatever came of it.
+Modal treats a start hook that raises, or takes too long, as a failed machine: it starts another one
+over and over, each at the price of its GPU. So the hook waits here within its limit, and returns
+whether the engine was loaded or not.
 """
 
 import logging
@@ -33,13 +33,15 @@ class EngineLoader:
         self._thread = threading.Thread(target=self._try_to_load, name="loading", daemon=True)
 
     def start(self, longest_s: float = LOADING_S) -> None:
-        """Load, and return when that is done, went wrong, or has taken `longest_s`."""
+        """Load, and return when that is done, failed, or has taken `longest_s`."""
         self._thread.start()
         self._thread.join(longest_s)
 
     def get_engine(self) -> Engine:
-        """The engine. Raises Fault when there is none: one that may pass, as missing weights do,
-        only after another try."""
+        """Return the engine. Raises Fault when there is none.
+
+        A Fault of an earlier try may have passed, as missing weights do, so this tries once more.
+        """
         if self._thread.is_alive():
             message = f"MultiTalk was not loaded after {LOADING_S / 60:.0f} minutes. "
             raise Fault(FaultCode.ENGINE_UNAVAILABLE, f"{message}{_ADVICE}")
@@ -55,7 +57,7 @@ class EngineLoader:
 
     @property
     def is_broken(self) -> bool:
-        """Whether another try in this process is of no use."""
+        """Whether another try in this process is useless."""
         return self._thread.is_alive() or (
             self._error is not None and not isinstance(self._error, Fault)
         )

@@ -1,5 +1,7 @@
-"""The mark in a task's folder that says where it is made: the call on Modal, and how much of what
-it tells was heard. Whoever comes next takes it up there."""
+"""Handle of a remote job: the file in a task's folder that names its call on Modal.
+
+It also holds the number of the last event that was handled, so that a later process resumes there.
+"""
 
 import os
 from dataclasses import dataclass
@@ -12,9 +14,12 @@ from inference.core.task import PREVIOUS_REMOTE, REMOTE
 
 @dataclass(frozen=True)
 class RemoteHandle:
-    """`job` is its name there; `call` the id of its call, "" before there is one; `seen` the number
-    of the last event that was heard of, -1 before the first. `attempt` tells this start of the job
-    from others: of several calls for one attempt only the first makes the video."""
+    """Handle of a remote job, stored as JSON.
+
+    `job` is its name on Modal, `call` the id of its call ("" before it is known), `seen` the number
+    of the last handled event (-1 before the first). `attempt` names this start of the job: of
+    several calls for one attempt only the first makes the video.
+    """
 
     job: str
     call: str
@@ -26,7 +31,7 @@ _ADAPTER = TypeAdapter(RemoteHandle)
 
 
 def read_handle(folder: Path, name: str = REMOTE) -> RemoteHandle | None:
-    """The mark in `folder`; None when there is none, or none that can be read."""
+    """Return the handle in `folder`; None when it is missing or can't be parsed."""
     try:
         return _ADAPTER.validate_json((folder / name).read_bytes())
     except (FileNotFoundError, ValidationError):
@@ -34,12 +39,13 @@ def read_handle(folder: Path, name: str = REMOTE) -> RemoteHandle | None:
 
 
 def read_handles(folder: Path) -> list[RemoteHandle]:
-    """All marks in `folder`: also that of a call which was given up for another."""
-    return [mark for name in (REMOTE, PREVIOUS_REMOTE) if (mark := read_handle(folder, name))]
+    """Return the current and the previous handle, as far as `folder` has them."""
+    handles = (read_handle(folder, name) for name in (REMOTE, PREVIOUS_REMOTE))
+    return [handle for handle in handles if handle]
 
 
-def write_handle(folder: Path, mark: RemoteHandle) -> None:
-    """Leave `mark` in `folder`, whole. Raises OSError."""
+def write_handle(folder: Path, handle: RemoteHandle) -> None:
+    """Replace the handle in `folder` in one step. Raises OSError."""
     part = folder / f"{REMOTE}.part"
-    part.write_bytes(_ADAPTER.dump_json(mark))
+    part.write_bytes(_ADAPTER.dump_json(handle))
     os.replace(part, folder / REMOTE)

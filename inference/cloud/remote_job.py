@@ -1,8 +1,8 @@
-"""A task on its way to Modal and back.
+"""Remote job: a task that is sent to Modal, and followed to its end.
 
-Its files go there, a call is spawned, and from then on nobody here is needed: what happens is read
-from the board, and what is finished is fetched. Whoever comes after a crash or a closed laptop
-finds the mark in the task's folder and listens on.
+Its files are sent and a call is spawned; from then on the job runs without this process. Events are
+read from the status store, and finished files are fetched. After a crash, another process finds the
+handle in the task's folder and resumes; see `inference.jobs.resume`.
 """
 
 import logging
@@ -34,118 +34,125 @@ from presets.schema import EngineFamily
 
 logger = logging.getLogger(__name__)
 
-_LISTEN_S = 0.5  # between two looks at the board
-_SILENCE_S = 5.0  # after which it is asked whether the call is alive
-_UNREACHABLE_S = 15 * 60.0  # without Modal: a laptop that slept, a router that starts again
-_PAUSE_S = 3.0  # ... between two tries
+_LISTEN_S = 0.5  # between two reads of the status
+_SILENCE_S = 5.0  # without an event, then the call is checked
+_UNREACHABLE_S = 15 * 60.0  # without an answer: a laptop that slept, a router that restarts
+_PAUSE_S = 3.0  # between two tries to reach it
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
 class RemoteJob:
-    """Has one task carried out by the deployed app."""
+    """One task that the deployed app carries out."""
 
-    def __init__(self, cloud: ModalClient, task: Task, cancelled: Callable[[], bool]) -> None:
-        self._cloud, self._task, self._cancelled = cloud, task, cancelled
+    def __init__(self, client: ModalClient, task: Task, cancelled: Callable[[], bool]) -> None:
+        self._client, self._task, self._cancelled = client, task, cancelled
         self._job = task.folder.name
 
     def run(self) -> Iterator[Event]:
-        """What happens, from here to the final event. Raises Fault and OSError."""
-        mark = read_handle(self._task.folder)
-        if mark and not self._retry(self._has_ended, mark):
+        """Start or resume the job; yield its events to the final one. Raises Fault and OSError."""
+        handle = read_handle(self._task.folder)
+        if handle and not self._retry(self._has_ended, handle):
             yield self._retry(self._read_last_stage)
-            waits = _StartupStages(self._cloud, self._task, heard=True)
+            startup = _StartupStages(self._client, self._task, began=True)
         else:
             yield Stage(StageName.STARTING, "Sending the inputs to Modal")
-            waits = _StartupStages(self._cloud, self._task)
-            mark = self._spawn_call(mark)
-        yield from self._follow(mark, waits)
+            startup = _StartupStages(self._client, self._task)
+            handle = self._spawn_call(handle)
+        yield from self._follow(handle, startup)
 
-    def _has_ended(self, mark: RemoteHandle) -> bool:
-        """Whether all that the call had to say was heard, so that it takes a new one to go on."""
-        if self._read_new_records(mark):
+    def _has_ended(self, handle: RemoteHandle) -> bool:
+        """Tell whether the call ended and every event was handled, so that a new one is needed."""
+        if self._read_new_records(handle):
             return False
-        return not self._find_call(mark) or self._find_end_fault(mark) is not None
+        return not self._find_call(handle) or self._find_end_fault(handle) is not None
 
-    def _find_end_fault(self, mark: RemoteHandle) -> Fault | None:
-        """Why the call that makes the attempt ended; None while it lasts."""
-        return self._cloud.find_end_fault(self._find_call(mark))
+    def _find_end_fault(self, handle: RemoteHandle) -> Fault | None:
+        """Return why the call that makes the attempt ended; None while it runs."""
+        return self._client.find_end_fault(self._find_call(handle))
 
-    def _find_call(self, mark: RemoteHandle) -> str:
-        """The id of the call that makes the attempt: the first one that began, of several that
-        were spawned by machines which were lost before they could write it down."""
-        return self._cloud.status.find_call(self._job, mark.attempt) or mark.call
+    def _find_call(self, handle: RemoteHandle) -> str:
+        """Return the id of the call that makes the attempt, "" if unknown.
+
+        Of several spawned calls it is the first that began; a machine may have been killed between
+        spawning a call and storing its id.
+        """
+        return self._client.status.find_call(self._job, handle.attempt) or handle.call
 
     def _spawn_call(self, before: RemoteHandle | None) -> RemoteHandle:
-        """Have a call make the task: a new attempt of it, unless one may have been spawned by
-        somebody who was ended `before` they knew. It may have begun by now, too."""
-        calls = self._cloud.find_calls(before) if before else set()
+        """Spawn a call and return its handle.
+
+        It makes a new attempt, unless `before` is of a process that was killed before it knew its
+        call: that attempt is used then, and if its call has begun meanwhile, `before` itself.
+        """
+        calls = self._client.find_calls(before) if before else set()
         if before and calls and not self._has_ended(before):
             return before
-        task, given_up = self._task, read_handle(self._task.folder, PREVIOUS_REMOTE)
-        if given_up:
-            self._cloud.delete_job(given_up)
+        task, previous = self._task, read_handle(self._task.folder, PREVIOUS_REMOTE)
+        if previous:
+            self._client.delete_job(previous)
             (task.folder / PREVIOUS_REMOTE).unlink()
-        task.save()  # which a command line does not need for itself
-        mark = RemoteHandle(self._job, call="", attempt=secrets.token_hex(8))
+        task.save()  # the command line has not saved it
+        handle = RemoteHandle(self._job, call="", attempt=secrets.token_hex(8))
         if before and before.attempt and not calls:
-            mark = replace(before, seen=-1)
-        for call in calls:  # one that only seems to be over would write into the same folder
-            self._cloud.cancel_call(call)
-        write_handle(task.folder, mark)
-        self._try_commit()  # whoever comes after us must know of what is paid for
-        self._cloud.status.begin_attempt(self._job, mark.attempt)
-        self._cloud.send(task, self._job)
+            handle = replace(before, seen=-1)
+        for call in calls:  # a call that only seems to have ended would write into the same folder
+            self._client.cancel_call(call)
+        write_handle(task.folder, handle)
+        self._try_commit()  # a later process has to find the call, which costs money
+        self._client.status.begin_attempt(self._job, handle.attempt)
+        self._client.send(task, self._job)
         family = PRESETS[task.plan.quality].engine
-        mark = replace(mark, call=self._cloud.spawn(family, self._job, mark.attempt))
-        write_handle(task.folder, mark)
+        handle = replace(handle, call=self._client.spawn(family, self._job, handle.attempt))
+        write_handle(task.folder, handle)
         self._try_commit()
-        return mark
+        return handle
 
     def _read_last_stage(self) -> Stage:
-        """The stage that somebody before us heard of: an engine's first event is one."""
-        records = self._cloud.status.read_records(self._job)
+        """Return the current stage, because an engine's first event has to be a stage."""
+        records = self._client.status.read_records(self._job)
         stages = [record.event for record in records if isinstance(record.event, Stage)]
         return stages[-1] if stages else Stage(StageName.STARTING, "Waiting for a machine")
 
-    def _follow(self, mark: RemoteHandle, waits: "_StartupStages") -> Iterator[Event]:
-        """What is told from now on, with the files that belong to it."""
-        asked, heard = False, time.monotonic()
-        ending: Fault | None = None
+    def _follow(self, handle: RemoteHandle, startup: "_StartupStages") -> Iterator[Event]:
+        """Yield the new events, after fetching the files that they name."""
+        cancelled, last_event = False, time.monotonic()
+        end_fault: Fault | None = None
         while True:
-            new = self._retry(self._read_new_records, mark)
-            if new and mark.seen < 0:
-                mark = replace(mark, call=self._retry(self._find_call, mark))
+            new = self._retry(self._read_new_records, handle)
+            if new and handle.seen < 0:
+                handle = replace(handle, call=self._retry(self._find_call, handle))
             for record in new:
-                mark = replace(mark, seen=record.seq)
-                yield from self._handle_event(record.event, mark)
+                handle = replace(handle, seen=record.seq)
+                yield from self._handle_event(record.event, handle)
                 if isinstance(record.event, FINAL):
                     return
             if new:
-                heard = time.monotonic()
-            elif ending:
-                yield Failed(ending.code, ending.message, ending.details)
+                last_event = time.monotonic()
+            elif end_fault:  # and no event came after it
+                yield Failed(end_fault.code, end_fault.message, end_fault.details)
                 return
-            elif time.monotonic() - heard > _SILENCE_S:
-                ending, heard = self._retry(self._find_end_fault, mark), time.monotonic()
-            if mark.seen < 0:
-                yield from self._retry(waits.read_new)
-            if self._cancelled() and not asked:
-                asked = True
-                self._retry(self._cloud.status.cancel, self._job)
-                if mark.seen < 0:  # nobody is there who could stop in good order
-                    for call in self._retry(self._cloud.find_calls, mark):
-                        self._retry(self._cloud.cancel_call, call)
+            elif time.monotonic() - last_event > _SILENCE_S:
+                end_fault = self._retry(self._find_end_fault, handle)
+                last_event = time.monotonic()
+            if handle.seen < 0:
+                yield from self._retry(startup.read_new)
+            if self._cancelled() and not cancelled:
+                cancelled = True
+                self._retry(self._client.status.cancel, self._job)
+                if handle.seen < 0:  # no container has begun: none will stop by itself
+                    for call in self._retry(self._client.find_calls, handle):
+                        self._retry(self._client.cancel_call, call)
                     yield self._build_cancelled()
                     return
             time.sleep(_LISTEN_S)
 
-    def _read_new_records(self, mark: RemoteHandle) -> list[Record]:
-        records = self._cloud.status.read_attempt(self._job, mark.attempt)
-        return [record for record in records if record.seq > mark.seen]
+    def _read_new_records(self, handle: RemoteHandle) -> list[Record]:
+        records = self._client.status.read_attempt(self._job, handle.attempt)
+        return [record for record in records if record.seq > handle.seen]
 
-    def _handle_event(self, event: Event, mark: RemoteHandle) -> Iterator[Event]:
-        """`event`, once what it speaks of is here; `mark` is kept once it is told."""
+    def _handle_event(self, event: Event, handle: RemoteHandle) -> Iterator[Event]:
+        """Fetch the files of `event`, yield it, and then store `handle`."""
         task = self._task
         if isinstance(event, Frame):
             self._retry(self._fetch_preview)
@@ -158,15 +165,15 @@ class RemoteJob:
         try:
             yield event
         finally:
-            write_handle(task.folder, mark)
+            write_handle(task.folder, handle)
             if isinstance(event, Finished):
                 self._clean_up()
 
     def _fetch(self, name: str) -> None:
-        self._retry(self._cloud.fetch, self._job, name, self._task.prepare_path(name))
+        self._retry(self._client.fetch, self._job, name, self._task.prepare_path(name))
 
     def _fetch_preview(self) -> None:
-        jpeg = self._cloud.status.read_preview(self._job)
+        jpeg = self._client.status.read_preview(self._job)
         if jpeg is not None:
             target = self._task.prepare_path(PREVIEW)
             part = target.with_suffix(".part")
@@ -174,40 +181,45 @@ class RemoteJob:
             os.replace(part, target)
 
     def _clean_up(self) -> None:
-        """All is here, for certain: nothing of it stays there."""
+        """Delete the job on Modal once its video is committed here."""
         try:
-            if not (self._try_commit() and self._cloud.is_committed(self._task.folder / RESULT)):
-                return  # it is swept there some day
-            self._cloud.delete_data(self._job)
+            if not (self._try_commit() and self._client.is_committed(self._task.folder / RESULT)):
+                return  # it will be swept there
+            self._client.delete_data(self._job)
             (self._task.folder / REMOTE).unlink(missing_ok=True)
         except Fault as fault:
             logger.warning("what Modal has of this job stays: %s", fault.details)
 
     def _try_commit(self) -> bool:
-        """Whether what is written here outlives this machine from now on. Modal keeps it some
-        seconds later in any case."""
+        """Try to make the written files survive this machine; return whether that is certain.
+
+        Otherwise Modal's background commit does it some seconds later.
+        """
         try:
-            self._cloud.commit()
+            self._client.commit()
         except Fault as fault:
             logger.warning("not kept yet: %s", fault.details)
             return False
         return True
 
     def _build_cancelled(self) -> Cancelled:
-        """The end of a job that was stopped before its turn: what an earlier stop kept, stays."""
+        """Return the final event of a job that is cancelled before a container has begun.
+
+        Frames that were kept by an earlier cancel stay kept.
+        """
         task, frames = self._task, 0
         for index in range(len(task.plan.windows)):
             if (task.folder / segment_name(index)).exists():
                 frames = task.plan.new_frames(index).stop
-        there = (task.folder / RESULT).exists()
-        return Cancelled(frames if there else 0, RESULT if there else None)
+        has_video = (task.folder / RESULT).exists()
+        return Cancelled(frames if has_video else 0, RESULT if has_video else None)
 
-    def _retry(self, ask: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
-        """What `ask` answers; while Modal can't be reached it is asked again, for a long time."""
+    def _retry(self, call: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
+        """Call until Modal is reached. Raises Unreachable after _UNREACHABLE_S."""
         until = time.monotonic() + _UNREACHABLE_S
         while True:
             try:
-                return ask(*arguments, **named)
+                return call(*arguments, **named)
             except Unreachable as error:
                 if time.monotonic() > until:
                     raise
@@ -216,30 +228,30 @@ class RemoteJob:
 
 
 class _StartupStages:
-    """The stages of the time until a container says its first word."""
+    """Stages before the container writes its first event."""
 
-    def __init__(self, cloud: ModalClient, task: Task, heard: bool = False) -> None:
-        """To be made before the call is spawned; `heard`: of the first stage already."""
-        self._cloud = cloud
+    def __init__(self, client: ModalClient, task: Task, began: bool = False) -> None:
+        """Create before the call is spawned; with `began`, these stages were yielded already."""
+        self._client = client
         self._on_gpu = PRESETS[task.plan.quality].engine is EngineFamily.MULTITALK
-        self._loads_before = cloud.status.read_loading() if self._on_gpu else None
-        self._since, self._starting, self._loading = time.monotonic(), heard, heard
+        self._loads_before = client.status.read_loading() if self._on_gpu else None
+        self._since, self._starting, self._loading = time.monotonic(), began, began
 
     def read_new(self) -> list[Stage]:
-        """The stages that began since this was asked last."""
+        """Return the stages that began since the last call."""
         if not self._starting:
             self._starting = True
             if not self._on_gpu:
                 return [Stage(StageName.STARTING, "Starting a machine")]
-            usual_s = self._cloud.status.read_usual_s(StageName.STARTING)
+            usual_s = self._client.status.read_usual_s(StageName.STARTING)
             return [Stage(StageName.STARTING, "Starting a GPU", usual_s=usual_s)]
         if (
             self._on_gpu
             and not self._loading
-            and self._cloud.status.read_loading() != self._loads_before
+            and self._client.status.read_loading() != self._loads_before
         ):
             self._loading = True
-            self._cloud.status.add_stage_time(StageName.STARTING, time.monotonic() - self._since)
-            usual_s = self._cloud.status.read_usual_s(StageName.LOADING)
+            self._client.status.add_stage_time(StageName.STARTING, time.monotonic() - self._since)
+            usual_s = self._client.status.read_usual_s(StageName.LOADING)
             return [Stage(StageName.LOADING, "Loading MultiTalk", usual_s=usual_s)]
         return []

@@ -1,6 +1,6 @@
-"""Jobs' folders that nobody came back for, and the time written in each by which they are known.
+"""Sweep of abandoned job folders on the Volume, by a time that is stored in each.
 
-The times of a Volume's folders say nothing: they may be old, or 0.
+The times that a Volume reports for folders are unusable: they may be old, or 0.
 """
 
 import shutil
@@ -10,28 +10,29 @@ from pathlib import Path
 
 from inference.cloud.status import StatusStore
 
-USED_AT = "used-at"  # in a job's folder: when it was sent or its making began, seconds since 1970
+USED_AT = "used-at"  # in a job's folder: when it was sent or a run began, in seconds since 1970
 _DAY_S = 24 * 60 * 60
-_UNFINISHED_EXTRA_DAYS = (
-    7  # how much longer an unfinished one stays; a call waits and runs far less
-)
+_UNFINISHED_EXTRA_DAYS = 7  # far more than a call waits and runs
 
 
 def encode_now() -> bytes:
-    """What a folder's STAMP says now."""
+    """Return the current time as the contents of USED_AT."""
     return b"%d\n" % time.time()
 
 
-def sweep(work: Path, board: StatusStore, keep_days: int) -> None:
-    """Delete the folders in `work` that were last used longer ago than they are kept: whoever made
-    a job removes its folder when they have the video, unless they never came back."""
+def sweep(work: Path, status: StatusStore, keep_days: int) -> None:
+    """Delete the folders in `work` that were last used more than `keep_days` ago.
+
+    Senders delete a job's folder when they have the video, unless they never come back. Unfinished
+    jobs are kept longer.
+    """
     for folder in work.glob("*"):
         days = _read_unused_days(folder)
-        if days is None:  # it counts from now on
+        if days is None:  # counted from now on
             with suppress(OSError):
                 (folder / USED_AT).write_bytes(encode_now())
         elif days > keep_days and (
-            days > keep_days + _UNFINISHED_EXTRA_DAYS or not board.is_unfinished(folder.name)
+            days > keep_days + _UNFINISHED_EXTRA_DAYS or not status.is_unfinished(folder.name)
         ):
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,8 +1,8 @@
-"""An end for work that makes no progress: a GPU that waits costs as much as one at work.
+"""Watchdog that ends work without progress: a GPU that waits costs as much as a busy one.
 
-A thread beside the work looks at the clock. When the time is over it says the last word and has
-the process leave, whatever the work itself is stuck in; it needs Python's lock for that, so code
-that never lets go of it is left to Modal, which misses the container's heartbeat.
+A thread beside the work checks its deadline. Once that is over, the thread writes the final event
+and ends the process, whatever the work is stuck in. It needs Python's interpreter lock; code that
+never releases it is ended by Modal, which misses the container's heartbeat.
 """
 
 import faulthandler
@@ -21,27 +21,29 @@ from inference.core.events import Event, Stage, StageName, Step
 
 logger = logging.getLogger(__name__)
 
-LOADING_S = 25 * 60.0  # Modal ends a start after 30 minutes, and begins another one
+LOADING_S = 25 * 60.0  # Modal ends a start after 30 minutes, and repeats it
 _SILENCE_S = 10 * 60.0
-_SILENT_STEPS = 10  # a slow card's step may take longer than that: as many of them
+_SILENT_STEPS = 10  # on a slow GPU, the silence may last as many of its steps
 _POLL_S = 5.0
-_GRACE_S = 60.0  # for the last word, and for Modal to end the process itself
+_GRACE_S = 60.0  # to write the final event, and for Modal to end the process
 _STDERR = 2  # the descriptor, whatever sys.stderr is
 _LOADING_STAGES = (StageName.STARTING, StageName.LOADING)
 
 
 class Deadline:
-    """How long work may go on: till the moment `until`, and how long without a word. `clock` gives
-    seconds, as `until` has them."""
+    """Limits of a run: its end at `until`, and the time between two events.
+
+    `until` and `clock` are in seconds since 1970.
+    """
 
     def __init__(self, until: float, clock: Callable[[], float] = time.time) -> None:
         self._until, self._clock = until, clock
         self._last_event, self._silence_s = clock(), LOADING_S
         self._last_step: float | None = None
-        self._longest_step_s = 0.0  # the longest one
+        self._longest_step_s = 0.0
 
     def note_event(self, event: Event) -> None:
-        """Take note that the work said something."""
+        """Restart the time without an event."""
         self._last_event = self._clock()
         if isinstance(event, Step):
             if self._last_step is not None:
@@ -53,7 +55,7 @@ class Deadline:
         )
 
     def find_fault(self) -> Fault | None:
-        """Why the work has to end now; None while it may go on."""
+        """Return why the run has to end now; None while it may go on."""
         now = self._clock()
         if now > self._until:
             message = "The work on Modal took longer than it may. Go on with this job."
@@ -70,23 +72,25 @@ def _to_stall_fault(silence_s: float) -> Fault:
 
 @contextmanager
 def enforce_deadline(
-    patience: Deadline,
-    last_word: Callable[[Fault], None],
+    deadline: Deadline,
+    on_expiry: Callable[[Fault], None],
     leave: Callable[[], None],
 ) -> Iterator[None]:
-    """Work within this ends when its time is over: `last_word` is told why, and has a minute for
-    what it does; then, in any case, `leave` is called. Work that comes back meanwhile waits for
-    that: nothing new is begun in a process that is to leave."""
-    done, over = threading.Event(), threading.Event()
+    """End the process when the work inside exceeds its deadline.
+
+    `on_expiry` is called with the reason and has a minute; then `leave` is called in any case. Work
+    that returns meanwhile waits for `leave`: nothing new begins in a process that is to end.
+    """
+    done, expired = threading.Event(), threading.Event()
 
     def watch() -> None:
         while not done.wait(_POLL_S):
-            if fault := patience.find_fault():
-                over.set()
+            if fault := deadline.find_fault():
+                expired.set()
                 logger.error("gives up: %s", fault.message)
-                saying = threading.Thread(target=last_word, args=[fault], daemon=True)
-                saying.start()
-                saying.join(_GRACE_S)
+                handler = threading.Thread(target=on_expiry, args=[fault], daemon=True)
+                handler.start()
+                handler.join(_GRACE_S)
                 leave()
                 return
 
@@ -96,20 +100,22 @@ def enforce_deadline(
         yield
     finally:
         done.set()
-        if over.is_set():
+        if expired.is_set():
             thread.join()
 
 
 def leave_container(call: str = "") -> None:
-    """End this process within a minute, at last by telling where it is stuck and exiting, and have
-    Modal give it no other input. With `call`, the work is stuck: Modal ends that call, so that it
-    is not run again elsewhere."""
+    """Have Modal end this process and send it no more inputs.
+
+    After a minute the process prints the stack of each thread and exits by itself. With `call`, the
+    stuck call is cancelled as well, so that Modal does not run it again elsewhere.
+    """
     faulthandler.dump_traceback_later(_GRACE_S, exit=True, file=_STDERR)  # needs no Python
-    ways = [modal.experimental.stop_fetching_inputs]
+    requests = [modal.experimental.stop_fetching_inputs]
     if call:
-        ways.append(partial(modal.FunctionCall.from_id(call).cancel, terminate_containers=True))
-    for way in ways:
+        requests.append(partial(modal.FunctionCall.from_id(call).cancel, terminate_containers=True))
+    for request in requests:
         try:
-            way()
+            request()
         except Exception:
             logger.exception("Modal was not told that this container leaves")

@@ -1,9 +1,9 @@
-"""A page's container, which may change the Volume of jobs as long as it holds the lease.
+"""Write access of a page's container to the jobs Volume while it holds the lease.
 
-Two of them live for a while when the app is deployed anew or a machine is replaced. Each sees the
-Volume as it was at its start, and the last one to write a file wins; so only one writes. A newcomer
-asks the holder to let go: that one ends what it has begun, commits, and releases the lease. Then
-the newcomer reloads the Volume and begins.
+Two containers exist for a while when the app is deployed or a machine is replaced. Each sees the
+Volume as of its own start, and the last one to write a file wins; so only one writes. A newcomer
+asks the holder for the lease. The holder finishes begun changes, commits, and releases the lease;
+then the newcomer reloads the Volume and begins.
 """
 
 import logging
@@ -13,21 +13,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from inference.cloud.lease import Lease
-from inference.cloud.shared import OPEN_FILES, MountedVolume, commit
+from inference.cloud.mounted_volume import OPEN_FILES, MountedVolume, commit
 from inference.core import processes
 from inference.core.errors import Fault, FaultCode
 from inference.core.write_access import WriteUnavailable
 
 logger = logging.getLogger(__name__)
 
-_LOOK_S = 1.0  # between two looks at the lease, and two tries to reload
+_LOOK_S = 1.0  # between two checks of the lease, and two tries to reload
 _RENEW_S = 3.0
-DRAIN_S = 10.0  # for changes that were begun; with the commit it stays below 15
+DRAIN_S = 10.0  # for begun changes to end; with the commit it stays below 15
 
 
 class LeasedWriter:
-    """Write access to a Volume that `lease` gives; see
-    `inference.core.write_access.WriteAccess`."""
+    """Write access to a Volume while `lease` is held.
+
+    Implements `inference.core.write_access.WriteAccess`.
+    """
 
     def __init__(self, lease: Lease, volume: MountedVolume) -> None:
         self._lease, self._volume = lease, volume
@@ -35,9 +37,9 @@ class LeasedWriter:
         self._end: Callable[[], None] = lambda: None
         self._changed = threading.Condition()
         self._is_admitting = False  # changes may begin
-        self._is_stopped = True  # those that were begun may not go on, either
+        self._is_stopped = True  # begun changes must stop, too
         self._open_changes = 0
-        self._is_notified = False  # `begin` was called last, not `end`
+        self._is_notified = False  # the last callback was `begin`, not `end`
         self._closed = threading.Event()
         self._commit_lock = threading.Lock()
         self._committed_at = 0.0
@@ -48,13 +50,13 @@ class LeasedWriter:
         ]
 
     def start(self) -> None:
-        """Ask for the access from now on. It is there at once when nobody else has it."""
+        """Begin to ask for access. It is granted at once when no other machine has it."""
         self._try_step(self._check_lease)
         for thread in self._threads:
             thread.start()
 
     def wait(self) -> None:
-        """Return when the access is there."""
+        """Wait until access is granted."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_admitting)
 
@@ -80,9 +82,9 @@ class LeasedWriter:
                 self._changed.notify_all()
 
     def commit(self) -> None:
-        asked_at = time.monotonic()
+        called_at = time.monotonic()
         with self._commit_lock:
-            if self._committed_at > asked_at:  # somebody's commit that began after this was asked
+            if self._committed_at > called_at:  # a commit of another thread began after this call
                 return
             began_at = time.monotonic()
             try:
@@ -111,7 +113,7 @@ class LeasedWriter:
             self._try_step(self._check_lease)
 
     def _watch_expiry(self) -> None:
-        """Stop in time, whatever the other thread waits for an answer to."""
+        """Stop in time, even while the other thread waits for an answer."""
         while not self._closed.wait(_LOOK_S):
             if self._is_admitting and not self._lease.is_held:
                 self._stop()
@@ -119,7 +121,7 @@ class LeasedWriter:
     def _try_step(self, step: Callable[[], None]) -> None:
         try:
             step()
-        except Exception:  # Modal does not answer, say; the lease ends by itself
+        except Exception:  # for example, Modal does not answer; the lease ends by itself
             logger.exception("the lease could not be looked after")
 
     def _check_lease(self) -> None:
@@ -134,7 +136,7 @@ class LeasedWriter:
             self._hand_over()
 
     def _take_over(self) -> None:
-        """Show the Volume as it is now, then begin. What is open prevents it for the moment."""
+        """Reload the Volume and admit changes. Open files prevent that until the next check."""
         try:
             self._volume.reload()
         except RuntimeError as error:
@@ -146,7 +148,7 @@ class LeasedWriter:
         self._admit()
 
     def _admit(self) -> None:
-        """Let changes be made. What can't be begun now is tried again at the next look."""
+        """Admit changes. When `begin` raises, the next check tries again."""
         with self._changed:
             self._is_stopped, self._is_notified = False, True
             try:
@@ -158,22 +160,22 @@ class LeasedWriter:
             self._changed.notify_all()
 
     def _stop(self) -> None:
-        """Begin nothing more, and end what works beside this process."""
+        """Admit no more changes, and end the processes started from here."""
         with self._changed:
             self._is_admitting, self._is_stopped = False, True
-            following, self._is_notified = self._is_notified, False
+            was_notified, self._is_notified = self._is_notified, False
         processes.kill_all()
-        if following:
+        if was_notified:
             self._end()
-        processes.kill_all()  # what was begun meanwhile
+        processes.kill_all()  # those started meanwhile
 
     def _hand_over(self) -> None:
-        """Let changes that were begun come to their end, and hand over."""
+        """Wait for begun changes, then stop and release the lease."""
         with self._changed:
             self._is_admitting = False
             self._changed.wait_for(lambda: not self._open_changes, DRAIN_S)
         self._stop()
-        if self._lease.is_held:  # else others are waited for no longer
+        if self._lease.is_held:  # after that another machine may write already
             commit(self._volume)
             self._lease.release()
         logger.info("another machine writes from now on")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from inference.cloud import names
-from inference.cloud.shared import MountedVolume
+from inference.cloud.mounted_volume import MountedVolume
 from inference.core.errors import Fault, PortraitError
 from inference.core.settings import Settings
 from inference.diagnostics.check import Check

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from inference.cloud.shared import MountedVolume, commit
+from inference.cloud.mounted_volume import MountedVolume, commit
 from inference.diagnostics.check import Check
 from inference.diagnostics.gpu import first_line
 from inference.multitalk.runtime.placement import round_down_gb, round_up_gb

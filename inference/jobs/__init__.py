@@ -1,3 +1,3 @@
-"""Jobs as folders: their states, the queue, the worker's process, what it learns about speed.
-It knows engines only through `inference.engines`.
+"""Jobs: folders with states, the queue and its turns, worker processes, measured speed.
+`inference.jobs.resume` tells how a killed job is resumed. Engines come from `inference.engines`.
 """

@@ -1,4 +1,4 @@
-"""Who comes next: people take turns, and within one person first come is first served. Pure."""
+"""Order of the queue: owners take turns, and each owner's jobs run first come, first served."""
 
 import heapq
 from collections import defaultdict, deque
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class WaitingJob:
-    """A job that waits since `since`, in nanoseconds; so do `Served.last` count."""
+    """A queued job, with the time at which it was queued."""
 
     job: str
     owner: str
@@ -17,33 +17,33 @@ class WaitingJob:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a person has had: `running` jobs at work, the last of all started at `last`."""
+    """An owner's number of running jobs, and when the last of all their jobs started."""
 
     running: int = 0
     last_ns: int = 0
 
 
-def order_by_turn(waiting: Iterable[WaitingJob], served: Mapping[str, Usage]) -> list[WaitingJob]:
-    """`waiting` in the order in which they will start, if nobody else comes.
+def order_by_turn(waiting: Iterable[WaitingJob], usage: Mapping[str, Usage]) -> list[WaitingJob]:
+    """Return `waiting` in the order in which the jobs will start, if no other job is queued.
 
-    A turn goes to whoever has the fewest jobs at work, of those to whoever was served least
-    recently, of those to whoever waits longest. Being served puts one behind all the others, so
-    nobody waits longer than one job of each other person for each of their own.
+    A turn goes to the owner with the fewest running jobs, then to the one served least recently,
+    then to the one that waits longest. Each turn puts its owner behind all others, so an owner
+    waits for at most one job of each other owner per job of their own.
     """
     lines: defaultdict[str, deque[WaitingJob]] = defaultdict(deque)
     for job in sorted(waiting, key=lambda job: (job.since_ns, job.job)):
         lines[job.owner].append(job)
     turns = []
     for owner, line in lines.items():
-        had = served.get(owner, Usage())
-        turns.append((had.running, had.last_ns, line[0].since_ns, owner))
+        used = usage.get(owner, Usage())
+        turns.append((used.running, used.last_ns, line[0].since_ns, owner))
     heapq.heapify(turns)
-    now = max((had.last_ns for had in served.values()), default=0)
-    out: list[WaitingJob] = []
+    now_ns = max((used.last_ns for used in usage.values()), default=0)
+    ordered: list[WaitingJob] = []
     while turns:
         running, _, _, owner = heapq.heappop(turns)
-        out.append(lines[owner].popleft())
+        ordered.append(lines[owner].popleft())
         if lines[owner]:
-            now += 1
-            heapq.heappush(turns, (running + 1, now, lines[owner][0].since_ns, owner))
-    return out
+            now_ns += 1
+            heapq.heappush(turns, (running + 1, now_ns, lines[owner][0].since_ns, owner))
+    return ordered

@@ -1,6 +1,6 @@
-"""What happened to a job: one line of JSON an event in its folder, appended as it happens.
+"""History of a job: a file in its folder, to which each event is appended as a line of JSON.
 
-One writer at a time: whoever holds the job's lock, and the queue while nobody does.
+There is one writer at a time: the holder of the job's lock or, when it is free, of the queue's.
 """
 
 from functools import lru_cache
@@ -13,18 +13,18 @@ _CACHED_LINES = 20_000  # parsed, in memory; a long job has about a thousand
 
 
 def read_records(folder: Path, after: int = -1) -> list[Record]:
-    """The job's records numbered above `after`, oldest first; a half-written line is left out."""
+    """Return the records numbered above `after`, oldest first, without half-written lines."""
     records = filter(None, map(_parse_line, _read_lines(folder)[after + 1 :]))
     return [record for record in records if record.seq > after]
 
 
 def read_last(folder: Path) -> Record | None:
-    """The newest record, without reading those before it; None before the first."""
+    """Return the newest record without parsing those before it; None when there is none."""
     return next(filter(None, map(_parse_line, reversed(_read_lines(folder)))), None)
 
 
 def read_size(folder: Path) -> int:
-    """Bytes of the history: it changes with every event."""
+    """Return the size of the history in bytes, which changes with every event."""
     try:
         return (folder / EVENTS).stat().st_size
     except FileNotFoundError:
@@ -38,16 +38,16 @@ def _read_lines(folder: Path) -> list[bytes]:
         return []
 
 
-@lru_cache(_CACHED_LINES)  # pages read a history again and again, and parsing is what costs
+@lru_cache(_CACHED_LINES)  # pages read a history over and over; parsing is the expensive part
 def _parse_line(line: bytes) -> Record | None:
     try:
         return parse_record(line.decode())
-    except (ValueError, KeyError, TypeError):  # half of a line, or of another version
+    except (ValueError, KeyError, TypeError):  # half a line, or one of another version
         return None
 
 
 class HistoryWriter:
-    """Appends events to a job's history, numbered on from the last one there."""
+    """Writer of a job's history, which continues the numbers found there."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / EVENTS
@@ -56,7 +56,7 @@ class HistoryWriter:
         self._torn = self._path.exists() and not self._path.read_bytes().endswith(b"\n")
 
     def append(self, event: Event) -> None:
-        """Write one line, complete in the file when this returns. Raises OSError."""
+        """Write one line, complete in the file on return. Raises OSError."""
         line = Record(self._next, event).to_json() + "\n"
         with self._path.open("a", encoding="utf-8") as file:
             file.write("\n" + line if self._torn else line)

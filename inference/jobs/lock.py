@@ -1,7 +1,7 @@
-"""Who may work on a folder: locks that end with the process that holds them, however it ends.
+"""File locks (flock) that end with the process that holds them, however it ends.
 
-A lock is an open file (flock); a process that is started with it as its standard input holds it
-too. Closing the last of these descriptors frees it.
+A lock is an open file. A process that is started with it as its standard input holds it as well;
+closing the last of these descriptors frees it.
 """
 
 import fcntl
@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_PROBE_S = 0.2  # longer than a look by `is_held` takes, which holds the lock for that moment
+_PROBE_S = 0.2  # longer than a call of `is_held`, which holds the lock for a moment itself
 _PAUSE_S = 0.01
 
 
 def acquire(path: Path) -> int | None:
-    """The descriptor that now holds the lock at `path`; None when somebody else does.
+    """Return a descriptor that holds the lock at `path`; None when another one holds it.
 
-    The file is made when it is not there; its folder is not. Raises OSError.
+    Creates the file if needed, but not its folder. Raises OSError.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     end = time.monotonic() + _PROBE_S
@@ -31,7 +31,7 @@ def acquire(path: Path) -> int | None:
 
 
 def is_held(path: Path) -> bool:
-    """Whether somebody holds the lock at `path` now."""
+    """Tell whether the lock at `path` is held."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -44,7 +44,7 @@ def is_held(path: Path) -> bool:
 
 @contextmanager
 def hold(path: Path) -> Iterator[None]:
-    """Holds the lock at `path`, waiting for it as long as it takes."""
+    """Hold the lock at `path`, after waiting for it without a limit."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -54,10 +54,10 @@ def hold(path: Path) -> Iterator[None]:
 
 
 def acquire_inherited(path: Path) -> int | None:
-    """The descriptor of the lock at `path` when this process was started with it as its standard
-    input, which is empty from now on; None otherwise.
+    """Return a descriptor of the lock at `path` that this process got as its standard input.
 
-    No child of this process inherits it: the lock must not outlive the work.
+    Returns None when it got none. Standard input is empty afterwards, and children of this process
+    do not inherit the lock, because it must not outlive the work.
     """
     try:
         if not os.path.samestat(os.fstat(0), os.stat(path)) or not _try_lock(0, fcntl.LOCK_EX):
@@ -72,13 +72,13 @@ def acquire_inherited(path: Path) -> int | None:
 
 
 def write_holder(descriptor: int, pid: int) -> None:
-    """Say in the lock's file which process holds it."""
+    """Write the id of the process that holds the lock into its file."""
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(pid).encode(), 0)
 
 
 def read_holder(path: Path) -> int | None:
-    """The process that last held the lock at `path`; None when it did not say."""
+    """Return the id of the last process that held the lock; None when none was written."""
     try:
         return int(path.read_bytes())
     except (FileNotFoundError, ValueError):

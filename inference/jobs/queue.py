@@ -1,7 +1,7 @@
-"""Starts jobs when their turn has come, as a thread of the server.
+"""Dispatcher: a thread of the server that starts jobs when their turn comes.
 
-A worker is a process in a session of its own: it goes on when the server ends, however that
-ends, and the next server takes up the queue where it is.
+A worker is a process in a session of its own. It survives the server, and the next server reads the
+queue from the jobs' folders; see `inference.jobs.resume`.
 """
 
 import logging
@@ -14,7 +14,8 @@ from pathlib import Path
 
 from inference.core import processes
 from inference.core.write_access import WriteUnavailable
-from inference.jobs.job_folder import LOG, Launcher, WorkerProcess
+from inference.jobs.process import Launcher, WorkerProcess
+from inference.jobs.state import LOG
 from inference.jobs.store import JobStore
 
 logger = logging.getLogger(__name__)
@@ -22,20 +23,19 @@ logger = logging.getLogger(__name__)
 WORKER = "inference.jobs.worker"  # the module that runs a job; its one argument is the folder
 Sweep = Callable[[datetime], None]
 
-_POLL_S = 2.0  # until an end of another server's worker is noticed
+_POLL_S = 2.0  # until the end of a worker of another server is noticed
 _SWEEP_S = 60 * 60.0
 
 
 def launch_worker(folder: Path, lock: int) -> subprocess.Popen[bytes]:
-    """The new process that carries out the job in `folder`; it holds `lock` until its end."""
+    """Start the process that runs the job; it inherits the descriptor `lock`."""
     return processes.start(WORKER, folder, lock, folder / LOG)
 
 
 class Dispatcher:
-    """Starts what is due in `jobs`, from each `start` to `close`; `launch_worker` makes a job's
-    process.
+    """Starts due jobs with `launch`, between `start` and `close`.
 
-    Now and then the jobs are swept, and with them whatever `sweep` is for.
+    Once an hour it sweeps the jobs, and calls `sweep` for what else expires.
     """
 
     def __init__(
@@ -46,14 +46,14 @@ class Dispatcher:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to start jobs, and follow again those that are made elsewhere. Raises OSError."""
+        """Resume the jobs that are made on Modal, and begin to start jobs. Raises OSError."""
         self._jobs.resume_remote()
         self._closed.clear()
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Start no more jobs; those at work go on. Returns when the thread has ended."""
+        """Start no more jobs, and wait for the thread's end. Running jobs are left alone."""
         self._closed.set()
         self._jobs.due.set()
         if self._thread:
@@ -70,7 +70,7 @@ class Dispatcher:
                     self._jobs.sweep(datetime.now(UTC))
             except WriteUnavailable:
                 logger.info("another machine goes on with the queue")
-            except Exception:  # one job's broken folder, a full disk: the others' turn comes too
+            except Exception:  # a broken folder or a full disk must not stop the other jobs
                 logger.exception("the queue could not go on")
             self._jobs.due.wait(_POLL_S)
             self._jobs.due.clear()
@@ -80,6 +80,6 @@ class Dispatcher:
             threading.Thread(target=self._wait_for_end, args=(worker,), daemon=True).start()
 
     def _wait_for_end(self, worker: WorkerProcess) -> None:
-        """Somebody has to ask for a worker's end, and then the next one may start."""
+        """Wake the queue when the worker has ended."""
         logger.info("worker %d ended with status %d", worker.pid, worker.wait())
         self._jobs.due.set()

@@ -1,5 +1,7 @@
-"""Notes how fast a job went, for the estimates of those to come; see
-`inference.core.cost_model`."""
+"""Measured throughput of finished jobs, which improves the estimates of later ones.
+
+See `inference.core.cost_model`.
+"""
 
 import json
 import os
@@ -15,33 +17,34 @@ from inference.core.task import Task
 from inference.jobs import history, lock
 
 _LOCK = "pace.lock"
-_KEPT_RUNS = 5  # kept of each quality: the median forgives two odd ones, and follows a change soon
-_TRANSFER_S = 10.0  # word and files between another machine and this one, at the most
+_KEPT_RUNS = 5  # per quality: the median ignores two outliers, and follows a change soon
+_TRANSFER_S = 10.0  # upper limit for moving events and files between machines
 
 
 def record_run(data: Path, task: Task, maker: str, after: int = -1) -> None:
-    """Add a run of `task`, by `maker`, to those in `data`, if it tells something.
+    """Add the throughput of a run of `task` by `maker` to those stored in `data`.
 
-    The run's records are those above number `after` in the history of the task's folder. Several
-    processes may do this at a time. Raises OSError.
+    The run's records are those numbered above `after`. Runs that can't be measured are left out.
+    Several processes may call this at a time. Raises OSError.
     """
-    pace = measure_throughput(task, history.read_records(task.folder, after))
-    if pace is None:
+    measured = measure_throughput(task, history.read_records(task.folder, after))
+    if measured is None:
         return
     with lock.hold(data / _LOCK):
         runs = read_runs(data)
-        of_maker = runs.setdefault(maker, {})
-        of_maker[task.plan.quality] = [*of_maker.get(task.plan.quality, []), pace][-_KEPT_RUNS:]
+        by_quality = runs.setdefault(maker, {})
+        earlier = by_quality.get(task.plan.quality, [])
+        by_quality[task.plan.quality] = [*earlier, measured][-_KEPT_RUNS:]
         part = data / f"{THROUGHPUT_FILE}.part"
         part.write_text(json.dumps(runs, default=asdict, indent=1))
         os.replace(part, data / THROUGHPUT_FILE)
 
 
 def measure_throughput(task: Task, run: Sequence[Record]) -> Throughput | None:
-    """How fast a run of `task` went, whose records begin with the stage that it starts with.
+    """Return the throughput of a run of `task`, whose records begin with its first stage.
 
-    None when that tells nothing: it made no window, did not finish, or its events were not heard as
-    they happened, which shows beside the time that it took by its engine's own clock.
+    Returns None when it can't be measured: no window was rendered, the run did not finish, or its
+    events were recorded with a delay, as a comparison with the engine's own clock shows.
     """
     result = run[-1].event.result if run and isinstance(run[-1].event, Finished) else None
     windows = _find_rendered_windows(run)
@@ -49,10 +52,10 @@ def measure_throughput(task: Task, run: Sequence[Record]) -> Throughput | None:
         return None
     began = min(start for start, _ in windows.values())
     finishing_s = _seconds_between(max(end for _, end in windows.values()), run[-1].time)
-    making_s = sum(_seconds_between(start, end) for start, end in windows.values()) + finishing_s
-    heard_late = _seconds_between(run[0].time, run[-1].time) < 0.99 * result.seconds
-    slept_between = making_s > result.seconds + _TRANSFER_S
-    if heard_late or slept_between:
+    work_s = sum(_seconds_between(start, end) for start, end in windows.values()) + finishing_s
+    recorded_late = _seconds_between(run[0].time, run[-1].time) < 0.99 * result.seconds
+    slept_between = work_s > result.seconds + _TRANSFER_S
+    if recorded_late or slept_between:
         return None
     plan = task.plan
     work = sum(
@@ -60,27 +63,27 @@ def measure_throughput(task: Task, run: Sequence[Record]) -> Throughput | None:
         for index in windows
     )
     try:
-        return Throughput(round(_seconds_between(run[0].time, began), 3), round(making_s / work, 4))
+        return Throughput(round(_seconds_between(run[0].time, began), 3), round(work_s / work, 4))
     except ValueError:  # the machine's clock was set back
         return None
 
 
 def _find_rendered_windows(run: Sequence[Record]) -> dict[int, tuple[datetime, datetime]]:
-    """The windows that were made in the run, each with its beginning and its end.
+    """Return start and end of each window that was rendered in the run.
 
-    One that was there already is told of without steps.
+    A window of an earlier run is reported without steps, and left out.
     """
-    made: dict[int, tuple[datetime, datetime]] = {}
+    rendered: dict[int, tuple[datetime, datetime]] = {}
     since, stepped = run[0].time if run else None, set()
     for record in run:
         event = record.event
         if isinstance(event, Step):
             stepped.add(event.window)
         elif isinstance(event, Window) and event.index in stepped and since:
-            made.setdefault(event.index, (since, record.time))
+            rendered.setdefault(event.index, (since, record.time))
         if isinstance(event, (Stage, Window)):
             since = record.time
-    return made
+    return rendered
 
 
 def _seconds_between(start: datetime, end: datetime) -> float:

@@ -1,4 +1,6 @@
-"""Carries out one job and writes down what happens: `python -m inference.jobs.worker FOLDER`.
+"""Worker process of one job: runs its engine and writes its history.
+
+    python -m inference.jobs.worker FOLDER
 
 Exit status: 0 when the job finished or was cancelled, 1 when it failed or another worker has it.
 """
@@ -20,7 +22,8 @@ from inference.core.events import FINAL, Event, Failed, Finished, Record, Stage,
 from inference.core.settings import load_settings
 from inference.core.task import Task, load_task
 from inference.engines.select import select_engine_for
-from inference.jobs import history, job_folder, lock, throughput
+from inference.jobs import history, lock, throughput
+from inference.jobs.state import LOCK, WAITING, is_cancelled
 from inference.jobs.store import JOBS
 from presets.quality import PRESETS
 from presets.schema import EngineFamily
@@ -33,7 +36,7 @@ _INTERNAL_ERROR = "Something broke on our side. Try again."
 
 
 class PartialVideo(Protocol):
-    """What of the video can be played already; see `inference.rendering.partial_video`."""
+    """Video of the windows finished so far; see `inference.rendering.partial_video`."""
 
     def add(self, window: Window) -> None: ...
 
@@ -41,53 +44,54 @@ class PartialVideo(Protocol):
 
 
 def select_engine(family: EngineFamily) -> Engine:
-    """Who makes videos of that family with this server's settings, which a worker inherits."""
+    """Return the engine for that family with this server's settings, which a worker inherits."""
     return select_engine_for(family, load_settings())
 
 
 def run_job(folder: Path, select: EngineSelector = select_engine) -> Event:
-    """The final event of the job in `folder`, after every event was written to its history.
+    """Run the job, write every event to its history, and return the final one.
 
-    `select` gives the engine for the quality's engine family. Windows that the
-    history has from an earlier start are not told again.
+    `select` returns the engine for an engine family. Windows that are in the history already, from
+    an earlier run, are not written again.
     """
     before = history.read_records(folder)
-    written = history.HistoryWriter(folder)
-    written.append(STARTING)
+    writer = history.HistoryWriter(folder)
+    writer.append(STARTING)
     for event in _run_engine(folder, select, before):
-        written.append(event)
+        writer.append(event)
         if isinstance(event, Failed):
             logger.error("%s: %s %s", event.code, event.message, event.details)
     return event
 
 
 def _run_engine(folder: Path, select: EngineSelector, before: Sequence[Record]) -> Iterator[Event]:
-    """The engine's events but windows known `before`, the last final whatever the engine does."""
+    """Yield the engine's events without the windows in `before`.
+
+    The last event is final, whatever the engine does.
+    """
     known = {record.event.index for record in before if isinstance(record.event, Window)}
     try:
         task = load_task(folder)
         engine = select(PRESETS[task.plan.quality].engine)
-        film = _create_partial_video(task)
-        for event in engine.generate(task, partial(job_folder.is_cancelled, folder)):
+        video = _create_partial_video(task)
+        for event in engine.generate(task, partial(is_cancelled, folder)):
             if isinstance(event, Window):
                 if event.index in known:
                     continue
-                known.add(event.index)  # a machine that is replaced tells of it once more
-                _try_step(partial(film.add, event), "the growing film was left out")
+                known.add(event.index)  # a call on Modal that is run again reports it once more
+                _try_step(partial(video.add, event), "the growing film was left out")
             yield event
             if isinstance(event, FINAL):
                 if isinstance(event, Finished):
                     after = before[-1].seq if before else -1
-                    _try_step(
-                        partial(_record_throughput, task, engine, after), "its pace was not noted"
-                    )
-                _try_step(film.clean_up, "the growing film was left out")
+                    record = partial(_record_throughput, task, engine, after)
+                    _try_step(record, "its pace was not noted")
+                _try_step(video.clean_up, "the growing film was left out")
                 if isinstance(event, Finished):
                     _try_step(partial(_publish, task), "it was not published")
                 return
-        yield Failed(
-            FaultCode.INTERNAL, _INTERNAL_ERROR, f"{engine.name} ended without a final event"
-        )
+        details = f"{engine.name} ended without a final event"
+        yield Failed(FaultCode.INTERNAL, _INTERNAL_ERROR, details)
     except PortraitError as error:
         yield Failed(error.code, error.message, error.details)
     except Exception:
@@ -95,50 +99,51 @@ def _run_engine(folder: Path, select: EngineSelector, before: Sequence[Record]) 
 
 
 def _create_partial_video(task: Task) -> PartialVideo:
-    # by name, so that a worker says that it starts before it loads what reads and writes media
-    film: PartialVideo = importlib.import_module("inference.rendering.partial_video").PartialVideo(
-        task
-    )
-    return film
+    # by name: a worker writes its first event before it loads the media libraries
+    module = importlib.import_module("inference.rendering.partial_video")
+    video: PartialVideo = module.PartialVideo(task)
+    return video
 
 
 def _record_throughput(task: Task, engine: Engine, after: int) -> None:
-    """For the estimates of jobs to come; a folder by itself has none beside it."""
+    """Record the run for later estimates, unless the folder belongs to no data folder."""
     if task.folder.parent.name == JOBS:
         data, maker = task.folder.parent.parent, describe_maker(engine.name, load_settings())
         throughput.record_run(data, task, maker, after)
 
 
 def _publish(task: Task) -> None:
-    """Put a final video into the bucket, where there is one; a draft only when somebody asks."""
+    """Publish a final video if there is a bucket. Drafts are published on request only."""
     settings = load_settings()
     if settings.bucket and PRESETS[task.plan.quality].engine is not EngineFamily.DRAFT:
-        # by name, because few workers need what speaks to a bucket
+        # by name: few workers need the S3 client
         importlib.import_module("inference.storage.publisher").publish(task.folder, settings)
 
 
-def _try_step(step: Callable[[], None], or_else: str) -> None:
-    """A step without which a job is as good; `or_else` is said when it fails."""
+def _try_step(step: Callable[[], None], failure: str) -> None:
+    """Run a step that the job can do without; log `failure` when it raises."""
     try:
         step()
     except Exception:
-        logger.exception(or_else)
+        logger.exception(failure)
 
 
 def main(arguments: list[str], select: EngineSelector = select_engine) -> int | str:
-    """Run the job in the folder named by the one argument; returns the exit status, or what to
-    say with status 1."""
+    """Run the job in the folder named by the one argument.
+
+    Returns the exit status, or a message that stands for status 1.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     folder = Path(arguments[0])
     if not folder.is_dir():
         return f"There is no job in {folder}."
-    descriptor = lock.acquire_inherited(folder / job_folder.LOCK)
+    descriptor = lock.acquire_inherited(folder / LOCK)
     if descriptor is None:
-        descriptor = lock.acquire(folder / job_folder.LOCK)
+        descriptor = lock.acquire(folder / LOCK)
         if descriptor is None:
             return "Another worker has this job already."
         lock.write_holder(descriptor, os.getpid())
-        (folder / job_folder.WAITING).unlink(missing_ok=True)  # it is at work now
+        (folder / WAITING).unlink(missing_ok=True)  # started by hand: it waits no longer
     return int(isinstance(run_job(folder, select), Failed))
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, BrowserType, expect
 
 from inference.core.settings import Settings
 from inference.jobs import lock
-from inference.jobs.job_folder import LOCK, State
+from inference.jobs.state import LOCK, State
 from inference.jobs.store import JOBS, JobStore
 from tests.browser.conftest import chromium_options
 from tests.browser.visits import DESKTOP, PHONE, Visit, visit

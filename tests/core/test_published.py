@@ -19,8 +19,9 @@ from inference.core.published import (
     write_pending_publication,
     write_publication,
 )
-from inference.jobs import job_folder, lock
-from inference.jobs.job_folder import LOCK
+from inference.jobs import lock
+from inference.jobs import state as job_state
+from inference.jobs.state import LOCK
 from ui.cli import terminal
 
 LATER = datetime.now(UTC) + timedelta(days=1)
@@ -62,19 +63,19 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_a_try_takes_the_place_of_a_refusal(tmp_path: Path, at_work: None) -> None:
     write_publication(tmp_path, REFUSED)
     write_pending_publication(tmp_path, "another")
-    published = job_folder.find_publication(tmp_path)
+    published = job_state.find_publication(tmp_path)
     assert published == Publication("b", ("p/video.mp4",)) and published.is_pending
 
 
 def test_a_try_leaves_a_link_that_opens(tmp_path: Path, at_work: None) -> None:
     write_publication(tmp_path, LINKED)
     write_pending_publication(tmp_path, "b")
-    assert job_folder.find_publication(tmp_path) == LINKED
+    assert job_state.find_publication(tmp_path) == LINKED
 
 
 def test_an_upload_whose_process_is_gone_says_so(tmp_path: Path) -> None:
     write_pending_publication(tmp_path, "b")
-    published = job_folder.find_publication(tmp_path)
+    published = job_state.find_publication(tmp_path)
     assert published and published.refusal == "The upload ended early. Try again."
 
 

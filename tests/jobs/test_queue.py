@@ -17,9 +17,10 @@ from inference.core.plan import make_plan
 from inference.core.request import Request
 from inference.core.settings import ROOT, Settings
 from inference.core.task import Task
-from inference.jobs import history, job_folder, lock, queue
-from inference.jobs.job_folder import LOCK, LOG
+from inference.jobs import history, lock, process, queue
+from inference.jobs import state as job_state
 from inference.jobs.queue import Dispatcher
+from inference.jobs.state import LOCK, LOG
 from inference.jobs.store import JobStore, State
 from inference.jobs.worker import STARTING
 from tests.conftest import FOUR_SECONDS, ONE_PERSON
@@ -239,7 +240,7 @@ def test_a_queue_that_stumbles_goes_on(
     starts = jobs.start_due
     stumbles = iter([OSError("the disk is full")])
 
-    def start_due(launch: job_folder.Launcher) -> list[job_folder.WorkerProcess]:
+    def start_due(launch: process.Launcher) -> list[process.WorkerProcess]:
         for error in stumbles:
             raise error
         return starts(launch)
@@ -255,7 +256,7 @@ def test_old_jobs_go_when_a_server_starts(jobs: JobStore) -> None:
     old, new = submitted(jobs), submitted(jobs)
     for task in (old, new):
         jobs.cancel(task.folder)
-    (old.folder / job_folder.SUBMITTED).write_text("1")  # 1970
+    (old.folder / job_state.SUBMITTED).write_text("1")  # 1970
     with running(jobs):
         until(lambda: not old.folder.exists())
     assert new.folder.exists()

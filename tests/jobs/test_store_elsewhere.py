@@ -36,7 +36,7 @@ def forgetting() -> Forgetting:
 
 @pytest.fixture
 def jobs(settings: Settings, forgetting: Forgetting) -> JobStore:
-    return JobStore(settings, forget=forgetting)
+    return JobStore(settings, clean_up=forgetting)
 
 
 @pytest.fixture

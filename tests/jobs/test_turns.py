@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from inference.core.settings import Settings
 from inference.core.write_access import MOVING_MESSAGE, SoleWriter, WriteUnavailable
-from inference.jobs import job_folder
+from inference.jobs import process
 from inference.jobs.store import JobStore, State
 from tests.support.api_client import Server, bearer
 from tests.support.media import ASTRONAUT
@@ -116,7 +116,7 @@ def test_a_job_at_work_elsewhere_is_not_called_interrupted(
     assert job
     folder = me.data / "jobs" / job.id
     events = folder / "events.jsonl"
-    with job_folder.hold_lock(folder):  # once its worker has ended
+    with process.hold_lock(folder):  # once its worker has ended
         events.write_text("".join(events.read_text().splitlines(keepends=True)[:-1]))
     assert person.jobs.read_state(folder) is State.INTERRUPTED
     turns.granted = False

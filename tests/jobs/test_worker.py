@@ -17,7 +17,8 @@ from inference.core.options import Trim
 from inference.core.plan import make_plan
 from inference.core.settings import ROOT, Settings
 from inference.core.task import Task, partial_video_name
-from inference.jobs import history, job_folder, lock, worker
+from inference.jobs import history, lock, worker
+from inference.jobs import state as job_state
 from inference.jobs.worker import STARTING
 from inference.media.ingest import ingest_files
 from presets.schema import EngineFamily
@@ -104,7 +105,7 @@ def test_a_cancel_keeps_the_windows_that_are_finished(task: Task) -> None:
         def __iter__(self) -> Iterator[Event]:
             for number, event in enumerate(events):
                 if number == first_window + 1:
-                    (task.folder / job_folder.CANCEL).touch()
+                    (task.folder / job_state.CANCEL).touch()
                 yield event
 
     last = run_with(ScriptedEngine(events=Watched()), task)
@@ -222,7 +223,7 @@ def worker_command(task: Task) -> list[str]:
 
 def test_of_two_workers_by_hand_the_second_is_refused_in_a_sentence(task: Task) -> None:
     task.save()
-    descriptor = lock.acquire(task.folder / job_folder.LOCK)
+    descriptor = lock.acquire(task.folder / job_state.LOCK)
     assert descriptor is not None
     done = subprocess.run(worker_command(task), cwd=ROOT, capture_output=True, text=True)
     os.close(descriptor)
@@ -240,14 +241,14 @@ def test_a_folder_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
 
 def test_a_job_that_is_run_by_hand_waits_no_longer(task: Task) -> None:
     task.save()
-    (task.folder / job_folder.WAITING).touch()
+    (task.folder / job_state.WAITING).touch()
     command = [sys.executable, "-m", "tests.support.scripted_engine", str(task.folder)]
     environment = os.environ | {"SCRIPTED_PAUSE_S": "0"}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:
         pass
     assert process.returncode == 0
-    assert lock.read_holder(task.folder / job_folder.LOCK) == process.pid
-    assert job_folder.read_state(task.folder) is job_folder.State.FINISHED
+    assert lock.read_holder(task.folder / job_state.LOCK) == process.pid
+    assert job_state.read_state(task.folder) is job_state.State.FINISHED
 
 
 def test_a_draft_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(task: Task) -> None:
@@ -263,7 +264,7 @@ def test_a_draft_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(task: Ta
         ):
             assert first.poll() is None
         first.kill()
-    assert job_folder.read_state(killed.folder) is job_folder.State.INTERRUPTED
+    assert job_state.read_state(killed.folder) is job_state.State.INTERRUPTED
     finished_before = (killed.folder / "windows/000.mp4").stat().st_mtime_ns
     assert not (killed.folder / "windows/001.mp4").exists()
     before = history.read_records(killed.folder)

@@ -13,7 +13,8 @@ from inference.core.options import JobOptions
 from inference.core.published import read_publication
 from inference.core.settings import Settings
 from inference.core.task import PUBLISHED, RESULT, Task
-from inference.jobs import history, job_folder, worker
+from inference.jobs import history, worker
+from inference.jobs import state as job_state
 from inference.jobs.store import JobStore
 from inference.storage.publisher import publish, unpublish
 from tests.storage.seen import BUCKET, FILM, OTHER, PATIENCE_S, home, opened, status, use
@@ -65,13 +66,13 @@ def test_a_job_is_published_on_demand_and_deleted_with_all_of_it(
     folder = finished(jobs, task)
     jobs.publish(folder)
     jobs.publish(folder)  # somebody presses twice
-    started = job_folder.find_publication(folder)
+    started = job_state.find_publication(folder)
     assert started and (started.is_pending or started.url)
     end = time.monotonic() + PATIENCE_S
-    while job_folder.is_busy(folder):
+    while job_state.is_busy(folder):
         assert time.monotonic() < end
         time.sleep(0.05)
-    published = job_folder.find_publication(folder)
+    published = job_state.find_publication(folder)
     assert published and opened(published.url)[1] == FILM
     assert s3.keys(BUCKET, home(published)) == sorted(published.keys)
     jobs.delete(folder)

@@ -13,7 +13,7 @@ import anyio
 
 from inference.core.events import Record
 from inference.jobs import history
-from inference.jobs.job_folder import State, read_state
+from inference.jobs.state import State, read_state
 
 STREAM = "text/event-stream"
 AT_WORK = (State.QUEUED, State.RUNNING)

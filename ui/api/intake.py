@@ -26,7 +26,7 @@ from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB, Request
 from inference.core.settings import Settings
 from inference.core.task import Task
 from inference.core.write_access import WriteAccess
-from inference.jobs.job_folder import read_text as held
+from inference.jobs.state import read_text as held
 from inference.jobs.store import JobStore
 from inference.media.ingest import ingest_files
 from presets.schema import EngineFamily

@@ -22,7 +22,7 @@ from inference.core.options import MAX_SEED
 from inference.core.settings import Settings
 from inference.core.write_access import WriteUnavailable
 from inference.jobs import history
-from inference.jobs.job_folder import read_family
+from inference.jobs.state import read_family
 from inference.jobs.store import JobStore
 from presets.schema import EngineFamily
 from ui.media.uploads import UploadStore

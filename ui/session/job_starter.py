@@ -17,7 +17,7 @@ from pathlib import Path
 from inference.core.plan import Plan
 from inference.core.task import PICTURE, Task, load_task, voice_name
 from inference.core.write_access import WriteUnavailable
-from inference.jobs.job_folder import SUBMITTED
+from inference.jobs.state import SUBMITTED
 from inference.jobs.store import JobStore, State
 from presets.quality import DRAFT_QUALITY
 from ui.media import serving

@@ -14,7 +14,8 @@ from inference.core.report import Report, parse_report
 from inference.core.request import Request
 from inference.core.settings import Settings
 from inference.core.task import PLAN, REPORT, REQUEST
-from inference.jobs import history, job_folder
+from inference.jobs import history
+from inference.jobs import state as job_state
 from inference.jobs.store import JobStore, State
 from inference.media.speech_synthesis import can_speak
 from ui.session import progress
@@ -98,7 +99,7 @@ class PageBuilder:
             state = self._read_state(folder)
             marks.append([folder.name, state])
             if published_ns := read_change_time_ns(folder):
-                marks.append([published_ns, job_folder.is_busy(folder)])
+                marks.append([published_ns, job_state.is_busy(folder)])
             if folder.name in (session.draft, session.final):
                 marks.append(history.read_size(folder))
             if state is State.QUEUED:
@@ -145,7 +146,7 @@ class PageBuilder:
             is_stopping=self._jobs.is_cancelled(folder) and state is State.RUNNING,
             created=made,
             expires=made + timedelta(days=self._settings.keep_days),
-            published=job_folder.find_publication(folder),
+            published=job_state.find_publication(folder),
             report=_read_report(folder),
         )
 

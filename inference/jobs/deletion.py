@@ -1,0 +1,56 @@
+"""Deletion of jobs: the folder leaves the list at once, its contents step by step.
+
+A folder in the trash has a name that no job can have. It stays there while data of the job is still
+on Modal or in a bucket; `inference.cloud.cleanup` deletes that, and then the folder.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from inference.core import processes
+from inference.core.task import PREVIOUS_REMOTE, PUBLISHED, REMOTE
+from inference.jobs.process import hold_lock
+
+TRASH_SUFFIX = ".deleted"
+_REMOTE_FILES = (REMOTE, PREVIOUS_REMOTE, PUBLISHED)  # these name data outside the folder
+
+
+def move_to_trash(folder: Path, end: Callable[[int], None]) -> Path:
+    """Rename the job's folder once `end` has ended its worker; return the new path.
+
+    Raises Fault when the worker does not end.
+    """
+    with hold_lock(folder, end):
+        return folder.rename(folder.with_suffix(TRASH_SUFFIX))
+
+
+def empty_trash(trashed: Path, clean_up: Callable[[Path], None]) -> None:
+    """Delete a folder in the trash.
+
+    When it names data outside, only the files that do so stay, and `clean_up` is started for them.
+    """
+    kept = [trashed / name for name in _REMOTE_FILES if (trashed / name).exists()]
+    if not kept:
+        shutil.rmtree(trashed, ignore_errors=True)
+        return
+    for path in trashed.iterdir():
+        if path not in kept:
+            delete_path(path)
+    clean_up(trashed)
+
+
+def start_cleanup(trashed: Path) -> None:
+    """Start to delete the job's data outside the folder; see `inference.cloud.cleanup`.
+
+    The process survives this one. Raises OSError.
+    """
+    processes.start("inference.cloud.cleanup", trashed)
+
+
+def delete_path(path: Path) -> None:
+    """Delete a file, or a folder with its contents, if it exists."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

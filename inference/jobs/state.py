@@ -1,0 +1,131 @@
+"""State of a job, read from the files in its folder.
+
+    <data>/jobs/<id>/   named by an unguessable id
+        owner           id of the person the job belongs to
+        submitted       time of the last submit, resume or restart, in nanoseconds
+        waiting         present while the job waits for its turn
+        lock            held by the process that works on the job; contains its process id
+        cancel          present when that process is asked to stop
+        events.jsonl    history, see `inference.jobs.history`
+        worker.log      output of the process
+
+`inference.core.task` names the other files. The state depends on these files alone, so every page
+and every server reads the same one, also after a crash.
+"""
+
+import json
+import re
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+
+from inference.core.events import Cancelled, Event, Failed, Finished
+from inference.core.published import Publication, read_publication
+from inference.core.task import PLAN
+from inference.jobs import history, lock
+from presets.quality import PRESETS
+from presets.schema import EngineFamily
+
+ID = re.compile(r"[0-9a-f]{32}")
+OWNER, SUBMITTED, WAITING = "owner", "submitted", "waiting"
+LOCK, CANCEL, LOG = "lock", "cancel", "worker.log"
+
+
+class State(StrEnum):
+    """State of a job."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"  # its worker was killed: no final event
+
+
+_FINAL_STATES: dict[type[Event], State] = {
+    Finished: State.FINISHED,
+    Failed: State.FAILED,
+    Cancelled: State.CANCELLED,
+}
+
+
+def read_state(folder: Path) -> State:
+    """Return the current state of the job.
+
+    The order of reading matters: a job loses `waiting` only once it is locked, and its lock only
+    once its final event is written, unless it is interrupted.
+    """
+    waiting, locked = (folder / WAITING).exists(), is_busy(folder)
+    if waiting:
+        return State.RUNNING if locked else State.QUEUED
+    newest = history.read_last(folder)
+    unfinished = State.RUNNING if locked else State.INTERRUPTED
+    return _FINAL_STATES.get(type(newest.event), unfinished) if newest else unfinished
+
+
+def is_cancelled(folder: Path) -> bool:
+    """Tell whether the worker was asked to stop."""
+    return (folder / CANCEL).exists()
+
+
+def is_busy(folder: Path) -> bool:
+    """Tell whether a process works in the folder, also after the video is finished."""
+    return lock.is_held(folder / LOCK)
+
+
+def read_text(path: Path) -> str:
+    """Return the file's text; "" when there is no file."""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def read_time_ns(path: Path) -> int:
+    """Return the time in nanoseconds stored in the file; 0 when it is missing or incomplete."""
+    digits = read_text(path)
+    return int(digits) if digits.isdigit() else 0
+
+
+def read_owner(folder: Path) -> str:
+    """Return the id of the job's owner; "", which is no owner's id, when the job is gone."""
+    return read_text(folder / OWNER)
+
+
+def read_created_ns(folder: Path) -> int:
+    """Return when the job was last queued, else created.
+
+    The creation time is that of a file: the times of folders on a Volume are meaningless.
+    """
+    owner = folder / OWNER
+    created = owner if owner.exists() else folder
+    return read_time_ns(folder / SUBMITTED) or created.stat().st_mtime_ns
+
+
+def read_family(folder: Path) -> EngineFamily:
+    """Return the engine family of the job's quality."""
+    try:
+        return PRESETS[json.loads((folder / PLAN).read_bytes())["quality"]].engine
+    except (OSError, ValueError, KeyError):  # a worker of any family will report the broken plan
+        return EngineFamily.DRAFT
+
+
+def build_cancelled(folder: Path) -> Cancelled:
+    """Return the final event of a job that is cancelled while it waits.
+
+    Frames that were kept by an earlier cancel stay kept.
+    """
+    cancelled = [r.event for r in history.read_records(folder) if isinstance(r.event, Cancelled)]
+    return cancelled[-1] if cancelled else Cancelled(0)
+
+
+def find_publication(folder: Path) -> Publication | None:
+    """Return what of the job is in a bucket; None when it was never published.
+
+    A publication that is still pending without a process behind it carries a refusal.
+    """
+    busy = is_busy(folder)  # read first: a process that is gone by now has written its result
+    found = read_publication(folder)
+    if found and found.is_pending and not busy:
+        return replace(found, refusal="The upload ended early. Try again.")
+    return found
