@@ -159,7 +159,7 @@ def _is_accurate(kernel: Kernel, calls: Sequence[AttentionCall]) -> bool:
     for call in calls:
         with use_kernel(Kernel.TORCH):
             wanted = attend(*call)
-        with use_kernel(kernel, alone=kernel is Kernel.CUDNN):
+        with use_kernel(kernel, strict=kernel is Kernel.CUDNN):
             found = attend(*call)
         off, size = (
             torch.linalg.vector_norm(x, dim=-1, dtype=torch.float32)
