@@ -2,8 +2,8 @@
 
 from types import MappingProxyType
 
-# Source ratio (height / width) to height and width of the video, by size class. As published with the
-# model, in its order; the shapes of the product are among those of 480.
+# Source ratio (height / width) to height and width of the video, by size class. As published with
+# the model, in its order; the shapes of the product are among those of 480.
 BUCKETS = MappingProxyType(
     {
         "480": {

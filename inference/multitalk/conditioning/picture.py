@@ -1,7 +1,7 @@
 """Picture conditioning: the picture scaled to cover the frame, and masks of the speakers.
 
-Speakers are boxes (left, top, right, bottom) in pixels of the source. Masks of latents and tokens are
-computed from positions alone, so no mask is as large as the picture.
+Speakers are boxes (left, top, right, bottom) in pixels of the source. Masks of latents and tokens
+are computed from positions alone, so no mask is as large as the picture.
 """
 
 import math
@@ -78,10 +78,10 @@ def to_token_masks(masks: NDArray[np.bool_]) -> Tensor:
 def build_speaker_masks(faces: Sequence[Box], width: int, height: int) -> Tensor:
     """Return the token masks of two speakers and the background, float32 (3, s).
 
-    `faces` are boxes in pixels of the frame. A mask covers the whole person: the model weighs a mask
-    by its area, so small heads beside a large background change the assignment of voices. The two
-    halves are used without two separate faces, or when a mask would be empty or the background too
-    small: then the model draws black, or moves both faces to both voices.
+    `faces` are boxes in pixels of the frame. A mask covers the whole person: the model weighs a
+    mask by its area, so small heads beside a large background change the assignment of voices.
+    Without two separate faces the masks are the two halves; likewise when a mask would be empty or
+    the background too small, as then the model draws black or moves both faces to both voices.
     """
     frame = (width, height)
     for widths in _PERSON_WIDTHS if _are_apart(faces) else ():

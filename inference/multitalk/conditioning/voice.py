@@ -21,7 +21,7 @@ _EPSILON = 1e-7  # added to the variance, as in wav2vec 2.0's training
 
 
 def measure_loudness(wave: Floats) -> float:
-    """Return the integrated loudness of (n,) at 16 kHz in LUFS (ITU-R BS.1770); -inf for silence."""
+    """Return the integrated loudness in LUFS (ITU-R BS.1770) of (n,) at 16 kHz; -inf if silent."""
     if len(wave) < _BLOCK_S * AUDIO_RATE_HZ:
         return -math.inf
     with warnings.catch_warnings(), np.errstate(divide="ignore"):
