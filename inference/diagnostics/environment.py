@@ -66,7 +66,7 @@ def examine(
         _PlannedCheck("host", False, _check_host),
         _PlannedCheck("temporary folder", True, _check_temporary_folder),
         _PlannedCheck("packages", True, _check_packages),
-        _PlannedCheck("gpu", gpu, lambda: check_gpus(_import_probe().gpus(), gpu)),
+        _PlannedCheck("gpu", gpu, lambda: check_gpus(_import_probe().find_gpus(), gpu)),
         _PlannedCheck(_FLASH, False, partial(_check_flash_attention, settings)),
         _PlannedCheck(_FLASH_BUILD, False, _check_flash_build),
         _PlannedCheck("attention", True, partial(_check_attention, settings)),
@@ -170,7 +170,7 @@ def _find_version(name: str) -> str | None:
 def _check_flash_attention(settings: Settings) -> Check:
     """Of the package itself. Not needed: what the model runs is a check of its own."""
     try:
-        attention = _import_probe().flash_attention(settings.device)
+        attention = _import_probe().measure_flash_attention(settings.device)
     except ImportError as error:
         found = f"It can't be loaded ({_describe_error(error)}). Attention is slower without"
         return Check(_FLASH, False, f"{found}: build the image anew to have it.", needed=False)
@@ -212,7 +212,7 @@ def _check_landlock() -> Check:
 def _check_attention(settings: Settings) -> Check:
     """Of the kernel that a model chooses here. Needed: without one there are no videos."""
     model = settings.model or DEFAULT_MODEL
-    attention = _import_probe().model_attention(model, settings.device)
+    attention = _import_probe().measure_model_attention(model, settings.device)
     return check_attention("attention", attention, needed=True)
 
 

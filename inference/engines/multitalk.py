@@ -91,7 +91,7 @@ class MultiTalkEngine:
         device = card.select_device(self._device)
         placed = card.plan_placement(device, self._weights, self._loras)
         kernels = importlib.import_module("inference.multitalk.runtime.kernels")
-        dtype = getattr(importlib.import_module("torch"), placed.compute)
+        dtype = getattr(importlib.import_module("torch"), placed.compute_dtype)
         attention = kernels.choose_kernel(self._model.name, device, dtype)
         return f"{placed.sentence}; attention by {attention.sentence}"
 

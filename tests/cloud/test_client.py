@@ -102,7 +102,7 @@ def test_a_deleted_jobs_folder_goes_when_modal_has_forgotten_it(
     write_handle(folder, RemoteHandle("job", "fc-2"))
     monkeypatch.setattr(Gone, "forgotten", [])
     monkeypatch.setattr(Gone, "away", away)
-    monkeypatch.setattr(cleanup, "Cloud", Gone)
+    monkeypatch.setattr(cleanup, "ModalClient", Gone)
     said = cleanup.main([str(folder)])
     assert folder.exists() == away == isinstance(said, str)
     assert {mark.call for mark in Gone.forgotten} == (set() if away else {"fc-1", "fc-2"})

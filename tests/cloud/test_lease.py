@@ -87,8 +87,8 @@ def test_it_is_trusted_for_a_while_only(store: MemoryDict, clock: Clock) -> None
     assert one.is_held
     clock.now += 1
     assert not one.is_held
-    one.turn()
-    assert one.held
+    one.renew_or_take()
+    assert one.is_held
 
 
 def test_whoever_was_away_for_too_long_has_lost_it(store: MemoryDict, clock: Clock) -> None:

@@ -192,7 +192,7 @@ BREAKS = {
     "gpu": "inference.diagnostics.probe.find_gpus",
     "flash-attn": "inference.diagnostics.probe.measure_flash_attention",
     "attention": "inference.diagnostics.probe.measure_model_attention",
-    "model": "inference.diagnostics.environment.complete_sets",
+    "model": "inference.diagnostics.environment.list_complete_sets",
     "volume weights": "inference.diagnostics.volumes.count_files",
 }
 

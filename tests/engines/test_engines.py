@@ -245,14 +245,14 @@ class Productions:
         self.made_with.append(with_)
         return self
 
-    def make(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
+    def run(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
         return iter(script(task.plan))
 
 
 @pytest.fixture
 def productions(monkeypatch: pytest.MonkeyPatch) -> Productions:
     module, made = ModuleType("inference.multitalk.runner"), Productions()
-    monkeypatch.setattr(module, "Production", made, raising=False)
+    monkeypatch.setattr(module, "Runner", made, raising=False)
     monkeypatch.setitem(sys.modules, module.__name__, module)
     return made
 

@@ -40,7 +40,7 @@ def test_what_this_machine_can_not_do_the_deployed_app_does(
     no_gpu: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("inference.engines.remote.has_account", lambda: True)
-    monkeypatch.setattr("inference.cloud.client.Cloud.require_deployed", lambda cloud: None)
+    monkeypatch.setattr("inference.cloud.client.ModalClient.require_deployed", lambda cloud: None)
     assert select_engine_for(EngineFamily.MULTITALK, Settings()).name == "modal"
     with pytest.raises(Fault, match="this machine has none"):
         select_engine_for(EngineFamily.MULTITALK, Settings(), EngineOptions(device="cpu"))

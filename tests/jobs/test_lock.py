@@ -16,7 +16,7 @@ HOLD = "import time; print('ready', flush=True); time.sleep(600)"
 # holds the lock that it was given, starts a child that outlives it, and ends
 LEAVE_A_CHILD = (
     "import pathlib, subprocess, sys; from inference.jobs import lock;"
-    "assert lock.inherited(pathlib.Path(sys.argv[1])) is not None;"
+    "assert lock.acquire_inherited(pathlib.Path(sys.argv[1])) is not None;"
     "assert sys.stdin.read() == '';"
     "child = subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL); print(child.pid);"
     "child.returncode = 0"
@@ -78,7 +78,7 @@ def test_another_file_as_standard_input_is_no_lock(path: Path, tmp_path: Path) -
     (tmp_path / "other").touch()
     code = (
         "import pathlib, sys; from inference.jobs import lock;"
-        "print(lock.inherited(pathlib.Path(sys.argv[1])))"
+        "print(lock.acquire_inherited(pathlib.Path(sys.argv[1])))"
     )
     with (tmp_path / "other").open() as other:
         done = subprocess.run(

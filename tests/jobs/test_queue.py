@@ -30,10 +30,10 @@ PATIENCE_S = 60
 SERVER = (
     "import pathlib, sys, threading\n"
     "from inference.jobs import queue\n"
-    "from inference.jobs.store import Jobs\n"
+    "from inference.jobs.store import JobStore\n"
     "from inference.core.settings import Settings\n"
     "queue.WORKER = 'tests.support.scripted_engine'\n"
-    "queue.Dispatcher(Jobs(Settings(pathlib.Path(sys.argv[1])))).start()\n"
+    "queue.Dispatcher(JobStore(Settings(pathlib.Path(sys.argv[1])))).start()\n"
     "threading.Event().wait()\n"
 )
 

@@ -73,7 +73,7 @@ class JobsMachine(RuleBasedStateMachine):
         self.turns: dict[tuple[str, EngineFamily], int] = {}  # when each person's last one was
         self.clock = 0
         # nothing else looks at locks here, so nobody has to wait for another's look
-        self.no_wait = mock.patch.object(lock, "_GLANCE_S", 0.0)
+        self.no_wait = mock.patch.object(lock, "_PROBE_S", 0.0)
         self.no_wait.start()
 
     @initialize(running=st.integers(1, 2), queue=st.integers(3, 6), person=st.integers(1, 4))

@@ -229,10 +229,10 @@ def test_a_damaged_file_is_replaced(tmp_path: Path, task: Task, held: str) -> No
 def test_of_several_that_end_at_once_none_is_lost(tmp_path: Path, task: Task) -> None:
     made = job(tmp_path, task, run_of(task, Throughput(1, 2)))
     code = (
-        "import sys; from pathlib import Path; from inference.jobs.throughput import note\n"
+        "import sys; from pathlib import Path; from inference.jobs.throughput import record_run\n"
         "from inference.core.task import load_task\n"
         "data, folder, maker = sys.argv[1:]; sys.stdin.read()\n"
-        "for number in range(20): note(Path(data), load_task(Path(folder)), f'{maker} {number}')"
+        "for number in range(20): record_run(Path(data), load_task(Path(folder)), f'{maker} {number}')"
     )
     workers = [
         subprocess.Popen(

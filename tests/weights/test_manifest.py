@@ -67,7 +67,7 @@ def test_a_repository_has_one_revision_and_a_licence() -> None:
     assert all(re.fullmatch(r"[\w.-]+/[\w.-]+", repo.name) and repo.licence for repo in repos)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.place))
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.path_in_set))
 def test_what_is_known_of_a_file_has_the_right_form(file: HubFile) -> None:
     assert file.sha256 is None or _hexadecimal(file.sha256, 64)
     assert file.size_bytes is None or file.size_bytes > 0

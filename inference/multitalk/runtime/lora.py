@@ -71,7 +71,7 @@ def _prepare_change(
         # in the numbers of the layer's bias: its weight may be in 8 bits
         parts = (*(factors or (None, None)), full)
         branch = LoraDelta(*(t if t is None else t.to(device, module.bias.dtype) for t in parts))
-        return partial(_set_attribute, module, "branches", (*module.deltas, branch))
+        return partial(_set_attribute, module, "deltas", (*module.deltas, branch))
     parameter = network.get_parameter(name)
     whole = parameter.detach().to(device).float()
     if factors is not None:

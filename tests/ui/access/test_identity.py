@@ -61,7 +61,7 @@ def test_servers_that_start_at_once_agree_on_the_key(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; "
         "from ui.access.identity import Owners; sys.stdin.readline();"
-        f"print(Owners(Path({str(tmp_path / 'data')!r})).owner_of({COOKIES!r}))"
+        f"print(Owners(Path({str(tmp_path / 'data')!r})).identify({COOKIES!r}))"
     )
     servers = [
         subprocess.Popen(

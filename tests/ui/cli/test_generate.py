@@ -41,7 +41,7 @@ class Memory:
         self._away = away
         self.forgotten: list[str] = []
 
-    def forget(self, mark: RemoteHandle) -> None:
+    def delete_job(self, mark: RemoteHandle) -> None:
         if self._away:
             raise Unreachable(FaultCode.ENGINE_UNAVAILABLE, UNREACHABLE)
         self.forgotten.append(mark.call)
@@ -61,7 +61,7 @@ def test_what_did_not_become_a_video_is_forgotten_there(
     away: bool,
 ) -> None:
     memory = Memory(away)
-    monkeypatch.setattr(cleanup, "Cloud", lambda: memory)
+    monkeypatch.setattr(cleanup, "ModalClient", lambda: memory)
     with pytest.raises(raised):
         generate_video(
             Elsewhere(end), ASTRONAUT, [VOICE_A], {"quality": "fast"}, tmp_path / "out.mp4"

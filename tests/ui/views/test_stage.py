@@ -31,10 +31,10 @@ def player(shown: PageState) -> dict[str, str]:
 
 def test_a_draft_is_seen_from_the_crop_over_the_newest_frame_to_the_growing_film() -> None:
     drafting = page(Phase.DRAFTING)
-    crop = player(changed(drafting, preview=None, film=None))
+    crop = player(changed(drafting, preview=None, newest_window=None))
     assert crop["poster"] == "/media/desk/crop.jpg"
     assert not {"film", "live", "chip"} & crop.keys()
-    live = player(changed(drafting, film=None))
+    live = player(changed(drafting, newest_window=None))
     assert live["live"] == f"/media/{DRAFT_ID}/frames/latest.jpg?41"
     assert "film" not in live
     growing = player(drafting)
@@ -64,12 +64,12 @@ def test_a_finished_draft_says_that_it_is_one() -> None:
 
 
 def test_the_draft_stands_in_for_a_final_video_that_has_no_window_yet() -> None:
-    making = changed(page(Phase.MAKING), film=None)
+    making = changed(page(Phase.MAKING), newest_window=None)
     assert player(making)["film"] == f"/media/{DRAFT_ID}/result.mp4"
     assert player(making)["chip"] == "Draft"
     assert player(page(Phase.MAKING))["film"] == f"/media/{FINAL_ID}/growing/000.mp4"
     assert player(page(Phase.MAKING))["chip"] == "Finished so far, 3.24 s"
-    failed = changed(page(Phase.FAILED, final=True), film=None)
+    failed = changed(page(Phase.FAILED, final=True), newest_window=None)
     assert player(failed)["chip"] == "Draft, still here"
 
 
@@ -133,7 +133,7 @@ def test_without_a_draft_a_long_recording_leads_to_the_part_to_use() -> None:
 
 
 def test_nothing_kept_means_nothing_to_download() -> None:
-    shown = changed(page(Phase.STOPPED), final=Cancelled(0), film=None)
+    shown = changed(page(Phase.STOPPED), final=Cancelled(0), newest_window=None)
     assert [action for _, action in ways(shown)] == ["restart", "again"]
     assert "Nothing was finished yet." in render(shown).head
 
@@ -247,20 +247,30 @@ def test_the_plan_is_told_in_every_phase_that_has_one() -> None:
 
 def test_a_stage_that_was_skipped_is_done_once_a_later_one_is_there() -> None:
     stages = (StageProgress(StageName.STARTING, 4.0), StageProgress(StageName.LISTENING, None))
-    items = tree(render(changed(page(Phase.MAKING), stages=stages, film=None, step=None)).side)
+    items = tree(
+        render(
+            changed(page(Phase.MAKING), stages=stages, newest_window=None, newest_step=None)
+        ).side
+    )
     kinds = [min(item.classes) for item in items.all("li")]
     assert kinds == ["tp-done", "tp-done", "tp-now"] + ["tp-todo"] * 3
 
 
 def test_a_stage_that_goes_on_says_how_long_it_usually_takes() -> None:
     stages = (StageProgress(StageName.STARTING, 4.0), StageProgress(StageName.LOADING, None, 61.0))
-    items = tree(render(changed(page(Phase.MAKING), stages=stages, film=None, step=None)).side)
+    items = tree(
+        render(
+            changed(page(Phase.MAKING), stages=stages, newest_window=None, newest_step=None)
+        ).side
+    )
     assert items.all("li")[1].words == "MultiTalk loaded usually 1 min 1 s"
 
 
 def test_the_stage_in_which_the_machine_went_away_is_not_done() -> None:
     stages = (StageProgress(StageName.STARTING, 4.0), StageProgress(StageName.LOADING, 9.0))
-    shown = changed(page(Phase.INTERRUPTED, final=True), stages=stages, film=None, step=None)
+    shown = changed(
+        page(Phase.INTERRUPTED, final=True), stages=stages, newest_window=None, newest_step=None
+    )
     items = tree(render(shown).side).all("li")
     assert [min(item.classes) for item in items][:3] == ["tp-done", "tp-bad", "tp-todo"]
 
