@@ -51,7 +51,7 @@ def test_a_picture_network_built_without_memory_works_once_filled() -> None:
     assert all(parameter.is_meta for parameter in network.parameters())
     load_strict(network, NETWORKS.image.state_dict())
     picture = noise(3, 40, 60)
-    assert torch.equal(network.eval().features(picture), NETWORKS.image.encode(picture))
+    assert torch.equal(network.eval().encode(picture), NETWORKS.image.encode(picture))
 
 
 @torch.inference_mode()

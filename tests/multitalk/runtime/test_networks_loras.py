@@ -114,8 +114,8 @@ def test_an_operators_own_are_on_as_soon_as_the_model_is_loaded(
     chosen = Placement(BF16, "float32", resident_blocks=2, keep_text_encoder=True)
     for name, stand_in in {
         "_require_usable": lambda *_, **__: None,  # it would ask for a GPU
-        "placement": lambda *_: chosen,
-        "load": loading,
+        "plan_placement": lambda *_: chosen,
+        "load_model": loading,
     }.items():
         monkeypatch.setattr(runner, name, stand_in)
     own = (Lora(str(sets / BF16 / "loras" / "fusionx"), 0.5),)
