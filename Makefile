@@ -10,13 +10,16 @@ TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test soak check bench bench-gpu gpu speech clean
+.PHONY: run test test-quick soak check bench bench-gpu gpu speech clean
 
 run: $(VENV)/run.done
 	$(BIN)/python app.py serve --host $(HOST) --port $(PORT)
 
 test: $(VENV)/test.done
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+test-quick: $(VENV)/test.done
+	$(BIN)/python -m pytest -n auto --dist loadfile --quick
 
 soak: $(VENV)/test.done
 	$(BIN)/python -m pytest -m soak

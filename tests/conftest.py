@@ -31,6 +31,32 @@ from tests.support.weights_runner import Machine
 FOUR_SECONDS = Recording(samples=4 * 48_000, channels=1, peak_dbfs=-3.0, level_dbfs=-20.0)
 ONE_PERSON = Picture(512, 512, (Face(Box(170, 75, 280, 195), score=0.9),))
 
+# left out by --quick: what needs torch, a browser, Modal's client or a real S3 server ...
+HEAVY = """
+    bench browser diagnostics modal multitalk storage test_imports.py weights
+    cloud/test_client.py cloud/test_load_task.py cloud/test_task_runner.py engines/test_engines.py
+""".split()
+# ... and what makes whole videos, or starts many processes
+SLOW = """
+    draft/test_performer.py draft/test_pipeline.py jobs/test_queue.py jobs/test_store_machine.py
+    jobs/test_throughput.py jobs/test_turns.py jobs/test_worker.py media/test_sandbox.py
+    quality/test_drafts.py quality/test_live_checker.py ui/api/test_docs.py ui/api/test_intake.py
+    ui/cli/batch/test_run.py ui/cli/test_commands.py ui/session/test_controller.py
+    ui/session/test_controller_voice.py ui/session/test_store.py ui/web/test_app.py
+    ui/web/test_auth_page.py
+""".split()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="leave out the heavy and slow tests")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Ignore what --quick leaves out."""
+    name = collection_path.relative_to(Path(__file__).parent.parent).as_posix()
+    left_out = name.removeprefix("tests/") in HEAVY + SLOW
+    return True if config.getoption("--quick") and left_out else None
+
 
 def pytest_sessionstart() -> None:
     """The tests start hundreds of processes: what one has compiled the others need not."""

@@ -1,8 +1,8 @@
-"""The seam: what every engine is, and what it promises.
+"""Interface of the engines, and its contract.
 
-The first event is a Stage; Step.done never falls within a window; a Window's file is a playable
-mp4 of what is finished; exactly one final event comes last; after a cancel, what is finished is
-kept and playable; an error is a Failed with a sentence for the person, never an exception.
+The first event is a Stage. Step.done never falls within a window. A Window's file is a playable mp4
+of its new frames. Exactly one final event comes last. After a cancel, the finished frames are kept
+and playable. An error is a Failed with a sentence for the user, never an exception.
 """
 
 import logging
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """What may be asked of an engine; None: its own choice.
+    """Options of an engine; None leaves the choice to it.
 
     `model` is a name of `presets.models`; `device` is cpu, cuda or cuda:N.
     """
@@ -31,28 +31,30 @@ class EngineOptions:
 
 @dataclass(frozen=True)
 class Availability:
-    """Whether an engine can work here and now; `reason` is one sentence when it can't."""
+    """Whether an engine can run here and now; if not, `reason` is one sentence."""
 
     ready: bool
     reason: str = ""
 
 
 class Engine(Protocol):
-    """Carries tasks out. `cancelled` is asked between frames or steps."""
+    """Renderer of tasks. It calls `cancelled` between frames or steps."""
 
     name: str
 
     def check_availability(self) -> Availability: ...
 
     def describe(self) -> str:
-        """How it works on this machine, in a sentence for whoever looks after that; "" when there
-        is nothing to say. To be asked of a ready engine; may be slow. Raises Fault."""
+        """Return a sentence for the operator on how the engine runs here, or "".
+
+        Requires an available engine; may be slow. Raises Fault.
+        """
 
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]: ...
 
 
 def convert_errors(events: Iterator[Event]) -> Iterator[Event]:
-    """`events`, with an exception on the way turned into the Failed that ends them."""
+    """Yield `events`, replacing an exception by the Failed that ends them."""
     try:
         yield from events
     except PortraitError as error:

@@ -1,10 +1,10 @@
-"""Every error that reaches a person, and whose it is to mend.
+"""Errors that are shown to the user, by whose side the cause is on.
 
-    PortraitError            one sentence for the person, a code for programs, details for the log
-    ├── InputError           what the person gave (exit status 2); its codes are `InputCode`
-    └── Fault                ours or the machine's (exit status 1); its codes are `FaultCode`
+    PortraitError            a sentence for the user, a code for programs, details for the log
+    ├── InputError           invalid input (exit status 2); its codes are `InputCode`
+    └── Fault                failure of the product or machine (exit status 1); `FaultCode`
 
-A message says what was found, what is wanted, and what to do.
+A message states the value found, the value wanted, and the remedy.
 """
 
 import errno
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class InputCode(StrEnum):
-    """What can be wrong with what the person gave."""
+    """Code of an invalid input."""
 
     NOT_FOUND = "not_found"
     EMPTY_FILE = "empty_file"
@@ -33,23 +33,23 @@ class InputCode(StrEnum):
 
 
 class FaultCode(StrEnum):
-    """What can be wrong on our side or with the machine."""
+    """Code of a failure of the product or the machine."""
 
     ENGINE_UNAVAILABLE = "engine_unavailable"
     OUTPUT_NOT_WRITABLE = "output_not_writable"
     DISK_FULL = "disk_full"
     OUT_OF_MEMORY = "out_of_memory"
     QUEUE_FULL = "queue_full"
-    BAD_WINDOW = "bad_window"  # what came out of the model is not worth going on with
-    STORAGE = "storage"  # the bucket could not be used
-    MOVING = "moving"  # another machine changes the folder of data for now
+    BAD_WINDOW = "bad_window"  # the model's output is too defective to continue
+    STORAGE = "storage"  # the bucket can't be used
+    MOVING = "moving"  # another machine holds the write access to the data folder
     INTERNAL = "internal"
 
 
 class PortraitError(Exception):
-    """A failure that a person can be told of in one sentence.
+    """Failure that one sentence describes to the user.
 
-    `message` is that sentence (or two: what was found; what to do). `details` is for the log.
+    `message` is that sentence (or two: the finding and the remedy). `details` go to the log.
     """
 
     def __init__(self, code: InputCode | FaultCode, message: str, details: str = "") -> None:
@@ -60,21 +60,21 @@ class PortraitError(Exception):
 
 
 class InputError(PortraitError):
-    """The person can mend it by giving something else."""
+    """Failure that the user can fix with another input."""
 
     def __init__(self, code: InputCode, message: str, details: str = "") -> None:
         super().__init__(code, message, details)
 
 
 class Fault(PortraitError):
-    """Nothing the person gave is wrong: the product or the machine is."""
+    """Failure of the product or the machine; the input is not its cause."""
 
     def __init__(self, code: FaultCode, message: str, details: str = "") -> None:
         super().__init__(code, message, details)
 
 
 def build_no_face_error(details: str = "") -> InputError:
-    """The refusal of a picture, or of a part of one, that shows no face."""
+    """Return the error for a picture, or a part of one, that shows no face."""
     message = (
         "No face was found in this picture. A draft needs one that looks roughly at the camera, "
         "is at least 60 pixels wide and shows the mouth."
@@ -83,7 +83,7 @@ def build_no_face_error(details: str = "") -> InputError:
 
 
 def from_code(code: str, message: str, details: str = "") -> PortraitError:
-    """The error that a code names; an unknown code is a `Fault` of code `internal`."""
+    """Return the error for `code`; an unknown code gives a `Fault` of code `internal`."""
     if code in set(InputCode):
         return InputError(InputCode(code), message, details)
     known = FaultCode(code) if code in set(FaultCode) else FaultCode.INTERNAL
@@ -91,7 +91,7 @@ def from_code(code: str, message: str, details: str = "") -> PortraitError:
 
 
 def from_os_error(error: OSError) -> Fault:
-    """The `Fault` that tells a person of a failed read or write."""
+    """Return the `Fault` for a failed read or write."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         message = "The disk is full. Free some space and try again."
         return Fault(FaultCode.DISK_FULL, message, str(error))

@@ -1,6 +1,6 @@
-"""What an engine says on the way: Stage, Step, Frame, Window, then exactly one final event.
+"""Events of an engine: Stage, Step, Frame and Window, then exactly one final event.
 
-Paths are relative to the task's folder. On disk an event is one line of JSON, numbered and timed.
+Paths are relative to the task's folder. On disk, an event is a line of JSON with number and time.
 """
 
 import json
@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 
 class StageName(StrEnum):
-    """Where the work stands, in the order a job meets them."""
+    """Stages of a job, in order."""
 
     QUEUED = "queued"
     STARTING = "starting"
@@ -27,8 +27,11 @@ class StageName(StrEnum):
 
 @dataclass(frozen=True)
 class Stage:
-    """A new stage began. `place` is the place in the queue, 1 being next; `usual_s` is how long it
-    took in past runs, where that is known; `note` is a sentence on how this one goes."""
+    """Start of a stage.
+
+    `place` is the position in the queue, from 1; `usual_s` the stage's duration in past runs, where
+    known; `note` an extra sentence for the user.
+    """
 
     name: StageName
     message: str
@@ -39,7 +42,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class Step:
-    """`done` of `total` steps of window `window` (from 0) of `windows`; `eta_s` till the end."""
+    """Progress: `done` of `total` steps in window `window` (from 0) of `windows`.
+
+    `eta_s` is the estimated time until the whole job ends.
+    """
 
     done: int
     total: int
@@ -50,15 +56,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Frame:
-    """The newest preview, a JPEG."""
+    """New preview, a JPEG."""
 
     path: str
 
 
 @dataclass(frozen=True)
 class Window:
-    """A window is finished: `path` is a playable mp4 of its new frames, `frames_done` in all;
-    `fault` is a sentence where it is worth a look."""
+    """Finished window: `path` is a playable mp4 of its new frames, `frames_done` counts all so far.
+
+    `fault` is a sentence about a suspected defect.
+    """
 
     index: int
     path: str
@@ -68,8 +76,10 @@ class Window:
 
 @dataclass(frozen=True)
 class Result:
-    """The finished video: `frames` frames of `width` x `height` at `fps`, made in `seconds`;
-    `report` is the file of its quality report, where there is one."""
+    """Finished video of `frames` frames, which took `seconds` to render.
+
+    `report` is the path of its quality report, where there is one.
+    """
 
     path: str
     frames: int
@@ -89,8 +99,10 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """`message` is for the person, `details` for the log; `code` is one of
-    `inference.core.errors`."""
+    """Failed job: `message` is for the user, `details` for the log.
+
+    `code` is a code of `inference.core.errors`.
+    """
 
     code: str
     message: str
@@ -99,7 +111,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Cancelled:
-    """Stopped on request. `frames` are kept, as a playable mp4 at `path` when there are any."""
+    """Job cancelled on request after `frames` frames; `path` is their mp4, if there are any."""
 
     frames: int
     path: str | None = None
@@ -114,21 +126,21 @@ _ADAPTERS: dict[str, TypeAdapter[Event]] = {
 
 @dataclass(frozen=True)
 class Record:
-    """One line of a job's history: an event with its number (from 0) and UTC time."""
+    """Line of a job's event log: an event with its number (from 0) and UTC time."""
 
     seq: int
     event: Event
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def to_json(self) -> str:
-        """One line of JSON without its line break."""
+        """Return the record as a line of JSON without its line break."""
         time = self.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         kind = type(self.event).__name__.lower()
         return json.dumps({"seq": self.seq, "time": time, "type": kind} | asdict(self.event))
 
 
 def parse_record(line: str) -> Record:
-    """The record that `Record.to_json` wrote."""
+    """Return the record that `Record.to_json` wrote."""
     values: dict[str, Any] = json.loads(line)
     adapter = _ADAPTERS[values.pop("type")]
     seq, time = values.pop("seq"), datetime.fromisoformat(values.pop("time"))

@@ -1,7 +1,7 @@
-"""Processes that go on beside this one, each in a session of its own.
+"""Background processes, each in a session of its own.
 
-They outlive this process, unless it ends them: where several machines take turns with a folder,
-what works on it must end before the next one's turn.
+They outlive this process unless it kills them: where several machines take turns at writing to a
+folder, the processes that work on it must end before the next machine's turn.
 """
 
 import os
@@ -20,10 +20,10 @@ _running: set[subprocess.Popen[bytes]] = set()
 def start(
     module: str, folder: Path, lock: int | None = None, log: Path | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start `python -m module folder`, and return it.
+    """Start `python -m module folder` and return the process.
 
-    `lock` is a descriptor that it holds until its end, as its standard input; what it says is
-    appended to `log`. Raises OSError.
+    `lock` is a file descriptor that the process holds until its end, as its standard input; its
+    output is appended to `log`. Raises OSError.
     """
     output = log.open("ab") if log else None
     try:
@@ -44,16 +44,16 @@ def start(
 
 
 def kill_all() -> None:
-    """End every process that this one has started, and all that they have started."""
+    """Kill every process started here, with its process group."""
     for process in list(_running):
-        if process.poll() is None:  # else its number may be another's by now
+        if process.poll() is None:  # else its id may belong to another process by now
             kill(process.pid)
         process.wait()
 
 
 def kill(pid: int) -> None:
-    """End the process and, where it leads one, its whole group, at once."""
-    with suppress(ProcessLookupError, PermissionError):  # it has just ended by itself
+    """Kill the process and, if it leads a process group, the whole group."""
+    with suppress(ProcessLookupError, PermissionError):  # the process has ended meanwhile
         if os.getpgid(pid) == pid:
             os.killpg(pid, signal.SIGKILL)
         else:
@@ -61,6 +61,6 @@ def kill(pid: int) -> None:
 
 
 def _reap(process: subprocess.Popen[bytes]) -> None:
-    """Ask for its end, or it would stay in the system's table of processes."""
+    """Wait for the process, so that it does not stay a zombie."""
     process.wait()
     _running.discard(process)

@@ -1,6 +1,7 @@
-"""Where things lie in a bucket: a file that is given by its address, and what of a job is there.
+"""Locations in a bucket: addresses of input files, and the published files of a job.
 
-Light, for whoever only reads of it; `inference.storage.publisher` does the work.
+Needs no client of a bucket, so that it stays cheap to import; `inference.storage.publisher` does
+the transfers.
 """
 
 import os
@@ -20,14 +21,14 @@ _ADDRESS_PATTERN = re.compile(r"s3://([A-Za-z0-9._-]{3,255})/(.+)", re.DOTALL | 
 
 @dataclass(frozen=True)
 class S3Address:
-    """A file in a bucket."""
+    """Address of a file in a bucket."""
 
     bucket: str
     key: str
 
     @property
     def stem(self) -> str:
-        """The file's name without its ending, as a Path has it."""
+        """The file's name without its suffix, as in `Path.stem`."""
         return PurePosixPath(self.key).stem
 
     def __str__(self) -> str:
@@ -36,25 +37,26 @@ class S3Address:
 
 @dataclass(frozen=True)
 class Publication:
-    """What of a job lies in `bucket`, under `keys`, or is on its way there.
+    """Published files of a job, or an upload in progress.
 
-    `url` is the link to the video, which opens until `expires`. Where there is none, `refusal` says
-    why; without that either, it is still being sent.
+    The files lie in `bucket` under `keys`. `url` is the link to the video, valid until `expires`.
+    Without a link, `refusal` is the reason; without that either, the upload is in progress.
     """
 
     bucket: str
-    keys: tuple[str, ...] = ()  # known before anything is sent, so that all of it can be deleted
+    keys: tuple[str, ...] = ()  # stored before the upload, so that all of it can be deleted
     url: str | None = None
     expires: datetime | None = None
     refusal: str | None = None
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a link that opens now."""
+        """Whether the link is valid now."""
         return self.expires is not None and self.expires > datetime.now(UTC)
 
     @property
     def is_pending(self) -> bool:
+        """Whether the upload is in progress."""
         return self.url is None and self.refusal is None
 
 
@@ -62,7 +64,7 @@ _PUBLISHED = TypeAdapter(Publication)
 
 
 def parse_address(text: str) -> S3Address:
-    """The file that `text` names. Raises InputError unless it is like s3://bucket/folder/file."""
+    """Return the address in `text`. Raises InputError unless it is like s3://bucket/folder/file."""
     found = _ADDRESS_PATTERN.fullmatch(text)
     if found is None:
         message = f"{text} names no file in a bucket. Write it like s3://bucket/folder/file."
@@ -71,29 +73,29 @@ def parse_address(text: str) -> S3Address:
 
 
 def read_publication(folder: Path) -> Publication | None:
-    """What of the job in `folder` is in a bucket; None when nobody tried, or it can't be read."""
+    """Return the publication stored in `folder`; None if there is none or it is invalid."""
     try:
         return _PUBLISHED.validate_json((folder / PUBLISHED).read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
 
 
-def write_publication(folder: Path, published: Publication) -> None:
-    """Leave `published` in `folder`, whole. Raises OSError."""
+def write_publication(folder: Path, publication: Publication) -> None:
+    """Write `publication` into `folder` atomically. Raises OSError."""
     part = folder / f"{PUBLISHED}.part"
-    part.write_bytes(_PUBLISHED.dump_json(published))
+    part.write_bytes(_PUBLISHED.dump_json(publication))
     os.replace(part, folder / PUBLISHED)
 
 
 def write_pending_publication(folder: Path, bucket: str) -> None:
-    """Leave word in `folder` that its job is about to be published. Raises OSError."""
-    before = read_publication(folder) or Publication(bucket)
-    if not before.is_open:
-        write_publication(folder, replace(before, url=None, expires=None, refusal=None))
+    """Mark the job in `folder` as about to be published. Raises OSError."""
+    previous = read_publication(folder) or Publication(bucket)
+    if not previous.is_open:
+        write_publication(folder, replace(previous, url=None, expires=None, refusal=None))
 
 
 def read_change_time_ns(folder: Path) -> int:
-    """When that word last changed, in nanoseconds; 0 before the first."""
+    """Return when the stored publication last changed, in nanoseconds; 0 if there is none."""
     try:
         return (folder / PUBLISHED).stat().st_mtime_ns
     except FileNotFoundError:

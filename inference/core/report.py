@@ -1,6 +1,6 @@
-"""What was found of a video: a verdict on each aspect, in plain words. Data only.
+"""Quality report of a video: a verdict on each aspect, in plain words. Data only.
 
-Measured and judged by `inference.quality`; shown by the page, the command line and contact sheets.
+`inference.quality` builds it; the page, the command line and contact sheets show it.
 """
 
 from dataclasses import dataclass, field
@@ -10,30 +10,30 @@ from pydantic import TypeAdapter
 
 
 class Verdict(StrEnum):
-    """How good it is, from the best to the worst."""
+    """Verdict, from best to worst. The values are stored in reports."""
 
     PASS = "pass"
-    WARN = "look"  # worth a look by a person
+    WARN = "look"  # a person should check it
     FAIL = "fail"
 
 
 class Aspect(StrEnum):
-    """What is looked at, in the order in which it is told."""
+    """Examined aspect of a video, in order of presentation."""
 
     LIP_SYNC = "lip_sync"  # the lips follow the sound
     SPEAKERS = "speakers"  # of two people, each moves with their own recording
     LENGTH = "length"  # size, rate and frames as planned; sound and picture equally long
     PICTURE = "picture"  # no black frame, no noise
-    MOTION = "motion"  # nothing stands still
-    COLOUR = "colour"  # as in the picture, all the time
-    IDENTITY = "identity"  # the same face as in the picture, all the time
+    MOTION = "motion"  # no frozen frames
+    COLOUR = "colour"  # stays as in the picture
+    IDENTITY = "identity"  # the face stays that of the picture
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Something over the time of the whole video: `values`, at equal distances, at most 120.
+    """Course of a quantity over the whole video: at most 120 `values`, evenly spaced in time.
 
-    From `low` to `high` they are good. Where nothing could be measured a value is None.
+    Values from `low` to `high` are good; None marks a gap in the measurements.
     """
 
     values: tuple[float | None, ...]
@@ -43,8 +43,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class Finding:
-    """The verdict on one aspect; `message` is a sentence for the person, `numbers` are what was
-    measured, with units in their names."""
+    """Verdict on one aspect, with a sentence for the user.
+
+    `numbers` are the measurements behind it, with units in their names.
+    """
 
     aspect: Aspect
     verdict: Verdict
@@ -55,7 +57,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """All that was found of one video of `frames` frames and `duration_s` seconds of picture."""
+    """All findings on a video of `frames` frames and `duration_s` seconds."""
 
     frames: int
     duration_s: float
@@ -63,12 +65,12 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of all findings."""
+        """The worst verdict of all findings."""
         found = {finding.verdict for finding in self.findings}
         return max(found, key=list(Verdict).index, default=Verdict.PASS)
 
     def to_json(self) -> bytes:
-        """The report as JSON, for `parse_report`."""
+        """Return the report as JSON, for `parse_report`."""
         return _REPORT.dump_json(self, indent=1)
 
 
@@ -76,5 +78,5 @@ _REPORT = TypeAdapter(Report)
 
 
 def parse_report(text: bytes) -> Report:
-    """The report that `Report.to_json` wrote. Raises ValueError for anything else."""
+    """Return the report that `Report.to_json` wrote. Raises ValueError for invalid input."""
     return _REPORT.validate_json(text)

@@ -1,4 +1,4 @@
-"""The product's settings, read from the environment here and nowhere else."""
+"""Settings of the product. No other module reads them from the environment."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from presets.gpus import DEFAULT_GPUS, GPUS, find_gpu
 from presets.models import DEVICE_PATTERN, MODELS
 from presets.schema import EngineFamily, Lora, Range
 
-ROOT = Path(__file__).resolve().parents[2]  # the project's folder; workers start in it
+ROOT = Path(__file__).resolve().parents[2]  # the project's folder; workers run in it
 _CONTAINER_VARIABLES = (
     "PORTRAIT_MAX_SECONDS",
     "PORTRAIT_MAX_DRAFT_SECONDS",
@@ -27,49 +27,47 @@ _CONTAINER_VARIABLES = (
     "PORTRAIT_GPU_IDLE_MINUTES",
     "PORTRAIT_SECRETS",
 )
-_NO_PASSWORD = "none"  # a password that is none, on purpose
-_MAX_IDLE_MINUTES = 20  # minutes; Modal's own limit
-_LORA_STRENGTHS = Range(-4, 4)  # of a LoRA; what is trained is made for about 1
-_SECRET_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what Modal lets a Secret be called
+_NO_PASSWORD = "none"  # value of PORTRAIT_PASSWORD that disables the password on purpose
+_MAX_IDLE_MINUTES = 20  # Modal's own limit
+_LORA_STRENGTHS = Range(-4, 4)  # LoRAs are trained for a strength of about 1
+_SECRET_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")  # Modal's rule for names of Secrets
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Every setting with its default; see the README's table."""
+    """All settings with their defaults, in the order of the table in the documents."""
 
     data: Path = Path("data")
     max_seconds: float = 40.0
     max_draft_seconds: float = 120.0
-    running: int = 1  # jobs at work at a time, of each engine family
-    queue: int = 50  # jobs waiting, of everyone
+    running: int = 1  # maximum number of concurrent jobs of each engine family
+    queue: int = 50  # maximum number of waiting jobs
     queue_per_person: int = 5
     keep_days: int = 7
-    weights: Path = Path("weights/files")  # a folder for each model
-    model: str | None = None  # of MultiTalk, and its device; None: the engine's own choice
-    device: str | None = None
-    strict: bool = False  # end a final video whose first window seems of no use
+    weights: Path = Path("weights/files")  # has a folder for each model
+    model: str | None = None  # of MultiTalk; None: chosen by the engine
+    device: str | None = None  # for MultiTalk; None: chosen by the engine
+    strict: bool = False  # also stop a job whose first window is only suspected to be defective
     loras: tuple[Lora, ...] = ()  # the operator's own, added to every MultiTalk video
-    # of the page; None: whoever finds it may use it, `unlocked`: as was said in so many words
-    password: str | None = field(default=None, repr=False)
-    unlocked: bool = False
-    # of the HTTP API; None: there is none
-    api_token: str | None = field(default=None, repr=False)
-    bucket: str | None = None  # where results are published; credentials: boto3 finds them itself
+    password: str | None = field(default=None, repr=False)  # of the page; None: open to everyone
+    unlocked: bool = False  # the password was disabled explicitly
+    api_token: str | None = field(default=None, repr=False)  # None: no HTTP API
+    bucket: str | None = None  # for published results; boto3 finds the credentials by itself
     region: str | None = None  # of S3; boto3 itself reads only AWS_DEFAULT_REGION
     gpus: tuple[str, ...] = DEFAULT_GPUS  # on Modal, in order of preference
-    gpu_idle_minutes: int = 2  # how long one waits there for another video, which is billed
-    secrets: tuple[str, ...] = ()  # of Modal, by name, to attach at deploy
+    gpu_idle_minutes: int = 2  # billed waiting time of a GPU container on Modal
+    secrets: tuple[str, ...] = ()  # names of Modal Secrets to attach at deploy
     on_modal: bool = False  # this process runs in a container of the deployed app
 
     def max_seconds_for(self, family: EngineFamily) -> float:
-        """The longest recording, in seconds, that an engine family takes."""
+        """Return the maximum length of a recording, in seconds, for an engine family."""
         return self.max_draft_seconds if family is EngineFamily.DRAFT else self.max_seconds
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Settings from `environment` (the process's own by default).
+    """Return the settings in `environment` (default: that of the process).
 
-    Raises InputError naming the variable when a value is not what it should be.
+    Raises InputError, which names the variable, for an invalid value.
     """
     values = os.environ if environment is None else environment
     password = values.get("PORTRAIT_PASSWORD") or None
@@ -108,22 +106,27 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 def build_container_environment(
     data: str, weights: str, environment: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The variables that a container of the deployed app is given: what is set in `environment`
-    (the process's own by default), its own places for `data` and `weights`, and room for several
-    people. The password and the API's token are not among them: an image is no place for them."""
+    """Return the environment variables for a container of the deployed app.
+
+    They are the variables set in `environment` (default: that of the process), the folders `data`
+    and `weights` of the container, and a default of four jobs at a time. The password and the
+    API token are left out, because they must not be stored in an image.
+    """
     values = os.environ if environment is None else environment
-    given = {name: values[name] for name in _CONTAINER_VARIABLES if values.get(name)}
-    return {"PORTRAIT_RUNNING": "4"} | given | {"PORTRAIT_DATA": data, "PORTRAIT_WEIGHTS": weights}
+    copied = {name: values[name] for name in _CONTAINER_VARIABLES if values.get(name)}
+    return {"PORTRAIT_RUNNING": "4"} | copied | {"PORTRAIT_DATA": data, "PORTRAIT_WEIGHTS": weights}
 
 
 def build_access_variables(settings: Settings) -> dict[str, str | None]:
-    """The variables that close the page's doors, for a Secret: those that are set, for an empty one
-    would take the place of one in the operator's own Secret."""
-    said = {
+    """Return the variables that restrict access to the app, for a Modal Secret.
+
+    Unset ones are left out: an empty value would override the operator's own Secret.
+    """
+    variables = {
         "PORTRAIT_PASSWORD": _NO_PASSWORD if settings.unlocked else settings.password,
         "PORTRAIT_API_TOKEN": settings.api_token,
     }
-    return {name: value for name, value in said.items() if value}
+    return {name: value for name, value in variables.items() if value}
 
 
 def _parse_seconds(values: Mapping[str, str], name: str, default: float) -> float:
@@ -177,13 +180,13 @@ def _parse_device(values: Mapping[str, str], name: str) -> str | None:
 
 
 def _parse_loras(values: Mapping[str, str], name: str, folder: Path) -> tuple[Lora, ...]:
-    """The LoRAs of a list; those that are not named by an absolute path lie in `folder`."""
+    """Return the LoRAs in a list of NAME=STRENGTH; relative names lie in `folder`."""
     found = []
     for text in _split_list(values.get(name)):
-        file, given, said = (part.strip() for part in text.partition("="))
+        file, has_strength, number = (part.strip() for part in text.partition("="))
         file = file.removesuffix(".safetensors")
         try:
-            strength = float(said) if given else Lora.strength
+            strength = float(number) if has_strength else Lora.strength
         except ValueError:
             strength = 0.0
         if not file or not strength or strength not in _LORA_STRENGTHS:
@@ -216,5 +219,5 @@ def _parse_secrets(values: Mapping[str, str], name: str) -> tuple[str, ...]:
 
 
 def _split_list(text: str | None) -> tuple[str, ...]:
-    """The names in a list with commas."""
+    """Return the names in a list separated by commas."""
     return tuple(filter(None, (name.strip() for name in (text or "").split(","))))

@@ -1,4 +1,4 @@
-"""What an engine is given: a request, its plan and a folder with fixed file names."""
+"""Input of an engine: a request, its plan, and a folder with fixed file names."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -14,52 +14,52 @@ REQUEST = "request.json"
 PLAN = "plan.json"
 SOUND = "sound.wav"
 RESULT = "result.mp4"
-REPORT = "report.json"  # what was found of the result; see `inference.core.report`
-PUBLISHED = "published.json"  # where the result lies in a bucket; see `inference.storage.publisher`
+REPORT = "report.json"  # quality of the result; see `inference.core.report`
+PUBLISHED = "published.json"  # location of the result in a bucket; see `inference.core.published`
 PREVIEW = "frames/latest.jpg"
-REMOTE = (
-    "remote.json"  # where it is made, when that is elsewhere; see `inference.cloud.remote_handle`
-)
-PREVIOUS_REMOTE = "remote-before.json"  # ... where it was, before it was started again
-OUTPUTS = ("frames", "windows", "growing", SOUND, RESULT, REPORT)  # what carrying it out leaves
+REMOTE = "remote.json"  # handle of the remote job; see `inference.cloud.remote_handle`
+PREVIOUS_REMOTE = "remote-before.json"  # handle of the remote job before a restart
+OUTPUTS = ("frames", "windows", "growing", SOUND, RESULT, REPORT)  # written by the engine
 
 
 def voice_name(index: int) -> str:
-    """File name of the clean recording `index`, from 0."""
+    """Return the file name of the clean recording `index`, from 0."""
     return f"voice-{index + 1}.wav"
 
 
 def segment_name(index: int) -> str:
-    """File name of the finished segment of window `index`, from 0."""
+    """Return the file name of the finished segment of window `index`, from 0."""
     return f"windows/{index:03d}.mp4"
 
 
 def state_name(index: int) -> str:
-    """File name of what window `index`, from 0, hands on to the next one."""
+    """Return the file name of the state that window `index`, from 0, passes to the next one."""
     return f"windows/{index:03d}.state.safetensors"
 
 
 def measurements_name(index: int) -> str:
-    """File name of what was measured of window `index`, from 0; see `inference.quality`."""
+    """Return the file name of the measurements of window `index`, from 0."""
     return f"windows/{index:03d}.measured.npz"
 
 
 def partial_video_name(index: int) -> str:
-    """File name of the film, with its sound, up to and with window `index`, from 0."""
+    """Return the file name of the video, with sound, up to and including window `index`, from 0."""
     return f"growing/{index:03d}.mp4"
 
 
 @dataclass(frozen=True)
 class Task:
-    """One piece of work. `folder` holds the clean picture and recordings and takes the results."""
+    """Unit of work. `folder` holds the clean picture and recordings, and receives the results."""
 
     request: Request
     plan: Plan
     folder: Path
 
     def prepare_path(self, name: str) -> Path:
-        """The file of that name in the folder; a folder inside it is made, itself it is not:
-        one that was deleted stays so."""
+        """Return the path of `name` in the folder, creating its parent folder.
+
+        The task's folder itself is never created: a deleted job stays deleted.
+        """
         path = self.folder / name
         if path.parent != self.folder:
             path.parent.mkdir(exist_ok=True)
@@ -72,7 +72,7 @@ class Task:
 
 
 def load_task(folder: Path) -> Task:
-    """The task that `Task.save` wrote into `folder`."""
+    """Return the task that `Task.save` wrote into `folder`."""
     request = TypeAdapter(Request).validate_json((folder / REQUEST).read_bytes())
     plan = TypeAdapter(Plan).validate_json((folder / PLAN).read_bytes())
     return Task(request, plan, folder)

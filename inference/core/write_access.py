@@ -1,6 +1,6 @@
-"""Who may change the folder of data: this machine alone, or one of several that take turns.
+"""Permission to change the data folder: of this machine alone, or of several machines in turn.
 
-A folder on this machine's disk may always be changed. One that several machines see (a Volume in
+A folder on a local disk may always be changed. A folder that several machines share (a Volume in
 the cloud) is changed by one of them at a time; see `inference.cloud.writer`.
 """
 
@@ -14,36 +14,36 @@ MOVING_MESSAGE = "The app is moving to another machine. This goes on by itself i
 
 
 class WriteUnavailable(Fault):
-    """A change has to wait for this machine's turn."""
+    """The change must wait, because another machine holds the write access."""
 
     def __init__(self) -> None:
         super().__init__(FaultCode.MOVING, MOVING_MESSAGE)
 
 
 class WriteAccess(Protocol):
-    """Permission to change the folder of data."""
+    """Permission to change the data folder."""
 
     @property
     def granted(self) -> bool:
         """Whether the folder may be changed now."""
 
     def require(self) -> None:
-        """Raise Moving unless the folder may be changed now."""
+        """Raise WriteUnavailable unless the folder may be changed now."""
 
     def hold(self) -> AbstractContextManager[None]:
-        """Enter a change, which is let finish before another machine's turn comes.
+        """Hold the access during a change: it is not handed over before the change ends.
 
-        Raises Moving when it can't begin now.
+        Raises WriteUnavailable when the change can't begin now.
         """
 
     def commit(self) -> None:
-        """Make what was written outlive this machine. Raises Fault."""
+        """Make all writes so far outlive this machine. Raises Fault."""
 
     def subscribe(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
-        """Call `begin` when changes may be made on one's own account, and `end` when no more."""
+        """Call `begin` when background changes become allowed, and `end` when they cease to be."""
 
     def close(self) -> None:
-        """Give the access up, for good."""
+        """Give up the access for good."""
 
 
 class SoleWriter:

@@ -116,8 +116,8 @@ def _check_cuda(gpus: GpuReport, needed: bool) -> Check:
     return Check("cuda", True, f"{built}; {driver}", needed)
 
 
-def _check_bfloat16(seen: Sequence[GpuInfo]) -> Check:
-    without = [gpu.name for gpu in seen if not gpu.bfloat16]
+def _check_bfloat16(gpus: Sequence[GpuInfo]) -> Check:
+    without = [gpu.name for gpu in gpus if not gpu.bfloat16]
     found = "computed by the GPU itself"
     if without:
         names = " and ".join(dict.fromkeys(without))

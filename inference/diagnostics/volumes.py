@@ -78,8 +78,8 @@ def _check_symlinks(own: Path) -> Check:
 def _describe_link(link: Path, target: str) -> str:
     if not link.is_symlink():
         return "not kept"
-    led = os.readlink(link)
-    state = "kept" if led == target else f"changed to {led}"
+    actual = os.readlink(link)
+    state = "kept" if actual == target else f"changed to {actual}"
     return state if link.exists() else f"{state}, and lead nowhere"
 
 
@@ -122,14 +122,14 @@ def _check_commits(file: Path, shared: MountedVolume) -> Check:
 
 def check_free_space(volumes: Mapping[str, Path]) -> Check:
     """Return the free space of each, as reported by the system."""
-    volumes_free = []
+    descriptions = []
     for name, folder in volumes.items():
         usage = shutil.disk_usage(folder)
-        volumes_free.append(
+        descriptions.append(
             f"{name} {round_down_gb(usage.free)} of {round_down_gb(usage.total)} GB"
         )
     found = (
-        f"{', '.join(volumes_free)}, as statfs has it: on Modal a placeholder, which nobody asks"
+        f"{', '.join(descriptions)}, as statfs has it: on Modal a placeholder, which nobody asks"
     )
     return Check("free space", True, found, needed=False)
 

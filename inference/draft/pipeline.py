@@ -15,10 +15,9 @@ from inference.core.timing import SAMPLES_PER_FRAME, place_recordings
 from inference.draft.performer import Performer
 from inference.draft.voice.speech import MouthCurves, analyse
 from inference.draft.watermark import Watermark
-from inference.media.audio import read_mono
+from inference.media.audio import mix_voices, read_mono
 from inference.media.faces import find_landmarks
 from inference.media.image import render_crop
-from inference.media.mixing import mix_voices
 from inference.media.video import SegmentWriter
 from inference.rendering.windows import RenderingCancelled, render_windows, save_preview
 from presets.schema import EngineFamily

@@ -1,3 +1,3 @@
-"""Files to arrays and back: pictures, faces, sound, video.
+"""Decoding, cleaning and encoding of files: pictures, faces, sound and video.
 It knows neither torch nor jobs.
 """

@@ -1,6 +1,6 @@
-"""Clean recordings onto the video's time axis: the finished sound, and a speaker's own track.
+"""Finished sound of a video, and the tracks of single speakers, from clean recordings.
 
-Everything goes in blocks of ten seconds, so that memory does not grow with length.
+Sound is processed in blocks of ten seconds, so that memory does not grow with length.
 """
 
 import math
@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.core.request import SAMPLE_RATE_HZ
-from inference.core.timing import Span
+from inference.core.task import Task, voice_name
+from inference.core.timing import SAMPLES_PER_FRAME, Span, place_recordings
 from inference.media.level import LevelMeter
 
 with warnings.catch_warnings():
-    # pydub looks for an ffmpeg program, which is not used here, and is older than Python 3.12.
+    # pydub looks for an ffmpeg program, which is not needed here, and predates Python 3.12.
     warnings.filterwarnings("ignore", "Couldn't find ff", RuntimeWarning)
     warnings.filterwarnings("ignore", "'audioop' is deprecated", DeprecationWarning)
     warnings.filterwarnings("ignore", '("\\S+" is an )?invalid escape sequence', SyntaxWarning)
@@ -30,7 +31,7 @@ Floats = NDArray[np.float32]
 
 TARGET_DBFS = -23.0  # RMS to which a low voice is raised
 MAX_GAIN_DB = 20.0
-MAX_PEAK_DBFS = -1.0  # neither a raised voice nor a mix peaks higher
+MAX_PEAK_DBFS = -1.0  # of a raised voice and of a mix
 
 _BLOCK_SAMPLES = 10 * SAMPLE_RATE_HZ
 _SAMPLES_PER_MS = SAMPLE_RATE_HZ // 1000
@@ -38,7 +39,7 @@ _FULL_SCALE = 32_768
 
 
 class _Track:
-    """A clean recording, 16-bit WAV, laid on the video's time axis; silent outside its span."""
+    """Clean recording, 16-bit WAV, on the video's time axis; silent outside its span."""
 
     def __init__(self, sound: wave.Wave_read, span: Span) -> None:
         self._sound, self.span = sound, span
@@ -46,9 +47,9 @@ class _Track:
         self.end = span.start + span.samples
 
     def read(self, start: int, samples: int) -> AudioSegment:
-        """Exactly `samples` samples from `start` on, which may lie before 0.
+        """Return exactly `samples` samples from `start`, which may be negative.
 
-        Cut and padded here, because AudioSegment does so by whole milliseconds.
+        Cut and padded here, because AudioSegment only cuts at whole milliseconds.
         """
         begin, end = max(start, self.span.start), min(start + samples, self.end)
         before, data = samples, b""
@@ -60,11 +61,18 @@ class _Track:
         return AudioSegment(data, sample_width=2, frame_rate=SAMPLE_RATE_HZ, channels=self.channels)
 
 
+def mix_voices(task: Task, target: Path) -> None:
+    """Write the task's finished sound, as long as the video, as 48 kHz WAV."""
+    placed = place_recordings(task.request)
+    voices = [task.prepare_path(voice_name(index)) for index in range(len(placed))]
+    write_sound(voices, placed, task.plan.frames * SAMPLES_PER_FRAME, target)
+
+
 def write_sound(voices: Sequence[Path], spans: Sequence[Span], samples: int, target: Path) -> None:
     """Write the finished sound: `samples` samples of 48 kHz 16-bit WAV, stereo if any voice is.
 
-    `voices` are clean recordings, each sounding in its span. A low voice is raised; two at a time
-    are lowered where they would clip; else nothing is changed. Nothing is left on an error.
+    `voices` are clean recordings, each placed in its span. A low voice is raised, and two
+    simultaneous voices are lowered where they would clip. No file is left on an error.
     """
     with ExitStack() as stack:
         tracks = [_open_track(stack, path, span) for path, span in zip(voices, spans, strict=True)]
@@ -84,9 +92,9 @@ def write_sound(voices: Sequence[Path], spans: Sequence[Span], samples: int, tar
 
 
 def read_mono(path: Path, span: Span, samples: int, sample_rate_hz: int = 16_000) -> Floats:
-    """A speaker's own track on the video's time axis: float32 mono, -1 to 1, at `sample_rate_hz`.
+    """Return a speaker's track on the video's time axis: float32 mono, -1 to 1, silent off `span`.
 
-    `samples` is the video's length at 48 kHz; the rate divides that. Silent outside `span`.
+    `samples` is the video's length at 48 kHz; `sample_rate_hz` must divide that rate.
     """
     out = np.zeros(samples * sample_rate_hz // SAMPLE_RATE_HZ, np.float32)
     with ExitStack() as stack:
@@ -94,14 +102,14 @@ def read_mono(path: Path, span: Span, samples: int, sample_rate_hz: int = 16_000
         resampler = av.AudioResampler("flt", "mono", sample_rate_hz)
         filled = 0
         for part in _resample(track, samples, resampler):
-            kept = part[: len(out) - filled]
-            out[filled : filled + len(kept)] = kept
-            filled += len(kept)
+            block = part[: len(out) - filled]
+            out[filled : filled + len(block)] = block
+            filled += len(block)
     return out
 
 
 def _resample(track: _Track, samples: int, resampler: av.AudioResampler) -> Iterator[Floats]:
-    """What the resampler makes of the track, float32 (n,) a time."""
+    """Yield blocks of the resampled track, float32 (n,)."""
     for start, length in _split_blocks(0, samples):
         mono = _to_floats(track.read(start, length)).mean(1)
         frame = av.AudioFrame.from_ndarray(mono[None], "flt", "mono")
@@ -115,18 +123,18 @@ def _open_track(stack: ExitStack, path: Path, span: Span) -> _Track:
 
 
 def _split_blocks(start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Start and length of the blocks from `start` to `end`."""
+    """Yield start and length of each block from `start` to `end`."""
     for at in range(start, end, _BLOCK_SAMPLES):
         yield at, min(_BLOCK_SAMPLES, end - at)
 
 
 def _to_floats(segment: AudioSegment) -> Floats:
-    """The segment's samples, float32 (n, c), -1 to 1."""
+    """Return the segment's samples, float32 (n, c), -1 to 1."""
     return _to_samples(segment).astype(np.float32) / np.float32(_FULL_SCALE)
 
 
 def _to_samples(segment: AudioSegment) -> NDArray[np.int16]:
-    """The segment's samples, (n, c)."""
+    """Return the segment's samples, int16 (n, c)."""
     values: NDArray[np.int16] = np.frombuffer(segment.raw_data, np.int16)
     return values.reshape(-1, segment.channels)
 
@@ -134,18 +142,18 @@ def _to_samples(segment: AudioSegment) -> NDArray[np.int16]:
 def _mix_block(
     tracks: Sequence[_Track], gains_db: Sequence[float], channels: int, start: int, length: int
 ) -> bytes:
-    """All tracks at once, int16 (n, c) as bytes; at least `length` samples."""
-    whole = math.ceil(length / _SAMPLES_PER_MS) * _SAMPLES_PER_MS  # or overlay() would cut
+    """Return the sum of all tracks, int16 (n, c) as bytes; at least `length` samples."""
+    padded = math.ceil(length / _SAMPLES_PER_MS) * _SAMPLES_PER_MS  # else overlay() would cut
     parts = []
     for track, gain_db in zip(tracks, gains_db, strict=True):
-        part = track.read(start, whole).set_channels(channels)
+        part = track.read(start, padded).set_channels(channels)
         parts.append(part.apply_gain(gain_db) if gain_db else part)
     data: bytes = reduce(AudioSegment.overlay, parts).raw_data
     return data
 
 
 def _compute_gains_db(tracks: Sequence[_Track], samples: int) -> list[float]:
-    """How much each track is raised or lowered, once for its whole length."""
+    """Return the gain of each track, constant over its length."""
     gains_db = [_compute_boost_db(track) for track in tracks]
     start, end = max(track.span.start for track in tracks), min(track.end for track in tracks)
     if len(tracks) < 2 or start >= end:
@@ -154,7 +162,7 @@ def _compute_gains_db(tracks: Sequence[_Track], samples: int) -> list[float]:
     for at, length in _split_blocks(start, min(end, samples)):
         total = np.zeros((length, 1), np.float32)
         for track, gain_db in zip(tracks, gains_db, strict=True):
-            # mono is added to both sides of a stereo track
+            # broadcasting adds mono to both channels of a stereo track
             total = total + _to_floats(track.read(at, length)) * np.float32(10 ** (gain_db / 20))
         peak = max(peak, float(np.abs(total).max()))
     lower_db = max(0.0, _to_dbfs(peak) - MAX_PEAK_DBFS)
@@ -162,16 +170,15 @@ def _compute_gains_db(tracks: Sequence[_Track], samples: int) -> list[float]:
 
 
 def _compute_boost_db(track: _Track) -> float:
-    """How much a low voice is raised; 0 for any other and for a listener's silence."""
+    """Return the gain that raises a low voice; 0 for any other and for silence."""
     meter = LevelMeter()
     for start, length in _split_blocks(track.span.start, track.end):
         meter.add(_to_samples(track.read(start, length)))
-    found = meter.to_recording(track.channels)
-    if found.is_silent or not found.is_quiet:
+    measured = meter.to_recording(track.channels)
+    if measured.is_silent or not measured.is_quiet:
         return 0.0
-    return max(
-        0.0, min(TARGET_DBFS - found.level_dbfs, MAX_GAIN_DB, MAX_PEAK_DBFS - found.peak_dbfs)
-    )
+    boost_db = min(TARGET_DBFS - measured.level_dbfs, MAX_PEAK_DBFS - measured.peak_dbfs)
+    return max(0.0, min(boost_db, MAX_GAIN_DB))
 
 
 def _to_dbfs(amplitude: float) -> float:

@@ -1,7 +1,7 @@
-"""Faces in pictures: a detector for boxes and a mesh of 468 points, on two small nets.
+"""Face detection with a box detector and a mesh of 468 points.
 
-The nets are MediaPipe's BlazeFace (full range) and face mesh, run by OpenCV's TFLite importer.
-Positions are in pixels of the array that was given, x to the right and y down.
+Both are small networks by MediaPipe, BlazeFace (full range) and face mesh, run by OpenCV's TFLite
+importer. Positions are in pixels of the given array, x to the right and y down.
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ Pixels = NDArray[np.uint8]
 MIN_DETECTOR_SCORE = 0.5
 MIN_MESH_SCORE = 0.7
 
-# Indices into the 468 points (MediaPipe's canonical face). Rows run from the picture's left of an
-# unmirrored frontal face to its right; upper and lower rows share their end points.
+# Indices into the 468 points (MediaPipe's canonical face). Each contour runs from left to right in
+# the picture of an unmirrored frontal face; upper and lower contours share their end points.
 LIPS_OUTER_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
 LIPS_OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 LIPS_INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
@@ -45,19 +45,19 @@ FOREHEAD, CHIN, NOSE_TIP, NOSE_BRIDGE = 10, 152, 4, 6
 LEFT_CHEEK, RIGHT_CHEEK = 50, 280
 
 _DETECTOR_SIDE_PX = 192
-_DETECTOR_GRID = 48  # one anchor in the middle of each 4 px cell
+_DETECTOR_GRID = 48  # cells of 4 px along each side, with one anchor in the middle
 _MESH_SIDE_PX = 192
-_MESH_CROP_SCALE = 1.5  # side of the square that the mesh net sees, in face sizes
+_MESH_CROP_SCALE = 1.5  # side of the mesh's input square, in face sizes
 _SAME_FACE_OVERLAP = 0.3  # candidates that overlap more are one face
-_SAME_FACE_CONTAINED = 0.75  # as are those of which this part lies in the other
+_SAME_FACE_CONTAINED = 0.75  # as are boxes of which a larger part lies in the other one
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A face as the detector sees it.
+    """Detected face.
 
-    `box` is (4,) left, top, right, bottom; `keys` (6, 2) x, y of the two eyes (left one first),
-    nose, mouth and two ears. Both float32, in pixels.
+    `box` is (4,) left, top, right, bottom; `keypoints` (6, 2) x, y of the two eyes (left one
+    first), nose, mouth and two ears. Both float32, in pixels.
     """
 
     score: float
@@ -72,7 +72,7 @@ class Candidate:
 
 
 def find_faces(picture: Pixels) -> tuple[Face, ...]:
-    """The faces of an RGB uint8 (h, w, 3) picture, left to right; boxes in its pixels.
+    """Return the faces in an RGB uint8 (h, w, 3) picture, left to right; boxes in its pixels.
 
     A face counts when both the detector and the mesh are sure of it.
     """
@@ -87,25 +87,25 @@ def find_faces(picture: Pixels) -> tuple[Face, ...]:
 
 
 def find_landmarks(frame: Pixels, box: tuple[float, float, float, float]) -> Floats:
-    """The 468 points, float32 (468, 3), of the face in `box` (left, top, right, bottom) of `frame`.
+    """Return the 468 points, float32 (468, 3), of the face in `box` (left, top, right, bottom).
 
-    x and y are in pixels of the RGB uint8 (h, w, 3) frame, z (away from the camera) in the same
-    unit. Raises `InputError` when the box holds no face.
+    x and y are in pixels of `frame`, RGB uint8 (h, w, 3), z (away from the camera) in the same
+    unit. Raises InputError when the box holds no face.
     """
-    wanted = np.asarray(box, np.float32)
+    edges = np.asarray(box, np.float32)
     height, width = frame.shape[:2]
     if not (
-        np.isfinite(wanted).all()
-        and _compute_overlap(wanted, np.asarray([0, 0, width, height], np.float32)) > 0
+        np.isfinite(edges).all()
+        and _compute_overlap(edges, np.asarray([0, 0, width, height], np.float32)) > 0
     ):
         raise build_no_face_error(f"box {box} outside the frame")
     mesh = FaceMesh()
     fits = []
-    seen = _find_candidate(frame, wanted)
-    if seen is not None:
-        fits.append(mesh.fit(frame, seen.box, seen.roll_rad))
+    detected = _find_candidate(frame, edges)
+    if detected is not None:
+        fits.append(mesh.fit(frame, detected.box, detected.roll_rad))
     if not fits or fits[0][1] < MIN_MESH_SCORE:
-        fits.append(mesh.fit(frame, wanted, 0.0, passes=3))
+        fits.append(mesh.fit(frame, edges, 0.0, passes=3))
     points, score = max(fits, key=lambda fit: fit[1])
     if score < MIN_MESH_SCORE:
         raise build_no_face_error(f"mesh score {score:.2f} in {box}")
@@ -113,23 +113,21 @@ def find_landmarks(frame: Pixels, box: tuple[float, float, float, float]) -> Flo
 
 
 def _find_candidate(frame: Pixels, box: Floats) -> Candidate | None:
-    """The detector's face that overlaps `box` most, looked for around it."""
+    """Return the detected face that overlaps `box` most, searching its surroundings."""
     centre = (box[:2] + box[2:]) / 2
     side = float(max(box[2:] - box[:2]))
     detector = FaceDetector()
     found: list[Candidate] = []
-    for room in (2.0, 3.5):
-        left, top = np.rint(centre - side * room / 2).astype(int).tolist()
-        found += detector.find_in_square(frame, left, top, max(1, round(side * room)))
+    for scale in (2.0, 3.5):
+        left, top = np.rint(centre - side * scale / 2).astype(int).tolist()
+        found += detector.find_in_square(frame, left, top, max(1, round(side * scale)))
     merged = _merge(found)
-    best = max(merged, key=lambda each: _compute_overlap(each.box, box), default=None)
-    return (
-        best if best is not None and _compute_overlap(best.box, box) > _SAME_FACE_OVERLAP else None
-    )
+    same = [each for each in merged if _compute_overlap(each.box, box) > _SAME_FACE_OVERLAP]
+    return max(same, key=lambda each: _compute_overlap(each.box, box), default=None)
 
 
 class FaceDetector:
-    """BlazeFace for faces from close up to about 5 m."""
+    """BlazeFace, for faces from close up to about 5 m."""
 
     _OUTPUTS = ("reshaped_regressor_face_4", "reshaped_classifier_face_4")
 
@@ -139,9 +137,9 @@ class FaceDetector:
         self._anchors = np.stack(np.meshgrid(cells, cells), -1).reshape(-1, 2)
 
     def find(self, picture: Pixels) -> list[Candidate]:
-        """Faces of an RGB uint8 (h, w, 3) picture, surest first.
+        """Return the faces in an RGB uint8 (h, w, 3) picture, in descending order of score.
 
-        Looks at the whole, then at squares of the short side that overlap by half.
+        Searches the whole picture, then squares of its shorter side that overlap by half.
         """
         height, width = picture.shape[:2]
         longest, shortest = max(height, width), min(height, width)
@@ -154,7 +152,7 @@ class FaceDetector:
         return _merge(found)
 
     def find_in_square(self, picture: Pixels, left: int, top: int, side: int) -> list[Candidate]:
-        """Candidates, not merged, in one square, which may reach over the picture's edges."""
+        """Return the unmerged candidates in a square, which may extend over the picture's edges."""
         blob = cv2.dnn.blobFromImage(
             _cut_square(picture, left, top, side), 1 / 127.5, mean=(127.5, 127.5, 127.5)
         )
@@ -184,9 +182,9 @@ class FaceMesh:
     def fit(
         self, picture: Pixels, box: Floats, roll_rad: float, passes: int = 2
     ) -> tuple[Floats, float]:
-        """Points, float32 (468, 3) in pixels, and the net's certainty (0 to 1) that it is a face.
+        """Return the points, float32 (468, 3) in pixels, and the probability (0 to 1) of a face.
 
-        Every pass after the first turns and frames the face by the points of the one before.
+        Each pass after the first one rotates and crops the face by the points of the pass before.
         """
         centre, side = (box[:2] + box[2:]) / 2, float(max(box[2:] - box[:2])) * _MESH_CROP_SCALE
         points, score = self._run_net(picture, centre, side, roll_rad)
@@ -204,10 +202,11 @@ class FaceMesh:
     def _run_net(
         self, picture: Pixels, centre: NDArray[np.floating], side: float, roll_rad: float
     ) -> tuple[Floats, float]:
+        """Return points and probability from one run on a square that is turned upright."""
         scale = _MESH_SIDE_PX / side
         turn = _build_rotation(roll_rad) * scale
         source, shrink = picture, 1.0
-        if scale < 0.5:  # warpAffine does not average: shrink first or it aliases
+        if scale < 0.5:  # warpAffine does not average: without shrinking first it would alias
             shrink = scale * 1.5
             source = np.asarray(
                 cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA),
@@ -227,7 +226,7 @@ class FaceMesh:
 
 
 def _read_net(path: Path) -> cv2.dnn.Net:
-    # OpenCV 5's new engine drops all outputs but the first; OpenCV 4 knows no engines.
+    # OpenCV 5's new engine drops all outputs but the first; OpenCV 4 has no choice of engines.
     classic = getattr(cv2.dnn, "ENGINE_CLASSIC", None)
     if classic is None:
         return cv2.dnn.readNetFromTFLite(str(path))
@@ -235,7 +234,7 @@ def _read_net(path: Path) -> cv2.dnn.Net:
 
 
 def _cut_square(picture: Pixels, left: int, top: int, side: int) -> Pixels:
-    """That square of the picture, scaled to the detector's side, black where it reaches over."""
+    """Return the square scaled to the detector's input size, black outside the picture."""
     height, width = picture.shape[:2]
     from_x, from_y = max(0, left), max(0, top)
     to_x, to_y = min(width, left + side), min(height, top + side)
@@ -254,13 +253,13 @@ def _cut_square(picture: Pixels, left: int, top: int, side: int) -> Pixels:
 
 
 def _build_rotation(angle_rad: float) -> Floats:
-    """The (2, 2) matrix that turns a face of that roll upright."""
+    """Return the (2, 2) matrix that turns a face with this roll upright."""
     cos, sin = np.cos(angle_rad), np.sin(angle_rad)
     return np.asarray([[cos, sin], [-sin, cos]], np.float32)
 
 
 def _compute_overlap(one: Floats, other: Floats) -> float:
-    """Intersection over union of two boxes; near 1 also when one mostly lies in the other."""
+    """Return the intersection over union of two boxes; near 1 if one mostly contains the other."""
     corner = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
     shared = float(np.prod(np.maximum(corner, 0)))
     areas = float(np.prod(one[2:] - one[:2])), float(np.prod(other[2:] - other[:2]))
@@ -272,7 +271,10 @@ def _compute_overlap(one: Floats, other: Floats) -> float:
 
 
 def _merge(candidates: list[Candidate]) -> list[Candidate]:
-    """One candidate a face, surest first: the mean of all that overlap, weighted by score."""
+    """Return one candidate per face, in descending order of score.
+
+    It is the mean of all that overlap, weighted by score.
+    """
     rest = sorted(candidates, key=lambda each: -each.score)
     merged = []
     while rest:

@@ -1,6 +1,7 @@
-"""What a file is by its first bytes, and whether it ends before its own headers say.
+"""File types by their first bytes, and detection of truncated files.
 
-Decoders play a cut file up to the cut as if all were well; the byte counts in its headers tell.
+Decoders play a truncated file up to the cut without an error, but the byte counts in its headers
+reveal the cut.
 """
 
 import mmap
@@ -8,7 +9,7 @@ from enum import StrEnum
 
 Bytes = bytes | mmap.mmap
 
-HEAD_BYTES = 64  # how much of a file `detect_kind` looks at
+HEAD_BYTES = 64  # length of the file head that `detect_kind` needs
 
 _BOXES_AT_START = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # ISO, QuickTime
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -25,7 +26,7 @@ _MP3_KBPS_LOW = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)  
 
 
 class FileKind(StrEnum):
-    """The pictures and recordings that are known by their first bytes."""
+    """Types of pictures and recordings that are recognised by their first bytes."""
 
     JPEG = "jpeg"
     PNG = "png"
@@ -43,7 +44,7 @@ class FileKind(StrEnum):
 
     @property
     def is_picture(self) -> bool:
-        """A picture and not a recording or video."""
+        """Whether it is a picture rather than a recording or video."""
         return self in _PICTURES
 
 
@@ -51,7 +52,7 @@ _PICTURES = frozenset(FileKind(name) for name in ("jpeg", "png", "webp", "gif", 
 
 
 def detect_kind(head: bytes) -> FileKind | None:
-    """The kind of the file that starts with `head`, or None when it is none of ours."""
+    """Return the type of a file that starts with `head`, or None if it is not supported."""
     for start, kind in (
         (b"\xff\xd8\xff", FileKind.JPEG),
         (b"\x89PNG\r\n\x1a\n", FileKind.PNG),
@@ -78,9 +79,10 @@ def detect_kind(head: bytes) -> FileKind | None:
 
 
 def is_truncated(data: Bytes, kind: FileKind | None) -> bool:
-    """Whether a whole file of that kind, `data`, is shorter than its own headers say.
+    """Return whether `data`, a whole file of that type, is shorter than its headers state.
 
-    False also where they don't say: FLAC and AAC, whose decoders notice, and live recordings.
+    False also where they do not state it: FLAC and AAC, whose decoders notice the end, and live
+    recordings.
     """
     match kind:
         case FileKind.WAV:
@@ -103,14 +105,14 @@ def _is_wav_truncated(data: Bytes) -> bool:
         name, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         at += 8
         if name == b"data":
-            slack = 64 + length // 100  # careless programs count their own header in
+            slack = 64 + length // 100  # some programs count their own header
             return 0 < length < _WAV_UNKNOWN_BYTES and at + length > len(data) + slack
         at += length + length % 2
     return False
 
 
 def _is_mp3_truncated(data: Bytes) -> bool:
-    """By walking the frames: the last one is incomplete, or some of the announced are missing."""
+    """Return whether the last frame is incomplete or announced frames are missing."""
     at = 0
     while data[at : at + 3] == b"ID3":
         a, b, c, d = data[at + 6 : at + 10].ljust(4, b"\0")
@@ -121,12 +123,12 @@ def _is_mp3_truncated(data: Bytes) -> bool:
         at += length
         frames += 1
     if at + 4 <= len(data):
-        return False  # something else follows, such as a tag: the frames were all there
+        return False  # other data follows, such as a tag, so the frames are complete
     return frames > 0 and (at != len(data) or frames < announced - 2 - announced // 100)
 
 
 def _read_mp3_frame_count(first: bytes) -> int:
-    """How many frames the encoder's Xing or Info header, in the `first` frame, tells of; else 0."""
+    """Return the frame count in the Xing or Info header of the `first` frame; 0 without one."""
     at = max(first.find(b"Xing"), first.find(b"Info"))
     if at < 0 or len(first) < at + 12 or not first[at + 7] & 1:
         return 0
@@ -134,7 +136,7 @@ def _read_mp3_frame_count(first: bytes) -> int:
 
 
 def _read_mp3_frame_bytes(header: bytes) -> int:
-    """Length of the MPEG Layer III frame with that four-byte header; 0 if it is none."""
+    """Return the length of the MPEG Layer III frame with this four-byte header; 0 if invalid."""
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2:
         return 0
     version, bitrate, rate = header[1] >> 3 & 3, header[2] >> 4, header[2] >> 2 & 3
@@ -167,7 +169,7 @@ def _is_matroska_truncated(data: Bytes) -> bool:
 
 
 def _read_ebml_length(data: Bytes, at: int) -> tuple[int | None, int]:
-    """An element's length (None: unknown, as in a live recording) and where its content starts."""
+    """Return an element's length (None: unknown, as in live recordings) and its content's start."""
     first = data[at] if at < len(data) else 0
     width = 9 - first.bit_length()
     value = int.from_bytes(data[at : at + width], "big") & ((1 << 7 * width) - 1)
@@ -178,9 +180,9 @@ def _are_boxes_truncated(data: Bytes) -> bool:
     at = 0
     while at + 8 <= len(data):
         length, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
-        if length == 1:  # it stands behind the name, in 64 bits
+        if length == 1:  # the length follows the name, in 64 bits
             length = int.from_bytes(data[at + 8 : at + 16], "big")
         if length < 8 or not name.isalnum():
-            return False  # 0: up to the end of the file; else no box: padding
+            return False  # length 0: up to the end of the file; otherwise padding, not a box
         at += length
     return at > len(data)

@@ -1,6 +1,6 @@
-"""The finished frame out of a clean picture: cropped, scaled, softly continued past its edges.
+"""Rendering of the cropped and scaled frame, with soft continuation past the picture's edges.
 
-On PIL and numpy alone: the page shows the very frame that the engines start from.
+Needs only PIL and numpy, so that the page can show the very frame that the engines start from.
 """
 
 from itertools import pairwise
@@ -15,11 +15,9 @@ from inference.core.framing import Crop, PictureSize
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
-# Past its edge the picture goes on mirrored: only a strip of it, lest a face be seen twice. All in
-# parts of the frame's shorter side.
-_MIRROR_DEPTH = 0.05
-# How strongly it is blurred there: (distance from the edge, blur radius). It starts sharp, which
-# leaves no seam.
+# Lengths are in parts of the frame's shorter side.
+_MIRROR_DEPTH = 0.05  # width of the mirrored strip: a wider one could show a face twice
+# (distance from the edge, blur radius); starting sharp leaves no seam
 _BLUR_BY_DISTANCE = ((0.0, 0.0), (0.03, 0.015), (0.08, 0.05), (0.25, 0.14))
 _EDGE_TOLERANCE_PX = 1e-6  # of float arithmetic
 
@@ -32,7 +30,7 @@ def render_crop(
     height: int,
     resample: Image.Resampling = Image.Resampling.LANCZOS,
 ) -> Pixels:
-    """The finished frame, RGB uint8 (height, width, 3).
+    """Return the cropped frame, RGB uint8 (height, width, 3).
 
     `crop` is in pixels of the upright source, of size `picture`; the clean PNG may be smaller.
     """
@@ -55,7 +53,7 @@ def render_crop(
 
 
 def _find_covered_pixels(low: float, high: float, extent: int, pixels: int) -> range:
-    """Which of the frame's `pixels`, laid over low..high, show only picture (0..extent)."""
+    """Return the frame pixels along an axis, from low to high, that lie within 0..extent."""
     per_pixel = (high - low) / pixels
     first = int(np.ceil(max(0.0, -low) / per_pixel - _EDGE_TOLERANCE_PX))
     last = int(np.floor((min(high, extent) - low) / per_pixel + _EDGE_TOLERANCE_PX))
@@ -66,7 +64,7 @@ def _find_covered_pixels(low: float, high: float, extent: int, pixels: int) -> r
 def _find_source_range(
     low: float, high: float, shown: range, extent: int, pixels: int
 ) -> tuple[float, float]:
-    """What of low..high those frame pixels show, kept within 0..extent and never empty."""
+    """Return the part of low..high behind those pixels, within 0..extent and never empty."""
     per_pixel = (high - low) / pixels
     start = min(max(low + shown.start * per_pixel, 0.0), max(extent - per_pixel, 0.0))
     end = min(max(low + shown.stop * per_pixel, start + min(per_pixel, extent)), float(extent))
@@ -74,7 +72,7 @@ def _find_source_range(
 
 
 def _extend_edges(shown: Pixels, columns: range, rows: range, width: int, height: int) -> Pixels:
-    """`shown` at its place in a (height, width, 3) frame, mirrored and blurred around it."""
+    """Return a (height, width, 3) frame with `shown` in it, mirrored and blurred around it."""
     side = min(width, height)
     from_columns, beyond_columns = _build_mirror_indices(
         columns, width, round(_MIRROR_DEPTH * side)
@@ -93,9 +91,9 @@ def _extend_edges(shown: Pixels, columns: range, rows: range, width: int, height
 def _build_mirror_indices(
     covered: range, pixels: int, depth: int
 ) -> tuple[NDArray[np.intp], Floats]:
-    """For each of `pixels` along an axis: which covered one it shows, and how far out it lies.
+    """Return the index of the source pixel, and the distance outside, for each pixel of an axis.
 
-    Outside, the outermost `depth` covered ones are mirrored to and fro. Counted from 0.
+    Outside, the outermost `depth` covered pixels are mirrored back and forth. Indices from 0.
     """
     at = np.arange(pixels) - covered.start
     last = len(covered) - 1

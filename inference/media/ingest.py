@@ -1,4 +1,4 @@
-"""The person's files into a task's folder: decoded, cleaned, measured, under fixed names."""
+"""Decoding of a user's files into a task's folder, under fixed names."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,10 +12,10 @@ from inference.media.sandbox import read_picture, read_recording
 def ingest_files(
     folder: Path, image: Path, recordings: Sequence[Path]
 ) -> tuple[Picture, tuple[Recording, ...]]:
-    """What was measured of the picture and the recordings; `folder` gets their clean copies.
+    """Write clean copies of picture and recordings into `folder`, and return their measurements.
 
-    All are read at the same time. Raises the InputError or Fault of the first that can't be used,
-    the picture before the recordings; no clean copy is left then.
+    All files are read in parallel. Raises the InputError or Fault of the first unusable one, the
+    picture before the recordings; no clean copy is left then.
     """
     require_one_or_two(len(recordings))
     folder.mkdir(parents=True, exist_ok=True)

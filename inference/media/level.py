@@ -1,4 +1,4 @@
-"""Length and level of sound, measured as it passes in blocks."""
+"""Length and level of sound, measured block by block."""
 
 import math
 
@@ -7,21 +7,21 @@ from numpy.typing import NDArray
 
 from inference.core.request import SAMPLE_RATE_HZ, Recording
 
-FLOOR_DBFS = -120.0  # said of digital silence, whose level has no logarithm
+FLOOR_DBFS = -120.0  # stands for digital silence, whose level has no logarithm
 _FULL_SCALE = 32_768
-_STEP_SAMPLES = SAMPLE_RATE_HZ // 50  # this much without a sound is digital silence
+_STEP_SAMPLES = SAMPLE_RATE_HZ // 50  # a step of zeros is digital silence
 
 
 class LevelMeter:
-    """Length and level of samples as they pass.
+    """Meter of the length and level of samples.
 
-    Digital silence counts for the length alone: a voice is as loud beside long pauses that somebody
-    cut out, or where a recording was parted between two people.
+    Digital silence counts for the length only, so that cut-out pauses, or the turns of the other
+    person, do not lower the level of a voice.
     """
 
     def __init__(self) -> None:
         self.samples = 0
-        self._sounding = 0
+        self._sounding = 0  # samples outside digital silence
         self._peak = 0
         self._squares = 0.0
 
@@ -36,7 +36,7 @@ class LevelMeter:
         self._squares += float(np.vdot(wide, wide))
 
     def to_recording(self, channels: int) -> Recording:
-        """What was measured of all blocks, which had that many channels."""
+        """Return the measurements of all blocks, which had `channels` channels."""
         mean = self._squares / max(1, self._sounding * channels)
         return Recording(self.samples, channels, _to_dbfs(self._peak), _to_dbfs(math.sqrt(mean)))
 

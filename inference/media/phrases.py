@@ -1,7 +1,7 @@
-"""Where somebody speaks in a clean recording, and one recording parted between two people.
+"""Phrases in a clean recording, and its split between two speakers.
 
-A clean recording is a 48 kHz 16-bit WAV. Everything goes in blocks: memory does not grow with
-length.
+A clean recording is a 48 kHz 16-bit WAV. It is processed in blocks, so that memory does not grow
+with length.
 """
 
 import wave
@@ -18,31 +18,29 @@ from inference.media.level import LevelMeter
 
 Samples = NDArray[np.int16]
 
-MIN_PAUSE_S = 0.26  # a shorter one is part of speaking: the closure of a p is 0.1 s
-LONG_PAUSE_S = 0.6  # after it somebody else may speak
-_MIN_PHRASE_S = 0.1  # what is shorter is a click
-_PADDING_S = 0.06  # around a phrase: its first and last sounds are soft
-_FADE_S = 0.01  # where one falls silent, so that nothing clicks
-_STEP_S = 0.02  # levels are measured in steps of this length
+MIN_PAUSE_S = 0.26  # shorter gaps are part of speech: the closure of a p is 0.1 s
+LONG_PAUSE_S = 0.6  # long enough for a change of speakers
+_MIN_PHRASE_S = 0.1  # shorter sounds are clicks
+_PADDING_S = 0.06  # around a phrase, whose first and last sounds are soft
+_FADE_S = 0.01  # avoids clicks at a change of speakers
+_STEP_S = 0.02  # length over which a level is measured
 _STEP_SAMPLES = round(_STEP_S * SAMPLE_RATE_HZ)
 _BLOCK_SAMPLES = 500 * _STEP_SAMPLES
-_DIGITAL_SILENCE_DBFS = -100.0  # what is lower was cut out
-_MAX_PEAK_OVER_VOICE_DB = (
-    10.0  # the loudest of a voice is hardly further above its usual loud sounds
-)
+_DIGITAL_SILENCE_DBFS = -100.0  # lower levels are cut-out parts, not the noise of the room
+_MAX_PEAK_OVER_VOICE_DB = 10.0  # of a voice's loudest step over its usual loud ones
 _FULL_SCALE = 32_768
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """What is said between two pauses, in seconds of the recording."""
+    """Speech between two pauses, in seconds of the recording."""
 
     start_s: float
     end_s: float
 
 
 def find_phrases(recording: Path) -> tuple[Phrase, ...]:
-    """The phrases of a clean recording, in order; none when nothing is heard in it."""
+    """Return the phrases of a clean recording, in order; none if it is silent."""
     levels = _measure_levels_db(recording)
     if levels.max(initial=-np.inf) <= SILENCE_DBFS:
         return ()
@@ -57,17 +55,17 @@ def find_phrases(recording: Path) -> tuple[Phrase, ...]:
 
 
 def alternate_speakers(phrases: Sequence[Phrase]) -> tuple[int, ...]:
-    """Who says each phrase, 0 or 1, if they take turns at the long pauses; 0 says the first."""
-    owners, who = [], 0
+    """Return the speaker of each phrase, 0 or 1, if they take turns at long pauses; 0 begins."""
+    owners, speaker = [], 0
     for index, phrase in enumerate(phrases):
         if index and phrase.start_s - phrases[index - 1].end_s + 2 * _PADDING_S >= LONG_PAUSE_S:
-            who = 1 - who
-        owners.append(who)
+            speaker = 1 - speaker
+        owners.append(speaker)
     return tuple(owners)
 
 
 def expand_phrases(phrases: Sequence[Phrase], length_s: float) -> tuple[Phrase, ...]:
-    """What belongs to each phrase: from the middle of the pause before to that of the one after."""
+    """Return the phrases extended to the middle of the pauses around them."""
     pairs = zip(phrases, phrases[1:], strict=False)
     cuts = [0.0, *((one.end_s + other.start_s) / 2 for one, other in pairs), length_s]
     return tuple(Phrase(*ends) for ends in zip(cuts, cuts[1:], strict=False))
@@ -76,45 +74,43 @@ def expand_phrases(phrases: Sequence[Phrase], length_s: float) -> tuple[Phrase, 
 def split_recording(
     source: Path, phrases: Sequence[Phrase], owners: Sequence[int], targets: Sequence[Path]
 ) -> tuple[Recording, ...]:
-    """Write a recording as long as `source` for each of the targets, and measure them.
+    """Write a recording as long as `source` for each target, and return their measurements.
 
-    The one at index k is silent where a phrase is not that of owner k. Raises OSError.
+    Target k is silent during phrases of other owners. Raises OSError.
     """
     with ExitStack() as stack:
-        whole = stack.enter_context(wave.open(str(source), "rb"))
-        length_s, channels = whole.getnframes() / SAMPLE_RATE_HZ, whole.getnchannels()
-        own = [
-            _build_gain_curve(expand_phrases(phrases, length_s), owners, who)
-            for who in range(len(targets))
-        ]
+        sound = stack.enter_context(wave.open(str(source), "rb"))
+        length_s, channels = sound.getnframes() / SAMPLE_RATE_HZ, sound.getnchannels()
+        expanded = expand_phrases(phrases, length_s)
+        curves = [_build_gain_curve(expanded, owners, index) for index in range(len(targets))]
         files = [stack.enter_context(wave.open(str(target), "wb")) for target in targets]
         meters = [LevelMeter() for _ in targets]
         for file in files:
-            file.setparams(whole.getparams())
-        for start, block in _read_blocks(whole):
+            file.setparams(sound.getparams())
+        for start, block in _read_blocks(sound):
             times = (start + np.arange(len(block))) / SAMPLE_RATE_HZ
-            for file, meter, (at, gains) in zip(files, meters, own, strict=True):
-                kept = np.rint(block * np.interp(times, at, gains)[:, None]).astype(np.int16)
-                meter.add(kept)
-                file.writeframesraw(kept.tobytes())
+            for file, meter, (at, gains) in zip(files, meters, curves, strict=True):
+                scaled = np.rint(block * np.interp(times, at, gains)[:, None]).astype(np.int16)
+                meter.add(scaled)
+                file.writeframesraw(scaled.tobytes())
     return tuple(meter.to_recording(channels) for meter in meters)
 
 
 def _build_gain_curve(
-    parts: Sequence[Phrase], owners: Sequence[int], who: int
+    phrases: Sequence[Phrase], owners: Sequence[int], speaker: int
 ) -> tuple[list[float], list[float]]:
-    """Times, and how much of the sound is kept there, 0 to 1, with fades between."""
-    times, gains = [0.0], [float(owners[0] == who)]
-    for found, owner in zip(parts[1:], owners[1:], strict=True):
-        gain = float(owner == who)
+    """Return times and the gain there, 0 to 1, with fades in between."""
+    times, gains = [0.0], [float(owners[0] == speaker)]
+    for phrase, owner in zip(phrases[1:], owners[1:], strict=True):
+        gain = float(owner == speaker)
         if gain != gains[-1]:
-            times += [found.start_s - _FADE_S / 2, found.start_s + _FADE_S / 2]
+            times += [phrase.start_s - _FADE_S / 2, phrase.start_s + _FADE_S / 2]
             gains += [gains[-1], gain]
     return times, gains
 
 
 def _join_over_short_pauses(runs: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
-    """Runs, each from a second to a second, joined where less than a pause lies between them."""
+    """Return the runs (start and end in seconds) joined where the pause between is too short."""
     out: list[tuple[float, float]] = []
     for start, end in runs:
         if out and start - out[-1][1] < MIN_PAUSE_S:
@@ -124,15 +120,17 @@ def _join_over_short_pauses(runs: Sequence[Sequence[float]]) -> list[tuple[float
 
 
 def _compute_threshold_db(levels: NDArray[np.float64]) -> float:
-    """The level from which on somebody speaks: a third of the way from the room's noise to the
-    voice, and 15 to 35 dB under the voice."""
+    """Return the level above which a step counts as speech.
+
+    It is a third of the way from the noise to the voice, and 15 to 35 dB below the voice.
+    """
     noise, voice = np.quantile(levels[levels > _DIGITAL_SILENCE_DBFS], (0.1, 0.95))
-    voice = max(voice, levels.max() - _MAX_PEAK_OVER_VOICE_DB)  # also where little is said
+    voice = max(voice, levels.max() - _MAX_PEAK_OVER_VOICE_DB)  # for recordings with few words
     return float(np.clip(noise + (voice - noise) / 3, voice - 35, voice - 15))
 
 
 def _measure_levels_db(recording: Path) -> NDArray[np.float64]:
-    """The level of each step of the recording, in dB of full scale."""
+    """Return the level of each step of the recording, in dB of full scale."""
     levels = [np.zeros(0)]
     with wave.open(str(recording), "rb") as sound:
         for _, block in _read_blocks(sound):
@@ -144,7 +142,7 @@ def _measure_levels_db(recording: Path) -> NDArray[np.float64]:
 
 
 def _read_blocks(sound: wave.Wave_read) -> Iterator[tuple[int, Samples]]:
-    """Where each block starts, and its samples, int16 (n, c)."""
+    """Yield the start of each block and its samples, int16 (n, c)."""
     start = 0
     while data := sound.readframes(_BLOCK_SAMPLES):
         block = np.frombuffer(data, np.int16).reshape(-1, sound.getnchannels())

@@ -1,4 +1,4 @@
-"""A person's picture, which nobody trusts, into a clean one; runs in the sandbox's process.
+"""Conversion of a user's untrusted picture into a clean one; runs in the sandbox.
 
 The clean picture is an upright RGB PNG of at most `LONGEST_SIDE_PX`, colours in sRGB.
 """
@@ -24,19 +24,16 @@ Pixels = NDArray[np.uint8]
 LONGEST_SIDE_PX = 2048  # of the clean picture
 MAX_MEGAPIXELS = 40
 
-_MIN_SIDE_FOR_FACES_PX = 24  # in less, in a picture of any shape, nobody can be made out
+_MIN_SIDE_FOR_FACES_PX = 24  # smaller pictures of any shape show no recognisable face
 _FORMATS = {
     FileKind.JPEG: "JPEG",
     FileKind.PNG: "PNG",
     FileKind.WEBP: "WEBP",
-    FileKind.GIF: "GIF",  # only to tell a moving one
+    FileKind.GIF: "GIF",  # never accepted; opened to tell animated ones
     FileKind.HEIF: "HEIF",
 }
-_MAY_BE_ANIMATED = (
-    FileKind.PNG,
-    FileKind.WEBP,
-    FileKind.GIF,
-)  # several frames in a JPEG or HEIC are not
+# A JPEG or HEIC with several frames is not an animation.
+_MAY_BE_ANIMATED = (FileKind.PNG, FileKind.WEBP, FileKind.GIF)
 _TRANSPOSES = {  # by the EXIF orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -46,12 +43,12 @@ _TRANSPOSES = {  # by the EXIF orientation
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_FIRST_SIDEWAYS = 5  # from this orientation on, width and height change places
+_FIRST_SIDEWAYS = 5  # from this orientation on, width and height are swapped
 _FORMAT_ADVICE = "Use JPEG, PNG, WebP or HEIC."
 
 
 def clean_picture(source: Path, target: Path) -> Picture:
-    """Size and faces of the picture `source`, whose clean copy is written to `target`.
+    """Write a clean copy of the picture `source` to `target`, and return its size and faces.
 
     Raises InputError, as `decode_picture` does.
     """
@@ -59,43 +56,43 @@ def clean_picture(source: Path, target: Path) -> Picture:
     Image.fromarray(pixels).save(target, format="PNG", compress_level=1)
     height, width = pixels.shape[:2]
     found = find_faces(pixels) if min(width, height) >= _MIN_SIDE_FOR_FACES_PX else ()
-    faces = tuple(
-        _scale_face(face, upright.width / width, upright.height / height) for face in found
-    )
+    scale_x, scale_y = upright.width / width, upright.height / height
+    faces = tuple(_scale_face(face, scale_x, scale_y) for face in found)
     return Picture(upright.width, upright.height, faces)
 
 
-def _scale_face(face: Face, across: float, down: float) -> Face:
+def _scale_face(face: Face, scale_x: float, scale_y: float) -> Face:
     box = face.box
-    scaled = Box(box.left * across, box.top * down, box.right * across, box.bottom * down)
+    scaled = Box(box.left * scale_x, box.top * scale_y, box.right * scale_x, box.bottom * scale_y)
     return replace(face, box=scaled)
 
 
 def decode_picture(source: Path) -> tuple[Pixels, PictureSize]:
-    """The picture, RGB uint8 (h, w, 3) of at most `LONGEST_SIDE_PX`, and its upright full size.
+    """Return the picture, RGB uint8 (h, w, 3) of at most `LONGEST_SIDE_PX`, and its full size.
 
-    Transparent parts are white. Raises InputError: not a picture, too large, moving, damaged.
+    The size is that of the upright picture. Transparent parts become white. Raises InputError for a
+    file that is not a picture, too large, animated or damaged.
     """
     kind = _require_picture(source)
-    pillows, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # our own limit is lower
+    pillow_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # our own limit is lower
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of oddities that do not matter
+            warnings.simplefilter("ignore")  # about harmless irregularities
             return _decode(source, kind)
     except (InputError, MemoryError):
         raise
-    except Exception as error:  # decoders raise anything on a file made to break them
+    except Exception as error:  # decoders raise anything on a malicious file
         raise InputError(
             InputCode.NOT_A_PICTURE,
             "This picture is damaged or cut short. Choose another copy of it.",
             repr(error),
         ) from error
     finally:
-        Image.MAX_IMAGE_PIXELS = pillows
+        Image.MAX_IMAGE_PIXELS = pillow_limit
 
 
 def _require_picture(source: Path) -> FileKind:
-    """The kind of picture that the file is; refused when it is none of ours or too large."""
+    """Return the file's type. Raises InputError if it is unsupported or too large."""
     with source.open("rb") as file:
         kind = detect_kind(file.read(HEAD_BYTES))
     if kind is not None and not kind.is_picture:
@@ -139,12 +136,12 @@ def _decode(source: Path, kind: FileKind) -> tuple[Pixels, PictureSize]:
                 f"{MAX_MEGAPIXELS} is the most. Save it smaller.",
             )
         if kind is FileKind.HEIF:
-            opened.load()  # its size is certain only now
+            opened.load()  # its size is reliable only now
         size, orientation = PictureSize(opened.width, opened.height), _read_orientation(opened)
-        # First make it small, then the rest: a full-size copy of 40 megapixels is 160 MB.
+        # Shrink before all other steps: a full-size copy of 40 megapixels is 160 MB.
         small = _to_8_bit_channels(opened)
         small.thumbnail((LONGEST_SIDE_PX, LONGEST_SIDE_PX), Image.Resampling.LANCZOS)
-        small.load()  # which thumbnail() leaves undone for one that is small already
+        small.load()  # thumbnail() doesn't for a picture that is small already
     if orientation in _TRANSPOSES:
         small = small.transpose(_TRANSPOSES[orientation])
     if orientation >= _FIRST_SIDEWAYS:
@@ -153,17 +150,17 @@ def _decode(source: Path, kind: FileKind) -> tuple[Pixels, PictureSize]:
 
 
 def _read_orientation(opened: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 (upright) when there is none."""
+    """Return the EXIF orientation, 1 to 8; 1 (upright) without one."""
     try:
         orientation = opened.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # broken EXIF data makes no broken picture
+    except Exception:  # a picture with broken EXIF data is still usable
         return 1
     return orientation if orientation in _TRANSPOSES else 1
 
 
 def _to_8_bit_channels(opened: Image.Image) -> Image.Image:
-    """The picture with 8-bit channels that can be averaged: no palette, no 16 bits, no tRNS."""
-    if opened.mode.startswith("I"):  # 16 bits of grey; convert() would clip them
+    """Return the picture with 8-bit channels that can be averaged: no palette, 16 bits or tRNS."""
+    if opened.mode.startswith("I"):  # 16-bit grey, which convert() would clip
         grey = Image.fromarray((np.asarray(opened, np.uint16) >> 8).astype(np.uint8))
         grey.info = opened.info
         return grey
@@ -173,7 +170,7 @@ def _to_8_bit_channels(opened: Image.Image) -> Image.Image:
 
 
 def _to_srgb(picture: Image.Image) -> Image.Image:
-    """RGB or RGBA in the sRGB colour space; a colour profile that does not fit is passed over."""
+    """Return the picture as RGB or RGBA in sRGB, ignoring an invalid colour profile."""
     mode = "RGBA" if picture.has_transparency_data else "RGB"
     profile = picture.info.get("icc_profile")
     if profile:

@@ -1,8 +1,8 @@
-"""A person's recording, which nobody trusts, into a clean one; runs in the sandbox's process.
+"""Conversion of a user's untrusted recording into a clean one; runs in the sandbox.
 
-The clean recording is a 48 kHz 16-bit WAV with one or two channels. It streams through: memory
-does not grow with its length. Its length is counted in decoded samples; what containers say of
-durations is not used.
+The clean recording is a 48 kHz 16-bit WAV with one or two channels. It is streamed, so that memory
+does not grow with length. Length is counted in decoded samples; durations in containers are not
+trusted.
 """
 
 import math
@@ -29,24 +29,25 @@ Samples = NDArray[np.int16]
 
 MAX_MINUTES = 10
 
-# Half a second more, because encoders pad what they are given.
+# Half a second more, because encoders pad the sound.
 _MAX_SAMPLES = MAX_MINUTES * 60 * SAMPLE_RATE_HZ + SAMPLE_RATE_HZ // 2
-_RATES_HZ = range(2_000, 768_001)  # outside, one decoded frame could fill the memory
-# Demuxers by FFmpeg's names. None of them opens further files, as playlists would.
+_RATES_HZ = range(2_000, 768_001)  # outside this range, one decoded frame could fill the memory
+# FFmpeg's names of demuxers that open no further files, unlike playlists.
 _DEMUXERS = "wav,mp3,aac,flac,ogg,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2"
 _JUNK_TOLERANT_DECODERS = ("mp3", "mp3float")  # decoders' names
-_MIN_DECODED_PART = 0.99  # of a FLAC's announced length, as its demuxer skips over holes
+_MIN_DECODED_PART = 0.99  # of a FLAC's stated length, because its demuxer skips gaps silently
 _FORMAT_ADVICE = "Use WAV, MP3, M4A, FLAC, OGG, WebM, MP4 or MOV."
 
 
 def clean_recording(source: Path, target: Path) -> Recording:
-    """Length and level of the recording `source`, whose clean copy is written to `target`.
+    """Write a clean copy of the recording `source` to `target`, and return its length and level.
 
-    Raises InputError: not a recording, too large or long, damaged, a video without sound.
+    Raises InputError for a file that is not a recording, too large or long, or damaged, and for a
+    video without sound.
     """
     _require_recording(source)
     meter = LevelMeter()
-    # A file object, not a name: FFmpeg takes names apart in search of protocols.
+    # A file object instead of a name, in which FFmpeg would look for protocols.
     with source.open("rb") as file, _open_container(file) as container:
         stream = _select_sound_track(container)
         channels = 2 if stream.codec_context.channels >= 2 else 1
@@ -67,7 +68,7 @@ def clean_recording(source: Path, target: Path) -> Recording:
 
 
 def _require_recording(source: Path) -> None:
-    """Refuse a picture, a file that is too large, and one that was cut short."""
+    """Raise InputError for a picture, a file that is too large, and a truncated one."""
     size_mib = source.stat().st_size / 2**20
     with source.open("rb") as file:
         kind = detect_kind(file.read(HEAD_BYTES))
@@ -106,20 +107,20 @@ def _open_container(file: BinaryIO) -> InputContainer:
         )
     except MemoryError:
         raise
-    except Exception as error:  # decoders raise anything on a file made to break them
+    except Exception as error:  # decoders raise anything on a malicious file
         raise _build_format_error(repr(error)) from error
 
 
 def _select_sound_track(container: InputContainer) -> AudioStream:
-    """The first sound track that can be decoded; the other tracks are not even read."""
+    """Return the first decodable sound track; the demuxer discards the others."""
     playable = [stream for stream in container.streams.audio if stream.codec_context is not None]
     if not playable:
-        moving = (
+        videos = (
             stream
             for stream in container.streams.video
             if not stream.disposition & Disposition.attached_pic
         )
-        if not container.streams.audio and any(moving):
+        if not container.streams.audio and any(videos):
             raise InputError(
                 InputCode.NO_SOUND,
                 "This video has no sound. Choose one with a voice, or a recording.",
@@ -132,7 +133,7 @@ def _select_sound_track(container: InputContainer) -> AudioStream:
 
 
 def _resample(container: InputContainer, stream: AudioStream, channels: int) -> Iterator[Samples]:
-    """Blocks of the clean sound, int16 (n, c)."""
+    """Yield blocks of the clean sound, int16 (n, c)."""
     layout = "mono" if channels == 1 else "stereo"
     try:
         for _, alike in groupby(_decode(container, stream), key=_format):
@@ -151,10 +152,11 @@ def _format(frame: av.AudioFrame) -> tuple[str, str, int]:
 
 
 def _decode(container: InputContainer, stream: AudioStream) -> Iterator[av.AudioFrame]:
-    """The frames of the sound track. What can't be decoded is an error, but not between MP3 frames,
-    where tags may stand.
+    """Yield the frames of the sound track.
+
+    Undecodable data is an error, except between MP3 frames, where tags may be.
     """
-    decoder, heard_s, good, bad = stream.codec_context.name, 0.0, 0, 0
+    decoder, decoded_s, good, bad = stream.codec_context.name, 0.0, 0, 0
     for packet in container.demux(stream):
         try:
             frames = packet.decode()
@@ -166,13 +168,13 @@ def _decode(container: InputContainer, stream: AudioStream) -> Iterator[av.Audio
         for frame in frames:
             if frame.sample_rate not in _RATES_HZ:
                 raise _build_format_error(f"{frame.sample_rate} Hz")
-            heard_s += frame.samples / frame.sample_rate
+            decoded_s += frame.samples / frame.sample_rate
             good += 1
             yield frame
-    if decoder == "flac" and heard_s < _MIN_DECODED_PART * _read_header_duration_s(stream):
-        raise _build_damaged_error(f"{heard_s:.2f} s of FLAC are fewer than its header says")
+    if decoder == "flac" and decoded_s < _MIN_DECODED_PART * _read_header_duration_s(stream):
+        raise _build_damaged_error(f"{decoded_s:.2f} s of FLAC are fewer than its header says")
 
 
 def _read_header_duration_s(stream: AudioStream) -> float:
-    """The length that the stream's header tells of, in seconds; 0 when it doesn't."""
+    """Return the length in the stream's header, in seconds; 0 if unknown."""
     return float((stream.duration or 0) * (stream.time_base or 0))

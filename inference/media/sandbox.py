@@ -1,8 +1,8 @@
-"""Untrusted files are decoded in a process of their own, with little memory and little time.
+"""Child process that decodes untrusted files with limited memory and time.
 
-`python -m inference.media.sandbox OPERATION SOURCE TARGET` is that process: it carries out one
-operation (a function named as module:function that takes the two paths and returns a dataclass)
-and writes one JSON object. Whatever becomes of it is one clear error here.
+`python -m inference.media.sandbox OPERATION SOURCE TARGET` is the child: it runs one operation (a
+function named as module:function that takes the two paths and returns a dataclass) and writes one
+JSON object. Every failure of the child becomes one clear error in the parent.
 """
 
 import importlib
@@ -31,7 +31,7 @@ MAX_MEMORY_BYTES = 1536 * 2**20
 MAX_OUTPUT_BYTES = 160 * 2**20  # ten minutes of 48 kHz stereo are 115 MB
 MAX_OPEN_FILES = 64
 MAX_CPU_S = 90
-# Each thread's stack and heap would count as memory, and the work is too small to share out.
+# The stack and heap of each thread count as memory, and the work is too small for threads.
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
@@ -40,14 +40,14 @@ _ENVIRONMENT = {
     "PYTHONUTF8": "1",
 }
 _OUT_OF_MEMORY_STATUS = 3  # exit status of the child
-_MAX_LOGGED_CHARACTERS = 2000  # of what a crashed child said last
+_MAX_LOGGED_CHARACTERS = 2000  # from the end of a crashed child's error output
 
 
 @dataclass(frozen=True)
 class Operation:
-    """What the child does, for how long at most, and how its failures are called.
+    """Function for the child, its time limit, and the codes of its failures.
 
-    `entry` is module:function; `noun` says in sentences what is opened.
+    `entry` is module:function; `noun` names the kind of file in messages.
     """
 
     entry: str
@@ -74,10 +74,10 @@ RECORDING_OPERATION = Operation(
 
 
 def read_picture(source: Path, target: Path) -> Picture:
-    """Size and faces, left to right, of the picture `source`; `target` becomes its clean copy.
+    """Write a clean copy of the picture `source` to `target`, and return its size and faces.
 
-    Raises InputError when it can't be used, Fault when `target` can't be written. No `target` is
-    left then.
+    Faces are ordered left to right. Raises InputError when `source` is unusable, Fault when
+    `target` can't be written; no `target` is left then.
     """
     values = run_operation(PICTURE_OPERATION, source, target)
     faces = (Face(Box(**face["box"]), face["score"]) for face in values["faces"])
@@ -85,16 +85,16 @@ def read_picture(source: Path, target: Path) -> Picture:
 
 
 def read_recording(source: Path, target: Path) -> Recording:
-    """Length and level of the recording `source`; `target` becomes its clean 48 kHz copy.
+    """Write a clean 48 kHz copy of the recording `source` to `target`, and return its measurements.
 
-    Raises InputError when it can't be used, Fault when `target` can't be written. No `target` is
-    left then.
+    Raises InputError when `source` is unusable, Fault when `target` can't be written; no `target`
+    is left then.
     """
     return Recording(**run_operation(RECORDING_OPERATION, source, target))
 
 
 def run_operation(operation: Operation, source: Path, target: Path) -> dict[str, Any]:
-    """The fields of the dataclass that the operation returned, from a process of its own."""
+    """Run the operation in a child process, and return the fields of its dataclass."""
     _require_file(operation, source)
     try:
         return _run_child(operation, source, target)
@@ -104,11 +104,11 @@ def run_operation(operation: Operation, source: Path, target: Path) -> dict[str,
 
 
 def _require_file(operation: Operation, source: Path) -> None:
-    """Refuse what is no file that can be read: missing, a folder, empty, forbidden."""
-    name = str(source).encode(errors="replace").decode()  # a name need not be text
+    """Raise InputError unless `source` is a readable, ordinary file that is not empty."""
+    name = str(source).encode(errors="replace").decode()  # a file name need not be valid UTF-8
     try:
         source.stat()
-    except (OSError, ValueError) as error:  # no such file, or no name that one could have
+    except (OSError, ValueError) as error:  # missing, or an impossible name
         raise InputError(
             InputCode.NOT_FOUND, f"There is no file at {name}. Check the path.", str(error)
         ) from error
@@ -130,7 +130,8 @@ def _require_file(operation: Operation, source: Path) -> None:
 
 
 def _run_child(operation: Operation, source: Path, target: Path) -> dict[str, Any]:
-    # Absolute, because the child starts elsewhere and so that none is taken for an option.
+    # Absolute, because the child has another working directory, and so that none looks like an
+    # option.
     arguments = [operation.entry, str(source.absolute()), str(target.absolute())]
     try:
         child = subprocess.run(
@@ -140,13 +141,13 @@ def _run_child(operation: Operation, source: Path, target: Path) -> dict[str, An
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=operation.wall_s,
-            process_group=0,  # Ctrl-C is for this process alone to answer
+            process_group=0,  # only this process handles Ctrl-C
         )
     except subprocess.TimeoutExpired:
         raise _build_timeout_error(operation, f"over {operation.wall_s:g} s") from None
     if child.returncode != 0:
-        said = child.stderr.decode(errors="replace")[-_MAX_LOGGED_CHARACTERS:]
-        raise _to_portrait_error(operation, child.returncode, said)
+        output = child.stderr.decode(errors="replace")[-_MAX_LOGGED_CHARACTERS:]
+        raise _to_portrait_error(operation, child.returncode, output)
     answer = json.loads(child.stdout)
     if "error" in answer:
         raise from_code(**answer["error"])
@@ -154,20 +155,20 @@ def _run_child(operation: Operation, source: Path, target: Path) -> dict[str, An
     return result
 
 
-def _to_portrait_error(operation: Operation, status: int, said: str) -> PortraitError:
-    """What to tell of a child that ended with that exit status (negative: by that signal)."""
+def _to_portrait_error(operation: Operation, status: int, output: str) -> PortraitError:
+    """Return the error for a child's exit status (negative: killed by that signal)."""
     if status == _OUT_OF_MEMORY_STATUS:
         message = f"This {operation.noun} needs too much memory to open. Choose a smaller one."
-        return InputError(operation.too_large, message, said)
+        return InputError(operation.too_large, message, output)
     if status == -signal.SIGXCPU:
         return _build_timeout_error(operation, f"over {MAX_CPU_S} s of CPU time")
     if status < 0:
         message = (
             f"This {operation.noun} could not be opened; it may be damaged. Choose another one."
         )
-        return InputError(operation.unreadable, message, f"signal {-status}\n{said}")
+        return InputError(operation.unreadable, message, f"signal {-status}\n{output}")
     message = "Something broke on our side. Try again."
-    return Fault(FaultCode.INTERNAL, message, f"sandbox exit {status}\n{said}")
+    return Fault(FaultCode.INTERNAL, message, f"sandbox exit {status}\n{output}")
 
 
 def _build_timeout_error(operation: Operation, details: str) -> InputError:
@@ -176,39 +177,38 @@ def _build_timeout_error(operation: Operation, details: str) -> InputError:
 
 
 def execute(entry: str, source: Path, target: Path) -> dict[str, Any]:
-    """The child's answer: {"result": fields} or {"error": code, message, details}."""
+    """Run `entry` under limits; return {"result": fields} or {"error": code, message, details}."""
     module, _, function = entry.partition(":")
-    act = getattr(importlib.import_module(module), function)
+    operate = getattr(importlib.import_module(module), function)
     _limit_resources()
     try:
-        return {"result": asdict(act(source, target))}
+        return {"result": asdict(operate(source, target))}
     except PortraitError as error:
         failure = error
-    except OSError as error:  # not the decoders': those are caught where they decode
+    except OSError as error:  # of reading or writing; decoders' errors are caught in the operation
         failure = from_os_error(error)
     fields = {"code": failure.code, "message": failure.message, "details": failure.details}
     return {"error": fields}
 
 
 def _limit_resources() -> None:
-    """Give this process no more memory, time, files and output than one operation may need."""
+    """Limit this process's memory, time, open files and output size to those of one operation."""
     limits = {
         resource.RLIMIT_CPU: MAX_CPU_S,
         resource.RLIMIT_FSIZE: MAX_OUTPUT_BYTES,
         resource.RLIMIT_NOFILE: MAX_OPEN_FILES,
         resource.RLIMIT_CORE: 0,
     }
-    if sys.platform == "linux":  # macOS knows the limit but doesn't keep it
+    if sys.platform == "linux":  # macOS accepts the limit but doesn't enforce it
         limits[resource.RLIMIT_AS] = MAX_MEMORY_BYTES
-    for kind, most in limits.items():
+    for kind, limit in limits.items():
         _, hard = resource.getrlimit(kind)
-        resource.setrlimit(
-            kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
-        )
+        soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(kind, (soft, hard))
 
 
 def main(arguments: list[str]) -> int:
-    """Exit status of the child, whose answer is on standard output."""
+    """Run the child, write its answer to standard output, and return the exit status."""
     entry, source, target = arguments
     try:
         answer = execute(entry, Path(source), Path(target))

@@ -1,7 +1,7 @@
-"""Lines of text into a clean recording; runs in the sandbox's process, offline.
+"""Speech synthesis of typed lines; runs offline in the sandbox.
 
-One English voice comes with the package. The second speaker is the same voice, spoken faster and
-played slower: pitch and formants go down together, as in a larger person, and the pace stays.
+The package brings one English voice. The second speaker is the same voice, spoken faster and
+played slower: pitch and formants drop together, as in a larger person, and the tempo stays.
 """
 
 import json
@@ -23,22 +23,18 @@ from inference.media.speech_synthesis import Line, SynthesizedSpeech
 Floats = NDArray[np.float32]
 
 VOICE = "heart"
-PITCH_FACTORS = (
-    Fraction(1),
-    Fraction(4, 5),
-)  # pitch and formants of each speaker, of the voice's own
+PITCH_FACTORS = (Fraction(1), Fraction(4, 5))  # for each speaker; formants scale along
 _PEAK = 0.7  # of full scale, -3 dBFS
-_LEAD_SILENCE_S, _GAP_SILENCE_S, _TAIL_SILENCE_S = (
-    0.1,
-    0.3,
-    0.2,
-)  # of silence: first, between two lines, at the end
+_LEAD_SILENCE_S, _GAP_SILENCE_S, _TAIL_SILENCE_S = 0.1, 0.3, 0.2
 
 
 def speak_lines(source: Path, target: Path) -> SynthesizedSpeech:
-    """What became of the lines in the JSON file `source`, whose recording is `target`."""
+    """Write the lines in the JSON file `source` as a recording to `target`.
+
+    Returns its measurements and the phrase of each line.
+    """
     lines = [Line(**line) for line in json.loads(source.read_text(encoding="utf-8"))]
-    # the path of the voice that is in the package, so that no other is ever fetched
+    # the path of the voice in the package, so that none is ever downloaded
     engine = Hibari(VOICE, model=voice_path(VOICE, download_missing=False))
     sounds = [_speak_line(engine, line) for line in lines]
     sound, phrases = _join_lines(sounds)
@@ -55,17 +51,17 @@ def speak_lines(source: Path, target: Path) -> SynthesizedSpeech:
 
 
 def _speak_line(engine: Hibari, line: Line) -> Floats:
-    """A line in its speaker's voice, float32 mono at 48 kHz; the same each time."""
-    lower = PITCH_FACTORS[line.speaker]
-    sound: Floats = engine(line.words, speed=float(1 / lower), seed=0)
+    """Return a line in its speaker's voice, float32 mono at 48 kHz; deterministic."""
+    factor = PITCH_FACTORS[line.speaker]
+    sound: Floats = engine(line.words, speed=float(1 / factor), seed=0)
     if not len(sound):
-        return sound  # nothing in it can be read aloud
-    rate = Fraction(SAMPLE_RATE_HZ, engine.sample_rate) / lower
+        return sound  # no pronounceable word in the line
+    rate = Fraction(SAMPLE_RATE_HZ, engine.sample_rate) / factor
     return np.asarray(resample_poly(sound, rate.numerator, rate.denominator), np.float32)
 
 
 def _join_lines(sounds: list[Floats]) -> tuple[Floats, tuple[Phrase, ...]]:
-    """The lines after each other with a little silence, and when each sounds."""
+    """Return the lines in sequence with silence in between, and the phrase of each."""
     parts, phrases, at_s = [_silence(_LEAD_SILENCE_S)], [], _LEAD_SILENCE_S
     for sound in sounds:
         end_s = at_s + len(sound) / SAMPLE_RATE_HZ

@@ -1,6 +1,6 @@
-"""Typed lines into speech, by way of the sandbox; `speaking` is what runs in it.
+"""Speech synthesis of typed lines in the sandbox, where `speaking` does the work.
 
-The voice comes with an optional package (requirements-speech.txt); nothing is fetched for it.
+The voice comes with an optional package (requirements-speech.txt); nothing is downloaded.
 """
 
 import json
@@ -26,7 +26,7 @@ SPEECH_OPERATION = Operation(
 
 @dataclass(frozen=True)
 class Line:
-    """Words to speak; `speaker` is 0 for the left one or the only one, 1 for the right one."""
+    """Words to speak; `speaker` is 0 for the left or only one, 1 for the right one."""
 
     speaker: int
     words: str
@@ -34,7 +34,7 @@ class Line:
 
 @dataclass(frozen=True)
 class SynthesizedSpeech:
-    """A recording of lines: when each is spoken, and whose it is, in their order."""
+    """Recording of spoken lines, with the phrase and the speaker of each line in order."""
 
     recording: Recording
     phrases: tuple[Phrase, ...]
@@ -42,14 +42,14 @@ class SynthesizedSpeech:
 
 
 def can_speak() -> bool:
-    """Whether the package is installed; it is not loaded."""
+    """Return whether the package is installed, without loading it."""
     return find_spec(PACKAGE) is not None
 
 
 def synthesize_speech(lines: Sequence[Line], target: Path) -> SynthesizedSpeech:
-    """The lines one after the other, as a clean recording at `target`; each speaker has a voice.
+    """Write the lines in sequence to `target`, a clean recording; each speaker has a voice.
 
-    Raises InputError when they can't be spoken, Fault when `target` can't be written. No `target`
+    Raises InputError when they can't be spoken, Fault when `target` can't be written; no `target`
     is left then.
     """
     source = target.with_suffix(".json")

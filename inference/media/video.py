@@ -1,8 +1,8 @@
-"""The finished video: frames into closed segments, segments and sound into one mp4.
+"""Video encoding: frames to closed segments, and segments with sound to one mp4.
 
-Frames go to the encoder as they come and are never held; joining copies the encoded packets, so
-nothing is encoded twice. A file appears under its name when it is complete, even if the process
-is killed: until then it has another one beside it.
+Frames are encoded as they arrive and never held. Joining copies the encoded packets, so that
+nothing is encoded twice. A file gets its final name only when complete, even if the process is
+killed.
 """
 
 import os
@@ -21,6 +21,7 @@ from av.audio.stream import AudioStream
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
+from PIL import Image
 
 from inference.core.request import SAMPLE_RATE_HZ
 from inference.core.timing import FPS, SAMPLES_PER_FRAME
@@ -30,16 +31,17 @@ AudioPacket: TypeAlias = "av.Packet[AudioStream]"
 
 _BT709 = 1  # ITU-T H.273 code of BT.709, for primaries, transfer and matrix alike
 _X264_OPTIONS = {"preset": "veryfast", "crf": "19", "profile": "high"}
-_THREADS = 2  # fixed, so that a video does not depend on the machine's core count
+_THREADS = 2  # fixed, so that a video does not depend on the number of cores
 _FASTSTART_OPTIONS = {"movflags": "+faststart"}
 _AAC_BITS_PER_SECOND = 160_000
-_AAC_FRAME_SAMPLES = 1024  # samples an AAC frame holds
+_AAC_FRAME_SAMPLES = 1024
+_MAX_POSTER_SIDE_PX = 640  # sharp on a card of a contact sheet
 
 
 class SegmentWriter:
-    """Encodes frames to one silent mp4 at `FPS`: H.264 High, yuv420p, BT.709, closed GOPs.
+    """Encoder of frames to one silent mp4 at `FPS`: H.264 High, yuv420p, BT.709, closed GOPs.
 
-    A context manager; the file is playable once it is left, and gone if that was by an error.
+    As a context manager, it finishes the file on exit and deletes it on an error.
     """
 
     def __init__(self, path: Path, width: int, height: int) -> None:
@@ -89,10 +91,10 @@ class SegmentWriter:
 def join_segments(
     segments: Sequence[Path], sound: Path, frames: int, target: Path, metadata: dict[str, str]
 ) -> None:
-    """Write `target`: all segments, `frames` frames in all, and just as much of `sound`.
+    """Write all segments, `frames` frames in total, and as much of `sound`, to `target`.
 
     `sound` is a 48 kHz 16-bit WAV. The mp4 starts with its index (+faststart) and carries
-    `metadata` under the standard names (title, comment, description). Nothing is left on an error.
+    `metadata` under the standard names (title, comment, description). No file is left on an error.
     """
     with _create_mp4(target) as container, wave.open(str(sound), "rb") as voice:
         container.metadata.update(metadata)
@@ -102,18 +104,16 @@ def join_segments(
 
 
 def encode_sound(sound: Path, frames: int, target: Path) -> None:
-    """Write `target`, an mp4 of `frames` frames' worth of the WAV `sound`, for `join_encoded`."""
+    """Write an mp4 with `frames` frames' worth of the WAV `sound`, for `join_encoded`."""
     with _create_mp4(target) as container, wave.open(str(sound), "rb") as voice:
         for packet in _encode_audio(voice, frames, _add_aac_stream(container, voice)):
             container.mux(packet)
 
 
 def join_encoded(segments: Sequence[Path], sound: Path, frames: int, target: Path) -> None:
-    """Write `target` as `join_segments` does, without encoding: `sound` is what `encode_sound`
-    wrote.
+    """Write `target` as `join_segments` does, with `sound` that `encode_sound` wrote.
 
-    The sound ends with the AAC frame that the last picture falls into. Nothing is left on an
-    error.
+    The sound ends with the AAC frame at the last picture. No file is left on an error.
     """
     with _create_mp4(target) as container, av.open(str(sound)) as source:
         pictures = _copy_video_packets(segments, _add_video_stream(container, segments))
@@ -121,9 +121,23 @@ def join_encoded(segments: Sequence[Path], sound: Path, frames: int, target: Pat
         _interleave(container, pictures, _copy_audio_packets(source, frames, audio))
 
 
+def write_poster(video: Path, target: Path) -> None:
+    """Write the middle frame of one of our own videos to `target` as a JPEG, atomically."""
+    part = target.with_name(f".{target.name}.part")
+    with av.open(str(video)) as file:
+        stream: VideoStream = file.streams.video[0]
+        middle = (stream.duration or 0) // 2
+        file.seek(middle, stream=stream)  # to the keyframe before it
+        frame = next(frame for frame in file.decode(stream) if (frame.pts or 0) >= middle)
+    image = Image.fromarray(frame.to_ndarray(format="rgb24"))
+    image.thumbnail((_MAX_POSTER_SIDE_PX, _MAX_POSTER_SIDE_PX))
+    image.save(part, "JPEG", quality=82)
+    os.replace(part, target)
+
+
 @contextmanager
 def _create_mp4(target: Path) -> Iterator[av.container.OutputContainer]:
-    """An mp4 to fill, its index first; it is at `target` once this is left without an error."""
+    """Open an mp4 with its index first; it appears at `target` on exit without an error."""
     part = _part_path(target)
     try:
         with av.open(str(part), "w", format="mp4", options=_FASTSTART_OPTIONS) as container:
@@ -140,7 +154,7 @@ def _part_path(path: Path) -> Path:
 def _add_video_stream(
     container: av.container.OutputContainer, segments: Sequence[Path]
 ) -> VideoStream:
-    """A stream for the packets of `segments`, which are all alike."""
+    """Add a stream for the packets of `segments`, which all have the same format."""
     with av.open(str(segments[0])) as first:
         return container.add_stream_from_template(first.streams.video[0])
 
@@ -157,7 +171,7 @@ def _interleave(
     pictures: Iterator[VideoPacket],
     sounds: Iterator[AudioPacket],
 ) -> None:
-    """Mux both in time order, so that neither piles up in memory waiting for the other."""
+    """Mux both in time order, so that neither accumulates in memory."""
     waiting = next(sounds, None)
     for picture in pictures:
         while waiting is not None and _packet_time_s(waiting) <= _packet_time_s(picture):
@@ -174,7 +188,7 @@ def _packet_time_s(packet: "VideoPacket | AudioPacket") -> float:
 
 
 def _copy_video_packets(segments: Sequence[Path], stream: VideoStream) -> Iterator[VideoPacket]:
-    """The segments' packets, each segment laid after the one before."""
+    """Yield the packets of all segments, each segment shifted to the end of the previous one."""
     start = 0
     for path in segments:
         with av.open(str(path)) as source:
@@ -193,16 +207,16 @@ def _copy_video_packets(segments: Sequence[Path], stream: VideoStream) -> Iterat
 def _copy_audio_packets(
     source: av.container.InputContainer, frames: int, stream: AudioStream
 ) -> Iterator[AudioPacket]:
-    """The packets of the first `frames` video frames' worth of `source`."""
+    """Yield the packets of the first `frames` video frames' worth of `source`."""
     for packet in source.demux(source.streams.audio[0]):
         if packet.pts is None or packet.pts * packet.time_base >= frames / FPS:
-            return  # the demuxer's last, empty packet, or enough
+            return  # the demuxer's last, empty packet, or past the last frame
         packet.stream = stream
         yield packet
 
 
 def _encode_audio(voice: wave.Wave_read, frames: int, stream: AudioStream) -> Iterator[AudioPacket]:
-    """AAC packets of the first `frames` video frames' worth of `voice`."""
+    """Yield AAC packets of the first `frames` video frames' worth of `voice`."""
     samples = frames * SAMPLES_PER_FRAME
     starts = [*range(0, samples, _AAC_FRAME_SAMPLES), samples]
     for start, end in pairwise(starts):

@@ -15,9 +15,8 @@ from inference.core.plan import find_preset
 from inference.core.request import SAMPLE_RATE_HZ
 from inference.core.task import PICTURE, SOUND, Task, voice_name
 from inference.core.timing import SAMPLES_PER_FRAME, Span, place_recordings
-from inference.media.audio import read_mono
+from inference.media.audio import mix_voices, read_mono
 from inference.media.image import render_crop
-from inference.media.mixing import mix_voices
 from inference.multitalk import checkpoint
 from inference.multitalk.conditioning.picture import build_speaker_masks, scale_to_cover
 from inference.multitalk.conditioning.prompt import encode_texts

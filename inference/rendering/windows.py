@@ -1,7 +1,7 @@
-"""What every engine does around its windows: previews, segments joined to the video.
+"""Rendering loop over windows that all engines share: previews, events, and the finished video.
 
-How a window is made is the engine's own; the order, what is left out after an earlier start, what
-a cancel keeps and what the finished file says of itself are the same for all.
+An engine only renders single windows. The order, the skipping of windows that exist already, the
+result after a cancel, and the metadata of the finished file are the same for all engines.
 """
 
 import json
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 
 class EarlyStop(Enum):
-    """When a first window ends a job: never; when it is surely of no use; when it seems so."""
+    """Condition for a job to end after its first window: none, a sure or a suspected defect."""
 
     NEVER = "never"
     SURE = "sure"
@@ -46,13 +46,13 @@ class EarlyStop(Enum):
 
 
 class RenderingCancelled(Exception):
-    """The person cancelled in the middle of a window."""
+    """The user cancelled in the middle of a window."""
 
 
 def save_preview(task: Task, frame: NDArray[np.uint8]) -> Frame:
-    """The event of a new preview, `frame`: RGB uint8 (height, width, 3).
+    """Write the preview `frame`, RGB uint8 (height, width, 3), and return its event.
 
-    The file is replaced in one move, so that a reader never sees half of one.
+    The file is replaced atomically, so that a reader never sees half of one.
     """
     target = task.prepare_path(PREVIEW)
     part = target.with_suffix(".part")
@@ -64,64 +64,68 @@ def save_preview(task: Task, frame: NDArray[np.uint8]) -> Frame:
 def render_windows(
     task: Task,
     engine: str,
-    make_window: Callable[[int], Iterator[Event]],
-    started: float,
-    early: EarlyStop = EarlyStop.NEVER,
+    render_window: Callable[[int], Iterator[Event]],
+    started_s: float,
+    early_stop: EarlyStop = EarlyStop.NEVER,
 ) -> Iterator[Event]:
-    """The events from the first window to the end; after a cancel, finished windows stay a video.
+    """Yield the events from the first window to the final one; a cancel keeps the finished windows.
 
-    `make_window` writes the segment of a window and yields what happens on the way; it raises
-    Stopped when cancelled. It is not asked for a window that an earlier start has finished, which
-    is only told of again. SOUND has to be there. `started` is `time.monotonic()` at the task's
-    beginning. A first window that is of no use ends the work as `early` says: a Fault is raised.
+    `render_window` writes the segment of a window, yields its events, and raises
+    RenderingCancelled. It is not called for windows with an existing segment, which only yield
+    their Window event. The file SOUND must exist. `started_s` is `time.monotonic()` at the task's
+    beginning. Raises Fault for a defective first window, according to `early_stop`.
     """
-    with LiveChecker(task) as watch:
-        yield from _render_windows(task, engine, make_window, started, watch, early)
+    with LiveChecker(task) as checker:
+        yield from _render_windows(task, engine, render_window, started_s, checker, early_stop)
 
 
 def _render_windows(
     task: Task,
     engine: str,
-    make_window: Callable[[int], Iterator[Event]],
-    started: float,
-    watch: LiveChecker,
-    early: EarlyStop,
+    render_window: Callable[[int], Iterator[Event]],
+    started_s: float,
+    checker: LiveChecker,
+    early_stop: EarlyStop,
 ) -> Iterator[Event]:
-    kept = 0
+    frames = 0
     for index in range(len(task.plan.windows)):
         try:
             if not (task.folder / segment_name(index)).exists():
-                yield from make_window(index)
+                yield from render_window(index)
         except RenderingCancelled:
-            if kept:
-                _write_video(task, engine, index, kept)
-            yield Cancelled(kept, RESULT if kept else None)
+            if frames:
+                _write_video(task, engine, index, frames)
+            yield Cancelled(frames, RESULT if frames else None)
             return
-        watch.check_window(index)
-        fault = None
-        if early is not EarlyStop.NEVER and index == 0 and (found := watch.find_first_fault()):
-            if found.sure or early is EarlyStop.STRICT:
-                raise _reject_first_window(task, found.message)
-            fault = found.message
-            logger.warning("goes on, but is worth a look: %s", fault)
-        kept = task.plan.new_frames(index).stop
-        yield Window(index, segment_name(index), kept, fault)
+        checker.check_window(index)
+        fault = _check_first_window(task, checker, early_stop) if index == 0 else None
+        frames = task.plan.new_frames(index).stop
+        yield Window(index, segment_name(index), frames, fault)
     yield Stage(StageName.FINISHING, "Adding the sound")
-    _write_video(task, engine, len(task.plan.windows), kept)
-    report = watch.write_report()
-    yield Finished(_build_result(task, engine, time.monotonic() - started, report))
+    _write_video(task, engine, len(task.plan.windows), frames)
+    report = checker.write_report()
+    yield Finished(_build_result(task, engine, time.monotonic() - started_s, report))
 
 
-def _reject_first_window(task: Task, message: str) -> Fault:
-    """The end of the work for the first window's sake, which is not kept, so that another try makes
-    it anew."""
+def _check_first_window(task: Task, checker: LiveChecker, early_stop: EarlyStop) -> str | None:
+    """Return a sentence about a suspected defect, if there is one.
+
+    Raises Fault for a defect that ends the job, and deletes the window then, so that a retry
+    renders it.
+    """
+    defect = checker.find_first_fault() if early_stop is not EarlyStop.NEVER else None
+    if defect is None:
+        return None
+    if not defect.sure and early_stop is not EarlyStop.STRICT:
+        logger.warning("first window may be defective: %s", defect.message)
+        return defect.message
     for name in (segment_name(0), measurements_name(0)):
         (task.folder / name).unlink(missing_ok=True)
     advice = (
         "This happens once in a while. Another try with a fresh random start usually works; "
         "a larger face in the frame helps too."
     )
-    return Fault(FaultCode.BAD_WINDOW, f"{message} {advice}", f"seed {task.plan.seed}")
+    raise Fault(FaultCode.BAD_WINDOW, f"{defect.message} {advice}", f"seed {task.plan.seed}")
 
 
 def _write_video(task: Task, engine: str, segments: int, frames: int) -> None:
@@ -151,8 +155,8 @@ def _build_metadata(task: Task, engine: str, frames: int) -> dict[str, str]:
     }
     sampling = find_preset(plan.quality).sampling
     if sampling is not None:
-        used = request.tuning.apply(sampling)
-        settings |= {name: getattr(used, name) for name in LABELS}
+        tuned = request.tuning.apply(sampling)
+        settings |= {name: getattr(tuned, name) for name in LABELS}
         settings["negative_prompt"] = request.negative_prompt
     return {
         "title": "Talking Portrait",

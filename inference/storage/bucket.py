@@ -1,7 +1,7 @@
-"""A bucket as boto3 reaches it, what it refuses turned into sentences.
+"""S3 client, and the translation of boto3's errors into faults with sentences.
 
-Credentials and the address of the service are boto3's own business: it finds them where AWS's tools
-do. None is read, kept or logged here.
+boto3 finds the credentials and the service's address by itself, as AWS's tools do. None of them is
+read, stored or logged here.
 """
 
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ from botocore.config import Config
 from inference.core.errors import Fault, FaultCode
 
 MIB = 1 << 20
-PART_BYTES = 16 * MIB  # a longer file is sent in parts; there can be 10,000
-# A handful of parts at a time, each read from the file as it is sent: memory stays small.
+PART_BYTES = 16 * MIB  # larger files are sent in parts, of which S3 allows 10,000
+# Few concurrent parts, each read from the file as it is sent, keep memory small.
 TRANSFER_CONFIG = TransferConfig(
     multipart_threshold=PART_BYTES,
     multipart_chunksize=PART_BYTES,
@@ -28,11 +28,11 @@ TRANSFER_CONFIG = TransferConfig(
     preferred_transfer_client="classic",
 )
 _CLIENT_CONFIG = Config(
-    connect_timeout=3,  # with the attempts: nobody waits a quarter of a minute for a dead server
+    connect_timeout=3,  # with the retries, a dead server is reported within 15 s
     read_timeout=10,
     retries={"total_max_attempts": 3, "mode": "standard"},
-    signature_version="s3v4",  # links, too: the older ones know no regions
-    request_checksum_calculation="when_required",  # not every service but AWS's knows the others
+    signature_version="s3v4",  # for links, too: older signatures know no regions
+    request_checksum_calculation="when_required",  # not every other service knows checksums
     response_checksum_validation="when_required",
 )
 
@@ -65,18 +65,21 @@ _TRANSFER_ERRORS = (
 
 
 class NotFound(Fault):
-    """What was asked for is not there: the bucket, or something in it."""
+    """The bucket, or an object in it, does not exist."""
 
 
 def connect(region: str | None) -> Any:
-    """A client for S3; None leaves the region to boto3. Raises what `translate_errors` tells."""
-    # a session of its own: boto3's shared one is not for threads, and keeps what it found first
+    """Return a client for S3; None leaves the region to boto3.
+
+    Raises boto3's errors: use it within `translate_errors`.
+    """
+    # boto3's default session is not thread-safe, and caches the first credentials found
     return boto3.session.Session().client("s3", region_name=region, config=_CLIENT_CONFIG)
 
 
 @contextmanager
 def translate_errors(bucket: str) -> Iterator[None]:
-    """What boto3 raises while `bucket` is used becomes a Fault (code storage) with a sentence."""
+    """Turn boto3's errors about `bucket` into a Fault (code storage) with a sentence."""
     try:
         yield
     except _CREDENTIAL_ERRORS as error:
@@ -87,7 +90,7 @@ def translate_errors(bucket: str) -> Iterator[None]:
         raise _build_fault(CONNECTION_CUT, error) from error
     except exceptions.ClientError as error:
         raise _from_client_error(bucket, error) from error
-    except S3UploadFailedError as error:  # what boto3 makes of a ClientError
+    except S3UploadFailedError as error:  # wraps a ClientError
         cause = error.__context__
         assert isinstance(cause, exceptions.ClientError)
         raise _from_client_error(bucket, cause) from error
@@ -96,7 +99,7 @@ def translate_errors(bucket: str) -> Iterator[None]:
 
 
 def _from_client_error(bucket: str, error: exceptions.ClientError) -> Fault:
-    """The Fault for an answer that is no success."""
+    """Return the Fault for an HTTP status that is not a success."""
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
     if status == 404:
         return NotFound(FaultCode.STORAGE, NO_BUCKET.format(bucket=bucket), str(error))
@@ -108,6 +111,6 @@ def _from_client_error(bucket: str, error: exceptions.ClientError) -> Fault:
 
 
 def _build_fault(message: str, error: Exception) -> Fault:
-    # a ValueError may quote the header that holds the key's id
+    # a ValueError may quote the header that holds the access key's id
     details = type(error).__name__ if isinstance(error, ValueError) else str(error)
     return Fault(FaultCode.STORAGE, message, details)

@@ -1,8 +1,9 @@
-"""Finished videos into a bucket, with a link to hand on; a person's files out of one.
+"""Upload of finished videos to a bucket, with a link to share, and download of input files.
 
     python -m inference.storage.publisher FOLDER      publishes the finished job in it
 
-A process of its own, because a long video takes its time. Exit status: 0 when there is a link.
+It runs as a process of its own, because a long video takes time. Exit status 0 means that there is
+a link.
 """
 
 import json
@@ -25,14 +26,14 @@ from inference.storage.bucket import MIB, TRANSFER_CONFIG, NotFound, connect, tr
 logger = logging.getLogger(__name__)
 
 _KEY_PREFIX, _DOWNLOAD_NAME = "portraits", "talking-portrait"
-_RANDOM_KEY_BYTES = 16  # of the part of a key that nobody guesses
-_MAX_LINK_AGE = timedelta(days=7)  # by the rules of S3's signatures
+_RANDOM_KEY_BYTES = 16  # random part of a key, which makes it impossible to guess
+_MAX_LINK_AGE = timedelta(days=7)  # limit of S3's signatures
 _NO_BUCKET = "No bucket is set up here. Set AWS_BUCKET_NAME."
 
 
 @dataclass(frozen=True)
 class _JobObject:
-    """One object of a job: `content` is a file, or all of it."""
+    """Object of a job in the bucket; `content` is a file or the bytes themselves."""
 
     name: str
     content_type: str
@@ -45,30 +46,31 @@ class _JobObject:
 
 
 def publish(folder: Path, settings: Settings) -> Publication:
-    """Where the finished job in `folder` now lies in the settings' bucket, with a link that opens
-    for `keep_days`, 7 at most; or its `refusal`, the sentence why it does not.
+    """Upload the finished job in `folder` to the settings' bucket, and return its publication.
 
-    The same is written into the folder. What lies there already is not sent again, and the files of
-    the job are only read. Raises OSError.
+    It has a link that opens for `keep_days`, at most 7, or a `refusal`, a sentence that states why
+    the upload failed. It is also written into `folder`. Complete objects are not uploaded twice,
+    and the job's files are only read. Raises OSError.
     """
-    assert settings.bucket, "whoever publishes has a bucket"
-    before = read_publication(folder)
-    if before and before.bucket != settings.bucket:
+    assert settings.bucket, "publishing needs a bucket"
+    previous = read_publication(folder)
+    if previous and previous.bucket != settings.bucket:
         _unpublish_from_old_bucket(folder, settings.region)
-        before = None
-    if before and before.is_open:
-        return before
-    known = before.keys if before else ()
-    home = known[0].rpartition("/")[0] if known else _create_key_prefix()
-    parts = _list_objects(folder)
-    planned = Publication(settings.bucket, tuple(f"{home}/{part.name}" for part in parts))
+        previous = None
+    if previous and previous.is_open:
+        return previous
+    old_keys = previous.keys if previous else ()
+    prefix = old_keys[0].rpartition("/")[0] if old_keys else _create_key_prefix()
+    objects = _list_objects(folder)
+    planned = Publication(settings.bucket, tuple(f"{prefix}/{each.name}" for each in objects))
     write_publication(folder, planned)
     try:
         with translate_errors(planned.bucket):
             client = connect(settings.region)
-            _upload(client, planned, parts, again=bool(known))
-            opens = min(timedelta(days=settings.keep_days), _MAX_LINK_AGE)
-            url, expires = create_link(client, S3Address(planned.bucket, planned.keys[-1]), opens)
+            _upload(client, planned, objects, resume=bool(old_keys))
+            lifetime = min(timedelta(days=settings.keep_days), _MAX_LINK_AGE)
+            video = S3Address(planned.bucket, planned.keys[-1])
+            url, expires = create_link(client, video, lifetime)
         done = replace(planned, url=url, expires=expires)
     except Fault as fault:
         logger.warning("%s was not published: %s", folder.name[:8], fault.details)
@@ -78,105 +80,106 @@ def publish(folder: Path, settings: Settings) -> Publication:
 
 
 def unpublish(folder: Path, region: str | None) -> None:
-    """Delete what of the job in `folder` lies in a bucket, and the word of it in the folder.
+    """Delete the job's objects from the bucket, and the publication from `folder`.
 
-    Raises Fault when that can't be done now; then the word stays.
+    Raises Fault when the bucket can't be used; then the publication stays.
     """
-    published = read_publication(folder)
-    if published is None:
+    publication = read_publication(folder)
+    if publication is None:
         return
-    with (
-        suppress(NotFound),
-        translate_errors(published.bucket),
-    ):  # with the bucket gone, nothing is in it
-        _delete(connect(region), published.bucket, published.keys)
+    bucket = publication.bucket
+    with suppress(NotFound), translate_errors(bucket):  # a missing bucket holds no objects
+        _delete(connect(region), bucket, publication.keys)
     (folder / PUBLISHED).unlink(missing_ok=True)
 
 
 def fetch(
-    address: S3Address, target: Path, most_mib: int, too_large: InputCode, region: str | None
+    address: S3Address, target: Path, max_mib: int, too_large: InputCode, region: str | None
 ) -> None:
-    """Copy the file at `address` to `target`, whole; nothing is left of one that did not arrive.
+    """Download the file at `address` to `target`; leave no partial file.
 
-    Raises InputError when it is not there, or larger than `most_mib` (code `too_large`), Fault when
+    Raises InputError when it does not exist or exceeds `max_mib` (code `too_large`), Fault when
     the bucket can't be used, and OSError.
     """
     with translate_errors(address.bucket):
         client = connect(region)
     try:
         with translate_errors(address.bucket):
-            found = client.head_object(Bucket=address.bucket, Key=address.key)
-            size_mib = found["ContentLength"] / MIB
-            if size_mib > most_mib:
-                message = f"{address} is {math.ceil(size_mib)} MB; {most_mib} MB is the most."
+            head = client.head_object(Bucket=address.bucket, Key=address.key)
+            size_mib = head["ContentLength"] / MIB
+            if size_mib > max_mib:
+                message = f"{address} is {math.ceil(size_mib)} MB; {max_mib} MB is the most."
                 raise InputError(too_large, f"{message} Choose a smaller file.")
             client.download_file(address.bucket, address.key, str(target), Config=TRANSFER_CONFIG)
     except NotFound as missing:
-        raise InputError(
-            InputCode.NOT_FOUND, _describe_missing(client, address), missing.details
-        ) from missing
+        message = _describe_missing(client, address)
+        raise InputError(InputCode.NOT_FOUND, message, missing.details) from missing
 
 
-def create_link(client: Any, video: S3Address, opens: timedelta) -> tuple[str, datetime]:
-    """A link to `video` for whoever has it, and the time until which it opens."""
-    expires = datetime.now(UTC) + opens
+def create_link(client: Any, video: S3Address, lifetime: timedelta) -> tuple[str, datetime]:
+    """Return a link to `video` that needs no credentials, and the time when it expires."""
+    expires = datetime.now(UTC) + lifetime
     url: str = client.generate_presigned_url(
         "get_object",
         Params={"Bucket": video.bucket, "Key": video.key},
-        ExpiresIn=int(opens.total_seconds()),
+        ExpiresIn=int(lifetime.total_seconds()),
     )
     return url, expires
 
 
 def _create_key_prefix() -> str:
-    """Where a job's objects lie: told by its day for whoever looks after the bucket, and guessed by
-    nobody."""
+    """Return a new prefix for a job's keys: dated for the operator, and impossible to guess."""
     return f"{_KEY_PREFIX}/{datetime.now(UTC):%Y-%m-%d}/{secrets.token_hex(_RANDOM_KEY_BYTES)}"
 
 
 def _list_objects(folder: Path) -> list[_JobObject]:
-    """The objects of the job, small ones first: a bucket that can't be used says so at once. The
-    video is the last."""
+    """Return the job's objects, the video last.
+
+    Small ones come first, so that an unusable bucket is noticed at once.
+    """
     request, plan = (json.loads((folder / name).read_bytes()) for name in (REQUEST, PLAN))
     used = json.dumps({"request": request, "plan": plan}, indent=1).encode()
-    parts = [_JobObject("settings.json", "application/json", used)]
+    objects = [_JobObject("settings.json", "application/json", used)]
     if (folder / REPORT).exists():
-        parts.append(_JobObject("report.json", "application/json", folder / REPORT))
-    return [*parts, _JobObject("video.mp4", "video/mp4", folder / RESULT)]
+        objects.append(_JobObject("report.json", "application/json", folder / REPORT))
+    return [*objects, _JobObject("video.mp4", "video/mp4", folder / RESULT)]
 
 
-def _upload(client: Any, planned: Publication, parts: list[_JobObject], again: bool) -> None:
-    """Put every part where it belongs, or none. `again`: some may be there already."""
+def _upload(client: Any, planned: Publication, objects: list[_JobObject], resume: bool) -> None:
+    """Upload all objects, or none. `resume` skips those that are complete in the bucket."""
     sent: list[str] = []
     try:
-        for key, part in zip(planned.keys, parts, strict=True):
-            if again and _is_uploaded(client, planned.bucket, key, part.size_bytes):
+        for key, each in zip(planned.keys, objects, strict=True):
+            if resume and _is_uploaded(client, planned.bucket, key, each.size_bytes):
                 continue
             sent.append(key)
-            place = {"Bucket": planned.bucket, "Key": key}
-            name = f"{_DOWNLOAD_NAME}{Path(part.name).suffix}"
-            about = {
-                "ContentType": part.content_type,
-                "ContentDisposition": f'inline; filename="{name}"',
-            }
-            if isinstance(part.content, bytes):
-                client.put_object(Body=part.content, **place, **about)
-            else:
-                client.upload_file(
-                    str(part.content), **place, ExtraArgs=about, Config=TRANSFER_CONFIG
-                )
+            _upload_object(client, planned.bucket, key, each)
     except BaseException:
-        with suppress(Exception):  # what stays is deleted with the job: its keys are written down
+        with suppress(Exception):  # the rest is deleted with the job, whose keys are stored
             _delete(client, planned.bucket, sent[:-1])
         raise
 
 
-def _is_uploaded(client: Any, bucket: str, key: str, length: int) -> bool:
-    """Whether that object is there, all of it. What an upload that was killed left goes."""
+def _upload_object(client: Any, bucket: str, key: str, job_object: _JobObject) -> None:
+    target = {"Bucket": bucket, "Key": key}
+    name = f"{_DOWNLOAD_NAME}{Path(job_object.name).suffix}"
+    headers = {
+        "ContentType": job_object.content_type,
+        "ContentDisposition": f'inline; filename="{name}"',
+    }
+    content = job_object.content
+    if isinstance(content, bytes):
+        client.put_object(Body=content, **target, **headers)
+    else:
+        client.upload_file(str(content), **target, ExtraArgs=headers, Config=TRANSFER_CONFIG)
+
+
+def _is_uploaded(client: Any, bucket: str, key: str, size_bytes: int) -> bool:
+    """Return whether the whole object exists; abort its unfinished uploads."""
     _abort_uploads(client, bucket, key)
     try:
-        return bool(client.head_object(Bucket=bucket, Key=key)["ContentLength"] == length)
-    except client.exceptions.ClientError:  # also where one may not ask: then it is sent
+        return bool(client.head_object(Bucket=bucket, Key=key)["ContentLength"] == size_bytes)
+    except client.exceptions.ClientError:  # also without permission to ask: upload it then
         return False
 
 
@@ -187,15 +190,15 @@ def _delete(client: Any, bucket: str, keys: tuple[str, ...] | list[str]) -> None
 
 
 def _abort_uploads(client: Any, bucket: str, key: str) -> None:
-    """Drop the parts of uploads to `key` that never came to an end; nobody can see them."""
-    with suppress(client.exceptions.ClientError):  # not all who may write may ask for these
-        begun = client.list_multipart_uploads(Bucket=bucket, Prefix=key).get("Uploads", [])
-        for upload in begun:
+    """Abort the unfinished multipart uploads to `key`, whose parts are invisible."""
+    with suppress(client.exceptions.ClientError):  # writers need no permission to list these
+        uploads = client.list_multipart_uploads(Bucket=bucket, Prefix=key).get("Uploads", [])
+        for upload in uploads:
             client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload["UploadId"])
 
 
 def _unpublish_from_old_bucket(folder: Path, region: str | None) -> None:
-    """Leave nothing in the bucket that was in use before this one, if it still lets us."""
+    """Delete the job's objects from the bucket used before, if it still permits this."""
     try:
         unpublish(folder, region)
     except Fault as fault:
@@ -203,20 +206,22 @@ def _unpublish_from_old_bucket(folder: Path, region: str | None) -> None:
 
 
 def _describe_missing(client: Any, address: S3Address) -> str:
-    """What of `address` is not there: its bucket, or only the file."""
+    """Return a sentence on whether the bucket of `address` is missing, or only the file."""
     try:
         with translate_errors(address.bucket):
             client.head_bucket(Bucket=address.bucket)
     except NotFound:
         return f"There is no bucket {address.bucket}. Check the address {address}."
-    except Fault:  # one may look into it, but not at it
+    except Fault:  # no permission for the bucket itself, only for its objects
         pass
     return f"There is no {address.key} in the bucket {address.bucket}. Check the address."
 
 
 def main(arguments: list[str]) -> int | str:
-    """Publish the job whose folder is the one argument; returns the exit status, or what to say
-    with status 1."""
+    """Publish the job in the folder given as argument.
+
+    Returns the exit status, or a message to print with status 1.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     settings = load_settings()
     if settings.bucket is None:

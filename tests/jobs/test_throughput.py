@@ -232,7 +232,8 @@ def test_of_several_that_end_at_once_none_is_lost(tmp_path: Path, task: Task) ->
         "import sys; from pathlib import Path; from inference.jobs.throughput import record_run\n"
         "from inference.core.task import load_task\n"
         "data, folder, maker = sys.argv[1:]; sys.stdin.read()\n"
-        "for number in range(20): record_run(Path(data), load_task(Path(folder)), f'{maker} {number}')"
+        "for number in range(20):\n"
+        "    record_run(Path(data), load_task(Path(folder)), f'{maker} {number}')"
     )
     workers = [
         subprocess.Popen(

@@ -21,7 +21,7 @@ from inference.core.task import (
     segment_name,
     voice_name,
 )
-from inference.media.mixing import mix_voices
+from inference.media.audio import mix_voices
 from inference.media.video import SegmentWriter
 from inference.quality import live_checker
 from inference.quality.judge import WindowFault

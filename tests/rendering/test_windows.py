@@ -16,7 +16,7 @@ from inference.core.events import Cancelled, Event, Finished, Frame, Stage, Stag
 from inference.core.plan import make_plan
 from inference.core.request import Speaking
 from inference.core.task import SOUND, Task, segment_name, voice_name
-from inference.media.mixing import mix_voices
+from inference.media.audio import mix_voices
 from inference.rendering.windows import RenderingCancelled, render_windows, save_preview
 from tests.support.bad_files import write_wav
 from tests.support.scripted_engine import write_video

@@ -20,7 +20,7 @@ LORAS = {lora.name for sampling in SAMPLINGS for lora in sampling.loras}
 
 
 def test_no_two_files_are_at_one_place() -> None:
-    for what in ("place", "key"):
+    for what in ("path_in_set", "key"):
         counted = Counter(getattr(file, what) for file in FILES)
         assert [name for name, times in counted.items() if times > 1] == []
 

@@ -123,8 +123,8 @@ class BatchFolder:
     def _draw_poster(self, name: str) -> None:
         (self.path / POSTERS).mkdir(exist_ok=True)
         # decoding a video is none of what the command line loads to start
-        poster = importlib.import_module("inference.media.poster")
-        poster.write_poster(self.video_path(name), self.path / POSTERS / f"{name}.jpg")
+        video = importlib.import_module("inference.media.video")
+        video.write_poster(self.video_path(name), self.path / POSTERS / f"{name}.jpg")
 
     def _read_report(self, name: str) -> Report | None:
         try:
