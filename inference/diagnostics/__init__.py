@@ -1,3 +1,3 @@
-"""What a machine can do: packages, GPU, disks, kernels.
-It runs no job.
+"""Diagnostics of a machine: packages, GPU, disks, kernels.
+They run no job.
 """

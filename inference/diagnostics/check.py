@@ -1,12 +1,11 @@
-"""One finding about a machine."""
+"""Result of one check of a machine."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Check:
-    """What was found, and whether it will do; `needed` is false for what the product can do
-    without."""
+    """Finding of a check; `needed` is false if the product works without it."""
 
     name: str
     ok: bool

@@ -1,4 +1,4 @@
-"""Whether this machine has what the product needs: one short check after the other."""
+"""Checks whether this machine fulfils the requirements of the product."""
 
 import os
 import platform
@@ -21,7 +21,7 @@ _SUPPORTED = ((3, 11), (3, 13))  # first and last Python version that is tested
 
 
 def examine(settings: Settings) -> list[Check]:
-    """Every check, in the order a person would want to read them."""
+    """Run every check, in a readable order."""
     python = sys.version_info[:2]
     codecs = [codec for codec in _CODECS if codec not in av.codecs_available]
     return [

@@ -1,6 +1,6 @@
-"""What the container that makes the videos finds around itself, GPU and volumes among it.
+"""Checks of a GPU container: packages, GPU, attention, weights and volumes.
 
-Whatever goes wrong becomes a check that says so: a look at a broken machine must end well.
+Every error becomes a failed check, so that a broken machine can be examined too.
 """
 
 import ctypes
@@ -34,9 +34,9 @@ from weights.sets import list_complete_sets
 _PYTHONS = ("3.11", "3.12")  # of the image
 _PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "einops", "numpy", "av", "psutil")
 _FLASH, _FLASH_BUILD = "flash-attn", "flash-attn build"
-_LANDLOCK_CREATE_RULESET, _LANDLOCK_VERSION = 444, 1  # the system call, and its flag that asks
-_TEMPORARY_BYTES = 1_000_000_000  # a recording and its video several times over
-_MEMORY_LIMIT_FILES = (  # on a container's memory, as the two versions of control groups have them
+_LANDLOCK_CREATE_RULESET, _LANDLOCK_VERSION = 444, 1  # system call, and its flag for the version
+_TEMPORARY_BYTES = 1_000_000_000  # enough for several recordings with their videos
+_MEMORY_LIMIT_FILES = (  # memory limits of a container, in both versions of control groups
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
@@ -44,7 +44,7 @@ _RESTART_ADVICE = "Start the container anew; if that does not help, build its im
 
 
 class _PlannedCheck(NamedTuple):
-    """Where to look; `name` and `needed` are of the check that tells when that itself fails."""
+    """Check to run; `name` and `needed` are those of the failed check if it raises."""
 
     name: str
     needed: bool
@@ -56,11 +56,14 @@ def examine(
     volumes: Mapping[str, Path],
     shared: Mapping[str, MountedVolume] | None = None,
 ) -> list[Check]:
-    """Every check, in the order a person would want to read them; `volumes` are mounted folders
-    by their names, of which those in `shared` are tried out. Loads torch, if it is there."""
+    """Run every check, in a readable order.
+
+    `volumes` are mounted folders by name; the file systems of those in `shared` are tested. Imports
+    torch if it is installed.
+    """
     trained = MODELS[settings.model or DEFAULT_MODEL].trained
     gpu = trained or (settings.device or "").startswith("cuda")
-    looks = [
+    plan = [
         _PlannedCheck("system", True, _check_system),
         _PlannedCheck("python", False, lambda: check_python(platform.python_version_tuple())),
         _PlannedCheck("host", False, _check_host),
@@ -74,25 +77,25 @@ def examine(
     ]
     for volume, folder in volumes.items():
         name = f"volume {volume}"
-        looks.append(_PlannedCheck(name, True, partial(_check_volume, name, folder, settings)))
-    looks.append(_PlannedCheck("free space", False, partial(check_free_space, volumes)))
+        plan.append(_PlannedCheck(name, True, partial(_check_volume, name, folder, settings)))
+    plan.append(_PlannedCheck("free space", False, partial(check_free_space, volumes)))
     for volume, one in (shared or {}).items():
-        own = volumes[volume] / names.work_folder("tried-out")  # if it stays, it goes like a job
-        looks.append(_PlannedCheck(f"trying {volume}", False, partial(check_file_system, own, one)))
-    looks.append(_PlannedCheck("read rate", False, partial(check_read_rate, settings.weights)))
-    looks.append(_PlannedCheck("landlock", False, _check_landlock))
-    return [check for look in looks for check in _run_check(look)]
+        own = volumes[volume] / names.work_folder("tried-out")  # leftovers are removed like jobs
+        plan.append(_PlannedCheck(f"trying {volume}", False, partial(check_file_system, own, one)))
+    plan.append(_PlannedCheck("read rate", False, partial(check_read_rate, settings.weights)))
+    plan.append(_PlannedCheck("landlock", False, _check_landlock))
+    return [check for planned in plan for check in _run_check(planned)]
 
 
-def _run_check(look: _PlannedCheck) -> list[Check]:
-    """What a look finds; a check that says so when it fails."""
+def _run_check(planned: _PlannedCheck) -> list[Check]:
+    """Run a planned check; return a failed one if it raises."""
     try:
-        found = look.run()
+        found = planned.run()
     except PortraitError as error:
-        return [Check(look.name, False, error.message, look.needed)]
+        return [Check(planned.name, False, error.message, planned.needed)]
     except Exception as error:
-        words = f"This could not be found out: {_describe_error(error)}. {_RESTART_ADVICE}"
-        return [Check(look.name, False, words, look.needed)]
+        message = f"This could not be found out: {_describe_error(error)}. {_RESTART_ADVICE}"
+        return [Check(planned.name, False, message, planned.needed)]
     return [found] if isinstance(found, Check) else found
 
 
@@ -109,7 +112,7 @@ def _check_system() -> Check:
 
 
 def check_python(python: Sequence[str]) -> Check:
-    """Whether this Python, as ("3", "11", "4"), is one that the image is made for."""
+    """Check whether this Python, such as ("3", "11", "4"), is supported by the image."""
     ok, found = ".".join(python[:2]) in _PYTHONS, ".".join(python)
     if not ok:
         found += (
@@ -132,7 +135,7 @@ def _check_host() -> Check:
 
 
 def read_memory_limit(files: Sequence[Path]) -> int | None:
-    """Bytes that this container may use, of the first of the files that says; None: no limit."""
+    """Read the memory limit in bytes from the first of the files that exists; None: no limit."""
     for file in files:
         if file.is_file():
             text = file.read_text().strip()
@@ -168,7 +171,7 @@ def _find_version(name: str) -> str | None:
 
 
 def _check_flash_attention(settings: Settings) -> Check:
-    """Of the package itself. Not needed: what the model runs is a check of its own."""
+    """Check the package itself; not needed, as the model's attention has its own check."""
     try:
         attention = _import_probe().measure_flash_attention(settings.device)
     except ImportError as error:
@@ -182,7 +185,7 @@ def _check_flash_attention(settings: Settings) -> Check:
 
 
 def _check_flash_build() -> Check:
-    """Whether the package was compiled for this image: then this image's setuptools made it."""
+    """Check whether the package was compiled in this image, that is with its setuptools."""
     if not _find_version(_FLASH):
         return Check(_FLASH_BUILD, False, "it is not here: build the image anew", needed=False)
     found = distribution(_FLASH)
@@ -198,7 +201,7 @@ def _check_flash_build() -> Check:
 
 
 def _check_landlock() -> Check:
-    """Whether the kernel lets a process shut itself in, by the version of its interface."""
+    """Check whether the kernel supports Landlock, by the version of its interface."""
     libc = ctypes.CDLL(None, use_errno=True)
     number = libc.syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _LANDLOCK_VERSION)
     if number >= 0:
@@ -210,15 +213,14 @@ def _check_landlock() -> Check:
 
 
 def _check_attention(settings: Settings) -> Check:
-    """Of the kernel that a model chooses here. Needed: without one there are no videos."""
+    """Check the attention kernel that the model chooses here."""
     model = settings.model or DEFAULT_MODEL
     attention = _import_probe().measure_model_attention(model, settings.device)
     return check_attention("attention", attention, needed=True)
 
 
 def _check_model(settings: Settings) -> Check:
-    """How the configured model goes on this machine. That it does not is no fault: jobs may run on
-    a larger card."""
+    """Check the placement of the configured model; not needed, as jobs may run on a larger GPU."""
     model = MODELS[settings.model or DEFAULT_MODEL]
     if not model.trained:
         return Check("model", True, f"{model.name}: random weights, which draw noise")
@@ -226,21 +228,21 @@ def _check_model(settings: Settings) -> Check:
     if not list_complete_sets(folder):
         found = f"{model.name}: {folder} holds no complete set of weights. Download them first."
         return Check("model", False, found)
-    card = importlib.import_module("inference.multitalk.runtime.gpu")
-    device = card.select_device(settings.device)
+    gpu = importlib.import_module("inference.multitalk.runtime.gpu")
+    device = gpu.select_device(settings.device)
     if device.type != "cuda":
         found = f"{model.name}: its weights are here, but no GPU to put them on. See the line gpu."
         return Check("model", False, found)
-    name = f"{model.name}, looked at on {card.measure_gpu(device).name}"
+    name = f"{model.name}, looked at on {gpu.measure_gpu(device).name}"
     try:
-        return Check("model", True, f"{name}: {card.plan_placement(device, folder).sentence}")
+        return Check("model", True, f"{name}: {gpu.plan_placement(device, folder).sentence}")
     except Fault as fault:
         found = f"{name}: {fault.message} Jobs run on {' or '.join(settings.gpus)}."
         return Check("model", False, found, needed=False)
 
 
 def _check_volume(name: str, folder: Path, settings: Settings) -> Check:
-    """Of the weights it is enough that they can be read."""
+    """Check a Volume; that of the weights may be read-only."""
     sets = None
     if settings.weights.is_relative_to(folder):
         there = list_complete_sets(settings.weights / (settings.model or DEFAULT_MODEL))

@@ -1,6 +1,6 @@
-"""What is known of a machine's GPUs and of its attention, as plain data, and what to say of it.
+"""Findings about GPUs and attention as plain data, and the checks made of them.
 
-Nothing is asked of the machine here; see `inference.diagnostics.probe`.
+The machine itself is queried in `inference.diagnostics.probe`.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from inference.diagnostics.check import Check
 from inference.multitalk.runtime.placement import round_down_gb
 
 _GPU_TYPE_ADVICE = "On Modal, PORTRAIT_GPU names the type at deploy"
-_MAX_LINE_LENGTH = 200  # letters of a line
+_MAX_LINE_LENGTH = 200  # characters
 
 
 @dataclass(frozen=True)
 class GpuInfo:
-    """A GPU as it is now; `capability` is CUDA's; `bfloat16`: it computes in it by itself."""
+    """Current state of a GPU: CUDA's compute capability, memory, native bfloat16."""
 
     name: str
     capability: tuple[int, int]
@@ -26,8 +26,11 @@ class GpuInfo:
 
 @dataclass(frozen=True)
 class GpuReport:
-    """The GPUs that torch can use, or in its words why there are none; the versions of CUDA that
-    torch is built for and that the driver knows, and of the driver. None: there is none."""
+    """GPUs that torch can use, or its message why there are none, and versions.
+
+    `torch_cuda` is the CUDA that torch is built for, `driver_cuda` the newest that the driver
+    supports; None if missing.
+    """
 
     gpus: tuple[GpuInfo, ...]
     failure: str
@@ -38,7 +41,7 @@ class GpuReport:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """The largest error of an attention in these numbers, and the largest that is allowed."""
+    """Largest error of an attention in a dtype, and the largest allowed."""
 
     numbers: str
     error: float
@@ -46,12 +49,12 @@ class Accuracy:
 
     @property
     def ok(self) -> bool:
-        return self.error <= self.allowed  # never so of what is not a number
+        return self.error <= self.allowed  # false for NaN
 
 
 @dataclass(frozen=True)
 class AttentionResult:
-    """An attention as it was tried: what computes it, where, and how well."""
+    """Measured accuracy of an attention kernel on a device."""
 
     kernel: str
     device: str
@@ -59,17 +62,17 @@ class AttentionResult:
 
 
 def check_gpus(gpus: GpuReport, needed: bool) -> list[Check]:
-    """Of the GPUs themselves; what can only be said of one is left out where there is none."""
+    """Return the checks of the GPUs; those of a single GPU are left out without one."""
     if not gpus.gpus:
         because = f" (torch: {gpus.failure})" if gpus.failure else ""
         found = (
             f"No NVIDIA GPU is seen in this container{because}. Give it one. {_GPU_TYPE_ADVICE}."
         )
         return [Check("gpu", False, found, needed), _check_cuda(gpus, needed)]
-    names = [f"{card.name}, compute capability {_format_capability(card)}" for card in gpus.gpus]
+    names = [f"{gpu.name}, compute capability {_format_capability(gpu)}" for gpu in gpus.gpus]
     memory = [
-        f"{round_down_gb(card.free_bytes)} of {round_down_gb(card.total_bytes)} GB free"
-        for card in gpus.gpus
+        f"{round_down_gb(gpu.free_bytes)} of {round_down_gb(gpu.total_bytes)} GB free"
+        for gpu in gpus.gpus
     ]
     return [
         Check("gpu", True, f"torch sees {_format_numbered(names)}", needed),
@@ -80,7 +83,7 @@ def check_gpus(gpus: GpuReport, needed: bool) -> list[Check]:
 
 
 def check_attention(name: str, attention: AttentionResult, needed: bool) -> Check:
-    """Whether an attention computes what it should."""
+    """Check the accuracy of an attention."""
     ok = bool(attention.accuracies) and all(one.ok for one in attention.accuracies)
     errors = ", ".join(
         f"{one.error:.5f} in {one.numbers} ({one.allowed:.5f} allowed)"
@@ -93,8 +96,11 @@ def check_attention(name: str, attention: AttentionResult, needed: bool) -> Chec
 
 
 def _check_cuda(gpus: GpuReport, needed: bool) -> Check:
-    """Whether driver and torch speak the same CUDA. A driver runs what is built for any minor
-    version of the major one that it knows (NVIDIA, CUDA compatibility, minor versions)."""
+    """Check that the driver supports torch's CUDA.
+
+    A driver supports all minor versions of its major version (NVIDIA, CUDA minor version
+    compatibility).
+    """
     driver = f"driver {gpus.driver or 'of unknown version'}"
     driver += f", which knows CUDA {gpus.driver_cuda}" if gpus.driver_cuda else ""
     if gpus.torch_cuda is None:
@@ -110,8 +116,8 @@ def _check_cuda(gpus: GpuReport, needed: bool) -> Check:
     return Check("cuda", True, f"{built}; {driver}", needed)
 
 
-def _check_bfloat16(seen: Sequence[GpuInfo]) -> Check:
-    without = [card.name for card in seen if not card.bfloat16]
+def _check_bfloat16(gpus: Sequence[GpuInfo]) -> Check:
+    without = [gpu.name for gpu in gpus if not gpu.bfloat16]
     found = "computed by the GPU itself"
     if without:
         names = " and ".join(dict.fromkeys(without))
@@ -123,20 +129,20 @@ def _check_bfloat16(seen: Sequence[GpuInfo]) -> Check:
 
 
 def first_line(text: str) -> str:
-    """The first line that says anything of what a library says, not too long to print."""
+    """Return the first line that is not blank, shortened for printing."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     return line if len(line) <= _MAX_LINE_LENGTH else f"{line[:_MAX_LINE_LENGTH]}..."
 
 
-def _format_capability(card: GpuInfo) -> str:
-    return ".".join(map(str, card.capability))
+def _format_capability(gpu: GpuInfo) -> str:
+    return ".".join(map(str, gpu.capability))
 
 
-def _format_numbered(words: Sequence[str]) -> str:
-    """One GPU's, or several GPUs' with their numbers."""
-    if len(words) == 1:
-        return words[0]
-    return "; ".join(f"{number}: {one}" for number, one in enumerate(words))
+def _format_numbered(texts: Sequence[str]) -> str:
+    """Return a single text, or several joined with their numbers."""
+    if len(texts) == 1:
+        return texts[0]
+    return "; ".join(f"{number}: {one}" for number, one in enumerate(texts))
 
 
 def _parse_major(version: str) -> int:

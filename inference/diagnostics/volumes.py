@@ -1,7 +1,7 @@
-"""What the mounted Volumes are like: their files, and what of a file system they lack.
+"""Checks of the mounted Volumes: their files, and the file system features that they support.
 
-What is tried is written in a folder of its own, which is gone afterwards. Nothing found here is
-needed: the product makes do without all of it, and each line says how.
+The tests write to a temporary folder. The product needs none of these features; each finding
+names the alternative that it uses.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ from inference.diagnostics.check import Check
 from inference.diagnostics.gpu import first_line
 from inference.multitalk.runtime.placement import round_down_gb, round_up_gb
 
-_RATE_BYTES = 2_000_000_000  # read for each number of threads, at most
+_RATE_BYTES = 2_000_000_000  # maximum, for each number of threads
 _THREADS = 4
 _CHUNK_BYTES = 16 * 1024 * 1024
 _LEAN_SET_GB = 52
@@ -29,8 +29,8 @@ _FOLDER, _FILE, _RELATIVE, _ABSOLUTE = "folder", "file", "relative", "absolute"
 
 
 def check_file_system(own: Path, shared: MountedVolume) -> list[Check]:
-    """What the Volume `shared` makes of files and folders; `own` is a folder to be made on it."""
-    shutil.rmtree(own, ignore_errors=True)  # of one that was ended
+    """Test the file system of the Volume `shared` in the new folder `own` on it."""
+    shutil.rmtree(own, ignore_errors=True)  # left by an interrupted test
     own.mkdir(parents=True)
     try:
         file, folder = own / _FILE, own / _FOLDER
@@ -78,8 +78,8 @@ def _check_symlinks(own: Path) -> Check:
 def _describe_link(link: Path, target: str) -> str:
     if not link.is_symlink():
         return "not kept"
-    led = os.readlink(link)
-    state = "kept" if led == target else f"changed to {led}"
+    actual = os.readlink(link)
+    state = "kept" if actual == target else f"changed to {actual}"
     return state if link.exists() else f"{state}, and lead nowhere"
 
 
@@ -121,20 +121,24 @@ def _check_commits(file: Path, shared: MountedVolume) -> Check:
 
 
 def check_free_space(volumes: Mapping[str, Path]) -> Check:
-    """What the system says is free on each."""
-    told = []
+    """Return the free space of each, as reported by the system."""
+    descriptions = []
     for name, folder in volumes.items():
         usage = shutil.disk_usage(folder)
-        told.append(f"{name} {round_down_gb(usage.free)} of {round_down_gb(usage.total)} GB")
-    found = f"{', '.join(told)}, as statfs has it: on Modal a placeholder, which nobody asks"
+        descriptions.append(
+            f"{name} {round_down_gb(usage.free)} of {round_down_gb(usage.total)} GB"
+        )
+    found = (
+        f"{', '.join(descriptions)}, as statfs has it: on Modal a placeholder, which nobody asks"
+    )
     return Check("free space", True, found, needed=False)
 
 
-def check_read_rate(folder: Path, most_bytes: int = _RATE_BYTES) -> Check:
-    """How fast the largest file below is read, by one thread and by several."""
+def check_read_rate(folder: Path, max_bytes: int = _RATE_BYTES) -> Check:
+    """Measure how fast the largest file in `folder` is read, by one thread and by several."""
     files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     largest = max(files, key=lambda path: path.stat().st_size, default=None)
-    part = min(most_bytes, largest.stat().st_size // 2) if largest else 0
+    part = min(max_bytes, largest.stat().st_size // 2) if largest else 0
     if largest is None or not part:
         found = "no weights are there yet. Download them, and look again"
         return Check("read rate", True, found, needed=False)
@@ -146,7 +150,7 @@ def check_read_rate(folder: Path, most_bytes: int = _RATE_BYTES) -> Check:
 
 
 def _measure_gb_per_s(file: Path, start: int, length: int, threads: int) -> float:
-    """Of `length` bytes from `start`, shared out among the threads."""
+    """Measure the rate of reading `length` bytes from `start`, shared among the threads."""
     began = time.monotonic()
     share = -(-length // threads)
     with file.open("rb") as opened, ThreadPoolExecutor(threads) as pool:
@@ -157,15 +161,17 @@ def _measure_gb_per_s(file: Path, start: int, length: int, threads: int) -> floa
 
 def _read(file: int, start: int, end: int) -> None:
     while start < end:
-        got = len(os.pread(file, min(_CHUNK_BYTES, end - start), start))
-        if not got:
+        count = len(os.pread(file, min(_CHUNK_BYTES, end - start), start))
+        if not count:
             return
-        start += got
+        start += count
 
 
 def count_files(folder: Path) -> tuple[int, int]:
-    """The number of files below, and their bytes; a file of several names takes its own once.
-    Links are not followed; what can't be read, or goes away meanwhile, is left out."""
+    """Count the files in `folder` and their bytes; a file with several names counts its bytes once.
+
+    Links are not followed; unreadable and disappearing files are left out.
+    """
     files, sizes = 0, dict[tuple[int, int], int]()
     for place, _, names in os.walk(folder):
         for name in names:
@@ -180,7 +186,8 @@ def count_files(folder: Path) -> tuple[int, int]:
 
 
 def check_volume(name: str, folder: Path, sets: str | None) -> Check:
-    """Whether a Volume is mounted and of use; `sets` of weights are told, and may be read-only."""
+    """Check that a Volume is mounted and writable; with complete `sets` of weights it may be
+    read-only."""
     if not folder.is_dir():
         found = f"{folder} is not there. Deploy again, so that the volume is mounted."
         return Check(name, False, found)
@@ -200,9 +207,9 @@ def check_volume(name: str, folder: Path, sets: str | None) -> Check:
 
 
 def _find_write_error(folder: Path) -> str:
-    """Why no file can be written there, in the system's words; "" when one can."""
+    """Return the system's message if no file can be written there, else ""."""
     try:
-        with tempfile.TemporaryFile(dir=folder) as file:  # gone when it is closed
+        with tempfile.TemporaryFile(dir=folder) as file:  # deleted when closed
             file.write(b"x")
             file.flush()
     except OSError as error:

@@ -1,3 +1,3 @@
-"""Adapters that carry out a task: draft, MultiTalk here, MultiTalk on Modal.
-They are found by name in `select`, and import their engine only when they are used.
+"""Adapters that run a task: draft, MultiTalk on this machine, MultiTalk on Modal.
+`select` finds them by name; each imports its engine only when it is used.
 """

@@ -1,7 +1,7 @@
-"""The draft engine: any machine's CPU, no network.
+"""The draft engine, on the CPU of any machine, without network.
 
-Light on purpose: what draws is loaded only once there is something to draw, so that a wrong option
-or a file of no use is told at once.
+The drawing code is imported with the first task only, so that a wrong option or file is reported at
+once.
 """
 
 import importlib
@@ -16,9 +16,9 @@ from weights.manifest import FACE_DETECTOR, FACE_MESH
 
 
 class DraftEngine:
-    """Animates the picture itself; see `inference.draft`.
+    """Engine that animates the picture itself; see `inference.draft`.
 
-    Raises InputError when a model or a device is asked for.
+    Raises InputError when a model or a device is requested.
     """
 
     name = EngineFamily.DRAFT.value
@@ -45,5 +45,5 @@ class DraftEngine:
 
 
 def _draw(task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
-    """Loading is part of it, so that what goes wrong there is told like the rest."""
+    """Import the pipeline and draw; import errors are converted to events too."""
     yield from importlib.import_module("inference.draft.pipeline").draw(task, cancelled)

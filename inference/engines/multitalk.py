@@ -1,7 +1,7 @@
-"""The MultiTalk engine: this machine's NVIDIA GPU; its tiny model also any CPU.
+"""The MultiTalk engine, on this machine's NVIDIA GPU; its tiny model also runs on a CPU.
 
-Light on purpose: the page asks whether final videos can be made here, so torch and what stands on
-it are looked for, but loaded only once there is something to make.
+The page checks availability, so torch and its dependents are only located here, and imported with
+the first task.
 """
 
 import importlib
@@ -24,11 +24,11 @@ from weights.sets import list_complete_sets, lora_path
 
 _PACKAGES = ("torch", "diffusers", "transformers")
 _DRIVER = Path("/proc/driver/nvidia/version")
-_WSL_DRIVER = Path("/usr/lib/wsl/lib/libcuda.so.1")  # Windows' driver, seen from its Linux
+_WSL_DRIVER = Path("/usr/lib/wsl/lib/libcuda.so.1")  # the Windows driver inside WSL
 
 
 class Runner(Protocol):
-    """What makes the videos, with the model in its memory; see `inference.multitalk.runner`."""
+    """Runner of tasks with the model in memory; see `inference.multitalk.runner`."""
 
     def load(self) -> None: ...
 
@@ -36,9 +36,9 @@ class Runner(Protocol):
 
 
 class MultiTalkEngine:
-    """Makes videos with a model of `presets.models`; see `inference.multitalk`.
+    """Engine with a model of `presets.models`; see `inference.multitalk`.
 
-    Raises InputError when there is no such model or device.
+    Raises InputError when the model or the device does not exist.
     """
 
     name = EngineFamily.MULTITALK.value
@@ -51,7 +51,7 @@ class MultiTalkEngine:
             raise InputError(InputCode.BAD_OPTION, message)
         settings, trained = load_settings(), self._model.trained
         self._weights = settings.weights / self._model.name if trained else None
-        self._loras = settings.loras if trained else ()  # the operator's own
+        self._loras = settings.loras if trained else ()  # of the operator
         self._strict = settings.strict
         self._runner: Runner | None = None
 
@@ -64,7 +64,7 @@ class MultiTalkEngine:
         return convert_errors(self._run(task, cancelled))
 
     def _run(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
-        """Loading is part of it, so that what goes wrong there is told like the rest."""
+        """Load the model and run the task; loading errors are converted to events too."""
         yield Stage(StageName.LOADING, "Loading MultiTalk")
         yield from self._get_runner().run(task, cancelled)
 
@@ -73,7 +73,7 @@ class MultiTalkEngine:
         self._get_runner().load()
 
     def _get_runner(self) -> Runner:
-        if self._runner is None:  # the next task finds the model loaded
+        if self._runner is None:  # kept for the next task
             module = importlib.import_module("inference.multitalk.runner")
             self._runner = module.Runner(
                 self._model.name, self._device, self._weights, self._loras, self._strict
@@ -82,21 +82,25 @@ class MultiTalkEngine:
         return self._runner
 
     def describe(self) -> str:
-        """How the model goes on the GPU. Raises Fault when it does not fit. Loads torch, and tries
-        on the GPU what its attention is fastest with."""
+        """Describe the placement of the model and the attention kernel.
+
+        Imports torch and times the kernels on the GPU. Raises Fault when the model does not fit.
+        """
         if self._weights is None:
             return "random weights, which draw noise"
-        card = importlib.import_module("inference.multitalk.runtime.gpu")
-        device = card.select_device(self._device)
-        placed = card.plan_placement(device, self._weights, self._loras)
+        gpu = importlib.import_module("inference.multitalk.runtime.gpu")
+        device = gpu.select_device(self._device)
+        placement = gpu.plan_placement(device, self._weights, self._loras)
         kernels = importlib.import_module("inference.multitalk.runtime.kernels")
-        dtype = getattr(importlib.import_module("torch"), placed.compute_dtype)
+        dtype = getattr(importlib.import_module("torch"), placement.compute_dtype)
         attention = kernels.choose_kernel(self._model.name, device, dtype)
-        return f"{placed.sentence}; attention by {attention.sentence}"
+        return f"{placement.sentence}; attention by {attention.sentence}"
 
     def _check_gpu(self) -> str:
-        """What is missing of a GPU, in one sentence. Asked first: without one, installing torch or
-        fetching weights leads nowhere."""
+        """Return a sentence on the missing GPU, or "".
+
+        Checked first: without a GPU, installing torch or downloading weights does not help.
+        """
         on_cpu = self._device == "cpu"
         if self._model.trained and not has_gpu():
             return "MultiTalk needs an NVIDIA GPU, and this machine has none. Use --quality draft."
@@ -118,7 +122,7 @@ class MultiTalkEngine:
         )
 
     def _check_loras(self) -> str:
-        """What is wrong with one of the operator's own, in one sentence."""
+        """Return a sentence on a LoRA of the operator that is unusable, or ""."""
         if self._weights is None or not self._loras:
             return ""
         shapes = MULTITALK_14B.read_shapes("transformer")
@@ -132,8 +136,8 @@ class MultiTalkEngine:
 
 
 def has_gpu() -> bool:
-    """Whether this machine has an NVIDIA GPU, as far as its files tell."""
-    # a container sees its GPUs under their numbers on the host, so not always as nvidia0
+    """Return whether this machine has an NVIDIA GPU, by its files."""
+    # in a container GPUs keep their numbers on the host, so nvidia0 may be missing
     devices = Path("/dev").glob("nvidia[0-9]*")
     return _DRIVER.exists() or _WSL_DRIVER.exists() or any(devices)
 

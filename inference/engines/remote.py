@@ -1,4 +1,4 @@
-"""The engines of the deployed app: the same code in a container on Modal, followed from here."""
+"""Engines that run a task in a container of the deployed app on Modal and follow it from here."""
 
 from collections.abc import Callable, Iterator
 
@@ -11,9 +11,9 @@ from inference.core.task import Task
 
 
 class RemoteEngine:
-    """Has videos made by the deployed app, with the model and on the GPU that it has.
+    """Engine on the deployed app, with its model and GPU.
 
-    Raises InputError when a model or a device is asked for.
+    Raises InputError when a model or a device is requested.
     """
 
     name = "modal"
@@ -25,7 +25,7 @@ class RemoteEngine:
         self._cloud = cloud or ModalClient()
 
     def check_availability(self) -> Availability:
-        """Asks Modal, which takes a moment, unless this machine has no account."""
+        """Query Modal, which takes a moment, unless this machine has no account."""
         if not has_account():
             return Availability(False, NO_ACCOUNT)
         try:
@@ -42,7 +42,7 @@ class RemoteEngine:
 
 
 class ContainerEngine(RemoteEngine):
-    """The same from inside a container of the app, which needs no account and is deployed."""
+    """Remote engine inside a container of the app, which is deployed and needs no account."""
 
     def __init__(self, options: EngineOptions) -> None:
         super().__init__(options, ModalClient(within=True))

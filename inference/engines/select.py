@@ -1,4 +1,4 @@
-"""Engines by name. Each is imported only when it is asked for, so that a page stays light."""
+"""Selection of engines by name. Each is imported only on request, so that a page stays light."""
 
 import importlib
 from typing import cast
@@ -18,9 +18,9 @@ _ENGINES = {
 
 
 def select_engine(name: str, options: EngineOptions = _DEFAULT_OPTIONS) -> Engine:
-    """The engine of that name.
+    """Return the engine of that name.
 
-    Raises Fault when it can't work here, InputError when it has no such options.
+    Raises Fault when it is unavailable here, InputError when it does not support the options.
     """
     module, attribute = _ENGINES[name]
     engine = cast(Engine, getattr(importlib.import_module(module), attribute)(options))
@@ -31,32 +31,32 @@ def select_engine(name: str, options: EngineOptions = _DEFAULT_OPTIONS) -> Engin
 
 
 def select_configured_engine(
-    name: str, settings: Settings, asked: EngineOptions = _DEFAULT_OPTIONS
+    name: str, settings: Settings, options: EngineOptions = _DEFAULT_OPTIONS
 ) -> Engine:
-    """The engine of that name; an option that is not asked for is as in the settings.
+    """Return the engine of that name; options that are not given come from the settings.
 
-    Raises what `select_engine` raises.
+    Raises like `select_engine`.
     """
-    if name != EngineFamily.MULTITALK:  # whose the settings' model and device are
-        return select_engine(name, asked)
-    model, device = asked.model or settings.model, asked.device or settings.device
+    if name != EngineFamily.MULTITALK:  # the settings' model and device are MultiTalk's
+        return select_engine(name, options)
+    model, device = options.model or settings.model, options.device or settings.device
     return select_engine(name, EngineOptions(model, device))
 
 
 def select_engine_for(
-    family: EngineFamily, settings: Settings, asked: EngineOptions = _DEFAULT_OPTIONS
+    family: EngineFamily, settings: Settings, options: EngineOptions = _DEFAULT_OPTIONS
 ) -> Engine:
-    """Who makes videos of that family: in the deployed app one of its containers; elsewhere this
-    machine, and for what it can't do, the deployed app.
+    """Return an engine of that family.
 
-    Raises what `select_engine` raises; where nobody can, what this machine lacks.
+    In the deployed app it is one of its containers; elsewhere this machine, or else the deployed
+    app. Raises like `select_engine`; if both are unavailable, the Fault of this machine.
     """
     if settings.on_modal:
-        return select_engine("container", asked)
+        return select_engine("container", options)
     try:
-        return select_configured_engine(family.value, settings, asked)
+        return select_configured_engine(family.value, settings, options)
     except Fault as fault:
-        if family is EngineFamily.DRAFT or asked != _DEFAULT_OPTIONS:
+        if family is EngineFamily.DRAFT or options != _DEFAULT_OPTIONS:
             raise
         try:
             return select_engine("modal")

@@ -1,4 +1,4 @@
-"""What a window hands on to the next, in a file: a job that was ended goes on from it."""
+"""Checkpoints: the state after each window in a file, from which a stopped job resumes."""
 
 import os
 from pathlib import Path
@@ -15,20 +15,19 @@ _MOTION, _GENERATOR = "motion", "generator"
 _KERNEL = "attention"
 
 
-def save(task: Task, index: int, carried: WindowState, kernel: Kernel) -> None:
-    """Write what window `index`, made with `kernel`, hands on, under its name once it is complete.
-    Raises OSError."""
-    assert carried.motion is not None
+def save(task: Task, index: int, state: WindowState, kernel: Kernel) -> None:
+    """Write the state after window `index`, sampled with `kernel`, atomically. Raises OSError."""
+    assert state.motion is not None
     target = task.prepare_path(state_name(index))
     part = target.with_suffix(".part")
-    tensors = {_MOTION: carried.motion.cpu(), _GENERATOR: carried.generator.get_state()}
+    tensors = {_MOTION: state.motion.cpu(), _GENERATOR: state.generator.get_state()}
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
     save_file(contiguous, part, {_KERNEL: kernel.value})
     os.replace(part, target)
 
 
 def load(task: Task, index: int, device: torch.device) -> WindowState:
-    """What window `index` handed on, exactly."""
+    """Read the exact state after window `index`."""
     tensors = load_file(task.folder / state_name(index))
     generator = torch.Generator()
     generator.set_state(tensors[_GENERATOR])
@@ -36,34 +35,36 @@ def load(task: Task, index: int, device: torch.device) -> WindowState:
 
 
 def read_kernel(task: Task, index: int) -> str | None:
-    """The kernel that window `index` was made with; None where its file is too old to say."""
+    """Read the name of the kernel that sampled window `index`; None in a file of an old version."""
     with safe_open(task.folder / state_name(index), framework="pt") as file:
         name: str | None = (file.metadata() or {}).get(_KERNEL)
         return name
 
 
-def delete_before(task: Task, before: int) -> None:
-    """Delete what windows handed on that are older than number `before`."""
-    for index in range(before):
+def delete_before(task: Task, end: int) -> None:
+    """Delete the states after all windows before number `end`."""
+    for index in range(end):
         (task.folder / state_name(index)).unlink(missing_ok=True)
 
 
 def delete_orphaned_segments(task: Task) -> None:
-    """Delete segments that nothing can follow, because a file before them is gone or torn."""
+    """Delete segments that cannot be continued, as a file before them is missing or damaged."""
     count = len(task.plan.windows)
     finished = next((n for n in range(count) if not _segment_path(task, n).exists()), count)
     if 0 < finished < count and not _is_readable(task.folder / state_name(finished - 1)):
         finished = 0
-    for index in reversed(range(finished, count)):  # so that an end in the middle leaves no gap
+    for index in reversed(
+        range(finished, count)
+    ):  # backwards, so that an interruption leaves no gap
         _segment_path(task, index).unlink(missing_ok=True)
     if finished == count:
         delete_before(task, count)
 
 
-def _is_readable(state: Path) -> bool:
-    """Whether the whole file is there: a machine that goes down may leave half of one."""
+def _is_readable(file: Path) -> bool:
+    """Return whether the file is complete: a crash of the machine may truncate it."""
     try:
-        with safe_open(state, framework="pt"):
+        with safe_open(file, framework="pt"):
             return True
     except (SafetensorError, OSError):
         return False

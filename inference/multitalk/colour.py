@@ -1,6 +1,6 @@
-"""Keeps the colours of a window those of the picture: mean and spread of each Lab channel.
+"""Colour matching: each Lab channel of a frame gets the picture's mean and standard deviation.
 
-Without, each window starts from the last one's frames and drifts a little further.
+Otherwise colours drift, as each window starts from the last frames of the one before.
 """
 
 from functools import cache
@@ -19,30 +19,30 @@ _LINEAR_BELOW, _LINEAR_SLOPE, _LINEAR_OFFSET = 0.008856, 7.787, 16 / 116
 _LINEAR_BELOW_ROOT = 0.2068966
 _LAB_FROM_ROOTS = ((0.0, 116.0, 0.0), (500.0, -500.0, 0.0), (0.0, 200.0, -200.0))
 _LIGHTNESS_OFFSET = 16.0
-_MIN_STD = 1e-4  # a spread that is rounding alone: such a channel just takes the wanted mean
+_MIN_STD = 1e-4  # below, a channel is flat but for rounding; it is set to the reference mean
 
 
 def match_colours(video: Tensor, reference: Tensor, strength: float = 1.0) -> Tensor:
-    """Frames (3, f, h, w) with the colours of `reference` (3, h, w), all -1 to 1.
+    """Match the colours of frames (3, f, h, w) to those of `reference` (3, h, w), all -1 to 1.
 
-    `strength` from 0 (as they are) to 1. Frame by frame, so that it takes little memory.
+    `strength` is 0 (unchanged) to 1. Works frame by frame to save memory.
     """
     if strength == 0:
         return video
-    wanted_std, wanted_mean = _compute_std_mean(rgb_to_lab(_to_unit_range(reference)))
+    reference_std, reference_mean = _compute_std_mean(rgb_to_lab(_to_unit_range(reference)))
     out = torch.empty_like(video)
     for index in range(video.shape[1]):
         frame = _to_unit_range(video[:, index])
         lab = rgb_to_lab(frame)
         std, mean = _compute_std_mean(lab)
-        gain = torch.where(std > _MIN_STD, wanted_std / std, 0.0)
-        corrected = lab_to_rgb((lab - mean) * gain + wanted_mean)
+        gain = torch.where(std > _MIN_STD, reference_std / std, 0.0)
+        corrected = lab_to_rgb((lab - mean) * gain + reference_mean)
         out[:, index] = torch.lerp(frame, corrected, strength) * 2 - 1
     return out
 
 
 def rgb_to_lab(rgb: Tensor) -> Tensor:
-    """CIE Lab of sRGB (3, h, w), 0 to 1."""
+    """Convert sRGB (3, h, w), 0 to 1, to CIE Lab."""
     linear = torch.where(rgb > 0.04045, ((rgb + 0.055) / 1.055).pow(2.4), rgb / 12.92)
     t = _apply_matrix(_XYZ_FROM_RGB, linear) / _to_column(_WHITE, rgb)
     roots = torch.where(t > _LINEAR_BELOW, t.pow(1 / 3), _LINEAR_SLOPE * t + _LINEAR_OFFSET)
@@ -52,7 +52,7 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
 
 
 def lab_to_rgb(lab: Tensor) -> Tensor:
-    """sRGB of CIE Lab (3, h, w), cut to 0 .. 1."""
+    """Convert CIE Lab (3, h, w) to sRGB, clamped to 0 .. 1."""
     y = (lab[0] + _LIGHTNESS_OFFSET) / 116
     roots = torch.stack([y + lab[1] / 500, y, (y - lab[2] / 200).clamp(min=0)])
     line = (roots - _LINEAR_OFFSET) / _LINEAR_SLOPE
@@ -73,7 +73,7 @@ def _to_unit_range(frame: Tensor) -> Tensor:
 
 
 def _compute_std_mean(lab: Tensor) -> tuple[Tensor, Tensor]:
-    """Standard deviation (of all pixels, not a sample) and mean of each channel, (3, 1, 1)."""
+    """Return the population standard deviation and the mean of each channel, (3, 1, 1)."""
     return torch.std_mean(lab, dim=(1, 2), correction=0, keepdim=True)
 
 

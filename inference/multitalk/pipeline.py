@@ -1,7 +1,7 @@
-"""One window after the other: condition, denoise, decode, match colours, carry on.
+"""Sampling of one window after the other: condition, denoise, decode, match colours.
 
-A window that continues another is given the last frames of it. They and the state of the random
-numbers are all that passes from window to window.
+A window that continues another starts with its last frames. They and the state of the random
+generator are all that passes from window to window.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,18 +25,18 @@ from inference.multitalk.sampling.step_cache import (
 )
 from presets.schema import Sampling
 
-_FRAMES_PER_LATENT = 4  # video frames in each latent but the first, which is one
-_TOKEN_PX = LATENT_PX * TOKEN_LATENTS  # of the picture that a token is wide and high
-_MASK_CHANNELS = _FRAMES_PER_LATENT  # of `known`, before its latents: one for each of these frames
+_FRAMES_PER_LATENT = 4  # video frames in each latent frame but the first, which has one
+_TOKEN_PX = LATENT_PX * TOKEN_LATENTS  # width and height of a token in pixels
+_MASK_CHANNELS = _FRAMES_PER_LATENT  # of `known`, before its latents: one per video frame
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What all windows share: a picture, what is said of it, and the voices.
+    """Inputs that all windows share: picture, prompts and voices.
 
-    `picture` (3, H, W), -1 to 1, is what the first window starts from and all colours are held to;
-    `voices` (p, f, layers, c) has a row for each frame of the whole video, past its end the last
-    one counts on; `masks` (3, s) tell two speakers apart, None for one.
+    `picture` (3, H, W), -1 to 1, is the first frame and the colour reference; `voices`
+    (p, f, layers, c) has a row for each frame of the whole video, and the last row repeats past the
+    end; `masks` (3, s) separate two speakers, None for one.
     """
 
     picture: Tensor
@@ -48,8 +48,10 @@ class Scene:
 
 @dataclass(frozen=True)
 class PipelineOptions:
-    """How windows are sampled. `colour` is how far colours are matched, 0 to 1; the `estimator`
-    is the step cache's."""
+    """Options of sampling.
+
+    `colour_strength` of colour matching is 0 to 1; `estimator` belongs to the step cache.
+    """
 
     sampling: Sampling
     projection: Projection | None = None
@@ -59,10 +61,10 @@ class PipelineOptions:
 
 @dataclass
 class WindowState:
-    """What passes from window to window: the random numbers, and the frames they share.
+    """State that passes from window to window: random generator and shared frames.
 
-    `generator` is of the CPU, so that every machine draws the same; `motion` (3, m, H, W), m being
-    4k+1, are the last frames of the window before, None before the first.
+    `generator` is on the CPU, so that every machine draws the same numbers; `motion` (3, m, H, W),
+    m being 4k+1, are the last frames of the window before, None before the first.
     """
 
     generator: torch.Generator
@@ -70,71 +72,83 @@ class WindowState:
 
 
 class Pipeline:
-    """Makes windows of a scene. `look` gives a frame's (3, H, W) features (1, patches + 1, c)."""
+    """Sampler of a scene's windows.
+
+    `encode_image` maps a frame (3, H, W) to features (1, patches + 1, c).
+    """
 
     def __init__(
-        self, transformer: Transformer, coder: VideoAutoencoder, look: Callable[[Tensor], Tensor]
+        self,
+        transformer: Transformer,
+        autoencoder: VideoAutoencoder,
+        encode_image: Callable[[Tensor], Tensor],
     ) -> None:
-        self.transformer, self.autoencoder, self.encode_image = transformer, coder, look
+        self.transformer, self.autoencoder = transformer, autoencoder
+        self.encode_image = encode_image
 
     @torch.inference_mode()
     def denoise(
         self,
         scene: Scene,
-        recipe: PipelineOptions,
+        options: PipelineOptions,
         start: int,
         frames: int,
-        carried: WindowState,
+        state: WindowState,
         before_each: Callable[[], None] = lambda: None,
     ) -> Iterator[DenoisingStep]:
-        """The latents of a window after each step, the last of them without noise.
+        """Yield the latents of a window after each step, the last of them without noise.
 
         `start` is the window's first frame in the video. `before_each` is called before each pass
-        through a block of the transformer and ends the work by raising. Raises ValueError unless
-        `frames` is 4k+1, more than are shown, the picture's sides are multiples of 16, and masks
-        show where each of two speakers is, and neither.
+        through a block of the transformer and may raise to end the work. Raises ValueError unless
+        `frames` is 4k+1 and exceeds the known frames, the picture's sides are multiples of 16, and
+        two speakers have three masks that are not empty.
         """
-        shown = scene.picture.unsqueeze(1) if carried.motion is None else carried.motion
-        _require_grid(shown, frames)
+        known_frames = scene.picture.unsqueeze(1) if state.motion is None else state.motion
+        _require_grid(known_frames, frames)
         _require_masks(scene)
-        known = self.encode_known_frames(shown, frames)
-        sampling = recipe.sampling
+        known = self.encode_known_frames(known_frames, frames)
+        sampling = options.sampling
         levels = compute_timesteps(sampling.steps, sampling.shift)
-        noise, motion = _draw_noise(known, carried, len(levels))
-        guidance = Guidance(sampling.text_guidance, sampling.audio_guidance, recipe.projection)
-        given = self.build_conditionings(
-            scene, guidance.branches, known, shown[:, -1], start, frames
+        noise, motion = _draw_noise(known, state, len(levels))
+        guidance = Guidance(sampling.text_guidance, sampling.audio_guidance, options.projection)
+        conditionings = self.build_conditionings(
+            scene, guidance.branches, known, known_frames[:, -1], start, frames
         )
         times = [self.transformer.embed_timestep(level) for level in levels[:-1]]
-        cache = _build_step_cache(times, recipe)
+        cache = _build_step_cache(times, options)
 
         def velocities(x: Tensor, step: int) -> dict[Branch, Tensor]:
             model, time = self.transformer, times[step]
 
             def blocks(streams: Sequence[Tensor]) -> Sequence[Tensor]:
-                return model.run_blocks(streams, time, list(given.values()), before_each)
+                return model.run_blocks(streams, time, list(conditionings.values()), before_each)
 
-            streams = cache.run(step, [model.embed_patches(x, known)] * len(given), blocks)
+            streams = cache.run(step, [model.embed_patches(x, known)] * len(conditionings), blocks)
             shaped = (model.predict_velocity(stream, time, x.shape) for stream in streams)
-            return dict(zip(given, shaped, strict=True))
+            return dict(zip(conditionings, shaped, strict=True))
 
         yield from sample(velocities, noise, levels, guidance, motion, sampling.reuse_last)
 
     @torch.inference_mode()
-    def decode(self, scene: Scene, recipe: PipelineOptions, latents: Tensor) -> Tensor:
-        """The frames (3, f, H, W) of a window's latents, in the picture's colours; those that it
-        shares with the window before are the first of them."""
+    def decode(self, scene: Scene, options: PipelineOptions, latents: Tensor) -> Tensor:
+        """Decode a window's latents to frames (3, f, H, W) in the picture's colours.
+
+        They include the frames that the window shares with the one before.
+        """
         return match_colours(
-            self.autoencoder.to_video(latents), scene.picture, recipe.colour_strength
+            self.autoencoder.to_video(latents), scene.picture, options.colour_strength
         )
 
-    def encode_known_frames(self, shown: Tensor, frames: int) -> Tensor:
-        """What is known of a window that starts with the frames `shown` (3, m, H, W): 4 channels
-        of 1 where a frame is known and the latents of those and of grey ones, (20, t, h, w)."""
-        grey = shown.new_zeros(3, frames - shown.shape[1], *shown.shape[2:])
-        latents = self.autoencoder.to_latents(torch.cat([shown, grey], 1))
+    def encode_known_frames(self, known_frames: Tensor, frames: int) -> Tensor:
+        """Encode the known frames (3, m, H, W) of a window's start, followed by grey ones.
+
+        Returns (20, t, h, w): 4 channels of 1 where a frame is known_frames, then the latents.
+        """
+        grey = known_frames.new_zeros(3, frames - known_frames.shape[1], *known_frames.shape[2:])
+        latents = self.autoencoder.to_latents(torch.cat([known_frames, grey], 1))
         is_known = (
-            torch.arange(frames + _FRAMES_PER_LATENT - 1) < shown.shape[1] + _FRAMES_PER_LATENT - 1
+            torch.arange(frames + _FRAMES_PER_LATENT - 1)
+            < known_frames.shape[1] + _FRAMES_PER_LATENT - 1
         )
         mask = is_known.view(-1, _FRAMES_PER_LATENT).T[..., None, None].to(latents)
         return torch.cat([mask.expand(-1, -1, *latents.shape[2:]), latents])
@@ -144,34 +158,31 @@ class Pipeline:
         scene: Scene,
         branches: Sequence[Branch],
         known: Tensor,
-        last_shown: Tensor,
+        last_known: Tensor,
         start: int,
         frames: int,
     ) -> dict[Branch, Conditioning]:
-        """What each branch attends to during a window; what several share is there once."""
+        """Build the conditioning of each branch for a window; branches share equal parts."""
         model = self.transformer
-        image, turn = (
-            model.project_image(self.encode_image(last_shown)),
-            model.compute_rotation(*known.shape[1:]),
-        )
-        texts = {True: scene.prompt, False: scene.negative}
+        image = model.project_image(self.encode_image(last_known))
+        rotation = model.compute_rotation(*known.shape[1:])
+        prompts = {True: scene.prompt, False: scene.negative}
         text = {
-            wanted: model.project_text(texts[wanted]) for wanted in {b.prompt for b in branches}
+            positive: model.project_text(prompts[positive])
+            for positive in {b.prompt for b in branches}
         }
-        heard, masks = (
-            {True: model.project_voices(scene.voices, start, frames)},
-            {True: scene.masks},
-        )
+        voice = {True: model.project_voices(scene.voices, start, frames)}
+        masks = {True: scene.masks}
         if not all(branch.voice for branch in branches):
-            heard[False], masks[False] = model.project_silence(frames), None
+            voice[False], masks[False] = model.project_silence(frames), None
         return {
-            b: Conditioning(text[b.prompt], image, heard[b.voice], turn, masks[b.voice])
+            b: Conditioning(text[b.prompt], image, voice[b.voice], rotation, masks[b.voice])
             for b in branches
         }
 
 
-def _require_grid(shown: Tensor, frames: int) -> None:
-    _, count, height, width = shown.shape
+def _require_grid(known_frames: Tensor, frames: int) -> None:
+    _, count, height, width = known_frames.shape
     if frames % _FRAMES_PER_LATENT != 1 or count % _FRAMES_PER_LATENT != 1 or count >= frames:
         raise ValueError(f"{frames} frames, {count} shown: both are to be 4k+1, the shown fewer")
     if height % _TOKEN_PX or width % _TOKEN_PX:
@@ -189,23 +200,23 @@ def _require_masks(scene: Scene) -> None:
         raise ValueError(f"masks {tuple(scene.masks.shape)}: none of 3 x {tokens} may be empty")
 
 
-def _draw_noise(known: Tensor, carried: WindowState, levels: int) -> tuple[Tensor, Motion | None]:
-    """The noise of a window, and of the frames it shares with the one before, for each level."""
+def _draw_noise(known: Tensor, state: WindowState, levels: int) -> tuple[Tensor, Motion | None]:
+    """Draw the noise of a window, and that of the frames shared with the one before per level."""
     latents = known[_MASK_CHANNELS:]
 
     def normal(*size: int) -> Tensor:
-        return torch.randn(size, generator=carried.generator).to(known.device)
+        return torch.randn(size, generator=state.generator).to(known.device)
 
     noise = normal(*latents.shape)
-    if carried.motion is None:
+    if state.motion is None:
         return noise, None
-    held = latents[:, : 1 + (carried.motion.shape[1] - 1) // _FRAMES_PER_LATENT]
-    return noise, Motion(held, torch.stack([normal(*held.shape) for _ in range(levels)]))
+    shared = latents[:, : 1 + (state.motion.shape[1] - 1) // _FRAMES_PER_LATENT]
+    return noise, Motion(shared, torch.stack([normal(*shared.shape) for _ in range(levels)]))
 
 
-def _build_step_cache(times: Sequence[TimeEmbedding], recipe: PipelineOptions) -> StepCache:
-    threshold = recipe.sampling.step_cache
+def _build_step_cache(times: Sequence[TimeEmbedding], options: PipelineOptions) -> StepCache:
+    threshold = options.sampling.step_cache
     if threshold is None:
         return StepCache([True] * len(times))
     embeddings = torch.cat([time.blocks for time in times])
-    return StepCache(select_computed_steps(embeddings, threshold, recipe.estimator))
+    return StepCache(select_computed_steps(embeddings, threshold, options.estimator))

@@ -1,4 +1,4 @@
-"""A look at latents that costs nothing: a linear map to colours, without the decoder."""
+"""Cheap preview of latents: a linear map to colours instead of the decoder."""
 
 import numpy as np
 import torch
@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-# Wan 2.1's normalised latents to RGB, -1 to 1, as fitted for and shipped with ComfyUI: a row a
-# latent channel, then what is added.
+# Wan 2.1's normalised latents to RGB, -1 to 1, as fitted for and shipped with ComfyUI: a row per
+# latent channel, then the offset.
 _FACTORS = (
     (-0.1299, -0.1692, 0.2932),
     (0.0671, 0.0406, 0.0442),
@@ -30,7 +30,7 @@ _OFFSET = (-0.1835, -0.0868, -0.3360)
 
 
 def render_preview(latents: Tensor, width: int, height: int) -> NDArray[np.uint8]:
-    """The middle one of latent frames (16, t, h, w), RGB uint8 (height, width, 3)."""
+    """Render the middle one of latent frames (16, t, h, w) as RGB uint8 (height, width, 3)."""
     middle = latents[:, latents.shape[1] // 2]
     factors, offset = (torch.tensor(v, device=latents.device) for v in (_FACTORS, _OFFSET))
     colours = torch.einsum("chw,co->hwo", middle.float(), factors) + offset

@@ -28,7 +28,7 @@ from inference.core.framing import fit_crop
 from inference.core.options import Shape
 from inference.core.request import Picture
 from inference.core.task import PICTURE, SOUND, Task, measurements_name
-from inference.multitalk import runner
+from inference.multitalk import runner, window_generator
 from inference.multitalk.conditioning.picture import build_speaker_masks, scale_to_cover
 from inference.multitalk.models.encoders import VideoAutoencoder
 from inference.multitalk.models.transformer import TimeEmbedding, Transformer
@@ -183,7 +183,7 @@ def scenes(
             recipes.append(recipe)
             return super().denoise(scene, recipe, *rest)
 
-    monkeypatch.setattr(runner, "Pipeline", Watched)
+    monkeypatch.setattr(window_generator, "Pipeline", Watched)
     yield seen
 
 

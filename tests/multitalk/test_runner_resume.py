@@ -22,7 +22,7 @@ from inference.core.task import Task, segment_name, state_name
 from inference.core.timing import PlannedWindow
 from inference.jobs import history
 from inference.media.video import SegmentWriter
-from inference.multitalk import runner
+from inference.multitalk import runner, window_generator
 from inference.multitalk.models import attention, transformer
 from inference.multitalk.models.attention import Kernel
 from inference.multitalk.pipeline import Pipeline, PipelineOptions, Scene
@@ -63,7 +63,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> dict[Path, list[bytes]]:
             self._seen.append(frame.tobytes())
             super().write(frame)
 
-    monkeypatch.setattr(runner, "SegmentWriter", Watched)
+    monkeypatch.setattr(window_generator, "SegmentWriter", Watched)
     return frames
 
 

@@ -1,7 +1,7 @@
 """`python -m inference.verify PATH [--device cpu|cuda] [--dtype float32|bfloat16]`.
 
 Runs every case at or below PATH and prints a line for each. Exit status: 0 when all pass, 1 when
-one does not, 2 when PATH holds none.
+one fails, 2 when PATH has no case.
 """
 
 import sys
@@ -17,6 +17,7 @@ from inference.diagnostics.verify import method, networks, whole
 from inference.diagnostics.verify.cases import Case, Target, find_cases
 from inference.diagnostics.verify.compare import measure_difference
 
+# Functions have the name of their kind in `case.json`.
 KINDS: dict[str, Callable[[Case, Target], Any]] = {
     kind.__name__: kind
     for kind in (
@@ -50,20 +51,22 @@ class Precision(StrEnum):
     BFLOAT16 = "bfloat16"
 
 
-def check_case(name: str, case: Case, device: torch.device, asked: torch.dtype) -> bool:
-    """Whether the case passes; prints its line, and to standard error what kept it from running."""
+def check_case(name: str, case: Case, device: torch.device, requested: torch.dtype) -> bool:
+    """Run a case, print its line, and return whether it passes; errors go to standard error."""
     try:
-        dtype, tolerance = case.select_dtype(asked)
+        dtype, tolerance = case.select_dtype(requested)
         with torch.inference_mode():
             computed = KINDS[case.kind](case, Target(device, dtype))
-        found = measure_difference(computed, case.load_expected())
+        difference = measure_difference(computed, case.load_expected())
     except Exception as error:
         print(f"{name} {case.kind} rel=nan max=nan FAIL")
         print(f"  {type(error).__name__}: {error}", file=sys.stderr)
         return False
-    passed = found.relative <= tolerance
-    ending = "PASS" if passed else "FAIL"
-    print(f"{name} {case.kind} rel={found.relative:.2e} max={found.largest:.2e} {ending}")
+    passed = difference.relative <= tolerance
+    verdict = "PASS" if passed else "FAIL"
+    print(
+        f"{name} {case.kind} rel={difference.relative:.2e} max={difference.largest:.2e} {verdict}"
+    )
     return passed
 
 
@@ -78,10 +81,10 @@ def main(
             "This machine has no NVIDIA GPU that torch can use. Leave out --device.", err=True
         )
         raise typer.Exit(2)
-    # the cases' tolerances are those of true float32
+    # tolerances assume true float32
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    asked = torch.bfloat16 if dtype is Precision.BFLOAT16 else torch.float32
-    results = [check_case(n, case, torch.device(device), asked) for n, case in find_cases(path)]
+    requested = torch.bfloat16 if dtype is Precision.BFLOAT16 else torch.float32
+    results = [check_case(n, case, torch.device(device), requested) for n, case in find_cases(path)]
     if not results:
         typer.echo(f"There is no case in {path}. Name a folder that holds a case.json.", err=True)
         raise typer.Exit(2)

@@ -1,4 +1,4 @@
-"""One reference case as data; weights and inputs are made from a formula, or read."""
+"""Reference cases as data, with weights and inputs from a formula or from files."""
 
 import json
 import math
@@ -20,7 +20,7 @@ CASE_FILE = "case.json"
 
 @dataclass(frozen=True)
 class Target:
-    """Where and in which numbers a case is computed."""
+    """Device and dtype in which a case is computed."""
 
     device: torch.device
     dtype: torch.dtype
@@ -28,7 +28,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Case:
-    """A case's folder and what its `case.json` holds."""
+    """Reference case: its folder and the values of its `case.json`."""
 
     folder: Path
     values: Mapping[str, Any]
@@ -45,15 +45,15 @@ class Case:
     def options(self) -> dict[str, Any]:
         return dict(self.values.get("options", {}))
 
-    def select_dtype(self, asked: torch.dtype) -> tuple[torch.dtype, float]:
-        """In which numbers it is computed when `asked` are wanted, and the error allowed then."""
+    def select_dtype(self, requested: torch.dtype) -> tuple[torch.dtype, float]:
+        """Return the dtype to compute in when `requested` is wanted, and its tolerance."""
         reduced = self.values.get("tolerance_bfloat16")
-        if asked is torch.bfloat16 and reduced is not None:
+        if requested is torch.bfloat16 and reduced is not None:
             return torch.bfloat16, float(reduced)
         return torch.float32, float(self.values["tolerance"])
 
-    def load_weights(self, place: Target, part: str | None = None) -> dict[str, Tensor]:
-        """A network's tensors; `part` names it where the case has several."""
+    def load_weights(self, target: Target, part: str | None = None) -> dict[str, Tensor]:
+        """Load a network's tensors; `part` names the network if the case has several."""
         source = self.values["weights"] if part is None else self.values["weights"][part]
         if "file" in source:
             tensors = load_file(self.folder / source["file"])
@@ -62,10 +62,10 @@ class Case:
             tensors = {
                 n: _generate_weight(source["prefix"], n, shape) for n, shape in shapes.items()
             }
-        return {name: tensor.to(place.device, place.dtype) for name, tensor in tensors.items()}
+        return {name: tensor.to(target.device, target.dtype) for name, tensor in tensors.items()}
 
     def load_inputs(self, device: torch.device) -> dict[str, Tensor]:
-        """The input tensors, float32 unless their file says otherwise."""
+        """Load the input tensors, float32 unless their file has another dtype."""
         source = self.values["inputs"]
         if "file" in source:
             tensors = load_file(self.folder / source["file"])
@@ -81,12 +81,12 @@ class Case:
         return {key: tensor.to(device) for key, tensor in tensors.items()}
 
     def load_image(self) -> Image.Image:
-        """The input picture, RGB."""
+        """Load the input picture, RGB."""
         with Image.open(self.folder / self.values["inputs"]["image"]) as opened:
             return opened.convert("RGB")
 
     def load_expected(self) -> Any:
-        """The numbers wanted: tensors by key, or what the JSON file holds under "out"."""
+        """Load the expected tensors by key, or the value of "out" in the JSON file."""
         file = self.folder / "expected.json"
         if file.exists():
             return json.loads(file.read_text())["out"]
@@ -95,7 +95,7 @@ class Case:
 
 
 def find_cases(root: Path) -> Iterator[tuple[str, Case]]:
-    """All cases at or below `root` with their names, in order of these."""
+    """Yield all cases at or below `root` with their names, sorted by name."""
     if root.name == CASE_FILE:
         root = root.parent
     for file in sorted(root.rglob(CASE_FILE)):
@@ -105,7 +105,7 @@ def find_cases(root: Path) -> Iterator[tuple[str, Case]]:
 
 
 def _read_values(file: Path) -> dict[str, Any]:
-    """What a file holds; nothing when that is no JSON object, so that the case fails alone."""
+    """Read a JSON object; return an empty one for anything else, so that only this case fails."""
     try:
         values = json.loads(file.read_text())
     except ValueError:
@@ -114,7 +114,7 @@ def _read_values(file: Path) -> dict[str, Any]:
 
 
 def _generate_weight(prefix: str, name: str, shape: Sequence[int]) -> Tensor:
-    """A parameter of plausible size: gains near 1, small biases, the rest as wide as its fan-in."""
+    """Generate a plausible parameter: gains near 1, small biases, others scaled by fan-in."""
     unit, leaf = _generate_uniform(prefix + name, shape), name.rpartition(".")[2]
     if leaf in ("gamma", "original0") or (len(shape) == 1 and leaf == "weight"):
         return _to_float32(1 + 0.2 * unit)
@@ -126,7 +126,7 @@ def _generate_weight(prefix: str, name: str, shape: Sequence[int]) -> Tensor:
 
 
 def _generate_uniform(name: str, shape: Sequence[int]) -> NDArray[np.float64]:
-    """Numbers in [-1, 1) by `name` and position alone: splitmix64 of a CRC-32 and the index."""
+    """Generate numbers in [-1, 1) from `name` and index: splitmix64 of a CRC-32 and the index."""
     word = np.uint64
     z = np.arange(math.prod(shape), dtype=word) + word(zlib.crc32(name.encode()) << 32)
     z += word(0x9E3779B97F4A7C15)

@@ -1,4 +1,4 @@
-"""How far what was computed is from what was expected."""
+"""Difference between computed and expected values."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,9 +8,9 @@ from torch import Tensor
 
 
 class Difference(NamedTuple):
-    """The largest relative error (of whole tensors, or single numbers), and the largest at all.
+    """Largest relative error (of whole tensors or single numbers) and largest absolute error.
 
-    Infinite where names, shapes, kinds or exact values differ, or a number is not finite.
+    Infinite if names, shapes, types or exact values differ, or a number is not finite.
     """
 
     relative: float
@@ -22,7 +22,7 @@ _MISFIT = Difference(math.inf, math.inf)
 
 
 def measure_difference(computed: Any, expected: Any) -> Difference:
-    """Of tensors, numbers, strings, or lists and mappings of these."""
+    """Measure the difference of tensors, numbers, strings, or lists and mappings of these."""
     if isinstance(expected, Mapping):
         if not isinstance(computed, Mapping) or set(computed) != set(expected):
             return _MISFIT
@@ -44,15 +44,17 @@ def measure_difference(computed: Any, expected: Any) -> Difference:
 def _compare_tensors(computed: Any, expected: Tensor) -> Difference:
     if not isinstance(computed, Tensor) or computed.shape != expected.shape:
         return _MISFIT
-    made, wanted = computed.cpu().double(), expected.double()
-    if not (made.isfinite() & wanted.isfinite()).all():
+    actual, wanted = computed.cpu().double(), expected.double()
+    if not (actual.isfinite() & wanted.isfinite()).all():
         return _MISFIT
-    error, norm = made - wanted, float(wanted.norm())
+    error, norm = actual - wanted, float(wanted.norm())
     if not error.any():
         return _NONE
     return Difference(float(error.norm()) / norm if norm else math.inf, float(error.abs().max()))
 
 
 def _find_worst(differences: Any) -> Difference:
-    found = list(differences) or [_NONE]
-    return Difference(max(d.relative for d in found), max(d.largest for d in found))
+    all_differences = list(differences) or [_NONE]
+    return Difference(
+        max(d.relative for d in all_differences), max(d.largest for d in all_differences)
+    )

@@ -1,4 +1,4 @@
-"""The kinds of case that evaluate a piece of the method."""
+"""Kinds of cases that evaluate a part of the method."""
 
 from typing import Any
 
@@ -34,12 +34,12 @@ from inference.multitalk.sampling.step_cache import ESTIMATORS, select_computed_
 _BRANCHES = {"cond": FULL, "drop_text": NO_PROMPT, "drop_audio": NO_VOICE, "uncond": NEITHER}
 
 
-def loudness(case: Case, place: Target) -> dict[str, Tensor]:
+def loudness(case: Case, target: Target) -> dict[str, Tensor]:
     wave = case.load_inputs(torch.device("cpu"))["wave"].numpy()
     return {"out": torch.from_numpy(voice.normalise_loudness(wave))}
 
 
-def schedule(case: Case, place: Target) -> dict[str, list[float]]:
+def schedule(case: Case, target: Target) -> dict[str, list[float]]:
     options = case.options
     return {
         f"{steps}_{shift:g}": compute_timesteps(steps, shift)
@@ -48,8 +48,8 @@ def schedule(case: Case, place: Target) -> dict[str, list[float]]:
     }
 
 
-def guidance(case: Case, place: Target) -> dict[str, Tensor]:
-    options, given = case.options, case.load_inputs(place.device)
+def guidance(case: Case, target: Target) -> dict[str, Tensor]:
+    options, inputs = case.options, case.load_inputs(target.device)
     guide = Guidance(
         options["text_guide_scale"],
         options["audio_guide_scale"],
@@ -58,9 +58,9 @@ def guidance(case: Case, place: Target) -> dict[str, Tensor]:
     steps = [
         guide.combine(
             {
-                branch: given[f"step{step}.{name}"]
+                branch: inputs[f"step{step}.{name}"]
                 for name, branch in _BRANCHES.items()
-                if f"step{step}.{name}" in given
+                if f"step{step}.{name}" in inputs
             }
         )
         for step in range(options["steps"])
@@ -69,27 +69,27 @@ def guidance(case: Case, place: Target) -> dict[str, Tensor]:
 
 
 def build_projection(options: dict[str, Any], used: bool) -> Projection | None:
-    """Projected guidance with the case's own values, or none."""
+    """Build projected guidance with the case's values if it is `used`."""
     if not used:
         return None
     return Projection(options["apg_momentum"], options["apg_norm_threshold"])
 
 
-def teacache(case: Case, place: Target) -> dict[str, list[bool]]:
+def teacache(case: Case, target: Target) -> dict[str, list[bool]]:
     estimator = ESTIMATORS[case.config["size"], case.options["use_ret_steps"]]
-    embeddings = case.load_inputs(place.device)["e0"]
+    embeddings = case.load_inputs(target.device)["e0"]
     threshold = case.options["teacache_thresh"]
     return {"computed": select_computed_steps(embeddings, threshold, estimator)}
 
 
-def color_match(case: Case, place: Target) -> dict[str, Tensor]:
-    given = case.load_inputs(place.device)
+def color_match(case: Case, target: Target) -> dict[str, Tensor]:
+    inputs = case.load_inputs(target.device)
     return {
-        "out": colour.match_colours(given["video"], given["reference"], case.options["strength"])
+        "out": colour.match_colours(inputs["video"], inputs["reference"], case.options["strength"])
     }
 
 
-def image_prep(case: Case, place: Target) -> dict[str, Tensor]:
+def image_prep(case: Case, target: Target) -> dict[str, Tensor]:
     image, (height, width) = case.load_image(), case.options["target_size"]
     masks = build_latent_masks(read_person_boxes(case, image), image.size, (width, height))
     return {
@@ -99,14 +99,14 @@ def image_prep(case: Case, place: Target) -> dict[str, Tensor]:
 
 
 def read_person_boxes(case: Case, image: Image.Image) -> tuple[Box, ...]:
-    """The boxes of the case's two people; the files hold rows before columns."""
+    """Read the boxes of the case's two people; the files have rows before columns."""
     masks = case.options["masks"]
     if masks == "default":
         return split_into_halves(*image.size)
     return tuple((left, top, right, bottom) for top, left, bottom, right in masks["bbox"])
 
 
-def buckets(case: Case, place: Target) -> dict[str, list[int]]:
+def buckets(case: Case, target: Target) -> dict[str, list[int]]:
     return {
         f"{size_class}:{height}x{width}": list(select_bucket(size_class, height, width))
         for size_class in case.options["size_classes"]
@@ -114,13 +114,13 @@ def buckets(case: Case, place: Target) -> dict[str, list[int]]:
     }
 
 
-def lora(case: Case, place: Target) -> dict[str, Tensor]:
-    """The parameters as they work: a layer's weight with what its branches make of unit vectors."""
-    network = networks.build_transformer(case, place, case.config, None)
+def lora(case: Case, target: Target) -> dict[str, Tensor]:
+    """Return the effective parameters: weights plus the LoRAs' output for unit vectors."""
+    network = networks.build_transformer(case, target, case.config, None)
     before = {name: parameter.clone() for name, parameter in network.named_parameters()}
     for entry in case.options["loras"]:
         tensors = load_file(case.folder / entry["file"])
-        apply_lora(network, tensors, entry["scale"], place.device)
+        apply_lora(network, tensors, entry["scale"], target.device)
     after = {name: _compute_effective_parameter(network, name) for name in before}
     return {f"out.{name}": t for name, t in after.items() if not t.equal(before[name])}
 

@@ -1,4 +1,4 @@
-"""The kind of case that makes whole videos, window by window, with two stand-ins for encoders."""
+"""Kind of case that generates whole videos, window by window, with stand-ins for two encoders."""
 
 import torch
 from torch import Tensor
@@ -16,51 +16,51 @@ from inference.multitalk.pipeline import Pipeline, PipelineOptions, Scene, Windo
 from inference.multitalk.sampling.step_cache import ESTIMATORS
 from presets.schema import Sampling
 
-_GRID = 16  # cells a side, of whose means a stand-in for picture features is made
+_GRID = 16  # cells per side; their means stand in for picture features
 
 
-def e2e(case: Case, place: Target) -> dict[str, Tensor]:
-    options, given = case.options, case.load_inputs(place.device)
+def e2e(case: Case, target: Target) -> dict[str, Tensor]:
+    options, inputs = case.options, case.load_inputs(target.device)
 
-    def look(frame: Tensor) -> Tensor:
+    def encode_image(frame: Tensor) -> Tensor:
         cells = adaptive_avg_pool2d(frame, _GRID).flatten(1).T
         rows = torch.cat([cells.mean(0, keepdim=True), cells])
-        return (rows @ given["clip_matrix"]).unsqueeze(0)
+        return (rows @ inputs["clip_matrix"]).unsqueeze(0)
 
     pipeline = Pipeline(
-        networks.build_transformer(case, place, case.config["dit"], "dit"),
-        networks.build_video_autoencoder(case, place, case.config["vae"], "vae"),
-        look,
+        networks.build_transformer(case, target, case.config["dit"], "dit"),
+        networks.build_video_autoencoder(case, target, case.config["vae"], "vae"),
+        encode_image,
     )
-    scene, recipe = _build_scene(case, given, place), _build_options(case)
-    carried = WindowState(torch.Generator().manual_seed(options["seed"]))
+    scene, pipeline_options = _build_scene(case, inputs, target), _build_options(case)
+    state = WindowState(torch.Generator().manual_seed(options["seed"]))
     out = {}
     for index, (start, end) in enumerate(options["windows"]):
-        *_, last = pipeline.denoise(scene, recipe, start, end - start, carried)
-        frames = pipeline.decode(scene, recipe, last.latents)
+        *_, last = pipeline.denoise(scene, pipeline_options, start, end - start, state)
+        frames = pipeline.decode(scene, pipeline_options, last.latents)
         out[f"out.window{index}"] = frames
-        carried.motion = frames[:, -options["motion_frame"] :]
+        state.motion = frames[:, -options["motion_frame"] :]
     return out
 
 
-def _build_scene(case: Case, given: dict[str, Tensor], place: Target) -> Scene:
+def _build_scene(case: Case, inputs: dict[str, Tensor], target: Target) -> Scene:
     image, (height, width) = case.load_image(), case.options["target_size"]
     appended = case.options.get("audio_tail", {}).get("appended_frames", [])
     voices = []
     for person in range(case.options["persons"]):
-        features = given[f"audio_full{person + 1}"].unsqueeze(0)
+        features = inputs[f"audio_full{person + 1}"].unsqueeze(0)
         tail = appended[person] if person < len(appended) else 0
         voices.append(extend_mirrored(features, tail).squeeze(0))
-    longest = max(map(len, voices))  # past its end a voice's last row counts on
+    longest = max(map(len, voices))  # the last row of a voice repeats past its end
     voices = [torch.cat([v, v[-1:].expand(longest - len(v), -1, -1)]) for v in voices]
     masks = None
     if len(voices) > 1:
-        shown = build_latent_masks(
+        latent_masks = build_latent_masks(
             method.read_person_boxes(case, image), image.size, (width, height)
         )
-        masks = to_token_masks(shown).to(place.device)
-    picture = scale_to_cover(image, width, height).to(place.device)
-    return Scene(picture, given["context"], given["context_null"], torch.stack(voices), masks)
+        masks = to_token_masks(latent_masks).to(target.device)
+    picture = scale_to_cover(image, width, height).to(target.device)
+    return Scene(picture, inputs["context"], inputs["context_null"], torch.stack(voices), masks)
 
 
 def _build_options(case: Case) -> PipelineOptions:

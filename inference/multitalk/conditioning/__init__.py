@@ -1,3 +1,3 @@
-"""What the networks are told: masks of the speakers, features of the voices, tokens of the prompt.
-It knows no sampling.
+"""Inputs of the networks: speaker masks, voice features, prompt features and frame sizes.
+They know no sampling.
 """

@@ -1,9 +1,9 @@
-"""The frame sizes that MultiTalk was made for, by the ratio of the picture."""
+"""Frame sizes that MultiTalk was trained on, by aspect ratio of the picture."""
 
 from types import MappingProxyType
 
-# Ratio of the source (height / width): height and width of the video, by size class. As published
-# with the model, in its order; the shapes on offer are among those of 480.
+# Source ratio (height / width) to height and width of the video, by size class. As published with
+# the model, in its order; the shapes of the product are among those of 480.
 BUCKETS = MappingProxyType(
     {
         "480": {
@@ -51,6 +51,6 @@ BUCKETS = MappingProxyType(
 
 
 def select_bucket(size_class: str, height: int, width: int) -> tuple[int, int]:
-    """Height and width of the video for a picture of that size: the nearest ratio's."""
+    """Return height and width of the video with the ratio nearest to the picture's."""
     sizes = BUCKETS[size_class]
     return sizes[min(sizes, key=lambda ratio: abs(ratio - height / width))]

@@ -1,4 +1,4 @@
-"""What is written about the scene, as the text encoder reads it."""
+"""Prompt conditioning: tokenizer, text cleaning and text features."""
 
 import html
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from transformers import PreTrainedTokenizerFast
 from inference.multitalk.models.encoders import TextEncoder
 from weights.tensors import MismatchError
 
-# umT5's special tokens, with the ids that it was trained with.
+# umT5's special tokens and their ids in training.
 _SPECIAL_TOKENS = {"pad": ("<pad>", 0), "eos": ("</s>", 1), "bos": ("<s>", 2), "unk": ("<unk>", 3)}
 
 
 class Tokenizer(Protocol):
-    """As in transformers: texts to `input_ids` and `attention_mask`, the end token added."""
+    """Tokenizer of transformers: texts to `input_ids` and `attention_mask`, with an end token."""
 
     def __call__(
         self,
@@ -32,16 +32,18 @@ class Tokenizer(Protocol):
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
-    """umT5's tokenizer as its `tokenizer.json` has it, whatever lies beside that: how a text is
-    split, and that it ends. Raises MisfitError when it can't be read, or is another one's."""
+    """Read umT5's tokenizer from `tokenizer.json` in `folder`, ignoring the files beside it.
+
+    Raises MisfitError when the file can't be read, or special tokens are not those of umT5.
+    """
     file = folder / "tokenizer.json"
     names = {f"{name}_token": token for name, (token, _) in _SPECIAL_TOKENS.items()}
     try:
         tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(file), **names)
-    except Exception as error:  # the library raises no narrower one
+    except Exception as error:  # the library raises nothing narrower
         raise MismatchError(f"{file} can't be read: {error}") from error
     for token, wanted in _SPECIAL_TOKENS.values():
-        found = tokenizer.convert_tokens_to_ids(token)  # new ones come last
+        found = tokenizer.convert_tokens_to_ids(token)  # unknown tokens get new ids at the end
         if found != wanted:
             raise MismatchError(f"{file} has {token} as number {found}, and {wanted} is wanted")
     if tokenizer("")["input_ids"][-1:] != [tokenizer.eos_token_id]:
@@ -50,19 +52,19 @@ def read_tokenizer(folder: Path) -> Tokenizer:
 
 
 def clean_text(text: str) -> str:
-    """`text` with broken characters mended, HTML entities resolved and white space collapsed."""
+    """Repair broken characters, unescape HTML and collapse white space."""
     return " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split())
 
 
 def encode_texts(
-    encoder: TextEncoder, tokenizer: Tokenizer, texts: Sequence[str], longest: int
+    encoder: TextEncoder, tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int
 ) -> list[Tensor]:
-    """Each text's features (n, c), n being its tokens; what goes over `longest` is left out."""
+    """Encode each text to features (n, c), one row per token, truncated to `max_tokens`."""
     tokens = tokenizer(
         [clean_text(text) for text in texts],
         padding=True,
         truncation=True,
-        max_length=longest,
+        max_length=max_tokens,
         return_tensors="pt",
     )
     device = next(encoder.parameters()).device

@@ -1,6 +1,6 @@
-"""Attention: one function for the softmax, by the kernel that is chosen, and its layers.
+"""Attention layers, and one softmax function that runs on a selectable kernel.
 
-Attributes are named as in the released checkpoint.
+Attributes keep the names of the released checkpoint.
 """
 
 from collections.abc import Iterator
@@ -21,40 +21,42 @@ from inference.multitalk.models.rope import compute_rotation, rotate
 
 try:
     from flash_attn import flash_attn_func
-except ImportError:  # an optional build; the other kernel gives the same
+except ImportError:  # an optional build; the other kernels compute the same
     flash_attn_func = None
 
-_FLASH_MIN_CAPABILITY = (8, 0)  # compute capability
-HALF_PRECISION_BYTES = 2  # of the numbers that the fast kernels take
-# Where two voices' keys are on the speakers' axis (L-RoPE): the middle of each one's range.
+_FLASH_MIN_CAPABILITY = (8, 0)  # compute capability of Ampere
+HALF_PRECISION_BYTES = 2  # size of a number in the dtypes that the fast kernels support
+# Positions of the two voices' keys on the speaker axis (L-RoPE): the middle of each range.
 SPEAKER_KEY_POSITIONS = (2.0, 22.0)
 
 
 class Kernel(StrEnum):
-    """An implementation of the softmax. They round differently, so frames differ a little."""
+    """An implementation of attention. Kernels round differently, so frames differ slightly."""
 
     FLASH = "flash-attn"
     CUDNN = "cuDNN"
     TORCH = "torch's own"
 
 
-# In torch's order of preference. On Hopper some versions put cuDNN first of their own accord, so
-# that torch's own has to be told to do without.
+# In torch's order of preference. Some versions prefer cuDNN on Hopper, so torch's own kernels must
+# be listed without it.
 _TORCH_BACKENDS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 _BACKENDS = {
     Kernel.CUDNN: [SDPBackend.CUDNN_ATTENTION, *_TORCH_BACKENDS],
     Kernel.TORCH: _TORCH_BACKENDS,
 }
-_active_kernel: ContextVar[Kernel | None] = ContextVar("chosen", default=None)
+_active_kernel: ContextVar[Kernel | None] = ContextVar("active_kernel", default=None)
 
 
 @contextmanager
-def use_kernel(kernel: Kernel | None, alone: bool = False) -> Iterator[None]:
-    """Inside, `attend` runs `kernel`, and torch's own where that can't serve what it is given,
-    unless it is to raise RuntimeError then: `alone`. None: flash-attn where it is, else what torch
-    likes best."""
+def use_kernel(kernel: Kernel | None, strict: bool = False) -> Iterator[None]:
+    """Make `attend` run on `kernel` inside the context.
+
+    None prefers flash-attn and leaves the choice to torch without it. Inputs that the kernel does
+    not support run on torch's own kernels; with `strict` they raise RuntimeError instead.
+    """
     backends = _BACKENDS[kernel] if kernel in _BACKENDS else []
-    backends = backends[:1] if alone else backends
+    backends = backends[:1] if strict else backends
     token = _active_kernel.set(kernel)
     try:
         with sdpa_kernel(backends, set_priority=True) if backends else nullcontext():
@@ -64,9 +66,9 @@ def use_kernel(kernel: Kernel | None, alone: bool = False) -> Iterator[None]:
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """softmax(q kᵀ / √d) v for q (b, l, n, d) and k, v (b, s, n, d): (b, l, n, d).
+    """Return softmax(q kᵀ / √d) v, (b, l, n, d), for q (b, l, n, d) and k, v (b, s, n, d).
 
-    All three need their batch axis and the same d: without, a CPU builds the whole l x s matrix.
+    All three need a batch axis and the same d; otherwise a CPU builds the whole l x s matrix.
     """
     if _active_kernel.get() in (None, Kernel.FLASH) and can_use_flash(q.device, q.dtype):
         out: Tensor = flash_attn_func(q, k, v)
@@ -76,7 +78,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 def can_use_flash(device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether flash-attn runs there on such numbers."""
+    """Return whether flash-attn is installed and supports this device and dtype."""
     return (
         flash_attn_func is not None
         and dtype.itemsize == HALF_PRECISION_BYTES
@@ -86,21 +88,20 @@ def can_use_flash(device: torch.device, dtype: torch.dtype) -> bool:
 
 @cache
 def _has_flash(device: torch.device) -> bool:
-    """Whether flash-attn runs there; older cards than Ampere lack what it needs."""
     return (
         device.type == "cuda" and torch.cuda.get_device_capability(device) >= _FLASH_MIN_CAPABILITY
     )
 
 
 class KeysValues(NamedTuple):
-    """Both (b, s, n, d)."""
+    """Keys and values of an attention, both (b, s, n, d)."""
 
     k: Tensor
     v: Tensor
 
 
 class SelfAttention(nn.Module):
-    """Projections and norms; queries, keys and values are (b, l, n, d)."""
+    """Projections and norms of self-attention; queries, keys and values are (b, l, n, d)."""
 
     def __init__(self, dim: int, heads: int, eps: float) -> None:
         super().__init__()
@@ -123,7 +124,7 @@ class SelfAttention(nn.Module):
 
 
 class CrossAttention(SelfAttention):
-    """To the prompt and to the picture, each with a softmax of its own."""
+    """Attention to the prompt and to the picture, each with its own softmax."""
 
     def __init__(self, dim: int, heads: int, eps: float) -> None:
         super().__init__(dim, heads, eps)
@@ -141,7 +142,7 @@ class CrossAttention(SelfAttention):
 
 
 class AudioCrossAttention(nn.Module):
-    """From each latent frame's tokens to that frame's audio tokens."""
+    """Attention from the tokens of each latent frame to the audio tokens of that frame."""
 
     def __init__(self, dim: int, heads: int, audio_dim: int) -> None:
         super().__init__()
@@ -150,18 +151,23 @@ class AudioCrossAttention(nn.Module):
         self.kv_linear = Linear(audio_dim, 2 * dim)
 
     def project_keys_values(self, tokens: Tensor) -> KeysValues:
-        """Of audio tokens (p, t, s, c): (t, p s, n, d). Two speakers' keys are told apart."""
+        """Project audio tokens (p, t, s, c) to (t, p s, n, d).
+
+        The keys of two speakers are rotated to their positions on the speaker axis.
+        """
         flat = rearrange(tokens, "p t s c -> t (p s) c")
         k, v = rearrange(self.kv_linear(flat), "t s (two n d) -> two t s n d", two=2, n=self.heads)
         if len(tokens) == len(SPEAKER_KEY_POSITIONS):
-            at = torch.tensor(SPEAKER_KEY_POSITIONS, device=k.device).repeat_interleave(
-                tokens.shape[2]
-            )
-            k = rotate(k, compute_rotation(at, k.shape[-1]).unsqueeze(1))
-        return KeysValues(k, v.contiguous())  # a view would keep the keys before they were turned
+            speakers = torch.tensor(SPEAKER_KEY_POSITIONS, device=k.device)
+            positions = speakers.repeat_interleave(tokens.shape[2])
+            k = rotate(k, compute_rotation(positions, k.shape[-1]).unsqueeze(1))
+        return KeysValues(k, v.contiguous())  # a view would keep the unrotated keys in memory
 
     def forward(self, x: Tensor, audio: KeysValues, positions: Tensor | None) -> Tensor:
-        """x (1, l, c); `positions` (l,) of the tokens on the speakers' axis, None for one voice."""
+        """Attend from x (1, l, c).
+
+        `positions` (l,) are those of the tokens on the speaker axis, None for one voice.
+        """
         q = rearrange(self.q_linear(x), "b l (n d) -> b l n d", n=self.heads)
         if positions is not None:
             q = rotate(q, compute_rotation(positions, q.shape[-1]).unsqueeze(1))

@@ -1,4 +1,4 @@
-"""What the voice says about each latent frame: features of some audio frames into a few tokens."""
+"""Audio projection: features of the audio frames around a latent frame to a few tokens."""
 
 import torch
 from einops import rearrange
@@ -9,19 +9,19 @@ from inference.multitalk.models.linear import Linear
 
 
 def gather_window(features: Tensor, start: int, frames: int, reach: int) -> Tensor:
-    """features (p, f, ...) of the frames start-reach .. start+frames-1+reach, on axis 1.
+    """Return features (p, f, ...) of the frames start-reach .. start+frames-1+reach.
 
-    Frames before the first and after the last one there is repeat it.
+    Frames outside the range repeat the first or the last one.
     """
-    wanted = torch.arange(start - reach, start + frames + reach, device=features.device)
-    return features[:, wanted.clamp(0, features.shape[1] - 1)]
+    indices = torch.arange(start - reach, start + frames + reach, device=features.device)
+    return features[:, indices.clamp(0, features.shape[1] - 1)]
 
 
 class AudioProjection(nn.Module):
-    """Projects voice features onto `tokens` tokens per latent frame.
+    """Projection of voice features to `tokens` tokens per latent frame.
 
-    The first latent frame is one video frame and hears the `window` audio frames around it; each
-    later one is `stride` video frames and hears all that lie around any of them.
+    The first latent frame holds one video frame and uses the `window` audio frames around it; each
+    later one holds `stride` video frames and uses the audio frames around all of them.
     """
 
     def __init__(
@@ -36,17 +36,18 @@ class AudioProjection(nn.Module):
         self.norm = nn.LayerNorm(out)
 
     def forward(self, features: Tensor, start: int, frames: int) -> Tensor:
-        """(p, f, layers, c), one row a video frame, to (p, t, tokens, out).
+        """Project features (p, f, layers, c), one row per video frame, to (p, t, tokens, out).
 
-        For the window of `frames` (4k+1) video frames from `start`. Raises ValueError off the grid.
+        The window holds `frames` video frames from `start`. Raises ValueError unless `frames` is
+        4k+1.
         """
         if frames % self.stride != 1:
             raise ValueError(f"{frames} frames are not {self.stride}k+1")
-        heard = gather_window(features, start, frames, self.window // 2)
-        first = rearrange(heard[:, : self.window], "p a layers c -> p 1 (a layers c)")
-        starts = torch.arange(1, frames, self.stride, device=heard.device)
-        spans = torch.arange(self.window + self.stride - 1, device=heard.device)
-        later = heard[:, starts.unsqueeze(1) + spans]  # (p, t - 1, a, layers, c)
+        window = gather_window(features, start, frames, self.window // 2)
+        first = rearrange(window[:, : self.window], "p a layers c -> p 1 (a layers c)")
+        starts = torch.arange(1, frames, self.stride, device=window.device)
+        spans = torch.arange(self.window + self.stride - 1, device=window.device)
+        later = window[:, starts.unsqueeze(1) + spans]  # (p, t - 1, a, layers, c)
         later = rearrange(later, "p t a layers c -> p t (a layers c)")
         x = torch.cat([relu(self.proj1(first)), relu(self.proj1_vf(later))], dim=1)
         x = self.proj3(relu(self.proj2(x)))

@@ -1,7 +1,7 @@
-"""What the video model is conditioned on, by library models used as MultiTalk uses them.
+"""Library models that MultiTalk uses: encoders of picture, text and voice, and the autoencoder.
 
-Each takes the library's own configuration. Picture and sound go in raw, so that how they are
-prepared stands beside the network that needs it so.
+Each takes the library's own configuration. Picture and voice enter raw, so that preprocessing is
+beside the network that requires it.
 """
 
 from typing import cast
@@ -20,23 +20,26 @@ from transformers import (
 )
 
 AUDIO_RATE_HZ = 16_000
-AUDIO_FPS = 25  # feature frames per second: the video's
-# Of CLIP's training pictures, by channel.
+AUDIO_FPS = 25  # feature frames per second, as many as video frames
+# Mean and standard deviation of CLIP's training pictures, by channel.
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 class VideoAutoencoder(AutoencoderKLWan):  # type: ignore[misc]
-    """Wan's causal autoencoder: a latent is 4 frames (the first one: 1) of 8 x 8 pixels."""
+    """Wan's causal autoencoder: a latent holds 4 frames (the first one: 1) of 8 x 8 pixels."""
 
     def to_latents(self, video: Tensor) -> Tensor:
-        """Frames (3, f, 8h, 8w), -1 to 1, to normalised latents (16, t, h, w), without noise."""
+        """Encode frames (3, f, 8h, 8w), -1 to 1, to normalised latents (16, t, h, w).
+
+        The latents are the mode of the distribution, not a sample.
+        """
         mean, std = self._statistics(video.device)
         latents = self.encode(video.unsqueeze(0)).latent_dist.mode().squeeze(0)
         return cast(Tensor, (latents - mean) / std)
 
     def to_video(self, latents: Tensor) -> Tensor:
-        """Normalised latents (16, t, h, w) to frames (3, f, 8h, 8w), clamped to -1 .. 1."""
+        """Decode normalised latents (16, t, h, w) to frames (3, f, 8h, 8w), clamped to -1 .. 1."""
         mean, std = self._statistics(latents.device)
         return cast(Tensor, self.decode((latents * std + mean).unsqueeze(0)).sample.squeeze(0))
 
@@ -47,24 +50,27 @@ class VideoAutoencoder(AutoencoderKLWan):  # type: ignore[misc]
 
 
 class ImageEncoder(CLIPVisionModel):  # type: ignore[misc]
-    """CLIP's picture tower, read one layer before its last."""
+    """CLIP's vision model, read one layer before its last."""
 
     config: CLIPVisionConfig
 
     def __init__(self, config: CLIPVisionConfig) -> None:
         super().__init__(config)
-        # no file holds these, so they are made even where the network is built without memory
+        # no weights file holds these, so they must not be on the meta device
         positions = torch.arange(self.embeddings.num_positions, device="cpu").unsqueeze(0)
         self.embeddings.register_buffer("position_ids", positions, persistent=False)
 
     def encode(self, image: Tensor) -> Tensor:
-        """A picture (3, h, w), -1 to 1, to (1, patches + 1, c), the picture's own row first."""
+        """Encode a picture (3, h, w), -1 to 1, to (1, patches + 1, c), the class token first."""
         pixels = self.preprocess(image).to(self.dtype)
         states = self(pixels, output_hidden_states=True).hidden_states
         return cast(Tensor, states[-2])
 
     def preprocess(self, image: Tensor) -> Tensor:
-        """(1, 3, size, size): stretched to a square whatever its ratio, and not smoothed before."""
+        """Stretch a picture to a normalised square (1, 3, size, size).
+
+        Without antialiasing, as in the original.
+        """
         size = self.config.image_size
         square = interpolate(image.unsqueeze(0), (size, size), mode="bicubic", align_corners=False)
         mean, std = (
@@ -74,33 +80,33 @@ class ImageEncoder(CLIPVisionModel):  # type: ignore[misc]
 
 
 class TextEncoder(UMT5EncoderModel):  # type: ignore[misc]
-    """umT5's encoder."""
+    """umT5's encoder, without the padding in its output."""
 
     config: UMT5Config
 
     def encode(self, ids: Tensor, mask: Tensor) -> list[Tensor]:
-        """Token ids and 0/1 mask (b, n) to each text's real tokens' rows, (its n, c)."""
+        """Encode token ids and their 0/1 mask, both (b, n), to each text's features (its n, c)."""
         rows = self(input_ids=ids, attention_mask=mask).last_hidden_state
         return [row[: int(length)] for row, length in zip(rows, mask.sum(1), strict=True)]
 
 
 class AudioEncoder(Wav2Vec2Model):  # type: ignore[misc]
-    """wav2vec 2.0, its convolutions' output brought to the video's frame rate.
+    """wav2vec 2.0 with the output of its convolutions resampled to the video's frame rate.
 
-    The layers are run here, because the library's own forward has no place for that.
+    The library's own forward has no hook for that, so the layers are run here.
     """
 
     config: Wav2Vec2Config
 
     def encode(self, wave: Tensor) -> Tensor:
-        """A recording (samples,) at 16 kHz of zero mean and unit variance to (f, layers, c).
+        """Encode a recording (samples,) at 16 kHz of zero mean and unit variance to (f, layers, c).
 
-        One row a video frame, rounded down; what each layer of the encoder puts out.
+        The output has one row per video frame, rounded down, with the output of every layer.
         """
         frames = AUDIO_FPS * len(wave) // AUDIO_RATE_HZ
-        heard = self.feature_extractor(wave.unsqueeze(0))  # (1, c, about 50 a second)
-        heard = interpolate(heard, frames, mode="linear", align_corners=True).transpose(1, 2)
-        x = self.feature_projection(heard)[0]
+        features = self.feature_extractor(wave.unsqueeze(0))  # (1, c, about 50 a second)
+        features = interpolate(features, frames, mode="linear", align_corners=True).transpose(1, 2)
+        x = self.feature_projection(features)[0]
         x = self.encoder.layer_norm(x + self.encoder.pos_conv_embed(x))
         layers = []
         for layer in self.encoder.layers:

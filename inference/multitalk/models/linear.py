@@ -1,4 +1,4 @@
-"""Linear layers that may be kept in 8 bits, and to which LoRAs may add while they run."""
+"""Linear layers with optional 8-bit weights and LoRAs that are added at run time."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,15 @@ from weights.shards import dequantise
 
 @dataclass(frozen=True)
 class LoraDelta:
-    """What is added to a layer's output: `up` (n, rank) of `down` (rank, c) of its input, and
-    `full` (n, c) of it where a change is no product of two."""
+    """Change of a linear layer by a LoRA: a product of `up` (n, rank) and `down` (rank, c), a full
+    matrix (n, c), or both."""
 
     down: Tensor | None = None
     up: Tensor | None = None
     full: Tensor | None = None
 
     def apply(self, x: Tensor) -> Tensor:
+        """Return the change of the output for the input x (..., c)."""
         out = x.new_zeros(())
         if self.down is not None and self.up is not None:
             out = out + linear(linear(x, self.down.to(x.dtype)), self.up.to(x.dtype))
@@ -28,8 +29,7 @@ class LoraDelta:
 
 
 class Linear(nn.Linear):
-    """As torch's. `scale` (n,) is there when `weight` is in 8 bits; `branches` are those of
-    the LoRAs that are on."""
+    """Linear layer with a `scale` (n,) for a `weight` in 8 bits, and `deltas` of active LoRAs."""
 
     scale: nn.Parameter | None
 
@@ -39,19 +39,19 @@ class Linear(nn.Linear):
         self.deltas: tuple[LoraDelta, ...] = ()
 
     def allocate_fp8(self) -> None:
-        """Make room for an 8-bit weight and its scale, without numbers yet."""
+        """Replace the weight by an uninitialised 8-bit one with a scale, to be loaded later."""
         weight = self.weight.to(torch.float8_e4m3fn)
         self.weight = nn.Parameter(weight, requires_grad=False)
         scale = torch.empty(self.out_features, device=weight.device)
         self.scale = nn.Parameter(scale, requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (..., c) to (..., n), in the dtype of x, which may be wider than the weight's."""
+        """Map x (..., c) to (..., n), in the dtype of x, which may be wider than the weight's."""
         if self.scale is None:
             weight = self.weight.to(x.dtype)
         else:
             weight = dequantise(self.weight, self.scale, x.dtype)
         y = linear(x, weight, self.bias.to(x.dtype))
-        for branch in self.deltas:
-            y = y + branch.apply(x)
+        for delta in self.deltas:
+            y = y + delta.apply(x)
         return y

@@ -1,4 +1,4 @@
-"""The models by name: what sizes their networks have, and how a set of networks is built."""
+"""Registry of models: the sizes of their networks, and how to build them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from inference.multitalk.models.encoders import (
 )
 from inference.multitalk.models.transformer import Transformer, TransformerParams
 
-ConfigArgs = Mapping[str, Any]  # arguments of a library's own configuration
+ConfigArgs = Mapping[str, Any]  # arguments of a library's configuration class
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """The sizes of one model's networks; all else is the libraries' default."""
+    """Sizes of one model's networks; everything else is the libraries' default."""
 
     transformer: TransformerParams
     video: ConfigArgs
@@ -30,7 +30,7 @@ class ModelSpec:
     audio: ConfigArgs
 
     def get_builders(self) -> dict[str, Callable[[], nn.Module]]:
-        """What builds each network, by the name of its field in `Networks`."""
+        """Return a function that builds each network, by its field in `Networks`."""
         return {
             "transformer": lambda: Transformer(self.transformer),
             "video": lambda: VideoAutoencoder(**self.video),
@@ -42,7 +42,7 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class Networks:
-    """A model's networks, ready to run."""
+    """Networks of one model, ready to run."""
 
     transformer: Transformer
     video: VideoAutoencoder
@@ -52,7 +52,7 @@ class Networks:
 
 
 def initialise_networks(spec: ModelSpec, seed: int) -> Networks:
-    """Networks of random weights, on the CPU in float32: the same for the same seed."""
+    """Build networks with random weights on the CPU in float32, reproducible by seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         parts: dict[str, Any] = {
@@ -108,7 +108,7 @@ MODELS: dict[str, ModelSpec] = {
         ),
         audio={},
     ),
-    # The same shapes of everything at a width that a CPU runs: for tests, and to see the flow.
+    # The same structure, narrow enough for a CPU: for tests and demonstrations.
     "multitalk-tiny": ModelSpec(
         transformer=TransformerParams(
             patch_size=(1, 2, 2),
@@ -136,7 +136,7 @@ MODELS: dict[str, ModelSpec] = {
             num_res_blocks=0,
             dim_mult=[1, 1, 1],
             temperal_downsample=[True, True],
-            patch_size=2,  # at full resolution nothing but pixels: convolutions there take minutes
+            patch_size=2,  # no convolutions at full resolution, which take minutes on a CPU
             in_channels=12,
             out_channels=12,
         ),
@@ -150,7 +150,7 @@ MODELS: dict[str, ModelSpec] = {
             hidden_act="gelu",
         ),
         text=dict(
-            vocab_size=384,  # bytes, and what ByT5's tokenizer adds
+            vocab_size=384,  # bytes and the special tokens of ByT5's tokenizer
             d_model=32,
             d_kv=16,
             d_ff=64,

@@ -1,8 +1,8 @@
 """MultiTalk's video transformer: Wan2.1-I2V with attention to the voices in every block.
 
-Attributes are named as in the released checkpoint, so that its tensors load without renaming.
-What stays the same during a window (all keys and values but those of self-attention, and the
-rotations) is computed once, as a `Conditioning`, and used by every step and pass.
+Attributes keep the names of the released checkpoint, so that its tensors load without renaming.
+Keys and values of all attentions but self-attention, and the rotations, are constant during a
+window: they are computed once, as a `Conditioning`, for all steps and branches.
 
 Precision in bfloat16: norms, modulation, gates, rotations, the time embedding and the head are
 computed in float32; the residual stream and all other products in bfloat16.
@@ -37,7 +37,7 @@ _TIME_PERIOD = 10_000.0
 
 @dataclass(frozen=True)
 class TransformerParams:
-    """Sizes, named as in the released config; those of the audio branch as in its constructor."""
+    """Sizes, with the names of the released config and of the audio branch's constructor."""
 
     patch_size: tuple[int, int, int]  # of t, h, w
     dim: int
@@ -65,7 +65,7 @@ class TransformerParams:
 
 
 class TimeEmbedding(NamedTuple):
-    """One timestep, embedded: for the head (1, c) and for the blocks (1, 6, c), float32."""
+    """Embedding of a timestep for the head (1, c) and for the blocks (1, 6, c), float32."""
 
     head: Tensor
     blocks: Tensor
@@ -73,10 +73,10 @@ class TimeEmbedding(NamedTuple):
 
 @dataclass(frozen=True)
 class Conditioning:
-    """What one pass over a window attends to, for each block, and where its tokens are.
+    """Keys and values of each block for one guidance branch of a window, and the tokens' rotations.
 
-    `masks` (3, s), 0 or 1: which tokens of a latent frame show speaker 1, speaker 2 and neither;
-    None where a single voice (or silence) is heard.
+    `masks` (3, s), 0 or 1, are the tokens of a latent frame that show speaker 1, speaker 2 and the
+    background; None for a single voice or silence.
     """
 
     text: Sequence[KeysValues]
@@ -87,7 +87,8 @@ class Conditioning:
 
 
 class Block(nn.Module):
-    """Self-attention, prompt and picture, voices, feed-forward."""
+    """Transformer block: self-attention, cross-attention to prompt and picture, cross-attention to
+    voices, feed-forward."""
 
     def __init__(self, p: TransformerParams) -> None:
         super().__init__()
@@ -101,23 +102,23 @@ class Block(nn.Module):
             Linear(p.dim, p.ffn_dim), nn.GELU("tanh"), Linear(p.ffn_dim, p.dim)
         )
 
-    def forward(self, x: Tensor, time: TimeEmbedding, given: Conditioning, index: int) -> Tensor:
-        """x (1, l, c) after this block, number `index`."""
+    def forward(self, x: Tensor, time: TimeEmbedding, cond: Conditioning, index: int) -> Tensor:
+        """Return x (1, l, c) after this block, which is number `index`."""
         modulation = self.modulation.float() + time.blocks
         shift1, scale1, gate1, shift2, scale2, gate2 = modulation.chunk(6, 1)
-        a, positions = self.run_self_attention(modulate(self.norm1(x), shift1, scale1), given)
+        a, positions = self.run_self_attention(modulate(self.norm1(x), shift1, scale1), cond)
         x = apply_gate(x, a, gate1)
-        del a  # makes room
-        x = x + self.cross_attn(self.norm3(x), given.text[index], given.image[index])
-        x = x + self.audio_cross_attn(self.norm_x(x), given.audio[index], positions)
+        del a  # frees memory
+        x = x + self.cross_attn(self.norm3(x), cond.text[index], cond.image[index])
+        x = x + self.audio_cross_attn(self.norm_x(x), cond.audio[index], positions)
         return apply_gate(x, self.ffn(modulate(self.norm2(x), shift2, scale2)), gate2)
 
-    def run_self_attention(self, a: Tensor, given: Conditioning) -> tuple[Tensor, Tensor | None]:
-        """Of all tokens to all; and where each is on the speakers' axis, if two are told apart."""
-        q = rotate(self.self_attn.project_query(a), given.rotation)
+    def run_self_attention(self, a: Tensor, cond: Conditioning) -> tuple[Tensor, Tensor | None]:
+        """Return the output, and the positions on the speaker axis if there are two speakers."""
+        q = rotate(self.self_attn.project_query(a), cond.rotation)
         k, v = self.self_attn.project_keys_values(a)
-        k = rotate(k, given.rotation)
-        positions = None if given.masks is None else compute_positions(q, k, given.masks)
+        k = rotate(k, cond.rotation)
+        positions = None if cond.masks is None else compute_positions(q, k, cond.masks)
         return self.self_attn.project_out(attend(q, k, v)), positions
 
 
@@ -125,7 +126,7 @@ BlockSource = Callable[[Use], Iterator[Block]]
 
 
 class Head(nn.Module):
-    """Tokens (1, l, c) to patches of latents (1, l, patch and channels), float32."""
+    """Projection of tokens (1, l, c) to patches of latents (1, l, patch and channels), float32."""
 
     def __init__(self, p: TransformerParams) -> None:
         super().__init__()
@@ -141,7 +142,7 @@ class Head(nn.Module):
 
 
 class ImageEmbedding(nn.Module):
-    """Features of the picture to the width of the text's."""
+    """Projection of picture features to the model's width."""
 
     def __init__(self, p: TransformerParams) -> None:
         super().__init__()
@@ -155,7 +156,7 @@ class ImageEmbedding(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Predicts the velocity (noise minus video) of noisy latents."""
+    """Video transformer that predicts the velocity (noise minus video) of noisy latents."""
 
     def __init__(self, p: TransformerParams) -> None:
         super().__init__()
@@ -178,21 +179,24 @@ class Transformer(nn.Module):
             out=p.output_dim,
         )
         self.blocks = nn.ModuleList(Block(p) for _ in range(p.num_layers))
-        self.block_source: BlockSource | None = None  # of blocks that are not all on the device
-        self.kernel: Kernel | None = None  # of the blocks' attentions; see `use_kernel`
+        self.block_source: BlockSource | None = None  # set when some blocks are offloaded
+        self.kernel: Kernel | None = None  # for attention in the blocks; see `use_kernel`
         self.head = Head(p)
 
     def iterate_blocks(self, use: Use) -> Iterator[Block]:
-        """The blocks in order, each on the device with what it needs for `use` until the next is
-        asked for."""
-        return (
-            iter(cast(list[Block], list(self.blocks)))
-            if not self.block_source
-            else self.block_source(use)
-        )
+        """Yield the blocks in order.
+
+        The parameters that `use` needs are on the device until the next block is requested.
+        """
+        if self.block_source:
+            return self.block_source(use)
+        return iter(cast(list[Block], list(self.blocks)))
 
     def project_text(self, context: Tensor) -> list[KeysValues]:
-        """A prompt's features (n, text_dim) for each block; zeros fill text_len."""
+        """Project a prompt's features (n, text_dim), padded with zeros to text_len, for each block.
+
+        Raises ValueError when there are more.
+        """
         missing = self.params.text_len - len(context)
         if missing < 0:
             raise ValueError(f"{len(context)} text tokens are more than {self.params.text_len}")
@@ -200,14 +204,14 @@ class Transformer(nn.Module):
         return [block.cross_attn.project_keys_values(x) for block in self.iterate_blocks("text")]
 
     def project_image(self, features: Tensor) -> list[KeysValues]:
-        """A picture's features (1, patches + 1, clip_dim) for each block."""
+        """Project a picture's features (1, patches + 1, clip_dim) for each block."""
         x = self.img_emb.proj(features.to(self.dtype))
         return [
             block.cross_attn.project_image_keys_values(x) for block in self.iterate_blocks("image")
         ]
 
     def project_voices(self, features: Tensor, start: int, frames: int) -> list[KeysValues]:
-        """Voices (p, f, layers, c) in the window of `frames` from `start`, for each block."""
+        """Project the voices (p, f, layers, c) in `frames` from `start` for each block."""
         tokens = self.audio_proj(features.to(self.dtype), start, frames)
         return [
             block.audio_cross_attn.project_keys_values(tokens)
@@ -215,19 +219,19 @@ class Transformer(nn.Module):
         ]
 
     def project_silence(self, frames: int) -> list[KeysValues]:
-        """What stands for no voice at all, however many speak: zeros, as one voice."""
+        """Project the unconditional audio: zeros as a single voice, for any number of speakers."""
         p = self.params
         return self.project_voices(
             torch.zeros(1, 1, p.audio_layers, p.audio_channels, device=self.device), 0, frames
         )
 
     def compute_rotation(self, t: int, h: int, w: int) -> Tensor:
-        """The rotations of the tokens of (t, h, w) latents."""
+        """Return the rotations of the tokens of (t, h, w) latents."""
         pt, ph, pw = self.params.patch_size
         return compute_video_rotation(t // pt, h // ph, w // pw, self.params.head_size, self.device)
 
     def embed_timestep(self, timestep: float) -> TimeEmbedding:
-        """Embeds a timestep, 0 (no noise) to 1000 (nothing else)."""
+        """Embed a timestep, 0 (no noise) to 1000 (pure noise)."""
         half = self.params.freq_dim // 2
         powers = torch.arange(half, dtype=torch.float64, device=self.device) / half
         angles = timestep * _TIME_PERIOD**-powers
@@ -237,46 +241,48 @@ class Transformer(nn.Module):
         return TimeEmbedding(head, rearrange(blocks, "1 (six c) -> 1 six c", six=6))
 
     def forward(
-        self, latents: Tensor, known: Tensor, time: TimeEmbedding, given: Conditioning
+        self, latents: Tensor, known: Tensor, time: TimeEmbedding, cond: Conditioning
     ) -> Tensor:
-        """The velocity of `latents`, float32 (c, t, h, w).
+        """Return the velocity of `latents`, float32 (c, t, h, w).
 
-        `known` (c', t, h, w): the mask of known frames, 4 channels, and their latents.
+        `known` (c', t, h, w) is the mask of known frames, 4 channels, followed by their latents.
         """
-        (x,) = self.run_blocks([self.embed_patches(latents, known)], time, [given])
+        (x,) = self.run_blocks([self.embed_patches(latents, known)], time, [cond])
         return self.predict_velocity(x, time, latents.shape)
 
     def embed_patches(self, latents: Tensor, known: Tensor) -> Tensor:
-        """The residual stream before the first block, (1, l, c)."""
+        """Return the residual stream before the first block, (1, l, c)."""
         pt, ph, pw = self.params.patch_size
         x = torch.cat([latents, known]).to(self.dtype)
         order = "c (t pt) (h ph) (w pw) -> 1 (t h w) (c pt ph pw)"
         x = rearrange(x, order, pt=pt, ph=ph, pw=pw)
-        embed = self.patch_embedding  # its patches don't overlap: as a linear layer it is faster
+        embed = (
+            self.patch_embedding
+        )  # patches don't overlap, so a linear layer computes the same faster
         return linear(x, embed.weight.flatten(1), embed.bias)
 
     def run_blocks(
         self,
         streams: Sequence[Tensor],
         time: TimeEmbedding,
-        given: Sequence[Conditioning],
+        conditionings: Sequence[Conditioning],
         before_each: Callable[[], None] = lambda: None,
     ) -> list[Tensor]:
-        """The residual streams (1, l, c) of several passes after the last block.
+        """Return the residual streams (1, l, c) of several branches after the last block.
 
-        Every pass goes through a block before any goes through the next, so that a block need be
-        there once. `before_each` is called before each of these and ends the work by raising.
+        All streams pass a block before the next one, so that an offloaded block is copied once.
+        `before_each` is called before each such pass and may raise to end the work.
         """
         streams = list(streams)
         with use_kernel(self.kernel):
             for index, block in enumerate(self.iterate_blocks("step")):
-                for number, conditioning in enumerate(given):
+                for number, cond in enumerate(conditionings):
                     before_each()
-                    streams[number] = block(streams[number], time, conditioning, index)
+                    streams[number] = block(streams[number], time, cond, index)
         return streams
 
     def predict_velocity(self, x: Tensor, time: TimeEmbedding, shape: Sequence[int]) -> Tensor:
-        """The residual stream after the last block, as latents of `shape`."""
+        """Return the velocity, of `shape` (c, t, h, w), from the stream after the last block."""
         pt, ph, pw = self.params.patch_size
         _, t, h, w = shape
         sizes = {"t": t // pt, "h": h // ph, "w": w // pw, "pt": pt, "ph": ph, "pw": pw}

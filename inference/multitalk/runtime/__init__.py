@@ -1,3 +1,3 @@
-"""Networks on a device: loaded, placed, offloaded, with LoRAs and the attention kernel chosen.
+"""Networks on a device: loading, placement, offloading, LoRAs and choice of the attention kernel.
 It knows no task.
 """

@@ -1,4 +1,4 @@
-"""The GPU as it is now, and how the model goes on it."""
+"""Current state of the GPU, and placement of the model on it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,43 +25,42 @@ _MAX_PIXELS = max(shape.width * shape.height for shape in Shape)
 
 
 def select_device(name: str | None) -> torch.device:
-    """The device as torch names it; None: the GPU where there is one."""
+    """Return the torch device of that name; None selects the GPU if there is one."""
     return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 def measure_gpu(device: torch.device) -> Gpu:
-    """What torch says of a CUDA device; memory that this process holds without use is free."""
+    """Measure a CUDA device; memory that this process reserves but does not use counts as free."""
     free, _ = torch.cuda.mem_get_info(device)
     unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    name, capability = (
-        torch.cuda.get_device_name(device),
-        torch.cuda.get_device_capability(device),
-    )
-    return Gpu(name, free + unused, capability)
+    capability = torch.cuda.get_device_capability(device)
+    return Gpu(torch.cuda.get_device_name(device), free + unused, capability)
 
 
 def plan_placement(device: torch.device, weights: Path, loras: Sequence[Lora] = ()) -> Placement:
-    """How the sets of weights in a model's folder go on the device, for a window of any shape, with
-    an operator's own `loras` beside them. Raises Fault when they don't."""
+    """Plan the placement of a model's weights on the device, for windows of any shape.
+
+    `loras` are the operator's own. Raises Fault when no placement fits.
+    """
     files = [lora_path(weights, lora) for lora in loras]
-    own = sum(file.stat().st_size for file in files if file.is_file())
+    lora_bytes = sum(file.stat().st_size for file in files if file.is_file())
     window = estimate_window_bytes(_MAX_PIXELS, MAX_WINDOW_FRAMES)
     host = psutil.virtual_memory().available
     shapes = MULTITALK_14B.read_shapes("transformer")
     return select_placement(
-        measure_gpu(device), host, list_complete_sets(weights), shapes, window, own
+        measure_gpu(device), host, list_complete_sets(weights), shapes, window, lora_bytes
     )
 
 
 def require_gpu_memory(device: torch.device, pixels: int, frames: int) -> None:
-    """Raises Fault when a window of that size does not fit beside what is on the device now."""
+    """Raise Fault when a window of that size does not fit into the free memory."""
     if device.type != "cuda":
         return
-    card, need = measure_gpu(device), estimate_window_bytes(pixels, frames)
-    if card.free_bytes < need:
+    gpu, need = measure_gpu(device), estimate_window_bytes(pixels, frames)
+    if gpu.free_bytes < need:
         raise Fault(
             FaultCode.OUT_OF_MEMORY,
             f"A window needs {round_up_gb(need)} GB on the GPU, and "
-            f"{round_down_gb(card.free_bytes)} GB of {card.name} are free. "
+            f"{round_down_gb(gpu.free_bytes)} GB of {gpu.name} are free. "
             "End what else uses it, and try again.",
         )

@@ -1,7 +1,7 @@
-"""Which kernel computes attention here: those there are, compared with each other and timed, once.
+"""Choice of the attention kernel: available kernels are compared for accuracy and speed, once.
 
-Only since Hopper cuDNN's is a rival of flash-attn. Whether it can serve a shape is known when it
-has, so all that a block attends to is tried, in the sizes of a full window.
+cuDNN's kernel competes with flash-attn only since Hopper. Support for a shape shows only by running
+it, so all attentions of a block are tried in the sizes of a full window.
 """
 
 import logging
@@ -26,56 +26,64 @@ from inference.multitalk.models.transformer import TransformerParams
 
 logger = logging.getLogger(__name__)
 
-_CUDNN_MIN_CAPABILITY = (9, 0)  # compute capability
+_CUDNN_MIN_CAPABILITY = (9, 0)  # compute capability of Hopper
 _IMAGE_TOKENS = 257
 _LATENT_FRAMES = (MAX_WINDOW_FRAMES - 1) // 4 + 1
 _FRAME_TOKENS = Shape.LANDSCAPE.width * Shape.LANDSCAPE.height // (LATENT_PX * TOKEN_LATENTS) ** 2
 _ROUNDS = 3
-_MAX_TIME_RATIO = 0.97  # another kernel than the usual one takes at most that part of its time
-# The weights and the result are rounded in each of two kernels, by 2^-8 at most in bfloat16.
+_MAX_TIME_RATIO = (
+    0.97  # another kernel replaces the default one only if it is at least that much faster
+)
+# Two kernels each round the weights and the result, by at most 2^-8 in bfloat16.
 _TOLERANCE = 4 * 2**-8
 _KERNEL_CHANGED_NOTE = (
     "The windows before were made on another kind of GPU: from here on frames differ a little from "
     "those of a video that was never interrupted."
 )
 
-AttentionCall = tuple[Tensor, Tensor, Tensor]  # what `attend` is given
-Timer = Callable[[Callable[[], object]], float]  # of one run of some work
+AttentionCall = tuple[Tensor, Tensor, Tensor]  # q, k, v of `attend`
+Timer = Callable[[Callable[[], object]], float]  # time of one run of the work, in ms
 
 
 @dataclass(frozen=True)
 class KernelChoice:
-    """The kernel to use, and how long all attentions of a block take with each that was tried and
-    is right; nothing where there was nothing to choose from."""
+    """Kernel to use, and the time of a block's attentions with each accurate kernel.
+
+    No times when there was no alternative.
+    """
 
     kernel: Kernel = Kernel.TORCH
     milliseconds: Mapping[Kernel, float] = field(default_factory=dict)
 
     @property
     def sentence(self) -> str:
+        """Kernel and times as text."""
         if not self.milliseconds:
             return self.kernel.value
         others = [f"{k} {ms:.0f}" for k, ms in self.milliseconds.items() if k is not self.kernel]
         own = f"{self.milliseconds[self.kernel]:.0f} ms a block"
         return f"{self.kernel} ({'; '.join([own, *others])})"
 
-    def resume_with(self, made_by: str | None) -> tuple[Kernel, str | None]:
-        """The kernel to go on with where `made_by` was used, None if nobody knows: that one, if it
-        is here; and what to say if not."""
-        here = (*self.milliseconds, self.kernel, Kernel.TORCH)
-        if made_by is None:  # before there was a choice it was the usual one, which is tried first
-            return here[0], None
-        kernel = next((kernel for kernel in here if kernel == made_by), self.kernel)
-        if made_by == kernel:
+    def resume_with(self, previous: str | None) -> tuple[Kernel, str | None]:
+        """Return the kernel to resume with after windows of kernel `previous`, and a note.
+
+        That is the same kernel if it is available, and a note is returned if it is not. None is an
+        unknown kernel.
+        """
+        available = (*self.milliseconds, self.kernel, Kernel.TORCH)
+        if previous is None:  # old versions used the default kernel, which is tried first
+            return available[0], None
+        kernel = next((kernel for kernel in available if kernel == previous), self.kernel)
+        if previous == kernel:
             return kernel, None
-        logger.warning("attention was by %s, which is not here; %s goes on", made_by, kernel)
+        logger.warning("attention was by %s, which is not here; %s goes on", previous, kernel)
         return kernel, _KERNEL_CHANGED_NOTE
 
 
 def choose_kernel(model: str, device: torch.device, dtype: torch.dtype) -> KernelChoice:
-    """The fastest kernel for a model of the registry on a device, in those numbers.
+    """Choose the fastest kernel for a model of the registry on a device, in that dtype.
 
-    Takes a second or two and 3 GB of a GPU that has rivals, and gives them back.
+    Takes one or two seconds and, temporarily, 3 GB of a GPU with several kernels.
     """
     choice = KernelChoice(Kernel.FLASH if can_use_flash(device, dtype) else Kernel.TORCH)
     if dtype.itemsize == HALF_PRECISION_BYTES and _has_alternatives(device):
@@ -92,9 +100,9 @@ def _has_alternatives(device: torch.device) -> bool:
 
 
 def _compare_kernels(
-    usual: Kernel, params: TransformerParams, device: torch.device, dtype: torch.dtype
+    default: Kernel, params: TransformerParams, device: torch.device, dtype: torch.dtype
 ) -> KernelChoice:
-    kernels = list(dict.fromkeys((usual, Kernel.CUDNN, Kernel.TORCH)))
+    kernels = list(dict.fromkeys((default, Kernel.CUDNN, Kernel.TORCH)))
     try:
         with torch.inference_mode(), torch.cuda.device(device):
             return select_fastest(
@@ -102,15 +110,17 @@ def _compare_kernels(
                 build_calls(params, _LATENT_FRAMES, _FRAME_TOKENS, device, dtype),
                 measure_gpu_ms,
             )
-    except torch.OutOfMemoryError:  # a busy card: it is looked at, not worked with
-        return KernelChoice(usual)
+    except torch.OutOfMemoryError:  # a busy GPU
+        return KernelChoice(default)
 
 
 def build_calls(
     p: TransformerParams, t: int, s: int, device: torch.device, dtype: torch.dtype
 ) -> list[AttentionCall]:
-    """What a block attends to in a window of (t s) tokens, one speaker or two: noise, laid out in
-    memory as in the model."""
+    """Build noise inputs for all attentions of a block, for one speaker and for two.
+
+    The window has (t s) tokens; the memory layout is that of the model.
+    """
     random = torch.Generator(device).manual_seed(0)
 
     def noise(*size: int) -> Tensor:
@@ -119,17 +129,21 @@ def build_calls(
 
     q, k, v = (noise(1, t * s) for _ in range(3))
     frames = q.view(t, s, *q.shape[2:])
-    both = noise(t, p.context_tokens, 2)  # keys beside values, as one layer makes them
+    both = noise(
+        t, p.context_tokens, 2
+    )  # keys interleaved with values, as the projection returns them
     first = [(q, k[:, :keys], v[:, :keys]) for keys in (t * s, p.text_len, _IMAGE_TOKENS, s)]
     two = noise(t, 2 * p.context_tokens), noise(t, 2 * p.context_tokens)
     return [*first, (frames, both[:, :, 0], both[:, :, 1].contiguous()), (frames, *two)]
 
 
 def select_fastest(
-    kernels: Sequence[Kernel], calls: Sequence[AttentionCall], milliseconds: Timer
+    kernels: Sequence[Kernel], calls: Sequence[AttentionCall], timer: Timer
 ) -> KernelChoice:
-    """The first of `kernels`, unless another is clearly faster; one that raises or computes
-    something else than torch's own does not count."""
+    """Return the first of `kernels`, unless another is clearly faster.
+
+    Kernels that raise or are inaccurate are excluded.
+    """
     times: dict[Kernel, float] = {}
     for kernel in kernels:
         try:
@@ -137,15 +151,15 @@ def select_fastest(
                 logger.warning("%s computes something else than torch's own here", kernel)
                 continue
             with use_kernel(kernel):
-                times[kernel] = min(milliseconds(lambda: _run_all(calls)) for _ in range(_ROUNDS))
-        except torch.OutOfMemoryError:  # says nothing of the kernel
+                times[kernel] = min(timer(lambda: _run_all(calls)) for _ in range(_ROUNDS))
+        except torch.OutOfMemoryError:  # not the fault of the kernel
             raise
         except RuntimeError as error:
             logger.info("%s does not run here: %s", kernel, error)
     if not times:
         return KernelChoice(kernels[0])
-    usual, best = next(iter(times)), min(times, key=times.__getitem__)
-    return KernelChoice(best if times[best] <= _MAX_TIME_RATIO * times[usual] else usual, times)
+    default, best = next(iter(times)), min(times, key=times.__getitem__)
+    return KernelChoice(best if times[best] <= _MAX_TIME_RATIO * times[default] else default, times)
 
 
 def _run_all(calls: Sequence[AttentionCall]) -> None:
@@ -154,28 +168,30 @@ def _run_all(calls: Sequence[AttentionCall]) -> None:
 
 
 def _is_accurate(kernel: Kernel, calls: Sequence[AttentionCall]) -> bool:
-    """Whether each head's output differs by no more than rounding from that of torch's own. What
-    is planned or compiled at a first call is so by now."""
+    """Return whether each head's output equals that of torch's own kernel up to rounding.
+
+    Also warms the kernel up.
+    """
     for call in calls:
         with use_kernel(Kernel.TORCH):
-            wanted = attend(*call)
-        with use_kernel(kernel, alone=kernel is Kernel.CUDNN):
-            found = attend(*call)
-        off, size = (
+            expected = attend(*call)
+        with use_kernel(kernel, strict=kernel is Kernel.CUDNN):
+            computed = attend(*call)
+        error, norm = (
             torch.linalg.vector_norm(x, dim=-1, dtype=torch.float32)
-            for x in (found - wanted, wanted)
+            for x in (computed - expected, expected)
         )
-        if not (off <= _TOLERANCE * size).all():  # nor is it so of what is not a number
+        if not (error <= _TOLERANCE * norm).all():  # also false for NaN
             return False
     return True
 
 
 def measure_gpu_ms(work: Callable[[], object]) -> float:
-    """How long the current GPU is busy with what `work` gives it to do."""
-    begun = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-    done = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-    begun.record()
+    """Return how long the current GPU is busy with `work`, in ms."""
+    start = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    start.record()
     work()
-    done.record()
-    done.synchronize()
-    return float(begun.elapsed_time(done))
+    end.record()
+    end.synchronize()
+    return float(start.elapsed_time(end))

@@ -1,6 +1,6 @@
-"""LoRAs: small changes to a trained model, switched on and off while it stays in memory.
+"""LoRAs, applied to and removed from a model that stays in memory.
 
-Several may be on at a time: what each adds is on top of what those before it made.
+Several may be active at a time, each on top of those before it.
 """
 
 import logging
@@ -21,11 +21,11 @@ _Undo = Callable[[], None]
 def apply_lora(
     network: nn.Module, lora: Mapping[str, Tensor], strength: float, device: torch.device
 ) -> _Undo:
-    """Make `network` work as `lora`, read from its file, changes it; returns what undoes that.
+    """Apply `lora`, the tensors of its file, to `network`; return a function that removes it.
 
-    Those that are on go off in the opposite order. A layer's products run on `device` beside it, so
-    its weight, which may be in 8 bits or elsewhere, is not touched; other parameters are replaced,
-    and kept for going back. Raises MisfitError, with nothing changed, when the file does not fit.
+    LoRAs must be removed in reverse order. The products of linear layers run beside them on
+    `device`, so their weights, which may be in 8 bits or offloaded, do not change; other parameters
+    are replaced and restored. Raises MisfitError, with nothing changed, when the file does not fit.
     """
     parameters = {name: tuple(parameter.shape) for name, parameter in network.named_parameters()}
     found = parse_changes({key: tuple(tensor.shape) for key, tensor in lora.items()}, parameters)
@@ -37,19 +37,22 @@ def apply_lora(
         _prepare_change(network, name, *_scale_tensors(change, lora, strength), device)
         for name, change in found.by_parameter.items()
     ]
-    undo = [step() for step in steps]
+    undos = [step() for step in steps]
 
-    def switch_off() -> None:
-        for back in reversed(undo):
-            back()
+    def remove() -> None:
+        for undo in reversed(undos):
+            undo()
 
-    return switch_off
+    return remove
 
 
 def _scale_tensors(
     change: Change, lora: Mapping[str, Tensor], strength: float
 ) -> tuple[tuple[Tensor, Tensor] | None, Tensor | None]:
-    """Down (rank, ...) and up (out, rank), and the difference, the latter two scaled."""
+    """Return the factors down (rank, ...) and up (out, rank), and the full matrix.
+
+    The latter two are multiplied by `strength`.
+    """
     full = None if change.full is None else strength * lora[change.full].float()
     if change.factors is None:
         return None, full
@@ -64,14 +67,14 @@ def _prepare_change(
     full: Tensor | None,
     device: torch.device,
 ) -> Callable[[], _Undo]:
-    """What changes the parameter, and returns what undoes that."""
+    """Return a function that changes the parameter and returns its undo."""
     path, _, leaf = name.rpartition(".")
     module = network.get_submodule(path)
     if isinstance(module, Linear) and leaf == "weight":
-        # in the numbers of the layer's bias: its weight may be in 8 bits
+        # in the dtype of the bias, as the weight may be in 8 bits
         parts = (*(factors or (None, None)), full)
-        branch = LoraDelta(*(t if t is None else t.to(device, module.bias.dtype) for t in parts))
-        return partial(_set_attribute, module, "deltas", (*module.deltas, branch))
+        delta = LoraDelta(*(t if t is None else t.to(device, module.bias.dtype) for t in parts))
+        return partial(_set_attribute, module, "deltas", (*module.deltas, delta))
     parameter = network.get_parameter(name)
     whole = parameter.detach().to(device).float()
     if factors is not None:

@@ -1,4 +1,4 @@
-"""A model's networks, ready on a device: read from a set of weights, or of random numbers."""
+"""Loading of a model's networks on a device, from a set of weights or with random ones."""
 
 import logging
 import time
@@ -34,8 +34,10 @@ _HOST = torch.device("cpu")
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """How networks lie on a GPU; see `inference.multitalk.runtime.placement`. None: all blocks are
-    resident."""
+    """Placement of networks on a GPU; see `inference.multitalk.runtime.placement`.
+
+    `resident_blocks` None keeps all blocks on the GPU.
+    """
 
     compute_dtype: torch.dtype = torch.bfloat16
     resident_blocks: int | None = None
@@ -43,19 +45,21 @@ class LoadOptions:
 
 
 class LoadedModel:
-    """Networks with the tokenizer of their text encoder; LoRAs may be on or off."""
+    """Loaded networks with the tokenizer of their text encoder, and the LoRAs applied to them."""
 
     def __init__(
         self, networks: Networks, tokenizer: Tokenizer, device: torch.device, folder: Path | None
     ) -> None:
         self.networks, self.tokenizer = networks, tokenizer
-        self.loras: tuple[Lora, ...] = ()  # that are on, each on top of those before it
+        self.loras: tuple[Lora, ...] = ()  # active, each on top of those before it
         self._device, self._folder = device, folder
         self._active = ExitStack()
 
     def set_loras(self, loras: tuple[Lora, ...]) -> None:
-        """Switch to those LoRAs and no others; random weights take none. Raises Fault when one is
-        not there, or not this model's; none is on then."""
+        """Apply exactly these LoRAs; random weights take none.
+
+        Raises Fault, with none active, when a file is missing or not for this model.
+        """
         if self._folder is None or loras == self.loras:
             return
         self.loras = ()
@@ -84,7 +88,7 @@ class LoadedModel:
 
     @contextmanager
     def text_encoder(self) -> Iterator[TextEncoder]:
-        """The text encoder, on the device while it is used."""
+        """Keep the text encoder on the device inside the context."""
         encoder, home = self.networks.text, self.networks.text.device
         encoder.to(self._device)
         try:
@@ -94,28 +98,28 @@ class LoadedModel:
 
 
 def load_model(
-    model: str, folder: Path | None, device: torch.device, choices: LoadOptions | None = None
+    model: str, folder: Path | None, device: torch.device, options: LoadOptions | None = None
 ) -> LoadedModel:
-    """The networks of `model` on `device`, in evaluation mode.
+    """Load the networks of `model` on `device`, in evaluation mode.
 
-    `folder` is a set of weights (see `weights.sets`), None for random ones. On a CPU all is in
-    float32, except what is in 8 bits. Raises Fault when a file does not fit the model.
+    `folder` is a set of weights (see `weights.sets`), None for random ones. On a CPU everything is
+    float32, except 8-bit weights. Raises Fault when a file does not fit the model.
     """
-    spec, choices = MODELS[model], choices or LoadOptions()
-    dtypes = _select_dtypes(device, choices)
+    spec, options = MODELS[model], options or LoadOptions()
+    dtypes = _select_dtypes(device, options)
     if folder is None:
         networks = _move_networks(initialise_networks(spec, _SEED), device, dtypes)
-        _offload_blocks(networks.transformer, device, choices)
+        _offload_blocks(networks.transformer, device, options)
         return LoadedModel(networks, ByT5Tokenizer(), device, None)
     try:
-        networks = read_networks(spec, folder, device, dtypes, choices)
+        networks = read_networks(spec, folder, device, dtypes, options)
         tokenizer = read_tokenizer(folder / "tokenizer")
     except (WeightsError, OSError, ValueError) as error:
         message = (
             f"The weights in {folder} are not those of {model}. Run {format_command('verify')}."
         )
         raise Fault(FaultCode.ENGINE_UNAVAILABLE, message, str(error)) from error
-    _offload_blocks(networks.transformer, device, choices)
+    _offload_blocks(networks.transformer, device, options)
     return LoadedModel(networks, tokenizer, device, folder)
 
 
@@ -124,39 +128,41 @@ def read_networks(
     folder: Path,
     device: torch.device,
     dtypes: Mapping[str, torch.dtype],
-    choices: LoadOptions,
+    options: LoadOptions,
 ) -> Networks:
-    """The networks of `spec` from a set of weights, each in its dtype; what is not to be on the
-    device is on the host. Raises WeightsError or OSError when files don't fit or are not there."""
-    parts, started, count = dict[str, Any](), time.monotonic(), 0
-    away = _host_prefixes(spec.transformer.num_layers, choices)
+    """Read the networks of `spec` from a set of weights, each in its dtype, on device or host.
+
+    Raises WeightsError or OSError when files are missing or don't fit.
+    """
+    parts, started, size = dict[str, Any](), time.monotonic(), 0
+    host_prefixes = _host_prefixes(spec.transformer.num_layers, options)
     for name, build in spec.get_builders().items():
         found = find_tensors(folder / name)
         with torch.device("meta"):
             parts[name] = build().eval()
         _allocate_fp8_layers(parts[name], found)
-        on_host = ("",) if name == "text" and not choices.keep_text_encoder else ()
-        starts = away if name == "transformer" else on_host
+        on_host = ("",) if name == "text" and not options.keep_text_encoder else ()
+        starts = host_prefixes if name == "transformer" else on_host
 
         def place(tensor: str, starts: tuple[str, ...] = starts) -> torch.device:
             return _HOST if tensor.startswith(starts) else device
 
-        count += load_part(parts[name], found, place, dtypes[name])
-        if name != "transformer":  # it may be in two places, and its files hold all of it
-            parts[name].to(place(""))  # what no file holds
-    gigabytes, seconds = count / 1e9, time.monotonic() - started
+        size += load_part(parts[name], found, place, dtypes[name])
+        if name != "transformer":  # which may be on both, and whose files hold all tensors
+            parts[name].to(place(""))  # buffers that no file holds
+    gigabytes, seconds = size / 1e9, time.monotonic() - started
     logger.info("read %.1f GB in %.0f s, %.2f GB/s", gigabytes, seconds, gigabytes / seconds)
     return Networks(**parts)
 
 
-def _host_prefixes(blocks: int, choices: LoadOptions) -> tuple[str, ...]:
-    """How the names of tensors begin that wait on the host."""
-    resident = blocks if choices.resident_blocks is None else choices.resident_blocks
+def _host_prefixes(blocks: int, options: LoadOptions) -> tuple[str, ...]:
+    """Return the name prefixes of tensors that stay on the host."""
+    resident = blocks if options.resident_blocks is None else options.resident_blocks
     return tuple(f"blocks.{index}." for index in select_offloaded(blocks, resident))
 
 
 def _allocate_fp8_layers(network: nn.Module, found: Mapping[str, StoredTensor]) -> None:
-    """Layers whose weight is in 8 bits need a place for its scale."""
+    """Prepare the layers whose weight is in 8 bits in the files."""
     for name, source in found.items():
         if source.dtype == FLOAT8 and name.endswith(".weight"):
             layer = network.get_submodule(name.removesuffix(".weight"))
@@ -164,9 +170,9 @@ def _allocate_fp8_layers(network: nn.Module, found: Mapping[str, StoredTensor]) 
                 layer.allocate_fp8()
 
 
-def _offload_blocks(transformer: Transformer, device: torch.device, choices: LoadOptions) -> None:
-    if choices.resident_blocks is not None and choices.resident_blocks < len(transformer.blocks):
-        BlockOffloader(transformer, device, choices.resident_blocks)
+def _offload_blocks(transformer: Transformer, device: torch.device, options: LoadOptions) -> None:
+    if options.resident_blocks is not None and options.resident_blocks < len(transformer.blocks):
+        BlockOffloader(transformer, device, options.resident_blocks)
 
 
 def _move_networks(
@@ -174,13 +180,13 @@ def _move_networks(
 ) -> Networks:
     for name, dtype in dtypes.items():
         network = getattr(networks, name).to(device)
-        if dtype is not torch.float32:  # what it is already; the autoencoder warns of being cast
+        if dtype is not torch.float32:  # already so, and the autoencoder warns when it is cast
             network.to(dtype)
     return networks
 
 
-def _select_dtypes(device: torch.device, choices: LoadOptions) -> dict[str, torch.dtype]:
+def _select_dtypes(device: torch.device, options: LoadOptions) -> dict[str, torch.dtype]:
     if device.type != "cuda":
         return dict.fromkeys(DTYPES, torch.float32)
-    own = {name: cast(torch.dtype, getattr(torch, dtype)) for name, dtype in DTYPES.items()}
-    return own | {"transformer": choices.compute_dtype}
+    dtypes = {name: cast(torch.dtype, getattr(torch, dtype)) for name, dtype in DTYPES.items()}
+    return dtypes | {"transformer": options.compute_dtype}

@@ -1,8 +1,8 @@
-"""Blocks that don't fit the GPU: they wait in the host's memory and travel ahead of their use.
+"""Offloading of blocks that don't fit the GPU: they stay in host memory and are copied before use.
 
-A block's parameters lie together by what they are used for, so that what is used once a window
-does not travel in every step. While one block computes, the next one that is not there is copied,
-on a stream of its own, out of memory that the GPU reads by itself (pinned).
+A block's parameters are grouped by use, so that those used once per window are not copied in every
+step. While one block computes, the next offloaded one is copied on a separate stream from pinned
+memory.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,30 +15,30 @@ from torch import Tensor, nn
 from inference.multitalk.models.transformer import Block, Transformer
 from weights.names import Use, find_use
 
-_ALIGNMENT = 256  # bytes, of where a tensor begins in a packet
+_ALIGNMENT = 256  # bytes, of the start of a tensor in a packet
 
 
 @dataclass(frozen=True)
 class _Packet:
-    """Parameters of one block and use, one after the other in the host's memory."""
+    """Parameters of one block and use, in one buffer in host memory."""
 
     parameters: Sequence[nn.Parameter]
-    host_bytes: Tensor  # bytes
+    host_bytes: Tensor  # uint8
 
-    def point_to(self, place: Tensor) -> None:
-        """Make the parameters views of `place`, which holds the same bytes as `home`."""
+    def point_to(self, buffer: Tensor) -> None:
+        """Make the parameters views of `buffer`, which holds the same bytes as `host_bytes`."""
         position = 0
         for parameter in self.parameters:
             size = parameter.nbytes
-            view = place[position : position + size].view(parameter.dtype)
+            view = buffer[position : position + size].view(parameter.dtype)
             parameter.data = view.view(parameter.shape)
             position += _align(size)
 
 
 class BlockOffloader:
-    """Gives a transformer's blocks in order, each on `device` while it is used.
+    """Source of a transformer's blocks, each on `device` while it is used.
 
-    `resident` of them stay there; the others, evenly spread, come and go.
+    `resident` of them stay there; the others, evenly spread, are copied for each use.
     """
 
     def __init__(self, transformer: Transformer, device: torch.device, resident: int) -> None:
@@ -54,56 +54,59 @@ class BlockOffloader:
         transformer.block_source = self.iterate_blocks
 
     def iterate_blocks(self, use: Use) -> Iterator[Block]:
-        """The blocks in order; one that travels is there until the next is asked for."""
+        """Yield the blocks in order; an offloaded one stays until the next is requested."""
         packets = self._packets.get(use, {})
-        journey = _PacketTransfer(list(packets.values()), self._device, self._copy_stream)
+        transfer = _PacketTransfer(list(packets.values()), self._device, self._copy_stream)
         try:
             for index, block in enumerate(self._blocks):
                 if index not in packets:
                     yield block
                     continue
-                journey.acquire()
+                transfer.acquire()
                 yield block
-                journey.release()
+                transfer.release()
         finally:
-            journey.close()
+            transfer.close()
 
 
 class _PacketTransfer:
-    """Packets on their way to the device and through it, in two places that take turns."""
+    """Transfer of packets to the device through two alternating buffers."""
 
     def __init__(
-        self, packets: Sequence[_Packet], device: torch.device, copying: "torch.cuda.Stream | None"
+        self,
+        packets: Sequence[_Packet],
+        device: torch.device,
+        copy_stream: "torch.cuda.Stream | None",
     ) -> None:
-        self._packets, self._copy_stream, self._current = packets, copying, 0
+        self._packets, self._copy_stream, self._current = packets, copy_stream, 0
         size = max((len(packet.host_bytes) for packet in packets), default=0)
         count = min(2, len(packets))
         self._buffers = [torch.empty(size, dtype=torch.uint8, device=device) for _ in range(count)]
         self._used: list[torch.cuda.Event | None] = [None] * count
         self._arrived: list[torch.cuda.Event | None] = [None] * count
-        if copying is not None:  # the places' memory may still be in use by what had it before
-            copying.wait_stream(torch.cuda.current_stream(device))
+        if copy_stream is not None:  # the buffers' memory may still be in use by its previous owner
+            copy_stream.wait_stream(torch.cuda.current_stream(device))
         self._start_copy(0)
 
     def acquire(self) -> None:
-        """The next packet's parameters are on the device from now on, for what is computed next."""
-        turn = self._current % 2
+        """Put the next packet's parameters on the device for the work queued from now on."""
+        slot = self._current % 2
         self._start_copy(self._current + 1)
-        event = self._arrived[turn]
+        event = self._arrived[slot]
         if event is not None:
-            torch.cuda.current_stream(self._buffers[turn].device).wait_event(event)
-        self._packets[self._current].point_to(self._buffers[turn])
+            torch.cuda.current_stream(self._buffers[slot].device).wait_event(event)
+        self._packets[self._current].point_to(self._buffers[slot])
 
     def release(self) -> None:
-        """The packet that arrived last has been used."""
-        turn, packet = self._current % 2, self._packets[self._current]
+        """Return the parameters of the current packet to the host after their use."""
+        slot, packet = self._current % 2, self._packets[self._current]
         packet.point_to(packet.host_bytes)
         if self._copy_stream is not None:
-            self._used[turn] = torch.cuda.current_stream(self._buffers[turn].device).record_event()
+            self._used[slot] = torch.cuda.current_stream(self._buffers[slot].device).record_event()
         self._current += 1
 
     def close(self) -> None:
-        """Give the places back, also when the journey ends in the middle."""
+        """Free the buffers, also in the middle of the transfer."""
         if self._current < len(self._packets):
             packet = self._packets[self._current]
             packet.point_to(packet.host_bytes)
@@ -111,46 +114,48 @@ class _PacketTransfer:
             torch.cuda.current_stream(self._buffers[0].device).wait_stream(self._copy_stream)
 
     def _start_copy(self, number: int) -> None:
-        """Start copying a packet to its place, once what was there has been used."""
+        """Start copying a packet to its buffer, after the use of the packet before."""
         if number >= len(self._packets):
             return
-        home, turn = self._packets[number].host_bytes, number % 2
-        place = self._buffers[turn][: len(home)]
+        host_bytes, slot = self._packets[number].host_bytes, number % 2
+        buffer = self._buffers[slot][: len(host_bytes)]
         if self._copy_stream is None:
-            place.copy_(home)
+            buffer.copy_(host_bytes)
             return
-        used = self._used[turn]
+        used = self._used[slot]
         if used is not None:
             self._copy_stream.wait_event(used)
         with torch.cuda.stream(self._copy_stream):
-            place.copy_(home, non_blocking=True)
-            self._arrived[turn] = self._copy_stream.record_event()
+            buffer.copy_(host_bytes, non_blocking=True)
+            self._arrived[slot] = self._copy_stream.record_event()
 
 
 def select_offloaded(blocks: int, resident: int) -> list[int]:
-    """Which blocks travel: all but `resident` ones, evenly spread, so that there is always
-    something to compute while one is on its way."""
+    """Return the numbers of the offloaded blocks, all but `resident`.
+
+    They are evenly spread, so that there is work during each copy.
+    """
     count = blocks - min(blocks, resident)
     return [index * blocks // count for index in range(count)]
 
 
 def _pack_block(block: Block, pinned: bool) -> Iterator[tuple[Use, _Packet]]:
-    """The block's parameters, moved into packets."""
+    """Move the block's parameters into packets."""
     named = sorted(block.named_parameters(), key=lambda item: find_use(item[0]))
     for use, group in groupby(named, key=lambda item: find_use(item[0])):
         parameters = [parameter for _, parameter in group]
         size = sum(_align(parameter.nbytes) for parameter in parameters)
-        home = torch.empty(size, dtype=torch.uint8, pin_memory=pinned)
+        host_bytes = torch.empty(size, dtype=torch.uint8, pin_memory=pinned)
         position = 0
         for parameter in parameters:
             data = parameter.data.contiguous().flatten().view(torch.uint8)
-            home[position : position + len(data)].copy_(data)
+            host_bytes[position : position + len(data)].copy_(data)
             position += _align(len(data))
-        packet = _Packet(parameters, home)
-        packet.point_to(home)
+        packet = _Packet(parameters, host_bytes)
+        packet.point_to(host_bytes)
         yield use, packet
 
 
 def _align(size: int) -> int:
-    """Bytes for a tensor of `size` bytes, with what aligns the next."""
+    """Round `size` in bytes up to the alignment."""
     return -(-size // _ALIGNMENT) * _ALIGNMENT

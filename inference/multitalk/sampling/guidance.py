@@ -1,7 +1,7 @@
-"""Guidance: the difference that prompt and voice make, exaggerated.
+"""Classifier-free guidance: amplification of the difference that prompt and voice make.
 
-A step runs the model once with everything and once more for each of the two that is exaggerated:
-without the prompt, and without the voice (and the prompt, if that has a run of its own).
+A step runs the model once with everything, and once more for each amplified condition: without the
+prompt, and without the voice (and without the prompt too, if that has its own run).
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 class Branch(NamedTuple):
-    """What one pass of a step is given; else the negative prompt, or silence."""
+    """One pass of a step: with the prompt or the negative one, with the voice or silence."""
 
     prompt: bool
     voice: bool
@@ -26,21 +26,21 @@ NEITHER = Branch(prompt=False, voice=False)
 
 @dataclass(frozen=True)
 class Projection:
-    """Adaptive projected guidance (Sadat et al., 2024) with the values MultiTalk uses.
+    """Adaptive projected guidance (Sadat et al., 2024) with MultiTalk's values.
 
-    Keeps strong guidance from over-saturating: only what is orthogonal to the full prediction
-    counts, its length is limited, and a negative `momentum` damps what stays from step to step.
+    Prevents oversaturation by strong guidance: only the component orthogonal to the full prediction
+    counts, its norm is limited, and a negative `momentum` damps changes that persist over steps.
     """
 
     momentum: float = -0.75
-    max_norm: float = 55.0  # L2 norm over the whole latents
+    max_norm: float = 55.0  # L2 norm over all latents
 
 
 class Guidance:
-    """Combines a step's predictions. Has a memory when it projects: a new one for each window."""
+    """Combination of a step's predictions; with projection it has state, so one per window."""
 
     def __init__(self, text: float, audio: float, projection: Projection | None = None) -> None:
-        """Scales of 1 are off, and their passes are not run."""
+        """Leave out the passes of scales that are 1."""
         self._projection = projection
         self._terms: list[tuple[float, Branch, Branch]] = []
         if text != 1:
@@ -52,11 +52,11 @@ class Guidance:
 
     @property
     def branches(self) -> tuple[Branch, ...]:
-        """The passes that a step needs, the full one first."""
+        """Passes that a step needs, the full one first."""
         return FULL, *(without for _, _, without in self._terms)
 
     def combine(self, predictions: Mapping[Branch, Tensor]) -> Tensor:
-        """The guided velocity: full + sum over terms of (scale - 1) (with - without)."""
+        """Return the guided velocity: full + sum over terms of (scale - 1) (with - without)."""
         guided = full = predictions[FULL]
         for scale, with_it, without in self._terms:
             difference = predictions[with_it] - predictions[without]
@@ -70,8 +70,8 @@ class Guidance:
     ) -> Tensor:
         if term in self._running:
             difference = difference + projection.momentum * self._running[term]
-        self._running[term] = difference  # as long as it is, not as long as it may count
+        self._running[term] = difference  # before its norm is limited
         difference = difference * (projection.max_norm / difference.norm()).clamp(max=1)
         unit = full.double() / full.double().norm()
-        across: Tensor = difference.double() - (difference.double() * unit).sum() * unit
-        return across.to(difference.dtype)
+        orthogonal: Tensor = difference.double() - (difference.double() * unit).sum() * unit
+        return orthogonal.to(difference.dtype)

@@ -10,22 +10,22 @@ from torch import Tensor
 from inference.multitalk.sampling.guidance import Branch, Guidance
 from inference.multitalk.sampling.schedule import MAX_TIMESTEP
 
-# Of latents, at a step, with each branch's input.
+# From latents and a step number to the velocity of each branch.
 Velocities = Callable[[Tensor, int], Mapping[Branch, Tensor]]
 
 
 @dataclass(frozen=True)
 class Motion:
-    """The first latents of a window that continues another: known, so held to what they are.
+    """Known first latents of a window that continues another.
 
-    `latents` (c, m, h, w) without noise; `noise` (steps + 1, c, m, h, w), one for each level.
+    `latents` (c, m, h, w) without noise; `noise` (steps + 1, c, m, h, w), one per level.
     """
 
     latents: Tensor
     noise: Tensor
 
     def impose(self, x: Tensor, level: int, timestep: float) -> Tensor:
-        """x (c, t, h, w) with its first m latents replaced, as noisy as the rest."""
+        """Replace the first m latents of x (c, t, h, w), at the noise level of the rest."""
         sigma = timestep / MAX_TIMESTEP
         known = (1 - sigma) * self.latents + sigma * self.noise[level]
         return torch.cat([known, x[:, known.shape[1] :]], dim=1)
@@ -33,7 +33,7 @@ class Motion:
 
 @dataclass(frozen=True)
 class DenoisingStep:
-    """After step number `step`: latents (c, t, h, w), and the finished ones as expected by now."""
+    """Result of step number `step`: latents (c, t, h, w), and the predicted clean ones."""
 
     step: int
     latents: Tensor
@@ -48,17 +48,17 @@ def sample(
     motion: Motion | None = None,
     reuse_last: bool = False,
 ) -> Iterator[DenoisingStep]:
-    """Euler steps from `noise` (c, t, h, w) down the `timesteps`, the last of which is 0.
+    """Take Euler steps from `noise` (c, t, h, w) down the `timesteps`, which end with 0.
 
-    Yields after each step. With `reuse_last` the last one, which removes next to no noise, takes
-    the velocity of the one before it.
+    Yields after each step. With `reuse_last` the last step, which removes almost no noise, uses the
+    velocity of the one before.
     """
     x = noise if motion is None else motion.impose(noise, 0, timesteps[0])
     for step, (timestep, following) in enumerate(pairwise(timesteps)):
         if not (reuse_last and step and following == 0):
             v = guidance.combine(velocities(x, step))
         x = x - v * ((timestep - following) / MAX_TIMESTEP)
-        outlook = x - v * (following / MAX_TIMESTEP)
+        predicted = x - v * (following / MAX_TIMESTEP)
         if motion is not None:
             x = motion.impose(x, step + 1, following)
-        yield DenoisingStep(step, x, outlook)
+        yield DenoisingStep(step, x, predicted)

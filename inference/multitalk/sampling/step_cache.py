@@ -1,7 +1,7 @@
-"""TeaCache: steps whose input hardly changed reuse what the blocks added in an earlier one.
+"""TeaCache: steps with almost unchanged input reuse the residual of the blocks of an earlier step.
 
-How much the input changed is estimated from the time embedding alone, so which steps are computed
-is known before the first, for every branch alike. Each branch reuses its own residual.
+The change is estimated from the time embedding alone, so the steps to compute are known in advance
+and equal for all branches. Each branch reuses its own residual.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,9 +13,9 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ChangeEstimator:
-    """Change of the input by relative change of the embedding: a polynomial, highest power first.
+    """Polynomial, highest power first, from relative change of the embedding to that of the input.
 
-    The first `warm_up` steps are always computed, and the last one when `ends_computed`.
+    The first `warm_up` steps are always computed, and the last one with `compute_last`.
     """
 
     coefficients: tuple[float, ...]
@@ -23,7 +23,7 @@ class ChangeEstimator:
     compute_last: bool
 
 
-# MultiTalk's own fits for its 480p and 720p sizes; which embedding they were fitted to differs.
+# MultiTalk's own fits for its 480p and 720p sizes, each to one of two embeddings.
 _480 = (2.57151496e5, -3.54229917e4, 1.40286849e3, -13.5890334, 0.132517977)
 _720 = (8107.0546, 2133.93892, -372.934672, 16.6203073, -0.0417769401)
 _480_BRIEF = (-302.33167, 223.948934, -52.546397, 5.8734844, -0.201973289)
@@ -40,9 +40,9 @@ DEFAULT_ESTIMATOR = ESTIMATORS["multitalk-480", True]
 def select_computed_steps(
     embeddings: Tensor, threshold: float, estimator: ChangeEstimator = DEFAULT_ESTIMATOR
 ) -> list[bool]:
-    """For each step, given all time embeddings (steps, 6, c): whether its blocks are computed.
+    """Return for each time embedding (steps, 6, c) whether the blocks of its step are computed.
 
-    Estimated changes add up from the last computed step until they reach `threshold`.
+    A step is computed once the estimated changes since the last one add up to `threshold`.
     """
     before, now = embeddings[:-1], embeddings[1:]
     changes = (now - before).abs().mean((1, 2)) / before.abs().mean((1, 2))
@@ -57,11 +57,11 @@ def select_computed_steps(
 
 
 class StepCache:
-    """What the blocks added in each branch's last computed step."""
+    """Residual of the blocks in each branch's last computed step."""
 
     def __init__(self, computed: Sequence[bool]) -> None:
         self._computed = computed
-        self._residuals: list[Tensor] = []  # in the branches' order
+        self._residuals: list[Tensor] = []  # in the order of the branches
 
     def run(
         self,
@@ -69,11 +69,11 @@ class StepCache:
         streams: Sequence[Tensor],
         blocks: Callable[[Sequence[Tensor]], Sequence[Tensor]],
     ) -> Sequence[Tensor]:
-        """`blocks` of the branches' residual streams, or these and what they added before."""
+        """Return the branches' residual streams after `blocks`, or plus their cached residuals."""
         if not self._computed[step]:
-            return [x + added for x, added in zip(streams, self._residuals, strict=True)]
-        self._residuals = []  # makes room while the blocks run
+            return [x + residual for x, residual in zip(streams, self._residuals, strict=True)]
+        self._residuals = []  # frees memory for the blocks
         out = blocks(streams)
-        if not all(self._computed[step + 1 : step + 2]):  # the next one needs it
+        if not all(self._computed[step + 1 : step + 2]):  # needed by the next step
             self._residuals = [after - x for x, after in zip(streams, out, strict=True)]
         return out

@@ -89,7 +89,7 @@ def test_every_kernel_is_the_softmax_matrix(kernel: Kernel) -> None:
 
 def test_a_kernel_that_must_do_it_alone_raises_where_it_can_not() -> None:
     q = noise(1, 5, HEADS, HEAD_SIZE)
-    with use_kernel(Kernel.CUDNN, alone=True), pytest.raises(RuntimeError):
+    with use_kernel(Kernel.CUDNN, strict=True), pytest.raises(RuntimeError):
         attend(q, q, q)
 
 
