@@ -177,6 +177,6 @@ def test_a_form_is_not_decoded_any_more(
         return {}
 
     monkeypatch.setattr(intake, "_received", received)
-    monkeypatch.setattr(intake, "_choices", choices)
+    monkeypatch.setattr(intake, "_parse_options", choices)
     answer = server.client().post("/api/jobs", files={"image": b"x"})
     assert error(answer) == (503, FaultCode.MOVING) and server.left() == []
