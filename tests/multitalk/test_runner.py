@@ -266,7 +266,7 @@ def test_a_model_that_breaks_is_told_at_its_first_step(
     def broken(self: Transformer, x: Tensor, time: TimeEmbedding, shape: torch.Size) -> Tensor:
         return torch.full(shape, torch.nan)
 
-    monkeypatch.setattr(Transformer, "velocity", broken)
+    monkeypatch.setattr(Transformer, "predict_velocity", broken)
     events = make(small_task(tmp_path, ONE_WINDOW_S))
     assert isinstance(events[-1], Failed) and events[-1].message.startswith("The model's picture")
     assert not any(isinstance(event, Frame | Step | Window) for event in events)

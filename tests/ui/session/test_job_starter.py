@@ -49,10 +49,12 @@ def test_a_kept_draft_and_one_of_other_files_are_not_replaced(me: Person, script
 
 
 def test_a_draft_of_other_files_is_not_taken_for_an_earlier_version(
-    me: Person, scripted: None
+    me: Person, scripted: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = drafted(me).job
+    monkeypatch.setenv("SCRIPTED_PAUSE_S", "1")
     assert me.do("set", field="seed", value="7").previous_draft
+    monkeypatch.setenv("SCRIPTED_PAUSE_S", "0.01")
     me.give("picture", DRAWN_ONE)  # before the second is finished
     third = me.until(Phase.DRAFT).job
     assert me.give("picture", ASTRONAUT).previous_draft is None  # its crop is on show
