@@ -83,5 +83,5 @@ def table(folder: Path, rows: list[str], header: str = "name;seed;image;audio;sh
 
 
 def made(folder: Path, out: Path, engine: ScriptedEngine, **choices: Any) -> int:
-    """What `make_all` returns for the rows of a folder, made by `engine`."""
+    """What `run_batch` returns for the rows of a folder, made by `engine`."""
     return run.run_batch(read_items(folder), out, JobOptions(**choices), lambda quality: engine)

@@ -34,7 +34,7 @@ class Tokenizer(Protocol):
 def read_tokenizer(folder: Path) -> Tokenizer:
     """Read umT5's tokenizer from `tokenizer.json` in `folder`, ignoring the files beside it.
 
-    Raises MisfitError when the file can't be read, or special tokens are not those of umT5.
+    Raises MismatchError when the file can't be read, or special tokens are not those of umT5.
     """
     file = folder / "tokenizer.json"
     names = {f"{name}_token": token for name, (token, _) in _SPECIAL_TOKENS.items()}
