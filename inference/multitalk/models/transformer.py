@@ -184,10 +184,7 @@ class Transformer(nn.Module):
         self.head = Head(p)
 
     def iterate_blocks(self, use: Use) -> Iterator[Block]:
-        """Yield the blocks in order.
-
-        The parameters that `use` needs are on the device until the next block is requested.
-        """
+        """Yield the blocks in order, each with what `use` needs on the device while it is out."""
         if self.block_source:
             return self.block_source(use)
         return iter(cast(list[Block], list(self.blocks)))
@@ -206,17 +203,14 @@ class Transformer(nn.Module):
     def project_image(self, features: Tensor) -> list[KeysValues]:
         """Project a picture's features (1, patches + 1, clip_dim) for each block."""
         x = self.img_emb.proj(features.to(self.dtype))
-        return [
-            block.cross_attn.project_image_keys_values(x) for block in self.iterate_blocks("image")
-        ]
+        blocks = self.iterate_blocks("image")
+        return [block.cross_attn.project_image_keys_values(x) for block in blocks]
 
     def project_voices(self, features: Tensor, start: int, frames: int) -> list[KeysValues]:
         """Project the voices (p, f, layers, c) in `frames` from `start` for each block."""
         tokens = self.audio_proj(features.to(self.dtype), start, frames)
-        return [
-            block.audio_cross_attn.project_keys_values(tokens)
-            for block in self.iterate_blocks("voice")
-        ]
+        blocks = self.iterate_blocks("voice")
+        return [block.audio_cross_attn.project_keys_values(tokens) for block in blocks]
 
     def project_silence(self, frames: int) -> list[KeysValues]:
         """Project the unconditional audio: zeros as a single voice, for any number of speakers."""
@@ -256,9 +250,7 @@ class Transformer(nn.Module):
         x = torch.cat([latents, known]).to(self.dtype)
         order = "c (t pt) (h ph) (w pw) -> 1 (t h w) (c pt ph pw)"
         x = rearrange(x, order, pt=pt, ph=ph, pw=pw)
-        embed = (
-            self.patch_embedding
-        )  # patches don't overlap, so a linear layer computes the same faster
+        embed = self.patch_embedding  # patches don't overlap: a linear layer does the same, faster
         return linear(x, embed.weight.flatten(1), embed.bias)
 
     def run_blocks(

@@ -129,9 +129,8 @@ def build_calls(
 
     q, k, v = (noise(1, t * s) for _ in range(3))
     frames = q.view(t, s, *q.shape[2:])
-    both = noise(
-        t, p.context_tokens, 2
-    )  # keys interleaved with values, as the projection returns them
+    # keys interleaved with values, as the projection returns them
+    both = noise(t, p.context_tokens, 2)
     first = [(q, k[:, :keys], v[:, :keys]) for keys in (t * s, p.text_len, _IMAGE_TOKENS, s)]
     two = noise(t, 2 * p.context_tokens), noise(t, 2 * p.context_tokens)
     return [*first, (frames, both[:, :, 0], both[:, :, 1].contiguous()), (frames, *two)]

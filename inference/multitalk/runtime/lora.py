@@ -25,7 +25,7 @@ def apply_lora(
 
     LoRAs must be removed in reverse order. The products of linear layers run beside them on
     `device`, so their weights, which may be in 8 bits or offloaded, do not change; other parameters
-    are replaced and restored. Raises MismatchError, with nothing changed, when the file does not fit.
+    are replaced and restored. Raises MismatchError, with nothing changed, when it does not fit.
     """
     parameters = {name: tuple(parameter.shape) for name, parameter in network.named_parameters()}
     found = parse_changes({key: tuple(tensor.shape) for key, tensor in lora.items()}, parameters)
