@@ -188,7 +188,7 @@ class MultiTalk:
         """
         call = modal.current_function_call_id() or ""
         try:
-            self.runner.run(job, self.model.get_engine, options, attempt, call)
+            self.runner.run(job, lambda _: self.model.get_engine(), options, attempt, call)
         finally:
             if self.model.is_broken:
                 leave_container()
@@ -206,7 +206,7 @@ class MultiTalk:
 )
 def draft(job: str, options: dict[str, Any] | None = None, attempt: str = "") -> None:
     """Make the draft of the job's folder on the Volume, like `MultiTalk.generate`."""
-    engine = partial(select_configured_engine, "draft", load_settings())
+    engine = partial(select_configured_engine, settings=load_settings())
     call = modal.current_function_call_id() or ""
     _create_runner(_LONGEST_DRAFT_S).run(job, engine, options, attempt, call)
 
@@ -280,6 +280,9 @@ def examine() -> list[dict[str, Any]]:
 def main(*arguments: str) -> None:
     """Run an operator's action: `modal run app.py --action ACTION ...`, see `ui.cli.operator`."""
     operator = importlib.import_module("ui.cli.operator")
-    spawns = {"multitalk": MultiTalk().generate.spawn, "draft": draft.spawn}
+    spawns = {
+        family: (MultiTalk().generate if family.needs_gpu else draft).spawn
+        for family in EngineFamily
+    }
     parts = operator.AppFunctions(spawns, manage_weights.remote, examine.remote)
     sys.exit(operator.main(arguments, parts))

@@ -10,6 +10,11 @@ class EngineFamily(StrEnum):
     DRAFT = "draft"
     MULTITALK = "multitalk"
 
+    @property
+    def needs_gpu(self) -> bool:
+        """Whether it makes final videos on a GPU, paid for on Modal; all others are free."""
+        return self is EngineFamily.MULTITALK
+
 
 @dataclass(frozen=True)
 class Range:

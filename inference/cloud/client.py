@@ -159,12 +159,12 @@ class ModalClient:
     def _find_spawn(self, family: EngineFamily) -> Spawn:
         if family in self._spawns:
             return self._spawns[family]
-        name = names.FUNCTIONS[family]
-        if family is EngineFamily.DRAFT:
-            draft: Spawn = modal.Function.from_name(names.APP, name).spawn
-            return draft
-        generate: Spawn = getattr(modal.Cls.from_name(names.APP, name)(), names.GENERATE).spawn
-        return generate
+        if family.needs_gpu:
+            instance = modal.Cls.from_name(names.APP, names.GPU_CLASS)()
+            generate: Spawn = getattr(instance, names.GENERATE).spawn
+            return generate
+        draft: Spawn = modal.Function.from_name(names.APP, names.DRAFT).spawn
+        return draft
 
     def find_end_fault(self, call: str) -> Fault | None:
         """Return why the call ended without a final event; None while it runs."""

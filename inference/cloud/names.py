@@ -2,8 +2,6 @@
 
 from pathlib import PurePosixPath
 
-from presets.schema import EngineFamily
-
 APP = "talking-portrait"
 GPU_CLASS, GENERATE = "MultiTalk", "generate"
 DRAFT = "draft"
@@ -17,7 +15,6 @@ PAGE_DATA = f"{JOBS}/page"  # the page's data folder
 PAGE_KEY = "secret"  # the file with the secret of `ui.access.identity`
 _WORK_ROOT = PurePosixPath("work")  # on the jobs Volume: a folder for each remote job
 
-FUNCTIONS = {EngineFamily.DRAFT: DRAFT, EngineFamily.MULTITALK: GPU_CLASS}
 # commands of `weights` and the operator's actions that run them on Modal
 ACTIONS = {"download": "download-models", "prepare": "prepare-models", "verify": "verify"}
 WEIGHTS_COMMANDS = {name: f"modal run app.py --action {action}" for name, action in ACTIONS.items()}

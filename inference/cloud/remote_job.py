@@ -30,7 +30,6 @@ from inference.core.events import (
 )
 from inference.core.task import PREVIEW, PREVIOUS_REMOTE, REMOTE, RESULT, Task, segment_name
 from presets.quality import PRESETS
-from presets.schema import EngineFamily
 
 logger = logging.getLogger(__name__)
 
@@ -233,7 +232,7 @@ class _StartupStages:
     def __init__(self, client: ModalClient, task: Task, began: bool = False) -> None:
         """Create before the call is spawned; with `began`, these stages were yielded already."""
         self._client = client
-        self._on_gpu = PRESETS[task.plan.quality].engine is EngineFamily.MULTITALK
+        self._on_gpu = PRESETS[task.plan.quality].engine.needs_gpu
         self._loads_before = client.status.read_loading() if self._on_gpu else None
         self._since, self._starting, self._loading = time.monotonic(), began, began
 

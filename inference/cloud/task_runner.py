@@ -24,6 +24,8 @@ from inference.core.errors import Fault
 from inference.core.events import FINAL, Event, Failed, Frame, Stage, StageName, Step, Window
 from inference.core.settings import Settings
 from inference.core.task import PREVIEW
+from presets.quality import PRESETS
+from presets.schema import EngineFamily
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +57,7 @@ class TaskRunner:
     def run(
         self,
         job: str,
-        get_engine: Callable[[], Engine],
+        get_engine: Callable[[EngineFamily], Engine],
         options: Mapping[str, Any] | None = None,
         attempt: str = "",
         call: str = "",
@@ -84,7 +86,8 @@ class TaskRunner:
             if writer.has_begun:
                 yield Stage(StageName.STARTING, "Starting again on another machine")
             task = load_or_plan_task(folder, options or {}, self._settings)
-            yield from get_engine().generate(task, run.is_cancelled)
+            family = PRESETS[task.plan.quality].engine
+            yield from get_engine(family).generate(task, run.is_cancelled)
 
         def leave() -> None:
             if not run.is_complete:

@@ -56,12 +56,11 @@ Runs = dict[str, dict[str, list[Throughput]]]  # by maker, by quality
 
 def load_cost_model(settings: Settings, paid: bool) -> CostModel:
     """Return the cost model of a server; `paid`: its final videos are made on Modal."""
-    drafts, finals = EngineFamily.DRAFT, EngineFamily.MULTITALK
     known = load_throughputs(settings.data)
-    makers = {
-        drafts: describe_maker(_MODAL if settings.on_modal else drafts, settings),
-        finals: describe_maker(_MODAL if paid else finals, settings),
-    }
+    makers = {}
+    for family in EngineFamily:
+        remote = paid if family.needs_gpu else settings.on_modal
+        makers[family] = describe_maker(_MODAL if remote else family, settings)
     found = {
         name: known.get(makers[preset.engine], {}).get(name) for name, preset in PRESETS.items()
     }

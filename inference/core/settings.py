@@ -61,7 +61,7 @@ class Settings:
 
     def max_seconds_for(self, family: EngineFamily) -> float:
         """Return the maximum length of a recording, in seconds, for an engine family."""
-        return self.max_draft_seconds if family is EngineFamily.DRAFT else self.max_seconds
+        return self.max_seconds if family.needs_gpu else self.max_draft_seconds
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:

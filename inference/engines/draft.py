@@ -44,6 +44,9 @@ class DraftEngine:
         return convert_errors(_draw(task, cancelled))
 
 
+ENGINE = DraftEngine
+
+
 def _draw(task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
     """Import the pipeline and draw; import errors are converted to events too."""
     yield from importlib.import_module("inference.draft.pipeline").draw(task, cancelled)

@@ -135,6 +135,9 @@ class MultiTalkEngine:
         return ""
 
 
+ENGINE = MultiTalkEngine
+
+
 def has_gpu() -> bool:
     """Return whether this machine has an NVIDIA GPU, by its files."""
     # in a container GPUs keep their numbers on the host, so nvidia0 may be missing

@@ -9,9 +9,8 @@ from inference.core.settings import Settings
 from presets.schema import EngineFamily
 
 _DEFAULT_OPTIONS = EngineOptions()
-_ENGINES = {
-    "draft": ("inference.engines.draft", "DraftEngine"),
-    "multitalk": ("inference.engines.multitalk", "MultiTalkEngine"),
+# the module `inference.engines.NAME` holds a family's own engine as `ENGINE`
+_OF_ANY_FAMILY = {
     "modal": ("inference.engines.remote", "RemoteEngine"),
     "container": ("inference.engines.remote", "ContainerEngine"),
 }
@@ -22,7 +21,7 @@ def select_engine(name: str, options: EngineOptions = _DEFAULT_OPTIONS) -> Engin
 
     Raises Fault when it is unavailable here, InputError when it does not support the options.
     """
-    module, attribute = _ENGINES[name]
+    module, attribute = _OF_ANY_FAMILY.get(name, (f"inference.engines.{name}", "ENGINE"))
     engine = cast(Engine, getattr(importlib.import_module(module), attribute)(options))
     availability = engine.check_availability()
     if not availability.ready:
@@ -56,7 +55,7 @@ def select_engine_for(
     try:
         return select_configured_engine(family.value, settings, options)
     except Fault as fault:
-        if family is EngineFamily.DRAFT or options != _DEFAULT_OPTIONS:
+        if not family.needs_gpu or options != _DEFAULT_OPTIONS:
             raise
         try:
             return select_engine("modal")

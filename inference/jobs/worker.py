@@ -115,7 +115,7 @@ def _record_throughput(task: Task, engine: Engine, after: int) -> None:
 def _publish(task: Task) -> None:
     """Publish a final video if there is a bucket. Drafts are published on request only."""
     settings = load_settings()
-    if settings.bucket and PRESETS[task.plan.quality].engine is not EngineFamily.DRAFT:
+    if settings.bucket and PRESETS[task.plan.quality].engine.needs_gpu:
         # by name: few workers need the S3 client
         importlib.import_module("inference.storage.publisher").publish(task.folder, settings)
 

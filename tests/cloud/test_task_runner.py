@@ -28,6 +28,7 @@ from inference.core.events import (
 )
 from inference.core.settings import Settings
 from inference.core.task import RESULT, Task, segment_name
+from presets.schema import EngineFamily
 from tests.support.local_cloud import MemoryDict, Still
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tiny_tasks import with_silence
@@ -61,7 +62,7 @@ def carried_out(
     volume: Path, engine: Engine, store: MemoryDict, shared: Still | None = None
 ) -> list[Event]:
     station = TaskRunner(Settings(), volume, shared or Still(), StatusStore(store))
-    station.run(JOB, lambda: engine)
+    station.run(JOB, lambda _: engine)
     return [record.event for record in StatusStore(store).read_records(JOB)]
 
 
@@ -136,7 +137,7 @@ def test_what_goes_wrong_is_told_and_not_raised(volume: Path) -> None:
     last = carried_out(volume, Broken(), MemoryDict())[-1]
     assert last == Failed("out_of_memory", "The GPU ran out of memory.")
 
-    def none_there() -> Engine:
+    def none_there(_: EngineFamily) -> Engine:
         raise Fault(FaultCode.ENGINE_UNAVAILABLE, "No weights are here.")
 
     store = MemoryDict()
@@ -167,7 +168,7 @@ def test_a_run_after_the_last_word_does_nothing(volume: Path) -> None:
     assert shared.reloads == shared.commits == 0
 
 
-def not_asked_for() -> Engine:
+def not_asked_for(_: EngineFamily) -> Engine:
     raise AssertionError("the model is used")
 
 
@@ -177,7 +178,7 @@ def test_of_two_calls_one_makes_the_video_and_the_other_says_nothing(volume: Pat
     StatusStore(store).claim_attempt(JOB, "one", "fc-1")
     station.run(JOB, not_asked_for, None, "one", "fc-2")
     assert StatusStore(store).read_records(JOB) == []
-    station.run(JOB, ScriptedEngine, None, "one", "fc-1")
+    station.run(JOB, lambda _: ScriptedEngine(), None, "one", "fc-1")
     assert isinstance(StatusStore(store).read_records(JOB)[-1].event, Finished)
 
 
@@ -207,7 +208,7 @@ def test_work_that_stands_still_ends_with_one_last_word(
     store, engine = MemoryDict(), Stuck()
     shared = Watched(store)
     station = TaskRunner(Settings(), volume, shared, StatusStore(store), leave=engine.leave)
-    station.run(JOB, lambda: engine, None, "one", "fc-1")
+    station.run(JOB, lambda _: engine, None, "one", "fc-1")
     told = [record.event for record in StatusStore(store).read_records(JOB)]
     assert [event for event in told if isinstance(event, FINAL)] == told[-1:]
     last = told[-1]
@@ -222,7 +223,7 @@ def test_all_runs_of_a_job_share_its_time(volume: Path, monkeypatch: pytest.Monk
     StatusStore(store).claim_attempt(JOB, "one", "fc-1")
     store[f"{JOB}/maker"] = ("fc-1", time.time() - 4 * 60 * 60)  # ... by an earlier run
     station = TaskRunner(Settings(), volume, Still(), StatusStore(store), leave=engine.leave)
-    station.run(JOB, lambda: engine, None, "one", "fc-1")
+    station.run(JOB, lambda _: engine, None, "one", "fc-1")
     last = StatusStore(store).read_records(JOB)[-1].event
     assert isinstance(last, Failed) and "took longer than it may" in last.message
     assert engine.calls == ["fc-1"]

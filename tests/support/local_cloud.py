@@ -134,7 +134,7 @@ class LocalCloud(ModalClient):
             return
         board = StatusStore(self.store)
         station = TaskRunner(Settings(), self.root, Still(), board, leave=lambda call: None)
-        station.run(job, lambda: self.engine, None, attempt, name)
+        station.run(job, lambda _: self.engine, None, attempt, name)
 
     def find_end_fault(self, call: str) -> Fault | None:
         def answer() -> Fault | None:

@@ -29,7 +29,6 @@ from inference.core.write_access import WriteAccess
 from inference.jobs.state import read_text as held
 from inference.jobs.store import JobStore
 from inference.media.ingest import ingest_files
-from presets.schema import EngineFamily
 from ui.api.errors import LATER, Refusal
 from ui.api.form import Part, parts
 from ui.media.uploads import UploadKind, iterate_while_granted, write_chunks
@@ -106,8 +105,7 @@ class Intake:
         self._jobs.access.require()  # others were decoded first, and that takes a while
         options = _parse_options(fields)
         family = find_preset(options.quality).engine
-        is_draft = family is EngineFamily.DRAFT
-        if not is_draft:
+        if family.needs_gpu:
             self._require_offered()
         given = {name: folder / f"{_GIVEN}{name}" for name in FILES}
         voices = [path for name, path in given.items() if name != "image" and path.exists()]
@@ -116,10 +114,10 @@ class Intake:
             path.unlink()
         request = Request.from_options(options, picture, recordings)
         rates = load_cost_model(
-            self._settings, paid=not is_draft and self._offers.get_latest().paid
+            self._settings, paid=family.needs_gpu and self._offers.get_latest().paid
         )
         plan = make_plan(request, self._settings.max_seconds_for(family), rates)
-        if is_draft and not plan.speakers:
+        if not family.needs_gpu and not plan.speakers:
             raise build_no_face_error()
         self._jobs.submit(Task(request, plan, folder))
 

@@ -20,7 +20,7 @@ from inference.core.options import (
     parse_option,
 )
 from inference.core.published import SCHEME, S3Address, parse_address
-from presets.quality import DEFAULT_QUALITY, DRAFT_QUALITY
+from presets.quality import DEFAULT_QUALITY, DRAFT_QUALITY, PRESETS
 from presets.schema import EngineFamily
 
 Source = Path | S3Address
@@ -39,11 +39,10 @@ Command = Callable[..., None]
 
 
 class EngineChoice(StrEnum):
-    """Engine that makes the video; auto is the one that the quality is for."""
+    """Engine of the video: the one that the quality is for, a family's own, or the deployed app."""
 
     AUTO = "auto"
-    DRAFT = "draft"
-    MULTITALK = "multitalk"
+    vars().update((family.name, family.value) for family in EngineFamily)
     MODAL = "modal"
 
 
@@ -110,15 +109,16 @@ def choose_quality(choice: EngineChoice, quality: str | None) -> str:
     """Return `quality`, or the default one of the chosen engine."""
     if quality is not None:
         return quality
-    final = choice in (EngineChoice.MULTITALK, EngineChoice.MODAL)
-    return DEFAULT_QUALITY if final else DRAFT_QUALITY
+    if choice is EngineChoice.AUTO:
+        return DRAFT_QUALITY
+    own = [name for name, preset in PRESETS.items() if preset.engine.value == choice.value]
+    return own[0] if own and DEFAULT_QUALITY not in own else DEFAULT_QUALITY
 
 
 def require_engine_makes(choice: EngineChoice, quality: str) -> None:
     """Raise InputError when the chosen engine does not make that quality."""
     family = find_preset(quality).engine
-    if choice is not EngineChoice.AUTO and (choice is EngineChoice.DRAFT) != (
-        family is EngineFamily.DRAFT
-    ):
+    makes = family.needs_gpu if choice is EngineChoice.MODAL else family.value == choice.value
+    if choice is not EngineChoice.AUTO and not makes:
         message = f"The {choice} engine does not make quality {quality}. Leave out --engine."
         raise InputError(InputCode.BAD_OPTION, message)

@@ -102,5 +102,5 @@ def _estimate_finals(session: Session, draft: Plan, cost_model: CostModel) -> di
             name, session.choices.get_tuning(name), draft.frames, len(draft.speakers), cost_model
         )
         for name, preset in PRESETS.items()
-        if preset.engine is not EngineFamily.DRAFT
+        if preset.engine.needs_gpu
     }

@@ -20,7 +20,6 @@ from inference.core.events import (
 )
 from inference.core.plan import Plan
 from presets.quality import PRESETS
-from presets.schema import EngineFamily
 
 _MIN_SHARE_LEFT = 0.3  # of a plan's time; with less left before the first step it is wrong
 _EventT = TypeVar("_EventT", Step, Window)
@@ -211,11 +210,11 @@ def _estimate_left_s(run: Sequence[Record], plan: Plan, now: datetime) -> float 
 def _compute_done_work(step: Step, plan: Plan) -> float:
     """Return the share of all work, 0 to 1, that is done after `step`.
 
-    The draft engine draws each frame once; MultiTalk also generates the frames in which windows
+    Engines on the CPU draw each frame once; MultiTalk also generates the frames in which windows
     overlap.
     """
     lengths = [float(window.frames) for window in plan.windows]
-    if PRESETS[plan.quality].engine is EngineFamily.DRAFT:
+    if not PRESETS[plan.quality].engine.needs_gpu:
         lengths = [float(len(plan.new_frames(index))) for index in range(len(plan.windows))]
     window = min(step.window, len(lengths) - 1)
     done = sum(lengths[:window]) + lengths[window] * step.done / max(step.total, 1)
