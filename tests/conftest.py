@@ -139,8 +139,3 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Machine:
 def machine(tmp_path: Path, hub: Hub, finished: Machine) -> Machine:
     """A machine that has everything, to be changed."""
     return finished.copied(tmp_path, hub)
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """Return one worker more than there are cores: many tests wait for a process they started."""
-    return (os.cpu_count() or 1) + 1
