@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from inference.core.options import Box
+from inference.core.inputs import Box, Face, Picture, Recording
 from inference.core.plan import make_plan
-from inference.core.request import Face, Picture, Recording, Request
+from inference.core.request import Request
 from inference.core.settings import Settings
 from inference.core.task import Task
 from inference.jobs import queue
@@ -34,7 +34,8 @@ ONE_PERSON = Picture(512, 512, (Face(Box(170, 75, 280, 195), score=0.9),))
 
 # left out by --quick: what needs torch, a browser, Modal's client or a real S3 server ...
 HEAVY = """
-    bench browser diagnostics modal multitalk storage test_imports.py weights
+    bench browser diagnostics modal multitalk test_imports.py weights
+    storage/test_fetching.py storage/test_jobs_published.py storage/test_publishing.py
     cloud/test_client.py cloud/test_load_task.py cloud/test_task_runner.py engines/test_engines.py
 """.split()
 # ... and what makes whole videos, or starts many processes

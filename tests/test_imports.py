@@ -135,6 +135,10 @@ def test_a_room_says_what_it_is_for(room: str) -> None:
     [
         ("presets.quality", {"numpy", "pydantic", "gradio", "inference"}),
         ("presets.models", {"numpy", "pydantic", "gradio", "inference"}),
+        # a process for each upload
+        ("inference.media.sandbox", {"pydantic", "numpy", "PIL", "av", "cv2"}),
+        ("inference.media.picture", {"pydantic", "av", "torch"}),
+        ("inference.media.recording", {"pydantic", "cv2", "torch"}),
         ("inference.core.plan", {"numpy", "PIL", "av", "cv2", "scipy", "gradio"}),
         ("inference.engines.select", {"av", "cv2", "scipy", "torch", "gradio", "modal"}),
         ("inference.engines.multitalk", {"numpy", "av", "cv2", "torch", "diffusers", "gradio"}),

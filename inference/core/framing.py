@@ -7,8 +7,7 @@ import math
 from dataclasses import dataclass
 
 from inference.core.errors import InputCode, InputError
-from inference.core.options import Box, CropChoice, Shape
-from inference.core.request import Face, Picture
+from inference.core.inputs import Box, CropChoice, Face, Picture, Shape
 
 
 @dataclass(frozen=True)

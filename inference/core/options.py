@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import dataclasses as checked
 
 from inference.core.errors import InputCode, InputError
+from inference.core.inputs import Box, CropChoice, Shape, Speaking, Trim
 from inference.core.tuning import LABELS, Tuning
 from presets.quality import DRAFT_QUALITY, PRESETS
 from presets.schema import Bounds, Preset, Sampling
@@ -27,74 +28,6 @@ FILES = {
     "audio2": "A recording of the right person's voice.",
 }
 REQUIRED_FILES = ("image", "audio")
-
-
-class Shape(StrEnum):
-    """Shape of the finished frame. All three are in the model's 480p bucket table."""
-
-    LANDSCAPE = "landscape"
-    PORTRAIT = "portrait"
-    SQUARE = "square"
-
-    @property
-    def width(self) -> int:
-        """Width of the finished frame in pixels."""
-        return {"landscape": 896, "portrait": 448, "square": 640}[self]
-
-    @property
-    def height(self) -> int:
-        """Height of the finished frame in pixels."""
-        return {"landscape": 448, "portrait": 896, "square": 640}[self]
-
-
-class Speaking(StrEnum):
-    """Order of two recordings: both from 0, or the second after the first."""
-
-    TOGETHER = "together"
-    IN_TURN = "in-turn"
-
-
-@dataclass(frozen=True)
-class Box:
-    """Rectangle in pixels of the upright (EXIF-rotated) source picture."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    @property
-    def width(self) -> float:
-        return self.right - self.left
-
-    @property
-    def height(self) -> float:
-        return self.bottom - self.top
-
-
-@dataclass(frozen=True)
-class Trim:
-    """Part of the joined recordings to use, in seconds."""
-
-    start_s: float
-    end_s: float
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.start_s < self.end_s:
-            raise InputError(
-                InputCode.BAD_OPTION,
-                f"The part {self.start_s:g}-{self.end_s:g} is empty. "
-                "Give a start and a later end in seconds, such as 0-40.",
-            )
-
-
-@dataclass(frozen=True)
-class CropChoice:
-    """Crop chosen by hand, in upright source pixels; its height follows from the shape."""
-
-    left: int
-    top: int
-    width: int
 
 
 class Group(IntEnum):

@@ -16,8 +16,9 @@ from inference.core.framing import (
     map_box_to_frame,
     select_faces_to_keep,
 )
-from inference.core.options import Shape, find_preset
-from inference.core.request import SAMPLE_RATE_HZ, Face, Request
+from inference.core.inputs import SAMPLE_RATE_HZ, Face, Shape
+from inference.core.options import find_preset
+from inference.core.request import Request
 from inference.core.timing import (
     FPS,
     MAX_WINDOW_FRAMES,

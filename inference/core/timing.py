@@ -9,8 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inference.core.errors import InputCode, InputError
-from inference.core.options import Speaking
-from inference.core.request import SAMPLE_RATE_HZ, Recording, Soundtrack, require_long_enough
+from inference.core.inputs import (
+    SAMPLE_RATE_HZ,
+    Recording,
+    Soundtrack,
+    Speaking,
+    require_long_enough,
+)
 
 FPS = 25  # video frames per second
 SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // FPS  # 1920 sound samples

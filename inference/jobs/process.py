@@ -10,10 +10,10 @@ from typing import Protocol
 from inference.core import processes
 from inference.core.errors import Fault, FaultCode
 from inference.core.events import Failed
-from inference.core.published import write_pending_publication
 from inference.jobs import lock
 from inference.jobs.history import HistoryWriter
 from inference.jobs.state import LOCK, LOG, WAITING
+from inference.storage.publication import write_pending_publication
 
 _END_TIMEOUT_S = 10.0  # more than the system needs to end a process
 

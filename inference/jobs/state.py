@@ -20,9 +20,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from inference.core.events import Cancelled, Event, Failed, Finished
-from inference.core.published import Publication, read_publication
 from inference.core.task import PLAN
 from inference.jobs import history, lock
+from inference.storage.publication import Publication, read_publication
 from presets.quality import PRESETS
 from presets.schema import EngineFamily
 

@@ -15,7 +15,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.core.request import SAMPLE_RATE_HZ
+from inference.core.inputs import SAMPLE_RATE_HZ
 from inference.core.task import Task, voice_name
 from inference.core.timing import SAMPLES_PER_FRAME, Span, place_recordings
 from inference.media.level import LevelMeter

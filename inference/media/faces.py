@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.core.errors import build_no_face_error
-from inference.core.options import Box
-from inference.core.request import Face
+from inference.core.inputs import Box, Face
 from weights.manifest import FACE_DETECTOR, FACE_MESH
 
 Floats = NDArray[np.float32]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from inference.core.request import Picture, Recording, require_one_or_two
+from inference.core.inputs import Picture, Recording, require_one_or_two
 from inference.core.task import PICTURE, voice_name
 from inference.media.sandbox import read_picture, read_recording
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.core.request import SAMPLE_RATE_HZ, Recording
+from inference.core.inputs import SAMPLE_RATE_HZ, Recording
 
 FLOOR_DBFS = -120.0  # stands for digital silence, whose level has no logarithm
 _FULL_SCALE = 32_768

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.core.request import SAMPLE_RATE_HZ, SILENCE_DBFS, Recording
+from inference.core.inputs import SAMPLE_RATE_HZ, SILENCE_DBFS, Recording
 from inference.media.level import LevelMeter
 
 Samples = NDArray[np.int16]

@@ -15,8 +15,7 @@ from PIL import ExifTags, Image, ImageCms
 
 from inference.core.errors import InputCode, InputError
 from inference.core.framing import PictureSize
-from inference.core.options import Box
-from inference.core.request import MAX_PICTURE_MIB, Face, Picture
+from inference.core.inputs import MAX_PICTURE_MIB, Box, Face, Picture
 from inference.media.faces import find_faces
 from inference.media.file_type import HEAD_BYTES, FileKind, detect_kind, is_truncated
 

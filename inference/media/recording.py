@@ -21,7 +21,7 @@ from av.stream import Discard, Disposition
 from numpy.typing import NDArray
 
 from inference.core.errors import InputCode, InputError
-from inference.core.request import MAX_RECORDING_MIB, SAMPLE_RATE_HZ, Recording
+from inference.core.inputs import MAX_RECORDING_MIB, SAMPLE_RATE_HZ, Recording
 from inference.media.file_type import HEAD_BYTES, detect_kind, is_truncated
 from inference.media.level import LevelMeter
 

@@ -24,8 +24,7 @@ from inference.core.errors import (
     from_code,
     from_os_error,
 )
-from inference.core.options import Box
-from inference.core.request import Face, Picture, Recording
+from inference.core.inputs import Box, Face, Picture, Recording
 from inference.core.settings import ROOT
 
 MAX_MEMORY_BYTES = 1536 * 2**20

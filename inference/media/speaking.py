@@ -15,7 +15,7 @@ from hibari.voices import voice_path
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from inference.core.request import SAMPLE_RATE_HZ
+from inference.core.inputs import SAMPLE_RATE_HZ
 from inference.media.level import LevelMeter
 from inference.media.phrases import Phrase
 from inference.media.speech_synthesis import Line, SynthesizedSpeech

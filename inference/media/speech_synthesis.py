@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from inference.core.errors import InputCode
-from inference.core.request import Recording
+from inference.core.inputs import Recording
 from inference.media.phrases import Phrase
 from inference.media.sandbox import Operation, run_operation
 

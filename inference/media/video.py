@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference.core.request import SAMPLE_RATE_HZ
+from inference.core.inputs import SAMPLE_RATE_HZ
 from inference.core.timing import FPS, SAMPLES_PER_FRAME
 
 VideoPacket: TypeAlias = "av.Packet[VideoStream]"

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from inference.core.errors import Fault, FaultCode
 from inference.core.events import Event, Stage, StageName
-from inference.core.request import SAMPLE_RATE_HZ
+from inference.core.inputs import SAMPLE_RATE_HZ
 from inference.core.task import PICTURE, SOUND, Task, voice_name
 from inference.core.timing import SAMPLES_PER_FRAME, Span, place_recordings
 from inference.media.audio import mix_voices, read_mono

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.core.errors import InputCode, InputError
-from inference.core.options import Shape, Speaking
+from inference.core.inputs import SAMPLE_RATE_HZ, Shape, Speaking
 from inference.core.report import Report
-from inference.core.request import SAMPLE_RATE_HZ
 from inference.core.task import Task, voice_name
 from inference.core.timing import FPS, SAMPLES_PER_FRAME, place_recordings, place_spans
 from inference.media.faces import find_faces

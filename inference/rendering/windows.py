@@ -26,7 +26,7 @@ from inference.core.events import (
     StageName,
     Window,
 )
-from inference.core.request import SAMPLE_RATE_HZ
+from inference.core.inputs import SAMPLE_RATE_HZ
 from inference.core.task import PREVIEW, RESULT, SOUND, Task, measurements_name, segment_name
 from inference.core.timing import FPS, find_used_range
 from inference.core.tuning import LABELS

@@ -18,10 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from inference.core.errors import Fault, InputCode, InputError
-from inference.core.published import Publication, S3Address, read_publication, write_publication
 from inference.core.settings import Settings, load_settings
 from inference.core.task import PLAN, PUBLISHED, REPORT, REQUEST, RESULT
 from inference.storage.bucket import MIB, TRANSFER_CONFIG, NotFound, connect, translate_errors
+from inference.storage.publication import (
+    Publication,
+    S3Address,
+    read_publication,
+    write_publication,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import pytest
 
 from inference.batch import csv_input
 from inference.core.errors import InputError
-from inference.core.options import CropChoice, Shape, Speaking, Trim
+from inference.core.inputs import CropChoice, Shape, Speaking, Trim
 
 
 @pytest.fixture

@@ -16,8 +16,7 @@ from inference.core.framing import (
     fit_crop,
     map_box_to_frame,
 )
-from inference.core.options import Box, CropChoice, Shape
-from inference.core.request import Face, Picture
+from inference.core.inputs import Box, CropChoice, Face, Picture, Shape
 
 shapes = st.sampled_from(Shape)
 

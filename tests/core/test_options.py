@@ -5,8 +5,9 @@ from dataclasses import fields
 import pytest
 
 from inference.core.errors import InputError
-from inference.core.options import OPTIONS, CropChoice, JobOptions, Speaking, Trim, parse_option
-from inference.core.request import Picture, Recording, Request
+from inference.core.inputs import CropChoice, Picture, Recording, Speaking, Trim
+from inference.core.options import OPTIONS, JobOptions, parse_option
+from inference.core.request import Request
 
 VOICE = Recording(48_000, channels=1, peak_dbfs=-1.0, level_dbfs=-20.0)
 

@@ -9,9 +9,9 @@ import pytest
 
 from inference.core.cost_model import DEFAULT_COST_MODEL, CostModel, Throughput
 from inference.core.errors import InputCode, InputError
-from inference.core.options import Box, CropChoice, Shape
+from inference.core.inputs import Box, CropChoice, Face, Picture, Recording, Shape
 from inference.core.plan import OVERHEAD_PASSES, Estimate, Plan, compute_window_work, make_plan
-from inference.core.request import Face, Picture, Recording, Request
+from inference.core.request import Request
 from inference.core.timing import MAX_WINDOW_FRAMES
 from presets.quality import PRESETS
 

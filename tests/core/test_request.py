@@ -3,8 +3,8 @@
 import pytest
 
 from inference.core.errors import InputCode, InputError
-from inference.core.options import Shape, Trim
-from inference.core.request import Picture, Recording, Request
+from inference.core.inputs import Picture, Recording, Shape, Trim
+from inference.core.request import Request
 from presets.scenes import DEFAULT_PROMPTS, NEGATIVE_PROMPT
 
 VOICE = Recording(48_000, channels=1, peak_dbfs=-1.0, level_dbfs=-20.0)

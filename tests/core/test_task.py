@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from inference.core.options import Box, CropChoice, Shape, Speaking, Trim
+from inference.core.inputs import Box, CropChoice, Face, Picture, Recording, Shape, Speaking, Trim
 from inference.core.plan import make_plan
-from inference.core.request import Face, Picture, Recording, Request
+from inference.core.request import Request
 from inference.core.task import (
     REQUEST,
     Task,

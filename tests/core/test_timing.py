@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.core.errors import InputCode, InputError
-from inference.core.options import Speaking, Trim
-from inference.core.request import Picture, Recording, Request
+from inference.core.inputs import Picture, Recording, Speaking, Trim
+from inference.core.request import Request
 from inference.core.timing import (
     MAX_WINDOW_FRAMES,
     MIN_FRAMES,

@@ -18,7 +18,7 @@ from scipy.signal import butter, sosfiltfilt
 from inference.core.engine import EngineOptions
 from inference.core.errors import InputCode
 from inference.core.events import Failed, Finished, Result
-from inference.core.options import Speaking
+from inference.core.inputs import Speaking
 from inference.core.plan import make_plan
 from inference.core.request import Request
 from inference.core.task import Task, voice_name

@@ -25,7 +25,7 @@ from inference.core.events import (
     Step,
     Window,
 )
-from inference.core.options import Trim
+from inference.core.inputs import Trim
 from inference.core.plan import make_plan
 from inference.core.request import Request
 from inference.core.settings import Settings

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from inference.cloud.remote_handle import RemoteHandle, read_handles, write_handle
-from inference.core.published import Publication, write_publication
 from inference.core.settings import Settings
 from inference.core.task import PREVIOUS_REMOTE, PUBLISHED, REMOTE, Task
 from inference.jobs.history import HistoryWriter
 from inference.jobs.queue import Dispatcher
 from inference.jobs.store import JobStore, State
 from inference.jobs.worker import STARTING
+from inference.storage.publication import Publication, write_publication
 
 OWNER = "a" * 64
 

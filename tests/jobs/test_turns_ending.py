@@ -12,8 +12,7 @@ from starlette.types import Message
 
 from inference.core.errors import FaultCode, InputCode, InputError
 from inference.core.events import Failed
-from inference.core.options import Shape
-from inference.core.request import Picture
+from inference.core.inputs import Picture, Shape
 from inference.core.settings import Settings
 from inference.jobs import history
 from inference.jobs.store import State

@@ -13,7 +13,7 @@ import pytest
 
 from inference.core.errors import InputCode, InputError
 from inference.core.events import Cancelled, Event, Failed, Finished, Stage, StageName, Step, Window
-from inference.core.options import Trim
+from inference.core.inputs import Trim
 from inference.core.plan import make_plan
 from inference.core.settings import ROOT, Settings
 from inference.core.task import Task, partial_video_name

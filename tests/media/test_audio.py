@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference.core.request import QUIET_DBFS
+from inference.core.inputs import QUIET_DBFS
 from inference.core.timing import Span
 from inference.media.audio import MAX_GAIN_DB, MAX_PEAK_DBFS, TARGET_DBFS, read_mono, write_sound
 from tests.support.media import ROOT

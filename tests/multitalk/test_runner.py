@@ -25,8 +25,7 @@ from inference.core.events import (
     Window,
 )
 from inference.core.framing import fit_crop
-from inference.core.options import Shape
-from inference.core.request import Picture
+from inference.core.inputs import Picture, Shape
 from inference.core.task import PICTURE, SOUND, Task, measurements_name
 from inference.multitalk import runner, window_generator
 from inference.multitalk.conditioning.picture import build_speaker_masks, scale_to_cover

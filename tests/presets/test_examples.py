@@ -5,7 +5,7 @@ import wave
 import pytest
 from PIL import Image
 
-from inference.core.options import Speaking
+from inference.core.inputs import Speaking
 from presets.examples import EXAMPLES, MEDIA, Example
 from ui.web.app import STATIC
 

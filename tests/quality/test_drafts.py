@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference.core.options import Speaking, Trim
+from inference.core.inputs import Speaking, Trim
 from inference.core.report import Aspect, Verdict
 from inference.core.task import SOUND, Task, measurements_name, segment_name
 from inference.quality.measure import Measurements

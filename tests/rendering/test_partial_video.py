@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from inference.core.events import Window
-from inference.core.options import Trim
+from inference.core.inputs import Trim
 from inference.core.plan import make_plan
 from inference.core.request import Request
 from inference.core.task import SOUND, Task, segment_name, voice_name

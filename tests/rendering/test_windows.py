@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from inference.core.events import Cancelled, Event, Finished, Frame, Stage, StageName, Step, Window
-from inference.core.options import Speaking
+from inference.core.inputs import Speaking
 from inference.core.plan import make_plan
 from inference.core.task import SOUND, Task, segment_name, voice_name
 from inference.media.audio import mix_voices

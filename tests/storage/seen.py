@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from inference.core.published import Publication
 from inference.core.task import PUBLISHED
+from inference.storage.publication import Publication
 from tests.support.s3_server import SECRET, environment
 
 BUCKET, OTHER = "portraits-of-tests", "another-of-tests"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from inference.core.errors import InputCode, PortraitError
-from inference.core.published import S3Address
 from inference.core.settings import ROOT
 from inference.storage import bucket
+from inference.storage.publication import S3Address
 from inference.storage.publisher import fetch
 from tests.storage.seen import BUCKET, use
 from tests.support.media import ASTRONAUT, VOICE_A

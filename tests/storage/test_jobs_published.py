@@ -10,12 +10,12 @@ import pytest
 from inference.core.errors import Fault
 from inference.core.events import Finished
 from inference.core.options import JobOptions
-from inference.core.published import read_publication
 from inference.core.settings import Settings
 from inference.core.task import PUBLISHED, RESULT, Task
 from inference.jobs import history, worker
 from inference.jobs import state as job_state
 from inference.jobs.store import JobStore
+from inference.storage.publication import read_publication
 from inference.storage.publisher import publish, unpublish
 from tests.storage.seen import BUCKET, FILM, OTHER, PATIENCE_S, home, opened, status, use
 from tests.support.media import ASTRONAUT, VOICE_A

@@ -12,10 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from inference.core.published import Publication, S3Address, read_publication, write_publication
 from inference.core.settings import ROOT, Settings
 from inference.core.task import PUBLISHED, REPORT, RESULT
 from inference.storage import bucket, publisher
+from inference.storage.publication import (
+    Publication,
+    S3Address,
+    read_publication,
+    write_publication,
+)
 from inference.storage.publisher import publish
 from tests.storage.seen import (
     BUCKET,

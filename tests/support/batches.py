@@ -8,10 +8,11 @@ import pytest
 
 from inference.batch.batch import read_items
 from inference.core.events import Event, Failed, Finished
-from inference.core.options import Box, JobOptions
+from inference.core.inputs import Box, Face, Picture, Recording
+from inference.core.options import JobOptions
 from inference.core.plan import make_plan
 from inference.core.report import Aspect, Curve, Finding, Report, Verdict
-from inference.core.request import Face, Picture, Recording, Request
+from inference.core.request import Request
 from inference.core.task import REPORT, Task
 from tests.support.scripted_engine import ScriptedEngine
 from ui.cli.batch import run

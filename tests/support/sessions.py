@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from inference.core.options import Box
-from inference.core.request import Face, Picture, Recording
+from inference.core.inputs import Box, Face, Picture, Recording
 from ui.session.session import Session, StoredPicture, StoredVoice
 
 LEFT = Face(Box(200, 150, 320, 300), 0.9)

@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from inference.core.engine import Engine, EngineOptions
-from inference.core.options import Trim
+from inference.core.inputs import SAMPLE_RATE_HZ, Trim
 from inference.core.plan import make_plan
-from inference.core.request import SAMPLE_RATE_HZ, Request
+from inference.core.request import Request
 from inference.core.task import Task, voice_name
 from inference.engines.select import select_engine
 from inference.media.ingest import ingest_files

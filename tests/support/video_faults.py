@@ -10,8 +10,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.core.inputs import SAMPLE_RATE_HZ
 from inference.core.report import Aspect, Finding, Report
-from inference.core.request import SAMPLE_RATE_HZ
 from inference.core.task import PICTURE, SOUND, Task
 from inference.core.timing import SAMPLES_PER_FRAME
 from inference.media.image import render_crop

@@ -1,7 +1,7 @@
 """What the HTTP API says of itself: each route, and an example that works as it stands."""
 
+from inference.core.inputs import MAX_PICTURE_MIB, MAX_RECORDING_MIB
 from inference.core.options import OPTIONS
-from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB
 from presets.quality import DRAFT_QUALITY, PRESETS
 from ui.api.intake import KEY_HEADER
 

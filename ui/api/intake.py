@@ -13,6 +13,7 @@ from starlette.requests import Request as HttpRequest
 
 from inference.core.cost_model import load_cost_model
 from inference.core.errors import Fault, FaultCode, InputCode, InputError, build_no_face_error
+from inference.core.inputs import MAX_PICTURE_MIB, MAX_RECORDING_MIB
 from inference.core.options import (
     FILES,
     OPTIONS,
@@ -22,7 +23,7 @@ from inference.core.options import (
     parse_option,
 )
 from inference.core.plan import make_plan
-from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB, Request
+from inference.core.request import Request
 from inference.core.settings import Settings
 from inference.core.task import Task
 from inference.core.write_access import WriteAccess

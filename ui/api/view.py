@@ -10,10 +10,10 @@ from pydantic import TypeAdapter
 from inference.core import report
 from inference.core.events import Cancelled, Failed, Finished, Record, Result, Stage
 from inference.core.plan import Plan
-from inference.core.published import read_publication
 from inference.core.task import PLAN, REPORT
 from inference.jobs import history
 from inference.jobs.store import JobStore, State
+from inference.storage.publication import read_publication
 from ui.api.events import AT_WORK
 from ui.session import progress
 

@@ -19,7 +19,7 @@ from inference.core.options import (
     find_preset,
     parse_option,
 )
-from inference.core.published import SCHEME, S3Address, parse_address
+from inference.storage.publication import SCHEME, S3Address, parse_address
 from presets.quality import DEFAULT_QUALITY, DRAFT_QUALITY, PRESETS
 from presets.schema import EngineFamily
 

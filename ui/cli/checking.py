@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from inference.core.errors import InputCode
+from inference.core.inputs import require_one_or_two
 from inference.core.report import Report, parse_report
-from inference.core.request import require_one_or_two
 from inference.core.task import voice_name
 from inference.media.sandbox import Operation, read_recording, run_operation
 from ui.cli import terminal

@@ -9,13 +9,14 @@ from inference.core.cost_model import DEFAULT_COST_MODEL, CostModel
 from inference.core.engine import Engine
 from inference.core.errors import InputCode, build_no_face_error
 from inference.core.events import Result
+from inference.core.inputs import MAX_PICTURE_MIB, MAX_RECORDING_MIB
 from inference.core.options import JobOptions, find_preset
 from inference.core.plan import make_plan
-from inference.core.published import Publication
-from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB, Request
+from inference.core.request import Request
 from inference.core.settings import load_settings
 from inference.core.task import REMOTE, Task
 from inference.media.ingest import ingest_files
+from inference.storage.publication import Publication
 from presets.schema import EngineFamily
 from ui.cli import terminal
 from ui.cli.arguments import Source

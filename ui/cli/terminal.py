@@ -10,8 +10,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from inference.core.events import Event, Result, Stage, Step, Window
 from inference.core.plan import Plan
-from inference.core.published import Publication
 from inference.diagnostics.check import Check
+from inference.storage.publication import Publication
 from ui.strings import text, wording
 
 _console = Console(stderr=True, highlight=False)

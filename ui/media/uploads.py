@@ -19,7 +19,7 @@ from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
 from inference.core.errors import FaultCode, InputCode, InputError, PortraitError, from_os_error
-from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB
+from inference.core.inputs import MAX_PICTURE_MIB, MAX_RECORDING_MIB
 from inference.core.write_access import SoleWriter, WriteAccess, WriteUnavailable
 from inference.jobs.store import ID
 from ui.access.identity import Owners

@@ -16,8 +16,7 @@ from PIL import Image
 
 from inference.core.errors import InputCode, InputError
 from inference.core.framing import PictureSize
-from inference.core.options import Speaking
-from inference.core.request import Picture, Recording, require_long_enough
+from inference.core.inputs import Picture, Recording, Speaking, require_long_enough
 from inference.media.image import render_crop
 from inference.media.phrases import Phrase, find_phrases, split_recording
 from inference.media.sandbox import read_picture, read_recording

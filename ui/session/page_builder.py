@@ -9,7 +9,6 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from inference.core.plan import Plan
-from inference.core.published import read_change_time_ns
 from inference.core.report import Report, parse_report
 from inference.core.request import Request
 from inference.core.settings import Settings
@@ -18,6 +17,7 @@ from inference.jobs import history
 from inference.jobs import state as job_state
 from inference.jobs.store import JobStore, State
 from inference.media.speech_synthesis import can_speak
+from inference.storage.publication import read_change_time_ns
 from ui.session import progress
 from ui.session.availability import OfferChecker
 from ui.session.page_state import FramedPicture, JobView, PageState, Phase, Problem

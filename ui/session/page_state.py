@@ -12,10 +12,10 @@ from typing import Literal
 from inference.core.engine import Availability
 from inference.core.framing import Crop
 from inference.core.plan import Estimate, Plan
-from inference.core.published import Publication
 from inference.core.report import Report
 from inference.core.request import Request
 from inference.jobs.store import State
+from inference.storage.publication import Publication
 from presets.quality import PRESETS
 from presets.schema import EngineFamily
 from ui.session.progress import Progress

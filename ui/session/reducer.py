@@ -6,7 +6,8 @@ from typing import Any
 
 from inference.core.errors import InputCode, InputError
 from inference.core.framing import fit_crop
-from inference.core.options import MAX_SEED, Box, CropChoice, Shape, Speaking, Trim
+from inference.core.inputs import Box, CropChoice, Shape, Speaking, Trim
+from inference.core.options import MAX_SEED
 from inference.core.tuning import LABELS
 from inference.media.phrases import alternate_speakers
 from presets.quality import PRESETS

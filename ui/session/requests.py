@@ -9,7 +9,8 @@ from inference.core.framing import (
     map_box_to_frame,
     select_faces_to_keep,
 )
-from inference.core.options import Box, JobOptions
+from inference.core.inputs import Box
+from inference.core.options import JobOptions
 from inference.core.request import Request
 from ui.session.session import Choices, Session, StoredVoice
 

@@ -6,8 +6,7 @@ Stored as JSON: the names of fields stay as they are.
 from dataclasses import dataclass, field
 from typing import Literal
 
-from inference.core.options import Box, CropChoice, Shape, Speaking, Trim
-from inference.core.request import Picture, Recording
+from inference.core.inputs import Box, CropChoice, Picture, Recording, Shape, Speaking, Trim
 from inference.core.tuning import Tuning
 from inference.media.phrases import Phrase
 from presets.quality import DEFAULT_QUALITY

@@ -1,6 +1,6 @@
 """Sentences that the browser's scripts show by themselves."""
 
-from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB
+from inference.core.inputs import MAX_PICTURE_MIB, MAX_RECORDING_MIB
 from inference.core.write_access import MOVING_MESSAGE
 
 _SENTENCES = {

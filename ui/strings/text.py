@@ -6,8 +6,8 @@ Sentences with numbers are in `ui.strings.wording`, those of the browser's scrip
 
 from inference.core.errors import InputCode, InputError
 from inference.core.events import StageName
-from inference.core.options import MAX_SEED, Shape
-from inference.core.request import MAX_PICTURE_MIB, MAX_RECORDING_MIB
+from inference.core.inputs import MAX_PICTURE_MIB, MAX_RECORDING_MIB, Shape
+from inference.core.options import MAX_SEED
 from inference.core.timing import FPS, MAX_WINDOW_FRAMES
 from ui.strings.browser_text import for_browser as for_browser
 

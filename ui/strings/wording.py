@@ -8,9 +8,8 @@ import math
 from collections.abc import Sequence
 
 from inference.core.events import StageName
-from inference.core.options import Shape, Speaking
+from inference.core.inputs import Recording, Shape, Speaking
 from inference.core.plan import Estimate, Notice, Plan
-from inference.core.request import Recording
 from inference.core.timing import FPS, format_excess_duration
 from presets.examples import Example
 from ui.strings import text

@@ -5,7 +5,7 @@ from html import escape
 
 from inference.core.errors import InputCode
 from inference.core.events import Cancelled
-from inference.core.options import Speaking
+from inference.core.inputs import Speaking
 from ui.session.page_state import JobView, PageState, Phase
 from ui.session.requests import find_speakers
 from ui.strings import text, wording

@@ -4,7 +4,7 @@ from html import escape
 
 from inference.core.errors import InputCode
 from inference.core.framing import map_box_to_frame
-from inference.core.options import Box
+from inference.core.inputs import Box
 from ui.media import serving
 from ui.session.page_state import FramedPicture, PageState, Problem
 from ui.session.requests import MAX_SPEAKERS, find_speakers

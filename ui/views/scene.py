@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from html import escape
 
-from inference.core.options import MAX_PROMPT_CHARS, MAX_SEED, Shape
+from inference.core.inputs import Shape
+from inference.core.options import MAX_PROMPT_CHARS, MAX_SEED
 from inference.core.tuning import LABELS
 from presets.quality import PRESETS
 from presets.scenes import DEFAULT_PROMPTS, NEGATIVE_PROMPT, SCENES

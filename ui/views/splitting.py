@@ -1,6 +1,6 @@
 """Saying which of two people says each phrase of one recording."""
 
-from inference.core.request import SAMPLE_RATE_HZ
+from inference.core.inputs import SAMPLE_RATE_HZ
 from inference.media.phrases import Phrase, expand_phrases
 from ui.media import serving
 from ui.session.page_state import PageState

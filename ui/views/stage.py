@@ -3,7 +3,7 @@
 from html import escape
 
 from inference.core.events import Cancelled, Finished
-from inference.core.options import Shape
+from inference.core.inputs import Shape
 from inference.core.plan import Notice, Plan
 from inference.jobs.store import State
 from presets.examples import EXAMPLES, Example

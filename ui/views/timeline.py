@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass, replace
 
 from inference.core.errors import InputError
+from inference.core.inputs import SAMPLE_RATE_HZ, Soundtrack
 from inference.core.plan import Plan, make_plan
-from inference.core.request import SAMPLE_RATE_HZ, Request, Soundtrack
+from inference.core.request import Request
 from inference.core.timing import Span, place_recordings
 from inference.media.phrases import Phrase
 from presets.quality import DRAFT_QUALITY

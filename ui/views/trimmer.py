@@ -4,7 +4,7 @@ from dataclasses import replace
 from html import escape
 from math import floor
 
-from inference.core.request import MIN_RECORDING_S, SAMPLE_RATE_HZ
+from inference.core.inputs import MIN_RECORDING_S, SAMPLE_RATE_HZ
 from inference.core.timing import Span, count_joined_samples
 from ui.session.page_state import PageState
 from ui.session.requests import select_voices

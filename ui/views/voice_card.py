@@ -4,8 +4,7 @@ from dataclasses import replace
 from html import escape
 
 from inference.core.errors import InputCode
-from inference.core.options import Speaking
-from inference.core.request import SAMPLE_RATE_HZ
+from inference.core.inputs import SAMPLE_RATE_HZ, Speaking
 from inference.core.timing import Span
 from ui.media import serving
 from ui.session.page_state import PageState, Problem

@@ -7,7 +7,7 @@ import psutil
 import torch
 
 from inference.core.errors import Fault, FaultCode
-from inference.core.options import Shape
+from inference.core.inputs import Shape
 from inference.core.timing import MAX_WINDOW_FRAMES
 from inference.multitalk.runtime.placement import (
     Gpu,

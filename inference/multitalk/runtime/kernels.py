@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from inference.core.options import Shape
+from inference.core.inputs import Shape
 from inference.core.timing import MAX_WINDOW_FRAMES
 from inference.multitalk.conditioning.picture import LATENT_PX, TOKEN_LATENTS
 from inference.multitalk.models.attention import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inference.core.options import Shape
+from inference.core.inputs import Shape
 from inference.multitalk.conditioning.buckets import BUCKETS, select_bucket
 from inference.multitalk.conditioning.picture import LATENT_PX, TOKEN_LATENTS
 

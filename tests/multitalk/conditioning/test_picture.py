@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from inference.core.options import Shape
+from inference.core.inputs import Shape
 from inference.multitalk.conditioning.picture import (
     Box,
     build_latent_masks,

@@ -10,7 +10,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from inference.core.errors import Fault, FaultCode
-from inference.core.options import Shape
+from inference.core.inputs import Shape
 from inference.core.timing import MAX_WINDOW_FRAMES
 from inference.multitalk.models.registry import MODELS
 from inference.multitalk.runtime.placement import (

@@ -9,9 +9,9 @@ from starlette.testclient import TestClient
 
 from inference.core.errors import FaultCode
 from inference.core.events import Cancelled, Event, Failed, Finished, Stage, StageName, Step, Window
-from inference.core.published import Publication, write_publication
 from inference.core.report import Aspect, Finding, Report, Verdict
 from inference.jobs.store import State
+from inference.storage.publication import Publication, write_publication
 from tests.support.api_client import Server, bearer, error
 from tests.support.played_jobs import PLANS
 from tests.support.scripted_engine import result

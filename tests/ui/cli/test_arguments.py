@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from inference.core.errors import InputError
-from inference.core.options import OPTIONS, CropChoice, Group, JobOptions, Shape, Speaking, Trim
-from inference.core.published import S3Address
+from inference.core.inputs import CropChoice, Shape, Speaking, Trim
+from inference.core.options import OPTIONS, Group, JobOptions
+from inference.storage.publication import S3Address
 from ui.cli.arguments import (
     EngineChoice,
     choose_quality,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from inference.core.options import Speaking
+from inference.core.inputs import Speaking
 from tests.support.bad_files import write_wav
 from tests.support.media import DRAWN_PAIR
 from tests.support.people import ME, Person, files

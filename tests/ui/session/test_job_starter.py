@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from PIL import Image
 
-from inference.core.options import CropChoice
+from inference.core.inputs import CropChoice
 from inference.core.settings import Settings
 from inference.jobs.store import State
 from tests.support.media import ASTRONAUT, DRAWN_ONE, VOICE_B

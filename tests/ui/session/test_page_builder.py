@@ -11,10 +11,10 @@ from inference.core.cost_model import THROUGHPUT_FILE
 from inference.core.engine import Availability
 from inference.core.errors import Fault, FaultCode
 from inference.core.plan import make_plan
-from inference.core.published import Publication, write_publication
 from inference.core.settings import Settings
 from inference.core.task import Task
 from inference.jobs.store import JobStore, State
+from inference.storage.publication import Publication, write_publication
 from presets.schema import EngineFamily
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.sessions import LEFT, RIGHT, THIRD, desk, voice

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from inference.core.errors import InputError
-from inference.core.options import Box, CropChoice, Shape, Speaking, Trim
+from inference.core.inputs import Box, CropChoice, Shape, Speaking, Trim
 from inference.core.tuning import Tuning
 from inference.media.phrases import Phrase
 from tests.support.sessions import LEFT, RIGHT, THIRD, desk, voice

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from inference.core.errors import InputError
-from inference.core.options import CropChoice, Shape, Speaking, Trim
+from inference.core.inputs import CropChoice, Shape, Speaking, Trim
 from inference.core.plan import make_plan
 from inference.core.tuning import Tuning
 from tests.support.sessions import LEFT, RIGHT, THIRD, desk

@@ -8,8 +8,8 @@ import pytest
 
 from inference.core.errors import InputCode, InputError
 from inference.core.events import StageName
+from inference.core.inputs import MAX_PICTURE_MIB, Recording
 from inference.core.plan import Estimate
-from inference.core.request import MAX_PICTURE_MIB, Recording
 from ui.strings import browser_text, text, wording
 
 STATIC = Path(text.__file__).parents[1] / "static"

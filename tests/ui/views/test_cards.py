@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from inference.core.errors import InputCode
-from inference.core.options import Box, Speaking, Trim
-from inference.core.request import Face
+from inference.core.inputs import Box, Face, Speaking, Trim
 from tests.support.markup import Node, tree
 from tests.support.page_states import NONE, no_face_page, page, shown_of
 from tests.support.sessions import LEFT, RIGHT, THIRD, desk

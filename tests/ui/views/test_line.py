@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from inference.core.options import Speaking, Trim
-from inference.core.request import Recording
+from inference.core.inputs import Recording, Speaking, Trim
 from tests.support.markup import Node, tree
 from tests.support.sessions import LEFT, RIGHT, THIRD, desk
 from ui.session.session import Choices, Session, StoredVoice

@@ -6,7 +6,7 @@ from dataclasses import astuple, replace
 import pytest
 
 from inference.core.errors import InputCode
-from inference.core.options import Trim
+from inference.core.inputs import Trim
 from inference.jobs.store import State
 from tests.support.markup import Node, tree
 from tests.support.page_states import job_of, no_face_page, page, shown_of

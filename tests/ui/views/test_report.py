@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from inference.core.published import Publication
 from inference.core.report import Aspect, Curve, Finding, Report, Verdict
+from inference.storage.publication import Publication
 from tests.support.markup import Node, tree
 from tests.support.page_states import page, stage, ways
 from ui.session.page_state import JobView, PageState, Phase

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from inference.core.options import Speaking, Trim
+from inference.core.inputs import Speaking, Trim
 from inference.media.phrases import Phrase
 from tests.support.markup import Node, tree
 from tests.support.page_states import shown_of

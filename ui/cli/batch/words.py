@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import datetime
 from enum import StrEnum
 
-from inference.core.options import Speaking
+from inference.core.inputs import Speaking
 from inference.core.plan import Plan
 from inference.core.report import Verdict
 from inference.core.request import Request

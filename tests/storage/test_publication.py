@@ -10,7 +10,10 @@ import pytest
 
 from inference.core.errors import InputError
 from inference.core.events import Result
-from inference.core.published import (
+from inference.jobs import lock
+from inference.jobs import state as job_state
+from inference.jobs.state import LOCK
+from inference.storage.publication import (
     Publication,
     S3Address,
     parse_address,
@@ -19,9 +22,6 @@ from inference.core.published import (
     write_pending_publication,
     write_publication,
 )
-from inference.jobs import lock
-from inference.jobs import state as job_state
-from inference.jobs.state import LOCK
 from ui.cli import terminal
 
 LATER = datetime.now(UTC) + timedelta(days=1)
