@@ -12,27 +12,15 @@ import pytest
 from inference.core import processes
 from inference.core.errors import Fault
 from inference.core.events import Failed
-from inference.core.task import Task
 from inference.jobs import history, lock, process
 from inference.jobs.state import LOCK, WAITING, State, read_state
+from tests.jobs.conftest import take_lock
 
 # a process with a child of its own, which it tells the number of
 WITH_CHILD = (
     "import subprocess; child = subprocess.Popen(['sleep', '600']);"
     "print(child.pid, flush=True); child.wait()"
 )
-
-
-@pytest.fixture
-def folder(task: Task) -> Path:
-    task.save()
-    return task.folder
-
-
-def held(folder: Path) -> int:
-    descriptor = lock.acquire(folder / LOCK)
-    assert descriptor is not None
-    return descriptor
 
 
 def test_a_job_that_can_t_be_started_fails_in_words_and_is_not_tried_again(folder: Path) -> None:
@@ -51,7 +39,7 @@ def test_a_job_that_can_t_be_started_fails_in_words_and_is_not_tried_again(folde
 
 def test_a_job_that_somebody_runs_by_hand_is_not_started(folder: Path) -> None:
     (folder / WAITING).touch()
-    descriptor = held(folder)
+    descriptor = take_lock(folder)
 
     def launch(folder: Path, descriptor: int) -> process.WorkerProcess:
         raise AssertionError("started twice")
@@ -62,7 +50,7 @@ def test_a_job_that_somebody_runs_by_hand_is_not_started(folder: Path) -> None:
 
 
 def test_a_lock_is_waited_for_while_its_worker_is_on_its_way_out(folder: Path) -> None:
-    descriptor = held(folder)
+    descriptor = take_lock(folder)
     leaving = threading.Timer(0.5, os.close, [descriptor])
     leaving.start()
     with process.hold_lock(folder):
@@ -76,7 +64,7 @@ def test_a_worker_that_does_not_end_is_a_sentence(
 ) -> None:
     monkeypatch.setattr(process, "_END_TIMEOUT_S", 0.5)
     asked: list[int] = []
-    descriptor = held(folder)
+    descriptor = take_lock(folder)
     lock.write_holder(descriptor, 42)
     with pytest.raises(Fault, match="can't be ended"), process.hold_lock(folder, asked.append):
         raise AssertionError("nobody else may have it")

@@ -7,9 +7,9 @@ import pytest
 
 from inference.core.events import Cancelled, Event, Failed, Finished, Stage, StageName
 from inference.core.task import Task
-from inference.jobs import history, lock
+from inference.jobs import history
+from inference.jobs.state import WAITING as WAITING_FILE
 from inference.jobs.state import (
-    LOCK,
     State,
     is_cancelled,
     read_family,
@@ -17,29 +17,17 @@ from inference.jobs.state import (
     read_text,
     read_time_ns,
 )
-from inference.jobs.state import WAITING as WAITING_FILE
 from presets.schema import EngineFamily
+from tests.jobs.conftest import take_lock
 from tests.support.scripted_engine import result
 
 WAITING = Stage(StageName.QUEUED, "Waiting")
 
 
-@pytest.fixture
-def folder(task: Task) -> Path:
-    task.save()
-    return task.folder
-
-
-def held(folder: Path) -> int:
-    descriptor = lock.acquire(folder / LOCK)
-    assert descriptor is not None
-    return descriptor
-
-
 def test_what_waits_is_queued_until_it_is_locked(folder: Path) -> None:
     (folder / WAITING_FILE).touch()
     assert read_state(folder) is State.QUEUED
-    descriptor = held(folder)
+    descriptor = take_lock(folder)
     assert read_state(folder) is State.RUNNING
     (folder / WAITING_FILE).unlink()
     assert read_state(folder) is State.RUNNING
@@ -58,7 +46,7 @@ def test_what_waits_is_queued_until_it_is_locked(folder: Path) -> None:
 def test_a_final_event_counts_before_and_after_the_worker_is_gone(
     task: Task, folder: Path, final: Event | str, state: State
 ) -> None:
-    descriptor = held(folder)
+    descriptor = take_lock(folder)
     history.HistoryWriter(folder).append(WAITING)
     assert read_state(folder) is State.RUNNING
     event = Finished(result(task.plan)) if isinstance(final, str) else final
