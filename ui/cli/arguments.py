@@ -42,7 +42,7 @@ class EngineChoice(StrEnum):
     """Engine of the video: the one that the quality is for, a family's own, or the deployed app."""
 
     AUTO = "auto"
-    vars().update((family.name, family.value) for family in EngineFamily)
+    vars().update((family.name, family.value) for family in EngineFamily)  # a member for each
     MODAL = "modal"
 
 
