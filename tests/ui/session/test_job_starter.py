@@ -53,7 +53,7 @@ def test_a_draft_of_other_files_is_not_taken_for_an_earlier_version(
     me: Person, scripted: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = drafted(me).job
-    monkeypatch.setenv("SCRIPTED_PAUSE_S", "0.3")
+    monkeypatch.setenv("SCRIPTED_PAUSE_S", "0.1")
     assert me.do("set", field="seed", value="7").previous_draft
     me.give("picture", DRAWN_ONE)  # before the second is finished
     monkeypatch.setenv("SCRIPTED_PAUSE_S", "0.01")
