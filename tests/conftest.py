@@ -67,6 +67,20 @@ def pytest_sessionstart() -> None:
     gc.disable()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run first what waits much, then torch's tests mixed with light ones.
+
+    Two files at a time that both keep all cores busy take longer than one after the other.
+    """
+    waiting = ("browser", "modal", "storage")
+
+    def rank(item: pytest.Item) -> tuple[int, str]:
+        room = item.path.parent.name
+        return (waiting.index(room), "") if room in waiting else (len(waiting), item.path.name)
+
+    items.sort(key=rank)
+
+
 def pytest_collection_finish() -> None:
     """Modules stay until the end: to look for garbage among their many objects takes long."""
     gc.freeze()
