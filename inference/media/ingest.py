@@ -1,16 +1,22 @@
 """Decoding of a user's files into a task's folder, under fixed names."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from inference.core.inputs import Picture, Recording, require_one_or_two
 from inference.core.task import PICTURE, voice_name
-from inference.media.sandbox import read_picture, read_recording
+from inference.media.sandbox import (
+    DIRECT,
+    PICTURE_OPERATION,
+    RECORDING_OPERATION,
+    Call,
+    Sandbox,
+    parse_picture,
+)
 
 
 def ingest_files(
-    folder: Path, image: Path, recordings: Sequence[Path]
+    folder: Path, image: Path, recordings: Sequence[Path], sandbox: Sandbox = DIRECT
 ) -> tuple[Picture, tuple[Recording, ...]]:
     """Write clean copies of picture and recordings into `folder`, and return their measurements.
 
@@ -19,13 +25,11 @@ def ingest_files(
     """
     require_one_or_two(len(recordings))
     folder.mkdir(parents=True, exist_ok=True)
-    voices = [folder / voice_name(index) for index in range(len(recordings))]
-    try:
-        with ThreadPoolExecutor(1 + len(recordings)) as readers:
-            picture = readers.submit(read_picture, image, folder / PICTURE)
-            sounds = readers.map(read_recording, recordings, voices)
-            return picture.result(), tuple(sounds)
-    except BaseException:
-        for clean in (folder / PICTURE, *voices):
-            clean.unlink(missing_ok=True)
-        raise
+    picture, *voices = sandbox.run(
+        Call(PICTURE_OPERATION, image, folder / PICTURE),
+        *(
+            Call(RECORDING_OPERATION, recording, folder / voice_name(index))
+            for index, recording in enumerate(recordings)
+        ),
+    )
+    return parse_picture(picture), tuple(Recording(**voice) for voice in voices)

@@ -1,20 +1,23 @@
-"""Child process that decodes untrusted files with limited memory and time.
+"""Decoding of untrusted files in child processes with limited memory and time.
 
-`python -m inference.media.sandbox OPERATION SOURCE TARGET` is the child: it runs one operation (a
-function named as module:function that takes the two paths and returns a dataclass) and writes one
-JSON object. Every failure of the child becomes one clear error in the parent.
+Every failure of a child (`inference.media.sandbox_child`) becomes one clear error here.
 """
 
-import importlib
 import json
-import resource
+import os
 import signal
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+import tempfile
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
+from inference.core import processes
 from inference.core.errors import (
     Fault,
     FaultCode,
@@ -22,15 +25,12 @@ from inference.core.errors import (
     InputError,
     PortraitError,
     from_code,
-    from_os_error,
 )
 from inference.core.inputs import Box, Face, Picture, Recording
 from inference.core.settings import ROOT
+from inference.media.sandbox_child import OUT_OF_MEMORY_STATUS
 
-MAX_MEMORY_BYTES = 1536 * 2**20
-MAX_OUTPUT_BYTES = 160 * 2**20  # ten minutes of 48 kHz stereo are 115 MB
-MAX_OPEN_FILES = 64
-MAX_CPU_S = 90
+_CHILD = "inference.media.sandbox_child"
 # The stack and heap of each thread count as memory, and the work is too small for threads.
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -39,13 +39,23 @@ _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
     "PYTHONUTF8": "1",
 }
-_OUT_OF_MEMORY_STATUS = 3  # exit status of the child
 _MAX_LOGGED_CHARACTERS = 2000  # from the end of a crashed child's error output
 
 
 @dataclass(frozen=True)
+class Budget:
+    """Time that a child may take: whole seconds of its processor time and of the clock."""
+
+    cpu_s: int
+    wall_s: float
+
+
+DECODING_BUDGET = Budget(cpu_s=20, wall_s=40)
+
+
+@dataclass(frozen=True)
 class Operation:
-    """Function for the child, its time limit, and the codes of its failures.
+    """Function for the child, its budget, and the codes of its failures.
 
     `entry` is module:function; `noun` names the kind of file in messages.
     """
@@ -54,7 +64,7 @@ class Operation:
     noun: str
     unreadable: InputCode
     too_large: InputCode
-    wall_s: float
+    budget: Budget = DECODING_BUDGET
 
 
 PICTURE_OPERATION = Operation(
@@ -62,106 +72,206 @@ PICTURE_OPERATION = Operation(
     "picture",
     InputCode.NOT_A_PICTURE,
     InputCode.PICTURE_TOO_LARGE,
-    wall_s=60,
 )
 RECORDING_OPERATION = Operation(
     "inference.media.recording:clean_recording",
     "recording",
     InputCode.NOT_A_RECORDING,
     InputCode.RECORDING_TOO_LARGE,
-    wall_s=120,
 )
 
 
-def read_picture(source: Path, target: Path) -> Picture:
+@dataclass(frozen=True)
+class Call:
+    """Operation on the file `source`, which may write the file `target`."""
+
+    operation: Operation
+    source: Path
+    target: Path
+
+
+class TookTooLong(InputError):
+    """A file took more than its budget."""
+
+
+class Sandbox:
+    """Runner of operations in child processes."""
+
+    def __init__(self) -> None:
+        self._children: set[_Child] = set()
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    def run(self, *calls: Call, budget: Budget | None = None) -> list[dict[str, Any]]:
+        """Run all calls at once; return the fields of the dataclass of each.
+
+        `budget` replaces those of the operations. Raises the InputError or Fault of the first
+        unusable file in the order given. Then, as on a KeyboardInterrupt, the other children are
+        ended, not waited for, and no target is left.
+        """
+        children, refusal = [], None
+        try:
+            with ExitStack() as stack:
+                for call in calls:
+                    if refusal := _find_refusal(call.operation, call.source):
+                        break
+                    children.append(self._start(stack, call, budget))
+                answers = [child.wait() for child in children]
+                if refusal:
+                    raise refusal
+                return answers
+        except BaseException as error:
+            for call in calls:
+                call.target.unlink(missing_ok=True)
+            if self._is_closed:  # which ended the children
+                message = "The server is being stopped. Try again in a moment."
+                raise Fault(FaultCode.INTERNAL, message) from error
+            raise
+
+    def close(self) -> None:
+        """End all children, and refuse further calls with a Fault."""
+        with self._lock:
+            self._is_closed = True
+            for child in list(self._children):
+                child.kill()
+
+    def _start(self, stack: ExitStack, call: Call, budget: Budget | None) -> "_Child":
+        with self._lock:
+            if self._is_closed:
+                raise InterruptedError
+            child = stack.enter_context(_Child(call, budget or call.operation.budget))
+            self._children.add(child)
+            stack.callback(self._children.discard, child)
+            return child
+
+
+class _Child:
+    """Running call, which ends at the exit of this context manager.
+
+    Raises OSError if it can't be started.
+    """
+
+    def __init__(self, call: Call, budget: Budget) -> None:
+        self._call, self._budget = call, budget
+        self._deadline = time.monotonic() + budget.wall_s
+        self._errors = tempfile.TemporaryFile()  # limited in size, as all that the child writes
+        # Absolute, because the child has another working directory, and so that none looks like an
+        # option.
+        paths = [str(call.source.absolute()), str(call.target.absolute())]
+        limits = [str(budget.cpu_s), str(budget.wall_s)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", _CHILD, call.operation.entry, *paths, *limits],
+            cwd=ROOT,
+            env=_ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            process_group=0,  # only this process handles Ctrl-C
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.kill()
+        self._process.communicate()
+        self._errors.close()
+
+    def kill(self) -> None:
+        if self._process.poll() is None:  # else its id may belong to another process by now
+            processes.kill(self._process.pid)
+
+    def wait(self) -> dict[str, Any]:
+        """Return the fields of the operation's dataclass. Raises PortraitError."""
+        operation, budget = self._call.operation, self._budget
+        try:
+            output, _ = self._process.communicate(
+                timeout=max(0.0, self._deadline - time.monotonic())
+            )
+        except subprocess.TimeoutExpired:
+            raise _build_timeout_error(operation, f"over {budget.wall_s:g} s") from None
+        status = self._process.returncode
+        if status in (-signal.SIGXCPU, -signal.SIGALRM):
+            raise _build_timeout_error(operation, f"over {budget.cpu_s} s of CPU time")
+        if status != 0:
+            raise _to_portrait_error(operation, status, self._read_errors())
+        answer = json.loads(output)
+        if "error" in answer:
+            raise from_code(**answer["error"])
+        fields: dict[str, Any] = answer["result"]
+        return fields
+
+    def _read_errors(self) -> str:
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - _MAX_LOGGED_CHARACTERS))
+        return self._errors.read().decode(errors="replace")
+
+
+DIRECT = Sandbox()  # whose calls wait for nobody
+
+
+def read_picture(source: Path, target: Path, sandbox: Sandbox = DIRECT) -> Picture:
     """Write a clean copy of the picture `source` to `target`, and return its size and faces.
 
     Faces are ordered left to right. Raises InputError when `source` is unusable, Fault when
     `target` can't be written; no `target` is left then.
     """
-    values = run_operation(PICTURE_OPERATION, source, target)
-    faces = (Face(Box(**face["box"]), face["score"]) for face in values["faces"])
-    return Picture(values["width"], values["height"], tuple(faces))
+    (fields,) = sandbox.run(Call(PICTURE_OPERATION, source, target))
+    return parse_picture(fields)
 
 
-def read_recording(source: Path, target: Path) -> Recording:
+def read_recording(source: Path, target: Path, sandbox: Sandbox = DIRECT) -> Recording:
     """Write a clean 48 kHz copy of the recording `source` to `target`, and return its measurements.
 
     Raises InputError when `source` is unusable, Fault when `target` can't be written; no `target`
     is left then.
     """
-    return Recording(**run_operation(RECORDING_OPERATION, source, target))
+    (fields,) = sandbox.run(Call(RECORDING_OPERATION, source, target))
+    return Recording(**fields)
 
 
-def run_operation(operation: Operation, source: Path, target: Path) -> dict[str, Any]:
-    """Run the operation in a child process, and return the fields of its dataclass."""
-    _require_file(operation, source)
-    try:
-        return _run_child(operation, source, target)
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
+def parse_picture(fields: dict[str, Any]) -> Picture:
+    """Return the picture that a call of `PICTURE_OPERATION` measured."""
+    faces = (Face(Box(**face["box"]), face["score"]) for face in fields["faces"])
+    return Picture(fields["width"], fields["height"], tuple(faces))
 
 
-def _require_file(operation: Operation, source: Path) -> None:
-    """Raise InputError unless `source` is a readable, ordinary file that is not empty."""
+def _find_refusal(operation: Operation, source: Path) -> InputError | None:
+    """Return None if `source` is a readable, ordinary file that is not empty."""
     name = str(source).encode(errors="replace").decode()  # a file name need not be valid UTF-8
     try:
         source.stat()
     except (OSError, ValueError) as error:  # missing, or an impossible name
-        raise InputError(
-            InputCode.NOT_FOUND, f"There is no file at {name}. Check the path.", str(error)
-        ) from error
+        message = f"There is no file at {name}. Check the path."
+        return InputError(InputCode.NOT_FOUND, message, str(error))
     if source.is_dir():
         message = f"{name} is a folder. Give a {operation.noun} file."
-        raise InputError(operation.unreadable, message)
+        return InputError(operation.unreadable, message)
     if not source.is_file():
         message = f"{name} is no ordinary file. Give a {operation.noun} file."
-        raise InputError(operation.unreadable, message)
+        return InputError(operation.unreadable, message)
     try:
         with source.open("rb") as file:
             empty = not file.read(1)
     except OSError as error:
         message = f"{name} can't be read. Check its permissions."
-        raise InputError(InputCode.NOT_FOUND, message, str(error)) from error
+        return InputError(InputCode.NOT_FOUND, message, str(error))
     if empty:
         message = f"This file is empty. Choose another {operation.noun}."
-        raise InputError(InputCode.EMPTY_FILE, message)
-
-
-def _run_child(operation: Operation, source: Path, target: Path) -> dict[str, Any]:
-    # Absolute, because the child has another working directory, and so that none looks like an
-    # option.
-    arguments = [operation.entry, str(source.absolute()), str(target.absolute())]
-    try:
-        child = subprocess.run(
-            [sys.executable, "-m", "inference.media.sandbox", *arguments],
-            cwd=ROOT,
-            env=_ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=operation.wall_s,
-            process_group=0,  # only this process handles Ctrl-C
-        )
-    except subprocess.TimeoutExpired:
-        raise _build_timeout_error(operation, f"over {operation.wall_s:g} s") from None
-    if child.returncode != 0:
-        output = child.stderr.decode(errors="replace")[-_MAX_LOGGED_CHARACTERS:]
-        raise _to_portrait_error(operation, child.returncode, output)
-    answer = json.loads(child.stdout)
-    if "error" in answer:
-        raise from_code(**answer["error"])
-    result: dict[str, Any] = answer["result"]
-    return result
+        return InputError(InputCode.EMPTY_FILE, message)
+    return None
 
 
 def _to_portrait_error(operation: Operation, status: int, output: str) -> PortraitError:
     """Return the error for a child's exit status (negative: killed by that signal)."""
-    if status == _OUT_OF_MEMORY_STATUS:
+    if status == OUT_OF_MEMORY_STATUS:
         message = f"This {operation.noun} needs too much memory to open. Choose a smaller one."
         return InputError(operation.too_large, message, output)
-    if status == -signal.SIGXCPU:
-        return _build_timeout_error(operation, f"over {MAX_CPU_S} s of CPU time")
     if status < 0:
         message = (
             f"This {operation.noun} could not be opened; it may be damaged. Choose another one."
@@ -171,52 +281,6 @@ def _to_portrait_error(operation: Operation, status: int, output: str) -> Portra
     return Fault(FaultCode.INTERNAL, message, f"sandbox exit {status}\n{output}")
 
 
-def _build_timeout_error(operation: Operation, details: str) -> InputError:
+def _build_timeout_error(operation: Operation, details: str) -> TookTooLong:
     message = f"This {operation.noun} takes too long to open. Choose another one."
-    return InputError(operation.unreadable, message, details)
-
-
-def execute(entry: str, source: Path, target: Path) -> dict[str, Any]:
-    """Run `entry` under limits; return {"result": fields} or {"error": code, message, details}."""
-    module, _, function = entry.partition(":")
-    operate = getattr(importlib.import_module(module), function)
-    _limit_resources()
-    try:
-        return {"result": asdict(operate(source, target))}
-    except PortraitError as error:
-        failure = error
-    except OSError as error:  # of reading or writing; decoders' errors are caught in the operation
-        failure = from_os_error(error)
-    fields = {"code": failure.code, "message": failure.message, "details": failure.details}
-    return {"error": fields}
-
-
-def _limit_resources() -> None:
-    """Limit this process's memory, time, open files and output size to those of one operation."""
-    limits = {
-        resource.RLIMIT_CPU: MAX_CPU_S,
-        resource.RLIMIT_FSIZE: MAX_OUTPUT_BYTES,
-        resource.RLIMIT_NOFILE: MAX_OPEN_FILES,
-        resource.RLIMIT_CORE: 0,
-    }
-    if sys.platform == "linux":  # macOS accepts the limit but doesn't enforce it
-        limits[resource.RLIMIT_AS] = MAX_MEMORY_BYTES
-    for kind, limit in limits.items():
-        _, hard = resource.getrlimit(kind)
-        soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-        resource.setrlimit(kind, (soft, hard))
-
-
-def main(arguments: list[str]) -> int:
-    """Run the child, write its answer to standard output, and return the exit status."""
-    entry, source, target = arguments
-    try:
-        answer = execute(entry, Path(source), Path(target))
-    except MemoryError:
-        return _OUT_OF_MEMORY_STATUS
-    sys.stdout.write(json.dumps(answer))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    return TookTooLong(operation.unreadable, message, details)

@@ -12,7 +12,7 @@ from pathlib import Path
 from inference.core.errors import InputCode
 from inference.core.inputs import Recording
 from inference.media.phrases import Phrase
-from inference.media.sandbox import Operation, run_operation
+from inference.media.sandbox import DIRECT, Budget, Call, Operation, Sandbox
 
 PACKAGE = "hibari"
 SPEECH_OPERATION = Operation(
@@ -20,7 +20,7 @@ SPEECH_OPERATION = Operation(
     "text",
     InputCode.BAD_OPTION,
     InputCode.BAD_OPTION,
-    wall_s=60,
+    Budget(cpu_s=60, wall_s=60),
 )
 
 
@@ -46,7 +46,9 @@ def can_speak() -> bool:
     return find_spec(PACKAGE) is not None
 
 
-def synthesize_speech(lines: Sequence[Line], target: Path) -> SynthesizedSpeech:
+def synthesize_speech(
+    lines: Sequence[Line], target: Path, sandbox: Sandbox = DIRECT
+) -> SynthesizedSpeech:
     """Write the lines in sequence to `target`, a clean recording; each speaker has a voice.
 
     Raises InputError when they can't be spoken, Fault when `target` can't be written; no `target`
@@ -54,7 +56,7 @@ def synthesize_speech(lines: Sequence[Line], target: Path) -> SynthesizedSpeech:
     """
     source = target.with_suffix(".json")
     source.write_text(json.dumps([asdict(line) for line in lines]), encoding="utf-8")
-    values = run_operation(SPEECH_OPERATION, source, target)
+    (values,) = sandbox.run(Call(SPEECH_OPERATION, source, target))
     return SynthesizedSpeech(
         Recording(**values["recording"]),
         tuple(Phrase(**phrase) for phrase in values["phrases"]),

@@ -206,14 +206,14 @@ def test_memory_does_not_grow_with_length(tmp_path: Path, clean: Path) -> None:
     # A process between, because a child's peak starts from that of the one that started it.
     code = (
         "import resource, subprocess, sys;"
-        "subprocess.run([sys.executable, '-m', 'inference.media.sandbox', *sys.argv[1:]]);"
+        "subprocess.run([sys.executable, '-m', 'inference.media.sandbox_child', *sys.argv[1:]]);"
         "print('', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
     peaks = []
     for seconds in (10, 300):
         sound = np.resize(chirps(48_000, 48_000, 2), (seconds * 44_100, 2))
         path = write_wav(tmp_path / "a.wav", sound, 44_100)
-        operation = ["inference.media.recording:clean_recording", str(path), str(clean)]
+        operation = ["inference.media.recording:clean_recording", str(path), str(clean), "20", "40"]
         command = [sys.executable, "-c", code, *operation]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         answer, peak = done.stdout.rsplit(" ", 1)

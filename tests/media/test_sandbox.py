@@ -5,10 +5,11 @@ The functions whose names start with an underscore play such decoders, in the ch
 
 import errno
 import os
-import resource
 import shutil
 import signal
+import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,11 +19,16 @@ import pytest
 from PIL import Image
 
 from inference.core.errors import Fault, FaultCode, InputCode, InputError, PortraitError
-from inference.media import sandbox
+from inference.core.settings import ROOT
 from inference.media.sandbox import (
+    DECODING_BUDGET,
+    DIRECT,
     PICTURE_OPERATION,
     RECORDING_OPERATION,
+    Budget,
+    Call,
     Operation,
+    Sandbox,
     read_picture,
     read_recording,
 )
@@ -54,11 +60,11 @@ def _be_killed(source: Path, target: Path) -> _Said:
 def _hang(source: Path, target: Path) -> _Said:
     target.write_bytes(b"half")
     time.sleep(60)
+    target.with_name("waited").touch()
     raise AssertionError
 
 
 def _spin(source: Path, target: Path) -> _Said:
-    resource.setrlimit(resource.RLIMIT_CPU, (1, 60))
     while True:
         pass
 
@@ -85,14 +91,16 @@ def _have_a_bug(source: Path, target: Path) -> _Said:
     raise ZeroDivisionError("our own")
 
 
-def playing(name: str, of: Operation = PICTURE_OPERATION, wall_s: float = 60) -> Operation:
-    return replace(of, entry=f"tests.media.test_sandbox:{name}", wall_s=wall_s)
+def playing(
+    name: str, of: Operation = PICTURE_OPERATION, budget: Budget = DECODING_BUDGET
+) -> Operation:
+    return replace(of, entry=f"tests.media.test_sandbox:{name}", budget=budget)
 
 
 def check_refused(operation: Operation, tmp_path: Path) -> PortraitError:
     """What carrying out the operation raises; nothing may be left of its target."""
     with pytest.raises(PortraitError) as caught:
-        sandbox.run_operation(operation, VOICE_A, tmp_path / "target")
+        DIRECT.run(Call(operation, VOICE_A, tmp_path / "target"))
     assert not (tmp_path / "target").exists()
     assert caught.value.message.endswith(".") and "\n" not in caught.value.message
     return caught.value
@@ -101,7 +109,7 @@ def check_refused(operation: Operation, tmp_path: Path) -> PortraitError:
 def test_the_child_answers_and_has_no_input_and_no_secrets(tmp_path: Path) -> None:
     os.environ["SECRET_OF_THE_TEST"] = "1"
     try:
-        answer = sandbox.run_operation(playing("_finish"), VOICE_A, tmp_path / "target")
+        (answer,) = DIRECT.run(Call(playing("_finish"), VOICE_A, tmp_path / "target"))
     finally:
         del os.environ["SECRET_OF_THE_TEST"]
     assert "SECRET_OF_THE_TEST" not in answer["words"] and "HOME" not in answer["words"]
@@ -117,13 +125,64 @@ def test_a_crash_is_one_sentence(name: str, tmp_path: Path) -> None:
 
 
 def test_taking_too_long_is_one_sentence(tmp_path: Path) -> None:
-    error = check_refused(playing("_hang", wall_s=1.0), tmp_path)
+    error = check_refused(playing("_hang", budget=Budget(20, wall_s=1.0)), tmp_path)
     assert error.code == InputCode.NOT_A_PICTURE and "takes too long" in error.message
 
 
 def test_using_too_much_processor_time_is_one_sentence(tmp_path: Path) -> None:
-    error = check_refused(playing("_spin"), tmp_path)
+    error = check_refused(playing("_spin", budget=Budget(1, wall_s=60)), tmp_path)
     assert error.code == InputCode.NOT_A_PICTURE and "takes too long" in error.message
+    assert PICTURE_OPERATION.budget == RECORDING_OPERATION.budget == Budget(20, 40)
+
+
+def test_a_child_whose_parent_is_gone_ends_as_well(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "inference.media.sandbox_child"]
+    arguments = ["tests.media.test_sandbox:_hang", "a", str(tmp_path / "target"), "20", "0.5"]
+    assert subprocess.run([*command, *arguments], cwd=ROOT).returncode == -signal.SIGALRM
+
+
+def test_one_wrong_file_ends_the_others(tmp_path: Path) -> None:
+    wrong = playing("_segfault")
+    endless = playing("_hang", RECORDING_OPERATION, Budget(20, wall_s=100))
+    calls = [Call(wrong, VOICE_A, tmp_path / "a"), Call(endless, VOICE_A, tmp_path / "b")]
+    with pytest.raises(InputError, match="could not be opened"):
+        DIRECT.run(*calls)
+    assert not list(tmp_path.iterdir())  # nor was the other one waited for
+
+
+def test_a_closed_sandbox_ends_its_children_and_takes_no_more(tmp_path: Path) -> None:
+    sandbox, target = Sandbox(), tmp_path / "target"
+    closing = threading.Thread(target=_close_when, args=(sandbox, target))
+    closing.start()
+    for _ in range(2):
+        with pytest.raises(Fault, match="The server is being stopped"):
+            sandbox.run(Call(playing("_hang"), VOICE_A, target))
+        assert not target.exists()
+    closing.join()
+
+
+def _close_when(sandbox: Sandbox, appears: Path) -> None:
+    while not appears.exists():
+        time.sleep(0.01)
+    sandbox.close()
+
+
+def test_an_interrupt_ends_the_children_at_once(tmp_path: Path) -> None:
+    clean = tmp_path / "clean"
+    code = (
+        "import sys; from pathlib import Path; from dataclasses import replace\n"
+        "from inference.media import ingest, sandbox\n"
+        "ingest.PICTURE_OPERATION = replace("
+        "sandbox.PICTURE_OPERATION, entry='tests.media.test_sandbox:_hang')\n"
+        "ingest.ingest_files(Path(sys.argv[1]), Path(sys.argv[2]), [Path(sys.argv[3])])"
+    )
+    command = [sys.executable, "-c", code, str(clean), str(ASTRONAUT), str(VOICE_A)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, process_group=0) as process:
+        while not (clean / "picture.png").exists():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=DECODING_BUDGET.wall_s / 2) != 0
+    assert not list(clean.iterdir())
 
 
 def test_taking_too_much_memory_is_one_sentence(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from inference.core.settings import Settings
 from inference.core.write_access import WriteAccess, WriteUnavailable
 from inference.jobs.store import JobStore
+from inference.media.sandbox import DIRECT, Sandbox
 from ui.access.identity import Owners
 from ui.access.rate_limiter import MAX_ADDRESSES, RateLimiter, parse_client_address
 from ui.api.errors import LATER, Refusal, answer
@@ -106,12 +107,12 @@ def owner_of(token: str, owners: Owners) -> str:
     return owners.sign(f"api {_digest(token.encode())}")
 
 
-def door(settings: Settings, jobs: JobStore, owners: Owners) -> ASGIApp:
+def door(settings: Settings, jobs: JobStore, owners: Owners, sandbox: Sandbox = DIRECT) -> ASGIApp:
     """What answers under /api: the routes behind their token, or that there is no API."""
     token = settings.api_token
     if not token:
         return answer(Refusal(404, "no_api", _OFF))
-    routes = Routes(settings, jobs, owner_of(token, owners))
+    routes = Routes(settings, jobs, owner_of(token, owners), sandbox)
     return Door(InTurn(routes.application(), jobs.access), token, RateLimiter())
 
 

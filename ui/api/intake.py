@@ -30,6 +30,7 @@ from inference.core.write_access import WriteAccess
 from inference.jobs.state import read_text as held
 from inference.jobs.store import JobStore
 from inference.media.ingest import ingest_files
+from inference.media.sandbox import DIRECT, Sandbox
 from ui.api.errors import LATER, Refusal
 from ui.api.form import Part, parts
 from ui.media.uploads import UploadKind, iterate_while_granted, write_chunks
@@ -38,7 +39,7 @@ from ui.session.availability import OfferChecker
 _KINDS = {name: UploadKind.PICTURE if name == "image" else UploadKind.VOICE for name in FILES}
 KEY_HEADER = "Idempotency-Key"
 AT_ONCE = 8  # forms that are received; who comes then is asked to come later
-_DECODED_AT_ONCE = 1  # forms; each has up to three files, and each file may take 1.5 GiB
+_DECODED_AT_ONCE = 1  # forms: all are of one owner
 _PATIENCE_S = 600  # with a form on its way
 _FIELD_BYTES = 16_384  # more than the longest prompt has
 _MOST_BYTES = (MAX_PICTURE_MIB + 2 * MAX_RECORDING_MIB + 1) * 2**20
@@ -49,8 +50,11 @@ _GIVEN = "given-"
 class Intake:
     """Takes jobs in for one owner, a few at a time."""
 
-    def __init__(self, settings: Settings, jobs: JobStore, owner: str) -> None:
+    def __init__(
+        self, settings: Settings, jobs: JobStore, owner: str, sandbox: Sandbox = DIRECT
+    ) -> None:
         self._settings, self._jobs, self._owner = settings, jobs, owner
+        self._sandbox = sandbox
         self._offers = OfferChecker(settings)
         self._receiving = 0
         self._keys: set[str] = set()  # of forms that are being taken in
@@ -110,7 +114,7 @@ class Intake:
             self._require_offered()
         given = {name: folder / f"{_GIVEN}{name}" for name in FILES}
         voices = [path for name, path in given.items() if name != "image" and path.exists()]
-        picture, recordings = ingest_files(folder, given["image"], voices)
+        picture, recordings = ingest_files(folder, given["image"], voices, self._sandbox)
         for path in (given["image"], *voices):
             path.unlink()
         request = Request.from_options(options, picture, recordings)

@@ -22,6 +22,7 @@ from inference.core.settings import Settings
 from inference.core.task import REPORT, RESULT
 from inference.jobs import history
 from inference.jobs.store import JobStore, State
+from inference.media.sandbox import DIRECT, Sandbox
 from ui.api import docs, events, view
 from ui.api.errors import NOT_KEPT, Refusal, not_found, on_error
 from ui.api.intake import Intake
@@ -35,9 +36,11 @@ _NONE = "This job is {state}; there is no {what} of it."
 class Routes:
     """What can be asked, of the jobs of `owner` alone."""
 
-    def __init__(self, settings: Settings, jobs: JobStore, owner: str) -> None:
+    def __init__(
+        self, settings: Settings, jobs: JobStore, owner: str, sandbox: Sandbox = DIRECT
+    ) -> None:
         self._jobs, self._owner = jobs, owner
-        self._intake = Intake(settings, jobs, owner)
+        self._intake = Intake(settings, jobs, owner, sandbox)
 
     def application(self) -> Starlette:
         """The routes; whoever asks has shown the token."""

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from inference.core.errors import InputCode
 from inference.core.inputs import require_one_or_two
 from inference.core.report import Report, parse_report
 from inference.core.task import voice_name
-from inference.media.sandbox import Operation, read_recording, run_operation
+from inference.media.sandbox import DIRECT, RECORDING_OPERATION, Budget, Call, Operation
 from ui.cli import terminal
 from ui.strings import report_text
 
@@ -19,7 +18,7 @@ _CHECK_VIDEO = Operation(
     "video",
     InputCode.NOT_A_VIDEO,
     InputCode.VIDEO_TOO_LARGE,
-    wall_s=240,
+    Budget(cpu_s=90, wall_s=240),
 )
 _REPORT = "report"  # the sandbox's output path; nothing is written there
 
@@ -32,10 +31,14 @@ def check_video(folder: Path, video: Path, recordings: Sequence[Path]) -> Report
     """
     if recordings:
         require_one_or_two(len(recordings))
-        voices = [folder / voice_name(index) for index in range(len(recordings))]
-        with ThreadPoolExecutor(len(recordings)) as readers:
-            list(readers.map(read_recording, recordings, voices))
-    return parse_report(json.dumps(run_operation(_CHECK_VIDEO, video, folder / _REPORT)).encode())
+        DIRECT.run(
+            *(
+                Call(RECORDING_OPERATION, recording, folder / voice_name(index))
+                for index, recording in enumerate(recordings)
+            )
+        )
+    (fields,) = DIRECT.run(Call(_CHECK_VIDEO, video, folder / _REPORT))
+    return parse_report(json.dumps(fields).encode())
 
 
 def print_report(report: Report, as_json: bool) -> None:

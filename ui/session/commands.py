@@ -218,6 +218,8 @@ Action = (
 )
 _ACTION: TypeAdapter[Action] = TypeAdapter(Annotated[Action, Field(discriminator="do")])
 
+DECODING_ACTIONS = ("picture", "voice", "example", "speak")  # they take a while
+
 
 def parse_action(values: Mapping[str, object]) -> Action:
     """Return the action that a browser sent. Raises InputError for anything else."""

@@ -24,6 +24,7 @@ from inference.core.write_access import WriteUnavailable
 from inference.jobs import history
 from inference.jobs.state import read_family
 from inference.jobs.store import JobStore
+from inference.media.sandbox import DIRECT, Sandbox
 from presets.schema import EngineFamily
 from ui.media.uploads import UploadStore
 from ui.session.commands import (
@@ -61,11 +62,13 @@ _DURABLE_ACTIONS = ("make", "stop", "resume", "restart", "delete-sure")
 class Controller:
     """Handler of the page's actions, for one data folder."""
 
-    def __init__(self, settings: Settings, jobs: JobStore, uploads: UploadStore) -> None:
+    def __init__(
+        self, settings: Settings, jobs: JobStore, uploads: UploadStore, sandbox: Sandbox = DIRECT
+    ) -> None:
         self._jobs, self._uploads = jobs, uploads
         self._sessions = SessionStore(settings.data, jobs.access)
         self.page_builder = PageBuilder(settings, jobs, self._sessions)
-        self._ingester = Ingester(self._sessions, uploads)
+        self._ingester = Ingester(self._sessions, uploads, sandbox)
         self._problems: dict[str, Problem] = {}
         self._job_starter = JobStarter(jobs, self._sessions, self.page_builder)
         self._lifetime = timedelta(days=settings.keep_days)

@@ -4,7 +4,6 @@ Decoding takes a while, so it happens before the session is locked. Results wait
 folder, together with the change that stores them in the session.
 """
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from inference.core.framing import PictureSize
 from inference.core.inputs import Picture, Recording, Speaking, require_long_enough
 from inference.media.image import render_crop
 from inference.media.phrases import Phrase, find_phrases, split_recording
-from inference.media.sandbox import read_picture, read_recording
+from inference.media.sandbox import DIRECT, Sandbox, read_picture, read_recording
 from inference.media.speech_synthesis import Line, can_speak, synthesize_speech
 from presets.examples import EXAMPLES, MEDIA
 from ui.media.uploads import UploadStore
@@ -33,7 +32,6 @@ from ui.strings import text, voice_wording
 
 PREVIEW_PX = 1600  # longer side of the picture that the framing is adjusted on
 BAR_COUNT = 600  # in the drawing of a recording
-_MAX_CONCURRENT = 2  # visitors whose files are decoded; a file may take 1.5 GiB
 _JPEG_QUALITY = 90
 
 SessionChange = Callable[[Session], Session]
@@ -57,22 +55,23 @@ class _IngestedVoice:
 
 
 class Ingester:
-    """Reader of input files, for one data folder.
+    """Reader of input files, for one data folder; `sandbox` decodes them.
 
     Each public method is a context manager that yields a change for a locked session; files that
     the change did not store are deleted at its end. Each raises PortraitError if a file can't be
     used, WriteUnavailable if this machine has lost write access meanwhile, and OSError.
     """
 
-    def __init__(self, sessions: SessionStore, uploads: UploadStore) -> None:
-        self._sessions, self._uploads = sessions, uploads
-        self._reading = threading.BoundedSemaphore(_MAX_CONCURRENT)
+    def __init__(
+        self, sessions: SessionStore, uploads: UploadStore, sandbox: Sandbox = DIRECT
+    ) -> None:
+        self._sessions, self._uploads, self._sandbox = sessions, uploads, sandbox
 
     @contextmanager
     def ingest_picture(self, owner: str, action: AddPicture) -> Iterator[SessionChange]:
         """Read an uploaded picture."""
         with self._open_upload(owner, action.upload) as (file, folder):
-            read = _read_picture(file, folder, action.name)
+            read = self._read_picture(file, folder, action.name)
             yield lambda session: self._set_picture(owner, session, read)
 
     @contextmanager
@@ -80,7 +79,7 @@ class Ingester:
         """Read an uploaded recording; a lone one must not be silent."""
         alone = self._sessions.load(owner).voices[1 - action.slot] is None
         with self._open_upload(owner, action.upload) as (file, folder):
-            read = _read_voice(file, folder, action.name)
+            read = self._read_voice(file, folder, action.name)
             if alone and read.recording.is_silent:
                 raise InputError(InputCode.SILENT, text.SILENT)
 
@@ -97,14 +96,12 @@ class Ingester:
         example = EXAMPLES.get(action.name)
         if example is None:
             raise InputError(InputCode.NOT_FOUND, text.NOT_THERE)
-        with (
-            self._reading,
-            self._sessions.make_scratch_folder() as folder,
-            ThreadPoolExecutor() as readers,
-        ):
-            picture = readers.submit(_read_picture, MEDIA / example.picture, folder, example.title)
+        with self._sessions.make_scratch_folder() as folder, ThreadPoolExecutor() as readers:
+            picture = readers.submit(
+                self._read_picture, MEDIA / example.picture, folder, example.title
+            )
             sources = [MEDIA / name for name in example.voices]
-            voices = [*readers.map(_read_voice, sources, repeat(folder), example.voices)]
+            voices = [*readers.map(self._read_voice, sources, repeat(folder), example.voices)]
 
             def change(session: Session) -> Session:
                 stored = [self._store_voice(owner, read) for read in voices]
@@ -128,9 +125,9 @@ class Ingester:
         """
         if not can_speak():
             raise InputError(InputCode.BAD_OPTION, text.TYPE_MISSING)
-        with self._reading, self._sessions.make_scratch_folder() as folder:
+        with self._sessions.make_scratch_folder() as folder:
             clean = folder / "typed.wav"
-            spoken = synthesize_speech(lines, clean)
+            spoken = synthesize_speech(lines, clean, self._sandbox)
             if spoken.recording.is_silent:
                 raise InputError(InputCode.BAD_OPTION, text.TYPED_NO_WORDS)
             if spoken.recording.duration_s > max_s:
@@ -183,9 +180,28 @@ class Ingester:
     @contextmanager
     def _open_upload(self, owner: str, upload: str) -> Iterator[tuple[Path, Path]]:
         """Yield the uploaded file, and a scratch folder for what is made of it."""
-        with self._reading, self._sessions.make_scratch_folder() as folder:
-            with self._uploads.claim(owner, upload) as file:
-                yield file, folder
+        with (
+            self._sessions.make_scratch_folder() as folder,
+            self._uploads.claim(owner, upload) as file,
+        ):
+            yield file, folder
+
+    def _read_picture(self, source: Path, folder: Path, name: str) -> _IngestedPicture:
+        """Decode the picture `source`; write its clean copy and its preview to `folder`."""
+        clean, preview = folder / "clean.png", folder / "preview.jpg"
+        picture = read_picture(source, clean, self._sandbox)
+        with Image.open(clean, formats=["PNG"]) as opened:
+            small = opened.convert("RGB")
+        small.thumbnail((PREVIEW_PX, PREVIEW_PX), Image.Resampling.LANCZOS)
+        small.save(preview, "JPEG", quality=_JPEG_QUALITY)
+        return _IngestedPicture(name, clean, preview, picture)
+
+    def _read_voice(self, source: Path, folder: Path, name: str) -> _IngestedVoice:
+        """Decode the recording `source`; write its clean copy to `folder`."""
+        clean = folder / f"{source.stem}.wav"
+        recording = read_recording(source, clean, self._sandbox)
+        require_long_enough(recording.duration_s)
+        return _measure_voice(clean, name, recording)
 
     def _set_picture(self, owner: str, session: Session, read: _IngestedPicture) -> Session:
         """Return `session` with another picture and a new framing.
@@ -211,25 +227,6 @@ class Ingester:
     def _store_voice(self, owner: str, read: _IngestedVoice) -> StoredVoice:
         file = self._sessions.store_file(owner, read.clean, "voice")
         return StoredVoice(read.name, file, read.recording, read.bars, read.phrases)
-
-
-def _read_picture(source: Path, folder: Path, name: str) -> _IngestedPicture:
-    """Decode the picture `source`; write its clean copy and its preview to `folder`."""
-    clean, preview = folder / "clean.png", folder / "preview.jpg"
-    picture = read_picture(source, clean)
-    with Image.open(clean, formats=["PNG"]) as opened:
-        small = opened.convert("RGB")
-    small.thumbnail((PREVIEW_PX, PREVIEW_PX), Image.Resampling.LANCZOS)
-    small.save(preview, "JPEG", quality=_JPEG_QUALITY)
-    return _IngestedPicture(name, clean, preview, picture)
-
-
-def _read_voice(source: Path, folder: Path, name: str) -> _IngestedVoice:
-    """Decode the recording `source`; write its clean copy to `folder`."""
-    clean = folder / f"{source.stem}.wav"
-    recording = read_recording(source, clean)
-    require_long_enough(recording.duration_s)
-    return _measure_voice(clean, name, recording)
 
 
 def _measure_voice(clean: Path, name: str, recording: Recording) -> _IngestedVoice:

@@ -7,7 +7,9 @@ import { words } from "./words.js";
 const ANSWER_MS = 20_000;
 const LOOK_MS = 5000; // for the page as it is now
 const AGAIN_MS = 1000; // before an action that was refused for the moment is sent again
+const DECODING = new Set(words("decoding").split(" ")); // actions that wait for their turn
 const FAILED = "send"; // the notice that an action got no answer
+const WAITING = "waiting"; // ... that other people's files are read first
 const MOVING = "moving"; // ... that nothing can be changed for the moment
 
 const newestAnswer = () => document.querySelector("#tp-bus [data-answer]");
@@ -19,6 +21,12 @@ export function answered() {
 
 /** Which of the two pages is looked at. */
 export const view = () => document.documentElement.dataset.view ?? "make";
+
+// How many files are read first, while a file of this page waits for its turn; else null.
+function filesFirst() {
+  const word = document.querySelector("#tp-turn [data-files-first]");
+  return word && Number(word.dataset.filesFirst);
+}
 
 let last = Promise.resolve();
 let newest = { key: "", sent: null }; // of the actions on their way
@@ -67,19 +75,28 @@ const looked = (action) =>
 function deliver(action, patience) {
   const before = answered();
   return new Promise((resolve) => {
+    let timer;
     const end = (done) => {
       watch.disconnect();
       clearTimeout(timer);
+      notice(WAITING, "");
       resolve(done);
     };
-    const watch = new MutationObserver(() => answered() !== before && end(true));
-    watch.observe(document.getElementById("tp-bus"), {
-      subtree: true,
-      childList: true,
-      attributes: true,
+    const wait = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => end(false), patience);
+      notice(WAITING, filesFirst() ? words("filesFirst", { files: filesFirst() }) : "");
+    };
+    const watch = new MutationObserver(() => {
+      if (answered() !== before) end(true);
+      else if (filesFirst() !== null) wait();
     });
-    const timer = setTimeout(() => end(false), patience);
-    window.portraitBus("click", action);
+    for (const id of ["tp-bus", "tp-turn"]) {
+      const part = document.getElementById(id);
+      watch.observe(part, { subtree: true, childList: true, attributes: true });
+    }
+    wait();
+    window.portraitBus(DECODING.has(action.do) ? "upload" : "click", action);
   });
 }
 

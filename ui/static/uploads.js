@@ -7,7 +7,6 @@ import { words } from "./words.js";
 
 const MIB = 2 ** 20;
 const NAME = 255; // characters of a file's name that are sent
-const READING_MS = 150_000; // more than the server takes to read the longest file
 const AGAIN_MS = 1000; // before a file that was refused for the moment is sent again
 const STALLED_MS = 30_000; // nothing went on for so long: the connection is lost
 const PICTURE = {
@@ -55,7 +54,7 @@ export async function give(place, file) {
     complain(place, words("sendingLost"), again);
   } else if (answer.upload) {
     tell(place, words(kind.reading));
-    await send(taken(place, answer.upload, file.name.slice(-NAME)), READING_MS);
+    await send(taken(place, answer.upload, file.name.slice(-NAME)));
   } else {
     complain(place, answer.message ?? words("serverRefused"), answer.message ? null : again);
   }

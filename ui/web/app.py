@@ -29,6 +29,8 @@ from ui.access.rate_limiter import RateLimiter
 from ui.api.door import Api, door
 from ui.media import serving, uploads
 from ui.media.uploads import UploadStore
+from ui.session.commands import DECODING_ACTIONS
+from ui.session.decoding import DecodingQueue
 from ui.strings import text
 from ui.web.auth import (
     PASSWORD_MARKER,
@@ -69,7 +71,8 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
     upload_store = UploadStore(settings.data, jobs.access)
     temporary = Path(tempfile.gettempdir()) if settings.on_modal else settings.data
     os.environ["GRADIO_TEMP_DIR"] = str(temporary / _GRADIO_FOLDER)
-    page = Page(settings, jobs, upload_store, owners)
+    decoding = DecodingQueue()
+    page = Page(settings, jobs, upload_store, owners, decoding)
 
     dispatcher = Dispatcher(jobs, sweep=page.delete_expired)
 
@@ -77,9 +80,10 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
         update_password_marker(settings.data / PASSWORD_MARKER, settings)
         dispatcher.start()
 
-    lifespan = _make_lifespan(jobs.access, start, dispatcher.close)
+    lifespan = _make_lifespan(jobs.access, start, dispatcher.close, decoding)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    _add_middleware(app, settings, owners, door(settings, jobs, owners))
+    app.state.decoding = decoding
+    _add_middleware(app, settings, owners, door(settings, jobs, owners, decoding))
     app.include_router(serving.create_router(settings.data, jobs, owners))
     app.include_router(uploads.create_router(upload_store, owners))
     app.mount("/style", StaticFiles(directory=STATIC))
@@ -109,7 +113,10 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
 
 
 def _make_lifespan(
-    access: WriteAccess, start: Callable[[], None], stop: Callable[[], None]
+    access: WriteAccess,
+    start: Callable[[], None],
+    stop: Callable[[], None],
+    decoding: DecodingQueue,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """Return the application's lifespan; background work runs while `access` is granted."""
 
@@ -119,6 +126,7 @@ def _make_lifespan(
         try:
             yield
         finally:
+            decoding.close()
             await anyio.to_thread.run_sync(access.close)
 
     return lifespan
@@ -140,16 +148,22 @@ def _add_middleware(app: FastAPI, settings: Settings, owners: Owners, api_door: 
 def _build_head() -> str:
     """Return the HTML for the page's head, with the sentences that the browser's scripts use."""
     styles = "\n".join(f'<link rel="stylesheet" href="/style/{name}.css">' for name in _STYLES)
-    sentences = json.dumps(text.for_browser()).replace("<", "\\u003c")  # no tag can end it
+    words = {**text.for_browser(), "decoding": " ".join(DECODING_ACTIONS)}
+    sentences = json.dumps(words).replace("<", "\\u003c")  # no tag can end it
     return _HEAD.format(styles=styles, sentences=sentences)
 
 
 class _Server(uvicorn.Server):
-    """Server that calls `started` once it listens, and stops although pages are open."""
+    """Server that calls `started` once it listens, and stops although pages are open.
 
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+    `stop` ends what requests may wait for.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, started: Callable[[], None], stop: Callable[[], None]
+    ) -> None:
         super().__init__(config)
-        self._started = started
+        self._started, self._stop = started, stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -161,6 +175,7 @@ class _Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             if connection.transport is not None:
                 connection.transport.close()
+        self._stop()
         await super().shutdown(sockets)
 
 
@@ -174,12 +189,13 @@ def serve(settings: Settings, host: str, port: int, started: Callable[[], None])
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise InputError(InputCode.BAD_OPTION, text.port_in_use(host, port), str(error)) from error
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=host,
         port=port,
         log_level="warning",
         # for the scheme, and so for Secure cookies; addresses: ui.access.rate_limiter
         forwarded_allow_ips="*",
     )
-    _Server(config, started).run(sockets=[listener])
+    _Server(config, started, app.state.decoding.close).run(sockets=[listener])

@@ -1,13 +1,15 @@
-"""The page in Gradio: regions of HTML, and one event that fills them all.
+"""The page in Gradio: regions of HTML, and two events that fill them all.
 
 The browser's code sends actions over the bus (`bus.js`); the answer is every region, rendered anew
-from the data folder. Gradio holds no visitor's data.
+from the data folder. Gradio holds no visitor's data. Actions that decode files come as an event of
+their own, whose answer may take a while.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import fields
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from inference.core.settings import Settings
@@ -15,7 +17,9 @@ from inference.jobs.store import JobStore
 from ui import views
 from ui.access.identity import Owners
 from ui.media.uploads import UploadStore
+from ui.session.commands import DECODING_ACTIONS
 from ui.session.controller import Controller
+from ui.session.decoding import DecodingQueue
 from ui.session.page_state import Problem
 from ui.strings import text
 from ui.views import Regions
@@ -24,26 +28,33 @@ from ui.web.gradio import gr
 _BARE_HTML: dict[str, Any] = {"padding": False, "apply_default_css": False}
 _BUS = "window.portraitBus = trigger; window.dispatchEvent(new Event('portrait-bus'));"
 _MAX_CONCURRENT = 30  # actions; each takes one of Gradio's 40 threads
-_EVENT_OPTIONS: dict[str, Any] = {
-    "show_progress": "hidden",
-    "api_visibility": "private",
-    "concurrency_limit": _MAX_CONCURRENT,
-}
+_TELL_S = 2.0  # between two words on how many files are decoded first
+_EVENT_OPTIONS: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
-Updates = tuple[str, ...]
+Updates = tuple[Any, ...]
 
 
 class Page:
     """The page for one data folder; `blocks` is the part that Gradio serves."""
 
     def __init__(
-        self, settings: Settings, jobs: JobStore, uploads: UploadStore, owners: Owners
+        self,
+        settings: Settings,
+        jobs: JobStore,
+        uploads: UploadStore,
+        owners: Owners,
+        decoding: DecodingQueue,
     ) -> None:
-        self._controller, self._owners = Controller(settings, jobs, uploads), owners
+        self._controller, self._owners = Controller(settings, jobs, uploads, decoding), owners
+        self._decoding = decoding
         self.blocks = gr.Blocks(title=text.TITLE, analytics_enabled=False)
         with self.blocks:
             parts = [*self._build_regions(), self._build_bus()]
-            parts[-1].click(self._handle_event, outputs=parts, **_EVENT_OPTIONS)
+            bus, turn = parts[-1], gr.HTML("", elem_id="tp-turn", js_on_load=None, **_BARE_HTML)
+            limit = {"concurrency_limit": _MAX_CONCURRENT, **_EVENT_OPTIONS}
+            bus.click(self._handle_event, outputs=parts, **limit)
+            unlimited = {"concurrency_limit": None, **_EVENT_OPTIONS}
+            bus.upload(self._handle_files, outputs=[*parts, turn], **unlimited)
 
     def etag(self, owner: str) -> str:
         """Return a short text that changes whenever the owner's page does."""
@@ -78,9 +89,27 @@ class Page:
         return gr.HTML(_build_answer("0"), elem_id="tp-bus", js_on_load=_BUS, **_BARE_HTML)
 
     def _handle_event(self, event: gr.EventData, request: gr.Request) -> Updates:
-        """Run a browser's action; return all regions."""
-        owner = self._owners.identify(request.cookies)
-        sent = event._data if isinstance(event._data, Mapping) else {}
+        """Run a browser's action that decodes no file; return all regions."""
+        sent = _read_action(event)
+        # one that does would keep a thread of the page waiting
+        sent = {} if sent.get("do") in DECODING_ACTIONS else sent
+        return self._run_action(self._owners.identify(request.cookies), sent)
+
+    async def _handle_files(
+        self, event: gr.EventData, request: gr.Request
+    ) -> AsyncIterator[Updates]:
+        """Run a browser's action that decodes files; yield how many come first, then all regions.
+
+        Another action is refused.
+        """
+        owner, sent = self._owners.identify(request.cookies), _read_action(event)
+        sent = sent if sent.get("do") in DECODING_ACTIONS else {}
+        turn = self._decoding.start(owner or "", partial(self._run_action, owner, sent))
+        while not await turn.has_ended(_TELL_S):
+            yield *[gr.skip()] * (len(fields(Regions)) + 1), _build_turn(turn.count_before())
+        yield *turn.task.result(), ""
+
+    def _run_action(self, owner: str | None, sent: Mapping[str, object]) -> Updates:
         if owner is None:
             problem = Problem("stage", "no_cookie", text.NO_COOKIE)
             page = self._controller.page_builder.build("", problem)
@@ -90,6 +119,15 @@ class Page:
         values = (getattr(regions, field.name) for field in fields(Regions))
         # random, not counted: the answer before may be another server's
         return *values, _build_answer(secrets.token_hex(8), page.is_moving, page.was_refused)
+
+
+def _read_action(event: gr.EventData) -> Mapping[str, object]:
+    return event._data if isinstance(event._data, Mapping) else {}
+
+
+def _build_turn(files: int) -> str:
+    """Return the element that tells the browser how many files are decoded before its own."""
+    return f'<i data-files-first="{files}" data-name="{secrets.token_hex(4)}" hidden></i>'
 
 
 def _build_answer(name: str, moving: bool = False, refused: bool = False) -> str:
