@@ -33,7 +33,12 @@ from inference.media.ingest import ingest_files
 from inference.media.sandbox import DIRECT, Sandbox
 from ui.api.errors import LATER, Refusal
 from ui.api.form import Part, parts
-from ui.media.uploads import UploadKind, iterate_while_granted, write_chunks
+from ui.media.uploads import (
+    UploadKind,
+    iterate_while_granted,
+    require_free_disk,
+    write_chunks,
+)
 from ui.session.availability import OfferChecker
 
 _KINDS = {name: UploadKind.PICTURE if name == "image" else UploadKind.VOICE for name in FILES}
@@ -91,6 +96,8 @@ class Intake:
         if self._receiving >= AT_ONCE:
             message = f"{self._receiving} requests are being received already. Try again soon."
             raise Refusal(429, "busy", message, LATER)
+        if not self._settings.on_modal:  # whose volumes don't tell how much space is left
+            require_free_disk(self._settings.data)
         self._receiving += 1
         folder = self._jobs.create(self._owner)
         try:

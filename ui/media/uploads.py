@@ -6,6 +6,7 @@ arrives, never held in memory, and is not opened here.
 
 import math
 import secrets
+import shutil
 import threading
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
@@ -18,7 +19,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
-from inference.core.errors import FaultCode, InputCode, InputError, PortraitError, from_os_error
+from inference.core.errors import (
+    Fault,
+    FaultCode,
+    InputCode,
+    InputError,
+    PortraitError,
+    from_os_error,
+)
 from inference.core.inputs import MAX_PICTURE_MIB, MAX_RECORDING_MIB
 from inference.core.write_access import SoleWriter, WriteAccess, WriteUnavailable
 from inference.jobs.store import ID
@@ -26,16 +34,23 @@ from ui.access.identity import Owners
 from ui.strings import text
 
 UPLOADS_FOLDER = "uploads"
+UPLOAD_ROUTE = "/upload"
 MAX_PENDING = 5  # unused uploads of one visitor; the oldest is deleted
+# ... and of all visitors, who may be one that invents cookies; so the oldest are deleted here, too
+MAX_ALL_PENDING, MAX_ALL_PENDING_BYTES = 1000, 2 * 2**30
+MIN_FREE_BYTES = 2**29  # on the disk, for the work on what is there already
 MAX_AGE_S = 3600  # of an unused upload
 HEADER = "X-Portrait"  # other sites' forms can't send it
 _PART = ".part"
 _ID_BYTES = 16
 _MIB = 2**20
+_BLOCK_BYTES = 4096  # that even an empty file takes
+_ROOM_STEP_BYTES = 16 * _MIB  # received between two looks at the space left
 _STATUS_CODES = {
     InputCode.PICTURE_TOO_LARGE: 413,
     InputCode.RECORDING_TOO_LARGE: 413,
     FaultCode.MOVING: 503,
+    FaultCode.QUEUE_FULL: 429,
     FaultCode.DISK_FULL: 507,
 }
 
@@ -56,10 +71,16 @@ class UploadKind(StrEnum):
 
 
 class UploadStore:
-    """Uploads in one data folder; each belongs to its owner."""
+    """Uploads in one data folder; each belongs to its owner.
 
-    def __init__(self, data: Path, access: WriteAccess | None = None) -> None:
+    `knows_disk`: whether the folder's disk tells how much space is left.
+    """
+
+    def __init__(
+        self, data: Path, access: WriteAccess | None = None, knows_disk: bool = True
+    ) -> None:
         self._root, self._access = data / UPLOADS_FOLDER, access or SoleWriter()
+        self._knows_disk = knows_disk
         # In memory, not in the files' names: another machine has to find them as they were sent.
         self._claimed: set[Path] = set()
         self._claim_lock = threading.Lock()
@@ -67,13 +88,15 @@ class UploadStore:
     async def receive(self, owner: str, kind: UploadKind, chunks: AsyncIterable[bytes]) -> str:
         """Store `chunks` as a new upload; return its id.
 
-        Raises InputError if it is too large, WriteUnavailable, OSError; nothing is left then.
+        Raises InputError if it is too large, Fault if there is no space, WriteUnavailable, OSError;
+        nothing is left then.
         """
         with self._access.hold():
             self._delete_expired_files()
             part = self._make_room(owner) / f"{secrets.token_hex(_ID_BYTES)}{_PART}"
+            granted = iterate_while_granted(chunks, self._access)
             try:
-                await write_chunks(part, kind, iterate_while_granted(chunks, self._access))
+                await write_chunks(part, kind, self._iterate_while_room(granted))
                 part.rename(part.with_suffix(""))
             except BaseException:
                 part.unlink(missing_ok=True)
@@ -119,6 +142,30 @@ class UploadStore:
             path.unlink(missing_ok=True)
         return folder
 
+    async def _iterate_while_room(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+        """Yield `chunks` while there is space for them. Raises Fault."""
+        length = unchecked = 0
+        async for chunk in chunks:
+            if length >= unchecked:
+                await anyio.to_thread.run_sync(self._require_room)
+                unchecked = length + _ROOM_STEP_BYTES
+            length += len(chunk)
+            yield chunk
+
+    def _require_room(self) -> None:
+        """Raise Fault unless an upload can go on; delete others' oldest unused ones for it."""
+        if self._knows_disk:
+            require_free_disk(self._root)
+        sizes = {path: max(_BLOCK_BYTES, size) for path, size in _measure_files(self._root)}
+        unused = [path for path in sizes if path.suffix != _PART and path not in self._claimed]
+        oldest_first = iter(sorted(unused, key=_read_mtime))
+        while len(sizes) > MAX_ALL_PENDING or sum(sizes.values()) > MAX_ALL_PENDING_BYTES:
+            oldest = next(oldest_first, None)
+            if oldest is None:
+                raise Fault(FaultCode.QUEUE_FULL, text.TOO_MANY_UPLOADS)
+            oldest.unlink(missing_ok=True)
+            del sizes[oldest]
+
     def delete_expired(self) -> None:
         """Delete expired uploads, and folders that are empty then."""
         self._delete_expired_files()
@@ -133,6 +180,12 @@ class UploadStore:
             if path not in self._claimed and _read_mtime(path) < then:
                 self._access.require()
                 path.unlink(missing_ok=True)
+
+
+def require_free_disk(folder: Path) -> None:
+    """Raise Fault when less than `MIN_FREE_BYTES` are free on the disk of `folder`."""
+    if shutil.disk_usage(folder).free < MIN_FREE_BYTES:
+        raise Fault(FaultCode.DISK_FULL, text.DISK_NEARLY_FULL)
 
 
 async def iterate_while_granted(
@@ -161,7 +214,7 @@ def create_router(uploads: UploadStore, owners: Owners) -> APIRouter:
     """Return the route that receives a file as a request's body; `?kind=` names its kind."""
     router = APIRouter()
 
-    @router.post("/upload")
+    @router.post(UPLOAD_ROUTE)
     async def receive(request: Request, kind: str = "") -> JSONResponse:
         owner = owners.identify(request.cookies)
         if owner is None:
@@ -184,6 +237,13 @@ def create_router(uploads: UploadStore, owners: Owners) -> APIRouter:
 def _build_refusal(status: int, sentence: str) -> JSONResponse:
     again = {"again": True} if status == _STATUS_CODES[FaultCode.MOVING] else {}
     return JSONResponse({"message": sentence} | again, status)
+
+
+def _measure_files(root: Path) -> Iterator[tuple[Path, int]]:
+    """Yield all uploads and their sizes in bytes."""
+    for path in root.glob("*/*"):
+        with suppress(FileNotFoundError):
+            yield path, path.stat().st_size
 
 
 def _read_mtime(path: Path) -> float:

@@ -39,6 +39,7 @@ from ui.web.auth import (
     SignInSessions,
     update_password_marker,
 )
+from ui.web.body_limit import BodyLimit
 from ui.web.gradio import gr
 from ui.web.page import Page
 from ui.web.security import SecurityMiddleware
@@ -68,7 +69,7 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
     """
     owners = Owners(settings.data)
     jobs = JobStore(settings, access=access)
-    upload_store = UploadStore(settings.data, jobs.access)
+    upload_store = UploadStore(settings.data, jobs.access, knows_disk=not settings.on_modal)
     temporary = Path(tempfile.gettempdir()) if settings.on_modal else settings.data
     os.environ["GRADIO_TEMP_DIR"] = str(temporary / _GRADIO_FOLDER)
     decoding = DecodingQueue()
@@ -142,6 +143,7 @@ def _add_middleware(app: FastAPI, settings: Settings, owners: Owners, api_door: 
     app.add_middleware(Api, door=api_door)
     if settings.on_modal and not settings.password and not settings.unlocked:
         app.add_middleware(MissingPasswordGuard, marker=settings.data / PASSWORD_MARKER)
+    app.add_middleware(BodyLimit)
     app.add_middleware(SecurityMiddleware)
 
 

@@ -239,3 +239,33 @@ def test_what_nobody_used_for_an_hour_goes_with_the_next(server: Server, me: Tes
     assert len(server.files()) == 2
     server.uploads.delete_expired()
     assert sorted(server.root.iterdir()) == sorted([kept, server.root / server.owner(MINE)])
+
+
+def test_many_people_fill_no_disk(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "MAX_ALL_PENDING", 3)
+    sent = []
+    for number in range(5):
+        cookies = {OWNER_COOKIE: f"{number:064x}"}
+        answer = server.browser(cookies).post("/upload?kind=picture", content=FILE)
+        sent.append((cookies, answer.json()["upload"]))
+    assert len(server.files()) == 3
+    assert [server.has(*each) for each in sent] == [False, False, True, True, True]
+
+
+def test_what_is_pending_has_a_size(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "MAX_ALL_PENDING_BYTES", 500_000)
+    monkeypatch.setattr(uploads, "_ROOM_STEP_BYTES", 1)
+    mine, yours = server.browser(MINE), server.browser(YOURS)
+    first = mine.post("/upload?kind=picture", content=FILE).json()["upload"]
+    with server.uploads.claim(server.owner(MINE), first):  # is being read: not deleted for others
+        refused = yours.post("/upload?kind=picture", content=(b"a" * 100_000 for _ in range(4)))
+        assert refused.status_code == 429 and "Try again" in refused.json()["message"]
+        assert len(server.files()) == 1
+        assert yours.post("/upload?kind=picture", content=FILE).status_code == 200
+
+
+def test_a_nearly_full_disk_takes_no_more(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "MIN_FREE_BYTES", 2**60)
+    refused = server.browser(MINE).post("/upload?kind=picture", content=FILE)
+    assert refused.status_code == 507 and "nearly full" in refused.json()["message"]
+    assert not server.files()
