@@ -11,11 +11,11 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from inference.core import processes
 from inference.core.errors import (
@@ -94,6 +94,13 @@ class TookTooLong(InputError):
     """A file took more than its budget."""
 
 
+class SandboxClosed(Fault):
+    """The server is being stopped, and its children with it."""
+
+    def __init__(self) -> None:
+        super().__init__(FaultCode.INTERNAL, "The server is being stopped. Try again in a moment.")
+
+
 class Sandbox:
     """Runner of operations in child processes."""
 
@@ -102,12 +109,23 @@ class Sandbox:
         self._lock = threading.Lock()
         self._is_closed = False
 
-    def run(self, *calls: Call, budget: Budget | None = None) -> list[dict[str, Any]]:
+    def run(self, *calls: Call) -> list[dict[str, Any]]:
         """Run all calls at once; return the fields of the dataclass of each.
 
-        `budget` replaces those of the operations. Raises the InputError or Fault of the first
-        unusable file in the order given. Then, as on a KeyboardInterrupt, the other children are
-        ended, not waited for, and no target is left.
+        Raises the InputError or Fault of the first unusable file in the order given. Then, as on a
+        KeyboardInterrupt, the other children are ended, not waited for, and no target is left.
+        """
+        return self._run(calls)
+
+    def _run(
+        self,
+        calls: Sequence[Call],
+        must_stop: Callable[[float], bool] = lambda waited_s: False,
+        spent_s: int = 0,
+    ) -> list[dict[str, Any]]:
+        """Run the calls; `spent_s` is spent of their budgets already.
+
+        `must_stop` is asked, every second, whether to raise TookTooLong after that many seconds.
         """
         children, refusal = [], None
         try:
@@ -115,8 +133,8 @@ class Sandbox:
                 for call in calls:
                     if refusal := _find_refusal(call.operation, call.source):
                         break
-                    children.append(self._start(stack, call, budget))
-                answers = [child.wait() for child in children]
+                    children.append(self._start(stack, call, spent_s))
+                answers = [child.wait(must_stop) for child in children]
                 if refusal:
                     raise refusal
                 return answers
@@ -124,8 +142,7 @@ class Sandbox:
             for call in calls:
                 call.target.unlink(missing_ok=True)
             if self._is_closed:  # which ended the children
-                message = "The server is being stopped. Try again in a moment."
-                raise Fault(FaultCode.INTERNAL, message) from error
+                raise SandboxClosed from error
             raise
 
     def close(self) -> None:
@@ -135,30 +152,28 @@ class Sandbox:
             for child in list(self._children):
                 child.kill()
 
-    def _start(self, stack: ExitStack, call: Call, budget: Budget | None) -> "_Child":
+    def _start(self, stack: ExitStack, call: Call, spent_s: int) -> "_Child":
         with self._lock:
             if self._is_closed:
-                raise InterruptedError
-            child = stack.enter_context(_Child(call, budget or call.operation.budget))
+                raise SandboxClosed
+            child = _Child(call, spent_s)
+            stack.callback(child.end)
             self._children.add(child)
             stack.callback(self._children.discard, child)
             return child
 
 
 class _Child:
-    """Running call, which ends at the exit of this context manager.
+    """Running call. Raises OSError if it can't be started."""
 
-    Raises OSError if it can't be started.
-    """
-
-    def __init__(self, call: Call, budget: Budget) -> None:
-        self._call, self._budget = call, budget
-        self._deadline = time.monotonic() + budget.wall_s
+    def __init__(self, call: Call, spent_s: int) -> None:
+        self._call, budget = call, call.operation.budget
+        self._started = time.monotonic() - spent_s
         self._errors = tempfile.TemporaryFile()  # limited in size, as all that the child writes
         # Absolute, because the child has another working directory, and so that none looks like an
         # option.
         paths = [str(call.source.absolute()), str(call.target.absolute())]
-        limits = [str(budget.cpu_s), str(budget.wall_s)]
+        limits = [str(budget.cpu_s - spent_s), str(budget.wall_s - spent_s)]
         self._process = subprocess.Popen(
             [sys.executable, "-m", _CHILD, call.operation.entry, *paths, *limits],
             cwd=ROOT,
@@ -169,15 +184,8 @@ class _Child:
             process_group=0,  # only this process handles Ctrl-C
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def end(self) -> None:
+        """Kill the child if it still runs, and release what belongs to it."""
         self.kill()
         self._process.communicate()
         self._errors.close()
@@ -186,18 +194,16 @@ class _Child:
         if self._process.poll() is None:  # else its id may belong to another process by now
             processes.kill(self._process.pid)
 
-    def wait(self) -> dict[str, Any]:
+    def wait(self, must_stop: Callable[[float], bool]) -> dict[str, Any]:
         """Return the fields of the operation's dataclass. Raises PortraitError."""
-        operation, budget = self._call.operation, self._budget
-        try:
-            output, _ = self._process.communicate(
-                timeout=max(0.0, self._deadline - time.monotonic())
-            )
-        except subprocess.TimeoutExpired:
-            raise _build_timeout_error(operation, f"over {budget.wall_s:g} s") from None
+        operation = self._call.operation
+        while (output := self._read_output()) is None:
+            waited_s = time.monotonic() - self._started
+            if waited_s > operation.budget.wall_s or must_stop(waited_s):
+                raise _build_timeout_error(operation, f"over {waited_s:.1f} s")
         status = self._process.returncode
         if status in (-signal.SIGXCPU, -signal.SIGALRM):
-            raise _build_timeout_error(operation, f"over {budget.cpu_s} s of CPU time")
+            raise _build_timeout_error(operation, "over the limits")
         if status != 0:
             raise _to_portrait_error(operation, status, self._read_errors())
         answer = json.loads(output)
@@ -205,6 +211,15 @@ class _Child:
             raise from_code(**answer["error"])
         fields: dict[str, Any] = answer["result"]
         return fields
+
+    def _read_output(self) -> bytes | None:
+        """Return the output of the child that has ended; None if it has not within a second."""
+        left_s = self._started + self._call.operation.budget.wall_s - time.monotonic()
+        try:
+            output, _ = self._process.communicate(timeout=min(1.0, max(0.0, left_s)))
+        except subprocess.TimeoutExpired:
+            return None
+        return output
 
     def _read_errors(self) -> str:
         size = self._errors.seek(0, os.SEEK_END)

@@ -11,6 +11,8 @@ from typing import Self
 
 import httpx
 
+from ui.session.commands import DECODING_ACTIONS
+
 _POLL_S = 0.5  # as often as the page of somebody whose video is being made
 
 
@@ -21,7 +23,8 @@ class Session:
         headers = {"Host": host} if host else {}
         self.http = httpx.Client(base_url=address, timeout=60, headers=headers)
         self.http.get("/").raise_for_status()
-        (self._bus,) = self.http.get("/config").raise_for_status().json()["dependencies"]
+        events = self.http.get("/config").raise_for_status().json()["dependencies"]
+        self._events = {event["targets"][0][1]: event["id"] for event in events}
         self._hash = secrets.token_hex(8)
 
     def pulse(self) -> str:
@@ -31,10 +34,11 @@ class Session:
 
     def act(self, **values: object) -> str:
         """Send an action over the bus; returns the page that was answered."""
+        is_long = values["do"] in DECODING_ACTIONS
         event = {
             "data": [],
             "event_data": values,
-            "fn_index": self._bus["id"],
+            "fn_index": self._events["upload" if is_long else "click"],
             "session_hash": self._hash,
         }
         self.http.post("/gradio_api/queue/join", json=event).raise_for_status()

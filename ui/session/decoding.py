@@ -1,7 +1,7 @@
 """Decoding of visitors' files: a few at once, one at a time for each visitor, slow ones last.
 
-A file first gets a short budget. What takes longer is decoded anew, beside the others: a few files
-on which a decoder hangs must not hold up everyone.
+A file that takes long gives way to those who wait, and is decoded anew beside them: a few files on
+which a decoder hangs must not hold up everyone.
 """
 
 import asyncio
@@ -13,10 +13,10 @@ from weakref import WeakValueDictionary
 
 import anyio
 
-from inference.media.sandbox import Budget, Call, Sandbox, TookTooLong
+from inference.media.sandbox import Call, Sandbox, SandboxClosed, TookTooLong
 
 _AT_ONCE, _SLOW_AT_ONCE = 2, 1  # calls; each file of one may take 1.5 GiB
-_FIRST_BUDGET = Budget(cpu_s=5, wall_s=10)
+_SLOW_S = 4  # of decoding, after which a file gives way
 _MAX_THREADS = 64  # of actions that wait for their files
 
 T = TypeVar("T")
@@ -52,18 +52,21 @@ class DecodingQueue(Sandbox):
         self._owners: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    def run(self, *calls: Call, budget: Budget | None = None) -> _Answers:
+    def run(self, *calls: Call) -> _Answers:
         """Run all calls at once, when it is their turn; see `Sandbox.run`."""
-        whole = budget or calls[0].operation.budget
-        rest = Budget(whole.cpu_s - _FIRST_BUDGET.cpu_s, whole.wall_s - _FIRST_BUDGET.wall_s)
-        run = super().run
+        gave_way = False
+
+        def must_stop(waited_s: float) -> bool:
+            nonlocal gave_way
+            gave_way = waited_s >= _SLOW_S and self._lane.is_waited_for
+            return gave_way
+
         try:
-            try:
-                return self._lane.run(lambda: run(*calls, budget=_FIRST_BUDGET))
-            except TookTooLong:
-                return self._slow_lane.run(lambda: run(*calls, budget=rest))
-        except CancelledError:
-            return run(*calls)  # refuses, as it is closed
+            return self._lane.run(lambda: self._run(calls, must_stop))
+        except TookTooLong:
+            if not gave_way:
+                raise
+        return self._slow_lane.run(lambda: self._run(calls, spent_s=_SLOW_S))
 
     def close(self) -> None:
         """End all children, and refuse the calls that wait and further ones with a Fault."""
@@ -98,22 +101,31 @@ class _Lane:
         self._calls: list[Future[_Answers]] = []
 
     def run(self, call: Callable[[], _Answers]) -> _Answers:
-        """Run `call` when it is its turn. Raises CancelledError if the lane is closed before."""
+        """Run `call` when it is its turn. Raises Fault if the lane is closed before."""
         try:
             future = self._threads.submit(call)
         except RuntimeError as error:
-            raise CancelledError from error
+            raise SandboxClosed from error
         self._calls.append(future)
         if turn := _turn.get():
             turn.count_before = lambda: self._count_before(future)
         try:
             return future.result()
+        except CancelledError as error:
+            raise SandboxClosed from error
         finally:
             self._calls.remove(future)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    @property
+    def is_waited_for(self) -> bool:
+        return bool(self._list_waiting())
+
     def _count_before(self, future: Future[_Answers]) -> int:
-        waiting = [each for each in self._calls if not (each.running() or each.done())]
+        waiting = self._list_waiting()
         return waiting.index(future) if future in waiting else 0
+
+    def _list_waiting(self) -> list[Future[_Answers]]:
+        return [each for each in self._calls if not (each.running() or each.done())]
