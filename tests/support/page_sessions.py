@@ -32,8 +32,8 @@ class Session:
         version: str = self.http.get("/pulse").raise_for_status().json()["version"]
         return version
 
-    def act(self, **values: object) -> str:
-        """Send an action over the bus; returns the page that was answered."""
+    def begin(self, **values: object) -> None:
+        """Send an action over the bus."""
         is_long = values["do"] in DECODING_ACTIONS
         event = {
             "data": [],
@@ -42,6 +42,10 @@ class Session:
             "session_hash": self._hash,
         }
         self.http.post("/gradio_api/queue/join", json=event).raise_for_status()
+
+    def act(self, **values: object) -> str:
+        """Send an action over the bus; returns the page that was answered."""
+        self.begin(**values)
         with self.http.stream(
             "GET", "/gradio_api/queue/data", params={"session_hash": self._hash}
         ) as stream:

@@ -1,7 +1,8 @@
 """The real server in a process of its own, which a test may end, kill and start again.
 
 `python -m tests.support.servers PORT` is `app.py serve` whose jobs are carried out by the scripted
-engine, final videos too: a machine with a GPU, as far as the page can tell.
+engine, final videos too: a machine with a GPU, as far as the page can tell. With SCRIPTED_HANG the
+decoder of recordings hangs on each.
 """
 
 import os
@@ -12,10 +13,12 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from inference.core.settings import ROOT, load_settings
 from inference.jobs import queue
+from inference.media import sandbox
 from tests.support.media import free_port
 from tests.support.scripted_engine import ScriptedEngine
 from ui.session import availability
@@ -94,7 +97,16 @@ def serving(data: Path, pause_s: float | None = None, **settings: str) -> Iterat
         server.stop()
 
 
+def hang(source: Path, target: Path) -> None:
+    """Play a decoder that never returns."""
+    while True:
+        time.sleep(1)
+
+
 if __name__ == "__main__":
+    if os.environ.get("SCRIPTED_HANG"):
+        entry = f"tests.support.servers:{hang.__name__}"
+        sandbox.RECORDING_OPERATION = replace(sandbox.RECORDING_OPERATION, entry=entry)
     queue.WORKER = "tests.support.scripted_engine"
     availability.select_engine_for = lambda *asked: ScriptedEngine()  # type: ignore[attr-defined]
     with suppress(KeyboardInterrupt):

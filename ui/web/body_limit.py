@@ -27,7 +27,7 @@ class BodyLimit:
         messages = await _read_body(receive) if _is_allowed(announced) else None
         if messages is None:
             message = f"This request is too large; {MAX_BODY_BYTES >> 20} MiB is the most."
-            await PlainTextResponse(message, 413, {"Connection": "close"})(scope, receive, send)
+            await PlainTextResponse(message, 413)(scope, receive, send)
             return
 
         async def replay() -> Message:

@@ -1,0 +1,147 @@
+"""Files are decoded in turn: one at a time for each person, slow ones after those who wait."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from inference.core.errors import Fault, InputError
+from inference.media.sandbox import PICTURE_OPERATION, Budget, Call
+from tests.support.media import VOICE_A
+from ui.session import decoding
+from ui.session.decoding import DecodingQueue
+
+PATIENCE_S = 60
+
+
+@dataclass(frozen=True)
+class _Answer:
+    name: str
+
+
+def _answer(source: Path, target: Path) -> _Answer:
+    return _Answer(target.name)
+
+
+def _wait_for_end(source: Path, target: Path) -> _Answer:
+    """Take as long as the file "go" beside `target` is missing."""
+    target.touch()
+    while not target.with_name("go").exists():
+        time.sleep(0.01)
+    return _Answer(target.name)
+
+
+def call(name: str, target: Path, wall_s: float = PATIENCE_S) -> Call:
+    entry = f"tests.ui.session.test_decoding:{name}"
+    operation = replace(PICTURE_OPERATION, entry=entry, budget=Budget(20, wall_s))
+    return Call(operation, VOICE_A, target)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def queue() -> Iterator[DecodingQueue]:
+    queue = DecodingQueue()
+    yield queue
+    queue.close()
+
+
+@pytest.fixture
+def in_thread() -> Iterator[Callable[[Callable[[], object]], list[object]]]:
+    """Run a function in a thread; the list gets what it returns or raises."""
+    threads = []
+
+    def start(work: Callable[[], object]) -> list[object]:
+        results: list[object] = []
+
+        def run() -> None:
+            try:
+                results.append(work())
+            except Exception as error:
+                results.append(error)
+
+        threads.append(threading.Thread(target=run))
+        threads[-1].start()
+        return results
+
+    yield start
+    for thread in threads:
+        thread.join(PATIENCE_S)
+
+
+InThread = Callable[[Callable[[], object]], list[object]]
+
+
+def test_a_slow_file_gives_way_to_those_who_wait(
+    queue: DecodingQueue, in_thread: InThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "_SLOW_S", 1)
+    slow = [tmp_path / f"slow-{number}" for number in range(2)]
+    results = [in_thread(lambda path=path: queue.run(call("_wait_for_end", path))) for path in slow]
+    wait_until(lambda: all(path.exists() for path in slow))
+    assert queue.run(call("_answer", tmp_path / "quick")) == [{"name": "quick"}]
+    assert not any(results)  # both go on beside the others
+    (tmp_path / "go").touch()
+    wait_until(lambda: all(results))
+    assert results == [[[{"name": path.name}]] for path in slow]
+
+
+def test_a_slow_file_goes_on_while_nobody_waits(
+    queue: DecodingQueue, in_thread: InThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "_SLOW_S", 0)
+    (result,) = [in_thread(lambda: queue.run(call("_wait_for_end", tmp_path / "a", wall_s=2)))]
+    wait_until(lambda: bool(result))
+    assert isinstance(result[0], InputError) and "takes too long" in result[0].message
+    assert not list(tmp_path.iterdir())
+
+
+def test_closing_refuses_those_who_wait(
+    queue: DecodingQueue, in_thread: InThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "_SLOW_S", PATIENCE_S)
+    paths = [tmp_path / f"{number}" for number in range(4)]
+    results = [
+        in_thread(lambda path=path: queue.run(call("_wait_for_end", path))) for path in paths
+    ]
+    wait_until(lambda: len(list(tmp_path.iterdir())) == 2)  # at once
+    queue.close()
+    wait_until(lambda: all(results))
+    for (error,) in results:
+        assert isinstance(error, Fault) and "being stopped" in error.message
+    with pytest.raises(Fault, match="being stopped"):
+        queue.run(call("_answer", tmp_path / "late"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_each_person_has_one_turn_at_a_time_and_is_told_how_many_come_first(
+    queue: DecodingQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "_SLOW_S", PATIENCE_S)
+
+    def decode(name: str) -> list[dict[str, str]]:
+        return queue.run(call("_wait_for_end", tmp_path / name))
+
+    async def act() -> None:
+        names = [f"{number}-{owner}" for number, owner in enumerate("aabcd")]
+        turns = [queue.start(name[-1], partial(decode, name)) for name in names]
+        while turns[4].count_before() != 1 or len(list(tmp_path.iterdir())) < 2:
+            assert not await turns[4].has_ended(0.01)
+        assert {path.name for path in tmp_path.iterdir()} == {"0-a", "2-b"}  # not 1-a
+        assert [turn.count_before() for turn in turns] == [0, 0, 0, 0, 1]
+        (tmp_path / "go").touch()
+        for turn in turns:
+            assert await turn.has_ended(PATIENCE_S)
+        assert [turn.task.result()[0]["name"][0] for turn in turns] == list("01234")
+
+    asyncio.run(act())
