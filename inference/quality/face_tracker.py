@@ -42,14 +42,16 @@ _ALIGN_BLUR_PX = 5
 
 @dataclass(frozen=True)
 class FaceStats:
-    """Lip gap and likeness of a face in one frame.
+    """Lip gap, likeness and turn of a face in one frame.
 
     `gap` lies between the inner lips, in face heights; `likeness` is the correlation with the
-    picture's face, 1 to -1. Both are NaN where no face is found.
+    picture's face, 1 to -1; `yaw_deg` is 0 for a face that looks at the camera, up to 90 in
+    profile. All are NaN where no face is found.
     """
 
     gap: float = np.nan
     likeness: float = np.nan
+    yaw_deg: float = np.nan
 
 
 class FaceTracker:
@@ -81,7 +83,7 @@ class FaceTracker:
         height = _measure_distance(points, FOREHEAD, CHIN)
         compare = self._reference is not None and self._tracked % _COMPARE_INTERVAL == 1
         likeness = self._measure_likeness(frame, points) if compare else float(np.nan)
-        return FaceStats(gap / max(height, 1.0), likeness)
+        return FaceStats(gap / max(height, 1.0), likeness, _measure_yaw_deg(points))
 
     def _fit_mesh(self, frame: Pixels) -> Floats | None:
         """Return the face's points, float32 (468, 3), near the last ones; None if not found."""
@@ -142,6 +144,11 @@ class FaceTracker:
 
 def _measure_distance(points: Floats, one: int, other: int) -> float:
     return float(np.linalg.norm(points[one, :2] - points[other, :2]))
+
+
+def _measure_yaw_deg(points: Floats) -> float:
+    across, up, away = points[RIGHT_EYE_OUTER] - points[LEFT_EYE_OUTER]
+    return float(np.degrees(np.arctan2(abs(away), np.hypot(across, up))))
 
 
 def _build_patch_matrix(points: Floats) -> Floats:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from inference.core.report import Aspect, Finding, Report, Verdict
 from inference.quality.appearance import judge_colour, judge_identity
 from inference.quality.faults import find_black_frames, find_frozen_runs, find_noise_frames
-from inference.quality.lips import bridge_lip_gaps, judge_lip_sync, judge_speakers
+from inference.quality.lips import MAX_YAW_DEG, bridge_lip_gaps, judge_lip_sync, judge_speakers
 from inference.quality.measure import Measurements
 
 Floats = NDArray[np.float32]
@@ -52,11 +52,13 @@ def judge(
     """Build the report on a video from the measurements of its windows, in order."""
     whole = join_measurements(measured)
     bad = find_black_frames(whole) | find_noise_frames(whole)
-    gap = np.where(bad[:, None], np.nan, whole.gap).astype(np.float32)
+    turned = whole.yaw > MAX_YAW_DEG
+    from_side = bool((turned.sum(0) > (~np.isnan(whole.yaw)).sum(0) / 2).any())
+    gap = np.where(bad[:, None] | turned, np.nan, whole.gap).astype(np.float32)
     gaps = bridge_lip_gaps(gap)
     candidates = [
-        judge_lip_sync(gaps, audio.sound, whole.fps),
-        judge_speakers(gaps, audio.voices),
+        judge_lip_sync(gaps, audio.sound, whole.fps, from_side),
+        judge_speakers(gaps, audio.voices, from_side),
         _judge_length(whole, expected, audio),
         _judge_picture(whole),
         _judge_motion(whole),

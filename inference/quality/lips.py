@@ -24,6 +24,7 @@ _MIN_FRAMES = 49  # in less, chance decides
 _MIN_LIP_MOTION = 0.006  # standard deviation in face heights; lips at rest jitter by a third of it
 _SILENT_LOUDNESS = 0.02  # fourth root of power: -68 dBFS
 _MIN_TRACKED_SHARE = 0.5  # share of the frames in which a face must be found
+MAX_YAW_DEG = 40  # beyond it the mesh guesses the lips; a three-quarter view measures 30
 _MAX_BRIDGE_FRAMES = 3  # frames between two measurements of a face
 
 _IN_SYNC_LAGS_FRAMES = range(-4, 7)  # roughly in sync; a swap is detected over these
@@ -44,17 +45,24 @@ def is_tracked(gap: Floats) -> bool:
     return bool(np.mean(~np.isnan(gap)) >= _MIN_TRACKED_SHARE)
 
 
-def judge_lip_sync(gaps: Sequence[Floats], sound: Floats | None, fps: float) -> Finding:
-    """Judge whether the lips of all speakers together follow the loudness `sound` (n,)."""
+def judge_lip_sync(
+    gaps: Sequence[Floats], sound: Floats | None, fps: float, from_side: bool = False
+) -> Finding:
+    """Judge whether the lips of all speakers together follow the loudness `sound` (n,).
+
+    `from_side`: gaps are missing because a face is seen from the side.
+    """
     tracked = [gap for gap in gaps if is_tracked(gap)]
     if sound is None or float(sound.max(initial=0)) < _SILENT_LOUDNESS:
         return _build_inconclusive("There is no voice in the sound, so the lips were not checked.")
     if not tracked:
-        return _build_inconclusive("No face could be followed, so the lips were not checked.")
+        return _build_inconclusive(
+            f"{_name_unseen('No', from_side)}, so the lips were not checked."
+        )
+    if all(map(_is_still, tracked)):
+        return Finding(Aspect.LIP_SYNC, Verdict.FAIL, "The lips do not move.")
     if len(sound) < _MIN_FRAMES:
         return Finding(Aspect.LIP_SYNC, Verdict.PASS, "This is too short to check the lips.")
-    if max(float(np.nanstd(gap)) for gap in tracked) < _MIN_LIP_MOTION:
-        return Finding(Aspect.LIP_SYNC, Verdict.FAIL, "The lips do not move.")
     lips = np.nansum(np.stack(tracked), 0).astype(np.float32)
     lips[np.isnan(np.stack(tracked)).any(0)] = np.nan
     correlations = {lag: _correlate_at_lag(lips, sound, lag) for lag in LAGS_FRAMES}
@@ -62,7 +70,7 @@ def judge_lip_sync(gaps: Sequence[Floats], sound: Floats | None, fps: float) -> 
     verdict, message = _judge_offset(best - USUAL_LEAD_FRAMES, correlations[best], fps)
     # the speaker may be the face that was lost
     if verdict is Verdict.FAIL and len(tracked) < len(gaps):
-        return _build_inconclusive("A face could not be followed, so the lips were not checked.")
+        return _build_inconclusive(f"{_name_unseen('A', from_side)}, so the lips were not checked.")
     numbers = {
         "offset_s": round((best - USUAL_LEAD_FRAMES) / fps, 3),
         "strength": round(correlations[best], 3),
@@ -71,6 +79,14 @@ def judge_lip_sync(gaps: Sequence[Floats], sound: Floats | None, fps: float) -> 
         _correlate_locally(lips, sound, round(_LOCAL_REACH_S * fps)), _CHANCE_CORRELATION, 1.0
     )
     return Finding(Aspect.LIP_SYNC, verdict, message, numbers, local)
+
+
+def _is_still(gap: Floats) -> bool:
+    return float(np.nanstd(gap)) < _MIN_LIP_MOTION
+
+
+def _name_unseen(article: str, from_side: bool) -> str:
+    return "A face is seen from the side" if from_side else f"{article} face could not be followed"
 
 
 def _build_inconclusive(message: str) -> Finding:
@@ -112,19 +128,25 @@ def _correlate_locally(lips: Floats, sound: Floats, reach: int) -> Floats:
     return out
 
 
-def judge_speakers(gaps: Sequence[Floats], voices: Sequence[Floats]) -> Finding | None:
+def judge_speakers(
+    gaps: Sequence[Floats], voices: Sequence[Floats], from_side: bool = False
+) -> Finding | None:
     """Judge whether each of two speakers follows their own voice, float32 (n,).
 
-    Returns None unless there are two of each.
+    Returns None unless there are two of each. `from_side`: see `judge_lip_sync`.
     """
     if len(gaps) != 2 or len(voices) != 2:
         return None
-    unsure = _explain_inconclusive(gaps, voices)
+    talks = [float(voice.max(initial=0)) >= _SILENT_LOUDNESS for voice in voices]
+    for side, gap, is_heard in zip(("left", "right"), gaps, talks, strict=True):
+        if is_heard and is_tracked(gap) and _is_still(gap):
+            message = f"The {side} one's lips do not move, although their voice is heard."
+            return Finding(Aspect.SPEAKERS, Verdict.FAIL, message)
+    unsure = _explain_inconclusive(gaps, voices, from_side)
     if unsure:
         return Finding(Aspect.SPEAKERS, Verdict.WARN, unsure)
     own = [_correlate_in_sync(gaps[0], voices[0]), _correlate_in_sync(gaps[1], voices[1])]
     other = [_correlate_in_sync(gaps[0], voices[1]), _correlate_in_sync(gaps[1], voices[0])]
-    talks = [float(voice.max(initial=0)) >= _SILENT_LOUDNESS for voice in voices]
     numbers = {
         "left_own": round(own[0], 3),
         "right_own": round(own[1], 3),
@@ -135,11 +157,13 @@ def judge_speakers(gaps: Sequence[Floats], voices: Sequence[Floats]) -> Finding 
     return Finding(Aspect.SPEAKERS, verdict, message, numbers)
 
 
-def _explain_inconclusive(gaps: Sequence[Floats], voices: Sequence[Floats]) -> str | None:
+def _explain_inconclusive(
+    gaps: Sequence[Floats], voices: Sequence[Floats], from_side: bool
+) -> str | None:
     if len(voices[0]) < _MIN_FRAMES:
         return "This is too short to tell who speaks."
     if not all(map(is_tracked, gaps)):
-        return "A face could not be followed, so who speaks was not checked."
+        return f"{_name_unseen('A', from_side)}, so who speaks was not checked."
     if compute_correlation(voices[0], voices[1]) > _SAME_VOICE_CORRELATION:
         return "Both voices say the same, so who speaks was not checked."
     return None

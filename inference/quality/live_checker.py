@@ -7,6 +7,7 @@ it is logged, and there is no report.
 import logging
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -70,7 +71,8 @@ class LiveChecker:
         """Return the measurements of a window, stored ones if an earlier start left them."""
         path = self._task.prepare_path(measurements_name(index))
         if path.exists():
-            return Measurements.load(path)
+            with suppress(ValueError):  # torn, or of an earlier version
+                return Measurements.load(path)
         if self._measurer is None:
             plan, picture = self._task.plan, self._task.folder / PICTURE
             pixels = render_crop(picture, plan.picture, plan.crop, plan.width, plan.height)

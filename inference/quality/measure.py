@@ -4,6 +4,8 @@ Each window's measurements are stored beside its segment, so a resumed job has t
 """
 
 import os
+import zipfile
+import zlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -50,7 +52,8 @@ class Measurements:
       `pixels.FrameStats`;
     - `step` and `change`: differences in levels to the previous frame and to the one
       `MIN_FROZEN_FRAMES` earlier;
-    - `gap` and `identity` (n, p): `gap` and `likeness` of `face_tracker.FaceStats`.
+    - `gap`, `identity` and `yaw` (n, p): `gap`, `likeness` and `yaw_deg` of
+      `face_tracker.FaceStats`.
 
     NaN stands for a frame not measured, or without anything to compare with. `last` holds small
     grey copies of the last frames, uint8 (k, h, w).
@@ -74,6 +77,7 @@ class Measurements:
     change: Floats
     gap: Floats
     identity: Floats
+    yaw: Floats
     last: Pixels
 
     @property
@@ -91,11 +95,11 @@ class Measurements:
     @staticmethod
     def load(path: Path) -> "Measurements":
         """Read a file written by `save`. Raises OSError or ValueError for any other."""
-        with np.load(path, allow_pickle=False) as file:
-            missing = [each.name for each in _FIELDS if each.name not in file]
-            if missing:
-                raise ValueError(f"{path} lacks {', '.join(missing)}")
-            values = {each.name: file[each.name] for each in _FIELDS}
+        try:
+            with path.open("rb") as data, np.load(data, allow_pickle=False) as file:
+                values = {each.name: file[each.name] for each in _FIELDS}
+        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
+            raise ValueError(f"{path} is torn, or of another version") from error
         plain = {name: value if value.ndim else value.item() for name, value in values.items()}
         return Measurements(**plain)
 
@@ -203,6 +207,7 @@ class Measurer:
             change=_to_floats([sample.change for sample in samples]),
             gap=_to_floats([[face.gap for face in sample.faces] for sample in samples]),
             identity=_to_floats([[face.likeness for face in sample.faces] for sample in samples]),
+            yaw=_to_floats([[face.yaw_deg for face in sample.faces] for sample in samples]),
             last=last,
         )
 

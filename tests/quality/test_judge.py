@@ -47,6 +47,7 @@ def good(gap: Floats | None = None, frames: int = FRAMES) -> Measurements:
         smoothness=0.95 * ones, likeness=0.99 * ones, continuity=0.99 * ones,
         colour=np.zeros((frames, 3), np.float32), contrast=ones, step=5 * ones, change=9 * ones,
         gap=gap, identity=np.full(gap.shape, 0.98, np.float32),
+        yaw=np.full(gap.shape, 5.0, np.float32),
         last=np.zeros((8, 112, 224), np.uint8),
     )  # fmt: skip
 
@@ -100,6 +101,7 @@ def test_the_offset_of_the_lips_is_found(early: int, seed: int) -> None:
         (lips(speech(2)), np.zeros(FRAMES, np.float32), {Verdict.WARN}, "no voice"),
         (lips(speech(2)), None, {Verdict.WARN}, "no voice"),
         (lips(speech(2))[:30], speech(2)[:30], {Verdict.PASS}, "too short"),
+        (np.full(30, 0.03, np.float32), speech(2)[:30], {Verdict.FAIL}, "do not move"),
     ],
 )
 def test_what_can_not_be_judged_is_said(
@@ -145,6 +147,33 @@ def test_who_speaks_is_told(seed: int) -> None:
         found = judge_speakers([lips(mouth) for mouth in mouths], voices)
         assert found is not None
         assert (found.verdict, words in found.message) == (verdict, True), found
+
+
+@pytest.mark.parametrize("frames", [30, FRAMES])
+def test_nobody_who_stands_still_while_their_voice_is_heard_passes(frames: int) -> None:
+    left, right = speech(1, frames), speech(2, frames)
+    jitter = np.random.default_rng(3).normal(0.03, 0.003, frames).astype(np.float32)
+    for gaps, side in (([lips(left), jitter], "right"), ([jitter, lips(right)], "left")):
+        for voices in ((left, right), (left, left)):
+            found = judge_speakers(gaps, voices)
+            assert found and found.verdict is Verdict.FAIL
+            assert f"{side} one's lips do not move" in found.message
+
+
+def test_a_face_in_profile_is_said_to_be() -> None:
+    gap = np.stack([lips(speech(1)), lips(speech(2))], 1)
+    turned = np.full(gap.shape, 5.0, np.float32)
+    turned[:, 1] = 60
+    audio = replace(heard(), voices=(speech(1), speech(2)))
+    report = judge([replace(good(gap), yaw=turned)], PLANNED, audio)
+    found = of(report, Aspect.SPEAKERS)
+    assert found.verdict is Verdict.WARN and "seen from the side" in found.message
+    alone = judge([replace(good(gap[:, 1:]), yaw=turned[:, 1:])], PLANNED, heard())
+    found = of(alone, Aspect.LIP_SYNC)
+    assert found.verdict is Verdict.WARN and "seen from the side" in found.message
+    turned[FRAMES // 4 :] = 30  # one that turns away for a moment is judged by the rest
+    report = judge([replace(good(gap), yaw=turned)], PLANNED, audio)
+    assert of(report, Aspect.SPEAKERS).verdict is Verdict.PASS
 
 
 def test_one_person_has_nobody_to_be_mistaken_for() -> None:

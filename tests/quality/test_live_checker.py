@@ -106,6 +106,17 @@ def test_what_costs_nothing_is_made_to_its_end_and_reported_on(ready: Task) -> N
     assert after == before
 
 
+def test_torn_measurements_are_made_anew(ready: Task) -> None:
+    list(render_windows(ready, "some", Black(ready), time.monotonic()))
+    path = ready.folder / measurements_name(0)
+    whole = path.read_bytes()
+    for torn in (b"", whole[: len(whole) // 2], whole.replace(b"yaw", b"old")):
+        path.write_bytes(torn)
+        (ready.folder / REPORT).unlink()
+        list(render_windows(ready, "some", Black(ready), time.monotonic()))
+        assert (ready.folder / REPORT).exists() and path.read_bytes() == whole
+
+
 def test_a_video_that_can_not_be_looked_at_is_finished_all_the_same(ready: Task) -> None:
     (ready.folder / PICTURE).write_bytes(b"torn")
     *_, last = render_windows(ready, "some", Black(ready), time.monotonic(), EarlyStop.STRICT)
