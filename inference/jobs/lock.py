@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inference.core.files import read_word
+from inference.core.files import PART, read_word
 
 _PID = re.compile("[1-9][0-9]{0,6}", re.ASCII)  # Linux has 22 bits, macOS fewer
 _PROBE_S = 0.2  # longer than a call of `is_held`, which holds the lock for a moment itself
@@ -79,6 +79,13 @@ def hold(path: Path) -> Iterator[None]:
 def hold_open(descriptor: int) -> None:
     """Hold the lock that is the open file or folder, after waiting for it, until it is closed."""
     fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def delete_parts(folder: Path) -> None:
+    """Delete the half-written files in `folder` that nobody is writing."""
+    for part in folder.glob(f"*{PART}"):
+        if part.is_file() and not is_held(part):
+            part.unlink(missing_ok=True)
 
 
 def acquire_inherited(path: Path) -> int | None:

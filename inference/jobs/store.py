@@ -4,12 +4,11 @@ Several servers may share the folder: `queue.lock` in it is held while a job cha
 """
 
 import logging
-import os
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -80,20 +79,20 @@ class JobStore:
     @contextmanager
     def prepare(self, owner: str) -> Iterator[Path]:
         """Create a job's folder and yield it; until the end, no server takes it for a leftover."""
-        with self._lock_queue():
-            folder = self.create(owner)
-            descriptor = os.open(folder, os.O_RDONLY)
-            lock.hold_open(descriptor)
-        try:
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            with lock.hold(self._root):
+                folder = self.create(owner)
+                stack.enter_context(lock.hold(folder))
             yield folder
-        finally:
-            os.close(descriptor)
 
     def list_abandoned(self) -> list[Path]:
         """Return the jobs that were not submitted and whose preparation was killed."""
-        with self._lock_queue():
+        if not self._root.exists():
+            return []
+        with lock.hold(self._root):  # else a new one might not be locked yet
             free = [folder for folder in self._index.list_open() if not lock.is_held(folder)]
-            return [folder for folder in free if not (folder / SUBMITTED).exists()]
+        return [folder for folder in free if not (folder / SUBMITTED).exists()]
 
     def find_folder(self, job_id: str) -> Path | None:
         """Return the job's folder; None when the id is invalid or there is no such job."""

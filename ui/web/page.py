@@ -4,22 +4,27 @@ The browser's code sends actions over the bus (`bus.js`); the answer is every re
 from the data folder. Gradio holds no visitor's data.
 """
 
+import logging
 import secrets
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
+from inference.core.errors import FaultCode
 from inference.core.settings import Settings
 from inference.jobs.store import JobStore
 from ui import views
 from ui.access.identity import Owners
 from ui.media.uploads import UploadStore
 from ui.session.controller import Controller
-from ui.session.page_state import Problem
+from ui.session.page_state import PageState, Phase, Problem
+from ui.session.session import Session
 from ui.strings import text
 from ui.views import Regions
 from ui.web.gradio import gr
+
+logger = logging.getLogger(__name__)
 
 _BARE_HTML: dict[str, Any] = {"padding": False, "apply_default_css": False}
 _BUS = "window.portraitBus = trigger; window.dispatchEvent(new Event('portrait-bus'));"
@@ -49,9 +54,9 @@ class Page:
         """Return a short text that changes whenever the owner's page does."""
         return self._controller.page_builder.etag(owner)
 
-    def delete_expired(self, now: datetime) -> None:
-        """Delete expired sessions and uploads."""
-        self._controller.delete_expired(now)
+    def sweep(self, now: datetime | None) -> None:
+        """Delete leftovers and, unless `now` is unknown, expired sessions and uploads."""
+        self._controller.sweep(now)
 
     def _build_regions(self) -> list[gr.HTML]:
         """Return the regions, in the order of `Regions`."""
@@ -86,10 +91,27 @@ class Page:
             page = self._controller.page_builder.build("", problem)
         else:
             page = self._controller.handle_event(owner, sent)
-        regions = views.render(page)
+        regions = _render(page)
         values = (getattr(regions, field.name) for field in fields(Regions))
         # random, not counted: the answer before may be another server's
         return *values, _build_answer(secrets.token_hex(8), page.is_moving, page.was_refused)
+
+
+def _render(page: PageState) -> Regions:
+    """Render the page, without session and jobs if their damaged values can't be shown."""
+    try:
+        return views.render(page)
+    except Exception:
+        logger.exception("a page could not be drawn")
+    problem = Problem("stage", FaultCode.UNREADABLE, text.SESSION_DAMAGED)
+    history = None if page.history is None else ()
+    damaged = page.damaged + tuple(job.id for job in page.history or ())
+    safe = replace(page, phase=Phase.START, session=Session(), framed=None, plan=None, finals={})
+    return views.render(
+        replace(
+            safe, job=None, previous_draft=None, problem=problem, history=history, damaged=damaged
+        )
+    )
 
 
 def _build_answer(name: str, moving: bool = False, refused: bool = False) -> str:
