@@ -65,6 +65,7 @@ def pytest_sessionstart() -> None:
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     gc.disable()
+    os.fsync = lambda fd: None  # nothing here has to outlive a loss of power
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

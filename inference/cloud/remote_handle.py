@@ -3,12 +3,12 @@
 It also holds the number of the last event that was handled, so that a later process resumes there.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from inference.core.files import UnreadableFile, read_json, write_whole
 from inference.core.task import PREVIOUS_REMOTE, REMOTE
 
 
@@ -31,10 +31,10 @@ _ADAPTER = TypeAdapter(RemoteHandle)
 
 
 def read_handle(folder: Path, name: str = REMOTE) -> RemoteHandle | None:
-    """Return the handle in `folder`; None when it is missing or can't be parsed."""
+    """Return the handle in `folder`; None when it is missing or damaged."""
     try:
-        return _ADAPTER.validate_json((folder / name).read_bytes())
-    except (FileNotFoundError, ValidationError):
+        return read_json(folder / name, _ADAPTER)
+    except (FileNotFoundError, UnreadableFile):
         return None
 
 
@@ -44,8 +44,6 @@ def read_handles(folder: Path) -> list[RemoteHandle]:
     return [handle for handle in handles if handle]
 
 
-def write_handle(folder: Path, handle: RemoteHandle) -> None:
-    """Replace the handle in `folder` in one step. Raises OSError."""
-    part = folder / f"{REMOTE}.part"
-    part.write_bytes(_ADAPTER.dump_json(handle))
-    os.replace(part, folder / REMOTE)
+def write_handle(folder: Path, handle: RemoteHandle, sync: bool = True) -> None:
+    """Replace the handle in `folder` in one step; see `write_whole`. Raises OSError."""
+    write_whole(folder / REMOTE, _ADAPTER.dump_json(handle), sync=sync)

@@ -6,7 +6,6 @@ handle in the task's folder and resumes; see `inference.jobs.resume`.
 """
 
 import logging
-import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +27,7 @@ from inference.core.events import (
     StageName,
     Window,
 )
+from inference.core.files import write_whole
 from inference.core.task import PREVIEW, PREVIOUS_REMOTE, REMOTE, RESULT, Task, segment_name
 from presets.quality import PRESETS
 
@@ -164,7 +164,7 @@ class RemoteJob:
         try:
             yield event
         finally:
-            write_handle(task.folder, handle)
+            write_handle(task.folder, handle, sync=False)
             if isinstance(event, Finished):
                 self._clean_up()
 
@@ -174,10 +174,7 @@ class RemoteJob:
     def _fetch_preview(self) -> None:
         jpeg = self._client.status.read_preview(self._job)
         if jpeg is not None:
-            target = self._task.prepare_path(PREVIEW)
-            part = target.with_suffix(".part")
-            part.write_bytes(jpeg)
-            os.replace(part, target)
+            write_whole(self._task.prepare_path(PREVIEW), jpeg, sync=False)
 
     def _clean_up(self) -> None:
         """Delete the job on Modal once its video is committed here."""

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from inference.cloud.status import StatusStore
+from inference.core.files import read_word, write_whole
 
 USED_AT = "used-at"  # in a job's folder: when it was sent or a run began, in seconds since 1970
 _DAY_S = 24 * 60 * 60
@@ -30,7 +31,7 @@ def sweep(work: Path, status: StatusStore, keep_days: int) -> None:
         days = _read_unused_days(folder)
         if days is None:  # counted from now on
             with suppress(OSError):
-                (folder / USED_AT).write_bytes(encode_now())
+                write_whole(folder / USED_AT, encode_now())
         elif days > keep_days and (
             days > keep_days + _UNFINISHED_EXTRA_DAYS or not status.is_unfinished(folder.name)
         ):
@@ -38,7 +39,9 @@ def sweep(work: Path, status: StatusStore, keep_days: int) -> None:
 
 
 def _read_unused_days(folder: Path) -> float | None:
+    """Return for how many days the folder was not used; None when it does not tell."""
     try:
-        return (time.time() - int((folder / USED_AT).read_text())) / _DAY_S
-    except (OSError, ValueError):
+        days = (time.time() - int(read_word(folder / USED_AT))) / _DAY_S
+    except (ValueError, OverflowError):
         return None
+    return days if days > -1 else None  # a time to come is of a wrong clock

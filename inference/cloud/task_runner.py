@@ -22,6 +22,7 @@ from inference.cloud.watchdog import Deadline, enforce_deadline, leave_container
 from inference.core.engine import Engine, convert_errors
 from inference.core.errors import Fault
 from inference.core.events import FINAL, Event, Failed, Frame, Stage, StageName, Step, Window
+from inference.core.files import write_whole
 from inference.core.settings import Settings
 from inference.core.task import PREVIEW
 from presets.quality import PRESETS
@@ -76,7 +77,7 @@ class TaskRunner:
         self._volume.reload()
         folder = self._root / names.work_folder(job)
         if folder.is_dir():
-            (folder / USED_AT).write_bytes(encode_now())
+            write_whole(folder / USED_AT, encode_now())
         sweep(folder.parent, self._status, self._settings.keep_days)
         run = _Run(self._status, job, writer, self._volume, folder)
         started = self._status.read_start_time(job) or time.time()

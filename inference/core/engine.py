@@ -9,6 +9,7 @@ import logging
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from inference.core.errors import FaultCode, PortraitError, from_os_error
@@ -53,14 +54,17 @@ class Engine(Protocol):
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]: ...
 
 
-def convert_errors(events: Iterator[Event]) -> Iterator[Event]:
-    """Yield `events`, replacing an exception by the Failed that ends them."""
+def convert_errors(events: Iterator[Event], folder: Path | None = None) -> Iterator[Event]:
+    """Yield `events`, replacing an exception by the Failed that ends them.
+
+    `folder` is the one that is written to.
+    """
     try:
         yield from events
     except PortraitError as error:
         yield Failed(error.code, error.message, error.details)
     except OSError as error:
-        fault = from_os_error(error)
+        fault = from_os_error(error, folder)
         yield Failed(fault.code, fault.message, traceback.format_exc())
     except Exception:
         logger.exception("an engine broke")

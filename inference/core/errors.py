@@ -8,7 +8,9 @@ A message states the value found, the value wanted, and the remedy.
 """
 
 import errno
+import os
 from enum import StrEnum
+from pathlib import Path
 
 
 class InputCode(StrEnum):
@@ -42,6 +44,7 @@ class FaultCode(StrEnum):
     QUEUE_FULL = "queue_full"
     BAD_WINDOW = "bad_window"  # the model's output is too defective to continue
     STORAGE = "storage"  # the bucket can't be used
+    UNREADABLE = "unreadable"  # a stored file is damaged
     MOVING = "moving"  # another machine holds the write access to the data folder
     INTERNAL = "internal"
 
@@ -90,12 +93,16 @@ def from_code(code: str, message: str, details: str = "") -> PortraitError:
     return Fault(known, message, details)
 
 
-def from_os_error(error: OSError) -> Fault:
-    """Return the `Fault` for a failed read or write."""
+def from_os_error(error: OSError, folder: Path | None = None) -> Fault:
+    """Return the `Fault` for a failed read or write in `folder`, or where `error` says."""
+    if folder is None and error.filename and not isinstance(error.filename, int):
+        folder = Path(os.fsdecode(error.filename)).parent
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        message = "The disk is full. Free some space and try again."
+        where = f": there is no room for {folder}" if folder else ""
+        message = f"The disk is full{where}. Free some space and try again."
         return Fault(FaultCode.DISK_FULL, message, str(error))
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        message = "This folder can't be written to. Choose another place for the video."
+        which = f"The folder {folder}" if folder else "This folder"
+        message = f"{which} can't be written to. Make it writable, or choose another place."
         return Fault(FaultCode.OUTPUT_NOT_WRITABLE, message, str(error))
     return Fault(FaultCode.INTERNAL, "A file could not be read or written. Try again.", str(error))

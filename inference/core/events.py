@@ -11,6 +11,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from inference.core.files import parse_json
+
 
 class StageName(StrEnum):
     """Stages of a job, in order."""
@@ -140,8 +142,13 @@ class Record:
 
 
 def parse_record(line: str) -> Record:
-    """Return the record that `Record.to_json` wrote."""
-    values: dict[str, Any] = json.loads(line)
+    """Return the record that `Record.to_json` wrote.
+
+    Raises ValueError, KeyError, TypeError or AttributeError for any other line.
+    """
+    values: dict[str, Any] = parse_json(line)
     adapter = _ADAPTERS[values.pop("type")]
     seq, time = values.pop("seq"), datetime.fromisoformat(values.pop("time"))
+    if type(seq) is not int or seq < 0 or time.tzinfo is None:
+        raise ValueError("no number and time of a record")
     return Record(seq, adapter.validate_python(values), time)

@@ -52,7 +52,12 @@ def kill_all() -> None:
 
 
 def kill(pid: int) -> None:
-    """Kill the process and, if it leads a process group, the whole group."""
+    """Kill the process and, if it leads a process group, the whole group.
+
+    Never this process or its group, nor the first process: their ids are no worker's.
+    """
+    if pid in (1, os.getpid(), os.getpgrp()):
+        return
     with suppress(ProcessLookupError, PermissionError):  # the process has ended meanwhile
         if os.getpgid(pid) == pid:
             os.killpg(pid, signal.SIGKILL)

@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from pydantic import TypeAdapter
 
+from inference.core.files import parse_json
+
 
 class Verdict(StrEnum):
     """Verdict, from best to worst. The values are stored in reports."""
@@ -79,4 +81,4 @@ _REPORT = TypeAdapter(Report)
 
 def parse_report(text: bytes) -> Report:
     """Return the report that `Report.to_json` wrote. Raises ValueError for invalid input."""
-    return _REPORT.validate_json(text)
+    return _REPORT.validate_python(parse_json(text))

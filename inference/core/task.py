@@ -3,11 +3,14 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
+from inference.core.files import UnreadableFile, read_json, write_whole
 from inference.core.plan import Plan
 from inference.core.request import Request
+from presets.quality import PRESETS
 
 PICTURE = "picture.png"
 REQUEST = "request.json"
@@ -20,6 +23,9 @@ PREVIEW = "frames/latest.jpg"
 REMOTE = "remote.json"  # handle of the remote job; see `inference.cloud.remote_handle`
 PREVIOUS_REMOTE = "remote-before.json"  # handle of the remote job before a restart
 OUTPUTS = ("frames", "windows", "growing", SOUND, RESULT, REPORT)  # written by the engine
+
+_REQUEST, _PLAN = TypeAdapter(Request), TypeAdapter(Plan)
+_T = TypeVar("_T")
 
 
 def voice_name(index: int) -> str:
@@ -67,12 +73,37 @@ class Task:
 
     def save(self) -> None:
         """Write request and plan into the folder."""
-        self.prepare_path(REQUEST).write_text(json.dumps(asdict(self.request), indent=1))
-        self.prepare_path(PLAN).write_text(json.dumps(asdict(self.plan), indent=1))
+        write_whole(self.folder / REQUEST, json.dumps(asdict(self.request), indent=1))
+        write_whole(self.folder / PLAN, json.dumps(asdict(self.plan), indent=1))
 
 
 def load_task(folder: Path) -> Task:
-    """Return the task that `Task.save` wrote into `folder`."""
-    request = TypeAdapter(Request).validate_json((folder / REQUEST).read_bytes())
-    plan = TypeAdapter(Plan).validate_json((folder / PLAN).read_bytes())
-    return Task(request, plan, folder)
+    """Return the task that `Task.save` wrote into `folder`.
+
+    Raises UnreadableFile, which also a missing file is.
+    """
+    return Task(read_request(folder), read_plan(folder), folder)
+
+
+def read_request(folder: Path) -> Request:
+    """Return the request of the task in `folder`. Raises UnreadableFile."""
+    return _read(folder / REQUEST, _REQUEST)
+
+
+def read_plan(folder: Path) -> Plan:
+    """Return the plan of the task in `folder`. Raises UnreadableFile."""
+    plan = _read(folder / PLAN, _PLAN)
+    if (
+        plan.quality not in PRESETS
+        or not plan.windows
+        or min(plan.frames, plan.width, plan.height) < 1
+    ):
+        raise UnreadableFile(folder / PLAN, f"{plan.frames} frames, {plan.quality[:40]}")
+    return plan
+
+
+def _read(path: Path, adapter: TypeAdapter[_T]) -> _T:
+    try:
+        return read_json(path, adapter)
+    except FileNotFoundError as error:
+        raise UnreadableFile(path, repr(error)) from error

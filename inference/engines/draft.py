@@ -41,7 +41,7 @@ class DraftEngine:
         return ""
 
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
-        return convert_errors(_draw(task, cancelled))
+        return convert_errors(_draw(task, cancelled), task.folder)
 
 
 ENGINE = DraftEngine

@@ -61,7 +61,7 @@ class MultiTalkEngine:
         return Availability(not reason, reason)
 
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
-        return convert_errors(self._run(task, cancelled))
+        return convert_errors(self._run(task, cancelled), task.folder)
 
     def _run(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
         """Load the model and run the task; loading errors are converted to events too."""

@@ -38,7 +38,7 @@ class RemoteEngine:
         return ""
 
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
-        return convert_errors(RemoteJob(self._cloud, task, cancelled).run())
+        return convert_errors(RemoteJob(self._cloud, task, cancelled).run(), task.folder)
 
 
 class ContainerEngine(RemoteEngine):

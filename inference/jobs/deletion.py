@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from inference.core import processes
+from inference.core.files import delete_path
 from inference.core.task import PREVIOUS_REMOTE, PUBLISHED, REMOTE
 from inference.jobs.process import hold_lock
 
@@ -46,11 +47,3 @@ def start_cleanup(trashed: Path) -> None:
     The process survives this one. Raises OSError.
     """
     processes.start("inference.cloud.cleanup", trashed)
-
-
-def delete_path(path: Path) -> None:
-    """Delete a file, or a folder with its contents, if it exists."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -27,14 +27,14 @@ def read_size(folder: Path) -> int:
     """Return the size of the history in bytes, which changes with every event."""
     try:
         return (folder / EVENTS).stat().st_size
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return 0
 
 
 def _read_lines(folder: Path) -> list[bytes]:
     try:
         return (folder / EVENTS).read_bytes().splitlines()
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return []
 
 
@@ -42,7 +42,7 @@ def _read_lines(folder: Path) -> list[bytes]:
 def _parse_line(line: bytes) -> Record | None:
     try:
         return parse_record(line.decode())
-    except (ValueError, KeyError, TypeError):  # half a line, or one of another version
+    except (ValueError, KeyError, TypeError, AttributeError):  # half a line, or another version's
         return None
 
 

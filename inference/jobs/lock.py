@@ -6,11 +6,15 @@ closing the last of these descriptors frees it.
 
 import fcntl
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from inference.core.files import PART, read_word
+
+_PID = re.compile("[1-9][0-9]{0,6}", re.ASCII)  # Linux has 22 bits, macOS fewer
 _PROBE_S = 0.2  # longer than a call of `is_held`, which holds the lock for a moment itself
 _PAUSE_S = 0.01
 
@@ -20,7 +24,7 @@ def acquire(path: Path) -> int | None:
 
     Creates the file if needed, but not its folder. Raises OSError.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = _open(path)
     end = time.monotonic() + _PROBE_S
     while not _try_lock(descriptor, fcntl.LOCK_EX):
         if time.monotonic() > end:
@@ -34,7 +38,7 @@ def is_held(path: Path) -> bool:
     """Tell whether the lock at `path` is held."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         return not _try_lock(descriptor, fcntl.LOCK_SH)
@@ -43,14 +47,45 @@ def is_held(path: Path) -> bool:
 
 
 @contextmanager
+def claim(path: Path) -> Iterator[bool]:
+    """Try to hold the lock at `path`, a file that exists only meanwhile; yield whether it is held.
+
+    Creates its folder. Raises OSError.
+    """
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    while (descriptor := acquire(path)) is not None:
+        if _is_at(descriptor, path):
+            break
+        os.close(descriptor)  # of a holder that just ended, who deleted it
+    try:
+        yield descriptor is not None
+    finally:
+        if descriptor is not None:
+            path.unlink(missing_ok=True)
+            os.close(descriptor)
+
+
+@contextmanager
 def hold(path: Path) -> Iterator[None]:
     """Hold the lock at `path`, after waiting for it without a limit."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = _open(path)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        hold_open(descriptor)
         yield
     finally:
         os.close(descriptor)
+
+
+def hold_open(descriptor: int) -> None:
+    """Hold the lock that is the open file or folder, after waiting for it, until it is closed."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def delete_parts(folder: Path) -> None:
+    """Delete the half-written files in `folder` that nobody is writing."""
+    for part in folder.glob(f"*{PART}"):
+        if part.is_file() and not is_held(part):
+            part.unlink(missing_ok=True)
 
 
 def acquire_inherited(path: Path) -> int | None:
@@ -79,10 +114,23 @@ def write_holder(descriptor: int, pid: int) -> None:
 
 def read_holder(path: Path) -> int | None:
     """Return the id of the last process that held the lock; None when none was written."""
+    digits = read_word(path)
+    return int(digits) if _PID.fullmatch(digits) else None
+
+
+def _open(path: Path) -> int:
+    """Open the lock at `path`; also a folder in its place is a lock, though it names no holder."""
     try:
-        return int(path.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except IsADirectoryError:
+        return os.open(path, os.O_RDONLY)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _try_lock(descriptor: int, kind: int) -> bool:

@@ -10,6 +10,7 @@ from typing import Protocol
 from inference.core import processes
 from inference.core.errors import Fault, FaultCode
 from inference.core.events import Failed
+from inference.core.files import delete_path
 from inference.jobs import lock
 from inference.jobs.history import HistoryWriter
 from inference.jobs.state import LOCK, LOG, WAITING
@@ -42,7 +43,7 @@ def start_worker(folder: Path, launch: Launcher) -> WorkerProcess | None:
     if descriptor is None:
         return None
     try:
-        (folder / WAITING).unlink()
+        delete_path(folder / WAITING)
         process = launch(folder, descriptor)
         with suppress(OSError):  # a full disk: without its id it can't be killed, but it works
             lock.write_holder(descriptor, process.pid)

@@ -9,11 +9,12 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from inference.core import processes
 from inference.core.write_access import WriteUnavailable
+from inference.jobs.clock import ExpiryClock
 from inference.jobs.process import Launcher, WorkerProcess
 from inference.jobs.state import LOG
 from inference.jobs.store import JobStore
@@ -21,7 +22,7 @@ from inference.jobs.store import JobStore
 logger = logging.getLogger(__name__)
 
 WORKER = "inference.jobs.worker"  # the module that runs a job; its one argument is the folder
-Sweep = Callable[[datetime], None]
+Sweep = Callable[[datetime | None], None]
 
 _POLL_S = 2.0  # until the end of a worker of another server is noticed
 _SWEEP_S = 60 * 60.0
@@ -35,13 +36,20 @@ def launch_worker(folder: Path, lock: int) -> subprocess.Popen[bytes]:
 class Dispatcher:
     """Starts due jobs with `launch`, between `start` and `close`.
 
-    Once an hour it sweeps the jobs, and calls `sweep` for what else expires.
+    Once an hour it calls `sweep` for leftovers and, by `clock`, for what expires, and sweeps the
+    jobs; they get None for the time while that is in doubt.
     """
 
     def __init__(
-        self, jobs: JobStore, launch: Launcher = launch_worker, sweep: Sweep = lambda now: None
+        self,
+        jobs: JobStore,
+        launch: Launcher = launch_worker,
+        sweep: Sweep = lambda now: None,
+        clock: ExpiryClock | None = None,
     ) -> None:
         self._jobs, self._launch, self._sweep = jobs, launch, sweep
+        self._clock = clock or ExpiryClock(jobs.data)
+        self._said = ""  # the last error, which may come again and again
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -66,12 +74,17 @@ class Dispatcher:
                 self._start_due()
                 if time.monotonic() - swept >= _SWEEP_S:
                     swept = time.monotonic()
-                    self._sweep(datetime.now(UTC))
-                    self._jobs.sweep(datetime.now(UTC))
+                    self._jobs.access.require()
+                    now = self._clock.read()
+                    self._jobs.sweep(now)
+                    self._sweep(now)
+                self._said = ""
             except WriteUnavailable:
                 logger.info("another machine goes on with the queue")
-            except Exception:  # a broken folder or a full disk must not stop the other jobs
-                logger.exception("the queue could not go on")
+            except Exception as error:  # such as a full disk, which need not stay full
+                if repr(error) != self._said:
+                    logger.exception("the queue could not go on")
+                self._said = repr(error)
             self._jobs.due.wait(_POLL_S)
             self._jobs.due.clear()
 

@@ -25,8 +25,8 @@ folder before it starts another.
 
 from pathlib import Path
 
+from inference.core.files import delete_path
 from inference.core.task import OUTPUTS, PREVIOUS_REMOTE, REMOTE
-from inference.jobs.deletion import delete_path
 from inference.jobs.history import EVENTS
 from inference.jobs.state import CANCEL, SUBMITTED, State, read_state
 

@@ -13,13 +13,17 @@
 and every server reads the same one, also after a crash.
 """
 
-import json
+import os
 import re
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
+from inference.core.errors import PortraitError
 from inference.core.events import Cancelled, Event, Failed, Finished
+from inference.core.files import read_json, read_word, write_whole
 from inference.core.task import PLAN
 from inference.jobs import history, lock
 from inference.storage.publication import Publication, read_publication
@@ -28,6 +32,9 @@ from presets.schema import EngineFamily
 
 ID = re.compile(r"[0-9a-f]{32}")
 OWNER, SUBMITTED, WAITING = "owner", "submitted", "waiting"
+_OWNER = re.compile("[A-Za-z0-9_-]{1,64}")  # it is part of file names
+_TIME = re.compile("[0-9]{1,19}")
+_OBJECT = TypeAdapter(dict[str, object])
 LOCK, CANCEL, LOG = "lock", "cancel", "worker.log"
 
 
@@ -73,23 +80,25 @@ def is_busy(folder: Path) -> bool:
     return lock.is_held(folder / LOCK)
 
 
-def read_text(path: Path) -> str:
-    """Return the file's text; "" when there is no file."""
-    try:
-        return path.read_text()
-    except FileNotFoundError:
-        return ""
-
-
 def read_time_ns(path: Path) -> int:
-    """Return the time in nanoseconds stored in the file; 0 when it is missing or incomplete."""
-    digits = read_text(path)
-    return int(digits) if digits.isdigit() else 0
+    """Return the time in nanoseconds stored in the file; 0 when it is missing or damaged."""
+    digits = read_word(path)
+    return int(digits) if _TIME.fullmatch(digits) else 0
 
 
 def read_owner(folder: Path) -> str:
-    """Return the id of the job's owner; "", which is no owner's id, when the job is gone."""
-    return read_text(folder / OWNER)
+    """Return the id of the job's owner; "", which is no owner's id, when that can't be told."""
+    owner = read_word(folder / OWNER)
+    return owner if _OWNER.fullmatch(owner) else ""
+
+
+def read_submitted_ns(folder: Path) -> int:
+    """Return when the job was last queued, also when only the file's own time tells; 0 if never."""
+    file = folder / SUBMITTED
+    try:
+        return read_time_ns(file) or file.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def read_created_ns(folder: Path) -> int:
@@ -99,14 +108,24 @@ def read_created_ns(folder: Path) -> int:
     """
     owner = folder / OWNER
     created = owner if owner.exists() else folder
-    return read_time_ns(folder / SUBMITTED) or created.stat().st_mtime_ns
+    return read_submitted_ns(folder) or created.stat().st_mtime_ns
+
+
+def write_created(folder: Path, now_ns: int) -> None:
+    """Store that the job was last queued or created now. Raises OSError."""
+    if (folder / SUBMITTED).exists():
+        write_whole(folder / SUBMITTED, str(now_ns))
+    else:
+        owner = folder / OWNER
+        os.utime(owner if owner.exists() else folder, ns=(now_ns, now_ns))
 
 
 def read_family(folder: Path) -> EngineFamily:
     """Return the engine family of the job's quality."""
     try:
-        return PRESETS[json.loads((folder / PLAN).read_bytes())["quality"]].engine
-    except (OSError, ValueError, KeyError):  # a worker of any family will report the broken plan
+        quality = read_json(folder / PLAN, _OBJECT)["quality"]
+        return PRESETS[quality].engine if isinstance(quality, str) else EngineFamily.DRAFT
+    except (OSError, PortraitError, KeyError):  # a worker of any family reports the broken plan
         return EngineFamily.DRAFT
 
 

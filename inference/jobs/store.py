@@ -3,24 +3,27 @@
 Several servers may share the folder: `queue.lock` in it is held while a job changes its state.
 """
 
+import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from inference.core import processes
-from inference.core.errors import Fault, FaultCode
+from inference.core.errors import Fault
 from inference.core.events import Stage, StageName
+from inference.core.files import delete_path, write_whole
 from inference.core.settings import Settings
 from inference.core.task import Task
-from inference.core.write_access import SoleWriter, WriteAccess
+from inference.core.write_access import SoleWriter, WriteAccess, WriteUnavailable
 from inference.jobs import lock, resume, state
+from inference.jobs.active import ActiveJobs, find_active
 from inference.jobs.deletion import TRASH_SUFFIX, empty_trash, move_to_trash, start_cleanup
-from inference.jobs.fairness import Usage, WaitingJob, order_by_turn
 from inference.jobs.history import HistoryWriter
+from inference.jobs.index import JobIndex
 from inference.jobs.process import (
     Launcher,
     WorkerProcess,
@@ -29,16 +32,17 @@ from inference.jobs.process import (
     start_worker,
 )
 from inference.jobs.state import CANCEL, ID, OWNER, SUBMITTED, WAITING, State
+from inference.jobs.turns import Turns
 from presets.schema import EngineFamily
 
 __all__ = ["ID", "JOBS", "JobStore", "State"]
 
+logger = logging.getLogger(__name__)
+
 JOBS = "jobs"
-_TURNS = "turns"
 _QUEUE_LOCK = "queue.lock"
 _ID_BYTES = 16
-_DAY_S = 24 * 60 * 60
-_NUMBER_WORDS = "No One Two Three Four Five Six Seven Eight Nine Ten".split()
+_DAY_NS = 24 * 60 * 60 * 10**9
 
 
 class JobStore:
@@ -59,7 +63,9 @@ class JobStore:
         self.due = threading.Event()
         self.access = access or SoleWriter()
         self._settings, self._end, self._clean_up = settings, end, clean_up
-        self._root = settings.data / JOBS
+        self.data, self._root = settings.data, settings.data / JOBS
+        self._index = JobIndex(self._root, lists_always=settings.on_modal)
+        self._turns = Turns(settings.data)
 
     def create(self, owner: str) -> Path:
         """Create a job's folder and return it; its unguessable name is the job's id."""
@@ -67,8 +73,26 @@ class JobStore:
         folder = self._root / secrets.token_hex(_ID_BYTES)
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700)
-        (folder / OWNER).write_text(owner)
+        write_whole(folder / OWNER, owner)
         return folder
+
+    @contextmanager
+    def prepare(self, owner: str) -> Iterator[Path]:
+        """Create a job's folder and yield it; until the end, no server takes it for a leftover."""
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            with lock.hold(self._root):
+                folder = self.create(owner)
+                stack.enter_context(lock.hold(folder))
+            yield folder
+
+    def list_abandoned(self) -> list[Path]:
+        """Return the jobs that were not submitted and whose preparation was killed."""
+        if not self._root.exists():
+            return []
+        with lock.hold(self._root):  # else a new one might not be locked yet
+            free = [folder for folder in self._index.list_open() if not lock.is_held(folder)]
+        return [folder for folder in free if not (folder / SUBMITTED).exists()]
 
     def find_folder(self, job_id: str) -> Path | None:
         """Return the job's folder; None when the id is invalid or there is no such job."""
@@ -76,18 +100,29 @@ class JobStore:
         return folder if ID.fullmatch(job_id) and folder.is_dir() else None
 
     def read_owner(self, folder: Path) -> str:
-        """Return the id of the job's owner; "" when the job is gone."""
-        return state.read_owner(folder)
+        """Return the id of the job's owner; "" when the job is gone or that can't be told."""
+        return self._index.read_owner(folder)
 
     def list_owned(self, owner: str) -> list[Path]:
         """Return the submitted jobs of `owner`, the newest first."""
-        times = {
-            folder: state.read_time_ns(folder / SUBMITTED)
-            for folder in self._list_all()
-            if self.read_owner(folder) == owner
-        }
+        times = {folder: state.read_submitted_ns(folder) for folder in self.list_open(owner)}
+        finished = self._index.list_finished(owner)
+        times |= {self._root / job: submitted_ns for job, submitted_ns in finished.items()}
         submitted = [folder for folder in times if times[folder]]
         return sorted(submitted, key=lambda folder: times[folder], reverse=True)
+
+    def list_open(self, owner: str) -> list[Path]:
+        """Return the jobs of `owner` that may change yet: all but some finished ones."""
+        return self._index.list_open(owner)
+
+    def count_finished(self, owner: str) -> int:
+        """Return the number of jobs of `owner` that `list_open` leaves out."""
+        return self._index.count_finished(owner)
+
+    def count_owned(self, owner: str) -> int:
+        """Return the number of submitted jobs of `owner`."""
+        submitted = [folder for folder in self.list_open(owner) if (folder / SUBMITTED).exists()]
+        return len(submitted) + self.count_finished(owner)
 
     def submit(self, task: Task) -> None:
         """Save `task` and queue its job, unless it was submitted before.
@@ -97,9 +132,10 @@ class JobStore:
         """
         with self._lock_queue():
             if not (task.folder / SUBMITTED).exists():
-                self._require_queue_space(self.read_owner(task.folder))
+                active = find_active(self._index)
+                active.require_space(self.read_owner(task.folder), self._settings)
                 task.save()
-                self._enqueue(task.folder)
+                self._enqueue(task.folder, active)
 
     def read_state(self, folder: Path) -> State:
         """Return the current state of the job."""
@@ -113,7 +149,7 @@ class JobStore:
         """Return the job's place in its engine family's queue, 1 being next; None if not queued."""
         if not (folder / WAITING).exists():
             return None
-        line = self._order_waiting(state.read_family(folder))
+        line = find_active(self._index).order_waiting(state.read_family(folder), self._turns)
         return line.index(folder) + 1 if folder in line else None
 
     def cancel(self, folder: Path) -> None:
@@ -123,7 +159,7 @@ class JobStore:
             if current is State.RUNNING:
                 (folder / CANCEL).touch()
             elif current is State.QUEUED:
-                (folder / WAITING).unlink()
+                delete_path(folder / WAITING)
                 HistoryWriter(folder).append(state.build_cancelled(folder))
 
     def resume(self, folder: Path) -> None:
@@ -148,7 +184,7 @@ class JobStore:
         To be called when a server starts. They keep their turn, and a full queue takes them, too.
         """
         with self._lock_queue():
-            for folder in self._list_all():
+            for folder in self._index.list_open():
                 if resume.must_follow(folder, self._settings.on_modal):
                     (folder / WAITING).touch()
                     self.due.set()
@@ -162,6 +198,7 @@ class JobStore:
         with self._lock_queue():
             if self._settings.bucket and self.read_state(folder) is State.FINISHED:
                 start_publishing(folder, self._settings.bucket)
+                self._index.reopen(folder)
 
     def delete(self, folder: Path) -> None:
         """End the job's worker and delete the job, in any state and for good.
@@ -173,36 +210,47 @@ class JobStore:
         if trashed:
             empty_trash(trashed, self._clean_up)
 
-    def sweep(self, now: datetime) -> None:
-        """Delete expired jobs and turns, and retry unfinished deletions.
+    def sweep(self, now: datetime | None) -> None:
+        """Delete expired jobs and turns unless `now` is unknown, and retry unfinished deletions.
 
         A job expires `keep_days` after it was last queued, or created if it never was; queued and
-        running jobs do not expire.
+        running jobs do not expire. A time to come is of a wrong clock, and replaced by `now`.
         """
-        before_ns = int((now.timestamp() - self._settings.keep_days * _DAY_S) * 1e9)
-        with self._lock_queue():
-            for folder in self._list_all():
-                active = self.read_state(folder) in (State.QUEUED, State.RUNNING)
-                if state.read_created_ns(folder) < before_ns and not active:
-                    self.access.require()
-                    move_to_trash(folder, self._end)
-            for turn in (self._settings.data / _TURNS).glob("*"):
-                if state.read_time_ns(turn) < before_ns:
-                    turn.unlink()
+        if now:
+            now_ns = int(now.timestamp() * 1e9)
+            with self._lock_queue():
+                for folder in self._index.list_all():
+                    with _isolate(folder):
+                        self._expire(folder, now_ns)
+                self._turns.sweep(now_ns - self._settings.keep_days * _DAY_NS, now_ns + _DAY_NS)
         for trashed in self._root.glob(f"*{TRASH_SUFFIX}"):
             self.access.require()
-            empty_trash(trashed, self._clean_up)
+            with _isolate(trashed):
+                empty_trash(trashed, self._clean_up)
+
+    def _expire(self, folder: Path, now_ns: int) -> None:
+        created_ns, current = state.read_created_ns(folder), self.read_state(folder)
+        if current is State.RUNNING or (current is State.QUEUED and self.read_owner(folder)):
+            return
+        self.access.require()
+        if created_ns < now_ns - self._settings.keep_days * _DAY_NS:
+            move_to_trash(folder, self._end)
+        elif created_ns > now_ns + _DAY_NS:
+            state.write_created(folder, now_ns)
+            self._index.reopen(folder)
 
     def start_due(self, launch: Launcher) -> list[WorkerProcess]:
         """Start the workers of the jobs whose turn it is, and return them."""
         started = []
         with self._lock_queue():
+            active = find_active(self._index)
             for family in EngineFamily:
-                free = self._settings.running - len(self._list_running(family))
-                for folder in self._order_waiting(family)[: max(0, free)]:
-                    self._write_turn(self.read_owner(folder), family)
-                    worker = start_worker(folder, launch)
-                    started += [worker] if worker else []
+                free = max(0, self._settings.running - len(active.find_busy(family)))
+                for folder in active.order_waiting(family, self._turns)[:free]:
+                    with _isolate(folder):
+                        self._turns.write(self.read_owner(folder), family)
+                        worker = start_worker(folder, launch)
+                        started += [worker] if worker else []
         return started
 
     def _lock_queue(self) -> AbstractContextManager[None]:
@@ -214,78 +262,34 @@ class JobStore:
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         return lock.hold(self._settings.data / _QUEUE_LOCK)
 
-    def _list_all(self) -> list[Path]:
-        try:
-            return [path for path in self._root.iterdir() if ID.fullmatch(path.name)]
-        except FileNotFoundError:
-            return []
-
-    def _list_waiting(self) -> list[Path]:
-        """Return the queued jobs, except one whose earlier worker is still ending."""
-        queued = [folder for folder in self._list_all() if (folder / WAITING).exists()]
-        return [folder for folder in queued if not state.is_busy(folder)]
-
-    def _list_running(self, family: EngineFamily) -> list[Path]:
-        busy = [folder for folder in self._list_all() if state.is_busy(folder)]
-        return [folder for folder in busy if state.read_family(folder) is family]
-
-    def _order_waiting(self, family: EngineFamily) -> list[Path]:
-        """Return the jobs that wait for that family, the next one first."""
-        waiting = [
-            WaitingJob(folder.name, self.read_owner(folder), state.read_time_ns(folder / SUBMITTED))
-            for folder in self._list_waiting()
-            if state.read_family(folder) is family
-        ]
-        usage = self._read_usage({job.owner for job in waiting}, family)
-        return [self._root / job.job for job in order_by_turn(waiting, usage)]
-
-    def _read_usage(self, owners: set[str], family: EngineFamily) -> dict[str, Usage]:
-        """Return each owner's running jobs and last turn in that family."""
-        if not owners:
-            return {}
-        running = [self.read_owner(folder) for folder in self._list_running(family)]
-        last_ns = {owner: state.read_time_ns(self._turn_file(owner, family)) for owner in owners}
-        return {owner: Usage(running.count(owner), last_ns[owner]) for owner in owners}
-
-    def _turn_file(self, owner: str, family: EngineFamily) -> Path:
-        """Return the file with the time of the owner's last turn.
-
-        It is outside the job's folder: deleting a job that just started must not give its owner the
-        next turn as well.
-        """
-        return self._settings.data / _TURNS / f"{family}-{owner}"
-
-    def _write_turn(self, owner: str, family: EngineFamily) -> None:
-        turn = self._turn_file(owner, family)
-        turn.parent.mkdir(mode=0o700, exist_ok=True)
-        turn.write_text(str(time.time_ns()))
-
-    def _require_queue_space(self, owner: str) -> None:
-        """Raise Fault when the queue is full, for `owner` or for everyone."""
-        waiting = self._list_waiting()
-        own = sum(self.read_owner(folder) == owner for folder in waiting)
-        if own >= self._settings.queue_per_person:
-            number = _NUMBER_WORDS[own] if own < len(_NUMBER_WORDS) else str(own)
-            message = f"{number} of your videos are waiting already. Wait for one, or stop one."
-            if own == 1:
-                message = "One of your videos is waiting already. Wait for it, or stop it."
-            raise Fault(FaultCode.QUEUE_FULL, message)
-        if len(waiting) >= self._settings.queue:
-            message = f"The queue is full ({len(waiting)} waiting). Try again in a few minutes."
-            raise Fault(FaultCode.QUEUE_FULL, message)
-
     def _requeue(self, folder: Path, prepare: Callable[[Path], None]) -> None:
         """Prepare and queue a job that can be resumed."""
         with self._lock_queue():
             if resume.can_resume(folder):
-                self._require_queue_space(self.read_owner(folder))
+                active = find_active(self._index)
+                active.require_space(self.read_owner(folder), self._settings)
                 with hold_lock(folder):  # the last worker may still be ending
                     prepare(folder)
-                    self._enqueue(folder)
+                    self._enqueue(folder, active)
 
-    def _enqueue(self, folder: Path) -> None:
-        """Queue the job. WAITING is written last: after an error the job is not in the queue."""
+    def _enqueue(self, folder: Path, active: ActiveJobs) -> None:
+        """Queue the job behind those that wait, also when the clock was ahead with these.
+
+        WAITING is written last: after an error the job is not in the queue.
+        """
         HistoryWriter(folder).append(Stage(StageName.QUEUED, "Waiting for its turn"))
-        (folder / SUBMITTED).write_text(str(time.time_ns()))
+        newest_ns = max(map(state.read_submitted_ns, active.waiting), default=0)
+        write_whole(folder / SUBMITTED, str(max(time.time_ns(), newest_ns + 1)))
         (folder / WAITING).touch()
         self.due.set()
+
+
+@contextmanager
+def _isolate(folder: Path) -> Iterator[None]:
+    """Log what is wrong with one job's folder, which must not stop the others."""
+    try:
+        yield
+    except WriteUnavailable:
+        raise
+    except (OSError, Fault) as error:
+        logger.warning("job %s is left alone: %r", folder.name[:8], error)

@@ -4,7 +4,6 @@ See `inference.core.cost_model`.
 """
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from inference.core.cost_model import THROUGHPUT_FILE, Throughput, read_runs
 from inference.core.events import Finished, Record, Stage, Step, Window
+from inference.core.files import write_whole
 from inference.core.plan import compute_window_work
 from inference.core.task import Task
 from inference.jobs import history, lock
@@ -35,9 +35,7 @@ def record_run(data: Path, task: Task, maker: str, after: int = -1) -> None:
         by_quality = runs.setdefault(maker, {})
         earlier = by_quality.get(task.plan.quality, [])
         by_quality[task.plan.quality] = [*earlier, measured][-_KEPT_RUNS:]
-        part = data / f"{THROUGHPUT_FILE}.part"
-        part.write_text(json.dumps(runs, default=asdict, indent=1))
-        os.replace(part, data / THROUGHPUT_FILE)
+        write_whole(data / THROUGHPUT_FILE, json.dumps(runs, default=asdict, indent=1))
 
 
 def measure_throughput(task: Task, run: Sequence[Record]) -> Throughput | None:

@@ -19,6 +19,7 @@ from inference.core.cost_model import describe_maker
 from inference.core.engine import Engine
 from inference.core.errors import FaultCode, PortraitError
 from inference.core.events import FINAL, Event, Failed, Finished, Record, Stage, StageName, Window
+from inference.core.files import delete_path
 from inference.core.settings import load_settings
 from inference.core.task import Task, load_task
 from inference.engines.select import select_engine_for
@@ -143,7 +144,7 @@ def main(arguments: list[str], select: EngineSelector = select_engine) -> int | 
         if descriptor is None:
             return "Another worker has this job already."
         lock.write_holder(descriptor, os.getpid())
-        (folder / WAITING).unlink(missing_ok=True)  # started by hand: it waits no longer
+        delete_path(folder / WAITING)  # started by hand: it waits no longer
     return int(isinstance(run_job(folder, select), Failed))
 
 

@@ -5,12 +5,12 @@ it is logged, and there is no report.
 """
 
 import logging
-import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from inference.core.files import write_whole
 from inference.core.task import PICTURE, REPORT, RESULT, Task, measurements_name, segment_name
 from inference.media.image import render_crop
 from inference.quality.judge import WindowFault, find_first_window_fault
@@ -58,10 +58,7 @@ class LiveChecker:
         try:
             measured = [future.result() for future in self._measured]
             report = build_task_report(self._task, measured, self._task.folder / RESULT)
-            target = self._task.prepare_path(REPORT)
-            part = target.with_suffix(".part")
-            part.write_bytes(report.to_json())
-            os.replace(part, target)
+            write_whole(self._task.folder / REPORT, report.to_json())
         except Exception:
             logger.exception("no report was made")
             return None

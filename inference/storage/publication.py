@@ -4,15 +4,15 @@ Needs no client of a bucket, so that it stays cheap to import; `inference.storag
 the transfers.
 """
 
-import os
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from inference.core.errors import InputCode, InputError
+from inference.core.files import UnreadableFile, read_json, write_whole
 from inference.core.task import PUBLISHED
 
 SCHEME = "s3://"
@@ -73,18 +73,16 @@ def parse_address(text: str) -> S3Address:
 
 
 def read_publication(folder: Path) -> Publication | None:
-    """Return the publication stored in `folder`; None if there is none or it is invalid."""
+    """Return the publication stored in `folder`; None if there is none or it is damaged."""
     try:
-        return _PUBLISHED.validate_json((folder / PUBLISHED).read_bytes())
-    except (FileNotFoundError, ValidationError):
+        return read_json(folder / PUBLISHED, _PUBLISHED)
+    except (FileNotFoundError, UnreadableFile):
         return None
 
 
 def write_publication(folder: Path, publication: Publication) -> None:
     """Write `publication` into `folder` atomically. Raises OSError."""
-    part = folder / f"{PUBLISHED}.part"
-    part.write_bytes(_PUBLISHED.dump_json(publication))
-    os.replace(part, folder / PUBLISHED)
+    write_whole(folder / PUBLISHED, _PUBLISHED.dump_json(publication))
 
 
 def write_pending_publication(folder: Path, bucket: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from inference.core.events import Cancelled, Event, Failed, Finished, Stage, StageName
+from inference.core.files import read_word
 from inference.core.task import Task
 from inference.jobs import history
 from inference.jobs.state import WAITING as WAITING_FILE
@@ -14,7 +15,6 @@ from inference.jobs.state import (
     is_cancelled,
     read_family,
     read_state,
-    read_text,
     read_time_ns,
 )
 from presets.schema import EngineFamily
@@ -66,7 +66,7 @@ def test_a_torn_line_does_not_hide_that_it_was_interrupted(folder: Path) -> None
 
 
 def test_a_folder_that_is_gone_or_broken_has_answers_too(tmp_path: Path) -> None:
-    assert read_text(tmp_path / "gone" / "owner") == ""
+    assert read_word(tmp_path / "gone" / "owner") == ""
     assert read_time_ns(tmp_path / "gone" / "started") == 0
     (tmp_path / "started").write_text("")
     assert read_time_ns(tmp_path / "started") == 0

@@ -17,6 +17,8 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inference.cloud.names import PAGE_KEY
+from inference.core.errors import Fault, FaultCode
+from inference.core.files import write_whole
 from inference.jobs import lock
 
 OWNER_COOKIE = "portrait"
@@ -24,13 +26,17 @@ KEY_FILE = PAGE_KEY
 KEY_BYTES = 32
 _SECRET = re.compile(r"[0-9a-f]{64}")
 _SECRET_BYTES = 32
+_KEY_DAMAGED = (
+    "The key {path} is damaged, and without it nobody finds their work again. Put a copy of it "
+    "back, or delete the file: then everybody starts anew."
+)
 _YEAR_S = 365 * 24 * 3600
 
 
 class Owners:
     """Owners in one data folder. Creates the folder and its key at the first start.
 
-    Raises OSError.
+    Raises Fault, OSError.
     """
 
     def __init__(self, data: Path) -> None:
@@ -63,15 +69,26 @@ class OwnerCookie:
 
 
 def _load_key(data: Path) -> bytes:
-    """Return the key in `data`, created if needed; servers that start together agree on it."""
+    """Return the key in `data`, created if needed; servers that start together agree on it.
+
+    Raises Fault for a damaged key: with another one nobody would find their work again.
+    """
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = data / KEY_FILE
+    is_there = path.exists()
     with lock.hold(path):  # creates the file, readable by this user alone
-        key = path.read_bytes()
-        if len(key) < KEY_BYTES:  # new, or cut off before its first use
+        key = b"" if path.is_dir() else path.read_bytes()
+        if len(key) < KEY_BYTES:
+            if is_there and any(map(_has_contents, data.iterdir())):
+                raise Fault(FaultCode.UNREADABLE, _KEY_DAMAGED.format(path=path))
             key = secrets.token_bytes(KEY_BYTES)
-            path.write_bytes(key)
+            write_whole(path, key, mode=0o600)
     return key
+
+
+def _has_contents(folder: Path) -> bool:
+    """Return whether `folder` is one with something in it."""
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def _parse_secret(cookies: Mapping[str, str]) -> str | None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -53,12 +54,12 @@ def answer(refusal: Refusal) -> JSONResponse:
     return JSONResponse({"error": error}, refusal.status, {**NOT_KEPT, **refusal.headers})
 
 
-async def on_error(request: Request, error: Exception) -> JSONResponse:
-    """The answer to a request that ended in `error`."""
-    return answer(_refusal(error))
+async def on_error(request: Request, error: Exception, folder: Path) -> JSONResponse:
+    """The answer to a request that ended in `error`; `folder` is that of the data."""
+    return answer(_refusal(error, folder))
 
 
-def _refusal(error: Exception) -> Refusal:
+def _refusal(error: Exception, folder: Path) -> Refusal:
     if isinstance(error, Refusal):
         return error
     if isinstance(error, HTTPException):  # of the routes
@@ -67,7 +68,7 @@ def _refusal(error: Exception) -> Refusal:
     if isinstance(error, ClientDisconnect):  # nobody hears it
         return Refusal(400, "broken_off", "The request did not arrive whole. Send it again.")
     if isinstance(error, OSError):
-        error = from_os_error(error)
+        error = from_os_error(error, folder)
     if isinstance(error, PortraitError):
         if not isinstance(error, InputError):
             logger.warning("%s: %s", error.code, error.details or error.message)

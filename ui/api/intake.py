@@ -6,6 +6,8 @@ does not come into the queue leaves nothing behind.
 
 import hashlib
 import shutil
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -13,6 +15,7 @@ from starlette.requests import Request as HttpRequest
 
 from inference.core.cost_model import load_cost_model
 from inference.core.errors import Fault, FaultCode, InputCode, InputError, build_no_face_error
+from inference.core.files import read_word, write_whole
 from inference.core.inputs import MAX_PICTURE_MIB, MAX_RECORDING_MIB
 from inference.core.options import (
     FILES,
@@ -27,7 +30,7 @@ from inference.core.request import Request
 from inference.core.settings import Settings
 from inference.core.task import Task
 from inference.core.write_access import WriteAccess
-from inference.jobs.state import read_text as held
+from inference.jobs import lock
 from inference.jobs.store import JobStore
 from inference.media.ingest import ingest_files
 from inference.media.sandbox import DIRECT, Sandbox
@@ -48,6 +51,7 @@ _DECODED_AT_ONCE = 1  # forms: all are of one owner
 _PATIENCE_S = 600  # with a form on its way
 _FIELD_BYTES = 16_384  # more than the longest prompt has
 _MOST_BYTES = (MAX_PICTURE_MIB + 2 * MAX_RECORDING_MIB + 1) * 2**20
+KEYS = "keys"  # in the data folder: locks on the keys of forms that are being taken in
 _KEY = "idempotency-key"  # in a job's folder: the hash of the key that it was asked for with
 _GIVEN = "given-"
 
@@ -62,7 +66,6 @@ class Intake:
         self._sandbox = sandbox
         self._offers = OfferChecker(settings)
         self._receiving = 0
-        self._keys: set[str] = set()  # of forms that are being taken in
         self._decoding = anyio.CapacityLimiter(_DECODED_AT_ONCE)
 
     async def take(self, request: HttpRequest) -> tuple[Path, bool]:
@@ -74,20 +77,20 @@ class Intake:
         if not given:
             return await self._new(request), True
         key = hashlib.sha256(given.encode()).hexdigest()
-        if key in self._keys:
-            message = f"The first request with this {KEY_HEADER} is being received. Wait for it."
-            raise Refusal(409, "in_progress", message, LATER)
-        self._keys.add(key)
-        try:
+        claim = self._jobs.data / KEYS / hashlib.sha256(f"{self._owner} {key}".encode()).hexdigest()
+        with ExitStack() as stack:  # of a file, as other servers may have the same folder
+            if not await anyio.to_thread.run_sync(stack.enter_context, lock.claim(claim)):
+                message = (
+                    f"The first request with this {KEY_HEADER} is being received. Wait for it."
+                )
+                raise Refusal(409, "in_progress", message, LATER)
             known = await anyio.to_thread.run_sync(self._known, key)
             return (known, False) if known else (await self._new(request, key), True)
-        finally:
-            self._keys.remove(key)
 
     def _known(self, key: str) -> Path | None:
         """The job that was asked for with that key, if it is still there."""
-        found = (job for job in self._jobs.list_owned(self._owner) if held(job / _KEY) == key)
-        return next(found, None)
+        jobs = self._jobs.list_owned(self._owner)
+        return next((job for job in jobs if read_word(job / _KEY) == key), None)
 
     async def _new(self, request: HttpRequest, key: str = "") -> Path:
         if _announced_bytes(request) > _MOST_BYTES:
@@ -99,15 +102,19 @@ class Intake:
         if not self._settings.on_modal:  # whose volumes don't tell how much space is left
             require_free_disk(self._settings.data)
         self._receiving += 1
-        folder = self._jobs.create(self._owner)
         try:
-            fields = await _received(request, folder, self._jobs.access)
-            if key:
-                (folder / _KEY).write_text(key)
-            await anyio.to_thread.run_sync(self._submit, folder, fields, limiter=self._decoding)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
+            with ExitStack() as stack:
+                prepare = self._jobs.prepare(self._owner)
+                folder: Path = await anyio.to_thread.run_sync(stack.enter_context, prepare)
+                try:
+                    fields = await _received(request, folder, self._jobs.access)
+                    if key:
+                        write_whole(folder / _KEY, key)
+                    submit = partial(self._submit, folder, fields)
+                    await anyio.to_thread.run_sync(submit, limiter=self._decoding)
+                except BaseException:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    raise
         finally:
             self._receiving -= 1
         return folder

@@ -1,6 +1,7 @@
 """The routes of the HTTP API, for the one owner that its token stands for."""
 
 import hmac
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,8 @@ class Routes:
             Route(f"{job}/cancel", self.cancel, methods=["POST"]),
             Route(f"{job}/resume", self.resume, methods=["POST"]),
         ]
-        return Starlette(routes=routes, exception_handlers=dict.fromkeys(_ERRORS, on_error))
+        answer = partial(on_error, folder=self._jobs.data)
+        return Starlette(routes=routes, exception_handlers=dict.fromkeys(_ERRORS, answer))
 
     def explain(self, request: Request) -> Response:
         return PlainTextResponse(docs.page(str(request.base_url)))
@@ -131,7 +133,8 @@ class Routes:
     def _own(self, request: Request) -> Path:
         """The folder of the job that is asked for. Raises Refusal."""
         folder = self._jobs.find_folder(request.path_params["job"])
-        if folder is None or not hmac.compare_digest(self._jobs.read_owner(folder), self._owner):
+        owner = self._jobs.read_owner(folder) if folder else ""
+        if folder is None or not hmac.compare_digest(owner, self._owner):
             raise not_found()
         return folder
 

@@ -5,20 +5,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from inference.core import report
 from inference.core.events import Cancelled, Failed, Finished, Record, Result, Stage
+from inference.core.files import UnreadableFile
 from inference.core.plan import Plan
-from inference.core.task import PLAN, REPORT
+from inference.core.task import REPORT, read_plan
 from inference.jobs import history
+from inference.jobs.state import read_created_ns
 from inference.jobs.store import JobStore, State
 from inference.storage.publication import read_publication
 from ui.api.events import AT_WORK
 from ui.session import progress
 
 JOBS = "/api/jobs"
-_PLAN = TypeAdapter(Plan)
 _ACTIONS = ("events", "result", "report", "cancel", "resume")
 _INTERRUPTED = "The work was interrupted. Resume it to go on from its last finished window."
 
@@ -56,7 +55,7 @@ class Link:
 class Seen:
     """One job. `result` is there once it is finished, `kept_frames` when it was stopped, `error`
     when it failed or was interrupted, `verdict` with a report of the result, `link` once that was
-    published."""
+    published. One whose files are damaged has no `plan`, and an `error` that says so."""
 
     id: str
     state: State
@@ -67,18 +66,17 @@ class Seen:
     error: Trouble | None
     verdict: str | None
     link: Link | None
-    plan: Plan
+    plan: Plan | None
     links: dict[str, str]
 
 
 def see(jobs: JobStore, folder: Path) -> dict[str, Any]:
-    """The job now, as what becomes JSON. Raises OSError when it is gone, ValueError when it is not
-    of this version."""
+    """The job now, as what becomes JSON. Raises OSError when it is gone."""
     now, state = datetime.now(UTC), jobs.read_state(folder)
-    plan = _PLAN.validate_json((folder / PLAN).read_bytes())
+    plan, damage = _plan(folder)
     records = history.read_records(folder)
     final = records[-1].event if records and state not in AT_WORK else None
-    made_s = (folder / PLAN).stat().st_mtime
+    made_s = read_created_ns(folder) / 1e9
     seen = Seen(
         id=folder.name,
         state=state,
@@ -86,13 +84,23 @@ def see(jobs: JobStore, folder: Path) -> dict[str, Any]:
         progress=_advance(records, plan, now, state, jobs.find_place(folder)),
         result=_facts(final.result) if isinstance(final, Finished) else None,
         kept_frames=final.frames if isinstance(final, Cancelled) else None,
-        error=_trouble(final, state),
+        error=damage or _trouble(final, state),
         verdict=_verdict(folder) if state is State.FINISHED else None,
         link=_link(folder),
         plan=plan,
         links=links(folder),
     )
     return asdict(seen)
+
+
+def _plan(folder: Path) -> tuple[Plan | None, Trouble | None]:
+    """The plan, or why there is none. Raises FileNotFoundError when the job is gone."""
+    try:
+        return read_plan(folder), None
+    except UnreadableFile as error:
+        if not folder.is_dir():
+            raise FileNotFoundError(folder) from error
+        return None, Trouble(error.code, error.message)
 
 
 def links(folder: Path) -> dict[str, str]:
@@ -102,8 +110,10 @@ def links(folder: Path) -> dict[str, str]:
 
 
 def _advance(
-    records: list[Record], plan: Plan, now: datetime, state: State, place: int | None
+    records: list[Record], plan: Plan | None, now: datetime, state: State, place: int | None
 ) -> Advance:
+    if plan is None:
+        return Advance(None, None, 0.0, None, 0.0, place)
     read = progress.compute_progress(records, plan, now, state in AT_WORK)
     stages = [record.event for record in records if isinstance(record.event, Stage)]
     newest = stages[-1] if stages else None
@@ -131,7 +141,7 @@ def _facts(result: Result) -> dict[str, Any]:
 def _verdict(folder: Path) -> str | None:
     try:
         return report.parse_report((folder / REPORT).read_bytes()).verdict
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return None
 
 

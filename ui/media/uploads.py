@@ -27,8 +27,10 @@ from inference.core.errors import (
     PortraitError,
     from_os_error,
 )
+from inference.core.files import delete_path
 from inference.core.inputs import MAX_PICTURE_MIB, MAX_RECORDING_MIB
 from inference.core.write_access import SoleWriter, WriteAccess, WriteUnavailable
+from inference.jobs import lock
 from inference.jobs.store import ID
 from ui.access.identity import Owners
 from ui.strings import text
@@ -79,8 +81,8 @@ class UploadStore:
     def __init__(
         self, data: Path, access: WriteAccess | None = None, knows_disk: bool = True
     ) -> None:
-        self._root, self._access = data / UPLOADS_FOLDER, access or SoleWriter()
-        self._knows_disk = knows_disk
+        self.data, self._root = data, data / UPLOADS_FOLDER
+        self._access, self._knows_disk = access or SoleWriter(), knows_disk
         # In memory, not in the files' names: another machine has to find them as they were sent.
         self._claimed: set[Path] = set()
         self._claim_lock = threading.Lock()
@@ -92,7 +94,6 @@ class UploadStore:
         nothing is left then.
         """
         with self._access.hold():
-            self._delete_expired_files()
             part = self._make_room(owner) / f"{secrets.token_hex(_ID_BYTES)}{_PART}"
             granted = iterate_while_granted(chunks, self._access)
             try:
@@ -174,12 +175,19 @@ class UploadStore:
             with suppress(OSError):  # not empty: a newer upload
                 folder.rmdir()
 
+    def delete_leftovers(self) -> None:
+        """Delete the half-received files of killed processes."""
+        for folder in self._root.glob("*"):
+            self._access.require()
+            lock.delete_parts(folder)
+
     def _delete_expired_files(self) -> None:
-        then = time.time() - MAX_AGE_S
+        now_s = time.time()
         for path in self._root.glob("*/*"):
-            if path not in self._claimed and _read_mtime(path) < then:
+            # a time to come is of a wrong clock
+            if path not in self._claimed and abs(now_s - _read_mtime(path)) > MAX_AGE_S:
                 self._access.require()
-                path.unlink(missing_ok=True)
+                delete_path(path)
 
 
 def require_free_disk(folder: Path) -> None:
@@ -204,6 +212,7 @@ async def write_chunks(path: Path, kind: UploadKind, chunks: AsyncIterable[bytes
     """
     length = 0
     async with await anyio.open_file(path, "xb") as file:
+        lock.hold_open(file.wrapped.fileno())  # else it is a leftover of a killed process
         async for chunk in chunks:
             length += len(chunk)
             kind.require_size(length)
@@ -227,7 +236,7 @@ def create_router(uploads: UploadStore, owners: Owners) -> APIRouter:
         except (ClientDisconnect, FileNotFoundError):  # or deleted to make room for newer ones
             return _build_refusal(409, text.UPLOAD_GONE)
         except (PortraitError, OSError) as error:
-            refusal = from_os_error(error) if isinstance(error, OSError) else error
+            refusal = from_os_error(error, uploads.data) if isinstance(error, OSError) else error
             return _build_refusal(_STATUS_CODES.get(refusal.code, 500), refusal.message)
         return JSONResponse({"upload": upload})
 

@@ -72,6 +72,7 @@ class Controller:
         self._problems: dict[str, Problem] = {}
         self._job_starter = JobStarter(jobs, self._sessions, self.page_builder)
         self._lifetime = timedelta(days=settings.keep_days)
+        self._catch = partial(catch_problem, folder=settings.data)
 
     def handle_event(self, owner: str, values: Mapping[str, object]) -> PageState:
         """Run the action that a browser sent, and return the page after it.
@@ -95,15 +96,13 @@ class Controller:
         """Run the action; return the session's plan and the problem that prevents a draft."""
         area = find_area(values)
         self._clear_problem(owner, values, area)
-        plan, problem = catch_problem(lambda: self._apply(parse_action(values), owner), area)
+        plan, problem = self._catch(lambda: self._apply(parse_action(values), owner), area)
         planned, draft_problem = None, None
         with suppress(WriteUnavailable):  # the action is done; the next one starts the draft
             starter = self._job_starter
-            planned, draft_problem = catch_problem(
-                lambda: starter.ensure_draft(owner, plan), "stage"
-            )
+            planned, draft_problem = self._catch(lambda: starter.ensure_draft(owner, plan), "stage")
         if values.get("do") in _DURABLE_ACTIONS:
-            problem = catch_problem(self._jobs.access.commit, area)[1] or problem
+            problem = self._catch(self._jobs.access.commit, area)[1] or problem
         if problem:
             self._problems[owner] = problem
         return planned or plan, draft_problem
@@ -116,10 +115,16 @@ class Controller:
             if same_area or values.get("do") in _REPLACING_ACTIONS:
                 del self._problems[owner]
 
-    def delete_expired(self, now: datetime) -> None:
-        """Delete expired sessions and uploads."""
-        self._sessions.delete_expired(now - self._lifetime)
-        self._uploads.delete_expired()
+    def sweep(self, now: datetime | None) -> None:
+        """Delete what killed processes left and, unless `now` is unknown, what has expired."""
+        self._sessions.delete_leftovers()
+        self._uploads.delete_leftovers()
+        for job in self._jobs.list_abandoned():
+            if not self._job_starter.is_to_be_submitted(job):
+                self._jobs.delete(job)
+        if now:
+            self._sessions.delete_expired(now - self._lifetime)
+            self._uploads.delete_expired()
 
     def _update_session(
         self,

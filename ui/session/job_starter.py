@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from inference.core.files import UnreadableFile, read_word, write_whole
 from inference.core.plan import Plan
 from inference.core.task import PICTURE, Task, load_task, voice_name
 from inference.core.write_access import WriteUnavailable
@@ -61,12 +62,13 @@ class JobStarter:
         """
         with self._sessions.lock(owner):
             saved = self._sessions.load(owner)
-            self._submit_unsubmitted(owner, saved)
-            session = self._drop_replaced(owner, saved)
+            session = self._drop_replaced(owner, self._submit_unsubmitted(owner, saved))
             needs_none = session.editing or session.final
             draft = self._page_builder.find_owned(owner, session.draft)
             if session.draft and draft is None and not needs_none:
-                session = Session()  # the draft has expired, and its inputs with it
+                # the draft has expired, and its inputs with it; or only its owner can't be read
+                is_there = self._jobs.find_folder(session.draft) is not None
+                session = replace(session, draft=None, drafted="") if is_there else Session()
             if session != saved:
                 self._sessions.save(owner, session)
             plan = self._page_builder.planner.plan(session, known)
@@ -94,30 +96,52 @@ class JobStarter:
         """
         request = build_request(session, plan.quality)
         assert request is not None and session.picture is not None
-        before, folder = self._sessions.load(owner), self._jobs.create(owner)
-        task = Task(request, plan, folder)
-        try:
-            (folder / PICTURE_NAME).write_text(session.picture.name, encoding="utf-8")
-            self._sessions.save_copy(
-                owner, _build_copy(session, plan.quality), folder / SESSION_COPY
-            )
-            self._link_files(owner, session, folder)
-            task.save()
-            self._sessions.save(owner, name_job(folder.name))
-            self._jobs.submit(task)
-        except BaseException:
-            with suppress(WriteUnavailable, OSError):
-                self._sessions.save(owner, before)
-            if folder.name not in _list_jobs(self._sessions.load(owner)):
-                shutil.rmtree(folder, ignore_errors=True)
-            raise
+        before = self._sessions.load(owner)
+        with self._jobs.prepare(owner) as folder:
+            try:
+                self._fill(owner, session, Task(request, plan, folder))
+                self._sessions.save(owner, name_job(folder.name))
+                self._jobs.submit(Task(request, plan, folder))
+            except BaseException:
+                with suppress(WriteUnavailable, OSError):
+                    self._sessions.save(owner, before)
+                if folder.name not in _list_jobs(self._sessions.load(owner)):
+                    shutil.rmtree(folder, ignore_errors=True)
+                raise
 
-    def _submit_unsubmitted(self, owner: str, session: Session) -> None:
-        """Submit the jobs that the saved `session` names, if they were not yet."""
+    def is_to_be_submitted(self, folder: Path) -> bool:
+        """Return whether the job's owner has a session that submits it later, or may have one."""
+        owner = self._jobs.read_owner(folder)
+        try:
+            return bool(owner) and folder.name in _list_jobs(self._sessions.read(owner))
+        except UnreadableFile:
+            return True
+
+    def _fill(self, owner: str, session: Session, task: Task) -> None:
+        """Write all that belongs to the job into its folder."""
+        assert session.picture is not None
+        write_whole(task.folder / PICTURE_NAME, session.picture.name)
+        copy = _build_copy(session, task.plan.quality)
+        self._sessions.save_copy(owner, copy, task.folder / SESSION_COPY)
+        self._link_files(owner, session, task.folder)
+        task.save()
+
+    def _submit_unsubmitted(self, owner: str, session: Session) -> Session:
+        """Submit the jobs that the saved `session` names, if they were not yet.
+
+        Returns the session without those that are damaged.
+        """
         for name in _list_jobs(session):
             job = self._page_builder.find_owned(owner, name)
             if job and not (job / SUBMITTED).exists():
-                self._jobs.submit(load_task(job))
+                try:
+                    self._jobs.submit(load_task(job))
+                except UnreadableFile:
+                    self._jobs.delete(job)
+                    is_draft = name == session.draft
+                    session = replace(session, final=None)
+                    session = replace(session, draft=None, drafted="") if is_draft else session
+        return session
 
     def _link_files(self, owner: str, session: Session, folder: Path) -> None:
         """Link the session's files under the names that engines and pages know."""
@@ -145,7 +169,7 @@ class JobStarter:
     def _has_final(self, owner: str, draft: str) -> bool:
         """Return whether a final video was made from that draft."""
         copies = (folder / SESSION_COPY / SESSION_FILE for folder in self._jobs.list_owned(owner))
-        return any(draft in copy.read_text(encoding="utf-8") for copy in copies)
+        return any(draft in read_word(copy) for copy in copies)
 
     def _detach_draft(self, owner: str, session: Session) -> tuple[Session, Path | None]:
         """Return the session without its draft, and the draft if it has to be deleted: unfinished.
@@ -186,7 +210,7 @@ def _select_draft_choices(choices: Choices) -> Choices:
 def _list_inputs(job: Path) -> set[str]:
     """Return the file names of the picture and the recordings in that job's session copy."""
     kinds = ("picture-", "voice-")
-    return {path.name for path in (job / SESSION_COPY).iterdir() if path.name.startswith(kinds)}
+    return {path.name for path in (job / SESSION_COPY).glob("*") if path.name.startswith(kinds)}
 
 
 def _build_copy(session: Session, quality: str) -> Session:

@@ -6,13 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
+from inference.core.errors import FaultCode, PortraitError
+from inference.core.files import read_word
 from inference.core.plan import Plan
 from inference.core.report import Report, parse_report
-from inference.core.request import Request
 from inference.core.settings import Settings
-from inference.core.task import PLAN, REPORT, REQUEST
+from inference.core.task import PLAN, REPORT, read_plan, read_request
 from inference.jobs import history
 from inference.jobs import state as job_state
 from inference.jobs.store import JobStore, State
@@ -25,12 +24,12 @@ from ui.session.planner import Planner, SessionPlan
 from ui.session.requests import Framing, find_speakers, must_choose_speakers
 from ui.session.session import Session
 from ui.session.store import SessionStore
+from ui.strings import text
 
 logger = logging.getLogger(__name__)
 
 PICTURE_NAME = "name.txt"  # in a job's folder: the name of its picture
 SESSION_COPY = "desk"  # ... and the session as of the job's start
-_PLAN, _REQUEST = TypeAdapter(Plan), TypeAdapter(Request)
 _FINAL_PHASES = {
     State.QUEUED: Phase.WAITING,
     State.RUNNING: Phase.MAKING,
@@ -65,12 +64,14 @@ class PageBuilder:
 
         `known` is the session's plan, if it was made before.
         """
-        now, session = datetime.now(UTC), self._sessions.load(owner)
-        plan = self.planner.plan(session, known)
+        now = datetime.now(UTC)
+        session, plan, damage = self._load_session(owner, known)
         final = self._load_job(owner, session.final, now)
         job = final or self._load_job(owner, session.draft, now)
-        owned = self._jobs.list_owned(owner)
-        listed = [self._try_build_job(folder, now) for folder in owned] if with_history else None
+        if session.draft and job is None and self.find_owned(owner, session.final or session.draft):
+            damage = Problem("stage", FaultCode.UNREADABLE, text.JOB_DAMAGED)
+        owned = self._jobs.list_owned(owner) if with_history else []
+        listed = {folder.name: self._try_build_job(folder, now) for folder in owned}
         has_draft = self.find_owned(owner, session.draft) is not None
         return PageState(
             phase=_choose_phase(session, job, final is not None, plan.draft),
@@ -80,12 +81,13 @@ class PageBuilder:
             finals=plan.finals,
             job=job,
             previous_draft=self._load_job(owner, session.before, now),
-            problem=problem or plan.problem,
+            problem=problem or damage or plan.problem,
             gpu=self._offer_checker.get_latest().final,
             max_recordings_s=self.planner.max_recordings_s,
             keep_days=self._settings.keep_days,
-            history_count=len(owned),
-            history=None if listed is None else tuple(filter(None, listed)),
+            history_count=len(owned) if with_history else self._jobs.count_owned(owner),
+            history=tuple(filter(None, listed.values())) if with_history else None,
+            damaged=tuple(name for name, job in listed.items() if job is None),
             can_speak=can_speak(),
             has_bucket=self._settings.bucket is not None,
             is_moving=not self._jobs.access.granted,
@@ -95,7 +97,9 @@ class PageBuilder:
         """Return a value, cheap to compute, that changes whenever the page of `owner` does."""
         session = self._sessions.load(owner)
         marks: list[object] = [self._jobs.access.granted, self._sessions.compute_version(owner)]
-        for folder in self._jobs.list_owned(owner):
+        marks.append(self._jobs.count_finished(owner))
+        shown = (self.find_owned(owner, job) for job in (session.draft, session.final))
+        for folder in sorted({*self._jobs.list_open(owner), *filter(None, shown)}):
             state = self._read_state(folder)
             marks.append([folder.name, state])
             if published_ns := read_change_time_ns(folder):
@@ -105,6 +109,21 @@ class PageBuilder:
             if state is State.QUEUED:
                 marks.append(self._jobs.find_place(folder))
         return json.dumps(marks)
+
+    def _load_session(
+        self, owner: str, known: SessionPlan | None
+    ) -> tuple[Session, SessionPlan, Problem | None]:
+        """Return the session and its plan, or an empty one and the problem with the saved one."""
+        try:
+            session = self._sessions.read(owner)
+            return session, self.planner.plan(session, known), None
+        except PortraitError as error:
+            reason = error.details
+        except (ValueError, TypeError, LookupError, ArithmeticError, AssertionError) as error:
+            reason = repr(error)
+        logger.warning("session %s can't be shown: %s", owner[:8], reason)
+        damage = Problem("stage", FaultCode.UNREADABLE, text.SESSION_DAMAGED)
+        return Session(), self.planner.plan(Session()), damage
 
     def _read_state(self, folder: Path) -> State:
         """Return the job's state; without write access another machine may be running it."""
@@ -125,19 +144,19 @@ class PageBuilder:
         """Return the job; None when it is just being deleted or can't be read."""
         try:
             return self._build_job(folder, now)
-        except (OSError, ValueError):
-            logger.exception("job %s can't be shown", folder.name[:8])
+        except Exception as error:  # whatever damaged values lead to
+            logger.warning("job %s can't be shown: %r", folder.name[:8], error)
             return None
 
     def _build_job(self, folder: Path, now: datetime) -> JobView:
-        plan = _PLAN.validate_json((folder / PLAN).read_bytes())
+        plan = read_plan(folder)
         records, state = history.read_records(folder), self._read_state(folder)
-        made = datetime.fromtimestamp((folder / PLAN).stat().st_mtime, UTC)
+        made = min(now, datetime.fromtimestamp((folder / PLAN).stat().st_mtime, UTC))
         return JobView(
             id=folder.name,
-            name=(folder / PICTURE_NAME).read_text(encoding="utf-8"),
+            name=read_word(folder / PICTURE_NAME),
             state=state,
-            request=_REQUEST.validate_json((folder / REQUEST).read_bytes()),
+            request=read_request(folder),
             plan=plan,
             progress=progress.compute_progress(
                 records, plan, now, state in (State.QUEUED, State.RUNNING)
@@ -155,7 +174,7 @@ def _read_report(folder: Path) -> Report | None:
     """Return the report on the job's video; None when there is none."""
     try:
         return parse_report((folder / REPORT).read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return None
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TypeVar
 
 from inference.core.errors import Fault, FaultCode, PortraitError, from_os_error
@@ -15,26 +16,28 @@ logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
-def catch_problem(step: Callable[[], _T], area: Area) -> tuple[_T | None, Problem | None]:
+def catch_problem(
+    step: Callable[[], _T], area: Area, folder: Path | None = None
+) -> tuple[_T | None, Problem | None]:
     """Return the result of `step`, or its error as a problem shown in `area`.
 
-    Raises WriteUnavailable.
+    `folder` is the one that `step` writes to. Raises WriteUnavailable.
     """
     try:
         return step(), None
     except WriteUnavailable:
         raise
     except Exception as error:
-        portrait_error = _to_portrait_error(error)
+        portrait_error = _to_portrait_error(error, folder)
         return None, Problem(area, portrait_error.code, portrait_error.message)
 
 
-def _to_portrait_error(error: Exception) -> PortraitError:
+def _to_portrait_error(error: Exception, folder: Path | None) -> PortraitError:
     """Return the error to show; log an unexpected one."""
     if isinstance(error, PortraitError):
         return error
     if isinstance(error, OSError):
-        return from_os_error(error)
+        return from_os_error(error, folder)
     logger.error("the page broke", exc_info=error)
     return Fault(FaultCode.INTERNAL, text.BROKE)
 

@@ -7,24 +7,33 @@ and are never changed, only replaced, so a page or a job that still uses one is 
 import hashlib
 import math
 import os
+import re
 import secrets
 import shutil
 import tempfile
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from inference.core.files import UnreadableFile, delete_path, read_json, write_whole
 from inference.core.write_access import SoleWriter, WriteAccess
+from inference.jobs import lock
+from inference.jobs.state import ID
+from presets.quality import PRESETS
 from ui.media.serving import SESSIONS_FOLDER
 from ui.session.session import Session
 
 SESSION_FILE = "desk.json"
+_SCRATCH = "tmp"  # no owner's id begins so
 _ID_BYTES = 16
+_FILE_NAME = re.compile(r"[\w-][\w.-]{0,99}", re.ASCII)
+_DAY_S = 24 * 60 * 60
 _SESSION = TypeAdapter(Session)
 
 
@@ -49,10 +58,17 @@ class SessionStore:
         return self._locks[owner]
 
     def load(self, owner: str) -> Session:
-        """Return the saved session; an empty one if there is none, or none of this version."""
+        """Return the saved session; an empty one if there is none, or it can't be read."""
         try:
-            return _SESSION.validate_json((self._root / owner / SESSION_FILE).read_bytes())
-        except (FileNotFoundError, ValidationError):
+            return self.read(owner)
+        except UnreadableFile:
+            return Session()
+
+    def read(self, owner: str) -> Session:
+        """Return the saved session; an empty one if there is none. Raises UnreadableFile."""
+        try:
+            return _read_session(self._root / owner / SESSION_FILE)
+        except FileNotFoundError:
             return Session()
 
     def compute_version(self, owner: str) -> str:
@@ -62,7 +78,7 @@ class SessionStore:
         """
         try:
             return hashlib.sha256((self._root / owner / SESSION_FILE).read_bytes()).hexdigest()
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return ""
 
     def store_file(self, owner: str, path: Path, kind: str) -> str:
@@ -79,19 +95,20 @@ class SessionStore:
         """Save `session`; delete the files that are no longer in it. Raises OSError."""
         self._access.require()
         folder = self.make_folder(owner)
-        part = folder / f"{SESSION_FILE}.part"
-        part.write_bytes(_SESSION.dump_json(session))
-        os.replace(part, folder / SESSION_FILE)
+        state = folder / SESSION_FILE
+        if state.is_dir():
+            delete_path(state)  # foreign; nothing of the session can be read any more
+        write_whole(state, _SESSION.dump_json(session))
         for path in folder.iterdir():
             if path.name not in session.files | {SESSION_FILE}:
-                path.unlink(missing_ok=True)
+                delete_path(path)
 
     def restore(self, owner: str, folder: Path) -> Session:
         """Link the files of the copy in `folder` into the session; return the copied session.
 
-        Call it and `save` under one `lock`. Raises OSError.
+        Call it and `save` under one `lock`. Raises UnreadableFile, OSError.
         """
-        session = _SESSION.validate_json((folder / SESSION_FILE).read_bytes())
+        session = _read_session(folder / SESSION_FILE)
         for name in session.files:
             link_file(folder / name, self.make_folder(owner) / name)
         return session
@@ -99,29 +116,60 @@ class SessionStore:
     def save_copy(self, owner: str, session: Session, folder: Path) -> None:
         """Create `folder` and save `session` and its files in it. Raises OSError."""
         folder.mkdir(mode=0o700)
-        (folder / SESSION_FILE).write_bytes(_SESSION.dump_json(session))
+        write_whole(folder / SESSION_FILE, _SESSION.dump_json(session))
         for name in session.files:
             link_file(self.make_folder(owner) / name, folder / name)
 
     def delete_expired(self, older_than: datetime) -> None:
-        """Delete the sessions that were last changed before `older_than`."""
+        """Delete the sessions that were last changed before `older_than`.
+
+        A time to come is of a wrong clock, and replaced by the present one.
+        """
         for folder in self._root.glob("*"):
-            with self.lock(folder.name), suppress(FileNotFoundError):
+            with self.lock(folder.name), suppress(FileNotFoundError, NotADirectoryError):
                 state = folder / SESSION_FILE  # scratch folders have none
                 files = [state] if state.exists() else [*folder.iterdir()]
                 # not the folder's own time, which is arbitrary on a Volume
                 newest = max((file.stat().st_mtime for file in files), default=math.inf)
+                self._access.require()
                 if newest < older_than.timestamp():
-                    self._access.require()
                     shutil.rmtree(folder)
+                for file in files if newest > time.time() + _DAY_S else ():
+                    os.utime(file)
+
+    def delete_leftovers(self) -> None:
+        """Delete the scratch folders and half-written files of killed processes."""
+        self._access.require()
+        for folder in self._root.glob("*"):
+            is_scratch = folder.name.startswith(_SCRATCH) and folder.is_dir()
+            with lock.hold(self._root):  # else a new one might not be locked yet
+                if is_scratch and not lock.is_held(folder):
+                    shutil.rmtree(folder, ignore_errors=True)
+            lock.delete_parts(folder)
 
     @contextmanager
     def make_scratch_folder(self) -> Iterator[Path]:
         """Yield a folder for files that are not in a session yet; it is deleted at the end."""
         self._access.require()
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._root) as folder:
-            yield Path(folder)
+        with ExitStack() as stack:
+            with lock.hold(self._root):
+                made = tempfile.TemporaryDirectory(dir=self._root, prefix=_SCRATCH)
+                folder = Path(stack.enter_context(made))
+                stack.enter_context(lock.hold(folder))
+            yield folder
+
+
+def _read_session(path: Path) -> Session:
+    """Return the session stored at `path`. Raises UnreadableFile, OSError."""
+    session = read_json(path, _SESSION)
+    jobs = (session.draft, session.before, session.final, session.selected)
+    is_valid = all(map(_FILE_NAME.fullmatch, session.files)) and all(
+        ID.fullmatch(job) for job in jobs if job
+    )
+    if not is_valid or session.choices.quality not in PRESETS:
+        raise UnreadableFile(path, "names of no files, jobs or quality")
+    return session
 
 
 def link_file(source: Path, target: Path) -> None:

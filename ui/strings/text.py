@@ -188,6 +188,10 @@ NO_COOKIE = (
     "This page needs a cookie to keep your work yours. Allow cookies for it and load it again."
 )
 NOT_THERE = "This one is no longer there."
+JOB_DAMAGED = "This video can't be read: its files are damaged. Delete it and make it again."
+SESSION_DAMAGED = (
+    "What was open here can't be read: its file is damaged. Start anew; your videos are in History."
+)
 
 # Examples, the comparison, the history.
 EXAMPLES, EXAMPLES_HINT = "Or start with an example", "one click, nothing to pay"

@@ -27,6 +27,7 @@ def history(shown: PageState) -> str:
         f'<div class="tp-head"><h1 tabindex="-1">{escape(text.HISTORY)}</h1>'
         f"<p>{escape(lead)}</p></div>"
     )
+    head += "".join(map(_damaged, shown.damaged))
     if not shown.history:
         return head + _problem(shown)
     chosen = _selected(shown, shown.history)
@@ -43,6 +44,14 @@ def history(shown: PageState) -> str:
 def _problem(shown: PageState) -> str:
     problem = shown.problem
     return message(problem.message) if problem and problem.area == "history" else ""
+
+
+def _damaged(job: str) -> str:
+    """A job that can't be read, and the one thing that can be done with it."""
+    delete = button(
+        text.DELETE, look="tp-quiet tp-bad", mark="delete", data_do="delete-sure", data_job=job
+    )
+    return message(text.JOB_DAMAGED, below=delete)
 
 
 def _selected(shown: PageState, jobs: tuple[JobView, ...]) -> JobView:

@@ -4,6 +4,7 @@ The command line and the Modal function call `create_app`.
 """
 
 import json
+import math
 import os
 import socket
 import tempfile
@@ -22,6 +23,7 @@ from starlette.types import ASGIApp
 from inference.core.errors import InputCode, InputError
 from inference.core.settings import Settings
 from inference.core.write_access import WriteAccess
+from inference.jobs.clock import ExpiryClock
 from inference.jobs.queue import Dispatcher
 from inference.jobs.store import JobStore
 from ui.access.identity import OwnerCookie, Owners
@@ -75,7 +77,9 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
     decoding = DecodingQueue()
     page = Page(settings, jobs, upload_store, owners, decoding)
 
-    dispatcher = Dispatcher(jobs, sweep=page.delete_expired)
+    # away for any time on Modal, where clocks are right and the page sleeps when nobody looks
+    clock = ExpiryClock(settings.data, math.inf) if settings.on_modal else None
+    dispatcher = Dispatcher(jobs, sweep=page.sweep, clock=clock)
 
     def start() -> None:
         update_password_marker(settings.data / PASSWORD_MARKER, settings)

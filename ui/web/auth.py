@@ -29,6 +29,7 @@ from starlette.responses import (
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from inference.core.files import delete_path
 from inference.core.settings import Settings
 from ui.access.rate_limiter import RateLimiter, parse_client_address
 from ui.strings import text
@@ -38,6 +39,7 @@ from ui.web.theme import build_dark_rule
 SESSION_COOKIE = "portrait-session"
 PASSWORD_MARKER = "had-password"  # in the data folder: there was a password
 SESSION_MAX_AGE_S = 30 * 24 * 3600
+_SLACK_S = 24 * 3600  # for a clock that is behind for a while
 MAX_FORM_BYTES = 4096  # of the sign-in form
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _PUBLIC_PATHS = re.compile(r"/(healthz|style/.+)")
@@ -71,7 +73,8 @@ class SignInSessions:
         found = _SESSION_PATTERN.fullmatch(session)
         if found is None or not hmac.compare_digest(self._sign_expiry(found[1]), found[2]):
             return False
-        return self._clock() < int(found[1])
+        left_s = int(found[1]) - self._clock()
+        return 0 < left_s < SESSION_MAX_AGE_S + _SLACK_S  # more is of a clock that was ahead
 
     def _sign_expiry(self, end: str) -> str:
         # starts with a word, so that it can't be a browser's secret, which has the same key
@@ -104,7 +107,7 @@ def update_password_marker(marker: Path, settings: Settings) -> None:
     if settings.password:
         marker.touch(mode=0o600)
     elif settings.unlocked:
-        marker.unlink(missing_ok=True)
+        delete_path(marker)
 
 
 class PasswordAuth:

@@ -5,13 +5,15 @@ from the data folder. Gradio holds no visitor's data. Actions that decode files 
 their own, whose answer may take a while.
 """
 
+import logging
 import secrets
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
+from inference.core.errors import FaultCode
 from inference.core.settings import Settings
 from inference.jobs.store import JobStore
 from ui import views
@@ -20,10 +22,13 @@ from ui.media.uploads import UploadStore
 from ui.session.commands import DECODING_ACTIONS
 from ui.session.controller import Controller
 from ui.session.decoding import DecodingQueue
-from ui.session.page_state import Problem
+from ui.session.page_state import PageState, Phase, Problem
+from ui.session.session import Session
 from ui.strings import text
 from ui.views import Regions
 from ui.web.gradio import gr
+
+logger = logging.getLogger(__name__)
 
 _BARE_HTML: dict[str, Any] = {"padding": False, "apply_default_css": False}
 _BUS = "window.portraitBus = trigger; window.dispatchEvent(new Event('portrait-bus'));"
@@ -60,9 +65,9 @@ class Page:
         """Return a short text that changes whenever the owner's page does."""
         return self._controller.page_builder.etag(owner)
 
-    def delete_expired(self, now: datetime) -> None:
-        """Delete expired sessions and uploads."""
-        self._controller.delete_expired(now)
+    def sweep(self, now: datetime | None) -> None:
+        """Delete leftovers and, unless `now` is unknown, expired sessions and uploads."""
+        self._controller.sweep(now)
 
     def _build_regions(self) -> list[gr.HTML]:
         """Return the regions, in the order of `Regions`."""
@@ -115,7 +120,7 @@ class Page:
             page = self._controller.page_builder.build("", problem)
         else:
             page = self._controller.handle_event(owner, sent)
-        regions = views.render(page)
+        regions = _render(page)
         values = (getattr(regions, field.name) for field in fields(Regions))
         # random, not counted: the answer before may be another server's
         return *values, _build_answer(secrets.token_hex(8), page.is_moving, page.was_refused)
@@ -128,6 +133,23 @@ def _read_action(event: gr.EventData) -> Mapping[str, object]:
 def _build_turn(files: int) -> str:
     """Return the element that tells the browser how many files are decoded before its own."""
     return f'<i data-files-first="{files}" data-name="{secrets.token_hex(4)}" hidden></i>'
+
+
+def _render(page: PageState) -> Regions:
+    """Render the page, without session and jobs if their damaged values can't be shown."""
+    try:
+        return views.render(page)
+    except Exception:
+        logger.exception("a page could not be drawn")
+    problem = Problem("stage", FaultCode.UNREADABLE, text.SESSION_DAMAGED)
+    history = None if page.history is None else ()
+    damaged = page.damaged + tuple(job.id for job in page.history or ())
+    safe = replace(page, phase=Phase.START, session=Session(), framed=None, plan=None, finals={})
+    return views.render(
+        replace(
+            safe, job=None, previous_draft=None, problem=problem, history=history, damaged=damaged
+        )
+    )
 
 
 def _build_answer(name: str, moving: bool = False, refused: bool = False) -> str:

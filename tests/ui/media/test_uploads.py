@@ -208,7 +208,10 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(
     monkeypatch.setattr(anyio.AsyncFile, "write", lambda file, chunk: full(chunk))
     answer = me.post("/upload?kind=voice", content=FILE)
     assert answer.status_code == 507
-    assert answer.json() == {"message": "The disk is full. Free some space and try again."}
+    where = f"there is no room for {server.root.parent}"
+    assert answer.json() == {
+        "message": f"The disk is full: {where}. Free some space and try again."
+    }
     assert server.files() == []
 
 
@@ -226,7 +229,7 @@ def test_of_too_many_the_oldest_makes_room(server: Server, me: TestClient) -> No
     assert server.has(YOURS, other)
 
 
-def test_what_nobody_used_for_an_hour_goes_with_the_next(server: Server, me: TestClient) -> None:
+def test_what_nobody_used_for_an_hour_goes_with_the_sweep(server: Server, me: TestClient) -> None:
     send(server.browser(YOURS))
     send(server.browser({OWNER_COOKIE: "c" * 64}))
     theirs, kept = (server.root / server.owner({OWNER_COOKIE: letter * 64}) for letter in "bc")
@@ -236,8 +239,8 @@ def test_what_nobody_used_for_an_hour_goes_with_the_next(server: Server, me: Tes
         os.utime(path, (long_ago, long_ago))
     os.utime(kept, (0, 0))  # on a Volume a folder's own time says nothing
     send(me)
-    assert len(server.files()) == 2
     server.uploads.delete_expired()
+    assert len(server.files()) == 2
     assert sorted(server.root.iterdir()) == sorted([kept, server.root / server.owner(MINE)])
 
 

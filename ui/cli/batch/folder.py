@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 
 from inference.core import report
 from inference.core.errors import InputCode, InputError
+from inference.core.files import UnreadableFile, read_json, write_whole
 from inference.core.options import OPTIONS, JobOptions
 from inference.core.report import Report
 from inference.core.task import REPORT, RESULT
@@ -85,10 +86,10 @@ class BatchFolder:
         """
         report_path = work / REPORT
         if report_path.exists():
-            _write_atomically(self.path / f"{name}.{REPORT}", report_path.read_bytes())
+            write_whole(self.path / f"{name}.{REPORT}", report_path.read_bytes())
         else:
             (self.path / f"{name}.{REPORT}").unlink(missing_ok=True)
-        (work / _NEW_RECORD).write_bytes(_CLIPS.dump_json({name: clip}))
+        write_whole(work / _NEW_RECORD, _CLIPS.dump_json({name: clip}))
         os.replace(work / RESULT, self.video_path(name))
         self.record(name, clip)
         (work / RESULT).symlink_to(self.video_path(name).absolute())
@@ -97,18 +98,19 @@ class BatchFolder:
     def record(self, name: str, clip: Clip) -> None:
         """Save the record of the video of that name."""
         self._clips[name] = clip
-        _write_atomically(self.path / RECORDS, _CLIPS.dump_json(self._clips, indent=1))
+        write_whole(self.path / RECORDS, _CLIPS.dump_json(self._clips, indent=1))
 
     def write_sheet(self, html: str) -> None:
         """Write the contact sheet."""
-        _write_atomically(self.path / SHEET, html.encode())
+        write_whole(self.path / SHEET, html.encode())
 
     def recover(self) -> None:
         """Finish what a killed batch had begun to store, and delete its work."""
         for record in self._work.glob(f"*/{_NEW_RECORD}"):
             if not (record.parent / RESULT).exists():  # moved already; only the record is missing
-                for name, clip in self._read_records(record).items():
-                    self.record(name, clip)
+                with suppress(InputError):  # damaged: the video counts as not made by a batch
+                    for name, clip in self._read_records(record).items():
+                        self.record(name, clip)
         self._delete_work()
 
     def _delete_work(self) -> None:
@@ -125,19 +127,19 @@ class BatchFolder:
     def _read_report(self, name: str) -> Report | None:
         try:
             return report.parse_report((self.path / f"{name}.{REPORT}").read_bytes())
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):
             return None
 
     @staticmethod
     def _read_records(path: Path) -> dict[str, Clip]:
         """Return the records at `path`. Raises InputError if they were not written by a batch."""
         try:
-            return _CLIPS.validate_json(path.read_bytes())
+            return read_json(path, _CLIPS)
         except FileNotFoundError:
             return {}
-        except ValueError as error:
+        except UnreadableFile as error:
             message = words.NOT_OURS.format(path=path)
-            raise InputError(InputCode.BAD_OPTION, message, str(error)) from error
+            raise InputError(InputCode.BAD_OPTION, message, error.details) from error
 
 
 @contextmanager
@@ -173,10 +175,3 @@ def compute_fingerprint(files: Sequence[Path], options: JobOptions, model: str) 
     chosen = {name: value for name, value in values.items() if value not in (None, "")}
     inputs = json.dumps([hashes, chosen, model], sort_keys=True, default=asdict)
     return hashlib.sha256(inputs.encode()).hexdigest()
-
-
-def _write_atomically(target: Path, content: bytes) -> None:
-    """Write `target` in one visible move."""
-    part = target.with_name(f".{target.name}.part")
-    part.write_bytes(content)
-    os.replace(part, target)
