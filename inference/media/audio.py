@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from inference.core.inputs import SAMPLE_RATE_HZ
 from inference.core.task import Task, voice_name
 from inference.core.timing import SAMPLES_PER_FRAME, Span, place_recordings
-from inference.media.level import LevelMeter
+from inference.media.level import measure_recording
+from inference.media.mono import choose_channels, mix_down
 
 with warnings.catch_warnings():
     # pydub looks for an ffmpeg program, which is not needed here, and predates Python 3.12.
@@ -41,8 +42,8 @@ _FULL_SCALE = 32_768
 class _Track:
     """Clean recording, 16-bit WAV, on the video's time axis; silent outside its span."""
 
-    def __init__(self, sound: wave.Wave_read, span: Span) -> None:
-        self._sound, self.span = sound, span
+    def __init__(self, path: Path, sound: wave.Wave_read, span: Span) -> None:
+        self.path, self._sound, self.span = path, sound, span
         self.channels = sound.getnchannels()
         self.end = span.start + span.samples
 
@@ -110,8 +111,9 @@ def read_mono(path: Path, span: Span, samples: int, sample_rate_hz: int = 16_000
 
 def _resample(track: _Track, samples: int, resampler: av.AudioResampler) -> Iterator[Floats]:
     """Yield blocks of the resampled track, float32 (n,)."""
+    used = choose_channels(track.path)
     for start, length in _split_blocks(0, samples):
-        mono = _to_floats(track.read(start, length)).mean(1)
+        mono = mix_down(_to_samples(track.read(start, length)), used)
         frame = av.AudioFrame.from_ndarray(mono[None], "flt", "mono")
         frame.sample_rate, frame.pts = SAMPLE_RATE_HZ, start
         yield from (np.asarray(out.to_ndarray()[0]) for out in resampler.resample(frame))
@@ -119,7 +121,7 @@ def _resample(track: _Track, samples: int, resampler: av.AudioResampler) -> Iter
 
 
 def _open_track(stack: ExitStack, path: Path, span: Span) -> _Track:
-    return _Track(stack.enter_context(wave.open(str(path), "rb")), span)
+    return _Track(path, stack.enter_context(wave.open(str(path), "rb")), span)
 
 
 def _split_blocks(start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -171,10 +173,7 @@ def _compute_gains_db(tracks: Sequence[_Track], samples: int) -> list[float]:
 
 def _compute_boost_db(track: _Track) -> float:
     """Return the gain that raises a low voice; 0 for any other and for silence."""
-    meter = LevelMeter()
-    for start, length in _split_blocks(track.span.start, track.end):
-        meter.add(_to_samples(track.read(start, length)))
-    measured = meter.to_recording(track.channels)
+    measured = measure_recording(track.path, track.span.source_start, track.span.samples)
     if measured.is_silent or not measured.is_quiet:
         return 0.0
     boost_db = min(TARGET_DBFS - measured.level_dbfs, MAX_PEAK_DBFS - measured.peak_dbfs)

@@ -1,22 +1,31 @@
 """File types by their first bytes, and detection of truncated files.
 
-Decoders play a truncated file up to the cut without an error, but the byte counts in its headers
-reveal the cut.
+Decoders play a truncated file up to the cut without an error, but the counts in its headers reveal
+the cut. A count of many times what is there is none: programs that write to a pipe don't know it.
 """
 
+import io
 import mmap
 from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO
 
 Bytes = bytes | mmap.mmap
 
 HEAD_BYTES = 64  # length of the file head that `detect_kind` needs
+_WAV_HEAD_BYTES = 2**16  # holds what is before a WAV's samples
 
 _BOXES_AT_START = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # ISO, QuickTime
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
 
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # Matroska's first two elements
-_WAV_UNKNOWN_BYTES = 0x7FFF_F000  # programs that write to a pipe put this much or more
+_PLACEHOLDER_FACTOR = 10  # an announced length of that many times what is there is unknown
+_LAST_FRAME_BYTES = 2048  # a frame of MP3 or AAC is shorter
+_WAV_UNKNOWN, _WAV_HEAD_BYTES = (
+    0xFFFF_FFFF,
+    2**16,
+)  # a stated length; holds what is before the sound
 _OGG_HEADER_BYTES = 27
 
 _MPEG1 = 3  # the version bits of an MP3 header; 2 is MPEG 2, 0 is MPEG 2.5
@@ -93,26 +102,73 @@ def is_truncated(data: Bytes, kind: FileKind | None) -> bool:
             return _is_ogg_truncated(data)
         case FileKind.MATROSKA:
             return _is_matroska_truncated(data)
-        case FileKind.MP4 | FileKind.HEIF:
-            return _are_boxes_truncated(data)
+        case FileKind.MP4:
+            return _count_missing_box_bytes(data) > min(_LAST_FRAME_BYTES, 64 + len(data) // 50)
+        case FileKind.HEIF:
+            return _count_missing_box_bytes(data) > 0
         case _:
             return False
 
 
+def is_cut(found: float, announced: float, slack: float) -> bool:
+    """Return whether `found` is a part of what was `announced`, by more than `slack`."""
+    return found + slack < announced < _PLACEHOLDER_FACTOR * found
+
+
 def _is_wav_truncated(data: Bytes) -> bool:
-    at = 12
+    at, length = _find_wav_sound(data)
+    # some programs count their own header
+    return is_cut(len(data) - at, length, 64 + length // 100)
+
+
+def _find_wav_sound(data: Bytes) -> tuple[int, int]:
+    """Return the start of a WAV's samples and their stated length in bytes; 0 if there are none.
+
+    An RF64 states it in a chunk of its own.
+    """
+    at, long = 12, 0
     while at + 8 <= len(data):
         name, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         at += 8
-        if name == b"data":
-            slack = 64 + length // 100  # some programs count their own header
-            return 0 < length < _WAV_UNKNOWN_BYTES and at + length > len(data) + slack
+        if name == b"ds64":
+            long = int.from_bytes(data[at + 8 : at + 16], "little", signed=True)
+        elif name == b"data":
+            return at, long if data[:4] == b"RF64" else length
         at += length + length % 2
-    return False
+    return len(data), 0
+
+
+def open_readable(source: Path) -> BinaryIO:
+    """Open a recording for a decoder.
+
+    The head of an RF64 that was written to a pipe, whose lengths are 0 or -1, reads as that of a
+    WAV of unknown length, because decoders play nothing of it.
+    """
+    with source.open("rb") as file:
+        head = file.read(_WAV_HEAD_BYTES)
+    at, length = _find_wav_sound(head)
+    if head[:4] != b"RF64" or at == len(head):
+        return source.open("rb")
+    stated = length if 0 < length < _WAV_UNKNOWN else _WAV_UNKNOWN
+    start = b"RIFF" + head[4 : at - 4] + stated.to_bytes(4, "little")
+    return _RewrittenFile(source, start)
+
+
+class _RewrittenFile(io.FileIO):
+    """File whose first bytes are read as others."""
+
+    def __init__(self, source: Path, head: bytes) -> None:
+        super().__init__(source, "rb")
+        self._head = head
+
+    def read(self, size: int | None = -1) -> bytes:
+        at = self.tell()
+        data = super().read(-1 if size is None else size) or b""
+        return self._head[at : at + len(data)] + data[max(0, len(self._head) - at) :]
 
 
 def _is_mp3_truncated(data: Bytes) -> bool:
-    """Return whether the last frame is incomplete or announced frames are missing."""
+    """Return whether announced frames are missing; a part of the last one is no loss."""
     at = 0
     while data[at : at + 3] == b"ID3":
         a, b, c, d = data[at + 6 : at + 10].ljust(4, b"\0")
@@ -124,7 +180,7 @@ def _is_mp3_truncated(data: Bytes) -> bool:
         frames += 1
     if at + 4 <= len(data):
         return False  # other data follows, such as a tag, so the frames are complete
-    return frames > 0 and (at != len(data) or frames < announced - 2 - announced // 100)
+    return is_cut(frames, announced, 2 + announced // 100)
 
 
 def _read_mp3_frame_count(first: bytes) -> int:
@@ -165,7 +221,8 @@ def _is_matroska_truncated(data: Bytes) -> bool:
     if data[at : at + 4] != _SEGMENT:
         return False
     length, at = _read_ebml_length(data, at + 4)
-    return length is not None and at + length > len(data)
+    slack = min(_LAST_FRAME_BYTES, 64 + len(data) // 50)
+    return length is not None and is_cut(len(data) - at, length, slack)
 
 
 def _read_ebml_length(data: Bytes, at: int) -> tuple[int | None, int]:
@@ -176,13 +233,13 @@ def _read_ebml_length(data: Bytes, at: int) -> tuple[int | None, int]:
     return None if value == (1 << 7 * width) - 1 else value, at + width
 
 
-def _are_boxes_truncated(data: Bytes) -> bool:
+def _count_missing_box_bytes(data: Bytes) -> int:
     at = 0
     while at + 8 <= len(data):
         length, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         if length == 1:  # the length follows the name, in 64 bits
             length = int.from_bytes(data[at + 8 : at + 16], "big")
         if length < 8 or not name.isalnum():
-            return False  # length 0: up to the end of the file; otherwise padding, not a box
+            return 0  # length 0: up to the end of the file; otherwise padding, not a box
         at += length
-    return at > len(data)
+    return max(0, at - len(data))

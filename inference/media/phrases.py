@@ -5,7 +5,7 @@ with length.
 """
 
 import wave
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.core.inputs import SAMPLE_RATE_HZ, SILENCE_DBFS, Recording
-from inference.media.level import LevelMeter
-
-Samples = NDArray[np.int16]
+from inference.media.level import measure_recording, remove_offset
+from inference.media.mono import choose_channels, mix_down, read_blocks
 
 MIN_PAUSE_S = 0.26  # shorter gaps are part of speech: the closure of a p is 0.1 s
 LONG_PAUSE_S = 0.6  # long enough for a change of speakers
@@ -25,10 +24,8 @@ _PADDING_S = 0.06  # around a phrase, whose first and last sounds are soft
 _FADE_S = 0.01  # avoids clicks at a change of speakers
 _STEP_S = 0.02  # length over which a level is measured
 _STEP_SAMPLES = round(_STEP_S * SAMPLE_RATE_HZ)
-_BLOCK_SAMPLES = 500 * _STEP_SAMPLES
 _DIGITAL_SILENCE_DBFS = -100.0  # lower levels are cut-out parts, not the noise of the room
 _MAX_PEAK_OVER_VOICE_DB = 10.0  # of a voice's loudest step over its usual loud ones
-_FULL_SCALE = 32_768
 
 
 @dataclass(frozen=True)
@@ -80,20 +77,19 @@ def split_recording(
     """
     with ExitStack() as stack:
         sound = stack.enter_context(wave.open(str(source), "rb"))
-        length_s, channels = sound.getnframes() / SAMPLE_RATE_HZ, sound.getnchannels()
+        length_s, start = sound.getnframes() / SAMPLE_RATE_HZ, 0
         expanded = expand_phrases(phrases, length_s)
         curves = [_build_gain_curve(expanded, owners, index) for index in range(len(targets))]
         files = [stack.enter_context(wave.open(str(target), "wb")) for target in targets]
-        meters = [LevelMeter() for _ in targets]
         for file in files:
             file.setparams(sound.getparams())
-        for start, block in _read_blocks(sound):
+        for block in read_blocks(sound):
             times = (start + np.arange(len(block))) / SAMPLE_RATE_HZ
-            for file, meter, (at, gains) in zip(files, meters, curves, strict=True):
+            for file, (at, gains) in zip(files, curves, strict=True):
                 scaled = np.rint(block * np.interp(times, at, gains)[:, None]).astype(np.int16)
-                meter.add(scaled)
                 file.writeframesraw(scaled.tobytes())
-    return tuple(meter.to_recording(channels) for meter in meters)
+            start += len(block)
+    return tuple(map(measure_recording, targets))
 
 
 def _build_gain_curve(
@@ -130,21 +126,13 @@ def _compute_threshold_db(levels: NDArray[np.float64]) -> float:
 
 
 def _measure_levels_db(recording: Path) -> NDArray[np.float64]:
-    """Return the level of each step of the recording, in dB of full scale."""
-    levels = [np.zeros(0)]
+    """Return the level of each step of the recording's mono, in dB of full scale."""
+    used, levels = choose_channels(recording), [np.zeros(0)]
     with wave.open(str(recording), "rb") as sound:
-        for _, block in _read_blocks(sound):
-            squares = np.square(block.astype(np.float64) / _FULL_SCALE).mean(1)
-            starts = np.arange(0, len(squares), _STEP_SAMPLES)
-            sizes = np.minimum(_STEP_SAMPLES, len(squares) - starts)
-            levels.append(10 * np.log10(np.add.reduceat(squares, starts) / sizes + 1e-12))
+        for block in read_blocks(sound):
+            mono = remove_offset(mix_down(block, used).astype(np.float64)[:, None])
+            starts = np.arange(0, len(mono), _STEP_SAMPLES)
+            sizes = np.minimum(_STEP_SAMPLES, len(mono) - starts)
+            powers = np.add.reduceat(np.square(mono[:, 0]), starts) / sizes
+            levels.append(10 * np.log10(powers + 1e-12))
     return np.concatenate(levels)
-
-
-def _read_blocks(sound: wave.Wave_read) -> Iterator[tuple[int, Samples]]:
-    """Yield the start of each block and its samples, int16 (n, c)."""
-    start = 0
-    while data := sound.readframes(_BLOCK_SAMPLES):
-        block = np.frombuffer(data, np.int16).reshape(-1, sound.getnchannels())
-        yield start, block
-        start += len(block)

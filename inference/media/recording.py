@@ -1,31 +1,41 @@
 """Conversion of a user's untrusted recording into a clean one; runs in the sandbox.
 
 The clean recording is a 48 kHz 16-bit WAV with one or two channels. It is streamed, so that memory
-does not grow with length. Length is counted in decoded samples; durations in containers are not
-trusted.
+does not grow with length. Length is counted in decoded samples and in gaps of their timestamps;
+durations in containers are not trusted.
 """
 
 import math
 import mmap
 import wave
 from collections.abc import Iterator
-from itertools import chain, groupby
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 import av
 import numpy as np
-from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard, Disposition
 from numpy.typing import NDArray
 
 from inference.core.errors import InputCode, InputError
 from inference.core.inputs import MAX_RECORDING_MIB, SAMPLE_RATE_HZ, Recording
-from inference.media.file_type import HEAD_BYTES, detect_kind, is_truncated
-from inference.media.level import LevelMeter
+from inference.media.file_type import (
+    HEAD_BYTES,
+    detect_kind,
+    is_cut,
+    is_truncated,
+    open_readable,
+)
+from inference.media.level import measure_recording, mend_recording
+from inference.media.mono import choose_downmix, read_floats
 
 Samples = NDArray[np.int16]
+Floats = NDArray[np.float32]
+PlacedFrame = tuple[float, av.AudioFrame]  # with the seconds of silence before it
+Track = tuple[int, int]  # index in the container, channels
 
 MAX_MINUTES = 10
 
@@ -38,33 +48,44 @@ _JUNK_TOLERANT_DECODERS = ("mp3", "mp3float")  # decoders' names
 _MIN_DECODED_PART = 0.99  # of a FLAC's stated length, because its demuxer skips gaps silently
 _FORMAT_ADVICE = "Use WAV, MP3, M4A, FLAC, OGG, WebM, MP4 or MOV."
 
+_SECONDARY = Disposition.comment | Disposition.hearing_impaired | Disposition.visual_impaired
+_PLAIN_LAYOUTS = ("mono", "stereo", "1 channels", "2 channels")  # FFmpeg's names
+_MIN_GAP_S = 0.1  # in timestamps; shorter ones are inaccuracies
+_MIN_BACK_S = 1.0  # timestamps that jump back by this much, or far ahead, start anew
+
+
+class _UndecodableError(Exception):
+    """Nothing of a sound track can be decoded."""
+
+
+class _UnplainError(Exception):
+    """A sound has more than two channels, or samples over full scale or that are no numbers."""
+
 
 def clean_recording(source: Path, target: Path) -> Recording:
     """Write a clean copy of the recording `source` to `target`, and return its length and level.
 
-    Raises InputError for a file that is not a recording, too large or long, or damaged, and for a
-    video without sound.
+    Of several sound tracks it is the default one, or the first that sounds. Raises InputError for a
+    file that is not a recording, too large or long, or damaged, and for a video without sound.
     """
     _require_recording(source)
-    meter = LevelMeter()
-    # A file object instead of a name, in which FFmpeg would look for protocols.
-    with source.open("rb") as file, _open_container(file) as container:
-        stream = _select_sound_track(container)
-        channels = 2 if stream.codec_context.channels >= 2 else 1
-        with wave.open(str(target), "wb") as clean:
-            clean.setnchannels(channels)
-            clean.setsampwidth(2)
-            clean.setframerate(SAMPLE_RATE_HZ)
-            for block in _resample(container, stream, channels):
-                meter.add(block)
-                if meter.samples > _MAX_SAMPLES:
-                    raise InputError(
-                        InputCode.TOO_LONG,
-                        f"This recording is longer than {MAX_MINUTES} minutes, which is the most. "
-                        "Choose a shorter one.",
-                    )
-                clean.writeframesraw(block.tobytes())
-    return meter.to_recording(channels)
+    silent: list[Track] = []
+    failure = ""
+    with open_readable(source) as file:
+        with _open_container(file) as container:
+            tracks = _order_sound_tracks(container)
+        for track in tracks:
+            try:
+                measured = _convert(file, track, target)
+            except _UndecodableError as error:
+                failure = str(error)
+                continue
+            if not measured.is_silent or len(tracks) == 1:
+                return measured
+            silent.append(track)
+        if not silent:
+            raise _build_damaged_error(failure)
+        return _convert(file, silent[0], target)
 
 
 def _require_recording(source: Path) -> None:
@@ -111,8 +132,8 @@ def _open_container(file: BinaryIO) -> InputContainer:
         raise _build_format_error(repr(error)) from error
 
 
-def _select_sound_track(container: InputContainer) -> AudioStream:
-    """Return the first decodable sound track; the demuxer discards the others."""
+def _order_sound_tracks(container: InputContainer) -> list[Track]:
+    """Return the decodable sound tracks, in the order in which to try them."""
     playable = [stream for stream in container.streams.audio if stream.codec_context is not None]
     if not playable:
         videos = (
@@ -126,44 +147,138 @@ def _select_sound_track(container: InputContainer) -> AudioStream:
                 "This video has no sound. Choose one with a voice, or a recording.",
             )
         raise _build_format_error("no sound track that can be decoded")
-    for stream in container.streams:
-        if stream is not playable[0]:
-            stream.discard = Discard.all
-    return playable[0]
+    playable.sort(key=lambda each: bool(each.disposition & _SECONDARY))
+    playable.sort(key=lambda each: not each.disposition & Disposition.default)
+    return [(each.index, each.codec_context.channels) for each in playable]
 
 
-def _resample(container: InputContainer, stream: AudioStream, channels: int) -> Iterator[Samples]:
-    """Yield blocks of the clean sound, int16 (n, c)."""
-    layout = "mono" if channels == 1 else "stereo"
+def _convert(file: BinaryIO, track: Track, target: Path) -> Recording:
+    """Write a clean copy of the sound track to `target`, and measure it."""
+    decode = partial(_decode, file, track)
     try:
-        for _, alike in groupby(_decode(container, stream), key=_format):
-            resampler = av.AudioResampler("s16", layout, SAMPLE_RATE_HZ)
-            for frame in chain(alike, (None,)):
-                for part in resampler.resample(frame):
-                    yield np.asarray(part.to_ndarray(), np.int16).reshape(-1, channels)
-    except (InputError, MemoryError):
+        means = _write(decode(), None, 2 if track[1] > 1 else 1, target)
+    except _UnplainError:
+        downmix = choose_downmix(frame for _, frame in decode())
+        means = _write(decode(), downmix, len(downmix), target)
+    mend_recording(target, means)
+    return measure_recording(target)
+
+
+def _write(
+    frames: Iterator[PlacedFrame], downmix: Floats | None, channels: int, target: Path
+) -> NDArray[np.float64]:
+    """Write a clean recording, and return the mean of each channel."""
+    sums, samples = np.zeros(channels, np.int64), 0
+    with wave.open(str(target), "wb") as clean:
+        clean.setnchannels(channels)
+        clean.setsampwidth(2)
+        clean.setframerate(SAMPLE_RATE_HZ)
+        for block in _resample(frames, downmix, channels):
+            samples += len(block)
+            if samples > _MAX_SAMPLES:
+                raise InputError(
+                    InputCode.TOO_LONG,
+                    f"This recording is longer than {MAX_MINUTES} minutes, which is the most. "
+                    "Choose a shorter one.",
+                )
+            sums += block.sum(0, dtype=np.int64)
+            clean.writeframesraw(block.tobytes())
+    return np.asarray(sums / max(samples, 1))
+
+
+def _resample(
+    frames: Iterator[PlacedFrame], downmix: Floats | None, channels: int
+) -> Iterator[Samples]:
+    """Yield blocks of the clean sound, int16 (n, c)."""
+    layout, resampler = ("mono", "stereo")[channels - 1], None
+    form: tuple[str, str, int] | None = None
+    try:
+        for gap_s, decoded in chain(frames, ((0.0, None),)):
+            frame = decoded and _shape(decoded, downmix)
+            last, form = form, frame and (frame.format.name, frame.layout.name, frame.sample_rate)
+            if resampler and (gap_s or form != last):
+                yield from _to_blocks(resampler.resample(None), channels)
+                resampler = None
+            silence = round(gap_s * SAMPLE_RATE_HZ)
+            for at in range(0, silence, SAMPLE_RATE_HZ):
+                yield np.zeros((min(silence - at, SAMPLE_RATE_HZ), channels), np.int16)
+            if frame:
+                resampler = resampler or av.AudioResampler("s16", layout, SAMPLE_RATE_HZ)
+                yield from _to_blocks(resampler.resample(frame), channels)
+    except (InputError, MemoryError, _UnplainError, _UndecodableError):
         raise
     except Exception as error:
         raise _build_damaged_error(repr(error)) from error
 
 
-def _format(frame: av.AudioFrame) -> tuple[str, str, int]:
-    return frame.format.name, frame.layout.name, frame.sample_rate
+def _to_blocks(frames: list[av.AudioFrame], channels: int) -> Iterator[Samples]:
+    for frame in frames:
+        yield np.asarray(frame.to_ndarray(), np.int16).reshape(-1, channels)
 
 
-def _decode(container: InputContainer, stream: AudioStream) -> Iterator[av.AudioFrame]:
-    """Yield the frames of the sound track.
+def _shape(frame: av.AudioFrame, downmix: Floats | None) -> av.AudioFrame:
+    """Return the frame with `downmix`; without one, raise _UnplainError where it needs one."""
+    if downmix is None:
+        if frame.layout.name not in _PLAIN_LAYOUTS:
+            raise _UnplainError
+        if frame.format.name.startswith(("flt", "dbl")):
+            if not np.abs(frame.to_ndarray()).max(initial=0) <= 1:  # also if it is NaN
+                raise _UnplainError
+        return frame
+    sound = read_floats(frame)
+    if len(sound) != downmix.shape[1]:
+        downmix = np.full((len(downmix), len(sound)), 1 / len(sound), np.float32)
+    layout = ("mono", "stereo")[len(downmix) - 1]
+    shaped = av.AudioFrame.from_ndarray(np.ascontiguousarray(downmix @ sound), "fltp", layout)
+    shaped.sample_rate = frame.sample_rate
+    return shaped
 
-    Undecodable data is an error, except between MP3 frames, where tags may be.
+
+def _decode(file: BinaryIO, track: Track) -> Iterator[PlacedFrame]:
+    """Yield the frames of the sound track, each with the seconds of silence before it.
+
+    A gap in the timestamps is silence, if the sound stops for it; where they jump back or far
+    ahead, another clock begins. The first timestamp is the start of the recording.
     """
-    decoder, decoded_s, good, bad = stream.codec_context.name, 0.0, 0, 0
+    file.seek(0)
+    with _open_container(file) as container:
+        origin_s: float | None = None
+        length_s, end_s = 0.0, 0.0  # of what was yielded; of the last frame, by its timestamp
+        for frame in _decode_packets(container, track[0]):
+            at_s, gap_s = end_s if frame.time is None else frame.time, 0.0
+            jump_s = at_s - end_s
+            if origin_s is None or jump_s < -_MIN_BACK_S or jump_s > MAX_MINUTES * 60:
+                origin_s = at_s - length_s
+            elif jump_s >= _MIN_GAP_S:
+                gap_s = at_s - origin_s - length_s
+                gap_s = gap_s if gap_s >= _MIN_GAP_S else 0.0
+            end_s = at_s + frame.samples / frame.sample_rate
+            length_s += gap_s + frame.samples / frame.sample_rate
+            yield gap_s, frame
+
+
+def _decode_packets(container: InputContainer, index: int) -> Iterator[av.AudioFrame]:
+    """Yield the frames of the sound track; the demuxer discards the others.
+
+    Undecodable data is an error, except at the end, where a part of the last packet may be missing,
+    and between MP3 frames, where tags may be.
+    """
+    stream = next(each for each in container.streams.audio if each.index == index)
+    for other in container.streams:
+        if other is not stream:
+            other.discard = Discard.all
+    decoder, decoded_s, good, bad, failure = stream.codec_context.name, 0.0, 0, 0, ""
     for packet in container.demux(stream):
+        if failure and packet.size:
+            break
         try:
             frames = packet.decode()
-        except av.error.InvalidDataError as error:
+        except MemoryError:
+            raise
+        except av.error.FFmpegError as error:
             bad += 1
             if decoder not in _JUNK_TOLERANT_DECODERS or bad > 2 + good // 50:
-                raise _build_damaged_error(repr(error)) from error
+                failure = repr(error)
             continue
         for frame in frames:
             if frame.sample_rate not in _RATES_HZ:
@@ -171,10 +286,12 @@ def _decode(container: InputContainer, stream: AudioStream) -> Iterator[av.Audio
             decoded_s += frame.samples / frame.sample_rate
             good += 1
             yield frame
-    if decoder == "flac" and decoded_s < _MIN_DECODED_PART * _read_header_duration_s(stream):
+    else:
+        failure = ""
+    announced_s = float((stream.duration or 0) * (stream.time_base or 0)) * _MIN_DECODED_PART
+    if bad and not good:
+        raise _UndecodableError(failure)
+    if failure:
+        raise _build_damaged_error(failure)
+    if decoder == "flac" and is_cut(decoded_s, announced_s, 0):
         raise _build_damaged_error(f"{decoded_s:.2f} s of FLAC are fewer than its header says")
-
-
-def _read_header_duration_s(stream: AudioStream) -> float:
-    """Return the length in the stream's header, in seconds; 0 if unknown."""
-    return float((stream.duration or 0) * (stream.time_base or 0))

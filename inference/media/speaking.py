@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from inference.core.inputs import SAMPLE_RATE_HZ
-from inference.media.level import LevelMeter
+from inference.media.level import measure_recording
 from inference.media.phrases import Phrase
 from inference.media.speech_synthesis import Line, SynthesizedSpeech
 
@@ -39,15 +39,13 @@ def speak_lines(source: Path, target: Path) -> SynthesizedSpeech:
     sounds = [_speak_line(engine, line) for line in lines]
     sound, phrases = _join_lines(sounds)
     pcm = np.rint(sound * (_PEAK * 32767 / max(float(np.abs(sound).max()), 1e-6)))
-    block = pcm.astype(np.int16)[:, None]
     with wave.open(str(target), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(SAMPLE_RATE_HZ)
-        file.writeframes(block.tobytes())
-    meter = LevelMeter()
-    meter.add(block)
-    return SynthesizedSpeech(meter.to_recording(1), phrases, tuple(line.speaker for line in lines))
+        file.writeframes(pcm.astype(np.int16).tobytes())
+    speakers = tuple(line.speaker for line in lines)
+    return SynthesizedSpeech(measure_recording(target), phrases, speakers)
 
 
 def _speak_line(engine: Hibari, line: Line) -> Floats:

@@ -10,6 +10,7 @@ from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
 from inference.core.inputs import SAMPLE_RATE_HZ
 from inference.core.timing import Span
+from inference.media.mono import ChannelSurvey, choose_channels, mix_down
 from inference.quality.container import open_mp4
 
 Floats = NDArray[np.float32]
@@ -17,7 +18,6 @@ Floats = NDArray[np.float32]
 _BAND_HZ = (200, 4000)  # holds most of speech, little of hum and hiss
 # Exponent from power to a measure that grows as a mouth opens.
 _COMPRESSION = 0.25
-_FULL_SCALE = 32_768
 _RINGING_SAMPLES = SAMPLE_RATE_HZ // 20  # padding in which the band-pass decays
 _MAX_DECODED_S = 4 * 60  # later sound is only counted; checked videos are shorter
 
@@ -52,9 +52,10 @@ def load_track(recording: Path, span: Span, samples: int) -> Floats:
     out = np.zeros(samples, np.float32)
     length = max(0, min(span.samples, samples - span.start))
     with wave.open(str(recording), "rb") as sound:
+        channels = sound.getnchannels()
         sound.setpos(span.source_start)
         data = np.frombuffer(sound.readframes(length), np.int16)
-        mono = data.reshape(-1, sound.getnchannels()).mean(1, dtype=np.float32) / _FULL_SCALE
+    mono = mix_down(data.reshape(-1, channels), choose_channels(recording))
     out[span.start : span.start + len(mono)] = mono
     return out
 
@@ -69,8 +70,10 @@ def decode_sound(video: Path) -> tuple[Floats, float] | None:
         if not container.streams.audio:
             return None
         stream = container.streams.audio[0]
-        resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE_HZ)
-        parts: list[Floats] = []
+        channels = min(2, stream.codec_context.channels)
+        layout, survey = ("mono", "stereo")[channels - 1], ChannelSurvey(channels, SAMPLE_RATE_HZ)
+        resampler = av.AudioResampler("fltp", layout, SAMPLE_RATE_HZ)
+        parts: list[Floats] = []  # (c, n) each
         start_s, end_s = None, 0.0
         for frame in container.decode(stream):
             if start_s is None:
@@ -80,9 +83,12 @@ def decode_sound(video: Path) -> tuple[Floats, float] | None:
             if end_s > _MAX_DECODED_S:
                 continue
             frame.pts = None
-            parts += [np.asarray(part.to_ndarray()[0]) for part in resampler.resample(frame)]
-        parts += [np.asarray(part.to_ndarray()[0]) for part in resampler.resample(None)]
+            parts += [np.asarray(part.to_ndarray()) for part in resampler.resample(frame)]
+        parts += [np.asarray(part.to_ndarray()) for part in resampler.resample(None)]
     if start_s is None:
         return None
-    samples, late = np.concatenate(parts), round(start_s * SAMPLE_RATE_HZ)
+    for part in parts:
+        survey.add(part.T)
+    used, late = list(survey.choose()), round(start_s * SAMPLE_RATE_HZ)
+    samples = np.concatenate([part[used].mean(0) for part in parts])
     return np.pad(samples, (max(0, late), 0))[max(0, -late) :], end_s
