@@ -98,24 +98,30 @@ def read_mono(path: Path, span: Span, samples: int, sample_rate_hz: int = 16_000
     `samples` is the video's length at 48 kHz; `sample_rate_hz` must divide that rate.
     """
     out = np.zeros(samples * sample_rate_hz // SAMPLE_RATE_HZ, np.float32)
-    with ExitStack() as stack:
-        track = _open_track(stack, path, span)
-        resampler = av.AudioResampler("flt", "mono", sample_rate_hz)
-        filled = 0
-        for part in _resample(track, samples, resampler):
-            block = part[: len(out) - filled]
-            out[filled : filled + len(block)] = block
-            filled += len(block)
+    filled = 0
+    for part in _resample(iterate_mono(path, span, samples), sample_rate_hz):
+        block = part[: len(out) - filled]
+        out[filled : filled + len(block)] = block
+        filled += len(block)
     return out
 
 
-def _resample(track: _Track, samples: int, resampler: av.AudioResampler) -> Iterator[Floats]:
-    """Yield blocks of the resampled track, float32 (n,)."""
-    used = choose_channels(track.path)
-    for start, length in _split_blocks(0, samples):
-        mono = mix_down(_to_samples(track.read(start, length)), used)
-        frame = av.AudioFrame.from_ndarray(mono[None], "flt", "mono")
+def iterate_mono(path: Path, span: Span, samples: int) -> Iterator[Floats]:
+    """Yield what `read_mono` returns at 48 kHz in blocks of ten seconds, float32 (n,)."""
+    used = choose_channels(path)
+    with ExitStack() as stack:
+        track = _open_track(stack, path, span)
+        for start, length in _split_blocks(0, samples):
+            yield mix_down(_to_samples(track.read(start, length)), used)
+
+
+def _resample(blocks: Iterator[Floats], sample_rate_hz: int) -> Iterator[Floats]:
+    """Yield the 48 kHz `blocks` at another rate, float32 (n,)."""
+    resampler, start = av.AudioResampler("flt", "mono", sample_rate_hz), 0
+    for block in blocks:
+        frame = av.AudioFrame.from_ndarray(block[None], "flt", "mono")
         frame.sample_rate, frame.pts = SAMPLE_RATE_HZ, start
+        start += len(block)
         yield from (np.asarray(out.to_ndarray()[0]) for out in resampler.resample(frame))
     yield from (np.asarray(out.to_ndarray()[0]) for out in resampler.resample(None))
 

@@ -2,8 +2,9 @@
 
 import json
 import wave
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,13 @@ from inference.core.inputs import SAMPLE_RATE_HZ, Shape, Speaking
 from inference.core.report import Report
 from inference.core.task import Task, voice_name
 from inference.core.timing import FPS, SAMPLES_PER_FRAME, place_recordings, place_spans
+from inference.media.audio import iterate_mono
 from inference.media.faces import find_faces
 from inference.quality.container import open_mp4, open_video
 from inference.quality.face_tracker import Box
 from inference.quality.judge import AudioEnvelopes, ExpectedVideo, judge
 from inference.quality.measure import Measurements, Measurer
-from inference.quality.sound import compute_envelope, decode_sound, load_track
+from inference.quality.sound import VideoSound, compute_envelope
 
 Floats = NDArray[np.float32]
 
@@ -34,15 +36,12 @@ def build_task_report(task: Task, measured: Sequence[Measurements], result: Path
     The lips are compared with the sound of `result`, and each speaker's with their recording.
     """
     plan, frames = task.plan, sum(each.frames for each in measured)
-    track_spans = place_recordings(task.request.soundtrack)
-    samples = frames * SAMPLES_PER_FRAME
     tracks = [
-        load_track(task.folder / voice_name(at), span, samples)
-        for at, span in enumerate(track_spans)
+        iterate_mono(task.folder / voice_name(at), span, frames * SAMPLES_PER_FRAME)
+        for at, span in enumerate(place_recordings(task.request.soundtrack))
     ]
-    voices = tuple(
-        compute_envelope(tracks[speaker.audio], frames, FPS) for speaker in plan.speakers
-    )
+    spoken = [compute_envelope(track, frames, FPS) for track in tracks]
+    voices = tuple(spoken[speaker.audio] for speaker in plan.speakers)
     audio = replace(_read_own_sound(result, frames, measured[0].fps), voices=voices)
     return judge(measured, ExpectedVideo(plan.frames, plan.width, plan.height, plan.fps), audio)
 
@@ -60,12 +59,13 @@ def build_report(video: Path, recordings: Sequence[Path] = ()) -> Report:
     measured = Measurer(None, boxes).measure(video)
     audio = _read_own_sound(video, measured.frames, measured.fps)
     if recordings:
-        tracks = _load_tracks(recordings, measured, settings)
-        mixed = np.stack(tracks).sum(0, dtype=np.float32)
-        voices = tuple(compute_envelope(track, measured.frames, measured.fps) for track in tracks)
-        audio = replace(
-            audio, sound=compute_envelope(mixed, measured.frames, measured.fps), voices=voices
+        frames, fps = measured.frames, measured.fps
+        open_tracks = partial(
+            _open_tracks, recordings, settings, round(frames / fps * SAMPLE_RATE_HZ)
         )
+        voices = tuple(compute_envelope(track, frames, fps) for track in open_tracks())
+        mixed = (np.sum(blocks, 0) for blocks in zip(*open_tracks(), strict=True))
+        audio = replace(audio, sound=compute_envelope(mixed, frames, fps), voices=voices)
     return judge([measured], _parse_expected(settings), audio)
 
 
@@ -77,26 +77,25 @@ def build_report_in_sandbox(video: Path, target: Path) -> Report:
 
 def _read_own_sound(video: Path, frames: int, fps: float) -> AudioEnvelopes:
     """Return the envelope of the video's own sound."""
-    sound = decode_sound(video)
-    if sound is None:
+    sound = VideoSound(video)
+    envelope = compute_envelope(sound.iterate_mono(), frames, fps)
+    if sound.end_s is None:
         return AudioEnvelopes()
-    samples, end_s = sound
-    return AudioEnvelopes(sound=compute_envelope(samples, frames, fps), sound_s=end_s)
+    return AudioEnvelopes(sound=envelope, sound_s=sound.end_s)
 
 
-def _load_tracks(
-    recordings: Sequence[Path], measured: Measurements, settings: Mapping[str, object]
-) -> list[Floats]:
-    """Return each recording on the video's time axis, float32 (n,) at 48 kHz."""
+def _open_tracks(
+    recordings: Sequence[Path], settings: Mapping[str, object], samples: int
+) -> list[Iterator[Floats]]:
+    """Return each recording on the axis of a video of `samples`, as blocks of float32 (n,)."""
     lengths = []
     for recording in recordings:
         with wave.open(str(recording), "rb") as sound:
             lengths.append(sound.getnframes())
     in_turn = settings.get("speaking") == Speaking.IN_TURN
     total = sum(lengths) if in_turn else max(lengths)
-    track_spans = place_spans(lengths, in_turn, _parse_used_range(settings.get("used_s"), total))
-    samples = round(measured.frames / measured.fps * SAMPLE_RATE_HZ)
-    return [load_track(*each, samples) for each in zip(recordings, track_spans, strict=True)]
+    spans = place_spans(lengths, in_turn, _parse_used_range(settings.get("used_s"), total))
+    return [iterate_mono(*each, samples) for each in zip(recordings, spans, strict=True)]
 
 
 def _parse_used_range(used_s: object, total: int) -> tuple[int, int]:

@@ -87,7 +87,7 @@ def test_a_slow_file_gives_way_to_those_who_wait(
 ) -> None:
     monkeypatch.setattr(decoding, "_SLOW_S", 1)
     slow = [tmp_path / f"slow-{number}" for number in range(2)]
-    results = [in_thread(lambda path=path: queue.run(call("_wait_for_end", path))) for path in slow]
+    results = [in_thread(partial(queue.run, call("_wait_for_end", path))) for path in slow]
     wait_until(lambda: all(path.exists() for path in slow))
     assert queue.run(call("_answer", tmp_path / "quick")) == [{"name": "quick"}]
     assert not any(results)  # both go on beside the others
@@ -111,9 +111,7 @@ def test_closing_refuses_those_who_wait(
 ) -> None:
     monkeypatch.setattr(decoding, "_SLOW_S", PATIENCE_S)
     paths = [tmp_path / f"{number}" for number in range(4)]
-    results = [
-        in_thread(lambda path=path: queue.run(call("_wait_for_end", path))) for path in paths
-    ]
+    results = [in_thread(partial(queue.run, call("_wait_for_end", path))) for path in paths]
     wait_until(lambda: len(list(tmp_path.iterdir())) == 2)  # at once
     queue.close()
     wait_until(lambda: all(results))
