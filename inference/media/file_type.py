@@ -12,6 +12,7 @@ Bytes = bytes | mmap.mmap
 HEAD_BYTES = 64  # length of the file head that `detect_kind` needs
 
 _BOXES_AT_START = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # ISO, QuickTime
+_BOXES = (*_BOXES_AT_START, b"meta", b"moof", b"mfra")  # any other may be text that trails
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
 
@@ -185,4 +186,6 @@ def _are_boxes_truncated(data: Bytes) -> bool:
         if length < 8 or not name.isalnum():
             return False  # length 0: up to the end of the file; otherwise padding, not a box
         at += length
-    return at > len(data)
+        if at > len(data):
+            return name in _BOXES
+    return False
