@@ -17,7 +17,7 @@ from inference.core.errors import InputCode, InputError
 from inference.core.framing import PictureSize
 from inference.core.inputs import MAX_PICTURE_MIB, Box, Face, Picture
 from inference.media.faces import find_faces
-from inference.media.file_type import HEAD_BYTES, FileKind, detect_kind
+from inference.media.file_type import HEAD_BYTES, FileKind, detect_kind, is_truncated
 from inference.media.picture_files.colour import convert_to_srgb
 from inference.media.picture_files.heif import open_heif
 from inference.media.picture_files.jpeg import open_jpeg
@@ -124,7 +124,10 @@ def _build_format_error() -> InputError:
 
 
 def _decode(source: Path, kind: FileKind) -> tuple[Pixels, PictureSize]:
-    with _OPENERS[kind](source.read_bytes()) as opened:
+    data = source.read_bytes()
+    if is_truncated(data, kind):
+        raise EOFError("the file is shorter than its headers state")
+    with _OPENERS[kind](data) as opened:
         if kind in _MAY_BE_ANIMATED and getattr(opened, "is_animated", False):
             raise InputError(InputCode.PICTURE_MOVES, "This picture moves. Use a still one.")
         if kind is FileKind.GIF:

@@ -103,12 +103,13 @@ def test_flaws_around_the_pixels_of_a_png_do_no_harm(flawed: bytes, tmp_path: Pa
     assert (decoded(tmp_path / "a", flawed) == COLOURS).all()
 
 
-def test_missing_rows_of_a_png_are_damage(tmp_path: Path) -> None:
+def test_missing_or_wrong_rows_of_a_png_are_damage(tmp_path: Path) -> None:
     short = png(COLOURS[:20], RGB)
     head = struct.pack(">IIBBBBB", 48, 40, 8, RGB, 0, 0, 0)
     pixels = short[short.index(b"IDAT") - 4 :]
     check_refused(tmp_path / "a", SIGNATURE + chunk(b"IHDR", head) + pixels)
     check_refused(tmp_path / "b", interlaced_png(COLOURS, RGB)[:-300])
+    check_refused(tmp_path / "d", PLAIN[: IDAT_AT + 300] + b"\x55\x66" + PLAIN[IDAT_AT + 302 :])
     check_refused(tmp_path / "c", SIGNATURE + chunk(b"IHDR", head, 7) + PLAIN[IDAT_AT:])
 
 

@@ -55,7 +55,7 @@ def open_png(data: bytes) -> PngImageFile:
     """Return the still picture, not yet loaded, with its profile, EXIF data and `is_animated`.
 
     Its stream is written anew: flaws and sizes of other chunks don't matter, and the first sound
-    one counts. IDAT chunks need no right checksum, only all rows.
+    one counts. IDAT chunks need no right checksum: what they unpack to has its own.
     """
     chunks, pixels = _read_chunks(data)
     header = chunks[b"IHDR"]
@@ -113,10 +113,10 @@ def _require_all_rows(header: bytes, pixels: bytes) -> None:
     for left, top, right, down in _INTERLACED if header[12] else ((0, 0, 1, 1),):
         columns, rows = -(-(width - left) // right), -(-(height - top) // down)
         missing += rows * (1 + -(-columns * bits // 8)) if columns > 0 else 0
-    unpack, packed = zlib.decompressobj(-zlib.MAX_WBITS), pixels[2:]  # a checksum doesn't matter
-    while packed and missing > 0:
-        missing -= len(unpack.decompress(packed, _UNPACKED_AT_ONCE))
-        packed = unpack.unconsumed_tail
+    unpack = zlib.decompressobj()
+    while pixels and missing > 0:
+        missing -= len(unpack.decompress(pixels, _UNPACKED_AT_ONCE))
+        pixels = unpack.unconsumed_tail
     if missing > 0:
         raise EOFError(f"{missing} bytes of rows are missing")
 
@@ -187,10 +187,13 @@ def to_8_bit_channels(opened: Image.Image) -> Image.Image:
         )
     elif _is_16_bit_grey_alpha(opened):
         result = opened.convert("LA")
-    elif opened.has_transparency_data:
-        return opened if opened.mode in ("RGBA", "LA") else opened.convert("RGBA")
     else:
-        return opened if opened.mode in ("L", "RGB", "CMYK") else opened.convert("RGB")
+        grey = opened.mode in ("1", "L", "LA")
+        if opened.has_transparency_data:
+            mode = "LA" if grey else "RGBA"
+        else:
+            mode = "L" if grey else "CMYK" if opened.mode == "CMYK" else "RGB"
+        return opened if opened.mode == mode else opened.convert(mode)
     result.info = {"icc_profile": opened.info.get("icc_profile")}
     return result
 
