@@ -36,6 +36,7 @@ ROOMS = [
 ]
 # Rooms within a room, in the same order; what lies beside them in the room uses all of them.
 INNER_ROOMS = [
+    "inference.media.picture_files",
     "inference.draft.voice",
     "inference.draft.face",
     "inference.multitalk.models",

@@ -16,6 +16,7 @@ HEAD_BYTES = 64  # length of the file head that `detect_kind` needs
 _WAV_HEAD_BYTES = 2**16  # holds what is before a WAV's samples
 
 _BOXES_AT_START = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # ISO, QuickTime
+_BOXES = (*_BOXES_AT_START, b"meta", b"moof", b"mfra")  # any other may be text that trails
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
 
@@ -242,4 +243,6 @@ def _count_missing_box_bytes(data: Bytes) -> int:
         if length < 8 or not name.isalnum():
             return 0  # length 0: up to the end of the file; otherwise padding, not a box
         at += length
-    return max(0, at - len(data))
+        if at > len(data):
+            return at - len(data) if name in _BOXES else 0
+    return 0

@@ -5,19 +5,24 @@ The clean picture is an upright RGB PNG of at most `LONGEST_SIDE_PX`, colours in
 
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pi_heif
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image
 
 from inference.core.errors import InputCode, InputError
 from inference.core.framing import PictureSize
 from inference.core.inputs import MAX_PICTURE_MIB, Box, Face, Picture
 from inference.media.faces import find_faces
 from inference.media.file_type import HEAD_BYTES, FileKind, detect_kind, is_truncated
+from inference.media.picture_files.colour import convert_to_srgb
+from inference.media.picture_files.heif import open_heif
+from inference.media.picture_files.jpeg import open_jpeg
+from inference.media.picture_files.png import open_png, to_8_bit_channels
+from inference.media.picture_files.webp import open_webp
 
 Pixels = NDArray[np.uint8]
 
@@ -25,12 +30,12 @@ LONGEST_SIDE_PX = 2048  # of the clean picture
 MAX_MEGAPIXELS = 40
 
 _MIN_SIDE_FOR_FACES_PX = 24  # smaller pictures of any shape show no recognisable face
-_FORMATS = {
-    FileKind.JPEG: "JPEG",
-    FileKind.PNG: "PNG",
-    FileKind.WEBP: "WEBP",
-    FileKind.GIF: "GIF",  # never accepted; opened to tell animated ones
-    FileKind.HEIF: "HEIF",
+_OPENERS: dict[FileKind, Callable[[bytes], Image.Image]] = {
+    FileKind.JPEG: open_jpeg,
+    FileKind.PNG: open_png,
+    FileKind.WEBP: open_webp,
+    FileKind.GIF: lambda data: Image.open(io.BytesIO(data), formats=["GIF"]),  # to tell moving ones
+    FileKind.HEIF: open_heif,
 }
 # A JPEG or HEIC with several frames is not an animation.
 _MAY_BE_ANIMATED = (FileKind.PNG, FileKind.WEBP, FileKind.GIF)
@@ -100,7 +105,7 @@ def _require_picture(source: Path) -> FileKind:
             InputCode.NOT_A_PICTURE,
             f"This is a recording or a video, not a picture. {_FORMAT_ADVICE}",
         )
-    if kind not in _FORMATS:
+    if kind not in _OPENERS:
         raise _build_format_error()
     size_mib = source.stat().st_size / 2**20
     if size_mib > MAX_PICTURE_MIB:
@@ -119,11 +124,10 @@ def _build_format_error() -> InputError:
 
 
 def _decode(source: Path, kind: FileKind) -> tuple[Pixels, PictureSize]:
-    if kind is FileKind.HEIF:
-        if is_truncated(source.read_bytes(), kind):
-            raise EOFError("a box reaches over the end of the file")
-        pi_heif.register_heif_opener(thumbnails=False)
-    with Image.open(source, formats=[_FORMATS[kind]]) as opened:
+    data = source.read_bytes()
+    if is_truncated(data, kind):
+        raise EOFError("the file is shorter than its headers state")
+    with _OPENERS[kind](data) as opened:
         if kind in _MAY_BE_ANIMATED and getattr(opened, "is_animated", False):
             raise InputError(InputCode.PICTURE_MOVES, "This picture moves. Use a still one.")
         if kind is FileKind.GIF:
@@ -139,14 +143,14 @@ def _decode(source: Path, kind: FileKind) -> tuple[Pixels, PictureSize]:
             opened.load()  # its size is reliable only now
         size, orientation = PictureSize(opened.width, opened.height), _read_orientation(opened)
         # Shrink before all other steps: a full-size copy of 40 megapixels is 160 MB.
-        small = _to_8_bit_channels(opened)
+        small = to_8_bit_channels(opened)
         small.thumbnail((LONGEST_SIDE_PX, LONGEST_SIDE_PX), Image.Resampling.LANCZOS)
         small.load()  # thumbnail() doesn't for a picture that is small already
     if orientation in _TRANSPOSES:
         small = small.transpose(_TRANSPOSES[orientation])
     if orientation >= _FIRST_SIDEWAYS:
         size = PictureSize(size.height, size.width)
-    return np.asarray(_paste_on_white(_to_srgb(small))), size
+    return np.asarray(_paste_on_white(convert_to_srgb(small))), size
 
 
 def _read_orientation(opened: Image.Image) -> int:
@@ -156,33 +160,6 @@ def _read_orientation(opened: Image.Image) -> int:
     except Exception:  # a picture with broken EXIF data is still usable
         return 1
     return orientation if orientation in _TRANSPOSES else 1
-
-
-def _to_8_bit_channels(opened: Image.Image) -> Image.Image:
-    """Return the picture with 8-bit channels that can be averaged: no palette, 16 bits or tRNS."""
-    if opened.mode.startswith("I"):  # 16-bit grey, which convert() would clip
-        grey = Image.fromarray((np.asarray(opened, np.uint16) >> 8).astype(np.uint8))
-        grey.info = opened.info
-        return grey
-    if opened.has_transparency_data:
-        return opened if opened.mode in ("RGBA", "LA") else opened.convert("RGBA")
-    return opened if opened.mode in ("L", "RGB", "CMYK") else opened.convert("RGB")
-
-
-def _to_srgb(picture: Image.Image) -> Image.Image:
-    """Return the picture as RGB or RGBA in sRGB, ignoring an invalid colour profile."""
-    mode = "RGBA" if picture.has_transparency_data else "RGB"
-    profile = picture.info.get("icc_profile")
-    if profile:
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            srgb = ImageCms.createProfile("sRGB")
-            converted = ImageCms.profileToProfile(picture, source, srgb, outputMode=mode)
-        except (ImageCms.PyCMSError, OSError, ValueError):
-            converted = None
-        if converted is not None:
-            return converted
-    return picture.convert(mode)
 
 
 def _paste_on_white(picture: Image.Image) -> Image.Image:
