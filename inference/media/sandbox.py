@@ -1,8 +1,9 @@
 """Child process that decodes untrusted files with limited memory and time.
 
-`python -m inference.media.sandbox OPERATION SOURCE TARGET` is the child: it runs one operation (a
-function named as module:function that takes the two paths and returns a dataclass) and writes one
-JSON object. Every failure of the child becomes one clear error in the parent.
+`python -m inference.media.sandbox OPERATION SOURCE TARGET [NUMBER ...]` is the child: it runs one
+operation (a function named as module:function that takes the two paths, and whole numbers, and
+returns a dataclass) and writes one JSON object. Every failure of the child becomes one clear error
+in the parent.
 """
 
 import importlib
@@ -73,15 +74,16 @@ RECORDING_OPERATION = Operation(
 )
 
 
-def read_picture(source: Path, target: Path) -> Picture:
+def read_picture(source: Path, target: Path, turn: int | None = None) -> Picture:
     """Write a clean copy of the picture `source` to `target`, and return its size and faces.
 
-    Faces are ordered left to right. Raises InputError when `source` is unusable, Fault when
-    `target` can't be written; no `target` is left then.
+    It is turned by `turn` degrees clockwise; None: until its faces stand upright. Faces are ordered
+    left to right. Raises InputError when `source` is unusable, Fault when `target` can't be
+    written; no `target` is left then.
     """
-    values = run_operation(PICTURE_OPERATION, source, target)
-    faces = (Face(Box(**face["box"]), face["score"]) for face in values["faces"])
-    return Picture(values["width"], values["height"], tuple(faces))
+    values = run_operation(PICTURE_OPERATION, source, target, *([] if turn is None else [turn]))
+    faces = tuple(Face(**face | {"box": Box(**face["box"])}) for face in values["faces"])
+    return Picture(**values | {"faces": faces})
 
 
 def read_recording(source: Path, target: Path) -> Recording:
@@ -93,11 +95,13 @@ def read_recording(source: Path, target: Path) -> Recording:
     return Recording(**run_operation(RECORDING_OPERATION, source, target))
 
 
-def run_operation(operation: Operation, source: Path, target: Path) -> dict[str, Any]:
+def run_operation(
+    operation: Operation, source: Path, target: Path, *numbers: int
+) -> dict[str, Any]:
     """Run the operation in a child process, and return the fields of its dataclass."""
     _require_file(operation, source)
     try:
-        return _run_child(operation, source, target)
+        return _run_child(operation, source, target, *numbers)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
@@ -129,10 +133,11 @@ def _require_file(operation: Operation, source: Path) -> None:
         raise InputError(InputCode.EMPTY_FILE, message)
 
 
-def _run_child(operation: Operation, source: Path, target: Path) -> dict[str, Any]:
+def _run_child(operation: Operation, source: Path, target: Path, *numbers: int) -> dict[str, Any]:
     # Absolute, because the child has another working directory, and so that none looks like an
     # option.
     arguments = [operation.entry, str(source.absolute()), str(target.absolute())]
+    arguments += map(str, numbers)
     try:
         child = subprocess.run(
             [sys.executable, "-m", "inference.media.sandbox", *arguments],
@@ -176,13 +181,13 @@ def _build_timeout_error(operation: Operation, details: str) -> InputError:
     return InputError(operation.unreadable, message, details)
 
 
-def execute(entry: str, source: Path, target: Path) -> dict[str, Any]:
+def execute(entry: str, source: Path, target: Path, *numbers: int) -> dict[str, Any]:
     """Run `entry` under limits; return {"result": fields} or {"error": code, message, details}."""
     module, _, function = entry.partition(":")
     operate = getattr(importlib.import_module(module), function)
     _limit_resources()
     try:
-        return {"result": asdict(operate(source, target))}
+        return {"result": asdict(operate(source, target, *numbers))}
     except PortraitError as error:
         failure = error
     except OSError as error:  # of reading or writing; decoders' errors are caught in the operation
@@ -209,9 +214,9 @@ def _limit_resources() -> None:
 
 def main(arguments: list[str]) -> int:
     """Run the child, write its answer to standard output, and return the exit status."""
-    entry, source, target = arguments
+    entry, source, target, *numbers = arguments
     try:
-        answer = execute(entry, Path(source), Path(target))
+        answer = execute(entry, Path(source), Path(target), *map(int, numbers))
     except MemoryError:
         return _OUT_OF_MEMORY_STATUS
     sys.stdout.write(json.dumps(answer))
