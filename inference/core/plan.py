@@ -202,8 +202,8 @@ def _check_picture(request: Request, speaking: tuple[Face, ...]) -> tuple[Notice
         message = f"The picture was turned by {turned} degrees, so that its face stands upright."
         out.append(Notice("turned", f"{message} Turn it by 0 to keep it as it is."))
     if any(face.mouth_hidden for face in speaking):
-        message = "A mouth seems to be hidden, and lips would be drawn on what hides it."
-        out.append(Notice("mouth_hidden", f"{message} A picture that shows the mouth is better."))
+        message = "A mouth seems to be hidden, and lips would be drawn on what covers it."
+        out.append(Notice("mouth_hidden", f"{message} A picture that shows it works better."))
     return tuple(out)
 
 

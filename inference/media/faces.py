@@ -41,6 +41,7 @@ FACE_OVAL = (
 LEFT_EYE_OUTER, RIGHT_EYE_OUTER = 33, 263
 FOREHEAD, CHIN, NOSE_TIP, NOSE_BRIDGE = 10, 152, 4, 6
 LEFT_CHEEK, RIGHT_CHEEK = 50, 280
+LEFT_EAR, RIGHT_EAR = 234, 454
 
 _DETECTOR_SIDE_PX = 192
 _DETECTOR_GRID = 48  # cells of 4 px along each side, with one anchor in the middle
@@ -149,7 +150,7 @@ class FaceMesh:
         return np.asarray(raw.reshape(468, 3), np.float32), score
 
     def _fit_once(
-        self, picture: Pixels, centre: Floats, side: float, roll_rad: float
+        self, picture: Pixels, centre: NDArray[np.floating], side: float, roll_rad: float
     ) -> tuple[Floats, float]:
         points, score = self.locate(_cut_upright(picture, centre, side, roll_rad))
         scale = _MESH_SIDE_PX / side
@@ -172,7 +173,9 @@ def _enclose(points: Floats) -> tuple[Floats, float, float]:
     return centre, float(max(high - low)) * _MESH_CROP_SCALE, roll_rad
 
 
-def _cut_upright(picture: Pixels, centre: Floats, side: float, roll_rad: float) -> Pixels:
+def _cut_upright(
+    picture: Pixels, centre: NDArray[np.floating], side: float, roll_rad: float
+) -> Pixels:
     """Return a square of the picture, scaled to the mesh's input and turned upright."""
     scale = _MESH_SIDE_PX / side
     turn = _build_rotation(roll_rad) * scale

@@ -49,6 +49,14 @@ class UseExample:
 
 
 @checked(frozen=True)
+class TurnPicture:
+    """Turn the picture by `by` degrees clockwise."""
+
+    do: Literal["turn"]
+    by: Annotated[int, Field(ge=90, le=270, multiple_of=90)]
+
+
+@checked(frozen=True)
 class RemoveVoice:
     """Remove a recording from the session."""
 
@@ -197,6 +205,7 @@ Action = (
     | AddPicture
     | AddVoice
     | UseExample
+    | TurnPicture
     | RemoveVoice
     | SwapVoices
     | SetField
