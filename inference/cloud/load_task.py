@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from inference.core.errors import Fault, FaultCode, InputCode, InputError
+from inference.core.inputs import require_turn
 from inference.core.options import find_preset
 from inference.core.plan import Plan, make_plan
 from inference.core.request import Request
@@ -46,7 +47,9 @@ def load_or_plan_task(folder: Path, options: Mapping[str, Any], settings: Settin
 def _plan_uploads(folder: Path, options: Mapping[str, Any], settings: Settings) -> Task:
     """Plan the uploads, and save the task for a run that resumes it."""
     voices = sorted(folder.glob(UPLOADED_VOICES))
-    picture, recordings = ingest_files(folder, folder / UPLOADED_PICTURE, voices)
+    turn = options.get("turn")
+    require_turn(turn)
+    picture, recordings = ingest_files(folder, folder / UPLOADED_PICTURE, voices, turn)
     try:
         request = _REQUEST.validate_python(
             {"quality": "balanced", **options, "picture": picture, "recordings": recordings}

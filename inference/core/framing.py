@@ -4,7 +4,7 @@ Boxes are whole pixels of the upright source picture; the crop has the shape's e
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inference.core.errors import InputCode, InputError
 from inference.core.inputs import Box, CropChoice, Face, Picture, Shape
@@ -55,7 +55,7 @@ def choose_speakers(
     Empty without a face. Raises InputError when there are fewer faces than `count`.
     """
     if chosen:
-        return tuple(Face(box, score=1.0) for box in chosen)
+        return tuple(_choose_face(faces, box) for box in chosen)
     if not faces:
         return ()
     if count > len(faces):
@@ -66,6 +66,17 @@ def choose_speakers(
         )
     largest = sorted(faces, key=lambda face: face.box.width * face.box.height, reverse=True)
     return tuple(sorted(largest[:count], key=lambda face: face.box.left + face.box.right))
+
+
+def _choose_face(faces: tuple[Face, ...], box: Box) -> Face:
+    """Return the face in a chosen box: as it was found there, if it was."""
+    inside = [
+        face
+        for face in faces
+        if box.left < face.box.middle_x < box.right and box.top < face.box.middle_y < box.bottom
+    ]
+    found = min(inside, key=lambda face: abs(face.box.middle_x - box.middle_x), default=None)
+    return replace(found, box=box) if found else Face(box, score=1.0)
 
 
 def select_faces_to_keep(faces: tuple[Face, ...], speaking: tuple[Face, ...]) -> tuple[Face, ...]:

@@ -3,7 +3,7 @@
 Plain dataclasses, so that the processes that decode uploads start fast.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from inference.core.errors import InputCode, InputError
@@ -12,6 +12,7 @@ SAMPLE_RATE_HZ = 48_000  # of every clean recording and of the finished sound
 MIN_RECORDING_S = 0.4  # a shorter one has no measurable loudness (ITU-R BS.1770 block length)
 MAX_PICTURE_MIB, MAX_RECORDING_MIB = 20, 100  # of an untrusted file
 SILENCE_DBFS = -60.0  # a recording whose peak is at or below this holds no voice
+TURNS = (0, 90, 180, 270)  # degrees clockwise by which a picture can be turned
 QUIET_DBFS = -30.0  # a voice whose RMS is lower is hard to hear; it is raised
 
 
@@ -57,6 +58,14 @@ class Box:
     def height(self) -> float:
         return self.bottom - self.top
 
+    @property
+    def middle_x(self) -> float:
+        return (self.left + self.right) / 2
+
+    @property
+    def middle_y(self) -> float:
+        return (self.top + self.bottom) / 2
+
 
 @dataclass(frozen=True)
 class Trim:
@@ -85,19 +94,40 @@ class CropChoice:
 
 @dataclass(frozen=True)
 class Face:
-    """Face as the detector found it; `score` is its certainty, 0 to 1."""
+    """Face as the detector found it; `score` is its certainty, 0 to 1.
+
+    `roll_rad` is the angle of the line from the left eye to the right one, positive clockwise; None
+    for a box drawn by hand, and for faces of before. `mouth_hidden`: something is in front of it.
+    """
 
     box: Box
     score: float
+    # Not in the repr, of which the stored keys of drafts are made: no draft is made again.
+    roll_rad: float | None = field(default=None, repr=False)
+    mouth_hidden: bool = field(default=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Measures of a picture: upright size in pixels and the faces, left to right."""
+    """Measures of a picture: upright size in pixels and the faces, left to right.
+
+    `turned` are the degrees clockwise, 0 to 270, by which it was turned after its EXIF orientation.
+    """
 
     width: int
     height: int
     faces: tuple[Face, ...] = ()
+    turned: int = field(default=0, repr=False)
+
+    def measure_in(self, width: int, height: int) -> "Picture":
+        """Return the same picture, measured in the pixels of a larger or smaller copy."""
+        x, y = width / self.width, height / self.height
+        faces = tuple(
+            replace(face, box=Box(box.left * x, box.top * y, box.right * x, box.bottom * y))
+            for face in self.faces
+            for box in [face.box]
+        )
+        return replace(self, width=width, height=height, faces=faces)
 
 
 @dataclass(frozen=True)
@@ -152,6 +182,13 @@ class Media:
 
     picture: Picture
     recordings: tuple[Recording, ...]
+
+
+def require_turn(turn: int | None) -> None:
+    """Raise InputError for any other turn than None and `TURNS`."""
+    if turn is not None and turn not in TURNS:
+        message = f"A picture can't be turned by {turn} degrees. Use 0, 90, 180 or 270."
+        raise InputError(InputCode.BAD_OPTION, message)
 
 
 def require_one_or_two(recordings: int) -> None:

@@ -6,14 +6,14 @@ form; `OPTIONS` holds its help text and the way it is read from text.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import dataclasses as checked
 
 from inference.core.errors import InputCode, InputError
-from inference.core.inputs import Box, CropChoice, Shape, Speaking, Trim
+from inference.core.inputs import Box, CropChoice, Shape, Speaking, Trim, require_turn
 from inference.core.tuning import LABELS, Tuning
 from presets.quality import DRAFT_QUALITY, PRESETS
 from presets.schema import Bounds, Preset, Sampling
@@ -100,8 +100,17 @@ class JobOptions:
     audio_guidance: Annotated[
         float | None, Option(Group.SAMPLING, f"{LABELS['audio_guidance']}, for MultiTalk.")
     ] = None
+    turn: Annotated[
+        int | None,
+        Option(
+            Group.INPUT,
+            "Degrees to turn the picture clockwise: 0, 90, 180 or 270; "
+            "unless given, until its faces stand upright.",
+        ),
+    ] = field(default=None, repr=False)  # a turned picture is another file, with other keys
 
     def __post_init__(self) -> None:
+        require_turn(self.turn)
         if not 0 <= self.seed <= MAX_SEED:
             raise InputError(
                 InputCode.BAD_OPTION,
@@ -133,11 +142,11 @@ class OptionField(Option):
 
 def _collect_options() -> Mapping[str, OptionField]:
     found = {}
-    for field in fields(JobOptions):
-        if get_origin(field.type) is Annotated:
-            annotation, option = get_args(field.type)
+    for each in fields(JobOptions):
+        if get_origin(each.type) is Annotated:
+            annotation, option = get_args(each.type)
             kind = (*get_args(annotation), annotation)[0]
-            found[field.name] = OptionField(**vars(option), kind=kind, default=field.default)
+            found[each.name] = OptionField(**vars(option), kind=kind, default=each.default)
     return dict(sorted(found.items(), key=lambda item: item[1].group))
 
 

@@ -39,10 +39,14 @@ OVERHEAD_PASSES = 1.4
 
 @dataclass(frozen=True)
 class Speaker:
-    """Face that speaks recording `audio`, from 0; `box` (left, top, right, bottom) in the frame."""
+    """Face that speaks recording `audio`, from 0; `box` (left, top, right, bottom) in the frame.
+
+    `roll_rad` is that of `inference.core.inputs.Face`.
+    """
 
     box: tuple[int, int, int, int]
     audio: int
+    roll_rad: float | None = None
 
 
 @dataclass(frozen=True)
@@ -106,8 +110,10 @@ def make_plan(
     speaking = choose_speakers(picture.faces, len(request.recordings), request.speakers)
     kept = select_faces_to_keep(picture.faces, speaking)
     crop = fit_crop(picture, kept, shape, request.crop)
-    boxes = [_locate_speaker(face, crop, shape) for face in speaking]
-    speakers = tuple(Speaker(box, audio) for audio, box in enumerate(boxes))
+    speakers = tuple(
+        Speaker(_locate_speaker(face, crop, shape), audio, face.roll_rad)
+        for audio, face in enumerate(speaking)
+    )
     return Plan(
         shape=shape,
         width=shape.width,
@@ -124,7 +130,11 @@ def make_plan(
         quality=request.quality,
         seed=request.seed,
         estimate=estimate(request.quality, request.tuning, frames, len(speakers), cost_model),
-        warnings=(*_check_faces(request), *_check_frame(request, crop, kept, speakers)),
+        warnings=(
+            *_check_faces(request),
+            *_check_picture(request, speaking),
+            *_check_frame(request, crop, kept, speakers),
+        ),
     )
 
 
@@ -184,6 +194,17 @@ def _check_faces(request: Request) -> tuple[Notice, ...]:
         return (Notice("no_face", "No face was found. The middle of the picture is used."),)
     who = "the largest one speaks" if recordings == 1 else "the two largest speak"
     return (Notice("more_faces", f"{faces} faces found; {who}."),)
+
+
+def _check_picture(request: Request, speaking: tuple[Face, ...]) -> tuple[Notice, ...]:
+    out, turned = [], request.picture.turned
+    if turned and request.turn is None:
+        message = f"The picture was turned by {turned} degrees, so that its face stands upright."
+        out.append(Notice("turned", f"{message} Turn it by 0 to keep it as it is."))
+    if any(face.mouth_hidden for face in speaking):
+        message = "A mouth seems to be hidden, and lips would be drawn on what covers it."
+        out.append(Notice("mouth_hidden", f"{message} A picture that shows it works better."))
+    return tuple(out)
 
 
 def _check_frame(

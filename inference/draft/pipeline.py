@@ -16,8 +16,8 @@ from inference.draft.performer import Performer
 from inference.draft.voice.speech import MouthCurves, analyse
 from inference.draft.watermark import Watermark
 from inference.media.audio import mix_voices, read_mono
-from inference.media.faces import find_landmarks
 from inference.media.image import render_crop
+from inference.media.portrait import find_landmarks
 from inference.media.video import SegmentWriter
 from inference.rendering.windows import RenderingCancelled, render_windows, save_preview
 from presets.schema import EngineFamily
@@ -53,7 +53,7 @@ class Scene:
         self._performers = [
             Performer(
                 self._still,
-                find_landmarks(self._still, speaker.box),
+                find_landmarks(self._still, speaker.box, speaker.roll_rad),
                 curves[speaker.audio],
                 plan.seed + speaker.audio,
             )

@@ -11,8 +11,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.core.errors import build_no_face_error
-from inference.core.inputs import Box, Face
 from weights.manifest import FACE_DETECTOR, FACE_MESH
 
 Floats = NDArray[np.float32]
@@ -43,12 +41,13 @@ FACE_OVAL = (
 LEFT_EYE_OUTER, RIGHT_EYE_OUTER = 33, 263
 FOREHEAD, CHIN, NOSE_TIP, NOSE_BRIDGE = 10, 152, 4, 6
 LEFT_CHEEK, RIGHT_CHEEK = 50, 280
+LEFT_EAR, RIGHT_EAR = 234, 454
 
 _DETECTOR_SIDE_PX = 192
 _DETECTOR_GRID = 48  # cells of 4 px along each side, with one anchor in the middle
 _MESH_SIDE_PX = 192
 _MESH_CROP_SCALE = 1.5  # side of the mesh's input square, in face sizes
-_SAME_FACE_OVERLAP = 0.3  # candidates that overlap more are one face
+SAME_FACE_OVERLAP = 0.3  # candidates that overlap more are one face
 _SAME_FACE_CONTAINED = 0.75  # as are boxes of which a larger part lies in the other one
 
 
@@ -71,59 +70,10 @@ class Candidate:
         return float(np.arctan2(across[1], across[0]))
 
 
-def find_faces(picture: Pixels) -> tuple[Face, ...]:
-    """Return the faces in an RGB uint8 (h, w, 3) picture, left to right; boxes in its pixels.
-
-    A face counts when both the detector and the mesh are sure of it.
-    """
-    mesh = FaceMesh()
-    faces = []
-    for found in FaceDetector().find(picture):
-        _, mesh_score = mesh.fit(picture, found.box, found.roll_rad)
-        if mesh_score >= MIN_MESH_SCORE:
-            left, top, right, bottom = (float(edge) for edge in found.box)
-            faces.append(Face(Box(left, top, right, bottom), found.score))
-    return tuple(sorted(faces, key=lambda face: face.box.left))
-
-
-def find_landmarks(frame: Pixels, box: tuple[float, float, float, float]) -> Floats:
-    """Return the 468 points, float32 (468, 3), of the face in `box` (left, top, right, bottom).
-
-    x and y are in pixels of `frame`, RGB uint8 (h, w, 3), z (away from the camera) in the same
-    unit. Raises InputError when the box holds no face.
-    """
-    edges = np.asarray(box, np.float32)
-    height, width = frame.shape[:2]
-    if not (
-        np.isfinite(edges).all()
-        and _compute_overlap(edges, np.asarray([0, 0, width, height], np.float32)) > 0
-    ):
-        raise build_no_face_error(f"box {box} outside the frame")
-    mesh = FaceMesh()
-    fits = []
-    detected = _find_candidate(frame, edges)
-    if detected is not None:
-        fits.append(mesh.fit(frame, detected.box, detected.roll_rad))
-    if not fits or fits[0][1] < MIN_MESH_SCORE:
-        fits.append(mesh.fit(frame, edges, 0.0, passes=3))
-    points, score = max(fits, key=lambda fit: fit[1])
-    if score < MIN_MESH_SCORE:
-        raise build_no_face_error(f"mesh score {score:.2f} in {box}")
-    return points
-
-
-def _find_candidate(frame: Pixels, box: Floats) -> Candidate | None:
-    """Return the detected face that overlaps `box` most, searching its surroundings."""
-    centre = (box[:2] + box[2:]) / 2
-    side = float(max(box[2:] - box[:2]))
-    detector = FaceDetector()
-    found: list[Candidate] = []
-    for scale in (2.0, 3.5):
-        left, top = np.rint(centre - side * scale / 2).astype(int).tolist()
-        found += detector.find_in_square(frame, left, top, max(1, round(side * scale)))
-    merged = _merge(found)
-    same = [each for each in merged if _compute_overlap(each.box, box) > _SAME_FACE_OVERLAP]
-    return max(same, key=lambda each: _compute_overlap(each.box, box), default=None)
+def measure_roll(points: Floats) -> float:
+    """Return the roll of a face with these 468 points; see `inference.core.inputs.Face`."""
+    across = points[RIGHT_EYE_OUTER, :2] - points[LEFT_EYE_OUTER, :2]
+    return float(np.arctan2(across[1], across[0]))
 
 
 class FaceDetector:
@@ -149,7 +99,7 @@ class FaceDetector:
         for offset in np.linspace(0, longest - shortest, squares, dtype=int).tolist():
             left, top = (offset, 0) if width > height else (0, offset)
             found += self.find_in_square(picture, left, top, shortest)
-        return _merge(found)
+        return merge(found)
 
     def find_in_square(self, picture: Pixels, left: int, top: int, side: int) -> list[Candidate]:
         """Return the unmerged candidates in a square, which may extend over the picture's edges."""
@@ -187,42 +137,60 @@ class FaceMesh:
         Each pass after the first one rotates and crops the face by the points of the pass before.
         """
         centre, side = (box[:2] + box[2:]) / 2, float(max(box[2:] - box[:2])) * _MESH_CROP_SCALE
-        points, score = self._run_net(picture, centre, side, roll_rad)
+        points, score = self._fit_once(picture, centre, side, roll_rad)
         for _ in range(passes - 1):
-            across = points[RIGHT_EYE_OUTER, :2] - points[LEFT_EYE_OUTER, :2]
-            roll_rad = float(np.arctan2(across[1], across[0]))
-            upright = points[:, :2] @ _build_rotation(roll_rad).T
-            low, high = upright.min(0), upright.max(0)
-            centre = _build_rotation(roll_rad).T @ ((low + high) / 2)
-            points, score = self._run_net(
-                picture, centre, float(max(high - low)) * _MESH_CROP_SCALE, roll_rad
-            )
+            points, score = self._fit_once(picture, *_enclose(points))
         return points, score
 
-    def _run_net(
-        self, picture: Pixels, centre: NDArray[np.floating], side: float, roll_rad: float
-    ) -> tuple[Floats, float]:
-        """Return points and probability from one run on a square that is turned upright."""
-        scale = _MESH_SIDE_PX / side
-        turn = _build_rotation(roll_rad) * scale
-        source, shrink = picture, 1.0
-        if scale < 0.5:  # warpAffine does not average: without shrinking first it would alias
-            shrink = scale * 1.5
-            source = np.asarray(
-                cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA),
-                np.uint8,
-            )
-        shift = _MESH_SIDE_PX / 2 - turn @ centre
-        matrix = np.concatenate([turn / shrink, shift[:, None]], 1).astype(np.float32)
-        view = cv2.warpAffine(
-            source, matrix, (_MESH_SIDE_PX, _MESH_SIDE_PX), borderMode=cv2.BORDER_REPLICATE
-        )
+    def locate(self, view: Pixels) -> tuple[Floats, float]:
+        """Return points and probability, as `fit`, of the face in a view by `cut_face`, in it."""
         self._net.setInput(cv2.dnn.blobFromImage(view, 1 / 255))
         raw, logit = self._net.forward(list(self._OUTPUTS))
-        points = raw.reshape(468, 3)
-        flat = (points[:, :2] - _MESH_SIDE_PX / 2) @ np.linalg.inv(turn).T + centre
         score = 1 / (1 + np.exp(-float(logit.reshape(-1)[0])))
+        return np.asarray(raw.reshape(468, 3), np.float32), score
+
+    def _fit_once(
+        self, picture: Pixels, centre: NDArray[np.floating], side: float, roll_rad: float
+    ) -> tuple[Floats, float]:
+        points, score = self.locate(_cut_upright(picture, centre, side, roll_rad))
+        scale = _MESH_SIDE_PX / side
+        turn = _build_rotation(roll_rad) * scale
+        flat = (points[:, :2] - _MESH_SIDE_PX / 2) @ np.linalg.inv(turn).T + centre
         return np.concatenate([flat, points[:, 2:] / scale], 1).astype(np.float32), score
+
+
+def cut_face(picture: Pixels, points: Floats) -> Pixels:
+    """Return the face with these points, turned upright, RGB uint8 (192, 192, 3)."""
+    return _cut_upright(picture, *_enclose(points))
+
+
+def _enclose(points: Floats) -> tuple[Floats, float, float]:
+    """Return centre, side and roll of the mesh's input square around a face."""
+    roll_rad = measure_roll(points)
+    upright = points[:, :2] @ _build_rotation(roll_rad).T
+    low, high = upright.min(0), upright.max(0)
+    centre = _build_rotation(roll_rad).T @ ((low + high) / 2)
+    return centre, float(max(high - low)) * _MESH_CROP_SCALE, roll_rad
+
+
+def _cut_upright(
+    picture: Pixels, centre: NDArray[np.floating], side: float, roll_rad: float
+) -> Pixels:
+    """Return a square of the picture, scaled to the mesh's input and turned upright."""
+    scale = _MESH_SIDE_PX / side
+    turn = _build_rotation(roll_rad) * scale
+    source, shrink = picture, 1.0
+    if scale < 0.5:  # warpAffine does not average: without shrinking first it would alias
+        shrink = scale * 1.5
+        source = np.asarray(
+            cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8
+        )
+    shift = _MESH_SIDE_PX / 2 - turn @ centre
+    matrix = np.concatenate([turn / shrink, shift[:, None]], 1).astype(np.float32)
+    view = cv2.warpAffine(
+        source, matrix, (_MESH_SIDE_PX, _MESH_SIDE_PX), borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(view, np.uint8)
 
 
 def _read_net(path: Path) -> cv2.dnn.Net:
@@ -258,7 +226,7 @@ def _build_rotation(angle_rad: float) -> Floats:
     return np.asarray([[cos, sin], [-sin, cos]], np.float32)
 
 
-def _compute_overlap(one: Floats, other: Floats) -> float:
+def compute_overlap(one: Floats, other: Floats) -> float:
     """Return the intersection over union of two boxes; near 1 if one mostly contains the other."""
     corner = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
     shared = float(np.prod(np.maximum(corner, 0)))
@@ -270,7 +238,7 @@ def _compute_overlap(one: Floats, other: Floats) -> float:
     )
 
 
-def _merge(candidates: list[Candidate]) -> list[Candidate]:
+def merge(candidates: list[Candidate]) -> list[Candidate]:
     """Return one candidate per face, in descending order of score.
 
     It is the mean of all that overlap, weighted by score.
@@ -279,7 +247,7 @@ def _merge(candidates: list[Candidate]) -> list[Candidate]:
     merged = []
     while rest:
         best = rest[0]
-        same = [each for each in rest if _compute_overlap(best.box, each.box) > _SAME_FACE_OVERLAP]
+        same = [each for each in rest if compute_overlap(best.box, each.box) > SAME_FACE_OVERLAP]
         same = same or [best]
         rest = [each for each in rest if not any(each is one for one in same)]
         weights = np.asarray([each.score for each in same], np.float32)

@@ -7,16 +7,20 @@ from inference.core.inputs import Picture, Recording, require_one_or_two
 from inference.core.task import PICTURE, voice_name
 from inference.media.sandbox import (
     DIRECT,
-    PICTURE_OPERATION,
     RECORDING_OPERATION,
     Call,
     Sandbox,
+    call_for_picture,
     parse_picture,
 )
 
 
 def ingest_files(
-    folder: Path, image: Path, recordings: Sequence[Path], sandbox: Sandbox = DIRECT
+    folder: Path,
+    image: Path,
+    recordings: Sequence[Path],
+    turn: int | None = None,
+    sandbox: Sandbox = DIRECT,
 ) -> tuple[Picture, tuple[Recording, ...]]:
     """Write clean copies of picture and recordings into `folder`, and return their measurements.
 
@@ -26,7 +30,7 @@ def ingest_files(
     require_one_or_two(len(recordings))
     folder.mkdir(parents=True, exist_ok=True)
     picture, *voices = sandbox.run(
-        Call(PICTURE_OPERATION, image, folder / PICTURE),
+        call_for_picture(image, folder / PICTURE, turn),
         *(
             Call(RECORDING_OPERATION, recording, folder / voice_name(index))
             for index, recording in enumerate(recordings)

@@ -6,7 +6,6 @@ The clean picture is an upright RGB PNG of at most `LONGEST_SIDE_PX`, colours in
 import io
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,21 +14,20 @@ from PIL import ExifTags, Image
 
 from inference.core.errors import InputCode, InputError
 from inference.core.framing import PictureSize
-from inference.core.inputs import MAX_PICTURE_MIB, Box, Face, Picture
-from inference.media.faces import find_faces
+from inference.core.inputs import MAX_PICTURE_MIB, Picture
 from inference.media.file_type import HEAD_BYTES, FileKind, detect_kind, is_truncated
 from inference.media.picture_files.colour import convert_to_srgb
 from inference.media.picture_files.heif import open_heif
 from inference.media.picture_files.jpeg import open_jpeg
 from inference.media.picture_files.png import open_png, to_8_bit_channels
 from inference.media.picture_files.webp import open_webp
+from inference.media.portrait import find_portrait
 
 Pixels = NDArray[np.uint8]
 
 LONGEST_SIDE_PX = 2048  # of the clean picture
 MAX_MEGAPIXELS = 40
 
-_MIN_SIDE_FOR_FACES_PX = 24  # smaller pictures of any shape show no recognisable face
 _OPENERS: dict[FileKind, Callable[[bytes], Image.Image]] = {
     FileKind.JPEG: open_jpeg,
     FileKind.PNG: open_png,
@@ -52,24 +50,20 @@ _FIRST_SIDEWAYS = 5  # from this orientation on, width and height are swapped
 _FORMAT_ADVICE = "Use JPEG, PNG, WebP or HEIC."
 
 
-def clean_picture(source: Path, target: Path) -> Picture:
+def clean_picture(source: Path, target: Path, turn: int | None = None) -> Picture:
     """Write a clean copy of the picture `source` to `target`, and return its size and faces.
 
-    Raises InputError, as `decode_picture` does.
+    It is turned by `turn` degrees clockwise; None: until its faces stand upright. Raises
+    InputError, as `decode_picture` does.
     """
     pixels, upright = decode_picture(source)
-    Image.fromarray(pixels).save(target, format="PNG", compress_level=1)
-    height, width = pixels.shape[:2]
-    found = find_faces(pixels) if min(width, height) >= _MIN_SIDE_FOR_FACES_PX else ()
-    scale_x, scale_y = upright.width / width, upright.height / height
-    faces = tuple(_scale_face(face, scale_x, scale_y) for face in found)
-    return Picture(upright.width, upright.height, faces)
-
-
-def _scale_face(face: Face, scale_x: float, scale_y: float) -> Face:
-    box = face.box
-    scaled = Box(box.left * scale_x, box.top * scale_y, box.right * scale_x, box.bottom * scale_y)
-    return replace(face, box=scaled)
+    portrait = find_portrait(pixels, turn)
+    Image.fromarray(portrait.pixels).save(target, format="PNG", compress_level=1)
+    height, width = portrait.pixels.shape[:2]
+    measured = Picture(width, height, portrait.faces, portrait.turned)
+    sideways = portrait.turned % 180 != 0
+    full = (upright.height, upright.width) if sideways else (upright.width, upright.height)
+    return measured.measure_in(*full)
 
 
 def decode_picture(source: Path) -> tuple[Pixels, PictureSize]:

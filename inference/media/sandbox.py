@@ -83,11 +83,12 @@ RECORDING_OPERATION = Operation(
 
 @dataclass(frozen=True)
 class Call:
-    """Operation on the file `source`, which may write the file `target`."""
+    """Operation on the file `source`, which may write the file `target`; `numbers` are for it."""
 
     operation: Operation
     source: Path
     target: Path
+    numbers: tuple[int, ...] = ()
 
 
 class TookTooLong(InputError):
@@ -173,9 +174,9 @@ class _Child:
         # Absolute, because the child has another working directory, and so that none looks like an
         # option.
         paths = [str(call.source.absolute()), str(call.target.absolute())]
-        limits = [str(budget.cpu_s - spent_s), str(budget.wall_s - spent_s)]
+        numbers = map(str, (budget.cpu_s - spent_s, budget.wall_s - spent_s, *call.numbers))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", _CHILD, call.operation.entry, *paths, *limits],
+            [sys.executable, "-m", _CHILD, call.operation.entry, *paths, *numbers],
             cwd=ROOT,
             env=_ENVIRONMENT,
             stdin=subprocess.DEVNULL,
@@ -230,13 +231,16 @@ class _Child:
 DIRECT = Sandbox()  # whose calls wait for nobody
 
 
-def read_picture(source: Path, target: Path, sandbox: Sandbox = DIRECT) -> Picture:
+def read_picture(
+    source: Path, target: Path, turn: int | None = None, sandbox: Sandbox = DIRECT
+) -> Picture:
     """Write a clean copy of the picture `source` to `target`, and return its size and faces.
 
-    Faces are ordered left to right. Raises InputError when `source` is unusable, Fault when
-    `target` can't be written; no `target` is left then.
+    It is turned by `turn` degrees clockwise; None: until its faces stand upright. Faces are ordered
+    left to right. Raises InputError when `source` is unusable, Fault when `target` can't be
+    written; no `target` is left then.
     """
-    (fields,) = sandbox.run(Call(PICTURE_OPERATION, source, target))
+    (fields,) = sandbox.run(call_for_picture(source, target, turn))
     return parse_picture(fields)
 
 
@@ -250,10 +254,15 @@ def read_recording(source: Path, target: Path, sandbox: Sandbox = DIRECT) -> Rec
     return Recording(**fields)
 
 
+def call_for_picture(source: Path, target: Path, turn: int | None = None) -> Call:
+    """Return the call that `read_picture` makes."""
+    return Call(PICTURE_OPERATION, source, target, () if turn is None else (turn,))
+
+
 def parse_picture(fields: dict[str, Any]) -> Picture:
     """Return the picture that a call of `PICTURE_OPERATION` measured."""
-    faces = (Face(Box(**face["box"]), face["score"]) for face in fields["faces"])
-    return Picture(fields["width"], fields["height"], tuple(faces))
+    faces = tuple(Face(**face | {"box": Box(**face["box"])}) for face in fields["faces"])
+    return Picture(**fields | {"faces": faces})
 
 
 def _find_refusal(operation: Operation, source: Path) -> InputError | None:

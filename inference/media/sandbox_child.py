@@ -1,8 +1,8 @@
 """Child process of `inference.media.sandbox`: runs one operation under limits.
 
-`python -m inference.media.sandbox_child OPERATION SOURCE TARGET CPU_S WALL_S` calls a function,
-named as module:function, that takes the two paths and returns a dataclass, and writes one JSON
-object.
+`python -m inference.media.sandbox_child OPERATION SOURCE TARGET CPU_S WALL_S [NUMBER ...]` calls a
+function, named as module:function, that takes the two paths and the whole numbers and returns a
+dataclass, and writes one JSON object.
 """
 
 import importlib
@@ -24,13 +24,15 @@ OUT_OF_MEMORY_STATUS = 3  # exit status
 _NICENESS = 10  # the page is answered first
 
 
-def execute(entry: str, source: Path, target: Path, cpu_s: int, wall_s: float) -> dict[str, Any]:
+def execute(
+    entry: str, source: Path, target: Path, cpu_s: int, wall_s: float, *numbers: int
+) -> dict[str, Any]:
     """Run `entry` under limits; return {"result": fields} or {"error": code, message, details}."""
     module, _, function = entry.partition(":")
     operate = getattr(importlib.import_module(module), function)
     _limit_resources(cpu_s, wall_s)
     try:
-        return {"result": asdict(operate(source, target))}
+        return {"result": asdict(operate(source, target, *numbers))}
     except PortraitError as error:
         failure = error
     except OSError as error:  # of reading or writing; decoders' errors are caught in the operation
@@ -59,9 +61,10 @@ def _limit_resources(cpu_s: int, wall_s: float) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run the child, write its answer to standard output, and return the exit status."""
-    entry, source, target, cpu_s, wall_s = arguments
+    entry, source, target, cpu_s, wall_s, *numbers = arguments
+    limits = int(cpu_s), float(wall_s)
     try:
-        answer = execute(entry, Path(source), Path(target), int(cpu_s), float(wall_s))
+        answer = execute(entry, Path(source), Path(target), *limits, *map(int, numbers))
     except MemoryError:
         return OUT_OF_MEMORY_STATUS
     sys.stdout.write(json.dumps(answer))

@@ -14,8 +14,9 @@ from inference.media.faces import (
     MIN_MESH_SCORE,
     RIGHT_EYE_OUTER,
     FaceMesh,
-    find_landmarks,
+    measure_roll,
 )
+from inference.media.portrait import find_landmarks
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -57,16 +58,19 @@ class FaceStats:
 class FaceTracker:
     """Tracker of the face in `box` (left, top, right, bottom) through the frames of a video.
 
-    `picture` is RGB uint8 (h, w, 3), of the frames' size.
+    `picture` is RGB uint8 (h, w, 3), of the frames' size. `roll_rad` is None if it is not known.
     """
 
-    def __init__(self, mesh: FaceMesh, picture: Pixels, box: Box) -> None:
+    def __init__(
+        self, mesh: FaceMesh, picture: Pixels, box: Box, roll_rad: float | None = None
+    ) -> None:
         self._mesh, self._box = mesh, np.asarray(box, np.float32)
+        self._roll_rad = roll_rad or 0.0
         self._reference: Floats | None = None
         self._points: Floats | None = None
         self._tracked = 0
         try:
-            self._reference = find_landmarks(picture, box)
+            self._reference = find_landmarks(picture, box, roll_rad)
         except InputError:  # no mesh fits: the frames may still show a face there
             return
         self._patch_matrix = _build_patch_matrix(self._reference)
@@ -89,12 +93,10 @@ class FaceTracker:
         """Return the face's points, float32 (468, 3), near the last ones; None if not found."""
         last = self._points if self._points is not None else self._reference
         if last is None:
-            points, score = self._mesh.fit(frame, self._box, 0.0)
+            points, score = self._mesh.fit(frame, self._box, self._roll_rad)
         else:
-            across = last[RIGHT_EYE_OUTER, :2] - last[LEFT_EYE_OUTER, :2]
             box = np.concatenate([last[:, :2].min(0), last[:, :2].max(0)])
-            roll_rad = float(np.arctan2(across[1], across[0]))
-            points, score = self._mesh.fit(frame, box, roll_rad, passes=1)
+            points, score = self._mesh.fit(frame, box, measure_roll(last), passes=1)
         self._points = points if score >= MIN_MESH_SCORE else None
         return self._points
 
@@ -153,8 +155,7 @@ def _measure_yaw_deg(points: Floats) -> float:
 
 def _build_patch_matrix(points: Floats) -> Floats:
     """Return the (2, 3) matrix from picture to patch: all rigid points inside, eyes level."""
-    across = points[RIGHT_EYE_OUTER, :2] - points[LEFT_EYE_OUTER, :2]
-    roll_rad = float(np.arctan2(across[1], across[0]))
+    roll_rad = measure_roll(points)
     cos, sin = np.cos(roll_rad), np.sin(roll_rad)
     turn = np.asarray([[cos, sin], [-sin, cos]], np.float32)
     upright = points[list(_RIGID_POINTS), :2] @ turn.T

@@ -73,7 +73,9 @@ class LiveChecker:
         if self._measurer is None:
             plan, picture = self._task.plan, self._task.folder / PICTURE
             pixels = render_crop(picture, plan.picture, plan.crop, plan.width, plan.height)
-            self._measurer = Measurer(pixels, [speaker.box for speaker in plan.speakers])
+            boxes = [speaker.box for speaker in plan.speakers]
+            rolls_rad = [speaker.roll_rad for speaker in plan.speakers]
+            self._measurer = Measurer(pixels, boxes, rolls_rad)
         segment = self._task.folder / segment_name(index)
         measured = self._measurer.measure(segment, previous.result() if previous else None)
         measured.save(path)

@@ -9,6 +9,7 @@ import zlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -121,11 +122,17 @@ class Measurer:
     """Measurer of the segments of one video, in order.
 
     `picture` is the cropped picture, RGB uint8 (h, w, 3); None stands for the first frame measured.
-    `boxes` are the speakers' faces in it (left, top, right, bottom).
+    `boxes` are the speakers' faces in it (left, top, right, bottom), `rolls_rad` their rolls, as
+    far as they are known.
     """
 
-    def __init__(self, picture: Pixels | None, boxes: Sequence[Box]) -> None:
-        self._boxes, self._mesh = tuple(boxes), FaceMesh()
+    def __init__(
+        self,
+        picture: Pixels | None,
+        boxes: Sequence[Box],
+        rolls_rad: Sequence[float | None] = (),
+    ) -> None:
+        self._faces, self._mesh = tuple(zip_longest(boxes, rolls_rad)), FaceMesh()
         self._reformatter = VideoReformatter()
         self._analyser: FrameAnalyser | None = None
         self._pictured = picture is not None
@@ -158,7 +165,7 @@ class Measurer:
         self._small_size = compute_small_size(*self._picture_size)
         small = shrink(picture)
         self._picture_stats = FrameAnalyser(small).analyse(small)
-        self._trackers = [FaceTracker(self._mesh, picture, box) for box in self._boxes]
+        self._trackers = [FaceTracker(self._mesh, picture, *face) for face in self._faces]
         self._analyser = FrameAnalyser(small)
         return self._analyser
 

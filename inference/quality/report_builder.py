@@ -3,7 +3,7 @@
 import json
 import wave
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from functools import partial
 from pathlib import Path
 
@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.core.errors import InputCode, InputError
-from inference.core.inputs import SAMPLE_RATE_HZ, Shape, Speaking
+from inference.core.framing import choose_speakers
+from inference.core.inputs import SAMPLE_RATE_HZ, Face, Shape, Speaking
 from inference.core.report import Report
 from inference.core.task import Task, voice_name
 from inference.core.timing import FPS, SAMPLES_PER_FRAME, place_recordings, place_spans
 from inference.media.audio import iterate_mono
-from inference.media.faces import find_faces
+from inference.media.portrait import find_faces
 from inference.quality.container import open_mp4, open_video
-from inference.quality.face_tracker import Box
 from inference.quality.judge import AudioEnvelopes, ExpectedVideo, judge
 from inference.quality.measure import Measurements, Measurer
 from inference.quality.sound import VideoSound, compute_envelope
@@ -55,8 +55,9 @@ def build_report(video: Path, recordings: Sequence[Path] = ()) -> Report:
     """
     settings = _read_settings(video)
     _require_short(video)
-    boxes = _find_boxes(video, len(recordings))
-    measured = Measurer(None, boxes).measure(video)
+    found = _find_faces(video, len(recordings))
+    boxes = [tuple(map(round, astuple(face.box))) for face in found]
+    measured = Measurer(None, boxes, [face.roll_rad for face in found]).measure(video)
     audio = _read_own_sound(video, measured.frames, measured.fps)
     if recordings:
         frames, fps = measured.frames, measured.fps
@@ -135,8 +136,8 @@ def _require_short(video: Path) -> None:
         raise InputError(InputCode.TOO_LONG, f"{message} Cut it shorter.")
 
 
-def _find_boxes(video: Path, count: int) -> list[Box]:
-    """Return the largest faces' boxes, left to right: `count`, or up to `MAX_FACES` for 0."""
+def _find_faces(video: Path, count: int) -> tuple[Face, ...]:
+    """Return the largest faces, left to right: `count`, or up to `MAX_FACES` for 0."""
     with open_video(video) as (container, stream):
         for number, frame in enumerate(container.decode(stream)):
             if number > max(_SEARCHED_FRAMES):
@@ -144,14 +145,11 @@ def _find_boxes(video: Path, count: int) -> list[Box]:
             if number not in _SEARCHED_FRAMES:
                 continue
             faces = find_faces(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
-            boxes = [face.box for face in faces]
-            if boxes:
+            if faces:
                 break
         else:
-            boxes = []
-    if 0 < len(boxes) < count:
-        message = f"{count} recordings were given, but only {len(boxes)} face was found."
+            faces = ()
+    if 0 < len(faces) < count:
+        message = f"{count} recordings were given, but only {len(faces)} face was found."
         raise InputError(InputCode.TOO_FEW_FACES, f"{message} Give one recording.")
-    largest = sorted(boxes, key=lambda box: -box.width * box.height)[: count or MAX_FACES]
-    in_order = sorted(largest, key=lambda box: box.left + box.right)
-    return [(round(b.left), round(b.top), round(b.right), round(b.bottom)) for b in in_order]
+    return choose_speakers(faces, min(count or MAX_FACES, len(faces)))

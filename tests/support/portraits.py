@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from inference.draft.face.axes import FaceAxes, compute_face_axes
 from inference.draft.face.light import Light, measure_light
 from inference.media import faces
+from inference.media.portrait import find_faces, find_landmarks
 from tests.support.media import ASTRONAUT
 
 WIDTH, HEIGHT = 896, 448
@@ -79,6 +80,6 @@ def mouth_seen_by_mesh(portrait: Portrait, frame: NDArray[np.uint8]) -> tuple[fl
 
 
 def _portrait(frame: NDArray[np.uint8]) -> Portrait:
-    found = faces.find_faces(frame)[0].box
+    found = find_faces(frame)[0].box
     box = found.left, found.top, found.right, found.bottom
-    return Portrait(frame, box, faces.find_landmarks(frame, box))
+    return Portrait(frame, box, find_landmarks(frame, box))

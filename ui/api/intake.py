@@ -128,7 +128,9 @@ class Intake:
             self._require_offered()
         given = {name: folder / f"{_GIVEN}{name}" for name in FILES}
         voices = [path for name, path in given.items() if name != "image" and path.exists()]
-        picture, recordings = ingest_files(folder, given["image"], voices, self._sandbox)
+        picture, recordings = ingest_files(
+            folder, given["image"], voices, options.turn, self._sandbox
+        )
         for path in (given["image"], *voices):
             path.unlink()
         request = Request.from_options(options, picture, recordings)

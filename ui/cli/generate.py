@@ -53,7 +53,7 @@ def prepare_task(
         )
         for number, recording in enumerate(recordings, 1)
     ]
-    picture, measured = ingest_files(folder, picture_path, recording_paths)
+    picture, measured = ingest_files(folder, picture_path, recording_paths, options.turn)
     request = Request.from_options(options, picture, measured)
     max_s = load_settings().max_seconds_for(find_preset(request.quality).engine)
     return Task(request, make_plan(request, max_s, cost_model), folder)

@@ -49,6 +49,14 @@ class UseExample:
 
 
 @checked(frozen=True)
+class TurnPicture:
+    """Turn the picture by `by` degrees clockwise."""
+
+    do: Literal["turn"]
+    by: Annotated[int, Field(ge=90, le=270, multiple_of=90)]
+
+
+@checked(frozen=True)
 class RemoveVoice:
     """Remove a recording from the session."""
 
@@ -197,6 +205,7 @@ Action = (
     | AddPicture
     | AddVoice
     | UseExample
+    | TurnPicture
     | RemoveVoice
     | SwapVoices
     | SetField
@@ -218,7 +227,7 @@ Action = (
 )
 _ACTION: TypeAdapter[Action] = TypeAdapter(Annotated[Action, Field(discriminator="do")])
 
-DECODING_ACTIONS = ("picture", "voice", "example", "speak")  # they take a while
+DECODING_ACTIONS = ("picture", "turn", "voice", "example", "speak")  # they take a while
 
 
 def parse_action(values: Mapping[str, object]) -> Action:

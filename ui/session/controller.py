@@ -37,6 +37,7 @@ from ui.session.commands import (
     SessionCommand,
     SpeakText,
     SplitVoice,
+    TurnPicture,
     UseExample,
     parse_action,
 )
@@ -186,6 +187,11 @@ class Controller:
     @_apply.register
     def _split(self, action: SplitVoice, owner: str) -> SessionPlan:
         with self._ingester.split_voice(owner) as change:
+            return self._update_session(owner, change)
+
+    @_apply.register
+    def _turn_picture(self, action: TurnPicture, owner: str) -> SessionPlan:
+        with self._ingester.turn_picture(owner, action) as change:
             return self._update_session(owner, change)
 
     @_apply.register

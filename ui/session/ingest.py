@@ -23,7 +23,7 @@ from inference.media.speech_synthesis import Line, can_speak, synthesize_speech
 from presets.examples import EXAMPLES, MEDIA
 from ui.media.uploads import UploadStore
 from ui.session import waveform
-from ui.session.commands import AddPicture, AddVoice, UseExample
+from ui.session.commands import AddPicture, AddVoice, TurnPicture, UseExample
 from ui.session.reducer import reset_outdated_trim, set_voices, undo_split
 from ui.session.requests import MAX_SPEAKERS, Framing, find_splittable_voice, guess_slot
 from ui.session.session import Choices, Session, StoredPicture, StoredVoice
@@ -73,6 +73,29 @@ class Ingester:
         with self._open_upload(owner, action.upload) as (file, folder):
             read = self._read_picture(file, folder, action.name)
             yield lambda session: self._set_picture(owner, session, read)
+
+    @contextmanager
+    def turn_picture(self, owner: str, action: TurnPicture) -> Iterator[SessionChange]:
+        """Read the picture of the session again, turned."""
+        before = self._sessions.load(owner).picture
+        if before is None:
+            raise InputError(InputCode.NOT_FOUND, text.NOT_THERE)
+        with self._sessions.make_scratch_folder() as folder:
+            clean = self._sessions.make_folder(owner) / before.file
+            read = self._read_picture(clean, folder, before.name, action.by)
+            known = before.picture
+            sideways = action.by % 180 != 0
+            full = (known.height, known.width) if sideways else (known.width, known.height)
+            turned = (known.turned + action.by) % 360
+            picture = replace(read.picture.measure_in(*full), turned=turned)
+            again = replace(read, picture=picture)
+            yield (
+                lambda session: (
+                    self._set_picture(owner, session, again)
+                    if session.picture == before
+                    else session
+                )
+            )
 
     @contextmanager
     def ingest_voice(self, owner: str, action: AddVoice) -> Iterator[SessionChange]:
@@ -186,10 +209,12 @@ class Ingester:
         ):
             yield file, folder
 
-    def _read_picture(self, source: Path, folder: Path, name: str) -> _IngestedPicture:
+    def _read_picture(
+        self, source: Path, folder: Path, name: str, turn: int | None = None
+    ) -> _IngestedPicture:
         """Decode the picture `source`; write its clean copy and its preview to `folder`."""
         clean, preview = folder / "clean.png", folder / "preview.jpg"
-        picture = read_picture(source, clean, self._sandbox)
+        picture = read_picture(source, clean, turn, self._sandbox)
         with Image.open(clean, formats=["PNG"]) as opened:
             small = opened.convert("RGB")
         small.thumbnail((PREVIEW_PX, PREVIEW_PX), Image.Resampling.LANCZOS)

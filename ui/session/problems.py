@@ -45,7 +45,7 @@ def _to_portrait_error(error: Exception, folder: Path | None) -> PortraitError:
 def find_area(values: Mapping[str, object]) -> Area:
     """Return the area of the page that shows problems of this action."""
     match values.get("do"):
-        case "picture":
+        case "picture" | "turn":
             return "picture"
         case "voice":
             return "voice-1" if str(values.get("slot")) == "1" else "voice-0"

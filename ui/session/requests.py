@@ -43,6 +43,13 @@ def must_choose_speakers(session: Session) -> bool:
     return len(faces) > MAX_SPEAKERS and not session.choices.speakers
 
 
+def has_hidden_mouth(session: Session) -> bool:
+    """Return whether the mouth of one who may speak seems to be hidden."""
+    faces, boxes = session.picture.picture.faces if session.picture else (), find_speakers(session)
+    speaking = choose_speakers(faces, len(boxes), boxes)
+    return any(face.mouth_hidden for face in speaking)
+
+
 def guess_slot(session: Session) -> int:
     """Return the slot of a lone recording, the larger face's: 0 left, 1 right."""
     boxes = find_speakers(session)

@@ -74,6 +74,7 @@ PICTURE_CHOOSE, PICTURE_ANOTHER = "Choose a picture", "Choose another picture"
 PICTURE_DROP = "or drop it here: JPEG, PNG, WebP or HEIC"
 PICTURE_ALT = "Your picture as it will be used"
 CAMERA, PASTE, ADJUST, CHANGE = "Camera", "Paste", "Adjust", "Change"
+TURN, TURN_LABEL, TURN_BACK = "Turn", "Turn the picture by 90 degrees", "Turn it back"
 NEEDS_FACE = "A draft needs a face"
 NEEDS_FACE_HOW = (
     "It should look roughly at the camera, be at least 60 pixels wide and show the mouth."
@@ -226,6 +227,8 @@ DRAFT_STAGES = {
 WARNINGS = {
     "face_cut": "A face is cut by the edge of the frame. Adjust the framing to show all of it.",
     "small_face": "The face is small in the frame. A closer picture gives clearer lips.",
+    "mouth_hidden": "A mouth seems to be hidden, and lips would be drawn on what covers it. "
+    "A picture that shows it works better.",
     "portrait_suits": "The picture is narrower than the frame, so its sides are continued softly. "
     "Portrait suits it better.",
 }

@@ -63,6 +63,11 @@ def choose_speakers(count: int, chosen: int) -> str:
     return faces_found(count)
 
 
+def picture_turned(degrees: int) -> str:
+    """Note on a picture that is not shown as it was given."""
+    return f"The picture is shown turned by {degrees} degrees."
+
+
 def face_name(index: int, speakers: int) -> str:
     """Name of a speaker on the picture and on the line, from 0."""
     return f"{index + 1} {text.SIDES[index]}" if speakers > 1 else "Face 1"

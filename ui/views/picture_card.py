@@ -7,7 +7,7 @@ from inference.core.framing import map_box_to_frame
 from inference.core.inputs import Box
 from ui.media import serving
 from ui.session.page_state import FramedPicture, PageState, Problem
-from ui.session.requests import MAX_SPEAKERS, find_speakers
+from ui.session.requests import MAX_SPEAKERS, find_speakers, has_hidden_mouth
 from ui.session.session import Session
 from ui.strings import text, wording
 from ui.views.elements import attributes, button, icon, message, quiet, small
@@ -15,6 +15,7 @@ from ui.views.elements import attributes, button, icon, message, quiet, small
 _THUMB_WIDTH, _THUMB_HEIGHT = 344, 172  # as it is shown; marks are sized for it
 _MARK_SCALE = 896 / _THUMB_WIDTH
 _TAG_HIGH = 28  # what a button on a face needs above it for its words
+NOTED_HERE = {"turned", "mouth_hidden"}  # warnings of a plan
 _COLOURS = ("tp-face-1", "tp-face-2")
 
 
@@ -27,7 +28,7 @@ def picture_card(shown: PageState, filled: bool) -> str:
     if given and problem:
         hint = given.name
     body = _drop_zone(filled and not problem) if given is None else _given(shown, problem)
-    said = _said(problem, filled) if problem else ""
+    said = _said(problem, filled) if problem else _noted(shown.session)
     return (
         f'<section class="tp-card"{attributes(data_drop="picture", data_empty=given is None)}>'
         f"<header><h2>{escape(text.PICTURE)}</h2>{small(hint)}</header>{body}"
@@ -59,11 +60,12 @@ def _given(shown: PageState, problem: Problem | None) -> str:
     adjust = ""
     if shown.framed and (problem is None or problem.code != InputCode.NO_FACE):
         adjust = quiet(text.ADJUST, data_do="edit", data_what="framing")
+    turn = quiet(text.TURN, data_do="turn", data_by=90, aria_label=text.TURN_LABEL)
     change = quiet(text.CHANGE, data_choose="picture")
     return (
         f'<div class="tp-body"><div class="tp-thumb">{_thumbnail(shown)}</div></div>'
         f'<div class="tp-foot">{small(note, data_status="picture", aria_live="polite")}'
-        f"{adjust}{change}</div>"
+        f"{turn}{adjust}{change}</div>"
     )
 
 
@@ -160,6 +162,18 @@ def _face_button(index: int, box: Box, desk: Session, framed: FramedPicture) -> 
     return (
         f'<button type="button" class="tp-facebox{kind}{below}"{told}><span>{tag}</span></button>'
     )
+
+
+def _noted(desk: Session) -> str:
+    """What is worth a look of the picture itself, of a plan's warnings those in `NOTED_HERE`."""
+    turned = desk.picture.picture.turned if desk.picture else 0
+    out = ""
+    if turned:
+        back = button(text.TURN_BACK, data_do="turn", data_by=360 - turned)
+        out += message(wording.picture_turned(turned), below=back, look=True)
+    if has_hidden_mouth(desk):
+        out += message(text.WARNINGS["mouth_hidden"], look=True)
+    return out
 
 
 def _said(problem: Problem, filled: bool) -> str:

@@ -14,6 +14,7 @@ from ui.views.elements import attributes, button, message, small
 from ui.views.frame import frame
 from ui.views.framing import framing_panel
 from ui.views.line import plan_line, voice_line
+from ui.views.picture_card import NOTED_HERE
 from ui.views.stages import stage_row
 from ui.views.timeline import plan_without_job
 
@@ -81,7 +82,8 @@ def _notes(shown: PageState) -> str:
         return message(fault, text.WINDOW_FAULT, look=True) if fault else ""
     if shown.plan is None:
         return ""
-    lines = "".join(f"<li>{_note(notice)}</li>" for notice in shown.plan.warnings)
+    here = (notice for notice in shown.plan.warnings if notice.code not in NOTED_HERE)
+    lines = "".join(f"<li>{_note(notice)}</li>" for notice in here)
     return f'<ul class="tp-notes">{lines}</ul>' if lines else ""
 
 

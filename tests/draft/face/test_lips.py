@@ -5,7 +5,7 @@ import pytest
 
 from inference.draft.face.lips import Lips
 from inference.draft.face.mouth import Mouth, Pose
-from inference.media.faces import find_landmarks
+from inference.media.portrait import find_landmarks
 from tests.support.portraits import Portrait, astronaut, drawing
 
 

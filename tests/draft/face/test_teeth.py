@@ -7,7 +7,7 @@ from inference.draft.face.lips import Lips
 from inference.draft.face.mouth import Mouth, Pose
 from inference.draft.face.teeth import Interior, build_interior
 from inference.draft.face.warp import Floats
-from inference.media.faces import find_landmarks
+from inference.media.portrait import find_landmarks
 from tests.support.portraits import astronaut, drawing
 
 AREA = (0, 0, 896, 448)

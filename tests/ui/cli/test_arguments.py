@@ -58,7 +58,7 @@ def test_a_command_takes_an_option_for_each_field_of_its_groups() -> None:
     taken = inspect.signature(takes_job_options()(command)).parameters
     assert list(taken) == [*OPTIONS, "engine"]
     some = inspect.signature(takes_job_options(Group.INPUT, quality="best")(command)).parameters
-    assert list(some) == ["speaking", "shape", "trim", "crop", "quality", "engine"]
+    assert list(some) == ["speaking", "shape", "trim", "crop", "quality", "turn", "engine"]
     assert some["quality"].default == "best"
 
 
