@@ -6,7 +6,7 @@ form; `OPTIONS` holds its help text and the way it is read from text.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any, get_args, get_origin
 
@@ -14,13 +14,17 @@ from pydantic import dataclasses as checked
 
 from inference.core.errors import InputCode, InputError
 from inference.core.inputs import Box, CropChoice, Shape, Speaking, Trim, require_turn
-from inference.core.tuning import LABELS, Tuning
 from presets.quality import DRAFT_QUALITY, PRESETS
-from presets.schema import Bounds, Preset, Sampling
+from presets.schema import Bounds, Preset, Range, Sampling
 
 MAX_SEED = 2**32 - 1
 MAX_PROMPT_CHARS = 2000  # a little more than the 512 tokens that the model reads
 _MAX_DIGITS = 12  # of a whole number: more than any option has
+LABELS = {
+    "steps": "Steps",
+    "text_guidance": "How closely it follows the words",
+    "audio_guidance": "How closely it follows the voice",
+}
 
 FILES = {
     "image": "A picture of one or two faces.",
@@ -28,6 +32,37 @@ FILES = {
     "audio2": "A recording of the right person's voice.",
 }
 REQUIRED_FILES = ("image", "audio")
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """Chosen values, named as in `Sampling`; None: the quality's own."""
+
+    steps: int | None = None
+    text_guidance: float | None = None
+    audio_guidance: float | None = None
+
+    def apply(self, sampling: Sampling) -> Sampling:
+        """Return `sampling` with the chosen values."""
+        own = {name: value for name, value in vars(self).items() if value is not None}
+        return replace(sampling, **own)
+
+    def require_within(self, bounds: Bounds, quality: str = "") -> None:
+        """Raise InputError for the first value out of `bounds`; `quality` is their title."""
+        for name, value in vars(self).items():
+            allowed: Range = getattr(bounds, name)
+            if value is not None and value not in allowed:
+                where = f" for {quality}" if quality else ""
+                found = f"{LABELS[name]}: {value:g} is out of range{where}."
+                message = f"{found} Use {format_range(allowed)}."
+                raise InputError(InputCode.BAD_OPTION, message)
+
+
+def format_range(allowed: Range) -> str:
+    """Format a range as "2 to 12"; as "1" where there is no choice."""
+    if allowed.minimum == allowed.maximum:
+        return f"{allowed.minimum:g}"
+    return f"{allowed.minimum:g} to {allowed.maximum:g}"
 
 
 class Group(IntEnum):
@@ -65,7 +100,7 @@ class JobOptions:
 
     `speakers` are the faces that speak, left to right; empty: the largest. Only a page can choose
     them. `quality` names a preset; `steps` and guidance replace its own, within
-    `inference.core.tuning`'s bounds. An empty prompt stands for the default scene.
+    `Tuning`'s bounds. An empty prompt stands for the default scene.
 
     The order of fields is part of the stored keys of drafts.
     """

@@ -17,7 +17,7 @@ from inference.core.framing import (
     select_faces_to_keep,
 )
 from inference.core.inputs import SAMPLE_RATE_HZ, Face, Shape
-from inference.core.options import find_preset
+from inference.core.options import Tuning, find_preset
 from inference.core.request import Request
 from inference.core.timing import (
     FPS,
@@ -28,7 +28,6 @@ from inference.core.timing import (
     split_even_windows,
     split_windows,
 )
-from inference.core.tuning import Tuning
 from presets.schema import Preset, Sampling
 
 SMALL_FACE_PX = 60  # narrower in the picture or the frame, lips are too coarse to read

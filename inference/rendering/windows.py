@@ -27,9 +27,9 @@ from inference.core.events import (
     Window,
 )
 from inference.core.inputs import SAMPLE_RATE_HZ
+from inference.core.options import LABELS
 from inference.core.task import PREVIEW, RESULT, SOUND, Task, measurements_name, segment_name
 from inference.core.timing import FPS, find_used_range
-from inference.core.tuning import LABELS
 from inference.media.video import join_segments
 from inference.quality.live_checker import LiveChecker
 

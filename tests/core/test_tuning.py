@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.core.errors import InputError
-from inference.core.tuning import LABELS, Tuning
+from inference.core.options import LABELS, Tuning
 from presets.quality import PRESETS
 from presets.schema import Bounds, Preset, Range, Sampling
 

@@ -7,8 +7,7 @@ from typing import Any
 from inference.core.errors import InputCode, InputError
 from inference.core.framing import fit_crop
 from inference.core.inputs import Box, CropChoice, Shape, Speaking, Trim
-from inference.core.options import MAX_SEED
-from inference.core.tuning import LABELS
+from inference.core.options import LABELS, MAX_SEED
 from inference.media.phrases import alternate_speakers
 from presets.quality import PRESETS
 from presets.schema import EngineFamily

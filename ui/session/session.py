@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from inference.core.inputs import Box, CropChoice, Picture, Recording, Shape, Speaking, Trim
-from inference.core.tuning import Tuning
+from inference.core.options import Tuning
 from inference.media.phrases import Phrase
 from presets.quality import DEFAULT_QUALITY
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from inference.core.tuning import format_range
+from inference.core.options import format_range
 from presets.schema import Preset, Range
 from ui.strings import text
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from html import escape
 
 from inference.core.inputs import Shape
-from inference.core.options import MAX_PROMPT_CHARS, MAX_SEED
-from inference.core.tuning import LABELS
+from inference.core.options import LABELS, MAX_PROMPT_CHARS, MAX_SEED
 from presets.quality import PRESETS
 from presets.scenes import DEFAULT_PROMPTS, NEGATIVE_PROMPT, SCENES
 from presets.schema import EngineFamily, Preset, Range

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from html import escape
 
-from inference.core.tuning import LABELS
+from inference.core.options import LABELS
 from presets.quality import PRESETS
 from ui.session.page_state import JobView
 from ui.strings import text, wording

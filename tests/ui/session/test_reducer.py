@@ -6,7 +6,7 @@ import pytest
 
 from inference.core.errors import InputError
 from inference.core.inputs import Box, CropChoice, Shape, Speaking, Trim
-from inference.core.tuning import Tuning
+from inference.core.options import Tuning
 from inference.media.phrases import Phrase
 from tests.support.sessions import LEFT, RIGHT, THIRD, desk, voice
 from ui.session.commands import Action, parse_action

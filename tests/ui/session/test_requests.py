@@ -6,8 +6,8 @@ import pytest
 
 from inference.core.errors import InputError
 from inference.core.inputs import CropChoice, Shape, Speaking, Trim
+from inference.core.options import Tuning
 from inference.core.plan import make_plan
-from inference.core.tuning import Tuning
 from tests.support.sessions import LEFT, RIGHT, THIRD, desk
 from ui.session.requests import (
     build_request,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from inference.core.inputs import Box, CropChoice, Speaking, Trim
-from inference.core.tuning import Tuning
+from inference.core.options import Tuning
 from tests.support.sessions import LEFT, RIGHT, desk
 from ui.session.session import Choices, Session
 from ui.session.store import SESSION_FILE, SessionStore

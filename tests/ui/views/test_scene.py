@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from inference.core.tuning import Tuning
+from inference.core.options import Tuning
 from presets.scenes import DEFAULT_PROMPTS, NEGATIVE_PROMPT, SCENES
 from tests.support.markup import Node, tree
 from tests.support.page_states import page, shown_of
