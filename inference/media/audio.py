@@ -19,7 +19,7 @@ from inference.core.inputs import SAMPLE_RATE_HZ
 from inference.core.task import Task, voice_name
 from inference.core.timing import SAMPLES_PER_FRAME, Span, place_recordings
 from inference.media.level import measure_recording
-from inference.media.mono import choose_channels, mix_down
+from inference.media.mono import iterate_mono
 
 with warnings.catch_warnings():
     # pydub looks for an ffmpeg program, which is not needed here, and predates Python 3.12.
@@ -104,15 +104,6 @@ def read_mono(path: Path, span: Span, samples: int, sample_rate_hz: int = 16_000
         out[filled : filled + len(block)] = block
         filled += len(block)
     return out
-
-
-def iterate_mono(path: Path, span: Span, samples: int) -> Iterator[Floats]:
-    """Yield what `read_mono` returns at 48 kHz in blocks of ten seconds, float32 (n,)."""
-    used = choose_channels(path)
-    with ExitStack() as stack:
-        track = _open_track(stack, path, span)
-        for start, length in _split_blocks(0, samples):
-            yield mix_down(_to_samples(track.read(start, length)), used)
 
 
 def _resample(blocks: Iterator[Floats], sample_rate_hz: int) -> Iterator[Floats]:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.core.timing import Span
+
 if TYPE_CHECKING:
     from av import AudioFrame  # PyAV is loaded only where files are decoded
 
@@ -264,3 +266,22 @@ def _correlate_loudness(powers: NDArray[np.float64]) -> float:
     changes = levels - levels.mean(0)
     size = np.sqrt(np.square(changes).sum(0).prod())
     return float(changes.prod(1).sum() / size) if size else 0.0
+
+
+def iterate_mono(recording: Path, span: Span, samples: int) -> Iterator[Floats]:
+    """Yield a clean recording on a video's time axis, silent outside `span`, `samples` in total.
+
+    Blocks are float32 (n,), -1 to 1, at 48 kHz, all but the last of `READ_SAMPLES`.
+    """
+    used = choose_channels(recording)
+    with wave.open(str(recording), "rb") as sound:
+        for start in range(0, samples, READ_SAMPLES):
+            block = np.zeros(min(READ_SAMPLES, samples - start), np.float32)
+            begin = max(start, span.start)
+            end = min(start + len(block), span.start + span.samples)
+            if begin < end:
+                sound.setpos(span.source_start + begin - span.start)
+                data = np.frombuffer(sound.readframes(end - begin), np.int16)
+                mono = mix_down(data.reshape(-1, sound.getnchannels()), used)
+                block[begin - start : begin - start + len(mono)] = mono
+            yield block

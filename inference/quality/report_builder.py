@@ -16,7 +16,7 @@ from inference.core.inputs import SAMPLE_RATE_HZ, Face, Shape, Speaking
 from inference.core.report import Report
 from inference.core.task import Task, voice_name
 from inference.core.timing import FPS, SAMPLES_PER_FRAME, place_recordings, place_spans
-from inference.media.audio import iterate_mono
+from inference.media.mono import iterate_mono
 from inference.media.portrait import find_faces
 from inference.quality.container import open_mp4, open_video
 from inference.quality.judge import AudioEnvelopes, ExpectedVideo, judge

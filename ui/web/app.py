@@ -30,9 +30,9 @@ from ui.access.identity import OwnerCookie, Owners
 from ui.access.rate_limiter import RateLimiter
 from ui.api.door import Api, door
 from ui.media import serving, uploads
+from ui.media.decoding import DecodingQueue
 from ui.media.uploads import UploadStore
 from ui.session.commands import DECODING_ACTIONS
-from ui.session.decoding import DecodingQueue
 from ui.strings import text
 from ui.web.auth import (
     PASSWORD_MARKER,

@@ -18,10 +18,10 @@ from inference.core.settings import Settings
 from inference.jobs.store import JobStore
 from ui import views
 from ui.access.identity import Owners
+from ui.media.decoding import DecodingQueue
 from ui.media.uploads import UploadStore
 from ui.session.commands import DECODING_ACTIONS
 from ui.session.controller import Controller
-from ui.session.decoding import DecodingQueue
 from ui.session.page_state import PageState, Phase, Problem
 from ui.session.session import Session
 from ui.strings import text
