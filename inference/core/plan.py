@@ -199,11 +199,11 @@ def _check_faces(request: Request) -> tuple[Notice, ...]:
 def _check_picture(request: Request, speaking: tuple[Face, ...]) -> tuple[Notice, ...]:
     out, turned = [], request.picture.turned
     if turned and request.turn is None:
-        message = f"The picture was turned by {turned} degrees, so that its face stands upright."
-        out.append(Notice("turned", f"{message} Turn it by 0 to keep it as it is."))
+        message = f"The picture was turned by {turned} degrees, so that its face stands upright"
+        out.append(Notice("turned", f"{message}; with turn 0 it stays as it is."))
     if any(face.mouth_hidden for face in speaking):
-        message = "A mouth seems to be hidden, and lips would be drawn on what covers it."
-        out.append(Notice("mouth_hidden", f"{message} A picture that shows it works better."))
+        message = "A mouth seems to be hidden, and lips would be drawn on what covers it"
+        out.append(Notice("mouth_hidden", f"{message}; choose a picture that shows it."))
     return tuple(out)
 
 
