@@ -12,6 +12,7 @@ from inference.core.framing import (
     Crop,
     PictureSize,
     choose_speakers,
+    compute_shown_share,
     fit_crop,
     map_box_to_frame,
     select_faces_to_keep,
@@ -31,6 +32,7 @@ from inference.core.timing import (
 from inference.core.tuning import Tuning
 from presets.schema import Preset, Sampling
 
+MIN_SHOWN_SHARE = 0.4  # of a face, to draw it: with less its mouth can't be placed
 SMALL_FACE_PX = 60  # narrower in the picture or the frame, lips are too coarse to read
 # Encoding a window's start and decoding the window take as long as so many passes over it: 4.6 s
 # against 3.3 s, see `presets.quality`.
@@ -111,7 +113,7 @@ def make_plan(
     kept = select_faces_to_keep(picture.faces, speaking)
     crop = fit_crop(picture, kept, shape, request.crop)
     speakers = tuple(
-        Speaker(_locate_speaker(face, crop, shape), audio, face.roll_rad)
+        Speaker(_locate_speaker(face, crop, request), audio, face.roll_rad)
         for audio, face in enumerate(speaking)
     )
     return Plan(
@@ -178,10 +180,11 @@ def _new_frames(windows: Sequence[PlannedWindow], index: int) -> range:
     return range(before.start + before.frames, windows[index].start + windows[index].frames)
 
 
-def _locate_speaker(face: Face, crop: Crop, shape: Shape) -> tuple[int, int, int, int]:
-    left, top, right, bottom = map_box_to_frame(face.box, crop, shape)
-    if right <= left or bottom <= top:
-        message = "The face that speaks lies outside the crop. Move the crop onto it."
+def _locate_speaker(face: Face, crop: Crop, request: Request) -> tuple[int, int, int, int]:
+    left, top, right, bottom = map_box_to_frame(face.box, crop, request.shape)
+    shown = compute_shown_share(face.box, crop, request.picture)
+    if right <= left or bottom <= top or shown < MIN_SHOWN_SHARE:
+        message = "Too much of the face that speaks lies outside the crop. Move the crop onto it."
         raise InputError(InputCode.BAD_OPTION, message)
     return left, top, right, bottom
 

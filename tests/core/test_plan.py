@@ -161,6 +161,15 @@ def test_a_chosen_box_is_the_face_that_was_found_there() -> None:
         assert speaker.roll_rad == roll_rad
 
 
+def test_a_crop_through_a_face_is_told_and_one_that_leaves_too_little_is_refused() -> None:
+    """What is planned can be drawn."""
+    at_edge = Picture(2000, 1100, (face(-100, 300, 300),))  # a third of it is outside the picture
+    request = Request(at_edge, (LOUD,))
+    assert "face_cut" in codes(make_plan(replace(request, crop=CropChoice(80, 0, 1400)), 120))
+    with pytest.raises(InputError, match="Too much of the face"):
+        make_plan(replace(request, crop=CropChoice(140, 0, 1400)), 120)
+
+
 def test_a_small_face_is_told() -> None:
     assert "small_face" in codes(plan(face(900, 500, 100)))
 

@@ -1,6 +1,8 @@
 """Pictures are turned until a face stands upright, and a mouth behind something is noticed."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -134,7 +136,7 @@ def test_a_hidden_mouth_is_noticed(what: str, degrees: int) -> None:
     assert face.mouth_hidden
 
 
-LOOKS = {
+LOOKS: dict[str, Callable[[Pixels], NDArray[Any]]] = {
     "as it is": lambda picture: picture,
     "dark": lambda picture: picture // 3,
     "pale": lambda picture: picture // 3 + 110,
