@@ -170,3 +170,13 @@ def map_box_to_frame(box: Box, crop: Crop, shape: Shape) -> tuple[int, int, int,
     left, right = (min(max(x, 0), shape.width) for x in across)
     top, bottom = (min(max(y, 0), shape.height) for y in down)
     return left, top, right, bottom
+
+
+def compute_shown_share(box: Box, crop: Crop, picture: Picture) -> float:
+    """Return how much of a box, as far as it lies in the picture, is in the crop: 0 to 1."""
+    right, bottom = min(box.right, picture.width), min(box.bottom, picture.height)
+    seen = Box(max(box.left, 0), max(box.top, 0), right, bottom)
+    across = min(seen.right, crop.left + crop.width) - max(seen.left, crop.left)
+    down = min(seen.bottom, crop.top + crop.height) - max(seen.top, crop.top)
+    area = max(seen.width, 0) * max(seen.height, 0)
+    return max(across, 0) * max(down, 0) / area if area else 0.0

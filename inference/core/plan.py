@@ -12,6 +12,7 @@ from inference.core.framing import (
     Crop,
     PictureSize,
     choose_speakers,
+    compute_shown_share,
     fit_crop,
     map_box_to_frame,
     select_faces_to_keep,
@@ -30,6 +31,7 @@ from inference.core.timing import (
 )
 from presets.schema import Preset, Sampling
 
+MIN_SHOWN_SHARE = 0.4  # of a face, to draw it: with less its mouth can't be placed
 SMALL_FACE_PX = 60  # narrower in the picture or the frame, lips are too coarse to read
 # Encoding a window's start and decoding the window take as long as so many passes over it: 4.6 s
 # against 3.3 s, see `presets.quality`.
@@ -110,7 +112,7 @@ def make_plan(
     kept = select_faces_to_keep(picture.faces, speaking)
     crop = fit_crop(picture, kept, shape, request.crop)
     speakers = tuple(
-        Speaker(_locate_speaker(face, crop, shape), audio, face.roll_rad)
+        Speaker(_locate_speaker(face, crop, request), audio, face.roll_rad)
         for audio, face in enumerate(speaking)
     )
     return Plan(
@@ -177,10 +179,11 @@ def _new_frames(windows: Sequence[PlannedWindow], index: int) -> range:
     return range(before.start + before.frames, windows[index].start + windows[index].frames)
 
 
-def _locate_speaker(face: Face, crop: Crop, shape: Shape) -> tuple[int, int, int, int]:
-    left, top, right, bottom = map_box_to_frame(face.box, crop, shape)
-    if right <= left or bottom <= top:
-        message = "The face that speaks lies outside the crop. Move the crop onto it."
+def _locate_speaker(face: Face, crop: Crop, request: Request) -> tuple[int, int, int, int]:
+    left, top, right, bottom = map_box_to_frame(face.box, crop, request.shape)
+    shown = compute_shown_share(face.box, crop, request.picture)
+    if right <= left or bottom <= top or shown < MIN_SHOWN_SHARE:
+        message = "Too much of the face that speaks lies outside the crop. Move the crop onto it."
         raise InputError(InputCode.BAD_OPTION, message)
     return left, top, right, bottom
 
@@ -198,11 +201,11 @@ def _check_faces(request: Request) -> tuple[Notice, ...]:
 def _check_picture(request: Request, speaking: tuple[Face, ...]) -> tuple[Notice, ...]:
     out, turned = [], request.picture.turned
     if turned and request.turn is None:
-        message = f"The picture was turned by {turned} degrees, so that its face stands upright."
-        out.append(Notice("turned", f"{message} Turn it by 0 to keep it as it is."))
+        message = f"The picture was turned by {turned} degrees, so that its face stands upright"
+        out.append(Notice("turned", f"{message}; with turn 0 it stays as it is."))
     if any(face.mouth_hidden for face in speaking):
-        message = "A mouth seems to be hidden, and lips would be drawn on what covers it."
-        out.append(Notice("mouth_hidden", f"{message} A picture that shows it works better."))
+        message = "A mouth seems to be hidden, and lips would be drawn on what covers it"
+        out.append(Notice("mouth_hidden", f"{message}; choose a picture that shows it."))
     return tuple(out)
 
 

@@ -176,38 +176,34 @@ def _is_mouth_hidden(mesh: FaceMesh, picture: Pixels, points: Floats) -> bool:
     """Return whether something seems to be in front of the mouth of the face with these points."""
     view = cut_face(picture, points)
     flat = mesh.locate(view)[0][:, :2]
-    followed = float(np.mean([_measure_following(mesh, view, flat, *bend) for bend in _BENDS]))
+    followed = _measure_following(mesh, view, flat)
     distance = _measure_colour_distance(view, flat)
     return followed < _MIN_FOLLOWED + _MIN_FOLLOWED_BY_COLOUR * distance
 
 
-def _measure_following(
-    mesh: FaceMesh,
-    view: Pixels,
-    points: Floats,
-    shift: float,
-    turn_rad: float,
-    across: float,
-    down: float,
-) -> float:
-    """Return the share of a bend of the mouth that the mesh's lips follow; about 1 at best."""
+def _measure_following(mesh: FaceMesh, view: Pixels, points: Floats) -> float:
+    """Return the mean share of `_BENDS` that the mesh's lips follow; about 1 at best."""
     lips = points[list(_LIP_POINTS)]
     centre = lips.mean(0)
     width = float(np.linalg.norm(points[RIGHT_EAR] - points[LEFT_EAR]))
     height = float(np.linalg.norm(points[CHIN] - points[FOREHEAD]))
-    cos, sin = math.cos(turn_rad), math.sin(turn_rad)
-    bend = np.asarray([[cos * across, -sin * down], [sin * across, cos * down]], np.float32)
-    moved = np.asarray([0, shift * height], np.float32)
     x, y = np.meshgrid(*(np.arange(side, dtype=np.float32) for side in view.shape[1::-1]))
     place = np.stack([x, y], -1) - centre
-    edge = (place / [_BEND_WIDTH * width, _BEND_HEIGHT * height]) ** 4
-    source = (place - moved) @ np.linalg.inv(bend).T
-    source = place + np.exp(-edge.sum(-1))[..., None] * (source - place) + centre
-    map_x, map_y = (np.asarray(source[..., axis], np.float32) for axis in (0, 1))
-    bent = cv2.remap(view, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    wanted = (lips - centre) @ bend.T + centre + moved - lips
-    seen = mesh.locate(np.asarray(bent, np.uint8))[0][list(_LIP_POINTS), :2] - lips
-    return float((seen * wanted).sum() / (wanted**2).sum())
+    edge = place / np.asarray([_BEND_WIDTH * width, _BEND_HEIGHT * height], np.float32)
+    share = np.exp(-np.square(np.square(edge)).sum(-1, keepdims=True))
+    followed = []
+    for shift, turn_rad, across, down in _BENDS:
+        cos, sin = math.cos(turn_rad), math.sin(turn_rad)
+        bend = np.asarray([[cos * across, -sin * down], [sin * across, cos * down]], np.float32)
+        moved = np.asarray([0, shift * height], np.float32)
+        source = (place - moved) @ np.linalg.inv(bend).T
+        source = place + share * (source - place) + centre
+        map_x, map_y = (np.asarray(source[..., axis], np.float32) for axis in (0, 1))
+        bent = cv2.remap(view, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        wanted = (lips - centre) @ bend.T + centre + moved - lips
+        seen = mesh.locate(np.asarray(bent, np.uint8))[0][list(_LIP_POINTS), :2] - lips
+        followed.append(float((seen * wanted).sum() / (wanted**2).sum()))
+    return float(np.mean(followed))
 
 
 def _measure_colour_distance(view: Pixels, points: Floats) -> float:

@@ -61,7 +61,9 @@ def test_a_request_is_its_options_and_what_was_measured() -> None:
     assert request.tuning == options.tuning and request.sampling is None
 
 
-@pytest.mark.parametrize("wrong", [{"seed": -1}, {"steps": 0}, {"prompt": "p" * 2001}])
+@pytest.mark.parametrize(
+    "wrong", [{"seed": -1}, {"steps": 0}, {"prompt": "p" * 2001}, {"turn": 45}]
+)
 def test_options_out_of_range_are_refused_before_any_file_is_read(wrong: dict[str, object]) -> None:
     with pytest.raises(InputError, match="Use"):
         JobOptions(**wrong)  # type: ignore[arg-type]

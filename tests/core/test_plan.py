@@ -47,7 +47,7 @@ def test_its_json_is_what_others_were_built_against() -> None:
     assert (made["width"], made["height"], made["fps"]) == (896, 448, 25)
     assert made["picture"] == {"width": 2000, "height": 1100}
     assert set(made["crop"]) == {"left", "top", "width", "height", "extended"}
-    assert made["speakers"] == [{"box": [134, 112, 224, 202], "audio": 0}]
+    assert made["speakers"] == [{"box": [134, 112, 224, 202], "audio": 0, "roll_rad": None}]
     assert made["recording_s"] == 10.68
     assert (made["frames"], made["duration_s"], made["padding_s"]) == (269, 10.76, 0.08)
     assert made["windows"][:2] == [{"start": 0, "frames": 77}, {"start": 52, "frames": 73}]
@@ -136,6 +136,38 @@ def test_no_face_is_a_warning_and_the_middle() -> None:
     made = plan()
     assert codes(made) == ["no_face"] and made.speakers == ()
     assert (made.crop.left, made.crop.top, made.crop.width) == (0, 50, 2000)
+
+
+def test_a_turned_picture_is_told_unless_the_turn_was_asked_for() -> None:
+    picture = Picture(2000, 1100, (face(900, 300, 200),), turned=270)
+    found = make_plan(Request(picture, (LOUD,)), 120)
+    assert "turned" in codes(found) and "by 270 degrees" in found.warnings[0].message
+    assert "turned" not in codes(make_plan(Request(picture, (LOUD,), turn=270), 120))
+
+
+def test_a_hidden_mouth_of_one_who_speaks_is_told() -> None:
+    seen, hidden = face(300, 300, 300), replace(face(1200, 300, 200), mouth_hidden=True)
+    picture = Picture(2000, 1100, (seen, hidden))
+    assert "mouth_hidden" not in codes(make_plan(Request(picture, (LOUD,)), 120))
+    assert "mouth_hidden" in codes(make_plan(Request(picture, (LOUD, LOUD)), 120))
+
+
+def test_a_chosen_box_is_the_face_that_was_found_there() -> None:
+    rolled = replace(face(300, 300, 300), roll_rad=1.5)
+    picture = Picture(2000, 1100, (rolled, face(1200, 300, 200)))
+    moved, elsewhere = Box(320, 280, 600, 600), Box(9, 9, 99, 99)
+    for box, roll_rad in ((rolled.box, 1.5), (moved, 1.5), (elsewhere, None)):
+        (speaker,) = make_plan(Request(picture, (LOUD,), speakers=(box,)), 120).speakers
+        assert speaker.roll_rad == roll_rad
+
+
+def test_a_crop_through_a_face_is_told_and_one_that_leaves_too_little_is_refused() -> None:
+    """What is planned can be drawn."""
+    at_edge = Picture(2000, 1100, (face(-100, 300, 300),))  # a third of it is outside the picture
+    request = Request(at_edge, (LOUD,))
+    assert "face_cut" in codes(make_plan(replace(request, crop=CropChoice(80, 0, 1400)), 120))
+    with pytest.raises(InputError, match="Too much of the face"):
+        make_plan(replace(request, crop=CropChoice(140, 0, 1400)), 120)
 
 
 def test_a_small_face_is_told() -> None:

@@ -9,6 +9,7 @@ from inference.core.inputs import Box, CropChoice, Face, Picture, Recording, Sha
 from inference.core.plan import make_plan
 from inference.core.request import Request
 from inference.core.task import (
+    PLAN,
     REQUEST,
     Task,
     load_task,
@@ -43,10 +44,26 @@ def test_a_task_survives_the_disk(tmp_path: Path) -> None:
 def test_a_request_of_the_version_before_is_read(task: Task) -> None:
     task.save()
     saved = json.loads((task.folder / REQUEST).read_text())
-    for name in ("negative_prompt", "text_guidance", "audio_guidance"):
+    for name in ("negative_prompt", "text_guidance", "audio_guidance", "turn"):
         del saved[name]
+    del saved["picture"]["turned"]
+    for face in saved["picture"]["faces"]:
+        del face["roll_rad"], face["mouth_hidden"]
     (task.folder / REQUEST).write_text(json.dumps(saved))
+    plan = json.loads((task.folder / PLAN).read_text())
+    for speaker in plan["speakers"]:
+        del speaker["roll_rad"]
+    (task.folder / PLAN).write_text(json.dumps(plan))
     assert load_task(task.folder) == task
+
+
+def test_what_was_found_of_a_face_changes_no_stored_key() -> None:
+    """Keys of drafts are made of the repr: a draft of the version before is not made again."""
+    found = Face(Box(1, 2, 3, 4), 0.9, roll_rad=0.1, mouth_hidden=True)
+    known = Picture(6, 4, (Face(Box(1, 2, 3, 4), 0.9),))
+    assert repr(Picture(6, 4, (found,), turned=90)) == repr(known)
+    assert repr(known).endswith("score=0.9),))")
+    assert "turn" not in repr(Request(known, (Recording(480_000, 1, -1.0, -20.0),)))
 
 
 def test_files_have_the_names_the_folder_is_read_by() -> None:

@@ -37,7 +37,8 @@ multipart/form-data. Files: image (up to {picture} MB), audio and, for the perso
 audio2 (up to {recording} MB each). All other fields may be left out:
 {fields}.
 They mean what the command line's options do: trim is {trim} in seconds, crop {crop} in
-pixels, quality one of {qualities} ({draft} unless given).
+pixels, quality one of {qualities} ({draft} unless given), turn 0, 90, 180 or 270
+degrees clockwise (unless given, until a face stands upright).
 
 With the header {key}: ANY-TEXT a request can be sent again: the same text gives the
 same job, not a second one, as long as that job is there.

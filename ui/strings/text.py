@@ -227,8 +227,8 @@ DRAFT_STAGES = {
 WARNINGS = {
     "face_cut": "A face is cut by the edge of the frame. Adjust the framing to show all of it.",
     "small_face": "The face is small in the frame. A closer picture gives clearer lips.",
-    "mouth_hidden": "A mouth seems to be hidden, and lips would be drawn on what covers it. "
-    "A picture that shows it works better.",
+    "mouth_hidden": "A mouth seems to be hidden, and lips would be drawn on what covers it; "
+    "choose a picture that shows it.",
     "portrait_suits": "The picture is narrower than the frame, so its sides are continued softly. "
     "Portrait suits it better.",
 }

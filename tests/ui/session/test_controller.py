@@ -116,6 +116,29 @@ def test_a_picture_without_a_face_says_so_until_there_is_another(
     assert alone.give("picture", DRAWN_ONE).phase is Phase.DRAFTING
 
 
+def test_a_picture_is_turned_and_turned_back_without_loss(alone: Person, tmp_path: Path) -> None:
+    with Image.open(ASTRONAUT) as portrait:
+        large = portrait.convert("RGB").crop((0, 0, 400, 512)).resize((2100, 2688))
+    large.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "side.jpg", quality=95)
+    upright = alone.give("picture", tmp_path / "side.jpg").session.picture
+    assert upright and (upright.picture.turned, len(upright.picture.faces)) == (90, 1)
+    assert (upright.picture.width, upright.picture.height) == (2100, 2688)
+    back = alone.do("turn", by="270").session.picture
+    assert back and (back.picture.turned, back.name) == (0, "side.jpg")
+    assert (back.picture.width, back.picture.height) == (2688, 2100)
+    again = alone.do("turn", by=90).session.picture
+    assert again and again.picture == upright.picture
+    clean = alone.data / "desks" / ME / again.file
+    with Image.open(clean) as turned:
+        assert turned.size == (1600, 2048)
+    assert alone.do("turn", by=45).problem
+
+
+def test_turning_nothing_is_a_sentence(alone: Person) -> None:
+    shown = alone.do("turn", by=90)
+    assert shown.problem and shown.problem.area == "picture"
+
+
 def test_an_upload_that_is_gone_is_a_sentence(alone: Person) -> None:
     shown = alone.do("picture", upload="0" * 32, name="a.png")
     assert shown.problem and shown.problem.area == "picture"

@@ -232,6 +232,28 @@ def test_a_moved_box_keeps_its_mark_beside_the_buttons() -> None:
     assert [mark.words for mark in root.all("g")] == ["1 Left"]
 
 
+def test_a_turned_picture_and_a_hidden_mouth_are_told_at_the_picture() -> None:
+    given = desk(replace(LEFT, mouth_hidden=True))
+    assert given.picture
+    turned = replace(given.picture, picture=replace(given.picture.picture, turned=90))
+    root = side(at_start(replace(given, picture=turned)))
+    ways = {node.name: node.attributes for node in root.all(data_do="turn")}
+    assert {name: told["data-by"] for name, told in ways.items()} == {
+        "Turn the picture by 90 degrees": "90",
+        "Turn it back": "270",
+    }
+    assert "shown turned by 90 degrees" in root.words and "mouth seems to be hidden" in root.words
+    plain = side(at_start(desk(LEFT)))
+    assert "turned" not in plain.words and "hidden" not in plain.words
+    assert len(plain.all(data_do="turn")) == 1
+
+
+def test_a_hidden_mouth_of_one_who_is_silent_is_not_told() -> None:
+    masked = replace(THIRD, mouth_hidden=True)
+    chosen = replace(desk(LEFT, masked, RIGHT), choices=Choices(speakers=(LEFT.box,)))
+    assert "hidden" not in side(shown_of(chosen, Phase.START, gpu=False)).words
+
+
 def test_a_recording_over_the_limit_leads_to_the_part_to_use() -> None:
     shown = at_start(desk(LEFT))
     root = side(replace(shown, plan=None, problem=problem("voice-0", InputCode.TOO_LONG)))
