@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from inference.core.write_access import MOVING_MESSAGE
 from tests.support.media import ROOT
-from ui.strings import text
+from ui.web.app import build_words
 
 STATIC = ROOT / "ui" / "static"
 TOP = """<nav><a href="#make" data-view>Make</a><a href="#history" data-view>History</a></nav>
@@ -117,11 +117,11 @@ class Bench:
             '<meta name="viewport" content="width=device-width">'
             '<link rel="icon" href="/style/icon.svg">'
             '<script type="application/json" id="tp-text">'
-            f"{json.dumps(text.for_browser())}</script>"
+            f"{json.dumps(build_words())}</script>"
             '<script type="module" src="/style/page.js"></script></head>'
             '<body class="gradio-container">'
             f'<main class="main">{regions}</main>'
-            '<div id="tp-bus"><i data-answer="1" hidden></i></div>'
+            '<div id="tp-bus"><i data-answer="1" hidden></i></div><div id="tp-turn"></div>'
             f"<script>{_MORPH}</script></body></html>"
         )
 

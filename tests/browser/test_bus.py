@@ -102,3 +102,26 @@ def test_an_action_that_was_answered_elsewhere_shows_on_a_fresh_page(
         expect(page.get_by_role("button")).not_to_have_attribute("aria-busy", "true")
         expect(page.get_by_role("status")).to_be_empty()
         assert sent(page) == [{"do": "make"}]
+
+
+def test_a_file_that_waits_for_others_is_told_how_many_come_first(
+    browser: Browser, bench: Bench
+) -> None:
+    bench.regions = regions()
+    with opened(browser, bench) as page:
+        page.evaluate("window.answering = false")
+        page.clock.install()
+        page.evaluate('void window.portrait.send({ do: "picture" })')
+        notice = page.get_by_role("status").filter(has_text="read first")
+        for files in (3, 2):
+            put(page, "tp-turn", f'<i data-files-first="{files}"></i>')
+            expect(notice).to_have_text(
+                f"Other people's files are read first; {files} are before yours."
+            )
+            page.clock.run_for(15_000)  # each word renews the patience of 20 s
+        put(page, "tp-turn", '<i data-files-first="0"></i>')
+        expect(notice).to_have_count(0)
+        put(page, "tp-turn", "")
+        put(page, "tp-bus", '<i data-answer="100"></i>')
+        page.clock.run_for(25_000)
+        expect(page.get_by_text("did not reach")).to_have_count(0)

@@ -32,20 +32,20 @@ class Session:
         version: str = self.http.get("/pulse").raise_for_status().json()["version"]
         return version
 
-    def begin(self, **values: object) -> None:
-        """Send an action over the bus."""
+    def begin(self, event_name: str = "", **values: object) -> None:
+        """Send an action over the bus, as its own event or another."""
         is_long = values["do"] in DECODING_ACTIONS
         event = {
             "data": [],
             "event_data": values,
-            "fn_index": self._events["upload" if is_long else "click"],
+            "fn_index": self._events[event_name or ("upload" if is_long else "click")],
             "session_hash": self._hash,
         }
         self.http.post("/gradio_api/queue/join", json=event).raise_for_status()
 
-    def act(self, **values: object) -> str:
+    def act(self, event_name: str = "", **values: object) -> str:
         """Send an action over the bus; returns the page that was answered."""
-        self.begin(**values)
+        self.begin(event_name, **values)
         with self.http.stream(
             "GET", "/gradio_api/queue/data", params={"session_hash": self._hash}
         ) as stream:

@@ -151,11 +151,15 @@ def _add_middleware(app: FastAPI, settings: Settings, owners: Owners, api_door: 
     app.add_middleware(SecurityMiddleware)
 
 
+def build_words() -> dict[str, str]:
+    """Return the sentences that the browser's scripts use, and the actions that decode files."""
+    return text.for_browser() | {"decoding": " ".join(DECODING_ACTIONS)}
+
+
 def _build_head() -> str:
     """Return the HTML for the page's head, with the sentences that the browser's scripts use."""
     styles = "\n".join(f'<link rel="stylesheet" href="/style/{name}.css">' for name in _STYLES)
-    words = {**text.for_browser(), "decoding": " ".join(DECODING_ACTIONS)}
-    sentences = json.dumps(words).replace("<", "\\u003c")  # no tag can end it
+    sentences = json.dumps(build_words()).replace("<", "\\u003c")  # no tag can end it
     return _HEAD.format(styles=styles, sentences=sentences)
 
 

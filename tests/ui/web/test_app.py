@@ -28,7 +28,7 @@ from ui.media.serving import build_media_url, build_session_url
 from ui.media.uploads import HEADER
 from ui.strings import text
 from ui.web import app as web
-from ui.web.app import create_app, serve
+from ui.web.app import build_words, create_app, serve
 
 SECRETLY = b"nobody else may see this" * 500
 HOSTILE = {"hostile": "</script><!--"}
@@ -184,7 +184,7 @@ def test_the_page_and_its_style_come_from_here_alone(client: TestClient) -> None
 def test_the_browsers_sentences_come_with_the_page(client: TestClient) -> None:
     head = client.get("/config").json()["head"]
     found = re.search(r'<script type="application/json" id="tp-text">(.*?)</script>', head)
-    assert found and json.loads(found[1]).items() >= text.for_browser().items()
+    assert found and json.loads(found[1]) == build_words()
     assert json.loads(found[1])["hostile"] == HOSTILE["hostile"]
     assert "<" not in found[1]
 
@@ -283,6 +283,9 @@ def test_no_thread_of_the_page_waits_for_a_file(tmp_path: Path) -> None:
         me.http.timeout = 20  # of the hanging files, only a few would have been given up by then
         assert "tp-" in me.act(do="refresh")
         assert me.pulse()
+        voice = {"do": "voice", "slot": 0, "upload": "0" * 32, "name": "a.wav"}
+        assert text.BROKE in me.act("click", **voice)  # which would keep a thread waiting
+        assert text.BROKE in me.act("upload", do="edit", what="trim")
         me.begin(do="voice", slot=0, upload="0" * 32, name="a.wav")
         server.stop()  # does not wait for them either
 
