@@ -50,7 +50,7 @@ def mend_recording(recording: Path) -> Recording:
     signs = np.ones(len(offsets), np.int32)
     if survey.is_inverted():
         signs[-1] = -1
-    if not offsets.any() and signs.all() > 0:
+    if not offsets.any() and (signs > 0).all():
         return measured
     with recording.open("r+b") as file:
         file.seek(_WAV_START_BYTES)

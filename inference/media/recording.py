@@ -296,5 +296,5 @@ def _decode_packets(container: InputContainer, index: int) -> Iterator[av.AudioF
         raise _UndecodableError
     if failure:
         raise _build_damaged_error(failure)
-    if decoder == "flac" and is_cut(decoded_s, announced_s, 0):
+    if decoder == "flac" and is_cut(max(decoded_s, 1), announced_s, 0):  # a parser loses some
         raise _build_damaged_error(f"{decoded_s:.2f} s of FLAC are fewer than its header says")
