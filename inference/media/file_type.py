@@ -104,9 +104,9 @@ def is_truncated(data: Bytes, kind: FileKind | None) -> bool:
         case FileKind.MATROSKA:
             return _is_matroska_truncated(data)
         case FileKind.MP4:
-            return _count_missing_box_bytes(data) > min(_LAST_FRAME_BYTES, 64 + len(data) // 50)
+            return _are_boxes_truncated(data, min(_LAST_FRAME_BYTES, 64 + len(data) // 50))
         case FileKind.HEIF:
-            return _count_missing_box_bytes(data) > 0
+            return _are_boxes_truncated(data, 0)
         case _:
             return False
 
@@ -234,15 +234,17 @@ def _read_ebml_length(data: Bytes, at: int) -> tuple[int | None, int]:
     return None if value == (1 << 7 * width) - 1 else value, at + width
 
 
-def _count_missing_box_bytes(data: Bytes) -> int:
-    at = 0
+def _are_boxes_truncated(data: Bytes, slack: int) -> bool:
+    """Return whether more than `slack` bytes are missing, or any without the index, "moov"."""
+    at, has_index = 0, False
     while at + 8 <= len(data):
         length, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         if length == 1:  # the length follows the name, in 64 bits
             length = int.from_bytes(data[at + 8 : at + 16], "big")
         if length < 8 or not name.isalnum():
-            return 0  # length 0: up to the end of the file; otherwise padding, not a box
+            return False  # length 0: up to the end of the file; otherwise padding, not a box
         at += length
         if at > len(data):
-            return at - len(data) if name in _BOXES else 0
-    return 0
+            return name in _BOXES and at > len(data) + (slack if has_index else 0)
+        has_index = has_index or name == b"moov"
+    return False

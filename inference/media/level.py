@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.core.inputs import SAMPLE_RATE_HZ, Recording
-from inference.media.mono import READ_SAMPLES, choose_channels, read_blocks, survey_channels
+from inference.media.mono import (
+    READ_SAMPLES,
+    choose_channels,
+    mix_down,
+    read_blocks,
+    survey_channels,
+)
 
 Floats = NDArray[np.float64]
 
@@ -28,61 +34,75 @@ def measure_recording(recording: Path, start: int = 0, samples: int | None = Non
     Digital silence counts for the length only, so that cut-out pauses, or the turns of the other
     person, do not lower the level of a voice.
     """
-    used = list(choose_channels(recording))
+    return _measure(recording, choose_channels(recording), start, samples)[0]
+
+
+def mend_recording(recording: Path) -> Recording:
+    """Return the length and level of a clean recording, after removing what no one wants of it.
+
+    That is a constant offset, which clicks at both ends, and the opposition of two sides, of which
+    one loudspeaker plays nothing: one is turned over.
+    """
+    survey = survey_channels(recording)
+    measured, means = _measure(recording, survey.choose())
+    offsets = np.rint(means * _FULL_SCALE).astype(np.int32)
+    offsets[np.abs(offsets) < _MIN_OFFSET] = 0
+    signs = np.ones(len(offsets), np.int32)
+    if survey.is_inverted():
+        signs[-1] = -1
+    if not offsets.any() and (signs > 0).all():
+        return measured
+    with recording.open("r+b") as file:
+        file.seek(_WAV_START_BYTES)
+        while data := file.read(READ_SAMPLES * len(offsets) * 2):
+            block = (np.frombuffer(data, "<i2").reshape(-1, len(offsets)) - offsets) * signs
+            file.seek(-len(data), io.SEEK_CUR)
+            file.write(block.clip(-_FULL_SCALE, _FULL_SCALE - 1).astype("<i2").tobytes())
+    return measure_recording(recording)
+
+
+def _measure(
+    recording: Path, used: tuple[int, ...], start: int = 0, samples: int | None = None
+) -> tuple[Recording, Floats]:
+    """Return the length and level, and the mean of each channel, float64 (c,)."""
     length, sounding, peak, squares = 0, 0, 0.0, 0.0
     with wave.open(str(recording), "rb") as sound:
-        channels = sound.getnchannels()
+        sums = np.zeros(sound.getnchannels())
         for block in read_blocks(sound, start, samples):
             length += len(block)
-            sounding += _count_sounding(block)
-            wide = remove_offset(block.astype(np.float64))
-            peak = max(peak, float(np.abs(wide).max(initial=0)))
-            mono = wide[:, used].mean(1)
-            squares += float(np.vdot(mono, mono))
-    rms = math.sqrt(squares / max(1, sounding))
-    return Recording(length, channels, _to_dbfs(peak), _to_dbfs(rms))
-
-
-def mend_recording(clean: Path, means: NDArray[np.float64]) -> None:
-    """Remove the constant offset of a clean recording, and turn over a side that is inverted.
-
-    An offset clicks at both ends. Of two sides that oppose each other, one loudspeaker plays
-    nothing.
-    """
-    channels = len(means)
-    offsets = np.where(np.abs(means) >= _MIN_OFFSET, np.rint(means), 0).astype(np.int32)
-    signs = np.ones(channels, np.int32)
-    if survey_channels(clean).is_inverted():
-        signs[-1] = -1
-    if not offsets.any() and signs.all() > 0:
-        return
-    with clean.open("r+b") as file:
-        file.seek(_WAV_START_BYTES)
-        while data := file.read(READ_SAMPLES * channels * 2):
-            block = (np.frombuffer(data, "<i2").reshape(-1, channels) - offsets) * signs
-            file.seek(-len(data), io.SEEK_CUR)
-            file.write(block.clip(-32_768, 32_767).astype("<i2").tobytes())
+            mono = mix_down(block, used).astype(np.float64)
+            centred = remove_offset(mono)
+            sounding += _count_sounding(mono)
+            squares += float(np.vdot(centred, centred))
+            for side in range(len(sums)):
+                alone, changes = mono, centred
+                if used != (side,):
+                    alone = mix_down(block, (side,)).astype(np.float64)
+                    changes = remove_offset(alone)
+                sums[side] += alone.sum()
+                peak = max(peak, float(changes.max()), -float(changes.min()))
+    level = _to_dbfs(math.sqrt(squares / max(1, sounding)))
+    return Recording(length, len(sums), _to_dbfs(peak), level), sums / max(1, length)
 
 
 def remove_offset(samples: Floats) -> Floats:
-    """Return samples, float64 (n, c), without the mean of each 0.2 s."""
-    starts = np.arange(0, len(samples), _OFFSET_SAMPLES)
-    sizes = np.minimum(_OFFSET_SAMPLES, len(samples) - starts)
-    means = np.add.reduceat(samples, starts, axis=0) / sizes[:, None]
-    return np.asarray(samples - np.repeat(means, sizes, axis=0))
+    """Return samples, float64 (n,), without the mean of each 0.2 s."""
+    out = samples.copy()
+    for start in range(0, len(out), _OFFSET_SAMPLES):
+        part = out[start : start + _OFFSET_SAMPLES]
+        part -= part.mean()
+    return out
 
 
-def _count_sounding(block: NDArray[np.int16]) -> int:
-    """Return how many samples of (n, c) lie outside digital silence."""
-    starts = np.arange(0, len(block), _STEP_SAMPLES)
-    sizes = np.minimum(_STEP_SAMPLES, len(block) - starts)
-    changes = np.zeros(len(block), bool)
-    changes[1:] = (block[1:] != block[:-1]).any(1)
-    changes[starts] = False
-    return int(sizes[np.logical_or.reduceat(changes, starts)].sum())
+def _count_sounding(mono: Floats) -> int:
+    """Return how many samples, float64 (n,), lie outside digital silence."""
+    starts = np.arange(0, len(mono), _STEP_SAMPLES)
+    sizes = np.minimum(_STEP_SAMPLES, len(mono) - starts)
+    sounds = np.maximum.reduceat(mono, starts) > np.minimum.reduceat(mono, starts)
+    return int(sizes[sounds].sum())
 
 
 def _to_dbfs(amplitude: float) -> float:
     if amplitude <= 0:
         return FLOOR_DBFS
-    return max(FLOOR_DBFS, 20 * math.log10(min(amplitude, _FULL_SCALE) / _FULL_SCALE))
+    return max(FLOOR_DBFS, 20 * math.log10(min(amplitude, 1)))

@@ -24,21 +24,22 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 Samples = NDArray[np.int16]
 
-READ_SAMPLES = 480_000  # read from a clean recording at a time, 10 s
+READ_SAMPLES = 48_000  # read from a clean recording at a time, 1 s
 _FULL_SCALE = 32_768
 
 _SURVEY_HZ = 8_000  # the rate is lowered to about this one, as voices lie in `_BAND_HZ`
-_STEP = 256  # samples of a spectrum, 32 ms
-_BLOCK_STEPS = 32  # spectra over which two channels are compared, 1 s
+_STEP = 250  # samples of a spectrum, 31 ms
+_BLOCK_STEPS = 16  # spectra over which two channels are compared, 0.5 s
 _BAND_HZ = (190, 3400)  # above most of hum and rumble
 _FAST_STEPS, _SLOW_STEPS = 3, 16  # a voice's loudness changes between these, syllable by syllable
 _MIN_SPEECH = 0.05  # of a voice; steady sounds have less
 _MIN_SPEECH_PART = 0.35  # of the best channel's; music and noise have less
 _MAX_LOWER_DB, _MAX_CROSSTALK_DB = 25.0, 12.0  # below the best channel: another voice, the same one
 _SAME_VOICE = 0.6  # correlation of the loudness of two channels that hear the same voice
-_MIN_AGREEMENT = 0.3  # correlation of two channels of one voice whose average does not blur it
+_MIN_AGREEMENT = 0.5  # correlation of two channels of one voice whose average does not blur it
 _MIN_LEFT = 0.1  # of the louder one's power that the average of two voices must keep
-_MAX_DISAGREEING = 0.03  # part of the sound
+_CANCELS = -0.1  # correlation within a block whose average loses the voice
+_MAX_LOST = 0.05  # part of the sound in such blocks
 _SIDE_GAIN = math.sqrt(0.5)  # of a channel between the loudspeakers or behind
 _LOWERED_PEAK = 10 ** (-1 / 20)  # of a sound that was over full scale, -1 dBFS
 _MAX_FLOAT = 2.0**31  # a larger sample is in no unit of sound
@@ -49,8 +50,10 @@ class ChannelSurvey:
     """Figures of the channels of a recording, from which those for mono are chosen."""
 
     def __init__(self, channels: int, rate_hz: int) -> None:
-        self._channels, self._factor = channels, max(1, round(rate_hz / _SURVEY_HZ))
-        bin_hz = rate_hz / self._factor / _STEP
+        self._channels, factor = channels, max(1, round(rate_hz / _SURVEY_HZ))
+        # sums of `factor` samples of each channel, by one product
+        self._lower = np.tile(np.eye(channels, dtype=np.float32), (factor, 1))
+        bin_hz = rate_hz / factor / _STEP
         self._band = slice(round(_BAND_HZ[0] / bin_hz), round(_BAND_HZ[1] / bin_hz))
         self._window = np.hanning(_STEP).astype(np.float32)
         self._rest: list[NDArray[Any]] = []
@@ -60,23 +63,23 @@ class ChannelSurvey:
     def add(self, block: NDArray[Any]) -> None:
         """Count a block of samples (n, c), in any unit."""
         self._rest.append(block)
-        size = self._factor * _STEP * _BLOCK_STEPS
+        size = len(self._lower) // self._channels * _STEP * _BLOCK_STEPS
         if sum(map(len, self._rest)) >= size:
             whole = np.concatenate(self._rest) if len(self._rest) > 1 else block
             end = len(whole) // size * size
-            self._rest = [whole[end:]]
-            self._measure(whole[:end])
+            self._rest = [whole[end:]] if end < len(whole) else []
+            for at in range(0, end, size):
+                self._measure(whole[at : at + size])
 
     def _measure(self, samples: NDArray[Any]) -> None:
-        wide = np.ascontiguousarray(samples.T, np.float32)
-        lowered = wide.reshape(self._channels, -1, self._factor).sum(2)
-        steps = lowered.reshape(self._channels, -1, _STEP) * self._window
-        spectra = np.fft.rfft(steps, axis=2)[:, :, self._band]
+        """Count whole steps, at most a block."""
+        wide = np.ascontiguousarray(samples, np.float32).reshape(-1, len(self._lower))
+        lowered = (wide @ self._lower).reshape(-1, _STEP, self._channels).transpose(2, 0, 1)
+        spectra = np.fft.rfft(lowered * self._window)[:, :, self._band]  # (c, steps, bins)
         parts = np.concatenate((spectra.real, spectra.imag), axis=2).astype(np.float64)
-        self._powers.append(np.einsum("cki,cki->kc", parts, parts))
-        for at in range(0, parts.shape[1], _BLOCK_STEPS):
-            flat = parts[:, at : at + _BLOCK_STEPS].reshape(self._channels, -1)
-            self._products.append(flat @ flat.T)
+        self._powers.append(np.einsum("csb,csb->sc", parts, parts))
+        flat = parts.reshape(self._channels, -1)
+        self._products.append(flat @ flat.T)
 
     def choose(self) -> tuple[int, ...]:
         """Return the channels to average, in order, at least one."""
@@ -110,10 +113,11 @@ class ChannelSurvey:
 
     def _finish(self) -> None:
         """Measure the samples that fill no whole block."""
-        rest = np.concatenate([np.zeros((0, self._channels), np.float32), *self._rest])
-        self._rest = []
-        if whole := len(rest) // (self._factor * _STEP) * (self._factor * _STEP):
-            self._measure(rest[:whole])
+        if self._rest:
+            rest, size = np.concatenate(self._rest), len(self._lower) // self._channels * _STEP
+            self._rest = []
+            if whole := len(rest) // size * size:
+                self._measure(rest[:whole])
 
     def _agree(self, powers: NDArray[np.float64], one: int, other: int, below_db: float) -> bool:
         """Return whether the average of two channels keeps what is said in them."""
@@ -125,12 +129,12 @@ class ChannelSurvey:
         )
         size = np.sqrt(first * second)
         if _correlate_loudness(powers[:, [one, other]]) >= _SAME_VOICE:
-            if below_db > _MAX_CROSSTALK_DB:
+            if below_db > _MAX_CROSSTALK_DB or both.sum() < _MIN_AGREEMENT * size.sum():
                 return False
-            lost = both < _MIN_AGREEMENT * size
+            lost = both < _CANCELS * size
         else:
             lost = (first + second + 2 * both) / 4 < _MIN_LEFT * np.maximum(first, second)
-        return bool(size[lost].sum() <= _MAX_DISAGREEING * size.sum())
+        return bool(size[lost].sum() <= _MAX_LOST * size.sum())
 
 
 class DownmixBuilder:
@@ -234,8 +238,10 @@ def read_blocks(
 
 def mix_down(block: Samples, channels: tuple[int, ...]) -> Floats:
     """Return the average of these channels of int16 (n, c) samples, float32 (n,), -1 to 1."""
-    used = block if len(channels) == block.shape[1] else block[:, channels]
-    return np.asarray(used.mean(1, dtype=np.float32) / np.float32(_FULL_SCALE))
+    total = block[:, channels[0]].astype(np.float32)
+    for channel in channels[1:]:
+        total += block[:, channel]
+    return total / np.float32(_FULL_SCALE * len(channels))
 
 
 def _measure_speech(powers: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -130,9 +130,9 @@ def _measure_levels_db(recording: Path) -> NDArray[np.float64]:
     used, levels = choose_channels(recording), [np.zeros(0)]
     with wave.open(str(recording), "rb") as sound:
         for block in read_blocks(sound):
-            mono = remove_offset(mix_down(block, used).astype(np.float64)[:, None])
+            mono = remove_offset(mix_down(block, used).astype(np.float64))
             starts = np.arange(0, len(mono), _STEP_SAMPLES)
             sizes = np.minimum(_STEP_SAMPLES, len(mono) - starts)
-            powers = np.add.reduceat(np.square(mono[:, 0]), starts) / sizes
+            powers = np.add.reduceat(np.square(mono), starts) / sizes
             levels.append(10 * np.log10(powers + 1e-12))
     return np.concatenate(levels)

@@ -9,7 +9,6 @@ import math
 import mmap
 import wave
 from collections.abc import Iterator
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -29,7 +28,7 @@ from inference.media.file_type import (
     is_truncated,
     open_readable,
 )
-from inference.media.level import measure_recording, mend_recording
+from inference.media.level import mend_recording
 from inference.media.mono import choose_downmix, read_floats
 
 Samples = NDArray[np.int16]
@@ -70,22 +69,21 @@ def clean_recording(source: Path, target: Path) -> Recording:
     """
     _require_recording(source)
     silent: list[Track] = []
-    failure = ""
     with open_readable(source) as file:
-        with _open_container(file) as container:
-            tracks = _order_sound_tracks(container)
+        containers = _open_repeatedly(file)
+        first = next(containers)
+        tracks, containers = _order_sound_tracks(first), chain((first,), containers)
         for track in tracks:
             try:
-                measured = _convert(file, track, target)
-            except _UndecodableError as error:
-                failure = str(error)
+                measured = _convert(containers, track, target)
+            except _UndecodableError:
                 continue
             if not measured.is_silent or len(tracks) == 1:
                 return measured
             silent.append(track)
         if not silent:
-            raise _build_damaged_error(failure)
-        return _convert(file, silent[0], target)
+            raise _build_damaged_error("nothing can be decoded")
+        return _convert(containers, silent[0], target)
 
 
 def _require_recording(source: Path) -> None:
@@ -132,6 +130,14 @@ def _open_container(file: BinaryIO) -> InputContainer:
         raise _build_format_error(repr(error)) from error
 
 
+def _open_repeatedly(file: BinaryIO) -> Iterator[InputContainer]:
+    """Yield the file as a new container each time; the one before is closed."""
+    while True:
+        file.seek(0)
+        with _open_container(file) as container:
+            yield container
+
+
 def _order_sound_tracks(container: InputContainer) -> list[Track]:
     """Return the decodable sound tracks, in the order in which to try them."""
     playable = [stream for stream in container.streams.audio if stream.codec_context is not None]
@@ -152,23 +158,28 @@ def _order_sound_tracks(container: InputContainer) -> list[Track]:
     return [(each.index, each.codec_context.channels) for each in playable]
 
 
-def _convert(file: BinaryIO, track: Track, target: Path) -> Recording:
+def _convert(containers: Iterator[InputContainer], track: Track, target: Path) -> Recording:
     """Write a clean copy of the sound track to `target`, and measure it."""
-    decode = partial(_decode, file, track)
     try:
-        means = _write(decode(), None, 2 if track[1] > 1 else 1, target)
-    except _UnplainError:
-        downmix = choose_downmix(frame for _, frame in decode())
-        means = _write(decode(), downmix, len(downmix), target)
-    mend_recording(target, means)
-    return measure_recording(target)
+        try:
+            _write(_decode(next(containers), track), None, min(2, max(1, track[1])), target)
+        except _UnplainError:
+            downmix = choose_downmix(frame for _, frame in _decode(next(containers), track))
+            _write(_decode(next(containers), track), downmix, len(downmix), target)
+    except (InputError, MemoryError, _UndecodableError):
+        raise
+    except Exception as error:  # decoders raise anything on a malicious file
+        if isinstance(error, OSError) and not isinstance(error, av.error.FFmpegError):
+            raise  # of writing
+        raise _build_damaged_error(repr(error)) from error
+    return mend_recording(target)
 
 
 def _write(
     frames: Iterator[PlacedFrame], downmix: Floats | None, channels: int, target: Path
-) -> NDArray[np.float64]:
-    """Write a clean recording, and return the mean of each channel."""
-    sums, samples = np.zeros(channels, np.int64), 0
+) -> None:
+    """Write a clean recording."""
+    samples = 0
     with wave.open(str(target), "wb") as clean:
         clean.setnchannels(channels)
         clean.setsampwidth(2)
@@ -181,34 +192,27 @@ def _write(
                     f"This recording is longer than {MAX_MINUTES} minutes, which is the most. "
                     "Choose a shorter one.",
                 )
-            sums += block.sum(0, dtype=np.int64)
             clean.writeframesraw(block.tobytes())
-    return np.asarray(sums / max(samples, 1))
 
 
 def _resample(
     frames: Iterator[PlacedFrame], downmix: Floats | None, channels: int
 ) -> Iterator[Samples]:
     """Yield blocks of the clean sound, int16 (n, c)."""
-    layout, resampler = ("mono", "stereo")[channels - 1], None
-    form: tuple[str, str, int] | None = None
-    try:
-        for gap_s, decoded in chain(frames, ((0.0, None),)):
-            frame = decoded and _shape(decoded, downmix)
-            last, form = form, frame and (frame.format.name, frame.layout.name, frame.sample_rate)
-            if resampler and (gap_s or form != last):
-                yield from _to_blocks(resampler.resample(None), channels)
-                resampler = None
-            silence = round(gap_s * SAMPLE_RATE_HZ)
-            for at in range(0, silence, SAMPLE_RATE_HZ):
-                yield np.zeros((min(silence - at, SAMPLE_RATE_HZ), channels), np.int16)
-            if frame:
-                resampler = resampler or av.AudioResampler("s16", layout, SAMPLE_RATE_HZ)
-                yield from _to_blocks(resampler.resample(frame), channels)
-    except (InputError, MemoryError, _UnplainError, _UndecodableError):
-        raise
-    except Exception as error:
-        raise _build_damaged_error(repr(error)) from error
+    layout, resampler, form = ("mono", "stereo")[channels - 1], None, ""
+    for gap_s, decoded in chain(frames, ((0.0, None),)):
+        frame = decoded and _shape(decoded, downmix)
+        last = form
+        form = f"{frame.format.name} {frame.layout.name} {frame.sample_rate}" if frame else ""
+        if resampler and (gap_s or form != last):
+            yield from _to_blocks(resampler.resample(None), channels)
+            resampler = None
+        silence = round(gap_s * SAMPLE_RATE_HZ)
+        for at in range(0, silence, SAMPLE_RATE_HZ):
+            yield np.zeros((min(silence - at, SAMPLE_RATE_HZ), channels), np.int16)
+        if frame:
+            resampler = resampler or av.AudioResampler("s16", layout, SAMPLE_RATE_HZ)
+            yield from _to_blocks(resampler.resample(frame), channels)
 
 
 def _to_blocks(frames: list[av.AudioFrame], channels: int) -> Iterator[Samples]:
@@ -222,7 +226,8 @@ def _shape(frame: av.AudioFrame, downmix: Floats | None) -> av.AudioFrame:
         if frame.layout.name not in _PLAIN_LAYOUTS:
             raise _UnplainError
         if frame.format.name.startswith(("flt", "dbl")):
-            if not np.abs(frame.to_ndarray()).max(initial=0) <= 1:  # also if it is NaN
+            values = frame.to_ndarray()
+            if not (values.max(initial=0) <= 1 and values.min(initial=0) >= -1):  # NaN is neither
                 raise _UnplainError
         return frame
     sound = read_floats(frame)
@@ -234,27 +239,25 @@ def _shape(frame: av.AudioFrame, downmix: Floats | None) -> av.AudioFrame:
     return shaped
 
 
-def _decode(file: BinaryIO, track: Track) -> Iterator[PlacedFrame]:
+def _decode(container: InputContainer, track: Track) -> Iterator[PlacedFrame]:
     """Yield the frames of the sound track, each with the seconds of silence before it.
 
     A gap in the timestamps is silence, if the sound stops for it; where they jump back or far
     ahead, another clock begins. The first timestamp is the start of the recording.
     """
-    file.seek(0)
-    with _open_container(file) as container:
-        origin_s: float | None = None
-        length_s, end_s = 0.0, 0.0  # of what was yielded; of the last frame, by its timestamp
-        for frame in _decode_packets(container, track[0]):
-            at_s, gap_s = end_s if frame.time is None else frame.time, 0.0
-            jump_s = at_s - end_s
-            if origin_s is None or jump_s < -_MIN_BACK_S or jump_s > MAX_MINUTES * 60:
-                origin_s = at_s - length_s
-            elif jump_s >= _MIN_GAP_S:
-                gap_s = at_s - origin_s - length_s
-                gap_s = gap_s if gap_s >= _MIN_GAP_S else 0.0
-            end_s = at_s + frame.samples / frame.sample_rate
-            length_s += gap_s + frame.samples / frame.sample_rate
-            yield gap_s, frame
+    origin_s: float | None = None
+    length_s, end_s = 0.0, 0.0  # of what was yielded; of the last frame, by its timestamp
+    for frame in _decode_packets(container, track[0]):
+        at_s, gap_s = end_s if frame.time is None else frame.time, 0.0
+        jump_s = at_s - end_s
+        if origin_s is None or jump_s < -_MIN_BACK_S or jump_s > MAX_MINUTES * 60:
+            origin_s = at_s - length_s
+        elif jump_s >= _MIN_GAP_S:
+            gap_s = at_s - origin_s - length_s
+            gap_s = gap_s if gap_s >= _MIN_GAP_S else 0.0
+        end_s = at_s + frame.samples / frame.sample_rate
+        length_s += gap_s + frame.samples / frame.sample_rate
+        yield gap_s, frame
 
 
 def _decode_packets(container: InputContainer, index: int) -> Iterator[av.AudioFrame]:
@@ -290,8 +293,8 @@ def _decode_packets(container: InputContainer, index: int) -> Iterator[av.AudioF
         failure = ""
     announced_s = float((stream.duration or 0) * (stream.time_base or 0)) * _MIN_DECODED_PART
     if bad and not good:
-        raise _UndecodableError(failure)
+        raise _UndecodableError
     if failure:
         raise _build_damaged_error(failure)
-    if decoder == "flac" and is_cut(decoded_s, announced_s, 0):
+    if decoder == "flac" and is_cut(max(decoded_s, 1), announced_s, 0):  # a parser loses some
         raise _build_damaged_error(f"{decoded_s:.2f} s of FLAC are fewer than its header says")

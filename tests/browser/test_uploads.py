@@ -73,6 +73,16 @@ def choose(page: Page, place: str, file: Path) -> None:
     chooser.value.set_files(file)
 
 
+def test_the_chooser_names_endings_beside_types(browser: Browser, bench: Bench) -> None:
+    # some systems grey out files whose type they don't know
+    with opened(browser, bench) as page:
+        for place, kinds in (("picture", "image/* .heic .png"), ("voice-0", "audio/* .opus .mkv")):
+            with page.expect_file_chooser():
+                page.locator(f'[data-choose="{place}"]').click()
+            accepted = page.locator("input[type=file]").last.get_attribute("accept") or ""
+            assert set(kinds.split()) <= set(accepted.split(","))
+
+
 def problem(page: Page, place: str) -> str:
     message = page.locator(f'[data-problems="{place}"] [role=alert] p')
     message.wait_for()

@@ -6,8 +6,11 @@ import { give } from "./uploads.js";
 import { show } from "./views.js";
 import { words } from "./words.js";
 
-const PICTURES = "image/*,.heic,.heif";
-const RECORDINGS = "audio/*,video/*";
+// With endings, as some systems grey out files whose type they don't know.
+const PICTURES = "image/*,.jpg,.jpeg,.png,.webp,.heic,.heif";
+const RECORDINGS =
+  "audio/*,video/*,.wav,.mp3,.m4a,.m4b,.aac,.flac,.ogg,.oga,.opus,.webm,.weba,.mka,.mkv,.mp4,.m4v," +
+  ".mov,.3gp,.3g2";
 const HEIC = /\.hei[cf]$/i; // browsers that can't show them have no type for them
 
 const isPicture = (file) => file.type.startsWith("image/") || HEIC.test(file.name);
