@@ -32,7 +32,7 @@ class Session:
         version: str = self.http.get("/pulse").raise_for_status().json()["version"]
         return version
 
-    def begin(self, event_name: str = "", **values: object) -> None:
+    def begin(self, event_name: str = "", /, **values: object) -> None:
         """Send an action over the bus, as its own event or another."""
         is_long = values["do"] in DECODING_ACTIONS
         event = {
@@ -43,7 +43,7 @@ class Session:
         }
         self.http.post("/gradio_api/queue/join", json=event).raise_for_status()
 
-    def act(self, event_name: str = "", **values: object) -> str:
+    def act(self, event_name: str = "", /, **values: object) -> str:
         """Send an action over the bus; returns the page that was answered."""
         self.begin(event_name, **values)
         with self.http.stream(
