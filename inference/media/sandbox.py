@@ -186,7 +186,7 @@ def execute(entry: str, source: Path, target: Path) -> dict[str, Any]:
     except PortraitError as error:
         failure = error
     except OSError as error:  # of reading or writing; decoders' errors are caught in the operation
-        failure = from_os_error(error)
+        failure = from_os_error(error, target.parent)
     fields = {"code": failure.code, "message": failure.message, "details": failure.details}
     return {"error": fields}
 

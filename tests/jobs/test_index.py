@@ -94,7 +94,7 @@ def test_servers_see_each_other_s_jobs(tmp_path: Path) -> None:
     for person in (one, two):
         assert set(person.jobs.list_owned(ME)) == {first, second}
         person.jobs.start_due(Workers().launch)
-        assert person.jobs.count_owned(ME) == person.jobs.count_finished(ME) == 2
+        assert person.jobs.count_owned(ME) == person.jobs.index.count_finished(ME) == 2
     (third,) = finish(one.jobs, ME)
     assert two.jobs.list_owned(ME)[0] == third
     pulse = two.pulse()
@@ -108,7 +108,7 @@ def test_a_finished_job_is_read_anew_while_it_is_worked_on(tmp_path: Path) -> No
     jobs = JobStore(Settings(tmp_path, bucket="b"))
     (folder,) = finish(jobs, ME)
     jobs.start_due(Workers().launch)
-    assert jobs.count_finished(ME) == 1
+    assert jobs.index.count_finished(ME) == 1
     (folder / history.EVENTS).write_bytes(b"")  # nobody looks
     assert jobs.list_owned(ME) == [folder]
     assert jobs.read_state(folder) is State.INTERRUPTED

@@ -145,7 +145,7 @@ class SessionStore:
             with lock.hold(self._root):  # else a new one might not be locked yet
                 if is_scratch and not lock.is_held(folder):
                     shutil.rmtree(folder, ignore_errors=True)
-            lock.delete_parts(folder)
+            lock.delete_unheld(folder)
 
     @contextmanager
     def make_scratch_folder(self) -> Iterator[Path]:

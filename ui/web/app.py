@@ -178,12 +178,13 @@ def serve(settings: Settings, host: str, port: int, started: Callable[[], None])
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise InputError(InputCode.BAD_OPTION, text.port_in_use(host, port), str(error)) from error
-    config = uvicorn.Config(
-        create_app(settings),
-        host=host,
-        port=port,
-        log_level="warning",
-        # for the scheme, and so for Secure cookies; addresses: ui.access.rate_limiter
-        forwarded_allow_ips="*",
-    )
-    _Server(config, started).run(sockets=[listener])
+    with listener:  # closed also when the folder can't be written to
+        config = uvicorn.Config(
+            create_app(settings),
+            host=host,
+            port=port,
+            log_level="warning",
+            # for the scheme, and so for Secure cookies; addresses: ui.access.rate_limiter
+            forwarded_allow_ips="*",
+        )
+        _Server(config, started).run(sockets=[listener])
