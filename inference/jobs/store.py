@@ -54,9 +54,10 @@ _DAY_NS = 24 * 60 * 60 * 10**9
 class JobStore:
     """The jobs under `settings.data`.
 
-    `index` tells cheaply whose jobs there are; `due` is set when a job may start. `end` ends the worker with a process id; `clean_up` starts to
-    delete the remote data of a folder in the trash, then that folder. Operations that change a job
-    raise WriteUnavailable while `access` is not granted.
+    `index` tells cheaply whose jobs there are; `due` is set when a job may start. `end` ends the
+    worker with a process id; `clean_up` starts to delete the remote data of a folder in the trash,
+    then that folder. Operations that change a job raise WriteUnavailable while `access` is not
+    granted.
     """
 
     def __init__(

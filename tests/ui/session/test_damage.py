@@ -29,7 +29,10 @@ Damage = Callable[[Path, bytes], None]
 
 
 def write(change: Callable[[bytes], bytes]) -> Damage:
-    return lambda path, content: path.write_bytes(change(content)) and None
+    def damage(path: Path, content: bytes) -> None:
+        path.write_bytes(change(content))
+
+    return damage
 
 
 def in_the_middle(content: bytes) -> bytes:

@@ -269,3 +269,11 @@ def test_the_server_stops_although_a_page_is_open(tmp_path: Path) -> None:
         held.request("GET", "/gradio_api/heartbeat/some-page")
         assert held.getresponse().status == 200
     held.close()
+
+
+def test_a_server_without_visitors_rests(app: FastAPI, client: TestClient) -> None:
+    """Gradio asks itself a thousand times a second whether there is something to do."""
+    client.get("/").raise_for_status()
+    inner = [getattr(route, "app", None) for route in app.routes]
+    (queue,) = (each.get_blocks()._queue for each in inner if hasattr(each, "get_blocks"))
+    assert min(queue.sleep_when_free, queue.progress_update_sleep_when_free) >= 0.02
