@@ -6,6 +6,7 @@ on Modal or in a bucket; `inference.cloud.cleanup` deletes that, and then the fo
 
 import shutil
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from inference.core import processes
@@ -22,12 +23,12 @@ _PARTS = f"*{PART}"
 _REMOTE_FILES = (REMOTE, PREVIOUS_REMOTE, PUBLISHED)  # these name data outside the folder
 
 
-def move_to_trash(folder: Path, end: Callable[[int], None]) -> Path:
-    """Rename the job's folder once `end` has ended its worker; return the new path.
+def move_to_trash(folder: Path, end: Callable[[int], None] | None = None) -> Path:
+    """Rename the job's folder once its worker was ended, by `end` or killed; return the new path.
 
     Raises Fault when the worker does not end.
     """
-    with hold_lock(folder, end):
+    with hold_lock(folder, end or partial(processes.kill_worker, folder=folder)):
         return folder.rename(folder.with_suffix(TRASH_SUFFIX))
 
 

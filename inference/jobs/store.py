@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from inference.core import processes
 from inference.core.errors import Fault
 from inference.core.events import Stage, StageName
 from inference.core.files import delete_path, write_whole
@@ -55,15 +54,15 @@ class JobStore:
     """The jobs under `settings.data`.
 
     `index` tells cheaply whose jobs there are; `due` is set when a job may start. `end` ends the
-    worker with a process id; `clean_up` starts to delete the remote data of a folder in the trash,
-    then that folder. Operations that change a job raise WriteUnavailable while `access` is not
-    granted.
+    worker with a process id instead of killing it; `clean_up` starts to delete the remote data of a
+    folder in the trash, then that folder. Operations that change a job raise WriteUnavailable while
+    `access` is not granted.
     """
 
     def __init__(
         self,
         settings: Settings,
-        end: Callable[[int], None] = processes.kill,
+        end: Callable[[int], None] | None = None,
         clean_up: Callable[[Path], None] = start_cleanup,
         access: WriteAccess | None = None,
     ) -> None:
