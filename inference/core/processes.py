@@ -51,13 +51,18 @@ def kill_all() -> None:
         process.wait()
 
 
-def kill(pid: int) -> None:
-    """Kill the process and, if it leads a process group, the whole group.
+def kill_worker(pid: int, folder: Path) -> None:
+    """Kill the process if it was started for `folder`: a stored id may be damaged."""
+    try:
+        is_worker = folder.name.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it has ended, or macOS, which does not tell
+        is_worker = not Path("/proc/self").exists() and pid not in (1, os.getpid(), os.getpgrp())
+    if is_worker:
+        kill(pid)
 
-    Never this process or its group, nor the first process: their ids are no worker's.
-    """
-    if pid in (1, os.getpid(), os.getpgrp()):
-        return
+
+def kill(pid: int) -> None:
+    """Kill the process and, if it leads a process group, the whole group."""
     with suppress(ProcessLookupError, PermissionError):  # the process has ended meanwhile
         if os.getpgid(pid) == pid:
             os.killpg(pid, signal.SIGKILL)

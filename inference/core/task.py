@@ -93,12 +93,11 @@ def read_request(folder: Path) -> Request:
 def read_plan(folder: Path) -> Plan:
     """Return the plan of the task in `folder`. Raises UnreadableFile."""
     plan = _read(folder / PLAN, _PLAN)
-    if (
-        plan.quality not in PRESETS
-        or not plan.windows
-        or min(plan.frames, plan.width, plan.height) < 1
-    ):
-        raise UnreadableFile(folder / PLAN, f"{plan.frames} frames, {plan.quality[:40]}")
+    is_possible = min(plan.frames, plan.width, plan.height) > 0 and plan.windows
+    if not is_possible or not all(plan.new_frames(index) for index in range(len(plan.windows))):
+        raise UnreadableFile(folder / PLAN, f"{plan.frames} frames")
+    if plan.quality not in PRESETS:
+        raise UnreadableFile(folder / PLAN, f"quality {plan.quality[:40]}")
     return plan
 
 

@@ -5,24 +5,30 @@ on Modal or in a bucket; `inference.cloud.cleanup` deletes that, and then the fo
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from inference.core import processes
-from inference.core.files import delete_path
+from inference.core.files import PART, delete_path
 from inference.core.task import PREVIOUS_REMOTE, PUBLISHED, REMOTE
+from inference.jobs import lock
 from inference.jobs.process import hold_lock
+from inference.jobs.state import SUBMITTED, is_busy
+from inference.jobs.turns import TURNS
 
 TRASH_SUFFIX = ".deleted"
+KEYS = "keys"  # in the data folder: locks on the keys of requests that are being taken in
+_PARTS = f"*{PART}"
 _REMOTE_FILES = (REMOTE, PREVIOUS_REMOTE, PUBLISHED)  # these name data outside the folder
 
 
-def move_to_trash(folder: Path, end: Callable[[int], None]) -> Path:
-    """Rename the job's folder once `end` has ended its worker; return the new path.
+def move_to_trash(folder: Path, end: Callable[[int], None] | None = None) -> Path:
+    """Rename the job's folder once its worker was ended, by `end` or killed; return the new path.
 
     Raises Fault when the worker does not end.
     """
-    with hold_lock(folder, end):
+    with hold_lock(folder, end or partial(processes.kill_worker, folder=folder)):
         return folder.rename(folder.with_suffix(TRASH_SUFFIX))
 
 
@@ -39,6 +45,19 @@ def empty_trash(trashed: Path, clean_up: Callable[[Path], None]) -> None:
         if path not in kept:
             delete_path(path)
     clean_up(trashed)
+
+
+def delete_leftovers(data: Path, jobs: Iterable[Path]) -> None:
+    """Delete what killed processes left: half-written files, and locks that nobody holds.
+
+    `jobs` may have such files; call it with the queue locked.
+    """
+    for folder, pattern in ((data, _PARTS), (data / TURNS, _PARTS), (data / KEYS, "*")):
+        lock.delete_unheld(folder, pattern)
+    for job in jobs:
+        if (job / SUBMITTED).exists() and not is_busy(job):
+            for part in [*job.glob(_PARTS), *job.glob(f"*/{_PARTS}")]:
+                delete_path(part)
 
 
 def start_cleanup(trashed: Path) -> None:

@@ -81,9 +81,9 @@ def hold_open(descriptor: int) -> None:
     fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
-def delete_parts(folder: Path) -> None:
-    """Delete the half-written files in `folder` that nobody is writing."""
-    for part in folder.glob(f"*{PART}"):
+def delete_unheld(folder: Path, pattern: str = f"*{PART}") -> None:
+    """Delete the files in `folder` whose lock nobody holds: half-written ones, or a `pattern`."""
+    for part in folder.glob(pattern):
         if part.is_file() and not is_held(part):
             part.unlink(missing_ok=True)
 

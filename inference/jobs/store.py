@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from inference.core import processes
 from inference.core.errors import Fault
 from inference.core.events import Stage, StageName
 from inference.core.files import delete_path, write_whole
@@ -21,7 +20,13 @@ from inference.core.task import Task
 from inference.core.write_access import SoleWriter, WriteAccess, WriteUnavailable
 from inference.jobs import lock, resume, state
 from inference.jobs.active import ActiveJobs, find_active
-from inference.jobs.deletion import TRASH_SUFFIX, empty_trash, move_to_trash, start_cleanup
+from inference.jobs.deletion import (
+    TRASH_SUFFIX,
+    delete_leftovers,
+    empty_trash,
+    move_to_trash,
+    start_cleanup,
+)
 from inference.jobs.history import HistoryWriter
 from inference.jobs.index import JobIndex
 from inference.jobs.process import (
@@ -48,15 +53,16 @@ _DAY_NS = 24 * 60 * 60 * 10**9
 class JobStore:
     """The jobs under `settings.data`.
 
-    `due` is set when a job may start. `end` ends the worker with a process id; `clean_up` starts to
-    delete the remote data of a folder in the trash, then that folder. Operations that change a job
-    raise WriteUnavailable while `access` is not granted.
+    `index` tells cheaply whose jobs there are; `due` is set when a job may start. `end` ends the
+    worker with a process id instead of killing it; `clean_up` starts to delete the remote data of a
+    folder in the trash, then that folder. Operations that change a job raise WriteUnavailable while
+    `access` is not granted.
     """
 
     def __init__(
         self,
         settings: Settings,
-        end: Callable[[int], None] = processes.kill,
+        end: Callable[[int], None] | None = None,
         clean_up: Callable[[Path], None] = start_cleanup,
         access: WriteAccess | None = None,
     ) -> None:
@@ -64,7 +70,7 @@ class JobStore:
         self.access = access or SoleWriter()
         self._settings, self._end, self._clean_up = settings, end, clean_up
         self.data, self._root = settings.data, settings.data / JOBS
-        self._index = JobIndex(self._root, lists_always=settings.on_modal)
+        self.index = JobIndex(self._root, lists_always=settings.on_modal)
         self._turns = Turns(settings.data)
 
     def create(self, owner: str) -> Path:
@@ -91,7 +97,7 @@ class JobStore:
         if not self._root.exists():
             return []
         with lock.hold(self._root):  # else a new one might not be locked yet
-            free = [folder for folder in self._index.list_open() if not lock.is_held(folder)]
+            free = [folder for folder in self.index.list_open() if not lock.is_held(folder)]
         return [folder for folder in free if not (folder / SUBMITTED).exists()]
 
     def find_folder(self, job_id: str) -> Path | None:
@@ -101,28 +107,22 @@ class JobStore:
 
     def read_owner(self, folder: Path) -> str:
         """Return the id of the job's owner; "" when the job is gone or that can't be told."""
-        return self._index.read_owner(folder)
+        return self.index.read_owner(folder)
 
     def list_owned(self, owner: str) -> list[Path]:
         """Return the submitted jobs of `owner`, the newest first."""
-        times = {folder: state.read_submitted_ns(folder) for folder in self.list_open(owner)}
-        finished = self._index.list_finished(owner)
+        times = {folder: state.read_submitted_ns(folder) for folder in self.index.list_open(owner)}
+        finished = self.index.list_finished(owner)
         times |= {self._root / job: submitted_ns for job, submitted_ns in finished.items()}
         submitted = [folder for folder in times if times[folder]]
         return sorted(submitted, key=lambda folder: times[folder], reverse=True)
 
-    def list_open(self, owner: str) -> list[Path]:
-        """Return the jobs of `owner` that may change yet: all but some finished ones."""
-        return self._index.list_open(owner)
-
-    def count_finished(self, owner: str) -> int:
-        """Return the number of jobs of `owner` that `list_open` leaves out."""
-        return self._index.count_finished(owner)
-
     def count_owned(self, owner: str) -> int:
         """Return the number of submitted jobs of `owner`."""
-        submitted = [folder for folder in self.list_open(owner) if (folder / SUBMITTED).exists()]
-        return len(submitted) + self.count_finished(owner)
+        submitted = [
+            folder for folder in self.index.list_open(owner) if (folder / SUBMITTED).exists()
+        ]
+        return len(submitted) + self.index.count_finished(owner)
 
     def submit(self, task: Task) -> None:
         """Save `task` and queue its job, unless it was submitted before.
@@ -132,7 +132,7 @@ class JobStore:
         """
         with self._lock_queue():
             if not (task.folder / SUBMITTED).exists():
-                active = find_active(self._index)
+                active = find_active(self.index)
                 active.require_space(self.read_owner(task.folder), self._settings)
                 task.save()
                 self._enqueue(task.folder, active)
@@ -149,7 +149,7 @@ class JobStore:
         """Return the job's place in its engine family's queue, 1 being next; None if not queued."""
         if not (folder / WAITING).exists():
             return None
-        line = find_active(self._index).order_waiting(state.read_family(folder), self._turns)
+        line = find_active(self.index).order_waiting(state.read_family(folder), self._turns)
         return line.index(folder) + 1 if folder in line else None
 
     def cancel(self, folder: Path) -> None:
@@ -184,7 +184,7 @@ class JobStore:
         To be called when a server starts. They keep their turn, and a full queue takes them, too.
         """
         with self._lock_queue():
-            for folder in self._index.list_open():
+            for folder in self.index.list_open():
                 if resume.must_follow(folder, self._settings.on_modal):
                     (folder / WAITING).touch()
                     self.due.set()
@@ -198,7 +198,7 @@ class JobStore:
         with self._lock_queue():
             if self._settings.bucket and self.read_state(folder) is State.FINISHED:
                 start_publishing(folder, self._settings.bucket)
-                self._index.reopen(folder)
+                self.index.reopen(folder)
 
     def delete(self, folder: Path) -> None:
         """End the job's worker and delete the job, in any state and for good.
@@ -211,7 +211,7 @@ class JobStore:
             empty_trash(trashed, self._clean_up)
 
     def sweep(self, now: datetime | None) -> None:
-        """Delete expired jobs and turns unless `now` is unknown, and retry unfinished deletions.
+        """Delete leftovers, the trash and, unless `now` is unknown, expired jobs and turns.
 
         A job expires `keep_days` after it was last queued, or created if it never was; queued and
         running jobs do not expire. A time to come is of a wrong clock, and replaced by `now`.
@@ -219,10 +219,12 @@ class JobStore:
         if now:
             now_ns = int(now.timestamp() * 1e9)
             with self._lock_queue():
-                for folder in self._index.list_all():
+                for folder in self.index.list_all():
                     with _isolate(folder):
                         self._expire(folder, now_ns)
                 self._turns.sweep(now_ns - self._settings.keep_days * _DAY_NS, now_ns + _DAY_NS)
+        with self._lock_queue():
+            delete_leftovers(self.data, self.index.list_open())
         for trashed in self._root.glob(f"*{TRASH_SUFFIX}"):
             self.access.require()
             with _isolate(trashed):
@@ -237,13 +239,13 @@ class JobStore:
             move_to_trash(folder, self._end)
         elif created_ns > now_ns + _DAY_NS:
             state.write_created(folder, now_ns)
-            self._index.reopen(folder)
+            self.index.reopen(folder)
 
     def start_due(self, launch: Launcher) -> list[WorkerProcess]:
         """Start the workers of the jobs whose turn it is, and return them."""
         started = []
         with self._lock_queue():
-            active = find_active(self._index)
+            active = find_active(self.index)
             for family in EngineFamily:
                 free = max(0, self._settings.running - len(active.find_busy(family)))
                 for folder in active.order_waiting(family, self._turns)[:free]:
@@ -266,7 +268,7 @@ class JobStore:
         """Prepare and queue a job that can be resumed."""
         with self._lock_queue():
             if resume.can_resume(folder):
-                active = find_active(self._index)
+                active = find_active(self.index)
                 active.require_space(self.read_owner(folder), self._settings)
                 with hold_lock(folder):  # the last worker may still be ending
                     prepare(folder)

@@ -36,7 +36,7 @@ def execute(
     except PortraitError as error:
         failure = error
     except OSError as error:  # of reading or writing; decoders' errors are caught in the operation
-        failure = from_os_error(error)
+        failure = from_os_error(error, target.parent)
     fields = {"code": failure.code, "message": failure.message, "details": failure.details}
     return {"error": fields}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from inference.core import processes
 from inference.core.settings import ROOT
 from inference.jobs import lock
 
@@ -138,3 +139,22 @@ def test_it_says_who_holds_it(path: Path) -> None:
         lock.write_holder(descriptor, pid)
         assert lock.read_holder(path) == pid
     os.close(descriptor)
+
+
+@pytest.mark.parametrize("pid", ["", "0", "-1", "1 2", "9" * 30, "\xb2", "four"])
+def test_an_id_that_is_none_is_not_read(path: Path, pid: str) -> None:
+    path.write_text(pid)
+    assert lock.read_holder(path) is None
+
+
+def test_a_damaged_id_ends_no_other_process(path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE) as other:
+        assert other.stdout and other.stdout.readline() == b"ready\n"
+        processes.kill_worker(other.pid, path.parent)
+        assert other.poll() is None
+        other.kill()
+    command = [sys.executable, "-c", HOLD, str(path.parent)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as worker:
+        assert worker.stdout and worker.stdout.readline() == b"ready\n"
+        processes.kill_worker(worker.pid, path.parent)
+        assert worker.wait() < 0

@@ -3,6 +3,7 @@
 import secrets
 import shutil
 import time
+from datetime import datetime
 from pathlib import Path
 
 from inference.core.settings import Settings
@@ -31,6 +32,9 @@ class Person:
 
     def pulse(self) -> str:
         return self._handlers.page_builder.etag(self.owner)
+
+    def sweep(self, now: datetime | None) -> None:
+        self._handlers.sweep(now)
 
     def give(self, kind: str, file: Path, **values: object) -> PageState:
         """Upload `file` and say what it is."""

@@ -31,6 +31,7 @@ from inference.core.settings import Settings
 from inference.core.task import Task
 from inference.core.write_access import WriteAccess
 from inference.jobs import lock
+from inference.jobs.deletion import KEYS
 from inference.jobs.store import JobStore
 from inference.media.ingest import ingest_files
 from inference.media.sandbox import DIRECT, Sandbox
@@ -51,7 +52,6 @@ _DECODED_AT_ONCE = 1  # forms: all are of one owner
 _PATIENCE_S = 600  # with a form on its way
 _FIELD_BYTES = 16_384  # more than the longest prompt has
 _MOST_BYTES = (MAX_PICTURE_MIB + 2 * MAX_RECORDING_MIB + 1) * 2**20
-KEYS = "keys"  # in the data folder: locks on the keys of forms that are being taken in
 _KEY = "idempotency-key"  # in a job's folder: the hash of the key that it was asked for with
 _GIVEN = "given-"
 

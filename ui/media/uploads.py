@@ -179,7 +179,7 @@ class UploadStore:
         """Delete the half-received files of killed processes."""
         for folder in self._root.glob("*"):
             self._access.require()
-            lock.delete_parts(folder)
+            lock.delete_unheld(folder)
 
     def _delete_expired_files(self) -> None:
         now_s = time.time()

@@ -97,9 +97,9 @@ class PageBuilder:
         """Return a value, cheap to compute, that changes whenever the page of `owner` does."""
         session = self._sessions.load(owner)
         marks: list[object] = [self._jobs.access.granted, self._sessions.compute_version(owner)]
-        marks.append(self._jobs.count_finished(owner))
+        marks.append(self._jobs.index.count_finished(owner))
         shown = (self.find_owned(owner, job) for job in (session.draft, session.final))
-        for folder in sorted({*self._jobs.list_open(owner), *filter(None, shown)}):
+        for folder in sorted({*self._jobs.index.list_open(owner), *filter(None, shown)}):
             state = self._read_state(folder)
             marks.append([folder.name, state])
             if published_ns := read_change_time_ns(folder):

@@ -145,7 +145,7 @@ class SessionStore:
             with lock.hold(self._root):  # else a new one might not be locked yet
                 if is_scratch and not lock.is_held(folder):
                     shutil.rmtree(folder, ignore_errors=True)
-            lock.delete_parts(folder)
+            lock.delete_unheld(folder)
 
     @contextmanager
     def make_scratch_folder(self) -> Iterator[Path]:
@@ -164,11 +164,16 @@ def _read_session(path: Path) -> Session:
     """Return the session stored at `path`. Raises UnreadableFile, OSError."""
     session = read_json(path, _SESSION)
     jobs = (session.draft, session.before, session.final, session.selected)
-    is_valid = all(map(_FILE_NAME.fullmatch, session.files)) and all(
-        ID.fullmatch(job) for job in jobs if job
+    picture, voices = session.picture, filter(None, (*session.voices, session.whole))
+    is_possible = (
+        all(_FILE_NAME.fullmatch(name) for name in session.files)
+        and all(ID.fullmatch(job) for job in jobs if job)
+        and session.choices.quality in PRESETS
+        and (picture is None or min(picture.picture.width, picture.picture.height) > 0)
+        and all(voice.recording.samples > 0 for voice in voices)
     )
-    if not is_valid or session.choices.quality not in PRESETS:
-        raise UnreadableFile(path, "names of no files, jobs or quality")
+    if not is_possible:
+        raise UnreadableFile(path, "values that no session has")
     return session
 
 

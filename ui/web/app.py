@@ -48,6 +48,7 @@ from ui.web.security import SecurityMiddleware
 from ui.web.theme import Studio
 
 STATIC = Path(__file__).parents[1] / "static"
+_QUEUE_POLL_S = 0.02  # Gradio asks itself for actions every ms, which takes 7 % of a core
 _GRADIO_FOLDER = "gradio"  # in the data folder; holds no visitor's files
 # in the order of the cascade
 _STYLES = ("tokens", "page", "controls", "cards", "frame", "line", "lists", "report", "gradio")
@@ -114,6 +115,8 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
         show_error=False,
         ssr_mode=False,
     )
+    page.blocks._queue.sleep_when_free = _QUEUE_POLL_S
+    page.blocks._queue.progress_update_sleep_when_free = 1.0  # the page tells its own progress
     return mounted
 
 
@@ -199,13 +202,14 @@ def serve(settings: Settings, host: str, port: int, started: Callable[[], None])
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise InputError(InputCode.BAD_OPTION, text.port_in_use(host, port), str(error)) from error
-    app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        log_level="warning",
-        # for the scheme, and so for Secure cookies; addresses: ui.access.rate_limiter
-        forwarded_allow_ips="*",
-    )
-    _Server(config, started, app.state.decoding.close).run(sockets=[listener])
+    with listener:  # closed also when the folder can't be written to
+        app = create_app(settings)
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            # for the scheme, and so for Secure cookies; addresses: ui.access.rate_limiter
+            forwarded_allow_ips="*",
+        )
+        _Server(config, started, app.state.decoding.close).run(sockets=[listener])

@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from inference.core.errors import Fault
 from tests.support.media import ROOT
 from ui.access.identity import KEY_FILE, OWNER_COOKIE, OwnerCookie, Owners
 
@@ -55,6 +56,16 @@ def test_a_key_that_was_cut_off_is_made_anew(tmp_path: Path) -> None:
     (tmp_path / KEY_FILE).write_bytes(b"short")
     assert Owners(tmp_path).identify(COOKIES) == Owners(tmp_path).identify(COOKIES)
     assert len((tmp_path / KEY_FILE).read_bytes()) == 32
+
+
+@pytest.mark.parametrize("key", [b"", b"short"])
+def test_a_damaged_key_is_not_replaced_while_there_is_work(tmp_path: Path, key: bytes) -> None:
+    (tmp_path / KEY_FILE).write_bytes(key)
+    (tmp_path / "jobs" / ("0" * 32)).mkdir(parents=True)
+    with pytest.raises(Fault, match="Put a copy of it back") as raised:
+        Owners(tmp_path)
+    assert str(tmp_path / KEY_FILE) in raised.value.message
+    assert (tmp_path / KEY_FILE).read_bytes() == key
 
 
 def test_servers_that_start_at_once_agree_on_the_key(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A form becomes a job as planned, or one sentence that says what is wrong, with nothing left."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -79,6 +80,38 @@ def test_the_same_key_gives_the_same_job(client: TestClient, server: Server, voi
     full = ask("b")
     assert error(full) == (429, "queue_full") and "retry-after" in full.headers
     assert len(server.left()) == 2
+
+
+def test_the_same_key_gives_the_same_job_on_two_servers(tmp_path: Path, voice: bytes) -> None:
+    servers = [Server(tmp_path) for _ in range(2)]
+    sent = {"image": ("x", ASTRONAUT.read_bytes()), "audio": ("x", voice)}
+
+    def ask(server: Server) -> Response:
+        with server.client() as client:
+            return client.post(JOBS, files=sent, headers={"Idempotency-Key": "a"})
+
+    with ThreadPoolExecutor(2) as both:
+        answers = [*both.map(ask, servers)]
+    assert sorted(answer.status_code for answer in answers) in ([202, 409], [200, 202])
+    (folder,) = servers[0].left()
+    for server in servers:
+        assert ask(server).json()["id"] == folder.name
+    assert not list((tmp_path / "keys").iterdir())
+    servers[0].jobs.delete(folder)  # the key goes with its job
+    assert ask(servers[1]).status_code == 202
+
+
+def test_a_request_that_was_killed_does_not_keep_its_key(tmp_path: Path, voice: bytes) -> None:
+    server = Server(tmp_path)
+    sent = {"image": ("x", ASTRONAUT.read_bytes()), "audio": ("x", voice)}
+    key = hashlib.sha256(b"a").hexdigest()
+    (tmp_path / "keys").mkdir()
+    left = tmp_path / "keys" / hashlib.sha256(f"{server.owner} {key}".encode()).hexdigest()
+    left.touch()
+    (server.jobs.create(server.owner) / "idempotency-key").write_text(key)  # never submitted
+    with server.client() as client:
+        answer = client.post(JOBS, files=sent, headers={"Idempotency-Key": "a"})
+    assert answer.status_code == 202 and not left.exists()
 
 
 @pytest.mark.parametrize(

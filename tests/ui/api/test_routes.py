@@ -180,3 +180,18 @@ def test_what_is_not_foreseen_is_one_sentence(
     client = TestClient(server.client().app, headers=bearer(), raise_server_exceptions=False)
     answer = client.get(url(server.job()))
     assert error(answer) == (500, "internal") and "secret" not in answer.text
+
+
+@pytest.mark.parametrize("name", ["plan.json", "request.json", "events.jsonl", "submitted"])
+def test_a_damaged_job_says_so_and_hides_no_other(
+    server: Server, client: TestClient, name: str
+) -> None:
+    damaged, sound = server.job(), server.job()
+    (damaged / name).write_bytes(b"\xff")
+    jobs = {job["id"]: job for job in client.get("/api/jobs").json()["jobs"]}
+    assert set(jobs) == {damaged.name, sound.name} and jobs[sound.name]["plan"]
+    seen = client.get(f"/api/jobs/{damaged.name}").json()
+    if name == "plan.json":
+        assert seen["plan"] is None and seen["error"]["code"] == "unreadable"
+    assert client.get(f"/api/jobs/{damaged.name}/events?stream=0").status_code == 200
+    assert client.delete(f"/api/jobs/{damaged.name}").status_code == 204

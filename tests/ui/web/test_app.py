@@ -301,3 +301,11 @@ def test_only_files_may_be_large(real: tuple[str, Path]) -> None:
         assert almost.status_code == 422  # is read, and is no event
         upload = visitor.http.post("/upload?kind=voice", content=whole, headers={HEADER: "1"})
         assert upload.status_code == 200
+
+
+def test_a_server_without_visitors_rests(app: FastAPI, client: TestClient) -> None:
+    """Gradio asks itself a thousand times a second whether there is something to do."""
+    client.get("/").raise_for_status()
+    inner = [getattr(route, "app", None) for route in app.routes]
+    (queue,) = (each.get_blocks()._queue for each in inner if hasattr(each, "get_blocks"))
+    assert min(queue.sleep_when_free, queue.progress_update_sleep_when_free) >= 0.02

@@ -168,6 +168,17 @@ def test_a_session_ends_after_a_month(visitor: Visitor, clock: Clock) -> None:
     assert give(me, PASSWORD).status_code == 303 and me.get("/").status_code == 200
 
 
+def test_a_session_of_a_clock_that_was_ahead_ends_when_that_is_set_right(
+    visitor: Visitor, tmp_path: Path, clock: Clock
+) -> None:
+    sessions = SignInSessions(PASSWORD, Owners(tmp_path).sign, clock)
+    clock.now_s += 365 * 24 * 3600
+    made = sessions.create()
+    assert sessions.is_valid(made)
+    clock.now_s -= 365 * 24 * 3600
+    assert not sessions.is_valid(made)
+
+
 def test_a_session_can_t_be_made_up(visitor: Visitor, tmp_path: Path, clock: Clock) -> None:
     me = visitor()
     give(me, PASSWORD)
