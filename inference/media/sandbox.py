@@ -26,7 +26,6 @@ from inference.core.errors import (
     PortraitError,
     from_code,
 )
-from inference.core.inputs import Box, Face, Picture, Recording
 from inference.core.settings import ROOT
 from inference.media.sandbox_child import OUT_OF_MEMORY_STATUS
 
@@ -65,20 +64,6 @@ class Operation:
     unreadable: InputCode
     too_large: InputCode
     budget: Budget = DECODING_BUDGET
-
-
-PICTURE_OPERATION = Operation(
-    "inference.media.picture:clean_picture",
-    "picture",
-    InputCode.NOT_A_PICTURE,
-    InputCode.PICTURE_TOO_LARGE,
-)
-RECORDING_OPERATION = Operation(
-    "inference.media.recording:clean_recording",
-    "recording",
-    InputCode.NOT_A_RECORDING,
-    InputCode.RECORDING_TOO_LARGE,
-)
 
 
 @dataclass(frozen=True)
@@ -229,40 +214,6 @@ class _Child:
 
 
 DIRECT = Sandbox()  # whose calls wait for nobody
-
-
-def read_picture(
-    source: Path, target: Path, turn: int | None = None, sandbox: Sandbox = DIRECT
-) -> Picture:
-    """Write a clean copy of the picture `source` to `target`, and return its size and faces.
-
-    It is turned by `turn` degrees clockwise; None: until its faces stand upright. Faces are ordered
-    left to right. Raises InputError when `source` is unusable, Fault when `target` can't be
-    written; no `target` is left then.
-    """
-    (fields,) = sandbox.run(call_for_picture(source, target, turn))
-    return parse_picture(fields)
-
-
-def read_recording(source: Path, target: Path, sandbox: Sandbox = DIRECT) -> Recording:
-    """Write a clean 48 kHz copy of the recording `source` to `target`, and return its measurements.
-
-    Raises InputError when `source` is unusable, Fault when `target` can't be written; no `target`
-    is left then.
-    """
-    (fields,) = sandbox.run(Call(RECORDING_OPERATION, source, target))
-    return Recording(**fields)
-
-
-def call_for_picture(source: Path, target: Path, turn: int | None = None) -> Call:
-    """Return the call that `read_picture` makes."""
-    return Call(PICTURE_OPERATION, source, target, () if turn is None else (turn,))
-
-
-def parse_picture(fields: dict[str, Any]) -> Picture:
-    """Return the picture that a call of `PICTURE_OPERATION` measured."""
-    faces = tuple(Face(**face | {"box": Box(**face["box"])}) for face in fields["faces"])
-    return Picture(**fields | {"faces": faces})
 
 
 def _find_refusal(operation: Operation, source: Path) -> InputError | None:

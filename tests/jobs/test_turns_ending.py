@@ -16,7 +16,7 @@ from inference.core.inputs import Picture, Shape
 from inference.core.settings import Settings
 from inference.jobs import history
 from inference.jobs.store import State
-from inference.media.sandbox import read_picture
+from inference.media.ingest import read_picture
 from tests.jobs.test_turns import Turns
 from tests.support.api_client import Server, bearer, error
 from tests.support.media import ASTRONAUT

@@ -20,18 +20,13 @@ from PIL import Image
 
 from inference.core.errors import Fault, FaultCode, InputCode, InputError, PortraitError
 from inference.core.settings import ROOT
-from inference.media.sandbox import (
-    DECODING_BUDGET,
-    DIRECT,
+from inference.media.ingest import (
     PICTURE_OPERATION,
     RECORDING_OPERATION,
-    Budget,
-    Call,
-    Operation,
-    Sandbox,
     read_picture,
     read_recording,
 )
+from inference.media.sandbox import DECODING_BUDGET, DIRECT, Budget, Call, Operation, Sandbox
 from tests.support.media import ASTRONAUT, VOICE_A
 from tests.support.sounds import chirps, read_wav, write_wav
 
@@ -171,9 +166,9 @@ def test_an_interrupt_ends_the_children_at_once(tmp_path: Path) -> None:
     clean = tmp_path / "clean"
     code = (
         "import sys; from pathlib import Path; from dataclasses import replace\n"
-        "from inference.media import ingest, sandbox\n"
+        "from inference.media import ingest\n"
         "ingest.PICTURE_OPERATION = replace("
-        "sandbox.PICTURE_OPERATION, entry='tests.media.test_sandbox:_hang')\n"
+        "ingest.PICTURE_OPERATION, entry='tests.media.test_sandbox:_hang')\n"
         "ingest.ingest_files(Path(sys.argv[1]), Path(sys.argv[2]), [Path(sys.argv[3])])"
     )
     command = [sys.executable, "-c", code, str(clean), str(ASTRONAUT), str(VOICE_A)]

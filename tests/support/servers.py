@@ -18,7 +18,7 @@ from pathlib import Path
 
 from inference.core.settings import ROOT, load_settings
 from inference.jobs import queue
-from inference.media import sandbox
+from inference.media import ingest
 from tests.support.media import free_port
 from tests.support.scripted_engine import ScriptedEngine
 from ui.session import availability
@@ -106,7 +106,7 @@ def hang(source: Path, target: Path) -> None:
 if __name__ == "__main__":
     if os.environ.get("SCRIPTED_HANG"):
         entry = f"tests.support.servers:{hang.__name__}"
-        sandbox.RECORDING_OPERATION = replace(sandbox.RECORDING_OPERATION, entry=entry)
+        ingest.RECORDING_OPERATION = replace(ingest.RECORDING_OPERATION, entry=entry)
     queue.WORKER = "tests.support.scripted_engine"
     availability.select_engine_for = lambda *asked: ScriptedEngine()  # type: ignore[attr-defined]
     with suppress(KeyboardInterrupt):

@@ -9,7 +9,8 @@ from inference.core.errors import InputCode
 from inference.core.inputs import require_one_or_two
 from inference.core.report import Report, parse_report
 from inference.core.task import voice_name
-from inference.media.sandbox import DIRECT, RECORDING_OPERATION, Budget, Call, Operation
+from inference.media.ingest import RECORDING_OPERATION
+from inference.media.sandbox import DIRECT, Budget, Call, Operation
 from ui.cli import terminal
 from ui.strings import report_text
 

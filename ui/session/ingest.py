@@ -17,8 +17,9 @@ from inference.core.errors import InputCode, InputError
 from inference.core.framing import PictureSize
 from inference.core.inputs import Picture, Recording, Speaking, require_long_enough
 from inference.media.image import render_crop
+from inference.media.ingest import read_picture, read_recording
 from inference.media.phrases import Phrase, find_phrases, split_recording
-from inference.media.sandbox import DIRECT, Sandbox, read_picture, read_recording
+from inference.media.sandbox import DIRECT, Sandbox
 from inference.media.speech_synthesis import Line, can_speak, synthesize_speech
 from presets.examples import EXAMPLES, MEDIA
 from ui.media.uploads import UploadStore

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from inference.core.errors import Fault, InputError
-from inference.media.sandbox import PICTURE_OPERATION, Budget, Call
+from inference.media.ingest import PICTURE_OPERATION
+from inference.media.sandbox import Budget, Call
 from tests.support.media import VOICE_A
 from ui.media import decoding
 from ui.media.decoding import DecodingQueue
