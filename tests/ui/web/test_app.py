@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlparse
 
 import httpx
@@ -274,6 +275,6 @@ def test_the_server_stops_although_a_page_is_open(tmp_path: Path) -> None:
 def test_a_server_without_visitors_rests(app: FastAPI, client: TestClient) -> None:
     """Gradio asks itself a thousand times a second whether there is something to do."""
     client.get("/").raise_for_status()
-    inner = [getattr(route, "app", None) for route in app.routes]
+    inner: list[Any] = [getattr(route, "app", None) for route in app.routes]
     (queue,) = (each.get_blocks()._queue for each in inner if hasattr(each, "get_blocks"))
     assert min(queue.sleep_when_free, queue.progress_update_sleep_when_free) >= 0.02
