@@ -277,7 +277,7 @@ def test_a_worker_notes_its_run(tmp_path: Path, task: Task) -> None:
 def test_a_full_disk_is_not_the_job_s_trouble(
     tmp_path: Path, task: Task, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "data" / f"{THROUGHPUT_FILE}.part").mkdir(parents=True)
+    (tmp_path / "data" / THROUGHPUT_FILE / "in the way").mkdir(parents=True)
     assert isinstance(worked(tmp_path / "data", task), Finished)
     assert "its pace was not noted" in caplog.text
     assert isinstance(history.read_last(tmp_path / "data/jobs/a1").event, Finished)  # type: ignore[union-attr]
