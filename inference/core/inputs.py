@@ -120,7 +120,9 @@ class Picture:
     turned: int = field(default=0, repr=False)
 
     def measure_in(self, width: int, height: int) -> "Picture":
-        """Return the same picture, measured in the pixels of a larger or smaller copy."""
+        """Return the same picture, measured in pixels of a copy that was this large unturned."""
+        if self.turned % 180:
+            width, height = height, width
         x, y = width / self.width, height / self.height
         faces = tuple(
             replace(face, box=Box(box.left * x, box.top * y, box.right * x, box.bottom * y))

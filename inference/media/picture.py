@@ -61,9 +61,7 @@ def clean_picture(source: Path, target: Path, turn: int | None = None) -> Pictur
     Image.fromarray(portrait.pixels).save(target, format="PNG", compress_level=1)
     height, width = portrait.pixels.shape[:2]
     measured = Picture(width, height, portrait.faces, portrait.turned)
-    sideways = portrait.turned % 180 != 0
-    full = (upright.height, upright.width) if sideways else (upright.width, upright.height)
-    return measured.measure_in(*full)
+    return measured.measure_in(upright.width, upright.height)
 
 
 def decode_picture(source: Path) -> tuple[Pixels, PictureSize]:

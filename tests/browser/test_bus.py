@@ -112,16 +112,19 @@ def test_a_file_that_waits_for_others_is_told_how_many_come_first(
         page.evaluate("window.answering = false")
         page.clock.install()
         page.evaluate('void window.portrait.send({ do: "picture" })')
-        notice = page.get_by_role("status").filter(has_text="read first")
+        notice = page.get_by_role("status").filter(has_text="one after the other")
         for files in (3, 2):
-            put(page, "tp-turn", f'<i data-files-first="{files}"></i>')
+            put(page, "tp-turn", f'<i data-files-first="{files}" data-name="{files}"></i>')
             expect(notice).to_have_text(
-                f"Other people's files are read first; {files} are before yours."
+                f"Files are read one after the other. Before yours: {files}."
             )
             page.clock.run_for(15_000)  # each word renews the patience of 20 s
-        put(page, "tp-turn", '<i data-files-first="0"></i>')
+        put(page, "tp-turn", '<i data-files-first="0" data-name="0"></i>')
         expect(notice).to_have_count(0)
-        put(page, "tp-turn", "")
+        put(page, "tp-turn", '<i data-files-first="1" data-name="lost"></i>')
         put(page, "tp-bus", '<i data-answer="100"></i>')
         page.clock.run_for(25_000)
         expect(page.get_by_text("did not reach")).to_have_count(0)
+        page.evaluate('void window.portrait.send({ do: "swap" })')  # an old word is not told again
+        wait_for(page, "window.sent.length >= 2")
+        expect(notice).to_have_count(0)

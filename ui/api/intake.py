@@ -100,7 +100,7 @@ class Intake:
             message = f"{self._receiving} requests are being received already. Try again soon."
             raise Refusal(429, "busy", message, LATER)
         if not self._settings.on_modal:  # whose volumes don't tell how much space is left
-            require_free_disk(self._settings.data)
+            await anyio.to_thread.run_sync(require_free_disk, self._settings.data)
         self._receiving += 1
         try:
             with ExitStack() as stack:

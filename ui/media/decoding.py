@@ -13,24 +13,29 @@ from weakref import WeakValueDictionary
 
 import anyio
 
+from inference.core.errors import Fault, FaultCode
 from inference.media.sandbox import Call, Sandbox, SandboxClosed, TookTooLong
+from ui.strings import text
 
 _AT_ONCE, _SLOW_AT_ONCE = 2, 1  # calls; each file of one may take 1.5 GiB
 _SLOW_S = 4  # of decoding, after which a file gives way
 _MAX_THREADS = 64  # of actions that wait for their files
+_MAX_ACTIONS, _MAX_ACTIONS_EACH = 200, 5  # on their way, of all visitors and of one
+_MAX_SLOW = 8  # calls that gave way
 
 T = TypeVar("T")
 _Answers = list[dict[str, Any]]
 
 
 class Turn(Generic[T]):
-    """A visitor's action that decodes files, on its way.
+    """An action of `owner` that decodes files, on its way.
 
-    `count_before` returns how many calls start before its own.
+    `count_before` returns how many files are decoded before its own.
     """
 
-    def __init__(self) -> None:
-        self.count_before: Callable[[], int] = lambda: 0
+    def __init__(self, owner: str, before: int) -> None:
+        self.owner = owner
+        self.count_before: Callable[[], int] = lambda: before
         self.task: asyncio.Task[T]
 
     async def has_ended(self, within_s: float) -> bool:
@@ -50,7 +55,7 @@ class DecodingQueue(Sandbox):
         self._lane, self._slow_lane = _Lane(_AT_ONCE), _Lane(_SLOW_AT_ONCE)
         self._threads = anyio.CapacityLimiter(_MAX_THREADS)
         self._owners: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._turns: set[Turn[Any]] = set()
 
     def run(self, *calls: Call) -> _Answers:
         """Run all calls at once, when it is their turn; see `Sandbox.run`."""
@@ -58,13 +63,15 @@ class DecodingQueue(Sandbox):
 
         def must_stop(waited_s: float) -> bool:
             nonlocal gave_way
-            gave_way = waited_s >= _SLOW_S and self._lane.is_waited_for
+            gave_way = waited_s >= _SLOW_S and self._lane.count_waiting() > 0
             return gave_way
 
         try:
             return self._lane.run(lambda: self._run(calls, must_stop))
         except TookTooLong:
             if not gave_way:
+                raise
+            if self._slow_lane.count_waiting() >= _MAX_SLOW:
                 raise
         return self._slow_lane.run(lambda: self._run(calls, spent_s=_SLOW_S))
 
@@ -77,14 +84,18 @@ class DecodingQueue(Sandbox):
     def start(self, owner: str, action: Callable[[], T]) -> Turn[T]:
         """Start an action that decodes files, once the earlier ones of `owner` have ended.
 
-        To be called in the server's event loop. The action goes on if nobody waits for it.
+        To be called in the server's event loop. The action goes on if nobody waits for it. Raises
+        Fault when too many are on their way.
         """
-        turn: Turn[T] = Turn()
+        own = sum(turn.owner == owner for turn in self._turns)
+        if own >= _MAX_ACTIONS_EACH or len(self._turns) >= _MAX_ACTIONS:
+            raise Fault(FaultCode.QUEUE_FULL, text.TOO_MANY_UPLOADS)
+        turn: Turn[T] = Turn(owner, before=len(self._turns))
         context = copy_context()
         context.run(_turn.set, turn)
         turn.task = asyncio.create_task(self._run_action(owner, action), context=context)
-        self._tasks.add(turn.task)
-        turn.task.add_done_callback(self._tasks.discard)
+        self._turns.add(turn)
+        turn.task.add_done_callback(lambda _: self._turns.discard(turn))
         return turn
 
     async def _run_action(self, owner: str, action: Callable[[], T]) -> T:
@@ -119,9 +130,8 @@ class _Lane:
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    @property
-    def is_waited_for(self) -> bool:
-        return bool(self._list_waiting())
+    def count_waiting(self) -> int:
+        return len(self._list_waiting())
 
     def _count_before(self, future: Future[_Answers]) -> int:
         waiting = self._list_waiting()

@@ -47,7 +47,8 @@ _PART = ".part"
 _ID_BYTES = 16
 _MIB = 2**20
 _BLOCK_BYTES = 4096  # that even an empty file takes
-_ROOM_STEP_BYTES = 16 * _MIB  # received between two looks at the space left
+_ROOM_STEP_BYTES = 4 * _MIB  # received between two looks at the space left
+_PATIENCE_S = 600  # with an upload on its way
 _STATUS_CODES = {
     InputCode.PICTURE_TOO_LARGE: 413,
     InputCode.RECORDING_TOO_LARGE: 413,
@@ -94,10 +95,12 @@ class UploadStore:
         nothing is left then.
         """
         with self._access.hold():
-            part = self._make_room(owner) / f"{secrets.token_hex(_ID_BYTES)}{_PART}"
+            folder = await anyio.to_thread.run_sync(self._make_room, owner)
+            part = folder / f"{secrets.token_hex(_ID_BYTES)}{_PART}"
             granted = iterate_while_granted(chunks, self._access)
             try:
-                await write_chunks(part, kind, self._iterate_while_room(granted))
+                with anyio.fail_after(_PATIENCE_S):
+                    await write_chunks(part, kind, self._iterate_while_room(part, granted))
                 part.rename(part.with_suffix(""))
             except BaseException:
                 part.unlink(missing_ok=True)
@@ -143,22 +146,28 @@ class UploadStore:
             path.unlink(missing_ok=True)
         return folder
 
-    async def _iterate_while_room(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-        """Yield `chunks` while there is space for them. Raises Fault."""
+    async def _iterate_while_room(
+        self, part: Path, chunks: AsyncIterable[bytes]
+    ) -> AsyncIterator[bytes]:
+        """Yield the `chunks` for `part` while there is space for them.
+
+        Raises Fault, and FileNotFoundError when `part` was deleted to make room for newer ones.
+        """
         length = unchecked = 0
         async for chunk in chunks:
             if length >= unchecked:
-                await anyio.to_thread.run_sync(self._require_room)
+                await anyio.to_thread.run_sync(self._require_room, part)
                 unchecked = length + _ROOM_STEP_BYTES
             length += len(chunk)
             yield chunk
 
-    def _require_room(self) -> None:
-        """Raise Fault unless an upload can go on; delete others' oldest unused ones for it."""
+    def _require_room(self, part: Path) -> None:
+        """Raise Fault unless the upload can go on; delete the oldest unused ones for it."""
+        part.stat()
         if self._knows_disk:
             require_free_disk(self._root)
         sizes = {path: max(_BLOCK_BYTES, size) for path, size in _measure_files(self._root)}
-        unused = [path for path in sizes if path.suffix != _PART and path not in self._claimed]
+        unused = [path for path in sizes if path != part and path not in self._claimed]
         oldest_first = iter(sorted(unused, key=_read_mtime))
         while len(sizes) > MAX_ALL_PENDING or sum(sizes.values()) > MAX_ALL_PENDING_BYTES:
             oldest = next(oldest_first, None)
@@ -233,7 +242,8 @@ def create_router(uploads: UploadStore, owners: Owners) -> APIRouter:
         try:
             UploadKind(kind).require_size(int(request.headers.get("content-length", 0)))
             upload = await uploads.receive(owner, UploadKind(kind), request.stream())
-        except (ClientDisconnect, FileNotFoundError):  # or deleted to make room for newer ones
+        # too slow, or deleted to make room for newer ones
+        except (ClientDisconnect, TimeoutError, FileNotFoundError):
             return _build_refusal(409, text.UPLOAD_GONE)
         except (PortraitError, OSError) as error:
             refusal = from_os_error(error, uploads.data) if isinstance(error, OSError) else error

@@ -5,10 +5,8 @@ folder, together with the change that stores them in the session.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import repeat
 from pathlib import Path
 
 from PIL import Image
@@ -16,8 +14,9 @@ from PIL import Image
 from inference.core.errors import InputCode, InputError
 from inference.core.framing import PictureSize
 from inference.core.inputs import Picture, Recording, Speaking, require_long_enough
+from inference.core.task import PICTURE, voice_name
 from inference.media.image import render_crop
-from inference.media.ingest import read_picture, read_recording
+from inference.media.ingest import ingest_files, read_picture, read_recording
 from inference.media.phrases import Phrase, find_phrases, split_recording
 from inference.media.sandbox import DIRECT, Sandbox
 from inference.media.speech_synthesis import Line, can_speak, synthesize_speech
@@ -72,7 +71,9 @@ class Ingester:
     def ingest_picture(self, owner: str, action: AddPicture) -> Iterator[SessionChange]:
         """Read an uploaded picture."""
         with self._open_upload(owner, action.upload) as (file, folder):
-            read = self._read_picture(file, folder, action.name)
+            clean = folder / "clean.png"
+            picture = read_picture(file, clean, None, self._sandbox)
+            read = _draw_preview(clean, action.name, picture)
             yield lambda session: self._set_picture(owner, session, read)
 
     @contextmanager
@@ -82,28 +83,29 @@ class Ingester:
         if before is None:
             raise InputError(InputCode.NOT_FOUND, text.NOT_THERE)
         with self._sessions.make_scratch_folder() as folder:
-            clean = self._sessions.make_folder(owner) / before.file
-            read = self._read_picture(clean, folder, before.name, action.by)
-            known = before.picture
-            sideways = action.by % 180 != 0
-            full = (known.height, known.width) if sideways else (known.width, known.height)
-            turned = (known.turned + action.by) % 360
-            picture = replace(read.picture.measure_in(*full), turned=turned)
-            again = replace(read, picture=picture)
-            yield (
-                lambda session: (
-                    self._set_picture(owner, session, again)
-                    if session.picture == before
-                    else session
-                )
-            )
+            source, clean = self._sessions.make_folder(owner) / before.file, folder / "clean.png"
+            if not source.exists():  # replaced while this one waited for its turn
+                raise InputError(InputCode.NOT_FOUND, text.NOT_THERE)
+            picture, known = read_picture(source, clean, action.by, self._sandbox), before.picture
+            full = picture.measure_in(known.width, known.height)
+            turned = replace(full, turned=(known.turned + action.by) % 360)
+            read = _draw_preview(clean, before.name, turned)
+
+            def change(session: Session) -> Session:
+                same = session.picture == before
+                return self._set_picture(owner, session, read) if same else session
+
+            yield change
 
     @contextmanager
     def ingest_voice(self, owner: str, action: AddVoice) -> Iterator[SessionChange]:
         """Read an uploaded recording; a lone one must not be silent."""
         alone = self._sessions.load(owner).voices[1 - action.slot] is None
         with self._open_upload(owner, action.upload) as (file, folder):
-            read = self._read_voice(file, folder, action.name)
+            clean = folder / "clean.wav"
+            recording = read_recording(file, clean, self._sandbox)
+            require_long_enough(recording.duration_s)
+            read = _measure_voice(clean, action.name, recording)
             if alone and read.recording.is_silent:
                 raise InputError(InputCode.SILENT, text.SILENT)
 
@@ -120,12 +122,18 @@ class Ingester:
         example = EXAMPLES.get(action.name)
         if example is None:
             raise InputError(InputCode.NOT_FOUND, text.NOT_THERE)
-        with self._sessions.make_scratch_folder() as folder, ThreadPoolExecutor() as readers:
-            picture = readers.submit(
-                self._read_picture, MEDIA / example.picture, folder, example.title
-            )
+        with self._sessions.make_scratch_folder() as folder:
             sources = [MEDIA / name for name in example.voices]
-            voices = [*readers.map(self._read_voice, sources, repeat(folder), example.voices)]
+            picture, recordings = ingest_files(
+                folder, MEDIA / example.picture, sources, sandbox=self._sandbox
+            )
+            shown = _draw_preview(folder / PICTURE, example.title, picture)
+            voices = [
+                _measure_voice(folder / voice_name(index), name, recording)
+                for index, (name, recording) in enumerate(
+                    zip(example.voices, recordings, strict=True)
+                )
+            ]
 
             def change(session: Session) -> Session:
                 stored = [self._store_voice(owner, read) for read in voices]
@@ -135,7 +143,7 @@ class Ingester:
                     choices=choices,
                     draft=session.draft,
                 )
-                return self._set_picture(owner, fresh, picture.result())
+                return self._set_picture(owner, fresh, shown)
 
             yield change
 
@@ -210,25 +218,6 @@ class Ingester:
         ):
             yield file, folder
 
-    def _read_picture(
-        self, source: Path, folder: Path, name: str, turn: int | None = None
-    ) -> _IngestedPicture:
-        """Decode the picture `source`; write its clean copy and its preview to `folder`."""
-        clean, preview = folder / "clean.png", folder / "preview.jpg"
-        picture = read_picture(source, clean, turn, self._sandbox)
-        with Image.open(clean, formats=["PNG"]) as opened:
-            small = opened.convert("RGB")
-        small.thumbnail((PREVIEW_PX, PREVIEW_PX), Image.Resampling.LANCZOS)
-        small.save(preview, "JPEG", quality=_JPEG_QUALITY)
-        return _IngestedPicture(name, clean, preview, picture)
-
-    def _read_voice(self, source: Path, folder: Path, name: str) -> _IngestedVoice:
-        """Decode the recording `source`; write its clean copy to `folder`."""
-        clean = folder / f"{source.stem}.wav"
-        recording = read_recording(source, clean, self._sandbox)
-        require_long_enough(recording.duration_s)
-        return _measure_voice(clean, name, recording)
-
     def _set_picture(self, owner: str, session: Session, read: _IngestedPicture) -> Session:
         """Return `session` with another picture and a new framing.
 
@@ -253,6 +242,16 @@ class Ingester:
     def _store_voice(self, owner: str, read: _IngestedVoice) -> StoredVoice:
         file = self._sessions.store_file(owner, read.clean, "voice")
         return StoredVoice(read.name, file, read.recording, read.bars, read.phrases)
+
+
+def _draw_preview(clean: Path, name: str, picture: Picture) -> _IngestedPicture:
+    """Write the preview of the clean picture beside it."""
+    preview = clean.with_name("preview.jpg")
+    with Image.open(clean, formats=["PNG"]) as opened:
+        small = opened.convert("RGB")
+    small.thumbnail((PREVIEW_PX, PREVIEW_PX), Image.Resampling.LANCZOS)
+    small.save(preview, "JPEG", quality=_JPEG_QUALITY)
+    return _IngestedPicture(name, clean, preview, picture)
 
 
 def _measure_voice(clean: Path, name: str, recording: Recording) -> _IngestedVoice:

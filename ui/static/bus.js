@@ -22,11 +22,8 @@ export function answered() {
 /** Which of the two pages is looked at. */
 export const view = () => document.documentElement.dataset.view ?? "make";
 
-// How many files are read first, while a file of this page waits for its turn; else null.
-function filesFirst() {
-  const word = document.querySelector("#tp-turn [data-files-first]");
-  return word && Number(word.dataset.filesFirst);
-}
+// What is told of the turn of this page's file, while it waits.
+const turn = () => document.querySelector("#tp-turn [data-files-first]")?.dataset;
 
 let last = Promise.resolve();
 let newest = { key: "", sent: null }; // of the actions on their way
@@ -74,6 +71,7 @@ const looked = (action) =>
 
 function deliver(action, patience) {
   const before = answered();
+  const told = turn()?.name; // of an earlier file, whose answer was lost
   return new Promise((resolve) => {
     let timer;
     const end = (done) => {
@@ -85,11 +83,12 @@ function deliver(action, patience) {
     const wait = () => {
       clearTimeout(timer);
       timer = setTimeout(() => end(false), patience);
-      notice(WAITING, filesFirst() ? words("filesFirst", { files: filesFirst() }) : "");
+      const files = turn()?.name === told ? 0 : Number(turn()?.filesFirst);
+      notice(WAITING, files ? words("filesFirst", { files }) : "");
     };
     const watch = new MutationObserver(() => {
       if (answered() !== before) end(true);
-      else if (filesFirst() !== null) wait();
+      else if (turn()?.name !== told) wait();
     });
     for (const id of ["tp-bus", "tp-turn"]) {
       const part = document.getElementById(id);

@@ -68,7 +68,7 @@ _SENTENCES = {
     # the connection
     "connectionLost": "Connection lost. The work goes on; this page catches up by itself.",
     "moving": MOVING_MESSAGE,
-    "filesFirst": "Other people's files are read first; {files} are before yours.",
+    "filesFirst": "Files are read one after the other. Before yours: {files}.",
     "notDone": "This did not reach the page's server. Try it again.",
     # times
     "today": "Today {time}",

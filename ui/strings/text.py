@@ -184,6 +184,7 @@ USE_PORTRAIT = "Use portrait"
 BROKE = "Something broke on our side. Try again."
 UPLOAD_GONE = "This file did not arrive whole. Choose it again."
 DISK_NEARLY_FULL = "The server's disk is nearly full. Free some space there and try again."
+PAGE_OLD = "This page is older than its server. Load it again."
 TOO_MANY_UPLOADS = "Too many files arrive here at the moment. Try again in a minute."
 NO_COOKIE = (
     "This page needs a cookie to keep your work yours. Allow cookies for it and load it again."

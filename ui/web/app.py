@@ -48,6 +48,7 @@ from ui.web.security import SecurityMiddleware
 from ui.web.theme import Studio
 
 STATIC = Path(__file__).parents[1] / "static"
+_MAX_EVENTS = 1000  # on their way: more than there may be threads and waiting files
 _QUEUE_POLL_S = 0.02  # Gradio asks itself for actions every ms, which takes 7 % of a core
 _GRADIO_FOLDER = "gradio"  # in the data folder; holds no visitor's files
 # in the order of the cascade
@@ -115,6 +116,7 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
         show_error=False,
         ssr_mode=False,
     )
+    page.blocks._queue.max_thread_count = _MAX_EVENTS
     page.blocks._queue.sleep_when_free = _QUEUE_POLL_S
     page.blocks._queue.progress_update_sleep_when_free = 1.0  # the page tells its own progress
     return mounted

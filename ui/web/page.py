@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from inference.core.errors import FaultCode
+from inference.core.errors import Fault, FaultCode, InputCode, InputError, PortraitError
 from inference.core.settings import Settings
 from inference.jobs.store import JobStore
 from ui import views
@@ -23,6 +23,7 @@ from ui.media.uploads import UploadStore
 from ui.session.commands import DECODING_ACTIONS
 from ui.session.controller import Controller
 from ui.session.page_state import PageState, Phase, Problem
+from ui.session.problems import find_area
 from ui.session.session import Session
 from ui.strings import text
 from ui.views import Regions
@@ -99,10 +100,10 @@ class Page:
 
     def _handle_event(self, event: gr.EventData, request: gr.Request) -> Updates:
         """Run a browser's action that decodes no file; return all regions."""
-        sent = _read_action(event)
-        # one that does would keep a thread of the page waiting
-        sent = {} if sent.get("do") in DECODING_ACTIONS else sent
-        return self._run_action(self._owners.identify(request.cookies), sent)
+        owner, sent = self._owners.identify(request.cookies), _read_action(event)
+        if sent.get("do") in DECODING_ACTIONS:  # it would keep a thread of the page waiting
+            return self._refuse(owner, sent, InputError(InputCode.BAD_OPTION, text.PAGE_OLD))
+        return self._run_action(owner, sent)
 
     async def _handle_files(
         self, event: gr.EventData, request: gr.Request
@@ -113,10 +114,20 @@ class Page:
         """
         owner, sent = self._owners.identify(request.cookies), _read_action(event)
         sent = sent if sent.get("do") in DECODING_ACTIONS else {}
-        turn = self._decoding.start(owner or "", partial(self._run_action, owner, sent))
+        try:
+            turn = self._decoding.start(owner or "", partial(self._run_action, owner, sent))
+        except Fault as fault:
+            yield *self._refuse(owner, sent, fault), ""
+            return
         while not await turn.has_ended(_TELL_S):
             yield *[gr.skip()] * (len(fields(Regions)) + 1), _build_turn(turn.count_before())
         yield *turn.task.result(), ""
+
+    def _refuse(
+        self, owner: str | None, sent: Mapping[str, object], error: PortraitError
+    ) -> Updates:
+        problem = Problem(find_area(sent), error.code, error.message)
+        return _draw(self._controller.page_builder.build(owner or "", problem))
 
     def _run_action(self, owner: str | None, sent: Mapping[str, object]) -> Updates:
         if owner is None:
@@ -124,10 +135,15 @@ class Page:
             page = self._controller.page_builder.build("", problem)
         else:
             page = self._controller.handle_event(owner, sent)
-        regions = _render(page)
-        values = (getattr(regions, field.name) for field in fields(Regions))
-        # random, not counted: the answer before may be another server's
-        return *values, _build_answer(secrets.token_hex(8), page.is_moving, page.was_refused)
+        return _draw(page)
+
+
+def _draw(page: PageState) -> Updates:
+    """Return all regions, and the name of this answer."""
+    regions = _render(page)
+    values = (getattr(regions, field.name) for field in fields(Regions))
+    # random, not counted: the answer before may be another server's
+    return *values, _build_answer(secrets.token_hex(8), page.is_moving, page.was_refused)
 
 
 def _read_action(event: gr.EventData) -> Mapping[str, object]:

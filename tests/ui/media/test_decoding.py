@@ -107,6 +107,37 @@ def test_a_slow_file_goes_on_while_nobody_waits(
     assert not list(tmp_path.iterdir())
 
 
+def test_slow_files_that_are_too_many_are_refused(
+    queue: DecodingQueue, in_thread: InThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "_SLOW_S", 1)
+    monkeypatch.setattr(decoding, "_MAX_SLOW", 0)
+    slow = [tmp_path / f"{number}" for number in range(2)]
+    results = [in_thread(partial(queue.run, call("_wait_for_end", path))) for path in slow]
+    wait_until(lambda: all(path.exists() for path in slow))
+    assert queue.run(call("_answer", tmp_path / "quick")) == [{"name": "quick"}]
+    wait_until(lambda: any(results))
+    for refused in filter(None, results):
+        assert isinstance(refused[0], InputError) and "takes too long" in refused[0].message
+    (tmp_path / "go").touch()
+
+
+def test_one_person_has_few_files_on_their_way(queue: DecodingQueue, tmp_path: Path) -> None:
+    async def act() -> None:
+        work = partial(queue.run, call("_wait_for_end", tmp_path / "a"))
+        turns = [queue.start("me", work) for _ in range(5)]
+        with pytest.raises(Fault, match="Try again in a minute"):
+            queue.start("me", work)
+        turns.append(queue.start("you", work))
+        assert [turn.count_before() for turn in turns] == list(range(6))
+        (tmp_path / "go").touch()
+        for turn in turns:
+            assert await turn.has_ended(PATIENCE_S)
+        assert queue.start("me", work)
+
+    asyncio.run(act())
+
+
 def test_closing_refuses_those_who_wait(
     queue: DecodingQueue, in_thread: InThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -267,6 +267,46 @@ def test_what_is_pending_has_a_size(server: Server, monkeypatch: pytest.MonkeyPa
         assert yours.post("/upload?kind=picture", content=FILE).status_code == 200
 
 
+def test_an_upload_that_had_to_make_room_ends(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "_ROOM_STEP_BYTES", 1)
+    owner, left = server.owner(MINE), []
+
+    async def send(chunks: int) -> None:
+        async def slow() -> AsyncIterator[bytes]:
+            for _ in range(chunks):
+                yield b"a"
+                left.append(len(server.files()))
+                await anyio.sleep(0.01)
+
+        await server.uploads.receive(owner, UploadKind.PICTURE, slow())
+
+    async def crowd() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(send, 10_000)
+            for _ in range(uploads.MAX_PENDING):
+                while not left:
+                    await anyio.sleep(0.01)
+                await send(1)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        anyio.run(crowd)
+    assert caught.group_contains(FileNotFoundError)
+    assert len(left) < 10_000 and not [path for path in server.files() if path.suffix]
+
+
+def test_idle_uploads_give_way(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "MAX_ALL_PENDING", 3)
+    for number in range(3):
+        idle = server.root / f"{number:064x}" / f"{number:032x}.part"
+        idle.parent.mkdir(parents=True)
+        idle.touch()
+        os.utime(idle, (number, number))
+    assert server.browser(MINE).post("/upload?kind=picture", content=FILE).status_code == 200
+    assert {path.suffix for path in server.files()} == {"", ".part"} and len(server.files()) == 3
+
+
 def test_a_nearly_full_disk_takes_no_more(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "MIN_FREE_BYTES", 2**60)
     refused = server.browser(MINE).post("/upload?kind=picture", content=FILE)
