@@ -25,7 +25,7 @@ Floats = NDArray[np.float32]
 Samples = NDArray[np.int16]
 
 READ_SAMPLES = 48_000  # read from a clean recording at a time, 1 s
-_FULL_SCALE = 32_768
+FULL_SCALE = 32_768  # of a clean recording's samples
 
 _SURVEY_HZ = 8_000  # the rate is lowered to about this one, as voices lie in `_BAND_HZ`
 _STEP = 250  # samples of a spectrum, 31 ms
@@ -241,7 +241,7 @@ def mix_down(block: Samples, channels: tuple[int, ...]) -> Floats:
     total = block[:, channels[0]].astype(np.float32)
     for channel in channels[1:]:
         total += block[:, channel]
-    return total / np.float32(_FULL_SCALE * len(channels))
+    return total / np.float32(FULL_SCALE * len(channels))
 
 
 def _measure_speech(powers: NDArray[np.float64]) -> NDArray[np.float64]:
