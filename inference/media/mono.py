@@ -164,7 +164,7 @@ class DownmixBuilder:
         """Return the gains, float32 (1 or 2, c)."""
         channels, used = self._placed.shape[1], list(self._survey.choose())
         if self._placed[:, used].any():
-            downmix, peak = self._placed, self._find_peak(np.arange(channels, len(self._peaks)))
+            downmix, peak = self._placed, self._find_peak(range(channels, len(self._peaks)))
         else:  # tracks, or a voice where a cinema has its rumble
             downmix, peak = np.zeros((1, channels), np.float32), self._find_peak(used)
             downmix[0, used] = 1 / len(used)

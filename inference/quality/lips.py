@@ -150,10 +150,9 @@ def judge_speakers(
         if _is_voice(voices[at], voices[1 - at]):
             message = f"The {sides[at]} one's lips do not move, although their voice is heard."
             return Finding(Aspect.SPEAKERS, Verdict.FAIL, message)
+    unsure = _explain_inconclusive(gaps, voices, from_side)
     if still:
         unsure = f"The {sides[still[0]]} one's lips do not move; their sound may be no voice."
-    else:
-        unsure = _explain_inconclusive(gaps, voices, from_side)
     if unsure:
         return Finding(Aspect.SPEAKERS, Verdict.WARN, unsure)
     own = [_correlate_in_sync(gaps[0], voices[0]), _correlate_in_sync(gaps[1], voices[1])]
