@@ -19,7 +19,7 @@ from inference.core.inputs import SAMPLE_RATE_HZ
 from inference.core.task import Task, voice_name
 from inference.core.timing import SAMPLES_PER_FRAME, Span, place_recordings
 from inference.media.level import measure_recording
-from inference.media.mono import iterate_mono
+from inference.media.mono import FULL_SCALE, iterate_mono
 
 with warnings.catch_warnings():
     # pydub looks for an ffmpeg program, which is not needed here, and predates Python 3.12.
@@ -36,7 +36,6 @@ MAX_PEAK_DBFS = -1.0  # of a raised voice and of a mix
 
 _BLOCK_SAMPLES = 10 * SAMPLE_RATE_HZ
 _SAMPLES_PER_MS = SAMPLE_RATE_HZ // 1000
-_FULL_SCALE = 32_768
 
 
 class _Track:
@@ -129,7 +128,7 @@ def _split_blocks(start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def _to_floats(segment: AudioSegment) -> Floats:
     """Return the segment's samples, float32 (n, c), -1 to 1."""
-    return _to_samples(segment).astype(np.float32) / np.float32(_FULL_SCALE)
+    return _to_samples(segment).astype(np.float32) / np.float32(FULL_SCALE)
 
 
 def _to_samples(segment: AudioSegment) -> NDArray[np.int16]:

@@ -13,7 +13,6 @@ from typing import BinaryIO
 Bytes = bytes | mmap.mmap
 
 HEAD_BYTES = 64  # length of the file head that `detect_kind` needs
-_WAV_HEAD_BYTES = 2**16  # holds what is before a WAV's samples
 
 _BOXES_AT_START = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # ISO, QuickTime
 _BOXES = (*_BOXES_AT_START, b"meta", b"moof", b"mfra")  # any other may be text that trails
@@ -23,10 +22,8 @@ _AVIF_BRANDS = (b"avif", b"avis")
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # Matroska's first two elements
 _PLACEHOLDER_FACTOR = 10  # an announced length of that many times what is there is unknown
 _LAST_FRAME_BYTES = 2048  # a frame of MP3 or AAC is shorter
-_WAV_UNKNOWN, _WAV_HEAD_BYTES = (
-    0xFFFF_FFFF,
-    2**16,
-)  # a stated length; holds what is before the sound
+_WAV_UNKNOWN = 0xFFFF_FFFF  # a stated length
+_WAV_HEAD_BYTES = 2**16  # holds what is before a WAV's samples
 _OGG_HEADER_BYTES = 27
 
 _MPEG1 = 3  # the version bits of an MP3 header; 2 is MPEG 2, 0 is MPEG 2.5

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from inference.core.inputs import SAMPLE_RATE_HZ, Recording
 from inference.media.mono import (
+    FULL_SCALE,
     READ_SAMPLES,
     choose_channels,
     mix_down,
@@ -20,7 +21,6 @@ from inference.media.mono import (
 Floats = NDArray[np.float64]
 
 FLOOR_DBFS = -120.0  # stands for digital silence, whose level has no logarithm
-_FULL_SCALE = 32_768
 _STEP_SAMPLES = SAMPLE_RATE_HZ // 50  # a step without any change is digital silence
 _OFFSET_SAMPLES = 10 * _STEP_SAMPLES  # over which an offset is measured: 0.2 s, below all voices
 _MIN_OFFSET = 33  # a constant offset of -60 dBFS; a lower one is as good as none
@@ -45,7 +45,7 @@ def mend_recording(recording: Path) -> Recording:
     """
     survey = survey_channels(recording)
     measured, means = _measure(recording, survey.choose())
-    offsets = np.rint(means * _FULL_SCALE).astype(np.int32)
+    offsets = np.rint(means * FULL_SCALE).astype(np.int32)
     offsets[np.abs(offsets) < _MIN_OFFSET] = 0
     signs = np.ones(len(offsets), np.int32)
     if survey.is_inverted():
@@ -57,7 +57,7 @@ def mend_recording(recording: Path) -> Recording:
         while data := file.read(READ_SAMPLES * len(offsets) * 2):
             block = (np.frombuffer(data, "<i2").reshape(-1, len(offsets)) - offsets) * signs
             file.seek(-len(data), io.SEEK_CUR)
-            file.write(block.clip(-_FULL_SCALE, _FULL_SCALE - 1).astype("<i2").tobytes())
+            file.write(block.clip(-FULL_SCALE, FULL_SCALE - 1).astype("<i2").tobytes())
     return measure_recording(recording)
 
 

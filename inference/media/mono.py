@@ -9,7 +9,8 @@ memory hardly grows with length.
 import math
 import re
 import wave
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ Floats = NDArray[np.float32]
 Samples = NDArray[np.int16]
 
 READ_SAMPLES = 48_000  # read from a clean recording at a time, 1 s
-_FULL_SCALE = 32_768
+FULL_SCALE = 32_768  # of a clean recording's samples
 
 _SURVEY_HZ = 8_000  # the rate is lowered to about this one, as voices lie in `_BAND_HZ`
 _STEP = 250  # samples of a spectrum, 31 ms
@@ -43,6 +44,9 @@ _MAX_LOST = 0.05  # part of the sound in such blocks
 _SIDE_GAIN = math.sqrt(0.5)  # of a channel between the loudspeakers or behind
 _LOWERED_PEAK = 10 ** (-1 / 20)  # of a sound that was over full scale, -1 dBFS
 _MAX_FLOAT = 2.0**31  # a larger sample is in no unit of sound
+# a click is so few samples, of a short sound so many, which are beyond so many times the others
+_CLICK_PART, _CLICK_SAMPLES, _CLICK_FACTOR = 1e-4, 50, 2
+_STEP_BITS = 21  # of a float32, after its exponent and the next two bits: four steps an octave
 _OPPOSED = -0.5  # correlation of two sides of which one is inverted
 
 
@@ -122,11 +126,8 @@ class ChannelSurvey:
     def _agree(self, powers: NDArray[np.float64], one: int, other: int, below_db: float) -> bool:
         """Return whether the average of two channels keeps what is said in them."""
         products = np.stack(self._products)
-        first, second, both = (
-            products[:, one, one],
-            products[:, other, other],
-            products[:, one, other],
-        )
+        first, second = products[:, one, one], products[:, other, other]
+        both = products[:, one, other]
         size = np.sqrt(first * second)
         if _correlate_loudness(powers[:, [one, other]]) >= _SAME_VOICE:
             if below_db > _MAX_CROSSTALK_DB or both.sum() < _MIN_AGREEMENT * size.sum():
@@ -141,41 +142,49 @@ class DownmixBuilder:
     """Builder of the gains that make one or two channels of any number.
 
     Channels with a position are mixed for two loudspeakers; of a recorder's tracks, those with the
-    voice are averaged. Sound over full scale is lowered.
+    voice are averaged. Sound over full scale is lowered, but not for clicks.
     """
 
     def __init__(self, names: Sequence[str], rate_hz: int) -> None:
         self._placed = _place_channels(names)
         self._survey = ChannelSurvey(len(names), rate_hz)
         self._peaks = np.zeros(len(names) + len(self._placed), np.float32)
+        self._counts = np.zeros((len(self._peaks), 2 ** (31 - _STEP_BITS)), np.int64)
 
     def add(self, sound: Floats) -> None:
         """Count a block, float32 (c, n); one with another number of channels is left out."""
         if len(sound) == self._placed.shape[1]:
             self._survey.add(sound.T)
-            every = np.concatenate((sound, self._placed @ sound))
-            self._peaks = np.maximum(self._peaks, np.abs(every).max(1, initial=0))
+            sizes = np.abs(np.concatenate((sound, self._placed @ sound)))
+            self._peaks = np.maximum(self._peaks, sizes.max(1, initial=0))
+            for counts, steps in zip(self._counts, sizes.view(np.int32) >> _STEP_BITS, strict=True):
+                counts += np.bincount(steps, minlength=len(counts))
 
     def build(self) -> Floats:
         """Return the gains, float32 (1 or 2, c)."""
         channels, used = self._placed.shape[1], list(self._survey.choose())
         if self._placed[:, used].any():
-            downmix, peak = self._placed, float(self._peaks[channels:].max())
+            downmix, peak = self._placed, self._find_peak(range(channels, len(self._peaks)))
         else:  # tracks, or a voice where a cinema has its rumble
-            downmix, peak = np.zeros((1, channels), np.float32), float(self._peaks[used].max())
+            downmix, peak = np.zeros((1, channels), np.float32), self._find_peak(used)
             downmix[0, used] = 1 / len(used)
         return np.asarray(downmix * np.float32(_LOWERED_PEAK / peak if peak > 1 else 1))
 
+    def _find_peak(self, rows: Sequence[int]) -> float:
+        """Return the largest sample, or the largest beside clicks, if those are much larger."""
+        counts, peak = self._counts[rows].sum(0), float(self._peaks[rows].max())
+        most = max(_CLICK_PART * counts.sum(), _CLICK_SAMPLES * len(rows))
+        step = (counts[::-1].cumsum() <= most)[::-1].argmax()
+        usual = float(np.int32(step << _STEP_BITS).view(np.float32))
+        return peak if peak <= _CLICK_FACTOR * usual else usual
 
-def choose_downmix(frames: "Iterable[AudioFrame]") -> Floats:
+
+def choose_downmix(frames: "Iterator[AudioFrame]") -> Floats:
     """Return the gains, float32 (1 or 2, c), that make one or two channels of decoded sound."""
-    builder: DownmixBuilder | None = None
-    for frame in frames:
-        if builder is None:
-            names = [channel.name for channel in frame.layout.channels]
-            builder = DownmixBuilder(names, frame.sample_rate)
+    first = next(frames)
+    builder = DownmixBuilder([channel.name for channel in first.layout.channels], first.sample_rate)
+    for frame in chain((first,), frames):
         builder.add(read_floats(frame))
-    assert builder is not None
     return builder.build()
 
 
@@ -241,7 +250,7 @@ def mix_down(block: Samples, channels: tuple[int, ...]) -> Floats:
     total = block[:, channels[0]].astype(np.float32)
     for channel in channels[1:]:
         total += block[:, channel]
-    return total / np.float32(_FULL_SCALE * len(channels))
+    return total / np.float32(FULL_SCALE * len(channels))
 
 
 def _measure_speech(powers: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -286,8 +295,6 @@ def iterate_mono(recording: Path, span: Span, samples: int) -> Iterator[Floats]:
             begin = max(start, span.start)
             end = min(start + len(block), span.start + span.samples)
             if begin < end:
-                sound.setpos(span.source_start + begin - span.start)
-                data = np.frombuffer(sound.readframes(end - begin), np.int16)
-                mono = mix_down(data.reshape(-1, sound.getnchannels()), used)
-                block[begin - start : begin - start + len(mono)] = mono
+                for part in read_blocks(sound, span.source_start + begin - span.start, end - begin):
+                    block[begin - start :][: len(part)] = mix_down(part, used)
             yield block

@@ -21,13 +21,7 @@ from numpy.typing import NDArray
 
 from inference.core.errors import InputCode, InputError
 from inference.core.inputs import MAX_RECORDING_MIB, SAMPLE_RATE_HZ, Recording
-from inference.media.file_type import (
-    HEAD_BYTES,
-    detect_kind,
-    is_cut,
-    is_truncated,
-    open_readable,
-)
+from inference.media.file_type import HEAD_BYTES, detect_kind, is_cut, is_truncated, open_readable
 from inference.media.level import mend_recording
 from inference.media.mono import choose_downmix, read_floats
 
@@ -49,6 +43,7 @@ _FORMAT_ADVICE = "Use WAV, MP3, M4A, FLAC, OGG, WebM, MP4 or MOV."
 
 _SECONDARY = Disposition.comment | Disposition.hearing_impaired | Disposition.visual_impaired
 _PLAIN_LAYOUTS = ("mono", "stereo", "1 channels", "2 channels")  # FFmpeg's names
+_MAX_OVERSHOOT = 2  # of full scale, by decoders of MP3 and the like; it is clipped, as players do
 _MIN_GAP_S = 0.1  # in timestamps; shorter ones are inaccuracies
 _MIN_BACK_S = 1.0  # timestamps that jump back by this much, or far ahead, start anew
 
@@ -226,8 +221,8 @@ def _shape(frame: av.AudioFrame, downmix: Floats | None) -> av.AudioFrame:
         if frame.layout.name not in _PLAIN_LAYOUTS:
             raise _UnplainError
         if frame.format.name.startswith(("flt", "dbl")):
-            values = frame.to_ndarray()
-            if not (values.max(initial=0) <= 1 and values.min(initial=0) >= -1):  # NaN is neither
+            most = _MAX_OVERSHOOT if frame.format.is_planar else 1  # packed: a file of floats
+            if not np.abs(frame.to_ndarray()).max(initial=0) <= most:  # NaN is not
                 raise _UnplainError
         return frame
     sound = read_floats(frame)

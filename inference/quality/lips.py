@@ -23,6 +23,12 @@ _GOOD_CORRELATION, _CHANCE_CORRELATION = 0.4, 0.25
 _MIN_FRAMES = 49  # in less, chance decides
 _MIN_LIP_MOTION = 0.006  # standard deviation in face heights; lips at rest jitter by a third of it
 _SILENT_LOUDNESS = 0.02  # fourth root of power: -68 dBFS
+# A voice is as loud as its loudest frames, a short word; it rises and falls, unlike a room's noise.
+_WORD_FRAMES = 5
+_AUDIBLE_PART, _FLOOR_SHARE = 0.1, 0.1  # of the loudest; share of the frames at the floor
+_MIN_RISE = 1.41  # of a voice over its floor, 6 dB
+# The other person's voice in one's own microphone is lower and alike; breath is lower still.
+_CROSSTALK_DB, _CROSSTALK_CORRELATION, _BREATH_DB = 10.0, 0.6, 20.0
 _MIN_TRACKED_SHARE = 0.5  # share of the frames in which a face must be found
 MAX_YAW_DEG = 40  # beyond it the mesh guesses the lips; a three-quarter view measures 30
 _MAX_BRIDGE_FRAMES = 3  # frames between two measurements of a face
@@ -138,11 +144,15 @@ def judge_speakers(
     if len(gaps) != 2 or len(voices) != 2:
         return None
     talks = [float(voice.max(initial=0)) >= _SILENT_LOUDNESS for voice in voices]
-    for side, gap, is_heard in zip(("left", "right"), gaps, talks, strict=True):
-        if is_heard and is_tracked(gap) and _is_still(gap):
-            message = f"The {side} one's lips do not move, although their voice is heard."
+    sides = ("left", "right")
+    still = [at for at in (0, 1) if talks[at] and is_tracked(gaps[at]) and _is_still(gaps[at])]
+    for at in still:
+        if _is_voice(voices[at], voices[1 - at]):
+            message = f"The {sides[at]} one's lips do not move, although their voice is heard."
             return Finding(Aspect.SPEAKERS, Verdict.FAIL, message)
     unsure = _explain_inconclusive(gaps, voices, from_side)
+    if still:
+        unsure = f"The {sides[still[0]]} one's lips do not move; their sound may be no voice."
     if unsure:
         return Finding(Aspect.SPEAKERS, Verdict.WARN, unsure)
     own = [_correlate_in_sync(gaps[0], voices[0]), _correlate_in_sync(gaps[1], voices[1])]
@@ -155,6 +165,18 @@ def judge_speakers(
     }
     verdict, message = _judge_pairing(own, other, talks)
     return Finding(Aspect.SPEAKERS, verdict, message, numbers)
+
+
+def _is_voice(own: Floats, other: Floats) -> bool:
+    """Return whether a recording's loudness is surely that of its own speaker's voice."""
+    audible = np.sort(own[own > _AUDIBLE_PART * own.max()])
+    level = audible[-_WORD_FRAMES:][0]
+    if level < _MIN_RISE * audible[int(_FLOOR_SHARE * len(audible))]:
+        return False
+    lower_db = 40 * np.log10(max(float(np.sort(other)[-_WORD_FRAMES:][0]), 1e-9) / level)
+    if lower_db >= _CROSSTALK_DB and compute_correlation(own, other) >= _CROSSTALK_CORRELATION:
+        return False
+    return bool(lower_db < _BREATH_DB)
 
 
 def _explain_inconclusive(

@@ -163,15 +163,35 @@ def test_sound_over_full_scale_is_scaled(kind: str, tmp_path: Path, clean: Path)
     assert np.abs(left - 2 * right).max() < 1e-3
 
 
-def test_a_loud_mp3_is_scaled_too(tmp_path: Path, clean: Path) -> None:
-    path = tmp_path / "a.mp3"
+@pytest.mark.parametrize("milliseconds", [0, 1])
+@pytest.mark.parametrize("positions", [None, POSITIONS_51])
+def test_a_click_lowers_no_voice(
+    milliseconds: int, positions: int | None, tmp_path: Path, clean: Path
+) -> None:
+    values = np.stack([voice()] * (6 if positions else 1), 1).astype("<f4")
+    values[RATE_A_HZ // 2 :][: max(1, milliseconds * RATE_A_HZ // 1000)] = 1000
+    clean_recording(write_any_wav(tmp_path / "a.wav", values, positions), clean)
+    left = read_wav(clean)[::2, 0] / 32768
+    elsewhere = np.abs(np.arange(len(left)) - RATE_A_HZ // 2) > RATE_A_HZ // 10
+    scale = np.linalg.norm(left[elsewhere]) / np.linalg.norm(voice()[elsewhere])
+    assert scale == pytest.approx(1 + 2 * 0.5**0.5 if positions else 1, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "encoder", "loud", "is_scaled"),
+    [("a.mp3", "libmp3lame", 5, False), ("a.m4a", "aac", 5, False), ("b.m4a", "aac", 12, True)],
+)
+def test_only_a_slight_overshoot_of_a_lossy_file_is_clipped(
+    name: str, encoder: str, loud: int, is_scaled: bool, tmp_path: Path, clean: Path
+) -> None:
+    path = tmp_path / name
     with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream("libmp3lame", rate=RATE_A_HZ, layout="mono")
-        frame = av.AudioFrame.from_ndarray((voice() * 5)[None].astype("<f4"), "fltp", "mono")
+        stream: Any = container.add_stream(encoder, rate=RATE_A_HZ, layout="mono")
+        frame = av.AudioFrame.from_ndarray((voice() * loud)[None].astype("<f4"), "fltp", "mono")
         frame.sample_rate, frame.time_base, frame.pts = RATE_A_HZ, Fraction(1, RATE_A_HZ), 0
         container.mux([*stream.encode(frame), *stream.encode(None)])
-    assert clean_recording(path, clean).peak_dbfs == pytest.approx(-1, abs=0.1)
-    assert (np.abs(read_wav(clean)) > 32_000).sum() == 0
+    measured = clean_recording(path, clean)
+    assert measured.peak_dbfs == pytest.approx(-1 if is_scaled else 0, abs=0.1)
 
 
 def test_float_sound_within_full_scale_stays_as_it_is(tmp_path: Path, clean: Path) -> None:

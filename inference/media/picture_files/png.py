@@ -25,8 +25,8 @@ MAX_PROFILE_BYTES = 16 * 2**20  # unpacked
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEAD_CHUNKS = (b"IHDR", b"PLTE")
 _EXTRA_CHUNKS = (b"tRNS", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"acTL", b"eXIf")
-_GREY, _RGB, _PALETTE = 0, 2, 3  # types of pixels
-_CHANNELS = {_GREY: 1, _RGB: 3, _PALETTE: 1, 4: 2, 6: 4}
+_GREY, _RGB, _PALETTE, _GREY_ALPHA = 0, 2, 3, 4  # types of pixels
+_CHANNELS = {_GREY: 1, _RGB: 3, _PALETTE: 1, _GREY_ALPHA: 2, 6: 4}
 _INTERLACED = (  # left, top, step right and step down of each pass
     (0, 0, 8, 8),
     (4, 0, 8, 8),
@@ -70,6 +70,8 @@ def open_png(data: bytes) -> PngImageFile:
     opened.is_animated = int.from_bytes(chunks.get(b"acTL", b"")[:4], "big") > 1
     opened.info["icc_profile"] = _find_profile(chunks)
     opened.info["exif"] = chunks.get(b"eXIf")
+    # which Pillow unpacks to RGBA
+    opened.info["grey_alpha_16_bit"] = depth == 16 and kind == _GREY_ALPHA
     transparent = _read_transparent(chunks.get(b"tRNS", b""), depth, kind)
     if transparent and depth < 16:
         opened.info["transparency"] = transparent if kind == _RGB else transparent[0]
@@ -185,7 +187,7 @@ def to_8_bit_channels(opened: Image.Image) -> Image.Image:
         result.putalpha(
             _mask_out(np.asarray(opened), np.asarray(opened.info["lower_bytes"]), colour)
         )
-    elif _is_16_bit_grey_alpha(opened):
+    elif opened.info.get("grey_alpha_16_bit"):
         result = opened.convert("LA")
     else:
         grey = opened.mode in ("1", "L", "LA")
@@ -196,13 +198,6 @@ def to_8_bit_channels(opened: Image.Image) -> Image.Image:
         return opened if opened.mode == mode else opened.convert(mode)
     result.info = {"icc_profile": opened.info.get("icc_profile")}
     return result
-
-
-def _is_16_bit_grey_alpha(opened: Image.Image) -> bool:
-    """Return whether Pillow will unpack 16-bit grey and alpha to RGBA; False once it is loaded."""
-    return (
-        isinstance(opened, PngImageFile) and bool(opened.tile) and opened.tile[0].args == "LA;16B"
-    )
 
 
 def _mask_out(upper: Bytes, lower: Bytes, colour: tuple[int, ...]) -> Image.Image:
