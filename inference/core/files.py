@@ -2,16 +2,21 @@
 
 import fcntl
 import json
+import logging
 import os
 import secrets
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from pydantic import TypeAdapter
 
 from inference.core.errors import Fault, FaultCode
+from inference.core.write_access import WriteUnavailable
+
+logger = logging.getLogger(__name__)
 
 PART = ".part"  # suffix of a file that is being written; its writer holds a lock on it
 _MAX_BYTES = 16 << 20  # of a small file; a session with two recordings has 20,000
@@ -39,8 +44,7 @@ def write_whole(path: Path, content: str | bytes, mode: int = 0o666, sync: bool 
     part = path.with_name(f".{secrets.token_hex(8)}{PART}")
     data = content.encode() if isinstance(content, str) else content
     try:
-        with open(part, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # else it is a leftover of a killed process
+        with create_locked(part, mode) as file:
             file.write(data)
             file.flush()
             if sync:
@@ -51,6 +55,30 @@ def write_whole(path: Path, content: str | bytes, mode: int = 0o666, sync: bool 
             part.unlink(missing_ok=True)
         error.filename = error.filename or str(path)
         raise
+
+
+def create_locked(path: Path, mode: int = 0o666) -> BinaryIO:
+    """Create the file and hold its lock: one that nobody holds is a leftover of a killed process.
+
+    Raises OSError.
+    """
+    while True:
+        file = open(path, "xb", opener=lambda name, flags: os.open(name, flags, mode))
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if path.exists():
+            return file
+        file.close()  # deleted as a leftover before it was locked
+
+
+@contextmanager
+def isolate(path: Path) -> Iterator[None]:
+    """Log what is wrong with one file or folder, which must not stop the work on others."""
+    try:
+        yield
+    except WriteUnavailable:
+        raise
+    except (OSError, Fault) as error:
+        logger.warning("%s is left alone: %r", path.name[:8], error)
 
 
 def read_word(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Jobs that wait for their turn or are worked on, and how many may wait."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from inference.jobs.state import WAITING
 from inference.jobs.turns import Turns
 from presets.schema import EngineFamily
 
+_DAY_NS = 24 * 60 * 60 * 10**9
 _NUMBER_WORDS = "No One Two Three Four Five Six Seven Eight Nine Ten".split()
 
 
@@ -32,7 +34,7 @@ class ActiveJobs:
         """Return the jobs that wait for that family, the next one first."""
         folders = {path.name: path for path in self.waiting if state.read_family(path) is family}
         waiting = [
-            WaitingJob(name, self.index.read_owner(folder), state.read_submitted_ns(folder))
+            WaitingJob(name, self.index.read_owner(folder), read_place_ns(folder))
             for name, folder in folders.items()
         ]
         at_work = [self.index.read_owner(folder) for folder in self.find_busy(family)]
@@ -56,6 +58,15 @@ class ActiveJobs:
                 f"The queue is full ({len(self.waiting)} waiting). Try again in a few minutes."
             )
             raise Fault(FaultCode.QUEUE_FULL, message)
+
+
+def read_place_ns(folder: Path) -> int:
+    """Return when the job was queued, or less than any time if that is still to come.
+
+    Such a time is damaged, or of a clock that was ahead; so the others came later.
+    """
+    submitted_ns = state.read_submitted_ns(folder)
+    return submitted_ns if submitted_ns < time.time_ns() + _DAY_NS else submitted_ns - 10**19
 
 
 def find_active(index: JobIndex) -> ActiveJobs:

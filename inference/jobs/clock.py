@@ -2,7 +2,8 @@
 
 A clock that jumps ahead would make everything look old. So each look compares how far the clock
 went with how long it took; a jump in either direction starts the count anew. What is known is kept
-in a file, for the next server. Nobody sees how long no server runs: up to a day counts as even.
+in a file, for the next server. Nobody sees how long no server runs: up to a day counts as even, and
+after a longer time two hours are missing. Hours of servers that run now and then add up.
 """
 
 import logging
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 CLOCK = "clock.json"  # in the data folder
 EVEN_S = 6 * 60 * 60.0  # far longer than until a wrong clock is set right
 _AWAY_S = 24 * 60 * 60.0
+_DOUBT_S = 2 * 60 * 60.0  # of EVEN_S, after a longer time without a server
 _SLACK_S = 10 * 60.0  # of a clock that is set right now and then
 
 
@@ -55,23 +57,37 @@ class ExpiryClock:
     ) -> None:
         self._file, self._clock, self._elapsed = data / CLOCK, clock, elapsed
         self._away_s = away_s
-        self._last: tuple[float, float] | None = None  # the clock and the time elapsed
+        self._last: tuple[_Seen, float] | None = None  # and the time elapsed
 
     def read(self) -> datetime | None:
-        """Return the time of day; None while it is not believed. Raises OSError."""
+        """Return the time of day; None while it is not believed."""
         now_s, elapsed_s = self._clock(), self._elapsed()
+        even_s = self._count_even(now_s, elapsed_s)
+        seen = _Seen(now_s, even_s)
+        self._last = seen, elapsed_s
+        try:
+            write_whole(self._file, _SEEN.dump_json(seen), mode=0o600)
+        except OSError as error:  # a full disk, where it matters that things expire
+            logger.warning("the clock can't be kept: %r", error)
+        return datetime.fromtimestamp(now_s, UTC) if even_s >= EVEN_S else None
+
+    def _count_even(self, now_s: float, elapsed_s: float) -> float:
+        """Return how long the clock has gone evenly, at most EVEN_S."""
         seen = self._read_seen(now_s)
-        step_s, least_s, most_s = now_s - seen.clock_s, -_SLACK_S, self._away_s
+        step_s, known_s = now_s - seen.clock_s, seen.even_s
         if self._last:
-            step_s, took_s = now_s - self._last[0], elapsed_s - self._last[1]
-            least_s, most_s = took_s - _SLACK_S, took_s + _SLACK_S
-        self._last = now_s, elapsed_s
-        is_even = least_s <= step_s <= most_s
+            last, last_elapsed_s = self._last
+            step_s, known_s = now_s - last.clock_s, min(known_s, last.even_s)
+            is_even = abs(step_s - (elapsed_s - last_elapsed_s)) <= _SLACK_S
+        elif step_s > self._away_s:
+            logger.info("no server ran for %.0f s: nothing expires for a while", step_s)
+            return known_s if known_s < EVEN_S else EVEN_S - _DOUBT_S
+        else:
+            is_even = step_s >= -_SLACK_S
         if not is_even:
             logger.warning("the clock jumped by %.0f s: nothing expires for some hours", step_s)
-        even_s = min(EVEN_S, seen.even_s + max(step_s, 0.0)) if is_even else 0.0
-        write_whole(self._file, _SEEN.dump_json(_Seen(now_s, even_s)), mode=0o600)
-        return datetime.fromtimestamp(now_s, UTC) if even_s >= EVEN_S else None
+            return 0.0
+        return min(EVEN_S, known_s + max(step_s, 0.0))
 
     def _read_seen(self, now_s: float) -> _Seen:
         """Return what is known; without a file, that all is well."""
@@ -79,5 +95,5 @@ class ExpiryClock:
             return read_json(self._file, _SEEN)
         except FileNotFoundError:
             return _Seen(now_s, EVEN_S)
-        except UnreadableFile:
+        except (UnreadableFile, OSError):
             return _Seen(now_s, 0.0)

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from inference.core import processes
-from inference.core.files import PART, delete_path
+from inference.core.files import PART, delete_path, isolate
 from inference.core.task import PREVIOUS_REMOTE, PUBLISHED, REMOTE
 from inference.jobs import lock
 from inference.jobs.process import hold_lock
@@ -55,9 +55,10 @@ def delete_leftovers(data: Path, jobs: Iterable[Path]) -> None:
     for folder, pattern in ((data, _PARTS), (data / TURNS, _PARTS), (data / KEYS, "*")):
         lock.delete_unheld(folder, pattern)
     for job in jobs:
-        if (job / SUBMITTED).exists() and not is_busy(job):
-            for part in [*job.glob(_PARTS), *job.glob(f"*/{_PARTS}")]:
-                delete_path(part)
+        with isolate(job):
+            if (job / SUBMITTED).exists() and not is_busy(job):
+                for part in [*job.glob(_PARTS), *job.glob(f"*/{_PARTS}")]:
+                    delete_path(part)
 
 
 def start_cleanup(trashed: Path) -> None:

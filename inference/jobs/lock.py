@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inference.core.files import PART, read_word
+from inference.core.files import PART, isolate, read_word
 
 _PID = re.compile("[1-9][0-9]{0,6}", re.ASCII)  # Linux has 22 bits, macOS fewer
 _PROBE_S = 0.2  # longer than a call of `is_held`, which holds the lock for a moment itself
@@ -35,11 +35,13 @@ def acquire(path: Path) -> int | None:
 
 
 def is_held(path: Path) -> bool:
-    """Tell whether the lock at `path` is held."""
+    """Tell whether the lock at `path` is held; another user's counts as held."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except (FileNotFoundError, NotADirectoryError):
         return False
+    except PermissionError:
+        return True
     try:
         return not _try_lock(descriptor, fcntl.LOCK_SH)
     finally:
@@ -82,10 +84,23 @@ def hold_open(descriptor: int) -> None:
 
 
 def delete_unheld(folder: Path, pattern: str = f"*{PART}") -> None:
-    """Delete the files in `folder` whose lock nobody holds: half-written ones, or a `pattern`."""
+    """Delete the files in `folder` whose lock nobody holds: half-written ones, or a `pattern`.
+
+    They are locked meanwhile: one that was just opened, but not yet locked, is seen to be gone.
+    """
     for part in folder.glob(pattern):
-        if part.is_file() and not is_held(part):
-            part.unlink(missing_ok=True)
+        with isolate(part):
+            if part.is_file():
+                _delete_unheld_file(part)
+
+
+def _delete_unheld_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if _try_lock(descriptor, fcntl.LOCK_SH):
+            path.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
 
 
 def acquire_inherited(path: Path) -> int | None:

@@ -3,23 +3,22 @@
 Several servers may share the folder: `queue.lock` in it is held while a job changes its state.
 """
 
-import logging
+import os
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from inference.core.errors import Fault
 from inference.core.events import Stage, StageName
-from inference.core.files import delete_path, write_whole
+from inference.core.files import delete_path, isolate, write_whole
 from inference.core.settings import Settings
 from inference.core.task import Task
-from inference.core.write_access import SoleWriter, WriteAccess, WriteUnavailable
+from inference.core.write_access import SoleWriter, WriteAccess
 from inference.jobs import lock, resume, state
-from inference.jobs.active import ActiveJobs, find_active
+from inference.jobs.active import ActiveJobs, find_active, read_place_ns
 from inference.jobs.deletion import (
     TRASH_SUFFIX,
     delete_leftovers,
@@ -42,10 +41,9 @@ from presets.schema import EngineFamily
 
 __all__ = ["ID", "JOBS", "JobStore", "State"]
 
-logger = logging.getLogger(__name__)
-
 JOBS = "jobs"
 _QUEUE_LOCK = "queue.lock"
+_PREPARING = ".lock"  # suffix beside a job's folder, of the lock that is held until it is submitted
 _ID_BYTES = 16
 _DAY_NS = 24 * 60 * 60 * 10**9
 
@@ -75,29 +73,24 @@ class JobStore:
 
     def create(self, owner: str) -> Path:
         """Create a job's folder and return it; its unguessable name is the job's id."""
-        self.access.require()
-        folder = self._root / secrets.token_hex(_ID_BYTES)
-        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700)
-        write_whole(folder / OWNER, owner)
-        return folder
+        with self.prepare(owner) as folder:
+            return folder
 
     @contextmanager
     def prepare(self, owner: str) -> Iterator[Path]:
         """Create a job's folder and yield it; until the end, no server takes it for a leftover."""
+        self.access.require()
+        folder = self._root / secrets.token_hex(_ID_BYTES)
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with ExitStack() as stack:
-            with lock.hold(self._root):
-                folder = self.create(owner)
-                stack.enter_context(lock.hold(folder))
+        with lock.claim(folder.with_suffix(_PREPARING)):
+            folder.mkdir(mode=0o700)
+            write_whole(folder / OWNER, owner)
             yield folder
 
     def list_abandoned(self) -> list[Path]:
         """Return the jobs that were not submitted and whose preparation was killed."""
-        if not self._root.exists():
-            return []
-        with lock.hold(self._root):  # else a new one might not be locked yet
-            free = [folder for folder in self.index.list_open() if not lock.is_held(folder)]
+        folders = self.index.list_open()
+        free = [path for path in folders if not lock.is_held(path.with_suffix(_PREPARING))]
         return [folder for folder in free if not (folder / SUBMITTED).exists()]
 
     def find_folder(self, job_id: str) -> Path | None:
@@ -112,8 +105,8 @@ class JobStore:
     def list_owned(self, owner: str) -> list[Path]:
         """Return the submitted jobs of `owner`, the newest first."""
         times = {folder: state.read_submitted_ns(folder) for folder in self.index.list_open(owner)}
-        finished = self.index.list_finished(owner)
-        times |= {self._root / job: submitted_ns for job, submitted_ns in finished.items()}
+        ended = self.index.list_ended(owner)
+        times |= {self._root / job: submitted_ns for job, submitted_ns in ended.items()}
         submitted = [folder for folder in times if times[folder]]
         return sorted(submitted, key=lambda folder: times[folder], reverse=True)
 
@@ -122,7 +115,7 @@ class JobStore:
         submitted = [
             folder for folder in self.index.list_open(owner) if (folder / SUBMITTED).exists()
         ]
-        return len(submitted) + self.index.count_finished(owner)
+        return len(submitted) + self.index.count_ended(owner)
 
     def submit(self, task: Task) -> None:
         """Save `task` and queue its job, unless it was submitted before.
@@ -184,10 +177,9 @@ class JobStore:
         To be called when a server starts. They keep their turn, and a full queue takes them, too.
         """
         with self._lock_queue():
-            for folder in self.index.list_open():
+            for folder in self.index.list_unfinished():
                 if resume.must_follow(folder, self._settings.on_modal):
-                    (folder / WAITING).touch()
-                    self.due.set()
+                    self._let_wait(folder)
 
     def publish(self, folder: Path) -> None:
         """Start to publish a finished job.
@@ -207,6 +199,7 @@ class JobStore:
         """
         with self._lock_queue():
             trashed = move_to_trash(folder, self._end) if folder.is_dir() else None
+        folder.with_suffix(_PREPARING).unlink(missing_ok=True)
         if trashed:
             empty_trash(trashed, self._clean_up)
 
@@ -220,14 +213,15 @@ class JobStore:
             now_ns = int(now.timestamp() * 1e9)
             with self._lock_queue():
                 for folder in self.index.list_all():
-                    with _isolate(folder):
+                    with isolate(folder):
                         self._expire(folder, now_ns)
                 self._turns.sweep(now_ns - self._settings.keep_days * _DAY_NS, now_ns + _DAY_NS)
         with self._lock_queue():
-            delete_leftovers(self.data, self.index.list_open())
+            delete_leftovers(self.data, self.index.list_unfinished())
+        lock.delete_unheld(self._root, f"*{_PREPARING}")
         for trashed in self._root.glob(f"*{TRASH_SUFFIX}"):
             self.access.require()
-            with _isolate(trashed):
+            with isolate(trashed):
                 empty_trash(trashed, self._clean_up)
 
     def _expire(self, folder: Path, now_ns: int) -> None:
@@ -249,7 +243,7 @@ class JobStore:
             for family in EngineFamily:
                 free = max(0, self._settings.running - len(active.find_busy(family)))
                 for folder in active.order_waiting(family, self._turns)[:free]:
-                    with _isolate(folder):
+                    with isolate(folder):
                         self._turns.write(self.read_owner(folder), family)
                         worker = start_worker(folder, launch)
                         started += [worker] if worker else []
@@ -280,18 +274,11 @@ class JobStore:
         WAITING is written last: after an error the job is not in the queue.
         """
         HistoryWriter(folder).append(Stage(StageName.QUEUED, "Waiting for its turn"))
-        newest_ns = max(map(state.read_submitted_ns, active.waiting), default=0)
+        newest_ns = max(map(read_place_ns, active.waiting), default=0)
         write_whole(folder / SUBMITTED, str(max(time.time_ns(), newest_ns + 1)))
+        self._let_wait(folder)
+
+    def _let_wait(self, folder: Path) -> None:
         (folder / WAITING).touch()
+        os.utime(self._root)  # other servers look again, too; see `JobIndex`
         self.due.set()
-
-
-@contextmanager
-def _isolate(folder: Path) -> Iterator[None]:
-    """Log what is wrong with one job's folder, which must not stop the others."""
-    try:
-        yield
-    except WriteUnavailable:
-        raise
-    except (OSError, Fault) as error:
-        logger.warning("job %s is left alone: %r", folder.name[:8], error)

@@ -7,7 +7,7 @@ next turn as well.
 import time
 from pathlib import Path
 
-from inference.core.files import delete_path, write_whole
+from inference.core.files import delete_path, isolate, write_whole
 from inference.jobs import state
 from presets.schema import EngineFamily
 
@@ -32,10 +32,11 @@ class Turns:
         write_whole(self._file(owner, family), str(time.time_ns()))
 
     def sweep(self, before_ns: int, after_ns: int) -> None:
-        """Delete the turns that are not between these times. Raises OSError."""
+        """Delete the turns that are not between these times."""
         for turn in self._folder.glob("*"):
-            if not before_ns <= state.read_time_ns(turn) <= after_ns:
-                delete_path(turn)
+            with isolate(turn):
+                if not before_ns <= state.read_time_ns(turn) <= after_ns:
+                    delete_path(turn)
 
     def _file(self, owner: str, family: EngineFamily) -> Path:
         return self._folder / f"{family}-{owner}"

@@ -1,5 +1,6 @@
 """Nothing expires by a clock that jumps."""
 
+import errno
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -96,6 +97,34 @@ def test_a_machine_that_was_off_for_a_night_is_believed(machine: Machine) -> Non
     assert machine.server.read()
 
 
+@pytest.mark.parametrize("hours", [1, 5])
+def test_hours_of_servers_that_run_every_second_day_add_up(machine: Machine, hours: int) -> None:
+    machine.server.read()
+    seen = []
+    for _ in range(3):
+        machine.pass_time(2 * DAY_S)
+        machine.start()
+        assert machine.server.read() is None
+        for _ in range(hours):
+            machine.pass_time(HOUR_S)
+            seen.append(machine.server.read())
+    assert any(seen)
+
+
+def test_a_full_disk_keeps_nothing_from_expiring(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: object, **named: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    machine.server.read()
+    monkeypatch.setattr("inference.jobs.clock.write_whole", refuse)
+    machine.pass_time(HOUR_S)
+    assert machine.server.read()
+    machine.clock.now_s += YEAR_S
+    assert machine.count_hours_of_doubt() == EVEN_S / HOUR_S
+
+
 def test_times_to_come_do_not_keep_jobs_for_ever(tmp_path: Path) -> None:
     jobs, now = JobStore(Settings(tmp_path)), datetime.now(UTC)
     ahead_ns = int((now + timedelta(days=400)).timestamp() * 1e9)
@@ -124,6 +153,17 @@ def test_jobs_of_a_clock_that_was_ahead_keep_their_turn(tmp_path: Path) -> None:
     assert [worker.folder for worker in workers.played] == [task.folder for task in tasks]
     for worker in workers.played:
         worker.end()
+
+
+def test_a_damaged_time_moves_nobody_else_s(tmp_path: Path) -> None:
+    jobs = JobStore(Settings(tmp_path))
+    damaged, later = (new_task(jobs, owner) for owner in ("ada", "bob"))
+    jobs.submit(damaged)
+    file = damaged.folder / SUBMITTED
+    file.write_text("9" + file.read_text()[1:])
+    jobs.submit(later)
+    assert int((later.folder / SUBMITTED).read_text()) < (datetime.now(UTC).timestamp() + 60) * 1e9
+    assert [jobs.find_place(task.folder) for task in (damaged, later)] == [1, 2]
 
 
 def test_a_turn_to_come_counts_for_nothing(tmp_path: Path) -> None:

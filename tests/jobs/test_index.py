@@ -1,4 +1,4 @@
-"""What the many finished jobs cost: nothing, as long as nobody looks at them."""
+"""What the many jobs that ended cost: nothing, as long as nobody looks at them."""
 
 import os
 import secrets
@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from inference.core.events import Finished
+from inference.core.errors import FaultCode
+from inference.core.events import Cancelled, Event, Failed, Finished
 from inference.core.settings import Settings
 from inference.jobs import history
 from inference.jobs.store import JobStore, State
@@ -45,14 +46,19 @@ def hook() -> None:
     sys.addaudithook(_count)  # for the rest of the process
 
 
-def finish(jobs: JobStore, owner: str, count: int = 1) -> list[Path]:
-    """Finished jobs of `owner`."""
+FINISHED = Finished(result(PLANS["draft"]))
+ENDS = [FINISHED, Failed(FaultCode.INTERNAL, "Broken."), Cancelled(0), None]
+
+
+def finish(jobs: JobStore, owner: str, count: int = 1, end: Event | None = FINISHED) -> list[Path]:
+    """Jobs of `owner` with that last event; None: it was killed."""
     task = new_task(jobs, owner)
     jobs.submit(task)
     (task.folder / "waiting").unlink()
     (task.folder / "lock").touch()
     (task.folder / "name.txt").write_text("Ada")
-    history.HistoryWriter(task.folder).append(Finished(result(PLANS["draft"])))
+    if end:
+        history.HistoryWriter(task.folder).append(end)
     folders = [task.folder]
     for _ in range(count - 1):
         folders.append(
@@ -61,13 +67,14 @@ def finish(jobs: JobStore, owner: str, count: int = 1) -> list[Path]:
     return folders
 
 
+@pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("owner", [ME, YOU])
-def test_finished_jobs_cost_no_look(tmp_path: Path, owner: str) -> None:
+def test_jobs_that_ended_cost_no_look(tmp_path: Path, owner: str, end: Event | None) -> None:
     looks = []
     for count in (20, 200):
         data = tmp_path / str(count)
         me = Person(Settings(data), ME)
-        finish(me.jobs, owner, count)
+        finish(me.jobs, owner, count, end)
         waiting = new_task(me.jobs, ME)
         me.jobs.submit(waiting)
         os.utime(data / "jobs", (1, 1))  # no job came for a while
@@ -94,7 +101,7 @@ def test_servers_see_each_other_s_jobs(tmp_path: Path) -> None:
     for person in (one, two):
         assert set(person.jobs.list_owned(ME)) == {first, second}
         person.jobs.start_due(Workers().launch)
-        assert person.jobs.count_owned(ME) == person.jobs.index.count_finished(ME) == 2
+        assert person.jobs.count_owned(ME) == person.jobs.index.count_ended(ME) == 2
     (third,) = finish(one.jobs, ME)
     assert two.jobs.list_owned(ME)[0] == third
     pulse = two.pulse()
@@ -104,11 +111,29 @@ def test_servers_see_each_other_s_jobs(tmp_path: Path) -> None:
     assert two.jobs.read_owner(first) == ""
 
 
+@pytest.mark.parametrize("end", ENDS[1:])
+def test_a_job_that_another_server_queues_again_is_seen(tmp_path: Path, end: Event | None) -> None:
+    one, two = (Person(Settings(tmp_path, running=9), ME) for _ in range(2))
+    folder, other = finish(one.jobs, ME, 2, end)
+    os.utime(tmp_path / "jobs", (1, 1))  # long ago
+    for person in (one, two):
+        person.jobs.start_due(Workers().launch)
+        assert person.jobs.index.count_ended(ME) == person.jobs.count_owned(ME) == 2
+    pulses, workers = [person.pulse() for person in (one, two)], Workers()
+    one.jobs.resume(folder)
+    assert [person.jobs.find_place(folder) for person in (one, two)] == [1, 1]
+    assert one.pulse() != pulses[0] and two.pulse() != pulses[1]
+    two.jobs.start_due(workers.launch)
+    workers.of(folder).end(end)
+    one.jobs.restart(folder)
+    assert two.jobs.list_owned(ME) == [folder, other]
+
+
 def test_a_finished_job_is_read_anew_while_it_is_worked_on(tmp_path: Path) -> None:
     jobs = JobStore(Settings(tmp_path, bucket="b"))
     (folder,) = finish(jobs, ME)
     jobs.start_due(Workers().launch)
-    assert jobs.index.count_finished(ME) == 1
+    assert jobs.index.count_ended(ME) == 1
     (folder / history.EVENTS).write_bytes(b"")  # nobody looks
     assert jobs.list_owned(ME) == [folder]
     assert jobs.read_state(folder) is State.INTERRUPTED

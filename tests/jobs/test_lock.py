@@ -1,5 +1,6 @@
 """A lock is one process's, and ends with it."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from inference.core import processes
+from inference.core import files, processes
 from inference.core.settings import ROOT
 from inference.jobs import lock
 
@@ -128,6 +129,22 @@ def test_who_waits_to_be_alone_comes_next(path: Path) -> None:
         came.append("first")
     thread.join()
     assert came == ["first", "second"]
+
+
+def test_a_file_that_was_just_opened_is_no_leftover(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock, swept = fcntl.flock, []
+
+    def lock_late(file: object, kind: int) -> None:
+        if not swept:
+            swept.append(kind)
+            lock.delete_unheld(path.parent)
+        flock(file, kind)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("fcntl.flock", lock_late)
+    files.write_whole(path, "whole")
+    assert swept and path.read_text() == "whole" and os.listdir(path.parent) == ["lock"]
 
 
 def test_it_says_who_holds_it(path: Path) -> None:

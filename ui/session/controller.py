@@ -12,12 +12,9 @@ from datetime import datetime, timedelta
 from functools import partial, singledispatchmethod
 from pathlib import Path
 
-from inference.core.errors import (
-    FaultCode,
-    InputCode,
-    InputError,
-)
+from inference.core.errors import FaultCode, InputCode, InputError
 from inference.core.events import Failed
+from inference.core.files import isolate
 from inference.core.options import MAX_SEED
 from inference.core.settings import Settings
 from inference.core.write_access import WriteUnavailable
@@ -119,12 +116,14 @@ class Controller:
     def sweep(self, now: datetime | None) -> None:
         """Delete what killed processes left and, unless `now` is unknown, what has expired."""
         self._sessions.delete_leftovers()
-        self._uploads.delete_leftovers()
         for job in self._jobs.list_abandoned():
-            if not self._job_starter.is_to_be_submitted(job):
-                self._jobs.delete(job)
+            with isolate(job):
+                if not self._job_starter.is_to_be_submitted(job):
+                    self._jobs.delete(job)
         if now:
             self._sessions.delete_expired(now - self._lifetime)
+        self._uploads.delete_leftovers()
+        if now:
             self._uploads.delete_expired()
 
     def _update_session(

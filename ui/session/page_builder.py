@@ -97,7 +97,7 @@ class PageBuilder:
         """Return a value, cheap to compute, that changes whenever the page of `owner` does."""
         session = self._sessions.load(owner)
         marks: list[object] = [self._jobs.access.granted, self._sessions.compute_version(owner)]
-        marks.append(self._jobs.index.count_finished(owner))
+        marks.append(self._jobs.index.count_ended(owner))
         shown = (self.find_owned(owner, job) for job in (session.draft, session.final))
         for folder in sorted({*self._jobs.index.list_open(owner), *filter(None, shown)}):
             state = self._read_state(folder)

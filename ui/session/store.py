@@ -10,18 +10,24 @@ import os
 import re
 import secrets
 import shutil
-import tempfile
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from inference.core.files import UnreadableFile, delete_path, read_json, write_whole
+from inference.core.files import (
+    PART,
+    UnreadableFile,
+    delete_path,
+    isolate,
+    read_json,
+    write_whole,
+)
 from inference.core.write_access import SoleWriter, WriteAccess
 from inference.jobs import lock
 from inference.jobs.state import ID
@@ -31,6 +37,7 @@ from ui.session.session import Session
 
 SESSION_FILE = "desk.json"
 _SCRATCH = "tmp"  # no owner's id begins so
+_SCRATCH_LOCK = ".lock"  # suffix beside the scratch folder
 _ID_BYTES = 16
 _FILE_NAME = re.compile(r"[\w-][\w.-]{0,99}", re.ASCII)
 _DAY_S = 24 * 60 * 60
@@ -100,7 +107,8 @@ class SessionStore:
             delete_path(state)  # foreign; nothing of the session can be read any more
         write_whole(state, _SESSION.dump_json(session))
         for path in folder.iterdir():
-            if path.name not in session.files | {SESSION_FILE}:
+            # another server may be writing its own session at the moment
+            if path.name not in session.files | {SESSION_FILE} and path.suffix != PART:
                 delete_path(path)
 
     def restore(self, owner: str, folder: Path) -> Session:
@@ -126,38 +134,44 @@ class SessionStore:
         A time to come is of a wrong clock, and replaced by the present one.
         """
         for folder in self._root.glob("*"):
-            with self.lock(folder.name), suppress(FileNotFoundError, NotADirectoryError):
-                state = folder / SESSION_FILE  # scratch folders have none
-                files = [state] if state.exists() else [*folder.iterdir()]
-                # not the folder's own time, which is arbitrary on a Volume
-                newest = max((file.stat().st_mtime for file in files), default=math.inf)
-                self._access.require()
-                if newest < older_than.timestamp():
-                    shutil.rmtree(folder)
-                for file in files if newest > time.time() + _DAY_S else ():
-                    os.utime(file)
+            with self.lock(folder.name), isolate(folder):
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    self._delete_expired(folder, older_than.timestamp())
 
     def delete_leftovers(self) -> None:
         """Delete the scratch folders and half-written files of killed processes."""
         self._access.require()
         for folder in self._root.glob("*"):
-            is_scratch = folder.name.startswith(_SCRATCH) and folder.is_dir()
-            with lock.hold(self._root):  # else a new one might not be locked yet
-                if is_scratch and not lock.is_held(folder):
+            with isolate(folder):
+                is_scratch = folder.name.startswith(_SCRATCH) and folder.is_dir()
+                if is_scratch and not lock.is_held(folder.with_suffix(_SCRATCH_LOCK)):
                     shutil.rmtree(folder, ignore_errors=True)
-            lock.delete_unheld(folder)
+                lock.delete_unheld(folder)
+        lock.delete_unheld(self._root, f"{_SCRATCH}*{_SCRATCH_LOCK}")
+
+    def _delete_expired(self, folder: Path, older_than_s: float) -> None:
+        state = folder / SESSION_FILE  # scratch folders have none
+        files = [state] if state.exists() else [*folder.iterdir()]
+        # not the folder's own time, which is arbitrary on a Volume
+        newest = max((file.stat().st_mtime for file in files), default=math.inf)
+        self._access.require()
+        if newest < older_than_s:
+            shutil.rmtree(folder)
+        for file in files if newest > time.time() + _DAY_S else ():
+            os.utime(file)
 
     @contextmanager
     def make_scratch_folder(self) -> Iterator[Path]:
         """Yield a folder for files that are not in a session yet; it is deleted at the end."""
         self._access.require()
+        folder = self._root / f"{_SCRATCH}{secrets.token_hex(_ID_BYTES)}"
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with ExitStack() as stack:
-            with lock.hold(self._root):
-                made = tempfile.TemporaryDirectory(dir=self._root, prefix=_SCRATCH)
-                folder = Path(stack.enter_context(made))
-                stack.enter_context(lock.hold(folder))
-            yield folder
+        with lock.claim(folder.with_suffix(_SCRATCH_LOCK)):
+            folder.mkdir(mode=0o700)
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _read_session(path: Path) -> Session:

@@ -22,11 +22,12 @@ from ui.media.decoding import DecodingQueue
 from ui.media.uploads import UploadStore
 from ui.session.commands import DECODING_ACTIONS
 from ui.session.controller import Controller
-from ui.session.page_state import PageState, Phase, Problem
+from ui.session.page_state import JobView, PageState, Phase, Problem
 from ui.session.problems import find_area
 from ui.session.session import Session
 from ui.strings import text
 from ui.views import Regions
+from ui.views.history import history
 from ui.web.gradio import gr
 
 logger = logging.getLogger(__name__)
@@ -156,20 +157,32 @@ def _build_turn(files: int) -> str:
 
 
 def _render(page: PageState) -> Regions:
-    """Render the page, without session and jobs if their damaged values can't be shown."""
+    """Render the page; of damaged values that can't be shown, without their jobs or the session."""
     try:
         return views.render(page)
     except Exception:
         logger.exception("a page could not be drawn")
+    bare = _leave_out_session(page)
+    damaged = [job.id for job in page.history or () if not _can_show(bare, job)]
+    sound = page.history and tuple(job for job in page.history if job.id not in damaged)
+    page = replace(page, history=sound, damaged=(*page.damaged, *damaged))
+    try:
+        return views.render(page)
+    except Exception:
+        return views.render(_leave_out_session(page))
+
+
+def _leave_out_session(page: PageState) -> PageState:
     problem = Problem("stage", FaultCode.UNREADABLE, text.SESSION_DAMAGED)
-    history = None if page.history is None else ()
-    damaged = page.damaged + tuple(job.id for job in page.history or ())
-    safe = replace(page, phase=Phase.START, session=Session(), framed=None, plan=None, finals={})
-    return views.render(
-        replace(
-            safe, job=None, previous_draft=None, problem=problem, history=history, damaged=damaged
-        )
-    )
+    bare = replace(page, phase=Phase.START, session=Session(), framed=None, plan=None, finals={})
+    return replace(bare, job=None, previous_draft=None, problem=problem)
+
+
+def _can_show(bare: PageState, job: JobView) -> bool:
+    try:
+        return bool(history(replace(bare, history=(job,))))
+    except Exception:
+        return False
 
 
 def _build_answer(name: str, moving: bool = False, refused: bool = False) -> str:

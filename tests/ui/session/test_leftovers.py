@@ -1,10 +1,14 @@
 """What a killed server leaves goes when one starts, and nothing that another one works on."""
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +16,7 @@ import pytest
 from inference.core.settings import ROOT, Settings
 from inference.core.task import Task
 from tests.support.people import ME, YOU, Person, files
-from tests.support.played_jobs import PLANS, REQUESTS, new_task
+from tests.support.played_jobs import PLANS, REQUESTS, Workers, new_task
 from ui.session.session import Session
 from ui.session.store import SessionStore
 
@@ -98,3 +102,59 @@ def test_half_written_files_of_the_code_before_go(tmp_path: Path) -> None:
     desks.delete_leftovers()
     assert os.listdir(tmp_path / "desks") == [ME]
     assert os.listdir(desks.make_folder(ME)) == ["desk.json"]
+
+
+def test_a_folder_on_nfs_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flock = fcntl.flock
+
+    def lock_as_nfs(descriptor: int, kind: int) -> None:
+        mode = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+        if kind & fcntl.LOCK_EX and mode == os.O_RDONLY:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        flock(descriptor, kind)
+
+    monkeypatch.setattr("fcntl.flock", lock_as_nfs)
+    me, desks = Person(Settings(tmp_path), ME), SessionStore(tmp_path)
+    with me.jobs.prepare(ME) as folder, desks.make_scratch_folder() as scratch:
+        me.jobs.sweep(None)
+        me.sweep(None)
+        assert folder.exists() and scratch.exists()
+    me.sweep(None)
+    assert not folder.exists() and not scratch.exists()
+
+
+def test_a_session_leaves_what_another_server_writes(tmp_path: Path) -> None:
+    desks = SessionStore(tmp_path)
+    part = desks.make_folder(ME) / f".{'0' * 16}.part"
+    part.write_text("half")
+    desks.save(ME, Session())
+    assert part.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_files_of_another_user_stop_nobody() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder)
+        data.chmod(0o777)
+        os.setresuid(65534, 65534, 0)
+        try:
+            me = Person(Settings(data), ME)
+            old = new_task(me.jobs, ME).folder
+            SessionStore(data).save(ME, Session())
+            (data / "turns").mkdir()
+            (data / "1.part").touch()
+            os.setresuid(0, 0, 0)
+            theirs = data / "desks" / YOU
+            for folder_of_root in (theirs, data / "jobs" / ("0" * 32), data / "desks" / "tmp0"):
+                folder_of_root.mkdir(mode=0o700)
+            for file in (data / "0.part", old / "lock", data / "turns" / "draft-0"):
+                file.touch(0o600)
+            os.setresuid(65534, 65534, 0)
+            me.jobs.sweep(None)
+            me.jobs.start_due(Workers().launch)
+            me.sweep(datetime.now(UTC) + timedelta(days=8))
+            me.jobs.sweep(datetime.now(UTC) + timedelta(days=8))
+            assert not (data / "1.part").exists() and not (data / "desks" / ME).exists()
+            assert me.pulse() and theirs.exists()
+        finally:
+            os.setresuid(0, 0, 0)
