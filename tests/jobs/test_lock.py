@@ -134,7 +134,8 @@ def test_who_waits_to_be_alone_comes_next(path: Path) -> None:
 def test_a_file_that_was_just_opened_is_no_leftover(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flock, swept = fcntl.flock, []
+    flock = fcntl.flock
+    swept: list[int] = []
 
     def lock_late(file: object, kind: int) -> None:
         if not swept:

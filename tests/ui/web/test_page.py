@@ -29,7 +29,8 @@ def test_a_job_that_can_t_be_drawn_hides_nothing_else() -> None:
 
 def test_a_session_that_can_t_be_drawn_hides_no_job() -> None:
     shown = page(Phase.DRAFT)
-    shown = replace(shown, session=replace(shown.session, voices=(None, None)))  # type: ignore[arg-type]
+    choices = replace(shown.session.choices, quality="of a later version")
+    shown = replace(shown, session=replace(shown.session, choices=choices))
     regions = _render(replace(shown, history=(make_job(1),)))
     assert escape(text.SESSION_DAMAGED) in regions.stage + regions.head + regions.side
     assert 'data-do="select"' in regions.history and "delete-sure" not in regions.history
