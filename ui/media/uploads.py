@@ -27,7 +27,7 @@ from inference.core.errors import (
     PortraitError,
     from_os_error,
 )
-from inference.core.files import delete_path
+from inference.core.files import create_locked, delete_path, isolate
 from inference.core.inputs import MAX_PICTURE_MIB, MAX_RECORDING_MIB
 from inference.core.write_access import SoleWriter, WriteAccess, WriteUnavailable
 from inference.jobs import lock
@@ -194,9 +194,10 @@ class UploadStore:
         now_s = time.time()
         for path in self._root.glob("*/*"):
             # a time to come is of a wrong clock
-            if path not in self._claimed and abs(now_s - _read_mtime(path)) > MAX_AGE_S:
-                self._access.require()
-                delete_path(path)
+            with isolate(path):
+                if path not in self._claimed and abs(now_s - _read_mtime(path)) > MAX_AGE_S:
+                    self._access.require()
+                    delete_path(path)
 
 
 def require_free_disk(folder: Path) -> None:
@@ -220,8 +221,7 @@ async def write_chunks(path: Path, kind: UploadKind, chunks: AsyncIterable[bytes
     Raises InputError as soon as they are too large, and OSError.
     """
     length = 0
-    async with await anyio.open_file(path, "xb") as file:
-        lock.hold_open(file.wrapped.fileno())  # else it is a leftover of a killed process
+    async with anyio.wrap_file(await anyio.to_thread.run_sync(create_locked, path)) as file:
         async for chunk in chunks:
             length += len(chunk)
             kind.require_size(length)
