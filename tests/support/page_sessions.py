@@ -11,21 +11,30 @@ from typing import Self
 
 import httpx
 
+from ui.access.identity import OWNER_COOKIE
 from ui.session.commands import DECODING_ACTIONS
 
 _POLL_S = 0.5  # as often as the page of somebody whose video is being made
 
 
 class Session:
-    """One browser at `address`, with its cookie; there may be several hosts."""
+    """One browser at `address`, with its cookie; there may be several hosts.
 
-    def __init__(self, address: str, host: str = "") -> None:
+    `like`: one that has opened the page, which is the same for everybody.
+    """
+
+    def __init__(self, address: str, host: str = "", like: "Session | None" = None) -> None:
         headers = {"Host": host} if host else {}
         self.http = httpx.Client(base_url=address, timeout=60, headers=headers)
+        self._hash = secrets.token_hex(8)
+        self._events: dict[str, int]
+        if like:
+            self.http.cookies.set(OWNER_COOKIE, secrets.token_hex(32))
+            self._events = like._events
+            return
         self.http.get("/").raise_for_status()
         events = self.http.get("/config").raise_for_status().json()["dependencies"]
         self._events = {event["targets"][0][1]: event["id"] for event in events}
-        self._hash = secrets.token_hex(8)
 
     def pulse(self) -> str:
         """What tells whether the page has changed."""

@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 _BARE_HTML: dict[str, Any] = {"padding": False, "apply_default_css": False}
 _BUS = "window.portraitBus = trigger; window.dispatchEvent(new Event('portrait-bus'));"
 _MAX_CONCURRENT = 30  # actions; each takes one of Gradio's 40 threads
-_TELL_S = 2.0  # between two words on how many files are decoded first
+_TELL_S = 3.0  # between two words on how many files are decoded first
 _EVENT_OPTIONS: dict[str, Any] = {
     "show_progress": "hidden",
     "api_visibility": "private",

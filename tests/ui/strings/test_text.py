@@ -11,6 +11,7 @@ from inference.core.events import StageName
 from inference.core.inputs import MAX_PICTURE_MIB, Recording
 from inference.core.plan import Estimate
 from ui.strings import browser_text, text, wording
+from ui.web.app import build_words
 
 STATIC = Path(text.__file__).parents[1] / "static"
 
@@ -83,7 +84,7 @@ def test_the_browser_has_every_sentence_that_its_scripts_ask_for() -> None:
     asked = set()
     for script in STATIC.glob("*.js"):
         asked |= set(re.findall(r"""\bwords\(\s*["'](\w+)["']""", script.read_text()))
-    assert asked and asked <= text.for_browser().keys()
+    assert asked and asked <= build_words().keys()
 
 
 def test_sentences_for_the_browser_are_whole() -> None:
