@@ -18,8 +18,8 @@ def compute_bars(recording: Path, count: int) -> tuple[float, ...]:
     with wave.open(str(recording), "rb") as sound:
         frames = sound.getnframes()
         for block in read_blocks(sound):
-            loudness = np.abs(mix_down(block, used).astype(np.float64)) * 32_768
+            loudness = np.abs(mix_down(block, used).astype(np.float64))
             parts = np.arange(position, position + len(loudness)) * count // max(frames, 1)
             np.maximum.at(peaks, np.minimum(parts, count - 1), loudness)
             position += len(loudness)
-    return tuple((peaks / max(peaks.max(), 1.0)).round(3).tolist())
+    return tuple((peaks / (peaks.max() or 1)).round(3).tolist())

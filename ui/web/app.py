@@ -105,6 +105,11 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
         version = page.etag(owner) if owner else ""
         return JSONResponse({"version": version}, headers={"Cache-Control": "no-store"})
 
+    return _mount_page(app, page)
+
+
+def _mount_page(app: FastAPI, page: Page) -> FastAPI:
+    """Return `app` with the page at its root."""
     mounted: FastAPI = gr.mount_gradio_app(
         app,
         page.blocks,
