@@ -68,11 +68,11 @@ class DecodingQueue(Sandbox):
 
         try:
             return self._lane.run(lambda: self._run(calls, must_stop))
-        except TookTooLong:
+        except TookTooLong as error:
             if not gave_way:
                 raise
             if self._slow_lane.count_waiting() >= _MAX_SLOW:
-                raise
+                raise Fault(FaultCode.QUEUE_FULL, text.TOO_MANY_UPLOADS) from error
         return self._slow_lane.run(lambda: self._run(calls, spent_s=_SLOW_S))
 
     def close(self) -> None:
