@@ -14,7 +14,7 @@ from inference.jobs.state import WAITING
 from inference.jobs.turns import Turns
 from presets.schema import EngineFamily
 
-_DAY_NS = 24 * 60 * 60 * 10**9
+DAY_NS = 24 * 60 * 60 * 10**9
 _NUMBER_WORDS = "No One Two Three Four Five Six Seven Eight Nine Ten".split()
 
 
@@ -66,7 +66,7 @@ def read_place_ns(folder: Path) -> int:
     Such a time is damaged, or of a clock that was ahead; so the others came later.
     """
     submitted_ns = state.read_submitted_ns(folder)
-    return submitted_ns if submitted_ns < time.time_ns() + _DAY_NS else submitted_ns - 10**19
+    return submitted_ns if submitted_ns < time.time_ns() + DAY_NS else submitted_ns - 10**19
 
 
 def find_active(index: JobIndex) -> ActiveJobs:

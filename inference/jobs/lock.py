@@ -72,15 +72,10 @@ def hold(path: Path) -> Iterator[None]:
     """Hold the lock at `path`, after waiting for it without a limit."""
     descriptor = _open(path)
     try:
-        hold_open(descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
-
-
-def hold_open(descriptor: int) -> None:
-    """Hold the lock that is the open file or folder, after waiting for it, until it is closed."""
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def delete_unheld(folder: Path, pattern: str = f"*{PART}") -> None:

@@ -18,7 +18,7 @@ from inference.core.settings import Settings
 from inference.core.task import Task
 from inference.core.write_access import SoleWriter, WriteAccess
 from inference.jobs import lock, resume, state
-from inference.jobs.active import ActiveJobs, find_active, read_place_ns
+from inference.jobs.active import DAY_NS, ActiveJobs, find_active, read_place_ns
 from inference.jobs.deletion import (
     TRASH_SUFFIX,
     delete_leftovers,
@@ -45,7 +45,6 @@ JOBS = "jobs"
 _QUEUE_LOCK = "queue.lock"
 _PREPARING = ".lock"  # suffix beside a job's folder, of the lock that is held until it is submitted
 _ID_BYTES = 16
-_DAY_NS = 24 * 60 * 60 * 10**9
 
 
 class JobStore:
@@ -215,7 +214,7 @@ class JobStore:
                 for folder in self.index.list_all():
                     with isolate(folder):
                         self._expire(folder, now_ns)
-                self._turns.sweep(now_ns - self._settings.keep_days * _DAY_NS, now_ns + _DAY_NS)
+                self._turns.sweep(now_ns - self._settings.keep_days * DAY_NS, now_ns + DAY_NS)
         with self._lock_queue():
             delete_leftovers(self.data, self.index.list_unfinished())
         lock.delete_unheld(self._root, f"*{_PREPARING}")
@@ -229,9 +228,9 @@ class JobStore:
         if current is State.RUNNING or (current is State.QUEUED and self.read_owner(folder)):
             return
         self.access.require()
-        if created_ns < now_ns - self._settings.keep_days * _DAY_NS:
+        if created_ns < now_ns - self._settings.keep_days * DAY_NS:
             move_to_trash(folder, self._end)
-        elif created_ns > now_ns + _DAY_NS:
+        elif created_ns > now_ns + DAY_NS:
             state.write_created(folder, now_ns)
             self.index.reopen(folder)
 

@@ -99,10 +99,10 @@ class Intake:
         if self._receiving >= AT_ONCE:
             message = f"{self._receiving} requests are being received already. Try again soon."
             raise Refusal(429, "busy", message, LATER)
-        if not self._settings.on_modal:  # whose volumes don't tell how much space is left
-            await anyio.to_thread.run_sync(require_free_disk, self._settings.data)
         self._receiving += 1
         try:
+            if not self._settings.on_modal:  # whose volumes don't tell how much space is left
+                await anyio.to_thread.run_sync(require_free_disk, self._settings.data)
             with ExitStack() as stack:
                 prepare = self._jobs.prepare(self._owner)
                 folder: Path = await anyio.to_thread.run_sync(stack.enter_context, prepare)

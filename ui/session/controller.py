@@ -116,14 +116,13 @@ class Controller:
     def sweep(self, now: datetime | None) -> None:
         """Delete what killed processes left and, unless `now` is unknown, what has expired."""
         self._sessions.delete_leftovers()
+        self._uploads.delete_leftovers()
         for job in self._jobs.list_abandoned():
             with isolate(job):
                 if not self._job_starter.is_to_be_submitted(job):
                     self._jobs.delete(job)
         if now:
             self._sessions.delete_expired(now - self._lifetime)
-        self._uploads.delete_leftovers()
-        if now:
             self._uploads.delete_expired()
 
     def _update_session(

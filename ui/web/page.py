@@ -62,10 +62,18 @@ class Page:
         with self.blocks:
             parts = [*self._build_regions(), self._build_bus()]
             bus, turn = parts[-1], gr.HTML("", elem_id="tp-turn", js_on_load=None, **_BARE_HTML)
-            limit = {"concurrency_limit": _MAX_CONCURRENT, **_EVENT_OPTIONS}
-            bus.click(self._handle_event, outputs=parts, **limit)
-            unlimited = {"concurrency_limit": None, **_EVENT_OPTIONS}
-            bus.upload(self._handle_files, outputs=[*parts, turn], **unlimited)
+            bus.click(
+                self._handle_event,
+                outputs=parts,
+                concurrency_limit=_MAX_CONCURRENT,
+                **_EVENT_OPTIONS,
+            )
+            bus.upload(
+                self._handle_files,
+                outputs=[*parts, turn],
+                concurrency_limit=None,
+                **_EVENT_OPTIONS,
+            )
 
     def etag(self, owner: str) -> str:
         """Return a short text that changes whenever the owner's page does."""

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -204,8 +205,19 @@ def test_what_is_announced_as_too_large_is_not_read(server: Server, client: Test
 def test_only_so_many_are_received_at_once(
     server: Server, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "AT_ONCE", 0)
-    refused = send(client, {}, image=b"x")
+    reached, released = Event(), Event()
+
+    def look_at_disk(data: Path) -> None:
+        reached.set()
+        released.wait(10)
+
+    monkeypatch.setattr(intake, "AT_ONCE", 1)
+    monkeypatch.setattr(intake, "require_free_disk", look_at_disk)
+    with ThreadPoolExecutor(1) as first:
+        first.submit(send, client, {}, image=b"x")
+        reached.wait()
+        refused = send(client, {}, image=b"x")
+        released.set()
     assert error(refused) == (429, "busy") and "retry-after" in refused.headers
     assert server.left() == []
 

@@ -101,7 +101,7 @@ def test_a_slow_file_goes_on_while_nobody_waits(
     queue: DecodingQueue, in_thread: InThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decoding, "_SLOW_S", 0)
-    (result,) = [in_thread(lambda: queue.run(call("_wait_for_end", tmp_path / "a", wall_s=2)))]
+    result = in_thread(lambda: queue.run(call("_wait_for_end", tmp_path / "a", wall_s=2)))
     wait_until(lambda: bool(result))
     assert isinstance(result[0], InputError) and "takes too long" in result[0].message
     assert not list(tmp_path.iterdir())
