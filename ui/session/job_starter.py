@@ -98,10 +98,11 @@ class JobStarter:
         assert request is not None and session.picture is not None
         before = self._sessions.load(owner)
         with self._jobs.prepare(owner) as folder:
+            task = Task(request, plan, folder)
             try:
-                self._fill(owner, session, Task(request, plan, folder))
+                self._fill(owner, session, task)
                 self._sessions.save(owner, name_job(folder.name))
-                self._jobs.submit(Task(request, plan, folder))
+                self._jobs.submit(task)
             except BaseException:
                 with suppress(WriteUnavailable, OSError):
                     self._sessions.save(owner, before)
