@@ -21,6 +21,7 @@ from inference.jobs import queue
 from inference.media import ingest
 from tests.support.media import free_port
 from tests.support.scripted_engine import ScriptedEngine
+from ui.media import decoding
 from ui.session import availability
 from ui.web.app import serve as serve_page
 
@@ -107,6 +108,7 @@ if __name__ == "__main__":
     if os.environ.get("SCRIPTED_HANG"):
         entry = f"tests.support.servers:{hang.__name__}"
         ingest.RECORDING_OPERATION = replace(ingest.RECORDING_OPERATION, entry=entry)
+        decoding._SLOW_S = 60  # so that none gives way
     queue.WORKER = "tests.support.scripted_engine"
     availability.select_engine_for = lambda *asked: ScriptedEngine()  # type: ignore[attr-defined]
     with suppress(KeyboardInterrupt):

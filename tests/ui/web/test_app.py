@@ -24,10 +24,12 @@ from tests.support.page_sessions import Session
 from tests.support.routes import patterns
 from tests.support.servers import serving
 from ui.access.identity import KEY_FILE, OWNER_COOKIE, Owners
+from ui.media import decoding
 from ui.media.serving import build_media_url, build_session_url
 from ui.media.uploads import HEADER
 from ui.strings import text
 from ui.web import app as web
+from ui.web import page
 from ui.web.app import build_words, create_app, serve
 
 SECRETLY = b"nobody else may see this" * 500
@@ -272,9 +274,20 @@ def test_the_server_stops_although_a_page_is_open(tmp_path: Path) -> None:
     held.close()
 
 
-def test_a_server_without_visitors_rests(app: FastAPI, client: TestClient) -> None:
-    """Gradio asks itself a thousand times a second whether there is something to do."""
+def get_queue(app: FastAPI, client: TestClient) -> Any:
+    """Gradio's queue of events."""
     client.get("/").raise_for_status()
     inner: list[Any] = [getattr(route, "app", None) for route in app.routes]
     (queue,) = (each.get_blocks()._queue for each in inner if hasattr(each, "get_blocks"))
+    return queue
+
+
+def test_a_server_without_visitors_rests(app: FastAPI, client: TestClient) -> None:
+    """Gradio asks itself a thousand times a second whether there is something to do."""
+    queue = get_queue(app, client)
     assert min(queue.sleep_when_free, queue.progress_update_sleep_when_free) >= 0.02
+
+
+def test_files_that_wait_take_no_place_of_another_action(app: FastAPI, client: TestClient) -> None:
+    """Gradio has one number of places for all events, of which 40 are usual."""
+    assert get_queue(app, client).max_thread_count > decoding._MAX_ACTIONS + page._MAX_CONCURRENT

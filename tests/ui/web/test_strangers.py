@@ -10,10 +10,10 @@ from ui.strings import text
 
 
 def test_no_thread_of_the_page_waits_for_a_file(tmp_path: Path) -> None:
-    # more people than Gradio has places for events by itself
+    # more people than the page has threads
     with serving(tmp_path, pause_s=0, SCRIPTED_HANG="1") as server, ExitStack() as stack:
         me = stack.enter_context(Session(server.address))
-        for _ in range(41):
+        for _ in range(32):
             person = stack.enter_context(Session(server.address, like=me))
             answer = person.http.post("/upload?kind=voice", content=b"a", headers={HEADER: "1"})
             person.begin(do="voice", slot=0, upload=answer.json()["upload"], name="a.wav")
