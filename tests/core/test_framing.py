@@ -15,8 +15,9 @@ from inference.core.framing import (
     Padding,
     fit_crop,
     map_box_to_frame,
+    measure_frame,
 )
-from inference.core.inputs import Box, CropChoice, Face, Picture, Shape
+from inference.core.inputs import Box, CropChoice, Face, FrameSize, Picture, Shape
 
 shapes = st.sampled_from(Shape)
 
@@ -52,7 +53,8 @@ def holds(crop: Crop, picture: Picture, room: Padding) -> bool:
 @given(pictures(), shapes)
 def test_every_head_is_whole_and_the_ratio_exact(picture: Picture, shape: Shape) -> None:
     crop = fit_crop(picture, picture.faces, shape)
-    assert crop.width * shape.height == crop.height * shape.width
+    frame = measure_frame(shape, picture)
+    assert crop.width * frame.height == crop.height * frame.width
     assert holds(crop, picture, TIGHT_PADDING)
 
 
@@ -121,5 +123,6 @@ def test_a_crop_that_shows_nothing_is_refused(choice: CropChoice) -> None:
 
 def test_boxes_land_in_pixels_of_the_finished_frame_and_stay_inside() -> None:
     crop = Crop(100, 50, 1792, 896, False)
-    assert map_box_to_frame(Box(300, 250, 500, 450), crop, Shape.LANDSCAPE) == (100, 100, 200, 200)
-    assert map_box_to_frame(Box(0, 0, 5000, 5000), crop, Shape.LANDSCAPE) == (0, 0, 896, 448)
+    frame = FrameSize(896, 448)
+    assert map_box_to_frame(Box(300, 250, 500, 450), crop, frame) == (100, 100, 200, 200)
+    assert map_box_to_frame(Box(0, 0, 5000, 5000), crop, frame) == (0, 0, 896, 448)

@@ -7,11 +7,11 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from inference.core.buckets import select_bucket
 from inference.diagnostics.verify import networks
 from inference.diagnostics.verify.cases import Case, Target
 from inference.multitalk import colour
 from inference.multitalk.conditioning import voice
-from inference.multitalk.conditioning.buckets import select_bucket
 from inference.multitalk.conditioning.picture import (
     Box,
     build_latent_masks,
