@@ -6,9 +6,9 @@ Boxes are whole pixels of the upright source picture; the crop has the shape's e
 import math
 from dataclasses import dataclass, replace
 
-from inference.core.buckets import BUCKETS, select_bucket
 from inference.core.errors import InputCode, InputError
 from inference.core.inputs import FRAME_SIZES, Box, CropChoice, Face, FrameSize, Picture, Shape
+from presets.buckets import BUCKETS, select_bucket
 
 
 @dataclass(frozen=True)
