@@ -1,3 +1,3 @@
-"""Named qualities, scenes, examples, models and GPUs: pure data.
+"""Named qualities, scenes, examples, models, frame sizes and GPUs: pure data.
 They know nothing but the standard library.
 """

@@ -7,7 +7,8 @@ import math
 from dataclasses import dataclass, replace
 
 from inference.core.errors import InputCode, InputError
-from inference.core.inputs import Box, CropChoice, Face, Picture, Shape
+from inference.core.inputs import FRAME_SIZES, Box, CropChoice, Face, FrameSize, Picture, Shape
+from presets.buckets import BUCKETS, select_bucket
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,13 @@ IDEAL_PADDING = Padding(0.45, 0.35, 0.2)
 TIGHT_PADDING = Padding(0.30, 0.12, 0.1)
 EXTENDED_PADDING = Padding(0.45, 0.12, 0.1)  # with hair: an extended crop need not cut it
 NOTABLE_FACE_RATIO = 0.5  # a silent face at least this tall, to the smallest speaker's, is kept
+
+
+_SIZE_CLASS = "480"  # of the buckets that are on offer
+MAX_FRAME_PIXELS = max(
+    *(frame.pixels for frame in FRAME_SIZES.values()),
+    *(height * width for height, width in BUCKETS[_SIZE_CLASS].values()),
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,14 @@ class Crop:
     width: int
     height: int
     extended: bool
+
+
+def measure_frame(shape: Shape, picture: Picture) -> FrameSize:
+    """Return the size of the finished frame; of the picture's own shape, by the model's table."""
+    if shape is Shape.PICTURE:
+        height, width = select_bucket(_SIZE_CLASS, picture.height, picture.width)
+        return FrameSize(width, height)
+    return FRAME_SIZES[shape]
 
 
 def choose_speakers(
@@ -96,8 +112,9 @@ def fit_crop(
 
     A `choice` takes its place. Raises InputError when that does not show the picture.
     """
-    ratio = math.gcd(shape.width, shape.height)
-    across, down = shape.width // ratio, shape.height // ratio
+    frame = measure_frame(shape, picture)
+    ratio = math.gcd(frame.width, frame.height)
+    across, down = frame.width // ratio, frame.height // ratio
     if choice is not None:
         return _resolve_choice(picture, choice, across, down)
     cover = min(picture.width // across, picture.height // down)
@@ -162,13 +179,13 @@ def _place_interval(extent: int, length: int, low: float, high: float) -> int:
     return int(min(max(centred, high - length), low)) if length <= extent else centred
 
 
-def map_box_to_frame(box: Box, crop: Crop, shape: Shape) -> tuple[int, int, int, int]:
+def map_box_to_frame(box: Box, crop: Crop, frame: FrameSize) -> tuple[int, int, int, int]:
     """Return `box` in pixels of the finished frame, clipped to it: left, top, right, bottom."""
-    scale = shape.width / crop.width
+    scale = frame.width / crop.width
     across = [round((x - crop.left) * scale) for x in (box.left, box.right)]
     down = [round((y - crop.top) * scale) for y in (box.top, box.bottom)]
-    left, right = (min(max(x, 0), shape.width) for x in across)
-    top, bottom = (min(max(y, 0), shape.height) for y in down)
+    left, right = (min(max(x, 0), frame.width) for x in across)
+    top, bottom = (min(max(y, 0), frame.height) for y in down)
     return left, top, right, bottom
 
 

@@ -5,6 +5,7 @@ Plain dataclasses, so that the processes that decode uploads start fast.
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import MappingProxyType
 
 from inference.core.errors import InputCode, InputError
 
@@ -17,21 +18,38 @@ QUIET_DBFS = -30.0  # a voice whose RMS is lower is hard to hear; it is raised
 
 
 class Shape(StrEnum):
-    """Shape of the finished frame. All three are in the model's 480p bucket table."""
+    """Shape of the finished frame, as it is chosen; see `inference.core.framing.measure_frame`."""
 
     LANDSCAPE = "landscape"
     PORTRAIT = "portrait"
     SQUARE = "square"
+    PICTURE = "picture"  # the nearest to the picture's own
+    WIDE = "16:9"
+    TALL = "9:16"
+
+
+@dataclass(frozen=True)
+class FrameSize:
+    """Size of the finished frame, in pixels."""
+
+    width: int
+    height: int
 
     @property
-    def width(self) -> int:
-        """Width of the finished frame in pixels."""
-        return {"landscape": 896, "portrait": 448, "square": 640}[self]
+    def pixels(self) -> int:
+        return self.width * self.height
 
-    @property
-    def height(self) -> int:
-        """Height of the finished frame in pixels."""
-        return {"landscape": 448, "portrait": 896, "square": 640}[self]
+
+# The first three are in the model's bucket table, the other two are the base model's own sizes.
+FRAME_SIZES = MappingProxyType(
+    {
+        Shape.LANDSCAPE: FrameSize(896, 448),
+        Shape.PORTRAIT: FrameSize(448, 896),
+        Shape.SQUARE: FrameSize(640, 640),
+        Shape.WIDE: FrameSize(832, 480),
+        Shape.TALL: FrameSize(480, 832),
+    }
+)
 
 
 class Speaking(StrEnum):

@@ -19,6 +19,7 @@ from presets.schema import Bounds, Preset, Range, Sampling
 
 MAX_SEED = 2**32 - 1
 MAX_PROMPT_CHARS = 2000  # a little more than the 512 tokens that the model reads
+_MADE_TIMES = {"16:09": "16:9", "09:16": "9:16"}  # what spreadsheets make of such a shape
 _MAX_DIGITS = 12  # of a whole number: more than any option has
 LABELS = {
     "steps": "Steps",
@@ -108,7 +109,9 @@ class JobOptions:
     speaking: Annotated[
         Speaking, Option(Group.INPUT, "Two voices at the same time, or in turn.")
     ] = Speaking.TOGETHER
-    shape: Annotated[Shape, Option(Group.INPUT, "The shape of the video.")] = Shape.LANDSCAPE
+    shape: Annotated[
+        Shape, Option(Group.INPUT, "The shape of the video; picture: the nearest to the picture's.")
+    ] = Shape.LANDSCAPE
     trim: Annotated[Trim | None, Option(Group.INPUT, "Seconds to use, as 0-40.", "A-B")] = None
     crop: Annotated[
         CropChoice | None,
@@ -202,7 +205,7 @@ def parse_option(name: str, text: str, written: str = "") -> Any:
 
 
 def _parse_member(kind: type[StrEnum], text: str, written: str) -> StrEnum:
-    members = list(kind)
+    members, text = list(kind), _MADE_TIMES.get(text, text)
     if text not in members:
         two = len(members) == 2
         how = " or ".join(members) if two else f"one of {', '.join(members)}"

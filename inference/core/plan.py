@@ -17,7 +17,7 @@ from inference.core.framing import (
     map_box_to_frame,
     select_faces_to_keep,
 )
-from inference.core.inputs import SAMPLE_RATE_HZ, Face, Shape
+from inference.core.inputs import FRAME_SIZES, SAMPLE_RATE_HZ, Face, FrameSize, Shape
 from inference.core.options import Tuning, find_preset
 from inference.core.request import Request
 from inference.core.timing import (
@@ -103,22 +103,22 @@ def make_plan(
     Raises InputError: recordings over `max_seconds` or too short after trimming, more recordings
     than faces, bad crop, steps or guidance that the quality does not allow.
     """
-    preset, shape, picture = find_preset(request.quality), request.shape, request.picture
+    preset, frame, picture = find_preset(request.quality), request.frame, request.picture
     if preset.sampling:  # a draft does without
         request.tuning.require_within(preset.bounds, preset.title)
     samples = count_used_samples(request.soundtrack, max_seconds)
     frames = count_frames(samples)
     speaking = choose_speakers(picture.faces, len(request.recordings), request.speakers)
     kept = select_faces_to_keep(picture.faces, speaking)
-    crop = fit_crop(picture, kept, shape, request.crop)
+    crop = fit_crop(picture, kept, request.shape, request.crop)
     speakers = tuple(
         Speaker(_locate_speaker(face, crop, request), audio, face.roll_rad)
         for audio, face in enumerate(speaking)
     )
     return Plan(
-        shape=shape,
-        width=shape.width,
-        height=shape.height,
+        shape=request.shape,
+        width=frame.width,
+        height=frame.height,
         fps=FPS,
         picture=PictureSize(picture.width, picture.height),
         crop=crop,
@@ -130,7 +130,9 @@ def make_plan(
         windows=_plan_windows(preset, frames),
         quality=request.quality,
         seed=request.seed,
-        estimate=estimate(request.quality, request.tuning, frames, len(speakers), cost_model),
+        estimate=estimate(
+            request.quality, request.tuning, frames, len(speakers), frame, cost_model
+        ),
         warnings=(
             *_check_faces(request),
             *_check_picture(request, speaking),
@@ -140,7 +142,12 @@ def make_plan(
 
 
 def estimate(
-    quality: str, tuning: Tuning, frames: int, speakers: int, cost_model: CostModel
+    quality: str,
+    tuning: Tuning,
+    frames: int,
+    speakers: int,
+    frame: FrameSize,
+    cost_model: CostModel,
 ) -> Estimate:
     """Return time and price of `frames` in a quality, by past runs or by its planning figures."""
     preset, measured = find_preset(quality), cost_model.throughputs.get(quality)
@@ -148,7 +155,8 @@ def estimate(
     windows = _plan_windows(preset, frames)
     sampling = preset.sampling and tuning.apply(preset.sampling)
     work = sum(
-        compute_window_work(sampling, windows, index, speakers) for index in range(len(windows))
+        compute_window_work(sampling, windows, index, speakers, frame)
+        for index in range(len(windows))
     )
     seconds = round(throughput.start_s + throughput.step_s * work, 1)
     dollars = round(seconds / 3600 * cost_model.dollars_per_hour, 4) if sampling else 0.0
@@ -156,17 +164,22 @@ def estimate(
 
 
 def compute_window_work(
-    sampling: Sampling | None, windows: Sequence[PlannedWindow], index: int, speakers: int
+    sampling: Sampling | None,
+    windows: Sequence[PlannedWindow],
+    index: int,
+    speakers: int,
+    frame: FrameSize,
 ) -> float:
     """Return the work of window `index` in passes over a full window, the unit of `step_s`.
 
-    A draft (`sampling` None) draws each new frame once for each speaker, MultiTalk makes whole
-    windows.
+    A draft (`sampling` None) draws each new frame once for each speaker, whatever surrounds the
+    faces; MultiTalk makes whole windows, of as many tokens as the frame has.
     """
     if sampling is None:
         return max(1, speakers) * len(_new_frames(windows, index)) / MAX_WINDOW_FRAMES
     passes = sampling.computed_steps * sampling.passes + OVERHEAD_PASSES
-    return passes * windows[index].frames / MAX_WINDOW_FRAMES
+    area = frame.pixels / FRAME_SIZES[Shape.LANDSCAPE].pixels
+    return passes * area * windows[index].frames / MAX_WINDOW_FRAMES
 
 
 def _plan_windows(preset: Preset, frames: int) -> tuple[PlannedWindow, ...]:
@@ -180,7 +193,7 @@ def _new_frames(windows: Sequence[PlannedWindow], index: int) -> range:
 
 
 def _locate_speaker(face: Face, crop: Crop, request: Request) -> tuple[int, int, int, int]:
-    left, top, right, bottom = map_box_to_frame(face.box, crop, request.shape)
+    left, top, right, bottom = map_box_to_frame(face.box, crop, request.frame)
     shown = compute_shown_share(face.box, crop, request.picture)
     if right <= left or bottom <= top or shown < MIN_SHOWN_SHARE:
         message = "Too much of the face that speaks lies outside the crop. Move the crop onto it."
@@ -222,11 +235,11 @@ def _check_frame(
         for box in faces
     ):
         out.append(Notice("face_cut", "A face is cut by the crop. Move the crop or zoom out."))
-    enlarged = max(1.0, request.shape.width / crop.width)  # enlarging adds no detail
+    enlarged = max(1.0, request.frame.width / crop.width)  # enlarging adds no detail
     if any((s.box[2] - s.box[0]) / enlarged < SMALL_FACE_PX for s in speakers):
         message = "The face is small in the frame. Zoom in or use a closer picture."
         out.append(Notice("small_face", message))
     sides_continued = crop.width > request.picture.width and request.crop is None
-    if sides_continued and request.shape is not Shape.PORTRAIT:
+    if sides_continued and request.frame.width >= request.frame.height:
         out.append(Notice("portrait_suits", "Portrait suits this picture better."))
     return tuple(out)

@@ -6,7 +6,8 @@ from typing import Self
 from pydantic import dataclasses as checked
 
 from inference.core.errors import InputCode, InputError
-from inference.core.inputs import Media, Picture, Recording, Soundtrack
+from inference.core.framing import measure_frame
+from inference.core.inputs import FrameSize, Media, Picture, Recording, Soundtrack
 from inference.core.options import JobOptions
 from presets.scenes import DEFAULT_PROMPTS, NEGATIVE_PROMPT
 
@@ -35,6 +36,11 @@ class Request(JobOptions, Media):
         """Return the request for measured files with `options`. Raises InputError."""
         chosen = {field.name: getattr(options, field.name) for field in fields(JobOptions)}
         return cls(picture, recordings, **chosen)
+
+    @property
+    def frame(self) -> FrameSize:
+        """Size of the finished frame."""
+        return measure_frame(self.shape, self.picture)
 
     @property
     def soundtrack(self) -> Soundtrack:

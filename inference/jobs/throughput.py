@@ -57,7 +57,9 @@ def measure_throughput(task: Task, run: Sequence[Record]) -> Throughput | None:
         return None
     plan = task.plan
     work = sum(
-        compute_window_work(task.request.sampling, plan.windows, index, len(plan.speakers))
+        compute_window_work(
+            task.request.sampling, plan.windows, index, len(plan.speakers), task.request.frame
+        )
         for index in windows
     )
     try:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from inference.core.errors import InputCode, InputError
 from inference.core.framing import choose_speakers
-from inference.core.inputs import SAMPLE_RATE_HZ, Face, Shape, Speaking
+from inference.core.inputs import FRAME_SIZES, SAMPLE_RATE_HZ, Face, Shape, Speaking
 from inference.core.report import Report
 from inference.core.task import Task, voice_name
 from inference.core.timing import FPS, SAMPLES_PER_FRAME, place_recordings, place_spans
@@ -121,11 +121,13 @@ def _read_settings(video: Path) -> dict[str, object]:
 
 
 def _parse_expected(settings: dict[str, object]) -> ExpectedVideo:
-    frames, shape = settings.get("frames"), settings.get("shape")
-    if not isinstance(frames, int) or shape not in list(Shape):
-        return ExpectedVideo()
-    size = Shape(str(shape))
-    return ExpectedVideo(frames, size.width, size.height, FPS)
+    match settings:
+        case {"frames": int(frames), "width": int(width), "height": int(height)}:
+            return ExpectedVideo(frames, width, height, FPS)
+        case {"frames": int(frames), "shape": "landscape" | "portrait" | "square" as shape}:
+            frame = FRAME_SIZES[Shape(shape)]  # before there were other sizes
+            return ExpectedVideo(frames, frame.width, frame.height, FPS)
+    return ExpectedVideo()
 
 
 def _require_short(video: Path) -> None:

@@ -146,6 +146,8 @@ def _build_metadata(task: Task, engine: str, frames: int) -> dict[str, str]:
         "quality": plan.quality,
         "seed": plan.seed,
         "shape": plan.shape,
+        "width": plan.width,
+        "height": plan.height,
         "frames": frames,
         "crop": [plan.crop.left, plan.crop.top, plan.crop.width],
         "speaking": request.speaking,

@@ -129,11 +129,48 @@ def test_a_heic_picture_and_the_sound_of_a_phone_video(
     browser: Browser, address: str, artifacts: Path, tmp_path: Path
 ) -> None:
     with visit(browser, address, DESKTOP, "light", artifacts) as me:
+        me.give("picture", selfie(tmp_path / "selfie.png"))
+        check_shapes(me)
         me.give("picture", HEIC)
         me.give("voice-0", phone_video(tmp_path / "IMG_0042.MOV"))
         expect(me.page.locator("#tp-side")).to_contain_text("IMG_0042.MOV")
         me.see("Your draft is ready")
         me.shoot("8-heic-mov")
+
+
+def selfie(path: Path) -> Path:
+    """An upright picture, 3:4."""
+    with Image.open(ASTRONAUT) as whole:
+        whole.crop((64, 0, 448, 512)).save(path)
+    return path
+
+
+def check_shapes(me: Visit) -> None:
+    """An upright picture is Portrait in one tap; the frame takes the shape, on a phone too."""
+    frame = me.frame
+    expect(frame).to_have_css("aspect-ratio", "896 / 448")
+    me.press("Use portrait")
+    expect(frame).to_have_css("aspect-ratio", "448 / 896")
+    expect(me.page.get_by_role("radio", name="Portrait")).to_be_checked()
+    expect(me.page.get_by_role("button", name="Use portrait")).to_have_count(0)
+    check_tall(me, DESKTOP)
+    check_tall(me, PHONE)
+    me.page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
+    me.page.get_by_role("radio", name="Picture’s own").click()
+    expect(frame).to_have_css("aspect-ratio", "576 / 704")
+    me.press("Turn")
+    expect(frame).to_have_css("aspect-ratio", "704 / 576")
+    me.page.get_by_role("radio", name="Landscape").click()
+
+
+def check_tall(me: Visit, size: Size) -> None:
+    """The frame fills most of the window's width or height, and fits into it."""
+    me.page.set_viewport_size({"width": size[0], "height": size[1]})
+    box = me.frame_box()
+    assert box["width"] / box["height"] == pytest.approx(1 / 2, abs=0.01)
+    assert box["width"] > 0.8 * size[0] or box["height"] > 0.6 * size[1], box
+    assert box["width"] <= size[0] and box["height"] < 0.8 * size[1], box
+    me.shoot("9-portrait")
 
 
 def phone_video(path: Path) -> Path:

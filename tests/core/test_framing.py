@@ -15,10 +15,13 @@ from inference.core.framing import (
     Padding,
     fit_crop,
     map_box_to_frame,
+    measure_frame,
 )
-from inference.core.inputs import Box, CropChoice, Face, Picture, Shape
+from inference.core.inputs import FRAME_SIZES, Box, CropChoice, Face, FrameSize, Picture, Shape
+from presets.buckets import BUCKETS, select_bucket
 
 shapes = st.sampled_from(Shape)
+TOKEN_PX = 16  # width and height of a token of the model
 
 
 def face(left: float, top: float, width: float, height: float) -> Face:
@@ -52,7 +55,8 @@ def holds(crop: Crop, picture: Picture, room: Padding) -> bool:
 @given(pictures(), shapes)
 def test_every_head_is_whole_and_the_ratio_exact(picture: Picture, shape: Shape) -> None:
     crop = fit_crop(picture, picture.faces, shape)
-    assert crop.width * shape.height == crop.height * shape.width
+    frame = measure_frame(shape, picture)
+    assert crop.width * frame.height == crop.height * frame.width
     assert holds(crop, picture, TIGHT_PADDING)
 
 
@@ -121,5 +125,30 @@ def test_a_crop_that_shows_nothing_is_refused(choice: CropChoice) -> None:
 
 def test_boxes_land_in_pixels_of_the_finished_frame_and_stay_inside() -> None:
     crop = Crop(100, 50, 1792, 896, False)
-    assert map_box_to_frame(Box(300, 250, 500, 450), crop, Shape.LANDSCAPE) == (100, 100, 200, 200)
-    assert map_box_to_frame(Box(0, 0, 5000, 5000), crop, Shape.LANDSCAPE) == (0, 0, 896, 448)
+    frame = FrameSize(896, 448)
+    assert map_box_to_frame(Box(300, 250, 500, 450), crop, frame) == (100, 100, 200, 200)
+    assert map_box_to_frame(Box(0, 0, 5000, 5000), crop, frame) == (0, 0, 896, 448)
+
+
+@pytest.mark.parametrize("shape", [Shape.LANDSCAPE, Shape.PORTRAIT, Shape.SQUARE])
+def test_the_shapes_of_before_are_the_models_own_for_their_ratio(shape: Shape) -> None:
+    frame = FRAME_SIZES[shape]
+    assert select_bucket("480", frame.height, frame.width) == (frame.height, frame.width)
+
+
+def test_the_two_named_by_ratio_are_the_base_models_own() -> None:
+    assert measure_frame(Shape("16:9"), Picture(10, 10)) == FrameSize(832, 480)
+    assert measure_frame(Shape("9:16"), Picture(10, 10)) == FrameSize(480, 832)
+    assert all(f.width % TOKEN_PX == f.height % TOKEN_PX == 0 for f in FRAME_SIZES.values())
+
+
+@pytest.mark.parametrize(("height", "width"), BUCKETS["480"].values())
+def test_a_picture_of_one_of_the_models_sizes_is_used_whole(height: int, width: int) -> None:
+    picture = Picture(3 * width, 3 * height)
+    assert measure_frame(Shape.PICTURE, picture) == FrameSize(width, height)
+    crop = fit_crop(picture, (), Shape.PICTURE)
+    assert crop == Crop(0, 0, 3 * width, 3 * height, extended=False)
+    corner = map_box_to_frame(Box(3, 3, 3 * width, 3 * height), crop, FrameSize(width, height))
+    assert corner == (1, 1, width, height)
+    on_its_side = measure_frame(Shape.PICTURE, Picture(picture.height, picture.width))
+    assert (on_its_side.width > on_its_side.height) == (width < height)

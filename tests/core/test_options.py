@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from inference.core.errors import InputError
-from inference.core.inputs import CropChoice, Picture, Recording, Speaking, Trim
+from inference.core.inputs import CropChoice, Picture, Recording, Shape, Speaking, Trim
 from inference.core.options import OPTIONS, JobOptions, parse_option
 from inference.core.request import Request
 
@@ -27,6 +27,10 @@ def test_every_choice_but_a_page_s_own_can_be_written() -> None:
         ("prompt", "7", "7"),
         ("seed", "007", 7),
         ("audio_guidance", "3", 3.0),
+        ("shape", "picture", Shape.PICTURE),
+        ("shape", "9:16", Shape.TALL),
+        ("shape", "09:16", Shape.TALL),  # a spreadsheet took it for a time of day
+        ("shape", "16:09", Shape.WIDE),
     ],
 )
 def test_text_is_read_as_the_type_of_its_option(name: str, text: str, value: object) -> None:
@@ -38,7 +42,12 @@ def test_text_is_read_as_the_type_of_its_option(name: str, text: str, value: obj
     [
         ("trim", "soon", "--it 'soon' is not understood. Write it like 0-40."),
         ("speaking", "IN-TURN", "--it 'IN-TURN' is not understood. Write together or in-turn."),
-        ("shape", "", "--it '' is not understood. Write one of landscape, portrait, square."),
+        (
+            "shape",
+            "",
+            "--it '' is not understood. Write one of landscape, portrait, square, "
+            "picture, 16:9, 9:16.",
+        ),
         ("seed", "1.0", "--it '1.0' is not understood. Write a whole number."),
         ("steps", "²", "--it '²' is not understood. Write a whole number."),
         ("text_guidance", "nan", "--it 'nan' is not understood. Write it like 4.5."),

@@ -24,6 +24,7 @@ def face(left: float, top: float, width: float) -> Face:
 
 
 WORK = Request(Picture(2000, 1100), (LOUD,))
+FULL = WORK.frame
 LEFT, RIGHT, SMALL = face(300, 300, 200), face(1200, 320, 260), face(800, 400, 120)
 
 
@@ -69,11 +70,11 @@ def test_a_final_video_is_made_in_full_windows_and_costs_what_they_take() -> Non
     assert {window.frames for window in fast.windows} == {81}
     assert fast.windows[-1].start + 81 == 305
     even = sum(
-        compute_window_work(replace(WORK, quality="fast").sampling, draft.windows, i, 1)
+        compute_window_work(replace(WORK, quality="fast").sampling, draft.windows, i, 1, FULL)
         for i in range(5)
     )
     full = sum(
-        compute_window_work(replace(WORK, quality="fast").sampling, fast.windows, i, 1)
+        compute_window_work(replace(WORK, quality="fast").sampling, fast.windows, i, 1, FULL)
         for i in range(5)
     )
     assert full / even == pytest.approx(5 * 81 / (269 + 4 * 25))
@@ -193,6 +194,8 @@ def test_a_selfie_is_offered_portrait_which_it_suits() -> None:
     assert made.crop.extended and "portrait_suits" in codes(made)
     portrait = make_plan(Request(selfie, (LOUD,), shape=Shape.PORTRAIT), 120)
     assert not portrait.crop.extended and portrait.warnings == ()
+    for shape in (Shape.PICTURE, Shape.TALL):  # each its own choice of a tall frame
+        assert "portrait_suits" not in codes(make_plan(Request(selfie, (LOUD,), shape=shape), 120))
 
 
 def test_a_chosen_crop_through_a_face_is_told() -> None:
@@ -208,6 +211,14 @@ def test_only_gpu_qualities_cost_money_and_longer_ones_cost_more() -> None:
     assert plan(LEFT).estimate.dollars == 0
     fast, best = plan(LEFT, quality="fast").estimate, plan(LEFT, quality="best").estimate
     assert 0 < fast.dollars < best.dollars and fast.seconds < best.seconds
+
+
+def test_a_smaller_frame_takes_less_time_in_proportion_of_a_model_and_the_same_of_a_draft() -> None:
+    rates = CostModel(1.95, {"fast": Throughput(0.0, 100.0)})
+    usual = plan(LEFT, quality="fast", rates=rates).estimate
+    tall = plan(LEFT, quality="fast", rates=rates, shape=Shape.TALL).estimate
+    assert tall.seconds / usual.seconds == pytest.approx(480 * 832 / (448 * 896), rel=1e-3)
+    assert plan(LEFT, shape=Shape.TALL).estimate == plan(LEFT).estimate
 
 
 def test_an_estimate_says_what_it_is_reckoned_with() -> None:
@@ -238,7 +249,7 @@ def test_the_work_of_all_windows_is_the_estimate_s(
     request = Request(Picture(2000, 1100, faces), (LOUD,) * voices, quality=quality)
     made = make_plan(request, 120, CostModel(throughputs={quality: Throughput(0.0, 10.0)}))
     work = [
-        compute_window_work(request.sampling, made.windows, i, voices)
+        compute_window_work(request.sampling, made.windows, i, voices, FULL)
         for i in range(len(made.windows))
     ]
     assert made.estimate.seconds == pytest.approx(10 * sum(work), abs=0.051)

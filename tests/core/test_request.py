@@ -16,10 +16,14 @@ VOICE = Recording(48_000, channels=1, peak_dbfs=-1.0, level_dbfs=-20.0)
         (Shape.LANDSCAPE, 896, 448),
         (Shape.PORTRAIT, 448, 896),
         (Shape.SQUARE, 640, 640),
+        (Shape.PICTURE, 576, 704),  # of 3:4 the model's nearest
+        (Shape.WIDE, 832, 480),
+        (Shape.TALL, 480, 832),
     ],
 )
 def test_shapes_have_the_size_the_model_knows(shape: Shape, width: int, height: int) -> None:
-    assert (shape.width, shape.height) == (width, height)
+    request = Request(Picture(300, 400), (VOICE,), shape=shape)
+    assert (request.frame.width, request.frame.height) == (width, height)
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,11 @@ def run_of(
     count, making = len(task.plan.windows), now
     for index in range(first, count):
         work = compute_window_work(
-            task.request.sampling, task.plan.windows, index, len(task.plan.speakers)
+            task.request.sampling,
+            task.plan.windows,
+            index,
+            len(task.plan.speakers),
+            task.request.frame,
         )
         course += [] if drawn else [(now, stage(StageName.WINDOW))]
         for done in range(1, steps + 1):

@@ -1,8 +1,11 @@
-"""A report's data: its verdict is the worst of all, and JSON keeps it."""
+"""A report's data: its verdict is the worst of all, and JSON keeps it; what a video tells of
+itself."""
 
 import pytest
 
 from inference.core.report import Aspect, Curve, Finding, Report, Verdict, parse_report
+from inference.quality.judge import ExpectedVideo
+from inference.quality.report_builder import _parse_expected
 
 
 def test_the_verdict_is_the_worst_of_all() -> None:
@@ -19,6 +22,25 @@ def test_json_keeps_all_of_it() -> None:
     finding = Finding(Aspect.LIP_SYNC, Verdict.WARN, "Loosely.", {"offset_s": 0.04}, curve)
     report = Report(25, 1.0, (finding,))
     assert parse_report(report.to_json()) == report
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (
+            {"frames": 41, "shape": "picture", "width": 576, "height": 704},
+            ExpectedVideo(41, 576, 704, 25),
+        ),
+        ({"frames": 41, "shape": "portrait"}, ExpectedVideo(41, 448, 896, 25)),  # as of before
+        ({"frames": 41, "shape": "9:16"}, ExpectedVideo()),
+        ({"frames": 41, "width": "576", "height": 704}, ExpectedVideo()),
+        ({}, ExpectedVideo()),
+    ],
+)
+def test_a_video_tells_the_size_that_it_was_planned_with(
+    settings: dict[str, object], expected: ExpectedVideo
+) -> None:
+    assert _parse_expected(settings) == expected
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b'{"frames": "many"}'])

@@ -81,10 +81,11 @@ def shown_of(
     on_desk: Session, phase: Phase, gpu: bool, rates: CostModel = DEFAULT_COST_MODEL
 ) -> PageState:
     """The page of a desk, without a job."""
-    found, shape = compute_framing(on_desk), on_desk.choices.shape
+    found = compute_framing(on_desk)
     framed = None
     if found:
-        framed = FramedPicture("crop.jpg", shape.width, shape.height, found.crop, found.faces)
+        frame = found.frame
+        framed = FramedPicture("crop.jpg", frame.width, frame.height, found.crop, found.faces)
     request = build_request(on_desk, DRAFT_QUALITY)
     plans = {
         name: make_plan(replace(request, quality=name), math.inf, rates)

@@ -1,6 +1,6 @@
 """What the HTTP API says of itself: each route, and an example that works as it stands."""
 
-from inference.core.inputs import MAX_PICTURE_MIB, MAX_RECORDING_MIB
+from inference.core.inputs import MAX_PICTURE_MIB, MAX_RECORDING_MIB, Shape
 from inference.core.options import OPTIONS
 from presets.quality import DRAFT_QUALITY, PRESETS
 from ui.api.intake import KEY_HEADER
@@ -36,7 +36,8 @@ DELETE /api/jobs/ID          delete it and all its files, at once
 multipart/form-data. Files: image (up to {picture} MB), audio and, for the person on the right,
 audio2 (up to {recording} MB each). All other fields may be left out:
 {fields}.
-They mean what the command line's options do: trim is {trim} in seconds, crop {crop} in
+They mean what the command line's options do: shape is one of {shapes}
+(picture: the nearest to the picture's own), trim {trim} in seconds, crop {crop} in
 pixels, quality one of {qualities} ({draft} unless given), turn 0, 90, 180 or 270
 degrees clockwise (unless given, until a face stands upright).
 
@@ -67,6 +68,7 @@ def page(base: str) -> str:
         crop=OPTIONS["crop"].metavar,
         fields=", ".join(OPTIONS),
         qualities=", ".join(PRESETS),
+        shapes=", ".join(Shape),
         draft=DRAFT_QUALITY,
         key=KEY_HEADER,
     )

@@ -269,8 +269,8 @@ def _split_recording(
     return tuple(map(_measure_voice, targets, (name, name), measured))
 
 
-def write_crop(clean: Path, picture: Picture, framing: Framing, choices: Choices, to: Path) -> None:
+def write_crop(clean: Path, picture: Picture, framing: Framing, to: Path) -> None:
     """Write the picture in its exact frame, as engines start from it, as a JPEG."""
-    size, shape = PictureSize(picture.width, picture.height), choices.shape
-    pixels = render_crop(clean, size, framing.crop, shape.width, shape.height)
+    size, frame = PictureSize(picture.width, picture.height), framing.frame
+    pixels = render_crop(clean, size, framing.crop, frame.width, frame.height)
     Image.fromarray(pixels).save(to, "JPEG", quality=_JPEG_QUALITY)

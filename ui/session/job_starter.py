@@ -50,7 +50,7 @@ class JobStarter:
             return session
         folder = self._sessions.make_folder(owner)
         clean, new = folder / session.picture.file, folder / _NEW_CROP_FILE
-        write_crop(clean, session.picture.picture, framing, session.choices, new)
+        write_crop(clean, session.picture.picture, framing, new)
         crop = self._sessions.store_file(owner, new, "crop")
         return replace(session, crop=crop, cropped=inputs)
 

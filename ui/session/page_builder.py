@@ -181,8 +181,8 @@ def _read_report(folder: Path) -> Report | None:
 def _build_framed(session: Session, framing: Framing | None) -> FramedPicture | None:
     if framing is None or session.crop is None:
         return None
-    shape = session.choices.shape
-    return FramedPicture(session.crop, shape.width, shape.height, framing.crop, framing.faces)
+    frame = framing.frame
+    return FramedPicture(session.crop, frame.width, frame.height, framing.crop, framing.faces)
 
 
 def _choose_phase(

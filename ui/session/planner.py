@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from inference.core.cost_model import CostModel, load_cost_model
 from inference.core.errors import InputCode, InputError, build_no_face_error
+from inference.core.inputs import FrameSize
 from inference.core.plan import Estimate, Plan, estimate, make_plan
 from inference.core.settings import Settings
 from presets.quality import DRAFT_QUALITY, PRESETS
@@ -99,7 +100,12 @@ def _estimate_finals(session: Session, draft: Plan, cost_model: CostModel) -> di
     """Return time and price of a final video in each quality."""
     return {
         name: estimate(
-            name, session.choices.get_tuning(name), draft.frames, len(draft.speakers), cost_model
+            name,
+            session.choices.get_tuning(name),
+            draft.frames,
+            len(draft.speakers),
+            FrameSize(draft.width, draft.height),
+            cost_model,
         )
         for name, preset in PRESETS.items()
         if preset.engine.needs_gpu

@@ -7,9 +7,10 @@ from inference.core.framing import (
     choose_speakers,
     fit_crop,
     map_box_to_frame,
+    measure_frame,
     select_faces_to_keep,
 )
-from inference.core.inputs import Box
+from inference.core.inputs import Box, FrameSize
 from inference.core.options import JobOptions
 from inference.core.request import Request
 from ui.session.session import Choices, Session, StoredVoice
@@ -20,8 +21,10 @@ _CHOSEN = {field.name for field in fields(JobOptions)} & {field.name for field i
 
 @dataclass(frozen=True)
 class Framing:
-    """Exact crop, and the boxes in its frame of those who may speak, left to right."""
+    """Exact crop, the frame that it fills, and the boxes in there of those who may speak, left to
+    right."""
 
+    frame: FrameSize
     crop: Crop
     faces: tuple[tuple[int, int, int, int], ...]
 
@@ -103,5 +106,6 @@ def compute_framing(session: Session) -> Framing | None:
     chosen = boxes if len(boxes) <= MAX_SPEAKERS else ()
     speaking = choose_speakers(picture.faces, min(len(boxes), MAX_SPEAKERS), chosen)
     kept = select_faces_to_keep(picture.faces, speaking)
+    frame = measure_frame(choices.shape, picture)
     crop = fit_crop(picture, kept, choices.shape, choices.crop)
-    return Framing(crop, tuple(map_box_to_frame(box, crop, choices.shape) for box in boxes))
+    return Framing(frame, crop, tuple(map_box_to_frame(box, crop, frame) for box in boxes))

@@ -74,4 +74,15 @@ export const STYLE = `
     .time { margin: 0 10px; }
     .lost { inset: auto 8px 64px; }
   }
+  /* a tall film: what doesn't fit goes below, or goes */
+  @container (max-width: 300px) {
+    .chip.note { top: 36px; left: 0.9cqw; right: auto; }
+    .time { display: none; }
+    .seek { margin-left: 8px; }
+    .lost { display: grid; padding: 8px; }
+  }
+  @container (max-width: 200px) {
+    .controls { justify-content: space-between; padding-inline: 2px; }
+    .seek { display: none; }
+  }
 `;

@@ -133,7 +133,15 @@ BOX_OUTSIDE = "The box of a face has to lie on the picture. Move it back."
 SCENE_AND_QUALITY = "Scene and quality"
 SHAPE, QUALITY, SCENE, SEED = "Shape", "Quality", "Scene", "Seed"
 ADVANCED, ADVANCED_HINT = "Advanced", "nothing here has to be set"
-SHAPES = {Shape.LANDSCAPE: "Landscape", Shape.PORTRAIT: "Portrait", Shape.SQUARE: "Square"}
+SHAPES = {
+    Shape.LANDSCAPE: "Landscape",
+    Shape.PORTRAIT: "Portrait",
+    Shape.SQUARE: "Square",
+    Shape.PICTURE: "Picture’s own",
+    Shape.WIDE: "16:9",
+    Shape.TALL: "9:16",
+}
+UPRIGHT = "An upright picture: Portrait shows more of it."
 SCENE_HINT = "Or in your own words: what is seen and how it moves."
 NEGATIVE_PROMPT = "What should not be seen"
 SEED_HINT = "The same number makes the same video again."

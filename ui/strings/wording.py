@@ -85,7 +85,7 @@ def face_speaks(index: int) -> str:
 
 def frame_size(width: int, height: int) -> str:
     """Size of the finished frame in pixels."""
-    return f"{width} × {height}, exactly as used"
+    return f"{size(width, height)}, exactly as used"
 
 
 def voice_hint(longest_s: float) -> str:
@@ -117,13 +117,13 @@ def used_part(start_s: float, end_s: float) -> str:
 
 
 def settings_line(shape: Shape, quality: str) -> str:
-    """Choices under Scene and quality; `quality` is empty if it can't be chosen."""
-    return f"{quality}, {text.SHAPES[shape].lower()}" if quality else text.SHAPES[shape]
+    """Quality and shape of a video, in few words."""
+    return f"{quality}, {text.SHAPES[shape].lower()}"
 
 
-def shape_size(shape: Shape) -> str:
-    """Size of a shape in pixels."""
-    return f"{shape.width} × {shape.height}"
+def size(width: int, height: int) -> str:
+    """Size of a frame in pixels."""
+    return f"{width} × {height}"
 
 
 def cost(estimate: Estimate) -> str:

@@ -48,6 +48,11 @@ def attributes(**values: object) -> str:
     return "".join(out)
 
 
+def ratio(width: int, height: int) -> str:
+    """The style of a frame of that shape, or of what holds one."""
+    return f"--ratio:{width}/{height}"
+
+
 def button(label: str, *, look: str = "", mark: str = "", **values: object) -> str:
     """A button with words; `look` is its class beside tp-btn, `mark` the name of an icon."""
     return _button(label, look, mark, values)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from html import escape
 
 from inference.core.events import Cancelled, Finished
+from inference.core.inputs import FrameSize
 from inference.core.task import PREVIEW, RESULT, partial_video_name
 from ui.media import serving
 from ui.session.page_state import JobView, PageState, Phase
@@ -36,7 +37,7 @@ def frame(shown: PageState) -> str:
     """The frame with whatever there is to see."""
     if shown.session.editing == "framing" and shown.framed:
         return f'<div class="tp-frame">{framing_editor(shown.session, shown.framed)}</div>'
-    if no_face(shown) and shown.job is None:
+    if _is_faceless(shown):
         return _no_draft(shown)
     poster = _poster(shown)
     if poster is None:
@@ -45,6 +46,23 @@ def frame(shown: PageState) -> str:
             f"<b>{escape(text.FRAME_TITLE)}</b><span>{escape(text.FRAME_LEAD)}</span></div>"
         )
     return f'<div class="tp-frame">{player(_film(shown), poster)}</div>'
+
+
+def measure(shown: PageState) -> FrameSize | None:
+    """The size of what the frame shows; None while that is no picture."""
+    job, framed = shown.job, shown.framed
+    if job is not None and not (job.is_draft and framed):
+        return FrameSize(job.plan.width, job.plan.height)
+    return FrameSize(framed.width, framed.height) if framed and not _is_faceless(shown) else None
+
+
+def _is_faceless(shown: PageState) -> bool:
+    return no_face(shown) and shown.job is None
+
+
+def _has_size(job: JobView, shown: PageState) -> bool:
+    """Whether the job's film has the frame's size: its shape may be another by now."""
+    return measure(shown) == FrameSize(job.plan.width, job.plan.height)
 
 
 def silhouette(view: str = "0 0 896 448") -> str:
@@ -88,7 +106,7 @@ def _no_draft(shown: PageState) -> str:
 
 def _film(shown: PageState) -> Film:
     job = shown.job
-    if job is None:
+    if job is None or not _has_size(job, shown):
         return Film(text.VIDEO_CROP)
     final = job.progress.final
     if isinstance(final, Finished):
@@ -110,10 +128,9 @@ def _so_far(job: JobView, frames: int) -> str:
 
 def _unfinished_draft(shown: PageState, job: JobView) -> Film:
     """An earlier draft stays on show until the newest is there."""
-    if shown.previous_draft and isinstance(shown.previous_draft.progress.final, Finished):
-        film = serving.build_media_url(
-            shown.previous_draft.id, shown.previous_draft.progress.final.result.path
-        )
+    before = shown.previous_draft
+    if before and isinstance(before.progress.final, Finished) and _has_size(before, shown):
+        film = serving.build_media_url(before.id, before.progress.final.result.path)
         updating = shown.phase is Phase.DRAFTING
         chip = text.CHIP_UPDATING if updating else text.CHIP_KEPT
         return Film(text.VIDEO_DRAFT, film, chip=chip, dim=updating)

@@ -9,7 +9,18 @@ from ui.media import serving
 from ui.session.page_state import JobView, PageState
 from ui.strings import text, wording
 from ui.views.act import download_of
-from ui.views.elements import attributes, button, day, icon, message, moment, quiet, ring, sentence
+from ui.views.elements import (
+    attributes,
+    button,
+    day,
+    icon,
+    message,
+    moment,
+    quiet,
+    ratio,
+    ring,
+    sentence,
+)
 from ui.views.money import dollars_spent
 
 _MARKS = {
@@ -59,8 +70,10 @@ def _selected(shown: PageState, jobs: tuple[JobView, ...]) -> JobView:
 
 
 def _picture(job: JobView) -> str:
+    shape = attributes(style=ratio(job.plan.width, job.plan.height))
+    address = serving.build_media_url(job.id, serving.CROP)
     return (
-        f'<div class="tp-thumb"><img src="{serving.build_media_url(job.id, serving.CROP)}" alt="" '
+        f'<div class="tp-thumb"{shape}><img src="{address}" alt="" '
         f'width="{job.plan.width}" height="{job.plan.height}" loading="lazy"></div>'
     )
 

@@ -3,19 +3,19 @@
 from html import escape
 
 from inference.core.errors import InputCode
-from inference.core.framing import map_box_to_frame
-from inference.core.inputs import Box
+from inference.core.framing import map_box_to_frame, measure_frame
+from inference.core.inputs import Box, FrameSize, Picture, Shape
 from ui.media import serving
 from ui.session.page_state import FramedPicture, PageState, Problem
 from ui.session.requests import MAX_SPEAKERS, find_speakers, has_hidden_mouth
 from ui.session.session import Session
 from ui.strings import text, wording
-from ui.views.elements import attributes, button, icon, message, quiet, small
+from ui.views.elements import attributes, button, icon, message, quiet, ratio, small, switch
 
-_THUMB_WIDTH, _THUMB_HEIGHT = 344, 172  # as it is shown; marks are sized for it
+_THUMB_WIDTH, _THUMB_HEIGHT = 344, 240  # the most of it that is shown; marks are sized for it
 _MARK_SCALE = 896 / _THUMB_WIDTH
 _TAG_HIGH = 28  # what a button on a face needs above it for its words
-NOTED_HERE = {"turned", "mouth_hidden"}  # warnings of a plan
+NOTED_HERE = {"turned", "mouth_hidden", "portrait_suits"}  # warnings of a plan
 _COLOURS = ("tp-face-1", "tp-face-2")
 
 
@@ -53,7 +53,9 @@ def _drop_zone(filled: bool) -> str:
 
 def _given(shown: PageState, problem: Problem | None) -> str:
     assert shown.session.picture is not None
-    count = len(shown.session.picture.picture.faces)
+    framed, picture = shown.framed, shown.session.picture.picture
+    width, height = (framed.width, framed.height) if framed else (picture.width, picture.height)
+    count = len(picture.faces)
     note = wording.faces_found(count)
     if count > MAX_SPEAKERS:
         note = wording.choose_speakers(count, len(find_speakers(shown.session)))
@@ -63,10 +65,31 @@ def _given(shown: PageState, problem: Problem | None) -> str:
     turn = quiet(text.TURN, data_do="turn", data_by=90, aria_label=text.TURN_LABEL)
     change = quiet(text.CHANGE, data_choose="picture")
     return (
-        f'<div class="tp-body"><div class="tp-thumb">{_thumbnail(shown)}</div></div>'
+        f'<div class="tp-body"><div class="tp-thumb"{attributes(style=ratio(width, height))}>'
+        f"{_thumbnail(shown)}</div></div>{_shapes(shown, picture)}"
         f'<div class="tp-foot">{small(note, data_status="picture", aria_live="polite")}'
         f"{turn}{adjust}{change}</div>"
     )
+
+
+def _shapes(shown: PageState, picture: Picture) -> str:
+    """The shapes that the video can have, and Portrait in one tap where it suits the picture."""
+    options = {}
+    for shape, title in text.SHAPES.items():
+        frame = measure_frame(shape, picture)
+        options[shape.value] = (title, wording.size(frame.width, frame.height))
+    choices, crop, way = shown.session.choices, shown.framed and shown.framed.crop, ""
+    frame = measure_frame(choices.shape, picture)
+    continued = choices.crop is None and crop is not None and crop.width > picture.width
+    upright = choices.shape is Shape.LANDSCAPE and picture.height > picture.width
+    if upright or (continued and frame.width >= frame.height):
+        words = text.WARNINGS["portrait_suits"] if continued else text.UPRIGHT
+        use = button(
+            text.USE_PORTRAIT, data_do="set", data_field="shape", data_value=Shape.PORTRAIT
+        )
+        way = f'<div class="tp-suits">{small(words)}{use}</div>'
+    chosen = switch("shape", text.SHAPE, options, choices.shape)
+    return f'<div class="tp-body tp-shapes">{chosen}{way}</div>'
 
 
 def _thumbnail(shown: PageState) -> str:
@@ -78,7 +101,7 @@ def _thumbnail(shown: PageState) -> str:
     marks = _marks(desk, framed) if find_speakers(desk) else ""
     faces = _face_buttons(desk, framed)
     return (
-        f'<div class="tp-exact" style="aspect-ratio:{framed.width}/{framed.height}">'
+        f'<div class="tp-exact">'
         f'<img src="{serving.build_session_url(framed.picture)}" alt="{escape(text.PICTURE_ALT)}" '
         f'width="{framed.width}" height="{framed.height}">{marks}{faces}</div>'
     )
@@ -145,7 +168,8 @@ def _face_button(index: int, box: Box, desk: Session, framed: FramedPicture) -> 
         who = chosen.index(box)
         kind = f" {_COLOURS[who]}"
         tag = wording.face_name(who, 2) if len(chosen) > 1 else wording.face_number(index)
-    left, top, right, bottom = map_box_to_frame(box, framed.crop, desk.choices.shape)
+    frame = FrameSize(framed.width, framed.height)
+    left, top, right, bottom = map_box_to_frame(box, framed.crop, frame)
     place = (
         f"left:{100 * left / framed.width:.2f}%;top:{100 * top / framed.height:.2f}%;"
         f"width:{100 * (right - left) / framed.width:.2f}%;"
@@ -158,7 +182,8 @@ def _face_button(index: int, box: Box, desk: Session, framed: FramedPicture) -> 
         style=place,
         aria_label=wording.face_speaks(index),
     )
-    below = " tp-below" if top < _TAG_HIGH * framed.height / _THUMB_HEIGHT else ""
+    shrink = max(framed.width / _THUMB_WIDTH, framed.height / _THUMB_HEIGHT)
+    below = " tp-below" if top < _TAG_HIGH * shrink else ""
     return (
         f'<button type="button" class="tp-facebox{kind}{below}"{told}><span>{tag}</span></button>'
     )

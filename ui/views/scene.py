@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from html import escape
 
-from inference.core.inputs import Shape
 from inference.core.options import LABELS, MAX_PROMPT_CHARS, MAX_SEED
 from presets.quality import PRESETS
 from presets.scenes import DEFAULT_PROMPTS, NEGATIVE_PROMPT, SCENES
@@ -19,18 +18,15 @@ _GUIDANCE_STEP = 0.1
 
 
 def scene_card(shown: PageState) -> str:
-    """Shape, quality, what is seen, and, folded once more, the numbers."""
-    choices = shown.session.choices
-    quality = PRESETS[choices.quality].title if shown.gpu.ready else ""
-    line = wording.settings_line(choices.shape, quality)
-    shapes = {shape.value: (text.SHAPES[shape], wording.shape_size(shape)) for shape in Shape}
+    """Quality, what is seen, and, folded once more, the numbers."""
+    quality = PRESETS[shown.session.choices.quality].title if shown.gpu.ready else ""
     model = _quality(shown) + _scene(shown) if shown.gpu.ready else ""
     why = "" if shown.gpu.ready else f'<p class="tp-small tp-soft">{escape(shown.gpu.reason)}</p>'
     told = attributes(data_fold="advanced", open=shown.session.advanced)
     return (
         f'<details class="tp-card tp-fold"{told}><summary><b>{escape(text.SCENE_AND_QUALITY)}</b>'
-        f'{small(line)}{icon("fold")}</summary><div class="tp-body tp-fields">'
-        f"{switch('shape', text.SHAPE, shapes, choices.shape)}{model}{why}{_advanced(shown)}"
+        f'{small(quality)}{icon("fold")}</summary><div class="tp-body tp-fields">'
+        f"{model}{why}{_advanced(shown)}"
         f'<p class="tp-small tp-soft">{escape(text.WINDOW_HINT)}</p></div></details>'
     )
 

@@ -28,7 +28,7 @@ def settings_used(job: JobView) -> str:
 def _facts(job: JobView) -> Iterator[tuple[str, str]]:
     plan, preset = job.plan, PRESETS[job.plan.quality]
     yield text.QUALITY, preset.title
-    yield text.SHAPE, f"{text.SHAPES[plan.shape]}, {wording.shape_size(plan.shape)}"
+    yield text.SHAPE, f"{text.SHAPES[plan.shape]}, {wording.size(plan.width, plan.height)}"
     yield text.LENGTH, wording.video_length(plan)
     yield text.SEED, str(plan.seed)
     if preset.sampling:

@@ -3,15 +3,14 @@
 from html import escape
 
 from inference.core.events import Cancelled, Finished
-from inference.core.inputs import Shape
 from inference.core.plan import Notice, Plan
 from inference.jobs.store import State
 from presets.examples import EXAMPLES, Example
 from ui.session.page_state import JobView, PageState, Phase
 from ui.strings import text, wording
 from ui.views.act import act
-from ui.views.elements import attributes, button, message, small
-from ui.views.frame import frame
+from ui.views.elements import attributes, message, ratio, small
+from ui.views.frame import frame, measure
 from ui.views.framing import framing_panel
 from ui.views.line import plan_line, voice_line
 from ui.views.picture_card import NOTED_HERE
@@ -27,8 +26,11 @@ def stage(shown: PageState) -> str:
     adjusting = shown.session.editing == "framing" and shown.framed is not None
     line = "" if adjusting else _line(shown)
     under = framing_panel(shown.session) if adjusting else _under(shown)
+    size = measure(shown)
+    tall = " tp-tall" if size and size.width <= size.height else ""
+    told = attributes(data_busy=busy, style=ratio(size.width, size.height) if size else None)
     return (
-        f'<div class="tp-stage"{attributes(data_busy=busy)}>{frame(shown)}'
+        f'<div class="tp-stage{tall}"{told}>{frame(shown)}'
         f'<div class="tp-along">{line}</div><div class="tp-under">{under}</div></div>'
     )
 
@@ -88,12 +90,7 @@ def _notes(shown: PageState) -> str:
 
 
 def _note(notice: Notice) -> str:
-    way = ""
-    if notice.code == "portrait_suits":
-        way = button(
-            text.USE_PORTRAIT, data_do="set", data_field="shape", data_value=Shape.PORTRAIT
-        )
-    return message(wording.warning(notice), below=way, look=True)
+    return message(wording.warning(notice), look=True)
 
 
 def _examples() -> str:

@@ -7,7 +7,7 @@ from inference.jobs.store import State
 from ui.session.page_state import JobView, PageState, Phase
 from ui.session.progress import StageProgress
 from ui.strings import text, wording
-from ui.views.elements import icon, ring, small
+from ui.views.elements import attributes, icon, ratio, ring, small
 from ui.views.frame import live_url
 from ui.views.money import dollars_spent
 
@@ -50,9 +50,10 @@ def live_card(shown: PageState, job: JobView) -> str:
     if live:
         size = f'width="{job.plan.width}" height="{job.plan.height}"'
         seen = f'<img src="{escape(live)}" alt="{escape(text.LIVE_ALT)}" {size}>'
+    shape = attributes(style=ratio(job.plan.width, job.plan.height))
     return (
         f'<section class="tp-card"><header><h2>{escape(text.LIVE)}</h2>{small(note)}</header>'
-        f'<div class="tp-body"><div class="tp-thumb">{seen}</div></div></section>'
+        f'<div class="tp-body"><div class="tp-thumb"{shape}>{seen}</div></div></section>'
     )
 
 

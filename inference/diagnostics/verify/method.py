@@ -11,7 +11,6 @@ from inference.diagnostics.verify import networks
 from inference.diagnostics.verify.cases import Case, Target
 from inference.multitalk import colour
 from inference.multitalk.conditioning import voice
-from inference.multitalk.conditioning.buckets import select_bucket
 from inference.multitalk.conditioning.picture import (
     Box,
     build_latent_masks,
@@ -30,6 +29,7 @@ from inference.multitalk.sampling.guidance import (
 )
 from inference.multitalk.sampling.schedule import compute_timesteps
 from inference.multitalk.sampling.step_cache import ESTIMATORS, select_computed_steps
+from presets.buckets import select_bucket
 
 _BRANCHES = {"cond": FULL, "drop_text": NO_PROMPT, "drop_audio": NO_VOICE, "uncond": NEITHER}
 

@@ -7,7 +7,7 @@ import psutil
 import torch
 
 from inference.core.errors import Fault, FaultCode
-from inference.core.inputs import Shape
+from inference.core.framing import MAX_FRAME_PIXELS
 from inference.core.timing import MAX_WINDOW_FRAMES
 from inference.multitalk.runtime.placement import (
     Gpu,
@@ -20,8 +20,6 @@ from inference.multitalk.runtime.placement import (
 from presets.schema import Lora
 from weights.manifest import MULTITALK_14B
 from weights.sets import list_complete_sets, lora_path
-
-_MAX_PIXELS = max(shape.width * shape.height for shape in Shape)
 
 
 def select_device(name: str | None) -> torch.device:
@@ -44,7 +42,7 @@ def plan_placement(device: torch.device, weights: Path, loras: Sequence[Lora] = 
     """
     files = [lora_path(weights, lora) for lora in loras]
     lora_bytes = sum(file.stat().st_size for file in files if file.is_file())
-    window = estimate_window_bytes(_MAX_PIXELS, MAX_WINDOW_FRAMES)
+    window = estimate_window_bytes(MAX_FRAME_PIXELS, MAX_WINDOW_FRAMES)
     host = psutil.virtual_memory().available
     shapes = MULTITALK_14B.read_shapes("transformer")
     return select_placement(

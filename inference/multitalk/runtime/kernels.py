@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from inference.core.inputs import Shape
+from inference.core.inputs import FRAME_SIZES, Shape
 from inference.core.timing import MAX_WINDOW_FRAMES
 from inference.multitalk.conditioning.picture import LATENT_PX, TOKEN_LATENTS
 from inference.multitalk.models.attention import (
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 _CUDNN_MIN_CAPABILITY = (9, 0)  # compute capability of Hopper
 _IMAGE_TOKENS = 257
 _LATENT_FRAMES = (MAX_WINDOW_FRAMES - 1) // 4 + 1
-_FRAME_TOKENS = Shape.LANDSCAPE.width * Shape.LANDSCAPE.height // (LATENT_PX * TOKEN_LATENTS) ** 2
+_FRAME_TOKENS = FRAME_SIZES[Shape.LANDSCAPE].pixels // (LATENT_PX * TOKEN_LATENTS) ** 2
 _ROUNDS = 3
 _MAX_TIME_RATIO = (
     0.97  # another kernel replaces the default one only if it is at least that much faster

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from inference.core.inputs import Shape
+from inference.core.inputs import FRAME_SIZES
 from inference.multitalk.conditioning.picture import (
     Box,
     build_latent_masks,
@@ -24,7 +24,7 @@ from tests.support.plain import masks as plain
 
 EXTENTS = st.integers(1, 200)  # of a source picture
 FRAMES = st.tuples(*[st.integers(2, 12).map(lambda n: 16 * n)] * 2)
-SIZES = [(64, 32), *((shape.width, shape.height) for shape in Shape)]
+SIZES = [(64, 32), *((frame.width, frame.height) for frame in FRAME_SIZES.values()), (384, 1088)]
 
 
 @st.composite

@@ -187,18 +187,19 @@ def test_a_plan_names_the_price_of_what_this_machine_can_not_make(
 
 
 def test_generate_writes_the_video_it_describes(folder: Path) -> None:
-    options = ("--trim", "1-3", "--seed", "7", "--shape", "square")
+    options = ("--trim", "1-3", "--seed", "7", "--shape", "9:16")
     unused = {"PORTRAIT_MODEL": "multitalk-tiny", "PORTRAIT_DEVICE": "cpu"}  # by a draft
     done = generate(folder, "--image", ASTRONAUT, "--audio", VOICE_B, *options, **unused)
     out = folder / "out" / "out.mp4"
     assert (done.returncode, done.stderr) == (0, "")
     made = json.loads(done.stdout)
-    assert (made["path"], made["frames"], made["width"], made["height"]) == (str(out), 53, 640, 640)
+    assert (made["path"], made["frames"], made["width"], made["height"]) == (str(out), 53, 480, 832)
     with av.open(str(out)) as file:
         assert file.streams.video[0].frames == 53
         settings = json.loads(file.metadata["comment"])
         assert "AI-generated" in file.metadata["description"]
-    assert (settings["seed"], settings["engine"], settings["shape"]) == (7, "draft", "square")
+    assert (settings["seed"], settings["engine"], settings["shape"]) == (7, "draft", "9:16")
+    assert (settings["width"], settings["height"]) == (480, 832)
     assert not list((folder / "temporary").iterdir())
 
 

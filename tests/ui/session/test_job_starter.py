@@ -24,6 +24,10 @@ def test_the_crop_is_the_exact_frame(alone: Person) -> None:
     assert square.framed and square.framed.picture != shown.framed.picture
     with Image.open(desk / square.framed.picture) as crop:
         assert crop.size == (640, 640)
+    tall = alone.do("set", field="shape", value="9:16")
+    assert tall.framed and (tall.framed.width, tall.framed.height) == (480, 832)
+    with Image.open(desk / tall.framed.picture) as crop:
+        assert crop.size == (480, 832)
     assert len(files(desk)) == 4  # desk.json, picture, its preview, the crop
 
 

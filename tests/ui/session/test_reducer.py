@@ -79,6 +79,7 @@ def test_a_face_keeps_its_voice_when_the_other_one_falls_silent() -> None:
     ("field", "value", "expected"),
     [
         ("shape", "square", {"shape": Shape.SQUARE}),
+        ("shape", "9:16", {"shape": Shape.TALL}),
         ("speaking", "together", {"speaking": Speaking.TOGETHER}),
         ("quality", "best", {"quality": "best"}),
         ("prompt", "  A woman sings. ", {"prompt": "A woman sings."}),

@@ -98,10 +98,7 @@ def test_a_new_number_is_another_one_and_the_same_at_each_look() -> None:
 
 def test_without_a_gpu_only_the_number_is_left() -> None:
     root = card(page(Phase.DRAFT, gpu=False))
-    assert {n.attributes["data-set"] for n in root.walk() if "data-set" in n.attributes} == {
-        "shape",
-        "seed",
-    }
+    assert {n.attributes["data-set"] for n in root.walk() if "data-set" in n.attributes} == {"seed"}
     assert not root.all(data_field="prompt")
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from inference.core.events import Cancelled, StageName
+from inference.core.inputs import Shape
 from inference.core.plan import Notice
 from inference.jobs.store import State
 from tests.support.markup import tree
@@ -18,10 +19,12 @@ from tests.support.page_states import (
     shown_of,
     stage,
     ways,
+    with_job,
 )
 from tests.support.sessions import LEFT, desk
 from ui.session.page_state import PageState, Phase, Problem
 from ui.session.progress import StageProgress
+from ui.session.session import Choices
 from ui.views import render
 
 
@@ -152,14 +155,43 @@ def test_a_failure_says_what_broke_and_its_number() -> None:
     assert "Job dddd-dddd." in root.words
 
 
-def test_portrait_is_offered_where_it_suits() -> None:
+def test_a_warning_that_is_told_in_a_card_is_not_told_twice() -> None:
     shown = page(Phase.DRAFT)
     assert shown.plan
-    plan = replace(shown.plan, warnings=(Notice("portrait_suits", ""), Notice("new", "As is.")))
-    root = stage(replace(shown, plan=plan))
-    (offer,) = root.all("button", data_do="set")
-    assert (offer.attributes["data-field"], offer.attributes["data-value"]) == ("shape", "portrait")
-    assert "As is." in root.words
+    told = (Notice("portrait_suits", "Portrait."), Notice("new", "As is."))
+    root = stage(replace(shown, plan=replace(shown.plan, warnings=told)))
+    assert "As is." in root.words and "Portrait" not in root.words
+
+
+def in_shape(phase: Phase, shape: Shape) -> PageState:
+    """The page in that phase, of a video of that shape."""
+    is_final, state = phase is Phase.RESULT, State.FINISHED
+    on_desk = replace(desk(LEFT), choices=Choices(shape=shape))
+    return with_job(shown_of(on_desk, phase, gpu=True), state, is_final)
+
+
+@pytest.mark.parametrize(
+    ("shape", "style"), [(Shape.TALL, "--ratio:480/832"), (Shape.PICTURE, "--ratio:896/448")]
+)
+def test_the_frame_has_the_shape_of_the_video_in_every_phase(shape: Shape, style: str) -> None:
+    draft = in_shape(Phase.DRAFT, shape)
+    adjusting = replace(draft, session=replace(draft.session, editing="framing"))
+    for shown in (draft, adjusting, replace(draft, job=None), in_shape(Phase.RESULT, shape)):
+        (column,) = [node for node in stage(shown).walk() if "tp-stage" in node.classes]
+        assert column.attributes["style"] == style
+        assert ("tp-tall" in column.classes) == (shape is Shape.TALL)
+    result = render(in_shape(Phase.RESULT, shape))
+    assert style in result.below
+
+
+def test_a_film_of_another_shape_makes_room_for_the_crop() -> None:
+    before, wide = in_shape(Phase.DRAFT, Shape.TALL), page(Phase.DRAFT).job
+    trimming = replace(before, session=replace(before.session, editing="trim"), job=wide)
+    assert "film" in player(before) and "film" not in player(trimming)
+    new = replace(in_shape(Phase.DRAFTING, Shape.TALL), previous_draft=wide)
+    assert new.job
+    shown = changed(new, final=None, newest_window=None)
+    assert {"film", "chip"} & player(shown).keys() == {"chip"}  # being drawn
 
 
 def test_what_could_not_be_started_can_be_tried_again() -> None:

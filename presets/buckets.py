@@ -3,7 +3,7 @@
 from types import MappingProxyType
 
 # Source ratio (height / width) to height and width of the video, by size class. As published with
-# the model, in its order; the shapes of the product are among those of 480.
+# the model, in its order; those of 480 are on offer, for the picture's own shape.
 BUCKETS = MappingProxyType(
     {
         "480": {

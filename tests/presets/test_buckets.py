@@ -1,24 +1,16 @@
-"""Frame sizes: what is on offer is what the model was made for."""
+"""Frame sizes: what is on offer is what the models were made for."""
 
 import pytest
 
-from inference.core.inputs import Shape
-from inference.multitalk.conditioning.buckets import BUCKETS, select_bucket
-from inference.multitalk.conditioning.picture import LATENT_PX, TOKEN_LATENTS
+from presets.buckets import BUCKETS, select_bucket
 
-
-@pytest.mark.parametrize("shape", Shape)
-def test_every_shape_on_offer_is_the_models_own_for_its_ratio(shape: Shape) -> None:
-    size = (shape.height, shape.width)
-    assert size in BUCKETS["480"].values()
-    assert select_bucket("480", shape.height, shape.width) == size
+TOKEN_PX = 16  # width and height of a token of the model
 
 
 @pytest.mark.parametrize("size_class", BUCKETS)
 def test_every_size_is_made_of_whole_tokens_and_has_about_its_ratio(size_class: str) -> None:
     for ratio, (height, width) in BUCKETS[size_class].items():
-        token_px = LATENT_PX * TOKEN_LATENTS
-        assert height % token_px == width % token_px == 0
+        assert height % TOKEN_PX == width % TOKEN_PX == 0
         assert height / width == pytest.approx(ratio, abs=0.06)
 
 
