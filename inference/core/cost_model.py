@@ -43,11 +43,31 @@ class CostModel:
     """Price and speed of work.
 
     `dollars_per_hour` of a final video: 0 on own machines. `throughputs` are measured ones, by
-    quality; the others are the presets' own.
+    quality; an engine that was never measured has the presets' own.
     """
 
     dollars_per_hour: float = find_hourly_price(DEFAULT_GPUS)
     throughputs: Mapping[str, Throughput] = field(default_factory=dict)
+
+    def find_throughput(self, quality: str) -> Throughput | None:
+        """Return the measured throughput of a quality; None if its engine was never measured.
+
+        That of a quality that never ran is as much slower or faster than planned as those of the
+        same engine that did: it is the same model on the same machine.
+        """
+        preset = PRESETS[quality]
+        if measured := self.throughputs.get(quality):
+            return measured
+        runs = {
+            PRESETS[name]: throughput
+            for name, throughput in self.throughputs.items()
+            if PRESETS[name].engine is preset.engine
+        }
+        if not runs:
+            return None
+        slower = statistics.median(run.step_s / other.step_s for other, run in runs.items())
+        start_s = statistics.median(run.start_s for run in runs.values())
+        return Throughput(start_s, preset.step_s * slower)
 
 
 DEFAULT_COST_MODEL = CostModel()  # the presets' planning figures, on the GPU that they are for

@@ -53,11 +53,12 @@ class Speaker:
 @dataclass(frozen=True)
 class Estimate:
     """Time and price; `dollars` to a hundredth of a cent, 0 for own machines; `basis`: past runs
-    or table."""
+    or table. `start_s` of the seconds pass before the first window."""
 
     seconds: float
     dollars: float
     basis: str
+    start_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def estimate(
     cost_model: CostModel,
 ) -> Estimate:
     """Return time and price of `frames` in a quality, by past runs or by its planning figures."""
-    preset, measured = find_preset(quality), cost_model.throughputs.get(quality)
+    preset, measured = find_preset(quality), cost_model.find_throughput(quality)
     throughput = measured or Throughput(preset.start_s, preset.step_s)
     windows = _plan_windows(preset, frames)
     sampling = preset.sampling and tuning.apply(preset.sampling)
@@ -160,7 +161,8 @@ def estimate(
     )
     seconds = round(throughput.start_s + throughput.step_s * work, 1)
     dollars = round(seconds / 3600 * cost_model.dollars_per_hour, 4) if sampling else 0.0
-    return Estimate(seconds, dollars, "past runs" if measured else "table")
+    basis = "past runs" if measured else "table"
+    return Estimate(seconds, dollars, basis, round(throughput.start_s, 1))
 
 
 def compute_window_work(

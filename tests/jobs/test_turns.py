@@ -88,7 +88,7 @@ def test_what_began_before_writes_nothing_more(
     turns.granted = False
     before = files(settings.data)
     for change in (
-        lambda: desks.save(ME, Session(kept=True)),
+        lambda: desks.save(ME, Session(middle=True)),
         lambda: desks.store_file(ME, tmp_path / "x.png", "picture"),
         lambda: jobs.submit(task),
         lambda: jobs.delete(task.folder),

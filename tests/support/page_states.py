@@ -39,7 +39,6 @@ LONGEST_S = (120.0, 40.0)
 _STATES = {
     Phase.DRAFTING: State.RUNNING,
     Phase.DRAFT: State.FINISHED,
-    Phase.KEPT: State.FINISHED,
     Phase.WAITING: State.QUEUED,
     Phase.MAKING: State.RUNNING,
     Phase.RESULT: State.FINISHED,
@@ -63,6 +62,8 @@ def page(
         return shown_of(Session(), phase, gpu)
     if phase is Phase.CHOOSING:
         return shown_of(desk(LEFT, THIRD, RIGHT), phase, gpu)
+    if phase is Phase.CLEARED:
+        return shown_of(replace(desk(LEFT), drafted="x"), phase, gpu, rates)
     if phase is Phase.UNDRAFTED:
         return shown_of(replace(desk(), middle=True), phase, gpu, rates)
     on_desk = desk(*(LEFT, RIGHT)[:speakers], voices=speakers)

@@ -175,13 +175,13 @@ class JoinVoices:
 class SessionCommand:
     """Command on the session as a whole.
 
-    `middle`: use the middle of a picture without a face. `make`: start a final video. `keep`: keep
-    the draft as it is. `version`: return to the draft. `again`: clear the session. `stop`,
-    `resume`, `restart`, `publish`: of its newest job.
+    `middle`: use the middle of a picture without a face. `make`: start a final video. `draft`: make
+    the draft again that was deleted. `version`: return to the draft, with another seed. `again`:
+    clear the session; its jobs go on. `stop`, `resume`, `restart`, `publish`: of its newest job.
     """
 
     do: Literal[
-        "middle", "make", "keep", "stop", "resume", "restart", "version", "again", "publish"
+        "middle", "make", "draft", "stop", "resume", "restart", "version", "again", "publish"
     ]
 
 

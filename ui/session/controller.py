@@ -4,7 +4,6 @@ The one entry point is `Controller.handle_event`: it runs the action on the owne
 the session and builds the whole page anew. Errors become sentences on the page. Knows no Gradio.
 """
 
-import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +14,6 @@ from pathlib import Path
 from inference.core.errors import FaultCode, InputCode, InputError
 from inference.core.events import Failed
 from inference.core.files import isolate
-from inference.core.options import MAX_SEED
 from inference.core.settings import Settings
 from inference.core.write_access import WriteUnavailable
 from inference.jobs import history
@@ -40,7 +38,7 @@ from ui.session.commands import (
 )
 from ui.session.dialogue import parse_lines
 from ui.session.ingest import Ingester, SessionChange
-from ui.session.job_starter import JobStarter, compute_fingerprint
+from ui.session.job_starter import JobStarter, choose_new_seed, compute_fingerprint
 from ui.session.page_builder import SESSION_COPY, PageBuilder
 from ui.session.page_state import Area, PageState, Problem
 from ui.session.planner import SessionPlan
@@ -204,12 +202,17 @@ class Controller:
         match action.do:
             case "make":
                 return self._start_final(owner)
-            case "keep":
-                return self._update_session(owner, lambda session: replace(session, kept=True))
+            case "draft":
+                return self._update_session(owner, lambda session: replace(session, drafted=""))
             case "middle":
                 return self._update_session(owner, lambda session: replace(session, middle=True))
             case "version":
-                return self._update_session(owner, partial(self._return_to_draft, owner))
+                return self._update_session(
+                    owner,
+                    lambda session: self._job_starter.begin_version(
+                        self._return_to_draft(owner, session)
+                    ),
+                )
             case "again":
                 return self._update_session(owner, lambda session: Session())
             case "stop" if job:
@@ -217,7 +220,7 @@ class Controller:
             case "resume" if job:
                 self._jobs.resume(job)
             case "restart" if job and _has_bad_first_window(job):
-                return self._start_final(owner, _choose_new_seed)
+                return self._start_final(owner, choose_new_seed)
             case "restart" if job:
                 self._jobs.restart(job)
             case "publish" if job:
@@ -262,19 +265,15 @@ class Controller:
         restored, is_use = self._sessions.restore(owner, job / SESSION_COPY), action.do == "use"
         if read_family(job) is EngineFamily.DRAFT:
             drafted = compute_fingerprint(self.page_builder.planner.plan(restored))
-            return replace(restored, draft=job.name, drafted=drafted, kept=not is_use)
+            return replace(restored, draft=job.name, drafted=drafted)
         return (
             self._return_to_draft(owner, restored) if is_use else replace(restored, final=job.name)
         )
 
     def _remove_job(self, owner: str, session: Session, job: str) -> Session:
-        """Return the session after `job` was deleted.
-
-        With a draft its inputs are removed, too.
-        """
-        if job == session.draft:
-            return Session()
-        left = self._return_to_draft(owner, session) if job == session.final else session
+        """Return the session after `job` was deleted. Its inputs stay; no draft is made anew."""
+        left = replace(session, draft=None) if job == session.draft else session
+        left = self._return_to_draft(owner, left) if job == session.final else left
         return replace(left, selected=None, deleting=False)
 
     def _return_to_draft(self, owner: str, session: Session) -> Session:
@@ -282,12 +281,6 @@ class Controller:
         if self.page_builder.find_owned(owner, session.draft):
             return replace(session, final=None)
         return replace(session, final=None, draft=None, drafted="")
-
-
-def _choose_new_seed(session: Session) -> Session:
-    """Return `session` with another seed: the same one would give the same frames."""
-    choices = replace(session.choices, seed=secrets.randbelow(MAX_SEED + 1))
-    return replace(session, choices=choices, final=None)
 
 
 def _has_bad_first_window(job: Path) -> bool:

@@ -8,13 +8,15 @@ next action in that session submits the job.
 """
 
 import hashlib
+import secrets
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from inference.core.files import UnreadableFile, read_word, write_whole
+from inference.core.files import UnreadableFile, write_whole
+from inference.core.options import MAX_SEED
 from inference.core.plan import Plan
 from inference.core.task import PICTURE, Task, load_task, voice_name
 from inference.core.write_access import WriteUnavailable
@@ -27,7 +29,7 @@ from ui.session.page_builder import PICTURE_NAME, SESSION_COPY, PageBuilder
 from ui.session.planner import SessionPlan
 from ui.session.requests import Framing, build_request, find_speakers, select_voices
 from ui.session.session import Choices, Session
-from ui.session.store import SESSION_FILE, SessionStore, link_file
+from ui.session.store import SessionStore, link_file
 
 _NEW_CROP_FILE = "new-crop.jpg"
 
@@ -62,7 +64,7 @@ class JobStarter:
         """
         with self._sessions.lock(owner):
             saved = self._sessions.load(owner)
-            session = self._drop_replaced(owner, self._submit_unsubmitted(owner, saved))
+            session = self._drop_previous(owner, self._submit_unsubmitted(owner, saved))
             needs_none = session.editing or session.final
             draft = self._page_builder.find_owned(owner, session.draft)
             if session.draft and draft is None and not needs_none:
@@ -76,7 +78,7 @@ class JobStarter:
             if needs_none or fingerprint == session.drafted:
                 return plan
             detached, unfinished = self._detach_draft(owner, session)
-            new = replace(detached, draft=None, drafted=fingerprint, kept=False)
+            new = replace(detached, draft=None, drafted=fingerprint)
             if plan.draft and fingerprint:
                 self.start(owner, session, plan.draft, lambda job: replace(new, draft=job))
             else:
@@ -109,6 +111,16 @@ class JobStarter:
                 if folder.name not in _list_jobs(self._sessions.load(owner)):
                     shutil.rmtree(folder, ignore_errors=True)
                 raise
+
+    def begin_version(self, session: Session) -> Session:
+        """Return `session` with another seed: the same one makes the same video.
+
+        A draft that is up to date but for the seed is not made anew.
+        """
+        planner, version = self._page_builder.planner, choose_new_seed(session)
+        if session.drafted != compute_fingerprint(planner.plan(session)):
+            return version
+        return replace(version, drafted=compute_fingerprint(planner.plan(version)))
 
     def is_to_be_submitted(self, folder: Path) -> bool:
         """Return whether the job's owner has a session that submits it later, or may have one."""
@@ -153,24 +165,13 @@ class JobStarter:
         for source, target in names.items():
             link_file(self._sessions.make_folder(owner) / source, folder / target)
 
-    def _drop_replaced(self, owner: str, session: Session) -> Session:
-        """Return `session` without the previous draft once the newest is finished.
-
-        If both have the same input files, the previous one is only an older version and is deleted.
-        """
+    def _drop_previous(self, owner: str, session: Session) -> Session:
+        """Return `session` without the previous draft once the newest is finished."""
         draft = self._page_builder.find_owned(owner, session.draft)
         previous = self._page_builder.find_owned(owner, session.before)
         if previous is None or draft is None or self._jobs.read_state(draft) is not State.FINISHED:
             return session
-        same = _list_inputs(previous) == _list_inputs(draft)
-        if session.replaced and same and not self._has_final(owner, previous.name):
-            self._jobs.delete(previous)
-        return replace(session, before=None, replaced=False)
-
-    def _has_final(self, owner: str, draft: str) -> bool:
-        """Return whether a final video was made from that draft."""
-        copies = (folder / SESSION_COPY / SESSION_FILE for folder in self._jobs.list_owned(owner))
-        return any(draft in read_word(copy) for copy in copies)
+        return replace(session, before=None)
 
     def _detach_draft(self, owner: str, session: Session) -> tuple[Session, Path | None]:
         """Return the session without its draft, and the draft if it has to be deleted: unfinished.
@@ -181,11 +182,17 @@ class JobStarter:
         draft = self._page_builder.find_owned(owner, session.draft)
         state = self._jobs.read_state(draft) if draft else None
         if draft and state is State.FINISHED:
-            session = replace(session, before=draft.name, replaced=not session.kept)
+            session = replace(session, before=draft.name)
         unfinished = draft if state not in (State.FINISHED, State.CANCELLED) else None
         previous = self._page_builder.find_owned(owner, session.before)
         same = previous and session.picture and session.picture.file in _list_inputs(previous)
-        return session if same else replace(session, before=None, replaced=False), unfinished
+        return session if same else replace(session, before=None), unfinished
+
+
+def choose_new_seed(session: Session) -> Session:
+    """Return `session` with another seed, without the final video of the one before."""
+    choices = replace(session.choices, seed=secrets.randbelow(MAX_SEED + 1))
+    return replace(session, choices=choices, final=None)
 
 
 def compute_fingerprint(plan: SessionPlan) -> str:

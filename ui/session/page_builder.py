@@ -91,6 +91,7 @@ class PageBuilder:
             can_speak=can_speak(),
             has_bucket=self._settings.bucket is not None,
             is_moving=not self._jobs.access.granted,
+            is_still_making=job is None and self._is_making(owner),
         )
 
     def etag(self, owner: str) -> str:
@@ -109,6 +110,11 @@ class PageBuilder:
             if state is State.QUEUED:
                 marks.append(self._jobs.find_place(folder))
         return json.dumps(marks)
+
+    def _is_making(self, owner: str) -> bool:
+        """Return whether a job of `owner` waits or is worked on."""
+        at_work = (State.QUEUED, State.RUNNING)
+        return any(self._read_state(path) in at_work for path in self._jobs.index.list_open(owner))
 
     def _load_session(
         self, owner: str, known: SessionPlan | None
@@ -190,9 +196,10 @@ def _choose_phase(
 ) -> Phase:
     if job is None and must_choose_speakers(session):
         return Phase.CHOOSING
+    if job is None and plan and find_speakers(session) and session.drafted and not session.draft:
+        return Phase.CLEARED
     if job is None:
         return Phase.UNDRAFTED if plan and not find_speakers(session) else Phase.START
     if is_final:
         return _FINAL_PHASES[job.state]
-    phase = _DRAFT_PHASES[job.state]
-    return Phase.KEPT if phase is Phase.DRAFT and session.kept else phase
+    return _DRAFT_PHASES[job.state]

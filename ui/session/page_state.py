@@ -32,7 +32,7 @@ class Phase(StrEnum):
     UNDRAFTED = "undrafted"  # no face to draft, but a final video can be made of the middle
     DRAFTING = "drafting"  # also while a previous draft is on show
     DRAFT = "draft"  # a draft is ready
-    KEPT = "kept"  # ... and the visitor wants it as it is
+    CLEARED = "cleared"  # ... and was deleted; its inputs are there
     WAITING = "waiting"  # a final video in the queue
     MAKING = "making"  # ... being generated
     RESULT = "result"
@@ -101,7 +101,8 @@ class PageState:
     have, empty if `plan` is None. `job` is the subject of the headline: the final video, else the
     newest draft. `previous_draft` is shown until the newest is finished. `gpu`: whether final
     videos can be made. `history` is None unless it is open; `history_count` is set either way.
-    `damaged` are the jobs of the history that can't be read.
+    `damaged` are the jobs of the history that can't be read. `is_still_making`: nothing is on the
+    page, and an earlier job goes on.
     `max_recordings_s`: of a draft and of a final video. `can_speak`: whether speech synthesis is
     installed. `has_bucket`: whether results can be published. `is_moving`: nothing can be changed
     until another machine has stopped writing; `was_refused`: the last action was refused for that
@@ -126,3 +127,9 @@ class PageState:
     is_moving: bool = False
     was_refused: bool = False
     damaged: tuple[str, ...] = ()
+    is_still_making: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is neither an input nor a job on the page."""
+        return self.job is None and not any((self.session.picture, *self.session.voices))

@@ -1,5 +1,6 @@
 """Progress to show, computed from a job's history. Pure: the clock is an argument."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,7 +22,6 @@ from inference.core.events import (
 from inference.core.plan import Plan
 from presets.quality import PRESETS
 
-_MIN_SHARE_LEFT = 0.3  # of a plan's time; with less left before the first step it is wrong
 _EventT = TypeVar("_EventT", Step, Window)
 
 
@@ -41,10 +41,12 @@ class StageProgress:
 class Progress:
     """Progress of a job at one moment.
 
-    `share` of the frames done, 0 to 1. `left_s` is None if it can't be estimated. `preview` numbers
-    the newest preview frame, None before the first. `newest_step` and `newest_window` are the
-    newest step and finished window; `windows_s` holds each finished window's duration. `fault` is
-    the first quality fault found in a window, `note` the newest note of a stage.
+    `stages` end with the newest. `share` of the frames done, 0 to 1. `left_s` is None in the queue;
+    `later_s` of it begin only with the first window.
+    `preview` numbers the newest preview frame, None before the first. `newest_step` is that of the
+    window being made, None before its first; `newest_window` the newest finished window;
+    `windows_s` holds each finished window's duration. `fault` is the first quality fault found in a
+    window, `note` the newest note of a stage.
     """
 
     stages: tuple[StageProgress, ...]
@@ -58,6 +60,17 @@ class Progress:
     windows_s: tuple[float, ...]
     fault: str | None = None
     note: str | None = None
+    later_s: float = 0.0
+
+    @property
+    def windows_done(self) -> int:
+        """Number of finished windows."""
+        return self.newest_window.index + 1 if self.newest_window else 0
+
+    @property
+    def stage(self) -> StageName | None:
+        """Newest stage: the one that goes on, or in which the work ended; None before the first."""
+        return self.stages[-1].name if self.stages else None
 
 
 def compute_progress(
@@ -67,7 +80,7 @@ def compute_progress(
 
     `at_work`: whether a process runs the job, or will.
     """
-    steps = [record for record in records if isinstance(record.event, Step)]
+    run = _select_current_run(records)
     windows = [record for record in records if isinstance(record.event, Window)]
     notes = [record.event.note for record in records if isinstance(record.event, Stage)]
     events = [record.event for record in records]
@@ -76,18 +89,22 @@ def compute_progress(
     last = records[-1].event if records else None
     final = last if isinstance(last, FINAL) else None
     ends = _find_stage_ends(records, at_work and final is None)
+    window = _get_newest(windows, Window)
+    step = _find_newest_step(run, window)
+    left_s, later_s = _estimate_left_s(run, window, plan, now)
     return Progress(
         stages=_list_stages(ends),
-        share=1.0 if isinstance(final, Finished) else _compute_share(steps, plan),
-        left_s=_estimate_left_s(_select_current_run(records), plan, now),
+        share=1.0 if isinstance(final, Finished) else _compute_share(step, window, plan),
+        left_s=left_s,
         elapsed_s=_compute_elapsed_s(ends, now),
         preview=frames[-1] if frames else None,
         final=final,
-        newest_step=_get_newest(steps, Step),
-        newest_window=_get_newest(windows, Window),
+        newest_step=step,
+        newest_window=window,
         windows_s=_measure_windows_s(records),
         fault=next(filter(None, faults.values()), None),
         note=next(filter(None, reversed(notes)), None),
+        later_s=later_s,
     )
 
 
@@ -106,6 +123,12 @@ def compute_window_shares(plan: Plan, share: float) -> list[tuple[int, float]]:
 def _get_newest(records: Sequence[Record], kind: type[_EventT]) -> _EventT | None:
     event = records[-1].event if records else None
     return event if isinstance(event, kind) else None
+
+
+def _find_newest_step(run: Sequence[Record], window: Window | None) -> Step | None:
+    """Return the newest step of the run, unless its window is finished."""
+    step = _get_newest([record for record in run if isinstance(record.event, Step)], Step)
+    return None if step and window and step.window <= window.index else step
 
 
 def _measure_windows_s(records: Sequence[Record]) -> tuple[float, ...]:
@@ -144,22 +167,24 @@ def _find_stage_ends(
 
 
 def _list_stages(ends: Sequence[tuple[Record, datetime | None]]) -> tuple[StageProgress, ...]:
-    """Return each stage once, in order of its first start; repeated stages add up."""
+    """Return each stage once, in order of its last start; repeated stages add up."""
     seconds: dict[StageName, float | None] = {}
     usual: dict[StageName, float | None] = {}
     for record, end in ends:
         assert isinstance(record.event, Stage)
-        name, before = record.event.name, seconds.get(record.event.name) or 0.0
+        name, before = record.event.name, seconds.pop(record.event.name, None) or 0.0
         seconds[name] = None if end is None else before + (end - record.time).total_seconds()
         usual[name] = record.event.usual_s
     return tuple(StageProgress(name, lasted, usual[name]) for name, lasted in seconds.items())
 
 
-def _compute_share(steps: Sequence[Record], plan: Plan) -> float:
-    if not steps:
-        return 0.0
-    step = steps[-1].event
-    assert isinstance(step, Step)
+def _compute_share(step: Step | None, window: Window | None, plan: Plan) -> float:
+    """Return the share of the frames in finished windows and, by its steps, in the one under way.
+
+    A window that was broken off begins again with the next run.
+    """
+    if step is None:
+        return min(window.frames_done / plan.frames, 1.0) if window else 0.0
     new = plan.new_frames(min(step.window, len(plan.windows) - 1))
     return (new.start + len(new) * step.done / max(step.total, 1)) / plan.frames
 
@@ -175,36 +200,52 @@ def _is_queued(record: Record) -> bool:
 
 
 def _select_current_run(records: Sequence[Record]) -> Sequence[Record]:
-    """Return the records since the job last left the queue."""
-    queued = [index for index, record in enumerate(records) if _is_queued(record)]
-    return records[queued[-1] + 1 :] if queued else records
+    """Return the records since the job last left the queue, or was started on another machine."""
+    begins = (StageName.QUEUED, StageName.STARTING)
+    starts = [
+        index
+        for index, record in enumerate(records)
+        if isinstance(record.event, Stage) and record.event.name in begins
+    ]
+    since = starts[-1] if starts else 0
+    return records[since + 1 :] if starts and _is_queued(records[since]) else records[since:]
 
 
-def _estimate_left_s(run: Sequence[Record], plan: Plan, now: datetime) -> float | None:
-    """Return the time left at this run's speed; before the first step, the plan's estimate.
+def _estimate_left_s(
+    run: Sequence[Record], window: Window | None, plan: Plan, now: datetime
+) -> tuple[float | None, float]:
+    """Return the time left, None in the queue, and how much of it begins with the first window.
 
-    Returns None in the queue, and when the plan's time has nearly passed before the first step: the
-    plan was wrong then.
+    It is told by the plan before the run's first step, then by the speed of its steps. The rest of
+    it runs down like a clock at first, and the slower the later the next event comes: it neither
+    stands still nor ends before the work does.
     """
-    steps = [index for index, record in enumerate(run) if isinstance(record.event, Step)]
     if not run:
-        return None
-    if not steps:
-        left = plan.estimate.seconds - (now - run[0].time).total_seconds()
-        return left if left > _MIN_SHARE_LEFT * plan.estimate.seconds else None
-    first, newest = run[steps[0]].event, run[steps[-1]]
-    assert isinstance(first, Step) and isinstance(newest.event, Step)
-    began = next((r.time for r in reversed(run[: steps[0]]) if isinstance(r.event, Stage)), None)
-    done = _compute_done_work(newest.event, plan)
-    before = (
-        _compute_done_work(replace(first, done=0), plan)
-        if began
-        else _compute_done_work(first, plan)
-    )
-    took = (newest.time - (began or run[steps[0]].time)).total_seconds()
-    if done <= before:
-        return newest.event.eta_s
-    return max(0.0, took / (done - before) * (1 - done) - (now - newest.time).total_seconds())
+        return None, 0.0
+    steps = [index for index, record in enumerate(run) if isinstance(record.event, Step)]
+    if steps:
+        since, left_s, later_s = run[steps[-1]].time, _estimate_by_steps(run, steps, plan), 0.0
+    else:
+        finished = _compute_done_work(Step(1, 1, window.index, 0), plan) if window else 0.0
+        since, left_s = run[0].time, plan.estimate.start_s
+        later_s = (plan.estimate.seconds - left_s) * (1 - finished)
+    passed_s = max((now - since).total_seconds(), 0.0)
+    return later_s + (left_s and left_s * math.exp(-passed_s / left_s)), later_s
+
+
+def _estimate_by_steps(run: Sequence[Record], steps: Sequence[int], plan: Plan) -> float:
+    """Return the time left at the newest step; `steps` are the indices of all in the run."""
+    first, newest = run[steps[0]].event, run[steps[-1]].event
+    assert isinstance(first, Step) and isinstance(newest, Step)
+    began, before = run[steps[0]].time, _compute_done_work(first, plan)
+    stages = [record for record in run[: steps[0]] if isinstance(record.event, Stage)]
+    if first.done == 1 and stages:  # else its window may have begun before these records
+        began, before = stages[-1].time, _compute_done_work(replace(first, done=0), plan)
+    took_s, done = (run[steps[-1]].time - began).total_seconds(), _compute_done_work(newest, plan)
+    if done > before:
+        return max(took_s, 0.0) / (done - before) * (1 - done)
+    planned_s = (plan.estimate.seconds - plan.estimate.start_s) * (1 - done)
+    return planned_s if newest.eta_s is None else newest.eta_s
 
 
 def _compute_done_work(step: Step, plan: Plan) -> float:

@@ -74,11 +74,11 @@ class Session:
     """Inputs, choices, jobs and open editors.
 
     `crop` is the file of the exact crop, drawn from the inputs in `cropped`. `draft` is the newest
-    draft, `drafted` the fingerprint of its inputs. `before` is the draft shown until the newest is
-    finished; it is deleted then if `replaced`. `final` is the video made from the draft. `kept`:
-    the visitor wants the draft itself. `middle`: use a picture without a face. `advanced`, `tuning`
-    and `boxes`: folds that are open. `typed`: text to speak. `whole`: the recording that both
-    voices were split from, `owners`: the speaker of each of its phrases, 0 left, 1 right.
+    draft, `drafted` the fingerprint of its inputs, also after it was deleted. `before` is the draft
+    shown until the newest is finished. `final` is the video made from the draft. `middle`: use a
+    picture without a face. `advanced`, `tuning` and `boxes`: folds that are open. `typed`: text to
+    speak. `whole`: the recording that both voices were split from, `owners`: the speaker of each of
+    its phrases, 0 left, 1 right.
     `selected`: the job open in the history, `deleting`: whether its deletion is to be confirmed.
     """
 
@@ -90,9 +90,7 @@ class Session:
     draft: str | None = None
     drafted: str = ""
     before: str | None = None
-    replaced: bool = False
     final: str | None = None
-    kept: bool = False
     middle: bool = False
     editing: Editor = ""
     advanced: bool = False

@@ -2,6 +2,7 @@
 // phone shows its top, and the focus goes on at the headline.
 
 import { answered } from "./bus.js";
+import { timeLeft } from "./clocks.js";
 import { follow } from "./follow.js";
 import { focusHeadline } from "./views.js";
 
@@ -34,6 +35,7 @@ follow(() => {
   const head = document.querySelector(".tp-head[data-state]");
   if (!head) return;
   root.classList.add("tp-ready");
-  if (document.title !== head.dataset.tab) document.title = head.dataset.tab;
+  const tab = head.dataset.tab.replace("{left}", () => timeLeft(head));
+  if (document.title !== tab) document.title = tab;
   if (state !== head.dataset.state) enter(head.dataset.state);
 });

@@ -21,3 +21,4 @@ import "./typing.js";
 import "./editors.js";
 import "./sounds.js";
 import "./times.js";
+import "./clocks.js";

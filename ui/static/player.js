@@ -1,15 +1,17 @@
 // <tp-player>: the frame's content. A picture, or a film with its own controls.
 
-import { Controls } from "./player_controls.js";
+import { Controls, LOUD } from "./player_controls.js";
 import { STYLE } from "./player_style.js";
 import { Reel, jobOf } from "./reel.js";
-import { adopt, element } from "./shadow.js";
+import { adopt, element, icon } from "./shadow.js";
 import { words } from "./words.js";
 
 const MEMORY = "portrait-film"; // session storage: the film's place and sound, over a reload
 
+const STILL = matchMedia("(prefers-reduced-motion: reduce)");
+
 class Player extends HTMLElement {
-  static observedAttributes = ["film", "poster", "live", "label", "chip", "note"];
+  static observedAttributes = ["film", "poster", "live", "label", "chip", "note", "making"];
 
   #screen = element("div", { className: "screen" });
   #chip = element("span", { className: "chip" });
@@ -17,7 +19,10 @@ class Player extends HTMLElement {
   #reel = new Reel(this.#screen);
   #controls = new Controls(this.#reel, this);
   #due = false; // whether changed attributes are about to be looked at
+  #sound = element("button", { className: "sound", hidden: true });
   #ticking = false;
+  #making = null; // the job whose making was seen last,
+  #fresh = false; // ... of which no film was shown yet
   #film = null;
   #picture = null;
 
@@ -25,8 +30,10 @@ class Player extends HTMLElement {
     super();
     const lost = lostMessage(() => this.#reel.again());
     const root = adopt(this, STYLE);
-    root.append(this.#screen, this.#chip, this.#note, lost, this.#controls.root);
-    this.#screen.onclick = () => this.toggle();
+    this.#sound.append(icon(LOUD), words("tapForSound"));
+    root.append(this.#screen, this.#chip, this.#note, this.#sound, lost, this.#controls.root);
+    this.#sound.onclick = () => this.#reel.sound();
+    this.#screen.onclick = () => (this.#reel.hushed ? this.#reel.sound() : this.toggle());
     this.#reel.addEventListener("change", () => this.#changed());
     this.#reel.addEventListener("lost", () => {
       lost.hidden = !this.#reel.lost;
@@ -81,6 +88,8 @@ class Player extends HTMLElement {
     const film = this.getAttribute("film");
     this.#chip.textContent = this.getAttribute("chip") ?? "";
     this.#note.textContent = this.getAttribute("note") ?? "";
+    const making = this.getAttribute("making");
+    if (making && making !== this.#making) [this.#making, this.#fresh] = [making, true];
     const live = film ? null : this.getAttribute("live");
     const drawn = this.#drawPicture(live ?? this.getAttribute("poster"));
     this.#changed();
@@ -91,11 +100,18 @@ class Player extends HTMLElement {
   async #follow(film, drawn) {
     this.#film = film;
     if (film) {
-      this.#reel.show(film, startOf(film));
+      this.#reel.show(film, startOf(film), this.#startsByItself(film));
     } else {
       await drawn;
       if (!this.#film) this.#reel.show(null);
     }
+  }
+
+  // Once for each job that was seen being made, if it is looked at.
+  #startsByItself(film) {
+    if (!this.#fresh || !jobOf(film).endsWith(this.#making)) return false;
+    this.#fresh = false;
+    return this.checkVisibility() && !STILL.matches;
   }
 
   // Resolves once the picture is on show; the one before stays until then, or if this one is bad.
@@ -119,6 +135,7 @@ class Player extends HTMLElement {
     this.#screen.classList.toggle("has-film", video !== null);
     this.#screen.querySelector("img")?.setAttribute("alt", label);
     video?.setAttribute("aria-label", label);
+    this.#sound.hidden = !video || !this.#reel.hushed;
     this.#controls.draw();
     this.dispatchEvent(new Event("tp-time", { bubbles: true }));
     if (running && !this.#ticking) this.#tick();

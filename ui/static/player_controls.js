@@ -6,7 +6,7 @@ import { clock, words } from "./words.js";
 const PLAY = "M6 4v16l14-8z";
 const PAUSE = "M6 4h4v16H6zm8 0h4v16h-4z";
 const SPEAKER = "M4 9v6h4l5 4V5L8 9z";
-const LOUD = `${SPEAKER}m12-1a5 5 0 0 1 0 8l1.2 1.4a7 7 0 0 0 0-10.8z`;
+export const LOUD = `${SPEAKER}m12-1a5 5 0 0 1 0 8l1.2 1.4a7 7 0 0 0 0-10.8z`;
 const SILENT =
   `${SPEAKER}m11.7.5 1.2-1.2 2.1 2.1 2.1-2.1 1.2 1.2-2.1 2.1 2.1 2.1-1.2 1.2-2.1-2.1` +
   "-2.1 2.1-1.2-1.2 2.1-2.1z";
@@ -33,19 +33,19 @@ export class Controls {
     this.root.append(this.#play, this.#time, this.#seek, this.#sound, this.#full);
     this.#play.onclick = () => reel.toggle();
     this.#seek.oninput = () => reel.seek(this.#seek.valueAsNumber);
-    this.#sound.onclick = () => reel.mute(!reel.muted);
+    this.#sound.onclick = () => reel.mute(!reel.silent);
     this.#full.onclick = () => this.#enlarge();
     host.addEventListener("fullscreenchange", () => this.draw());
   }
 
   /** Show how things stand. */
   draw() {
-    const { video, running, muted } = this.#reel;
+    const { video, running, silent } = this.#reel;
     this.root.hidden = video === null;
     if (!video) return;
     const large = document.fullscreenElement === this.#host;
     label(this.#play, words(running ? "pause" : "play"), running ? PAUSE : PLAY);
-    label(this.#sound, words(muted ? "unmute" : "mute"), muted ? SILENT : LOUD);
+    label(this.#sound, words(silent ? "unmute" : "mute"), silent ? SILENT : LOUD);
     label(this.#full, words(large ? "leaveFullScreen" : "fullScreen"), large ? SMALL : LARGE);
     this.#drawTime(video);
   }

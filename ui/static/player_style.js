@@ -21,6 +21,14 @@ export const STYLE = `
   .chip.note { left: auto; right: 0.9cqw; }
   .chip:empty { display: none; }
 
+  .sound {
+    position: absolute; right: 12px; bottom: 68px;
+    display: flex; align-items: center; gap: 8px; padding: 0 16px 0 12px;
+    border: 0; border-radius: 22px; background: rgb(10 15 13 / 0.78); color: #fff;
+  }
+  .sound:hover { background: #0a0f0d; }
+  .sound:focus-visible { outline-color: #fff; outline-offset: -5px; }
+
   .controls {
     position: absolute; inset: auto 0 0; display: flex; align-items: center;
     padding: 24px 3px 12px 16px; color: #fff; font-size: 13px;

@@ -63,7 +63,8 @@ async function meet(old, video) {
 export class Reel extends EventTarget {
   video = null; // the film on show
   lost = false; // the newest film could not be loaded
-  muted = false;
+  muted = false; // as the person wants it
+  hushed = false; // it started by itself, and silently: nobody has touched it yet
   #place;
   #wanted = false; // the person started it and did not stop it: it goes on when there is more
   #turn = 0;
@@ -74,8 +75,9 @@ export class Reel extends EventTarget {
     this.#place = place;
   }
 
-  /** Show the film at `address`, null for none; `start` in seconds if it is another job's. */
-  async show(address, start = 0) {
+  /** Show the film at `address`, null for none; `start` in seconds if it is another job's. With
+   * `byItself` it plays, silently. */
+  async show(address, start = 0, byItself = false) {
     const turn = ++this.#turn;
     if (this.video && (!address || jobOf(address) !== jobOf(this.#address))) this.pause();
     this.#address = address;
@@ -86,7 +88,7 @@ export class Reel extends EventTarget {
     }
     for (const wait of [0, ...RETRY_MS]) {
       await pause(wait);
-      if (turn !== this.#turn || (await this.#load(address, start, turn))) return;
+      if (turn !== this.#turn || (await this.#load(address, start, turn, byItself))) return;
     }
     if (turn === this.#turn) this.#lose(true);
   }
@@ -98,6 +100,7 @@ export class Reel extends EventTarget {
 
   play() {
     if (!this.video) return;
+    this.#hush(false);
     this.#wanted = true;
     this.#start(this.video).catch(() => {}); // it was paused again before it ran
   }
@@ -122,8 +125,24 @@ export class Reel extends EventTarget {
 
   mute(muted) {
     this.muted = muted;
-    if (this.video) this.video.muted = muted;
+    this.#hush(false);
     this.#changed();
+  }
+
+  /** Let the film be heard that started by itself. */
+  sound() {
+    this.running ? this.#hush(false) : this.play();
+    this.#changed();
+  }
+
+  get silent() {
+    return this.muted || this.hushed;
+  }
+
+  #hush(hushed) {
+    this.hushed = hushed;
+    if (this.video) this.video.muted = this.silent;
+    if (this.running) heard(this.video);
   }
 
   get running() {
@@ -131,7 +150,7 @@ export class Reel extends EventTarget {
   }
 
   // True when the film took its place, or is not wanted any more.
-  async #load(address, start, turn) {
+  async #load(address, start, turn, byItself) {
     const video = document.createElement("video");
     Object.assign(video, { preload: "auto", playsInline: true, muted: true, src: address });
     video.className = "coming";
@@ -141,7 +160,7 @@ export class Reel extends EventTarget {
       const old = this.video;
       const goesOn = old && jobOf(old.getAttribute("src")) === jobOf(address);
       await (goesOn ? meet(old, video) : standAt(video, Math.min(start, video.duration)));
-      if (turn === this.#turn) await this.#takeOver(video, goesOn);
+      if (turn === this.#turn) await this.#takeOver(video, goesOn, byItself);
       else drop(video);
       return true;
     } catch {
@@ -150,13 +169,23 @@ export class Reel extends EventTarget {
     }
   }
 
-  async #takeOver(video, goesOn) {
+  async #takeOver(video, goesOn, byItself) {
     const ended = this.video?.ended;
     const there = goesOn && !isRunning(this.video) && !ended ? this.video.currentTime : null;
     if (there !== null && there !== video.currentTime) await standAt(video, there);
-    const goes = goesOn && this.#wanted && video.duration - video.currentTime > AT_END_S;
-    if (goes) await this.#start(video).catch(() => this.pause());
+    if (!goesOn) this.hushed = byItself && !this.muted;
+    if (byItself) this.#wanted = true;
+    const goes = (goesOn || byItself) && this.#wanted;
+    if (goes && video.duration - video.currentTime > AT_END_S) {
+      await this.#start(video).catch(() => this.#refused());
+    }
     this.#put(video);
+  }
+
+  // The browser plays nothing by itself, or it was paused before it ran.
+  #refused() {
+    this.hushed = false;
+    this.pause();
   }
 
   // Resolves at the first frame that moves.
@@ -170,7 +199,7 @@ export class Reel extends EventTarget {
     const old = this.video;
     this.video = video;
     if (video) {
-      video.muted = this.muted;
+      video.muted = this.silent;
       video.classList.remove("coming");
       this.#follow(video);
     }

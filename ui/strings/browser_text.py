@@ -48,6 +48,7 @@ _SENTENCES = {
     "pause": "Pause",
     "mute": "Sound off",
     "unmute": "Sound on",
+    "tapForSound": "Tap for sound",
     "fullScreen": "Full screen",
     "leaveFullScreen": "Leave full screen",
     "seek": "Place in the video",
@@ -71,6 +72,11 @@ _SENTENCES = {
     "filesFirst": "Files are read one after the other. Before yours: {files}.",
     "notDone": "This did not reach the page's server. Try it again.",
     # times
+    "seconds": "{s} s",
+    "minutes": "{min} min",
+    "minutesSeconds": "{min} min {s} s",
+    "timeLeft": "About {time} left",
+    "elapsed": "{time} so far",
     "today": "Today {time}",
     "yesterday": "Yesterday {time}",
 }

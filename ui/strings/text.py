@@ -50,10 +50,12 @@ DRAFTING = "Making a draft"
 DRAFTING_LEAD = "You can change anything; a new draft starts by itself."
 DRAFT = "Your draft is ready"
 DRAFT_LEAD = "It shows the timing and the framing. MultiTalk makes the same shot look real."
-DRAFT_ALONE_LEAD = "It shows the timing and the framing, lips only. Keep it, or change something."
+DRAFT_ALONE_LEAD = "It shows the timing and the framing, lips only. Save it, or change something."
 IN_TURN_LEAD = "Two people found. The left one speaks first, then the right one."
 TOGETHER_LEAD = "Two people found. Both speak at the same time."
-KEPT, KEPT_LEAD = "Your draft is kept", "It is in History until {day}, then deleted by itself."
+DRAFT_UNTIL = "The draft is in History until {day}, then deleted by itself."
+CLEARED = "The draft is deleted"
+CLEARED_LEAD = "Your picture and recording are still here. Change something, or make it again."
 WAITING = "Waiting for a GPU"
 WAITING_LEAD = "You can close this page. It starts by itself, and the video will be in History."
 MAKING = "Making your video"
@@ -175,13 +177,16 @@ NOT_MADE = "not made"
 
 # Actions.
 STOP_WAITING, NEXT, STARTING = "Stop waiting", "Next in line", "Starting"
+ALMOST_DONE = "Almost done"
 FREE, FREE_WAITING = "free, made here", "nothing is paid while you wait"
 STOP, DOWNLOAD = "Stop, keep what is finished", "Download video"
-MAKE_FINAL, KEEP = "Make it with MultiTalk", "Keep this draft"
+MAKE_FINAL, DRAW_AGAIN = "Make it with MultiTalk", "Make a draft again"
 STOP_HINT = "Stop any time; what is finished is kept."
 PAY_HINT = f"You pay only when you press this. {STOP_HINT}"
 CHOOSE_PART = "Choose the part to use"
-NEW_VIDEO, NEW_VERSION, RETRY, RESUME = "Make another", "Make another version", "Try again", "Go on"
+NEW_VERSION, RETRY, RESUME = "Make another version", "Try again", "Go on"
+START_OVER = "Start over"
+STILL_MADE = "What is being made goes on, and will be in History."
 RESTART = "Start again"
 COPY_LINK, LINK_COPIED, MAKE_LINK = "Copy share link", "Link copied", "Make a share link"
 LINK_PENDING = "The share link is being made"
@@ -243,11 +248,13 @@ WARNINGS = {
 }
 
 
-FINAL_STAGES = {
-    StageName.STARTING: "GPU started",
-    StageName.LOADING: "MultiTalk loaded",
-    StageName.LISTENING: "Listened to the voice",
-    StageName.FINISHING: "Checks and sound",
+FINAL_STAGES = {  # while it goes on, and else
+    StageName.QUEUED: ("Waiting in the queue", "Waited in the queue"),
+    StageName.STARTING: ("Starting the GPU", "GPU started"),
+    StageName.LOADING: ("Loading MultiTalk", "MultiTalk loaded"),
+    StageName.LISTENING: ("Listening to the voice", "Listened to the voice"),
+    StageName.LOOKING: ("Looking at the picture", "Looked at the picture"),
+    StageName.FINISHING: ("Checks and sound", "Checks and sound"),
 }
 
 

@@ -43,7 +43,7 @@ def time_left(left_s: float | None) -> str:
     """Time left; None if unknown."""
     if left_s is None:
         return "Working"
-    return "Almost done" if left_s < 1 else f"About {duration(left_s)} left"
+    return f"About {duration(max(1.0, left_s))} left"
 
 
 def dollars(amount: float) -> str:
@@ -273,6 +273,15 @@ def video_length(plan: Plan) -> str:
 def kept_length(frames: int) -> str:
     """Length of an unfinished video's finished part."""
     return f"{seconds(frames / FPS)} kept"
+
+
+def deletion(is_draft: bool, is_open: bool, has_ended: bool) -> str:
+    """What deleting a job takes with it; `is_open`: its inputs are on the page."""
+    what = f"This deletes the {'draft' if is_draft else 'video'}"
+    end = "" if has_ended else " The work on it ends."
+    if is_open:
+        return f"{what}. Your picture and recording stay on the page.{end}"
+    return f"{what} and its copies of the picture and the recording.{end}"
 
 
 def left_short(left_s: float | None) -> str:

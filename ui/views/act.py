@@ -7,7 +7,17 @@ from inference.core.plan import Plan
 from ui.media import serving
 from ui.session.page_state import JobView, PageState, Phase
 from ui.strings import text, wording
-from ui.views.elements import attributes, button, link_button, message, quiet, small
+from ui.views.clocks import time_left
+from ui.views.elements import (
+    attributes,
+    button,
+    day,
+    link_button,
+    message,
+    quiet,
+    sentence,
+    small,
+)
 from ui.views.money import dollars_spent, rest
 from ui.views.primary import primary
 from ui.views.share import about_link, share
@@ -20,21 +30,21 @@ def act(shown: PageState) -> str:
         return _make(shown, shown.plan, go)
     if job is None:
         waits = shown.plan is not None and shown.problem is not None
+        if shown.phase is Phase.CLEARED and not waits:
+            return _row(button(text.DRAW_AGAIN, look=go, data_do="draft"))
         return _row(button(text.RETRY, look=go, data_do="refresh")) if waits else ""
     match shown.phase:
         case Phase.DRAFTING | Phase.WAITING | Phase.MAKING:
             return _working(shown, job)
         case Phase.DRAFT:
             return _draft(shown, job, go)
-        case Phase.KEPT:
-            return _row(_download(job, go), share(shown, job), _again()) + about_link(shown, job)
         case Phase.RESULT:
-            ways = _row(_download(job, go), share(shown, job), _version(), _again())
+            ways = _row(_download(job, go), share(shown, job), _version())
             return ways + about_link(shown, job) + _line(text.AI_NOTE)
         case Phase.STOPPED:
             return _stopped(job, go)
         case Phase.INTERRUPTED:
-            return _interrupted(job, go)
+            return _row(*_ways_on(job, go, began=True), _way_back(job))
         case Phase.FAILED:
             return _failed(job, go)
     return ""
@@ -67,36 +77,26 @@ def _download(job: JobView, look: str) -> str:
     )
 
 
-def _again() -> str:
-    return quiet(text.NEW_VIDEO, data_do="again")
-
-
 def _version() -> str:
     return quiet(text.NEW_VERSION, mark="again", data_do="version")
 
 
 def _working(shown: PageState, job: JobView) -> str:
     """The time left, and the way to stop."""
-    label, spent = text.STOP, dollars_spent(job)
+    label, spent, left = text.STOP, dollars_spent(job), time_left(job)
     if shown.phase is Phase.WAITING:
-        left, label = wording.queue_place(job.queue_position), text.STOP_WAITING
+        left, label = escape(wording.queue_place(job.queue_position)), text.STOP_WAITING
         note = "" if spent is None else text.FREE_WAITING
     elif job.is_draft:
-        left, note = _draft_left(job), text.FREE
+        note = text.FREE
+        if job.queue_position:  # the next in line starts at once
+            place = wording.queue_place(job.queue_position)
+            left = escape(place if job.queue_position > 1 else text.STARTING)
     else:
-        left = wording.time_left(job.progress.left_s)
         note = "" if spent is None else wording.spent_so_far(spent, job.plan.estimate.dollars)
     stop = "" if job.is_stopping else button(label, data_do="stop")
-    left = text.STOPPING if job.is_stopping else left
-    said = f'<b class="tp-big">{escape(left)}</b>{small(note) if note else ""}'
+    said = f'<b class="tp-big">{left}</b>{small(note) if note else ""}'
     return f'<div class="tp-act tp-left"><div>{said}</div>{stop}</div>'
-
-
-def _draft_left(job: JobView) -> str:
-    """The next in line starts at once, so only those behind it are told their place."""
-    if job.queue_position is None:
-        return wording.time_left(job.progress.left_s)
-    return wording.queue_place(job.queue_position) if job.queue_position > 1 else text.STARTING
 
 
 def too_long(shown: PageState, plan: Plan) -> bool:
@@ -105,17 +105,23 @@ def too_long(shown: PageState, plan: Plan) -> bool:
 
 
 def _draft(shown: PageState, job: JobView, go: str) -> str:
+    linked = about_link(shown, job) + _until(job)
     if shown.gpu.ready and not too_long(shown, job.plan):
-        return _make(shown, job.plan, go)
+        ways = _download(job, "tp-tall"), share(shown, job)
+        return _make(shown, job.plan, go, *ways) + linked
     why, part = shown.gpu.reason, ""
     if shown.gpu.ready:
         why = wording.too_long_for_final(job.plan, shown.max_recordings_s[1])
         part = quiet(text.CHOOSE_PART, data_do="edit", data_what="trim")
-    keep = button(text.KEEP, look=go, data_do="keep")
-    return _row(keep, _download(job, "tp-tall"), part) + _line(why)
+    return _row(_download(job, go), share(shown, job), part) + _line(why) + linked
 
 
-def _make(shown: PageState, plan: Plan, go: str) -> str:
+def _until(job: JobView) -> str:
+    until = sentence(text.DRAFT_UNTIL, day=day(job.expires))
+    return f'<p class="tp-small tp-soft">{until}</p>'
+
+
+def _make(shown: PageState, plan: Plan, go: str, *ways: str) -> str:
     """The way to the final video, with its price; or to the part that it can be made of."""
     if too_long(shown, plan):
         part = button(text.CHOOSE_PART, look=go, data_do="edit", data_what="trim")
@@ -123,37 +129,40 @@ def _make(shown: PageState, plan: Plan, go: str) -> str:
     estimate = shown.finals.get(shown.session.choices.quality)
     price = wording.price(estimate) if estimate else ()
     hint = text.PAY_HINT if estimate and estimate.dollars else text.STOP_HINT
-    return _row(priced(text.MAKE_FINAL, price, go, data_do="make"), small(hint))
+    return _row(priced(text.MAKE_FINAL, price, go, data_do="make"), *ways, small(hint))
 
 
 def _stopped(job: JobView, go: str) -> str:
-    final = job.progress.final
-    kept = isinstance(final, Cancelled) and final.path
-    retry = _restart(job, text.RETRY, "tp-tall" if kept else go)
-    return _row(_download(job, go) if kept else "", retry, _way_back(job))
-
-
-def _interrupted(job: JobView, go: str) -> str:
-    price = () if job.is_draft else wording.price(rest(job))
-    go_on = priced(text.RESUME, price, go, data_do="resume")
-    return _row(go_on, _restart(job, text.RESTART, "tp-tall"), _way_back(job))
+    """What is finished, going on from it, or starting again."""
+    saved = download_of(job, go)
+    return _row(saved, *_ways_on(job, "tp-tall" if saved else go), _way_back(job))
 
 
 def _failed(job: JobView, go: str) -> str:
     final = job.progress.final
     said = final.message if isinstance(final, Failed) else text.BROKE
-    ways = _restart(job, text.RETRY, go) + _way_back(job)
+    ways = "".join(_ways_on(job, go)) + _way_back(job)
     return message(said, below=ways) + _line(wording.job_number(job.id))
 
 
-def _restart(job: JobView, label: str, look: str) -> str:
+def _ways_on(job: JobView, look: str, began: bool = False) -> tuple[str, ...]:
+    """Going on, where there is something to go on from, and starting again.
+
+    `began`: it can go on even if no window is finished.
+    """
     price = () if job.is_draft else wording.price(job.plan.estimate)
-    return priced(label, price, look, data_do="restart")
+    if not job.progress.windows_done and not began:
+        return (priced(text.RETRY, price, look, data_do="restart"),)
+    left = () if job.is_draft else wording.price(rest(job))
+    return (
+        priced(text.RESUME, left, look, data_do="resume"),
+        priced(text.RESTART, price, "tp-tall", data_do="restart"),
+    )
 
 
 def _way_back(job: JobView) -> str:
-    """From a final video to the draft, from a draft to nothing."""
-    return _again() if job.is_draft else _version()
+    """From a final video to the draft; from a draft there is only starting over."""
+    return "" if job.is_draft else _version()
 
 
 def download_of(job: JobView, look: str) -> str:

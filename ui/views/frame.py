@@ -1,6 +1,6 @@
 """The frame: one place for the crop, the draft, the growing film and the result."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 from inference.core.events import Cancelled, Finished
@@ -23,7 +23,10 @@ _SILHOUETTE = (
 
 @dataclass(frozen=True)
 class Film:
-    """What the frame shows: addresses, a chip at the left, a note at the right."""
+    """What the frame shows: addresses, a chip at the left, a note at the right.
+
+    `making` is the draft that is being drawn, whose film will play by itself.
+    """
 
     label: str
     film: str | None = None
@@ -31,6 +34,7 @@ class Film:
     chip: str | None = None
     note: str | None = None
     dim: bool = False
+    making: str | None = None
 
 
 def frame(shown: PageState) -> str:
@@ -80,6 +84,7 @@ def player(film: Film, poster: str) -> str:
         chip=film.chip,
         note=film.note,
         dim=film.dim,
+        making=film.making,
     )
     return f"<tp-player{told}></tp-player>"
 
@@ -118,7 +123,8 @@ def _film(shown: PageState) -> Film:
         film = serving.build_media_url(job.id, final.path)
         return Film(text.VIDEO_UNFINISHED, film, chip=_so_far(job, final.frames))
     if job.is_draft:
-        return _unfinished_draft(shown, job)
+        making = job.id if shown.phase is Phase.DRAFTING else None
+        return replace(_unfinished_draft(shown, job), making=making)
     return _growing(job) or _draft_of_final(shown)
 
 

@@ -10,7 +10,8 @@ from ui.session.page_state import JobView, PageState, Phase
 from ui.session.requests import find_speakers
 from ui.strings import text, wording
 from ui.views.act import too_long
-from ui.views.elements import day, sentence
+from ui.views.clocks import left_attributes, left_words
+from ui.views.elements import day, quiet, sentence
 from ui.views.money import dollars_spent, rest
 
 
@@ -21,6 +22,7 @@ class Headline:
     title: str
     lead: str
     tab: str | None = None
+    left: str = ""  # attributes of the time left, which stands in the tab as {left}
 
 
 def headline(shown: PageState) -> str:
@@ -28,9 +30,16 @@ def headline(shown: PageState) -> str:
     head = _of(shown)
     return (
         f'<div class="tp-head" aria-live="polite" data-state="{_state(shown)}" '
-        f'data-tab="{escape(text.tab_title(head.tab))}">'
-        f'<h1 tabindex="-1">{escape(head.title)}</h1><p>{head.lead}</p></div>'
+        f'data-tab="{escape(text.tab_title(head.tab))}"{head.left}>'
+        f'<h1 tabindex="-1">{escape(head.title)}</h1><p>{head.lead}</p></div>{_start_over(shown)}'
     )
+
+
+def _start_over(shown: PageState) -> str:
+    """The way to an empty page, wherever there is anything on it."""
+    if shown.is_empty and not shown.session.typed:
+        return ""
+    return f'<div class="tp-over">{quiet(text.START_OVER, data_do="again")}</div>'
 
 
 def _state(shown: PageState) -> str:
@@ -54,6 +63,8 @@ def _of(shown: PageState) -> Headline:
         return Headline(text.UNDRAFTED, escape(text.UNDRAFTED_LEAD), text.READY_TAB)
     if no_face(shown):
         return Headline(text.NO_FACE, escape(_no_face_lead(shown)), text.NO_FACE)
+    if shown.phase is Phase.CLEARED and shown.problem is None:
+        return Headline(text.CLEARED, escape(text.CLEARED_LEAD))
     return Headline(text.START, escape(_start_lead(shown)))
 
 
@@ -69,23 +80,23 @@ def _start_lead(shown: PageState) -> str:
         return text.PROBLEM_LEAD
     if picture:
         return text.NEEDS_VOICE_LEAD
-    return text.NEEDS_PICTURE_LEAD if voice else text.START_LEAD
+    if voice:
+        return text.NEEDS_PICTURE_LEAD
+    return f"{text.START_LEAD} {text.STILL_MADE}" if shown.is_still_making else text.START_LEAD
 
 
 def _of_job(shown: PageState, job: JobView) -> Headline:
-    left = text.STOPPING if job.is_stopping else wording.time_left(job.progress.left_s)
+    left = left_attributes(job)
+    tab = "{left}" if left else left_words(job)
     match shown.phase:
         case Phase.WAITING:
             return Headline(text.WAITING, escape(text.WAITING_LEAD), text.WAITING)
         case Phase.MAKING:
-            return Headline(text.MAKING, escape(text.MAKING_LEAD), left)
+            return Headline(text.MAKING, escape(text.MAKING_LEAD), tab, left)
         case Phase.RESULT:
             return Headline(text.RESULT, _result_lead(job), text.READY_TAB)
         case Phase.DRAFT:
             return Headline(text.DRAFT, escape(_draft_lead(shown, job)), text.READY_TAB)
-        case Phase.KEPT:
-            until = sentence(text.KEPT_LEAD, day=day(job.expires))
-            return Headline(text.KEPT, until, text.READY_TAB)
         case Phase.STOPPED:
             final = job.progress.final
             kept = final.frames if isinstance(final, Cancelled) else 0
@@ -96,8 +107,9 @@ def _of_job(shown: PageState, job: JobView) -> Headline:
             return Headline(text.FAILED_DRAFT, escape(text.FAILED_DRAFT_LEAD), text.FAILED_DRAFT)
         case Phase.FAILED:
             return Headline(text.FAILED_FINAL, escape(text.FAILED_FINAL_LEAD), text.FAILED_FINAL)
-    tab = text.DRAFTING if job.queue_position else left
-    return Headline(text.DRAFTING, escape(text.DRAFTING_LEAD), tab)
+    if job.queue_position:
+        return Headline(text.DRAFTING, escape(text.DRAFTING_LEAD), text.DRAFTING)
+    return Headline(text.DRAFTING, escape(text.DRAFTING_LEAD), tab, left)
 
 
 def _result_lead(job: JobView) -> str:
@@ -114,7 +126,6 @@ def _draft_lead(shown: PageState, job: JobView) -> str:
 
 
 def _interrupted_lead(job: JobView) -> str:
-    finished = job.progress.newest_window.index + 1 if job.progress.newest_window else 0
     paid = bool(job.plan.estimate.dollars)
     more = rest(job).dollars if paid or job.is_draft else None
-    return wording.interrupted_lead(finished, more)
+    return wording.interrupted_lead(job.progress.windows_done, more)

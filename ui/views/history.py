@@ -139,7 +139,9 @@ def _ways(shown: PageState, job: JobView) -> str:
     """Use the settings again, or delete; deleting asks once."""
     if shown.session.deleting and shown.session.selected == job.id:
         sure = button(text.CONFIRM_DELETE, look="tp-danger", data_do="delete-sure", data_job=job.id)
-        return sure + button(text.CANCEL_DELETE, data_do="delete-not")
+        is_open = job.id in (shown.session.draft, shown.session.final)
+        goes = wording.deletion(job.is_draft, is_open, job.has_ended)
+        return f"<p>{escape(goes)}</p>{sure}{button(text.CANCEL_DELETE, data_do='delete-not')}"
     use = quiet(text.USE, mark="again", data_do="use", data_job=job.id)
     delete = button(
         text.DELETE, look="tp-quiet tp-bad", mark="delete", data_do="delete", data_job=job.id

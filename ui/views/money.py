@@ -15,8 +15,8 @@ def dollars_spent(job: JobView) -> float | None:
 
 
 def rest(job: JobView) -> Estimate:
-    """The windows that are not finished, of what all of it was to take and cost."""
-    done = job.progress.newest_window.index + 1 if job.progress.newest_window else 0
+    """The start and the windows that are not finished, of what all of it was to take and cost."""
     lengths = [window.frames for window in job.plan.windows]
-    whole, left = job.plan.estimate, sum(lengths[done:]) / sum(lengths)
-    return replace(whole, seconds=whole.seconds * left, dollars=whole.dollars * left)
+    whole, left = job.plan.estimate, sum(lengths[job.progress.windows_done :]) / sum(lengths)
+    seconds = whole.start_s + (whole.seconds - whole.start_s) * left
+    return replace(whole, seconds=seconds, dollars=whole.dollars * seconds / whole.seconds)

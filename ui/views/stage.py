@@ -64,7 +64,7 @@ def _line(shown: PageState) -> str:
 
 
 def _under(shown: PageState) -> str:
-    if shown.job is None and not any((shown.session.picture, *shown.session.voices)):
+    if shown.is_empty:
         return _problem(shown) + _examples()
     row = stage_row(shown.job) if shown.phase is Phase.DRAFTING and shown.job else ""
     return act(shown) + row + _problem(shown) + _notes(shown)

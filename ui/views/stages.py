@@ -1,12 +1,13 @@
 """What has been done and what comes: a row for a draft, a card for a final video."""
 
+from dataclasses import dataclass
 from html import escape
 
 from inference.core.events import Finished, StageName
 from inference.jobs.store import State
 from ui.session.page_state import JobView, PageState, Phase
-from ui.session.progress import StageProgress
 from ui.strings import text, wording
+from ui.views.clocks import elapsed
 from ui.views.elements import attributes, icon, ratio, ring, small
 from ui.views.frame import live_url
 from ui.views.money import dollars_spent
@@ -18,10 +19,12 @@ _IN_ORDER = (*_BEFORE_WINDOWS, StageName.WINDOW, StageName.FINISHING)
 def stage_row(job: JobView) -> str:
     """The stages of a draft so far, in one compact row; the last of them goes on."""
     items, now = [], ""
+    order = list(StageName).index
     for shown in job.progress.stages:
         done = shown.seconds is not None
-        if done and shown.name is StageName.QUEUED:
-            continue
+        later = job.progress.stage and order(shown.name) > order(job.progress.stage)
+        if later or (done and shown.name is StageName.QUEUED):
+            continue  # what comes later than the newest is of an earlier run
         lasted = "" if shown.seconds is None else small(f"{max(shown.seconds, 0.1):.1f} s")
         words = _draft_stage(shown.name, done, job.queue_position)
         kind = "" if done else ' class="tp-now" aria-current="step"'
@@ -59,57 +62,102 @@ def live_card(shown: PageState, job: JobView) -> str:
 
 def stages_card(shown: PageState, job: JobView) -> str:
     """All stages of a final video from the start, with the windows and their steps."""
-    stages = {stage.name: stage for stage in job.progress.stages}
-    lines = [_line(name, stages, job) for name in _BEFORE_WINDOWS]
-    lines += [_window(index, job) for index in range(len(job.plan.windows))]
-    lines.append(_line(StageName.FINISHING, stages, job))
-    note = wording.elapsed(job.progress.elapsed_s)
+    rows = [_Row(name) for name in _BEFORE_WINDOWS]
+    rows += [_Row(StageName.WINDOW, index) for index in range(len(job.plan.windows))]
+    rows.append(_Row(StageName.FINISHING))
+    if job.state is State.QUEUED:
+        rows.insert(0, _Row(StageName.QUEUED))
+    current = rows.index(_find_current(job))
+    lines = "".join(_line(row, index - current, job) for index, row in enumerate(rows))
+    note = elapsed(job)
     if shown.phase is Phase.WAITING:
         note = ""
     elif job.has_ended:
-        note = wording.time_and_cost(job.progress.elapsed_s, dollars_spent(job))
+        note = small(wording.time_and_cost(job.progress.elapsed_s, dollars_spent(job)))
     said = job.progress.note
     below = f'<div class="tp-body">{small(said)}</div>' if said else ""
+    spoken = "" if job.has_ended else _words(rows[current], True, job)
     return (
-        f'<section class="tp-card"><header><h2>{escape(text.STAGES)}</h2>{small(note)}</header>'
-        f'<ol class="tp-stages">{"".join(lines)}</ol>{below}'
-        f'<p class="tp-spoken" role="status">{escape(_spoken(job))}</p></section>'
+        f'<section class="tp-card"><header><h2>{escape(text.STAGES)}</h2>{note}</header>'
+        f'<ol class="tp-stages">{lines}</ol>{below}'
+        f'<p class="tp-spoken" role="status">{escape(spoken)}</p></section>'
     )
 
 
-def _line(name: StageName, stages: dict[StageName, StageProgress], job: JobView) -> str:
-    words = text.FINAL_STAGES[name]
-    if name not in stages:
-        later = _IN_ORDER[_IN_ORDER.index(name) + 1 :]
-        skipped = isinstance(job.progress.final, Finished) or any(n in stages for n in later)
-        return _item("done" if skipped else "todo", words, "")
-    seconds, usual_s = stages[name].seconds, stages[name].usual_s
-    if seconds is None:
-        return _item("now", words, wording.usual_duration(usual_s) if usual_s else "")
-    broken = job.state in (State.FAILED, State.INTERRUPTED)
-    broke = broken and name == job.progress.stages[-1].name
-    return _item("bad" if broke else "done", words, wording.duration(seconds))
+@dataclass(frozen=True)
+class _Row:
+    """Line of the list: a stage, or one of its windows."""
+
+    name: StageName
+    window: int = 0
 
 
-def _window(index: int, job: JobView) -> str:
-    progress, words = job.progress, wording.window_of(index, len(job.plan.windows))
-    finished = progress.newest_window.index + 1 if progress.newest_window else 0
-    if index < finished or isinstance(progress.final, Finished):
-        lasted = progress.windows_s[index] if index < len(progress.windows_s) else 0.0
-        return _item("done", words, wording.duration(lasted) if lasted else "")
-    step = progress.newest_step
-    if step is None or step.window != index:
-        return _item("todo", words, text.NOT_MADE if job.has_ended else "")
-    if job.has_ended:
-        kind = "bad" if job.state is State.FAILED else "todo"
-        return _item(kind, words, text.NOT_MADE)
-    said = wording.step_of(step.done, step.total)
-    cells = '<i class="tp-on"></i>' * step.done + "<i></i>" * (step.total - step.done)
-    bar = (
-        f'<div class="tp-step" role="progressbar" aria-valuemin="0" aria-valuenow="{step.done}" '
-        f'aria-valuemax="{step.total}" aria-label="{escape(said)}">{cells}</div>'
-    )
-    return _item("now", words, said, bar)
+def _find_current(job: JobView) -> _Row:
+    """Return the row of what goes on, or in which the work ended.
+
+    A worker that begins has said nothing yet, and between two windows the next one is begun.
+    """
+    name = job.progress.stage or StageName.QUEUED
+    if name is StageName.QUEUED and job.state is not State.QUEUED:
+        name = StageName.STARTING
+    if name is StageName.LOOKING:
+        name = StageName.LISTENING
+    if name not in (StageName.WINDOW, StageName.DRAWING):
+        return _Row(name)
+    done = job.progress.windows_done
+    return _Row(StageName.WINDOW, done) if done < len(job.plan.windows) else _Row(_IN_ORDER[-1])
+
+
+def _line(row: _Row, place: int, job: JobView) -> str:
+    """The row that is `place` rows behind the current one."""
+    is_window = row.name is StageName.WINDOW
+    finished = isinstance(job.progress.final, Finished)
+    if finished or (is_window and row.window < job.progress.windows_done):
+        place = -1
+    if place == 0 and not job.has_ended:
+        return _item("now", _words(row, True, job), *_under_way(row, job))
+    words = _words(row, False, job)
+    if place < 0:
+        return _item("done", words, _lasted(row, job))
+    broke = place == 0 and job.state in (State.FAILED, State.INTERRUPTED)
+    note = text.NOT_MADE if is_window and job.has_ended else ""
+    return _item("bad" if broke else "todo", words, note or (_lasted(row, job) if broke else ""))
+
+
+def _words(row: _Row, going_on: bool, job: JobView) -> str:
+    if row.name is StageName.WINDOW:
+        return wording.window_of(row.window, len(job.plan.windows))
+    if not going_on:
+        return text.FINAL_STAGES[row.name][1]
+    looks = job.progress.stage is StageName.LOOKING
+    return text.FINAL_STAGES[StageName.LOOKING if looks else row.name][0]
+
+
+def _lasted(row: _Row, job: JobView) -> str:
+    """How long it took, as far as that is known."""
+    if row.name is StageName.WINDOW:
+        windows_s = job.progress.windows_s
+        seconds = windows_s[row.window] if row.window < len(windows_s) else 0.0
+        return wording.duration(seconds) if seconds else ""
+    names = (row.name, StageName.LOOKING) if row.name is StageName.LISTENING else (row.name,)
+    found = [stage.seconds for stage in job.progress.stages if stage.name in names]
+    return wording.duration(sum(filter(None, found))) if found else ""
+
+
+def _under_way(row: _Row, job: JobView) -> tuple[str, str]:
+    """The note and the bar of the row that goes on."""
+    step = job.progress.newest_step
+    if row.name is StageName.WINDOW and step:
+        said = wording.step_of(step.done, step.total)
+        cells = '<i class="tp-on"></i>' * step.done + "<i></i>" * (step.total - step.done)
+        bar = (
+            f'<div class="tp-step" role="progressbar" aria-valuemin="0" '
+            f'aria-valuenow="{step.done}" aria-valuemax="{step.total}" '
+            f'aria-label="{escape(said)}">{cells}</div>'
+        )
+        return said, bar
+    usual_s = job.progress.stages[-1].usual_s if job.progress.stages else None
+    return wording.usual_duration(usual_s) if usual_s else "", ""
 
 
 def _item(kind: str, words: str, note: str, below: str = "") -> str:
@@ -119,13 +167,3 @@ def _item(kind: str, words: str, note: str, below: str = "") -> str:
         f'<li class="tp-{kind}"{current}>{mark}<span>{escape(words)}</span>{small(note)}'
         f"{below}</li>"
     )
-
-
-def _spoken(job: JobView) -> str:
-    """What is said aloud: each stage and window once, not each step."""
-    if job.has_ended or not job.progress.stages:
-        return ""
-    step, name = job.progress.newest_step, job.progress.stages[-1].name
-    if name in (StageName.WINDOW, StageName.DRAWING) and step:
-        return wording.window_of(step.window, len(job.plan.windows))
-    return text.FINAL_STAGES.get(name, "")

@@ -1,6 +1,7 @@
 """What a person does on the page ends on their desk, whatever becomes of browser and server."""
 
 import errno
+import time
 from pathlib import Path
 
 import pytest
@@ -183,7 +184,7 @@ def test_history_opens_uses_and_deletes_ones_own(me: Person, scripted: None) -> 
     assert second and me.history() == [second.id, first.job.id]
 
     opened = me.do("open", job=first.job.id)
-    assert opened.phase is Phase.KEPT and opened.job and opened.job.id == first.job.id
+    assert opened.phase is Phase.DRAFT and opened.job and opened.job.id == first.job.id
     assert opened.session.picture == first.session.picture
     assert (me.data / "desks" / ME / first.session.voices[0].file).exists()  # type: ignore[union-attr]
 
@@ -199,10 +200,35 @@ def test_history_opens_uses_and_deletes_ones_own(me: Person, scripted: None) -> 
     assert asked.session.deleting and asked.session.selected == used.job.id
     assert not me.do("delete-not").session.deleting
     gone = me.do("delete-sure", job=used.job.id)
-    assert gone.phase is Phase.START and gone.session.picture is None
-    assert me.history() == [first.job.id]
-    assert files(me.data / "desks") == {f"{ME}/desk.json"}
+    assert gone.phase is Phase.CLEARED and gone.session.picture and gone.session.voices[0]
+    assert me.history() == [second.id, first.job.id]
     assert not (me.data / "jobs" / used.job.id).exists()
+    assert me.do("refresh").phase is Phase.CLEARED  # none is made by itself
+    assert me.do("draft").phase is Phase.DRAFTING
+    assert me.do("again").is_still_making
+    assert len(me.history()) == 3
+    assert files(me.data / "desks") == {f"{ME}/desk.json"}
+
+
+def test_what_was_stopped_goes_on_from_what_is_finished(
+    me: Person, scripted: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me.do("example", name="astronaut")
+    me.until(Phase.DRAFT)
+    hold = tmp_path / "hold"
+    hold.touch()
+    monkeypatch.setenv("SCRIPTED_HOLD", str(hold))
+    made = me.do("make").job
+    assert made
+    while not ((job := me.do("refresh").job) and job.progress.windows_done == 2):
+        time.sleep(0.02)
+    me.do("stop")
+    me.until(Phase.STOPPED)
+    hold.unlink()
+    job = me.do("resume").job
+    assert job and job.id == made.id
+    assert job.progress.windows_done == 2 and job.progress.share > 0.4
+    assert me.until(Phase.RESULT).history_count == 2
 
 
 @pytest.mark.parametrize("name", ["select", "open", "use", "delete", "delete-sure"])

@@ -31,7 +31,7 @@ def test_the_crop_is_the_exact_frame(alone: Person) -> None:
     assert len(files(desk)) == 4  # desk.json, picture, its preview, the crop
 
 
-def test_another_version_replaces_the_draft_when_it_is_there(me: Person, scripted: None) -> None:
+def test_every_draft_that_was_finished_stays_in_the_history(me: Person, scripted: None) -> None:
     first = drafted(me).job
     shown = me.do("set", field="shape", value="square")
     assert shown.phase is Phase.DRAFTING
@@ -39,18 +39,9 @@ def test_another_version_replaces_the_draft_when_it_is_there(me: Person, scripte
     me.until(Phase.DRAFT)
     second = me.do("refresh")  # the page may have come between its end and the exchange
     assert second.previous_draft is None and second.job
-    assert me.history() == [second.job.id]
-
-
-def test_a_kept_draft_and_one_of_other_files_are_not_replaced(me: Person, scripted: None) -> None:
-    first = drafted(me).job
-    assert me.do("keep").phase is Phase.KEPT
-    me.do("set", field="shape", value="square")
-    second = me.until(Phase.DRAFT).job
     me.give("voice", VOICE_B, slot=0)
     third = me.until(Phase.DRAFT).job
-    assert first and second and third
-    assert me.history() == [third.id, second.id, first.id]
+    assert third and me.history() == [third.id, second.job.id, first.id]
 
 
 def test_a_draft_of_other_files_is_not_taken_for_an_earlier_version(
@@ -120,6 +111,12 @@ def test_a_final_video_is_made_once_of_the_draft(
     assert me.do("make").history_count == 2
     shown = me.until(Phase.RESULT)
     assert shown.job and shown.job.state is State.FINISHED and shown.job.id == made.job.id
-    assert me.do("version").phase is Phase.DRAFT
+    version = me.do("version")
+    assert version.phase is Phase.DRAFT and version.job and version.job.id == version.session.draft
+    seed = version.session.choices.seed
+    assert seed != made.job.plan.seed  # or the same video would be paid for twice
+    again = me.do("make").job
+    assert again and again.plan.seed == seed
+    me.until(Phase.RESULT)
     assert me.do("open", job=made.job.id).phase is Phase.RESULT
     assert me.do("delete-sure", job=made.job.id).phase is Phase.DRAFT  # only the video goes

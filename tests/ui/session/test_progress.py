@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
-from inference.core.events import Event, Failed, Frame, Record, Stage, StageName, Step
+from inference.core.events import Cancelled, Event, Failed, Frame, Record, Stage, StageName, Step
 from inference.core.events import Window as WindowDone
 from inference.core.plan import Plan, make_plan
 from inference.core.task import Task
@@ -34,15 +35,18 @@ def step(done: int, window: int, eta_s: float | None = None) -> Step:
 
 
 def test_before_the_first_step_the_plan_tells_the_time(task: Task) -> None:
-    shown = read(task.plan, [(2, stage(StageName.STARTING))], now=3)
-    assert shown.left_s == pytest.approx(task.plan.estimate.seconds - 1)
+    seconds, start_s = task.plan.estimate.seconds, task.plan.estimate.start_s
+    shown = read(task.plan, [(2, stage(StageName.STARTING))], now=2.2)
+    assert shown.left_s == pytest.approx(seconds - 0.2, abs=0.02)
+    assert shown.later_s == pytest.approx(seconds - start_s)
     assert (shown.share, shown.preview, shown.final) == (0, None, None)
 
 
-def test_a_plan_that_was_too_hopeful_claims_no_time(task: Task) -> None:
-    seconds = task.plan.estimate.seconds
-    for now in (0.9 * seconds, seconds, 1000):
-        assert read(task.plan, [(0, stage(StageName.STARTING))], now).left_s is None
+def test_a_start_that_takes_long_leaves_the_time_of_the_windows(task: Task) -> None:
+    windows_s = task.plan.estimate.seconds - task.plan.estimate.start_s
+    for now in (0.9 * task.plan.estimate.seconds, 60, 1000):
+        shown = read(task.plan, [(0, stage(StageName.STARTING))], now)
+        assert windows_s <= (shown.left_s or 0) < task.plan.estimate.seconds
 
 
 def test_stages_last_until_the_next_one_begins(task: Task) -> None:
@@ -111,8 +115,53 @@ def test_the_time_left_is_as_fast_as_it_went_and_runs_down_between_steps(task: T
     ]
     shown = read(task.plan, events, now=3)
     assert shown.left_s == pytest.approx(2 * (1 - shown.share) / shown.share)
-    assert read(task.plan, events, now=3.5).left_s == pytest.approx((shown.left_s or 0) - 0.5)
-    assert read(task.plan, events, now=60).left_s == 0
+    later = [read(task.plan, events, now=3 + 0.5 * looks).left_s or 0 for looks in range(40)]
+    assert later[1] == pytest.approx(later[0] - 0.5, abs=0.04)
+    assert all(0 < after < before for before, after in pairwise(later))  # the next one is late
+
+
+def test_what_was_finished_before_counts_when_it_goes_on(task: Task) -> None:
+    stopped: list[tuple[float, Event]] = [
+        (0, stage(StageName.QUEUED)),
+        (1, stage(StageName.STARTING)),
+        (4, stage(StageName.WINDOW)),
+        (5, step(1, 0)),
+        (8, step(4, 0)),
+        (8, WindowDone(0, "0.mp4", task.plan.new_frames(0).stop)),
+        (9, stage(StageName.WINDOW)),
+        (11, step(2, 1)),
+        (12, Cancelled(task.plan.new_frames(0).stop, "result.mp4")),
+    ]
+    queued = [*stopped, (90, stage(StageName.QUEUED))]
+    began = [*queued, (100, stage(StageName.STARTING))]
+    first = task.plan.new_frames(0).stop
+    for events in (queued, began):
+        shown = read(task.plan, events, now=101)
+        assert shown.share == pytest.approx(first / task.plan.frames)  # not what was broken off
+        assert shown.newest_step is None and shown.windows_done == 1
+    assert read(task.plan, queued, now=95).left_s is None
+    estimate, rest = task.plan.estimate, 1 - first / task.plan.frames
+    expected = (estimate.seconds - estimate.start_s) * rest
+    assert shown.later_s == pytest.approx(expected)
+    assert shown.stage is StageName.STARTING and shown.elapsed_s == 11 + 1
+    again = [*began, (104, stage(StageName.WINDOW)), (105, step(1, 1)), (106, step(2, 1))]
+    shown = read(task.plan, again, now=106)
+    assert shown.left_s == pytest.approx(2)  # two more steps of a second
+
+
+def test_a_run_that_is_only_followed_anew_is_not_taken_for_a_fast_one(task: Task) -> None:
+    events: list[tuple[float, Event]] = [
+        (0, stage(StageName.STARTING)),
+        (10, stage(StageName.WINDOW)),
+        (20, step(1, 0)),
+        (30, step(2, 0)),
+        (300, stage(StageName.STARTING)),  # the server was started anew
+        (301, stage(StageName.WINDOW)),
+        (302, step(3, 0, eta_s=50)),
+    ]
+    assert read(task.plan, events, now=302).left_s == 50
+    shown = read(task.plan, [*events, (312, step(4, 0, eta_s=40))], now=312)
+    assert shown.left_s == pytest.approx(40 * (1 - shown.share) / shown.share)
 
 
 def test_waiting_in_the_queue_has_no_time_left_and_takes_none(task: Task) -> None:

@@ -44,7 +44,7 @@ def test_all_of_it_is_there_again(desks: SessionStore) -> None:
         tuned={"best": Tuning(60, audio_guidance=3.5)},
     )
     full = replace(
-        desk(LEFT, RIGHT, voices=2), choices=choices, draft="d" * 32, editing="trim", kept=True
+        desk(LEFT, RIGHT, voices=2), choices=choices, draft="d" * 32, editing="trim", middle=True
     )
     desks.save(ME, full)
     assert SessionStore(desks.make_folder(ME).parents[1]).load(ME) == full
@@ -58,6 +58,7 @@ def test_a_desk_of_the_version_before_is_read(desks: SessionStore) -> None:
     for name in ("negative_prompt", "tuned"):
         del saved["choices"][name]
     del saved["tuning"]
+    saved |= {"kept": True, "replaced": True}
     file.write_text(json.dumps(saved))
     assert desks.load(ME) == desk(LEFT)
 
@@ -92,7 +93,7 @@ def test_it_tells_when_it_changed(desks: SessionStore) -> None:
     first = desks.compute_version(ME)
     assert first == desks.compute_version(ME)
     time_ns = (desks.make_folder(ME) / SESSION_FILE).stat().st_mtime_ns
-    desks.save(ME, Session(kept=True))
+    desks.save(ME, Session(middle=True))
     os.utime(
         desks.make_folder(ME) / SESSION_FILE, ns=(time_ns, time_ns)
     )  # a Volume may keep whole seconds

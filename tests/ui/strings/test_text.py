@@ -20,7 +20,7 @@ STATIC = Path(text.__file__).parents[1] / "static"
     ("seconds", "said"),
     [
         (None, "Working"),
-        (0.2, "Almost done"),
+        (0.2, "About 1 s left"),
         (12.2, "About 13 s left"),
         (60, "About 1 min left"),
         (99.5, "About 1 min 40 s left"),

@@ -130,7 +130,7 @@ def test_what_went_wrong_stands_in_the_card_that_caused_it() -> None:
 def test_a_bad_file_does_not_take_the_way_on_from_what_is_there() -> None:
     shown = replace(page(Phase.DRAFT, gpu=False), problem=problem("picture"))
     assert filled(side(shown)) == []
-    assert filled(stage(shown)) == ["Keep this draft"]
+    assert filled(stage(shown)) == ["Download video"]
 
 
 def test_three_faces_are_buttons_on_the_picture() -> None:

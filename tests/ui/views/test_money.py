@@ -29,7 +29,7 @@ def test_every_part_of_the_page_tells_the_same_time_and_price_of_a_result() -> N
 
 @pytest.mark.parametrize("phase", Phase)
 def test_where_nobody_is_paid_money_is_not_spoken_of(phase: Phase) -> None:
-    final = phase not in (Phase.DRAFTING, Phase.DRAFT, Phase.KEPT)
+    final = phase not in (Phase.DRAFTING, Phase.DRAFT, Phase.CLEARED)
     shown = page(phase, final=final, rates=CostModel(0.0))
     made = render(replace(shown, history=(shown.job,) if shown.job else None))
     said = " ".join((made.head, made.stage, made.side, made.below, made.history)).lower()
@@ -41,7 +41,7 @@ def test_where_nobody_is_paid_money_is_not_spoken_of(phase: Phase) -> None:
 def test_of_the_free_a_time_is_said() -> None:
     rates = CostModel(0.0)
     ready = page(Phase.DRAFT, rates=rates)
-    assert ways(ready) == [("Make it with MultiTalk about 2 min 2 s", "make")]
+    assert ways(ready)[0] == ("Make it with MultiTalk about 2 min 2 s", "make")
     assert "Stop any time; what is finished is kept." in stage(ready).words
     assert "Made in 57 s. It is kept" in render(page(Phase.RESULT, rates=rates)).head
     lost = render(page(Phase.INTERRUPTED, final=True, rates=rates))

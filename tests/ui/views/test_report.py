@@ -94,7 +94,7 @@ def published(**known: object) -> Publication:
     return replace(Publication("bucket", ("k",)), **known)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("phase", [Phase.RESULT, Phase.KEPT])
+@pytest.mark.parametrize("phase", [Phase.RESULT, Phase.DRAFT])
 def test_a_published_video_has_a_link_to_copy_until_it_expires(phase: Phase) -> None:
     now = datetime.now(UTC)
     there = published(url=LINK, expires=now + timedelta(days=7))

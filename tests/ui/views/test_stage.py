@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from inference.core.events import Cancelled, StageName
+from inference.core.events import Cancelled
 from inference.core.inputs import Shape
 from inference.core.plan import Notice
 from inference.jobs.store import State
@@ -23,9 +23,10 @@ from tests.support.page_states import (
 )
 from tests.support.sessions import LEFT, desk
 from ui.session.page_state import PageState, Phase, Problem
-from ui.session.progress import StageProgress
 from ui.session.session import Choices
 from ui.views import render
+
+DOWNLOAD_DRAFT = f"/media/{DRAFT_ID}/result.mp4?download=1"
 
 
 def player(shown: PageState) -> dict[str, str]:
@@ -84,16 +85,16 @@ def test_a_final_video_can_not_be_taken_for_a_draft() -> None:
     ("phase", "gpu", "actions"),
     [
         (Phase.DRAFTING, True, ["stop"]),
-        (Phase.DRAFT, True, ["make"]),
-        (Phase.DRAFT, False, ["keep", f"/media/{DRAFT_ID}/result.mp4?download=1"]),
+        (Phase.DRAFT, True, ["make", DOWNLOAD_DRAFT]),
+        (Phase.DRAFT, False, [DOWNLOAD_DRAFT]),
+        (Phase.CLEARED, True, ["draft"]),
         (Phase.UNDRAFTED, True, ["make"]),
-        (Phase.KEPT, False, [f"/media/{DRAFT_ID}/result.mp4?download=1", "again"]),
         (Phase.WAITING, True, ["stop"]),
         (Phase.MAKING, True, ["stop"]),
-        (Phase.RESULT, True, [f"/media/{FINAL_ID}/result.mp4?download=1", "version", "again"]),
-        (Phase.STOPPED, True, [f"/media/{DRAFT_ID}/result.mp4?download=1", "restart", "again"]),
-        (Phase.INTERRUPTED, True, ["resume", "restart", "again"]),
-        (Phase.FAILED, True, ["restart", "again"]),
+        (Phase.RESULT, True, [f"/media/{FINAL_ID}/result.mp4?download=1", "version"]),
+        (Phase.STOPPED, True, [DOWNLOAD_DRAFT, "resume", "restart"]),
+        (Phase.INTERRUPTED, True, ["resume", "restart"]),
+        (Phase.FAILED, True, ["resume", "restart"]),
     ],
 )
 def test_each_phase_has_its_actions(phase: Phase, gpu: bool, actions: list[str]) -> None:
@@ -103,7 +104,7 @@ def test_each_phase_has_its_actions(phase: Phase, gpu: bool, actions: list[str])
 def test_a_final_video_leads_back_to_its_draft_and_names_the_price_again() -> None:
     said = ways(page(Phase.INTERRUPTED, final=True))
     assert [action for _, action in said] == ["resume", "restart", "version"]
-    assert said[0][0].startswith("Go on about 1 min 1 s about $")
+    assert said[0][0].startswith("Go on about 1 min 11 s about $")
     assert said[1][0].startswith("Start again about 2 min 2 s") and "about $" in said[1][0]
 
 
@@ -119,13 +120,12 @@ def test_making_it_says_time_and_money_before() -> None:
     shown = page(Phase.DRAFT)
     estimate = shown.finals["balanced"]
     assert (estimate.seconds, estimate.dollars) == (121.6, 0.1334)  # 14 passes, 2 full windows
-    assert ways(shown) == [("Make it with MultiTalk about 2 min 2 s about $0.13", "make")]
+    assert ways(shown)[0] == ("Make it with MultiTalk about 2 min 2 s about $0.13", "make")
 
 
-def test_a_draft_too_long_for_the_final_video_can_be_kept_or_cut() -> None:
+def test_a_draft_too_long_for_the_final_video_can_be_saved_or_cut() -> None:
     shown = replace(page(Phase.DRAFT), max_recordings_s=(120.0, 3.0))
-    download = f"/media/{DRAFT_ID}/result.mp4?download=1"
-    assert [action for _, action in ways(shown)] == ["keep", download, "edit"]
+    assert [action for _, action in ways(shown)] == [DOWNLOAD_DRAFT, "edit"]
     assert "MultiTalk makes up to 3 s; this recording is 4 s long." in stage(shown).words
     assert "MultiTalk" not in render(shown).head
 
@@ -137,7 +137,7 @@ def test_without_a_draft_a_long_recording_leads_to_the_part_to_use() -> None:
 
 def test_nothing_kept_means_nothing_to_download() -> None:
     shown = changed(page(Phase.STOPPED), final=Cancelled(0), newest_window=None)
-    assert [action for _, action in ways(shown)] == ["restart", "again"]
+    assert [action for _, action in ways(shown)] == ["restart"]
     assert "Nothing was finished yet." in render(shown).head
 
 
@@ -201,110 +201,30 @@ def test_what_could_not_be_started_can_be_tried_again() -> None:
     assert full.message in stage(shown).words
 
 
-def test_all_stages_of_a_final_video_are_there_from_the_start() -> None:
-    names = ["GPU started", "MultiTalk loaded", "Listened to the voice"]
-    names += ["Window 1 of 2", "Window 2 of 2", "Checks and sound"]
-    for phase in (Phase.WAITING, Phase.MAKING, Phase.RESULT):
-        items = tree(render(page(phase)).side).all("li")
-        assert [item.all("span")[0].words for item in items] == names
+def test_starting_over_is_there_as_soon_as_anything_is() -> None:
+    for phase in Phase:
+        words = [node.words for node in tree(render(page(phase)).head).all(data_do="again")]
+        assert words == ["Start over"] * (phase is not Phase.START), phase
+    empty = page(Phase.START)
+    typed = replace(empty, session=replace(empty.session, typed="Hello."))
+    assert tree(render(typed).head).all(data_do="again")
+    assert "goes on" not in render(empty).head
+    assert "What is being made goes on" in render(replace(empty, is_still_making=True)).head
 
 
-def test_the_stages_tell_what_is_done_what_goes_on_and_what_comes() -> None:
-    items = tree(render(page(Phase.MAKING)).side).all("li")
-    assert [min(item.classes) for item in items] == ["tp-done"] * 4 + ["tp-now", "tp-todo"]
-    assert [item.all("span")[1].words for item in items][3:5] == ["26 s", "step 5 of 8"]
-    (bar,) = items[4].all(role="progressbar")
-    assert (bar.attributes["aria-valuenow"], bar.attributes["aria-valuemax"]) == ("5", "8")
-    assert sum("tp-on" in cell.classes for cell in bar.all("i")) == 5
-
-
-def test_a_window_that_went_on_elsewhere_says_so_below_the_stages() -> None:
-    making = page(Phase.MAKING)
-    assert "another kind" not in render(making).side
-    said = "The windows before were made on another kind of GPU."
-    assert said in tree(render(changed(making, note=said)).side).words
-
-
-def test_a_broken_window_is_marked_and_the_rest_not_made() -> None:
-    items = tree(render(page(Phase.FAILED, final=True)).side).all("li")
-    assert [min(item.classes) for item in items][3:5] == ["tp-done", "tp-bad"]
-    assert items[4].all("span")[1].words == "not made"
-
-
-def test_a_draft_s_steps_are_told_in_one_row() -> None:
-    shown = page(Phase.DRAFTING)
-    items = [node.words for node in stage(shown).all("li")]
-    assert items == [
-        "Listened to the voice 4.0 s",
-        "Looked at the face 4.0 s",
-        "Drawing the frames",
-    ]
-    assert stage(shown).all(role="status")[0].words == "Drawing the frames"
-
-
-def placed(phase: Phase, place: int) -> PageState:
-    """The page whose job waits at that place of the queue."""
-    shown = changed(page(phase), stages=(StageProgress(StageName.QUEUED, None),), left_s=None)
-    assert shown.job
-    return replace(shown, job=replace(shown.job, queue_position=place))
-
-
-def test_only_a_draft_behind_others_is_told_of_a_queue() -> None:
-    first, second = (stage(placed(Phase.DRAFTING, place)) for place in (1, 2))
-    assert [node.words for node in first.all("li")] == ["Starting"]
-    assert "line" not in first.words
-    assert [node.words for node in second.all("li")] == ["Waiting in the queue"]
-    assert "Number 2 in line" in second.words
-
-
-def test_the_time_a_draft_takes_is_told_once() -> None:
-    made = render(page(Phase.DRAFTING))
-    assert "About 40 s left" in made.stage
-    assert tree(made.head).all("p")[0].words == (
-        "You can change anything; a new draft starts by itself."
-    )
-
-
-def test_whoever_waits_for_a_gpu_reads_once_that_nothing_is_paid() -> None:
-    made = render(placed(Phase.WAITING, 1))
-    assert (made.head + made.stage).count("nothing is paid") == 1
-    assert "GPU ready" not in made.top and "Waiting for a GPU" in made.top
+def test_a_draft_says_until_when_it_is_there_and_plays_once_it_is_made() -> None:
+    for gpu in (True, False):
+        assert (
+            "The draft is in History until 30 November" in stage(page(Phase.DRAFT, gpu=gpu)).words
+        )
+    assert player(page(Phase.DRAFTING))["making"] == DRAFT_ID
+    assert "making" not in player(page(Phase.DRAFT)) | player(page(Phase.MAKING))
 
 
 def test_the_plan_is_told_in_every_phase_that_has_one() -> None:
     for phase in Phase:
         words = stage(page(phase)).words
         assert ("of speech → 101 frames, 4.04 s" in words) == (phase is not Phase.START), phase
-
-
-def test_a_stage_that_was_skipped_is_done_once_a_later_one_is_there() -> None:
-    stages = (StageProgress(StageName.STARTING, 4.0), StageProgress(StageName.LISTENING, None))
-    items = tree(
-        render(
-            changed(page(Phase.MAKING), stages=stages, newest_window=None, newest_step=None)
-        ).side
-    )
-    kinds = [min(item.classes) for item in items.all("li")]
-    assert kinds == ["tp-done", "tp-done", "tp-now"] + ["tp-todo"] * 3
-
-
-def test_a_stage_that_goes_on_says_how_long_it_usually_takes() -> None:
-    stages = (StageProgress(StageName.STARTING, 4.0), StageProgress(StageName.LOADING, None, 61.0))
-    items = tree(
-        render(
-            changed(page(Phase.MAKING), stages=stages, newest_window=None, newest_step=None)
-        ).side
-    )
-    assert items.all("li")[1].words == "MultiTalk loaded usually 1 min 1 s"
-
-
-def test_the_stage_in_which_the_machine_went_away_is_not_done() -> None:
-    stages = (StageProgress(StageName.STARTING, 4.0), StageProgress(StageName.LOADING, 9.0))
-    shown = changed(
-        page(Phase.INTERRUPTED, final=True), stages=stages, newest_window=None, newest_step=None
-    )
-    items = tree(render(shown).side).all("li")
-    assert [min(item.classes) for item in items][:3] == ["tp-done", "tp-bad", "tp-todo"]
 
 
 def test_draft_and_final_stand_side_by_side_when_both_are_there() -> None:
