@@ -18,9 +18,10 @@ from inference.core.files import UnreadableFile, read_word, write_whole
 from inference.core.plan import Plan
 from inference.core.task import PICTURE, Task, load_task, voice_name
 from inference.core.write_access import WriteUnavailable
-from inference.jobs.state import SUBMITTED
+from inference.jobs.state import SUBMITTED, read_family
 from inference.jobs.store import JobStore, State
 from presets.quality import DRAFT_QUALITY
+from presets.schema import EngineFamily
 from ui.media import serving
 from ui.session.ingest import write_crop
 from ui.session.page_builder import PICTURE_NAME, SESSION_COPY, PageBuilder
@@ -55,14 +56,14 @@ class JobStarter:
         return replace(session, crop=crop, cropped=inputs)
 
     def ensure_draft(self, owner: str, known: SessionPlan | None = None) -> SessionPlan:
-        """Start a draft if the session's inputs have none; return their plan.
+        """Show the draft of the session's inputs, or start one; return their plan.
 
         None is started while an editor is open or once there is a final video. `known` is the
         session's plan, if it was made before. Raises PortraitError, OSError.
         """
         with self._sessions.lock(owner):
             saved = self._sessions.load(owner)
-            session = self._drop_replaced(owner, self._submit_unsubmitted(owner, saved))
+            session = self._forget_previous(owner, self._submit_unsubmitted(owner, saved))
             needs_none = session.editing or session.final
             draft = self._page_builder.find_owned(owner, session.draft)
             if session.draft and draft is None and not needs_none:
@@ -77,8 +78,12 @@ class JobStarter:
                 return plan
             detached, unfinished = self._detach_draft(owner, session)
             new = replace(detached, draft=None, drafted=fingerprint, kept=False)
-            if plan.draft and fingerprint:
-                self.start(owner, session, plan.draft, lambda job: replace(new, draft=job))
+            there = self._find_draft(owner, fingerprint) if fingerprint else None
+            if there:
+                self._sessions.save(owner, replace(new, draft=there, before=None))
+            elif plan.draft and fingerprint:
+                made_of = replace(session, drafted=fingerprint)
+                self.start(owner, made_of, plan.draft, lambda job: replace(new, draft=job))
             else:
                 self._sessions.save(owner, new)
             if unfinished:
@@ -153,24 +158,24 @@ class JobStarter:
         for source, target in names.items():
             link_file(self._sessions.make_folder(owner) / source, folder / target)
 
-    def _drop_replaced(self, owner: str, session: Session) -> Session:
-        """Return `session` without the previous draft once the newest is finished.
+    def _find_draft(self, owner: str, fingerprint: str) -> str | None:
+        """Return a finished draft of the inputs with that fingerprint."""
+        for folder in self._jobs.list_owned(owner):
+            if (
+                fingerprint in read_word(folder / SESSION_COPY / SESSION_FILE)
+                and read_family(folder) is EngineFamily.DRAFT
+                and self._jobs.read_state(folder) is State.FINISHED
+            ):
+                return folder.name
+        return None
 
-        If both have the same input files, the previous one is only an older version and is deleted.
-        """
+    def _forget_previous(self, owner: str, session: Session) -> Session:
+        """Return `session` without the previous draft on show once the newest is finished."""
         draft = self._page_builder.find_owned(owner, session.draft)
-        previous = self._page_builder.find_owned(owner, session.before)
-        if previous is None or draft is None or self._jobs.read_state(draft) is not State.FINISHED:
+        if session.before is None or draft is None:
             return session
-        same = _list_inputs(previous) == _list_inputs(draft)
-        if session.replaced and same and not self._has_final(owner, previous.name):
-            self._jobs.delete(previous)
-        return replace(session, before=None, replaced=False)
-
-    def _has_final(self, owner: str, draft: str) -> bool:
-        """Return whether a final video was made from that draft."""
-        copies = (folder / SESSION_COPY / SESSION_FILE for folder in self._jobs.list_owned(owner))
-        return any(draft in read_word(copy) for copy in copies)
+        done = self._jobs.read_state(draft) is State.FINISHED
+        return replace(session, before=None) if done else session
 
     def _detach_draft(self, owner: str, session: Session) -> tuple[Session, Path | None]:
         """Return the session without its draft, and the draft if it has to be deleted: unfinished.
@@ -181,11 +186,11 @@ class JobStarter:
         draft = self._page_builder.find_owned(owner, session.draft)
         state = self._jobs.read_state(draft) if draft else None
         if draft and state is State.FINISHED:
-            session = replace(session, before=draft.name, replaced=not session.kept)
+            session = replace(session, before=draft.name)
         unfinished = draft if state not in (State.FINISHED, State.CANCELLED) else None
         previous = self._page_builder.find_owned(owner, session.before)
         same = previous and session.picture and session.picture.file in _list_inputs(previous)
-        return session if same else replace(session, before=None, replaced=False), unfinished
+        return session if same else replace(session, before=None), unfinished
 
 
 def compute_fingerprint(plan: SessionPlan) -> str:
@@ -224,10 +229,11 @@ def _build_copy(session: Session, quality: str) -> Session:
         crop=session.crop,
         cropped=session.cropped,
         draft=draft,
-        drafted=session.drafted if draft else "",
+        drafted=session.drafted,
         middle=session.middle,
         typed=session.typed,
         whole=session.whole,
+        cuts=session.cuts,
         owners=session.owners,
     )
 

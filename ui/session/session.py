@@ -50,11 +50,13 @@ class Choices:
     """Choices about the inputs.
 
     `speakers`: boxes of the chosen speakers, left to right; empty if the visitor chose none.
+    `speaking_chosen`: by the visitor; else it follows from the recordings.
     `quality` is that of the final video. `tuned`: by quality, the values chosen instead of its own.
     """
 
     shape: Shape = Shape.LANDSCAPE
     speaking: Speaking = Speaking.IN_TURN
+    speaking_chosen: bool = False
     crop: CropChoice | None = None
     trim: Trim | None = None
     speakers: tuple[Box, ...] = ()
@@ -75,10 +77,11 @@ class Session:
 
     `crop` is the file of the exact crop, drawn from the inputs in `cropped`. `draft` is the newest
     draft, `drafted` the fingerprint of its inputs. `before` is the draft shown until the newest is
-    finished; it is deleted then if `replaced`. `final` is the video made from the draft. `kept`:
+    finished. `final` is the video made from the draft. `kept`:
     the visitor wants the draft itself. `middle`: use a picture without a face. `advanced`, `tuning`
     and `boxes`: folds that are open. `typed`: text to speak. `whole`: the recording that both
-    voices were split from, `owners`: the speaker of each of its phrases, 0 left, 1 right.
+    voices were split from, `cuts` the seconds at which it is cut, `owners` who says each part: 0
+    left, 1 right, 2 both. A session of before has no cuts: they are in the pauses.
     `selected`: the job open in the history, `deleting`: whether its deletion is to be confirmed.
     """
 
@@ -90,7 +93,6 @@ class Session:
     draft: str | None = None
     drafted: str = ""
     before: str | None = None
-    replaced: bool = False
     final: str | None = None
     kept: bool = False
     middle: bool = False
@@ -100,6 +102,7 @@ class Session:
     boxes: bool = False
     typed: str = ""
     whole: StoredVoice | None = None
+    cuts: tuple[float, ...] = ()
     owners: tuple[int, ...] = ()
     selected: str | None = None
     deleting: bool = False

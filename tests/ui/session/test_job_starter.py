@@ -27,7 +27,9 @@ def test_the_crop_is_the_exact_frame(alone: Person) -> None:
     assert len(files(desk)) == 4  # desk.json, picture, its preview, the crop
 
 
-def test_another_version_replaces_the_draft_when_it_is_there(me: Person, scripted: None) -> None:
+def test_another_version_takes_the_draft_s_place_and_both_are_kept(
+    me: Person, scripted: None
+) -> None:
     first = drafted(me).job
     shown = me.do("set", field="shape", value="square")
     assert shown.phase is Phase.DRAFTING
@@ -35,18 +37,26 @@ def test_another_version_replaces_the_draft_when_it_is_there(me: Person, scripte
     me.until(Phase.DRAFT)
     second = me.do("refresh")  # the page may have come between its end and the exchange
     assert second.previous_draft is None and second.job
-    assert me.history() == [second.job.id]
-
-
-def test_a_kept_draft_and_one_of_other_files_are_not_replaced(me: Person, scripted: None) -> None:
-    first = drafted(me).job
-    assert me.do("keep").phase is Phase.KEPT
-    me.do("set", field="shape", value="square")
-    second = me.until(Phase.DRAFT).job
     me.give("voice", VOICE_B, slot=0)
     third = me.until(Phase.DRAFT).job
-    assert first and second and third
-    assert me.history() == [third.id, second.id, first.id]
+    assert third and me.history() == [third.id, second.job.id, first.id]
+
+
+def test_the_draft_of_the_same_inputs_is_found_again(me: Person, scripted: None) -> None:
+    me.do("example", name="pair")
+    first = me.until(Phase.DRAFT).job
+    me.do("swap")
+    at_once = me.do("swap")  # before the other one is finished
+    assert first and at_once.job and at_once.job.id == first.id
+    me.do("swap")
+    second = me.until(Phase.DRAFT).job
+    assert second and first.id != second.id
+    back = me.do("swap")
+    assert back.phase is Phase.DRAFT and back.job and back.job.id == first.id
+    assert back.previous_draft is None
+    me.do("use", job=second.id)
+    used = me.do("swap")
+    assert used.job and used.job.id == first.id
 
 
 def test_a_draft_of_other_files_is_not_taken_for_an_earlier_version(
