@@ -19,7 +19,10 @@ from inference.media.mono import choose_channels, mix_down, read_blocks
 
 MIN_PAUSE_S = 0.26  # shorter gaps are part of speech: the closure of a p is 0.1 s
 LONG_PAUSE_S = 0.6  # long enough for a change of speakers
+MIN_PART_S = 0.25  # of a recording that is split; a short "yes" takes as long
+BOTH = 2  # owner of a part that both speakers say
 _MIN_PHRASE_S = 0.1  # shorter sounds are clicks
+_MAX_OVERLAP = 0.2  # of the speech of who says less: people in turn interrupt each other
 _PADDING_S = 0.06  # around a phrase, whose first and last sounds are soft
 _FADE_S = 0.01  # avoids clicks at a change of speakers
 _STEP_S = 0.02  # length over which a level is measured
@@ -61,25 +64,51 @@ def alternate_speakers(phrases: Sequence[Phrase]) -> tuple[int, ...]:
     return tuple(owners)
 
 
-def expand_phrases(phrases: Sequence[Phrase], length_s: float) -> tuple[Phrase, ...]:
-    """Return the phrases extended to the middle of the pauses around them."""
+def compute_overlap_s(first: Sequence[Phrase], second: Sequence[Phrase]) -> float:
+    """Return how long two sequences of phrases, each in order, sound at the same time."""
+    overlap_s, i, j = 0.0, 0, 0
+    while i < len(first) and j < len(second):
+        one, other = first[i], second[j]
+        overlap_s += max(0.0, min(one.end_s, other.end_s) - max(one.start_s, other.start_s))
+        i, j = (i + 1, j) if one.end_s < other.end_s else (i, j + 1)
+    return overlap_s
+
+
+def compute_overlap_share(first: Sequence[Phrase], second: Sequence[Phrase]) -> float:
+    """Return the overlap of two voices as a part of the speech of who says less."""
+    less_s = min(sum(part.end_s - part.start_s for part in parts) for parts in (first, second))
+    return compute_overlap_s(first, second) / less_s if less_s else 0.0
+
+
+def are_complementary(first: Sequence[Phrase], second: Sequence[Phrase]) -> bool:
+    """Return whether each of two voices speaks while the other one is silent."""
+    return bool(first and second) and compute_overlap_share(first, second) <= _MAX_OVERLAP
+
+
+def find_cuts(phrases: Sequence[Phrase]) -> tuple[float, ...]:
+    """Return the middles of the pauses between the phrases."""
     pairs = zip(phrases, phrases[1:], strict=False)
-    cuts = [0.0, *((one.end_s + other.start_s) / 2 for one, other in pairs), length_s]
-    return tuple(Phrase(*ends) for ends in zip(cuts, cuts[1:], strict=False))
+    return tuple(round((one.end_s + other.start_s) / 2, 3) for one, other in pairs)
+
+
+def cut_into_parts(cuts: Sequence[float], length_s: float) -> tuple[Phrase, ...]:
+    """Return the parts between the cuts, from the start to the end of a recording."""
+    ends = [0.0, *cuts, length_s]
+    return tuple(Phrase(*pair) for pair in zip(ends, ends[1:], strict=False))
 
 
 def split_recording(
-    source: Path, phrases: Sequence[Phrase], owners: Sequence[int], targets: Sequence[Path]
+    source: Path, parts: Sequence[Phrase], owners: Sequence[int], targets: Sequence[Path]
 ) -> tuple[Recording, ...]:
-    """Write a recording as long as `source` for each target, and return their measurements.
+    """Write a recording as long as `source` for each of two targets; return their measurements.
 
-    Target k is silent during phrases of other owners. Raises OSError.
+    `parts` follow each other without a gap. Target k is silent during parts of the other owner;
+    those of `BOTH` are half as loud, so that the two add up to `source`. Raises OSError.
     """
     with ExitStack() as stack:
         sound = stack.enter_context(wave.open(str(source), "rb"))
-        length_s, start = sound.getnframes() / SAMPLE_RATE_HZ, 0
-        expanded = expand_phrases(phrases, length_s)
-        curves = [_build_gain_curve(expanded, owners, index) for index in range(len(targets))]
+        start = 0
+        curves = [_build_gain_curve(parts, owners, index) for index in range(len(targets))]
         files = [stack.enter_context(wave.open(str(target), "wb")) for target in targets]
         for file in files:
             file.setparams(sound.getparams())
@@ -93,14 +122,15 @@ def split_recording(
 
 
 def _build_gain_curve(
-    phrases: Sequence[Phrase], owners: Sequence[int], speaker: int
+    parts: Sequence[Phrase], owners: Sequence[int], speaker: int
 ) -> tuple[list[float], list[float]]:
     """Return times and the gain there, 0 to 1, with fades in between."""
-    times, gains = [0.0], [float(owners[0] == speaker)]
-    for phrase, owner in zip(phrases[1:], owners[1:], strict=True):
-        gain = float(owner == speaker)
+    gain_of = {speaker: 1.0, BOTH: 0.5}
+    times, gains = [0.0], [gain_of.get(owners[0], 0.0)]
+    for part, owner in zip(parts[1:], owners[1:], strict=True):
+        gain = gain_of.get(owner, 0.0)
         if gain != gains[-1]:
-            times += [phrase.start_s - _FADE_S / 2, phrase.start_s + _FADE_S / 2]
+            times += [part.start_s - _FADE_S / 2, part.start_s + _FADE_S / 2]
             gains += [gains[-1], gain]
     return times, gains
 

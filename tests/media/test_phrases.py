@@ -7,9 +7,13 @@ import pytest
 
 from inference.media.level import FLOOR_DBFS
 from inference.media.phrases import (
+    BOTH,
     Phrase,
     alternate_speakers,
-    expand_phrases,
+    are_complementary,
+    compute_overlap_share,
+    cut_into_parts,
+    find_cuts,
     find_phrases,
     split_recording,
 )
@@ -17,6 +21,7 @@ from tests.support.sounds import Samples, read_wav, write_wav
 
 RATE_HZ = 48_000
 THREE = (Phrase(0.5, 1.0), Phrase(1.3, 2.0), Phrase(3.0, 3.5))
+PARTS = cut_into_parts(find_cuts(THREE), 4.0)
 
 
 def spoken(noise: float, *times: tuple[float, float], length_s: float = 4.0) -> Samples:
@@ -62,15 +67,47 @@ def test_turns_change_at_long_pauses() -> None:
 
 
 def test_pauses_belong_half_to_each_side() -> None:
-    assert [part.start_s for part in expand_phrases(THREE, 4.0)] == pytest.approx([0, 1.15, 2.5])
-    assert expand_phrases(THREE, 4.0)[-1].end_s == 4.0
+    assert [part.start_s for part in PARTS] == pytest.approx([0, 1.15, 2.5])
+    assert PARTS[-1].end_s == 4.0
+    assert find_cuts(()) == find_cuts(THREE[:1]) == ()
+
+
+@pytest.mark.parametrize(
+    ("second", "share", "complementary"),
+    [
+        ((Phrase(1.0, 1.3), Phrase(2.0, 3.0)), 0, True),
+        ((Phrase(0.9, 1.3), Phrase(2.0, 3.1)), 0.2 / 1.5, True),  # they interrupt each other
+        ((Phrase(0.0, 3.5),), 1, False),
+        ((Phrase(0.0, 0.6), Phrase(1.0, 1.4)), 0.2, True),
+        ((Phrase(0.0, 0.7), Phrase(1.0, 1.4)), 0.3 / 1.1, False),
+        ((), 0, False),  # one is silent all the time
+    ],
+)
+def test_voices_that_fill_each_other_s_pauses_are_complementary(
+    second: tuple[Phrase, ...], share: float, complementary: bool
+) -> None:
+    for pair in ((THREE, second), (second, THREE)):
+        assert compute_overlap_share(*pair) == pytest.approx(share)
+        assert are_complementary(*pair) is complementary
+
+
+def test_what_both_say_is_half_as_loud_in_each(tmp_path: Path) -> None:
+    sound = spoken(0.01, (0.5, 1.0), (1.3, 2.0), (3.0, 3.5))
+    source = write_wav(tmp_path / "a.wav", sound)
+    targets = [tmp_path / "left.wav", tmp_path / "right.wav"]
+    split_recording(source, PARTS, (0, BOTH, 1), targets)
+    left, right = (read_wav(path).astype(int) for path in targets)
+    assert np.abs(left + right - sound).max() <= 1
+    middle = slice(round(1.2 * RATE_HZ), round(2.4 * RATE_HZ))
+    assert np.abs(left[middle] - right[middle]).max() <= 1 and left[middle].any()
+    assert not right[:RATE_HZ].any() and not left[round(2.6 * RATE_HZ) :].any()
 
 
 def test_two_recordings_add_up_to_the_one_and_never_speak_at_once(tmp_path: Path) -> None:
     sound = np.repeat(spoken(0.01, (0.5, 1.0), (1.3, 2.0), (3.0, 3.5)), 2, axis=1)
     source = write_wav(tmp_path / "a.wav", sound)
     targets = [tmp_path / "left.wav", tmp_path / "right.wav"]
-    measured = split_recording(source, THREE, (0, 1, 0), targets)
+    measured = split_recording(source, PARTS, (0, 1, 0), targets)
     left, right = map(read_wav, targets)
     assert left.shape == right.shape == sound.shape
     assert np.abs(left.astype(int) + right - sound).max() <= 1

@@ -150,11 +150,19 @@ class SpeakText:
 
 
 @checked(frozen=True)
-class TogglePhraseOwner:
-    """Assign a phrase of the recording being split to the other speaker."""
+class HandOverPart:
+    """Give a part of the recording being split to the next: left, right, both."""
 
     do: Literal["hand-over"]
     phrase: Annotated[int, Field(ge=0, le=100_000)]
+
+
+@checked(frozen=True)
+class CutPart:
+    """Cut the recording being split at `at`, or remove the cut that is there."""
+
+    do: Literal["cut"]
+    at: Seconds
 
 
 @checked(frozen=True)
@@ -218,7 +226,8 @@ Action = (
     | ResetTrim
     | SaveText
     | SpeakText
-    | TogglePhraseOwner
+    | HandOverPart
+    | CutPart
     | SplitVoice
     | JoinVoices
     | SessionCommand

@@ -1,11 +1,28 @@
-"""Parser of typed text into lines with speakers. Pure."""
+"""Dialogue of two: typed lines, a recording that is split, the order of two recordings. Pure.
+
+A recording that is split is cut into parts, each of which left, right or both say.
+"""
 
 import re
 import unicodedata
+from bisect import bisect
+from dataclasses import replace
 from string import digits
 
 from inference.core.errors import InputCode, InputError
+from inference.core.inputs import Speaking
+from inference.media.phrases import (
+    BOTH,
+    MIN_PART_S,
+    Phrase,
+    alternate_speakers,
+    are_complementary,
+    cut_into_parts,
+    find_cuts,
+)
 from inference.media.speech_synthesis import Line
+from ui.session.requests import find_splittable_voice
+from ui.session.session import Choices, Session, Voices
 from ui.strings import text, voice_wording
 
 MAX_SPOKEN_CHARS = 2000
@@ -31,6 +48,79 @@ def parse_lines(typed: str, two: bool) -> tuple[Line, ...]:
     if not two and len({line.speaker for line in lines}) > 1:
         raise _build_refusal(text.TYPED_FOR_TWO)
     return lines if two else tuple(Line(0, line.words) for line in lines)
+
+
+def find_parts(session: Session) -> tuple[Phrase, ...]:
+    """Return the parts of the recording that is split, one for each owner; () when none is."""
+    voice, owners = find_splittable_voice(session), session.owners
+    if voice is None or not owners:
+        return ()
+    # a session of before was cut in the pauses only, and stored no cuts
+    cuts = session.cuts if len(session.cuts) + 1 == len(owners) else find_cuts(voice.phrases)
+    parts = cut_into_parts(cuts, voice.recording.duration_s)
+    is_possible = len(parts) == len(owners) and all(part.end_s > part.start_s for part in parts)
+    return parts if is_possible else ()
+
+
+def open_splitter(session: Session) -> Session:
+    """Return `session` with the split as it was, or cut in the pauses. Raises InputError."""
+    voice = find_splittable_voice(session)
+    if voice is None:
+        raise InputError(InputCode.NOT_FOUND, text.NOT_THERE)
+    if find_parts(session):
+        return replace(session, editing="split")
+    cuts, owners = find_cuts(voice.phrases), alternate_speakers(voice.phrases) or (0,)
+    return replace(session, editing="split", cuts=cuts, owners=owners)
+
+
+def hand_over(session: Session, index: int) -> Session:
+    """Return `session` with a part given to the next: left, right, both."""
+    owners = list(session.owners)
+    if index < len(owners):
+        owners[index] = (owners[index] + 1) % (BOTH + 1)
+    return replace(session, owners=tuple(owners))
+
+
+def swap_owners(owners: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the owners with left and right exchanged."""
+    return tuple(owner if owner == BOTH else 1 - owner for owner in owners)
+
+
+def toggle_cut(session: Session, at_s: float) -> Session:
+    """Return `session` with a part cut: another one says what follows.
+
+    At a cut the parts around it are joined. Raises InputError near the recording's ends.
+    """
+    parts, owners = find_parts(session), list(session.owners)
+    if not parts:
+        return session
+    cuts = [part.start_s for part in parts[1:]]
+    nearest = min(cuts, key=lambda cut: abs(cut - at_s), default=None)
+    if nearest is not None and abs(nearest - at_s) < MIN_PART_S:
+        index = cuts.index(nearest)
+        del cuts[index], owners[index + 1]
+    elif not MIN_PART_S <= at_s <= parts[-1].end_s - MIN_PART_S:
+        raise InputError(InputCode.BAD_OPTION, text.CUT_PLACE)
+    else:
+        index = bisect(cuts, at_s)
+        cuts.insert(index, at_s)
+        owners.insert(index + 1, 1 if owners[index] == 0 else 0)
+    return replace(session, cuts=tuple(cuts), owners=tuple(owners))
+
+
+def speak_together(session: Session) -> Session:
+    """Return `session` with two recordings that were one: they sound together."""
+    choices = replace(session.choices, speaking=Speaking.TOGETHER, speaking_chosen=False)
+    return replace(session, choices=choices)
+
+
+def propose_speaking(choices: Choices, voices: Voices) -> Choices:
+    """Return `choices` with the order that suits the recordings, unless the visitor chose one."""
+    if choices.speaking_chosen:
+        return choices
+    left, right = voices
+    together = left and right and are_complementary(left.phrases, right.phrases)
+    return replace(choices, speaking=Speaking.TOGETHER if together else Speaking.IN_TURN)
 
 
 def _assign_speakers(typed: str, two: bool) -> list[Line]:

@@ -17,13 +17,21 @@ from inference.core.inputs import Picture, Recording, Speaking, require_long_eno
 from inference.core.task import PICTURE, voice_name
 from inference.media.image import render_crop
 from inference.media.ingest import ingest_files, read_picture, read_recording
-from inference.media.phrases import Phrase, find_phrases, split_recording
+from inference.media.phrases import (
+    BOTH,
+    Phrase,
+    cut_into_parts,
+    find_cuts,
+    find_phrases,
+    split_recording,
+)
 from inference.media.sandbox import DIRECT, Sandbox
 from inference.media.speech_synthesis import Line, can_speak, synthesize_speech
 from presets.examples import EXAMPLES, MEDIA
 from ui.media.uploads import UploadStore
 from ui.session import waveform
 from ui.session.commands import AddPicture, AddVoice, TurnPicture, UseExample
+from ui.session.dialogue import find_parts, speak_together
 from ui.session.reducer import reset_outdated_trim, set_voices, undo_split
 from ui.session.requests import MAX_SPEAKERS, Framing, find_splittable_voice, guess_slot
 from ui.session.session import Choices, Session, StoredPicture, StoredVoice
@@ -167,17 +175,15 @@ class Ingester:
                 raise InputError(InputCode.BAD_OPTION, sentence)
             owners = set(spoken.owners)
             if len(owners) > 1:
-                reads = _split_recording(
-                    clean, folder, text.TYPED_TEXT, spoken.phrases, spoken.owners
-                )
+                parts = cut_into_parts(find_cuts(spoken.phrases), spoken.recording.duration_s)
+                reads = _split_recording(clean, folder, text.TYPED_TEXT, parts, spoken.owners)
             else:
                 reads = (_measure_voice(clean, text.TYPED_TEXT, spoken.recording),)
 
             def change(session: Session) -> Session:
                 stored = [self._store_voice(owner, read) for read in reads]
                 if len(stored) > 1:
-                    together = replace(session.choices, speaking=Speaking.TOGETHER)
-                    return set_voices(replace(session, choices=together), (stored[0], stored[1]))
+                    return speak_together(set_voices(session, (stored[0], stored[1])))
                 # recordings of the text before are replaced
                 typed = (voice and voice.name == text.TYPED_TEXT for voice in session.voices)
                 voices = [None if t else v for t, v in zip(typed, session.voices, strict=True)]
@@ -191,21 +197,21 @@ class Ingester:
         """Split the recording in two, each silent where the other speaks."""
         before = self._sessions.load(owner)
         whole, owners = find_splittable_voice(before), before.owners
-        if whole is None or len(owners) != len(whole.phrases):
+        parts = find_parts(before)
+        if whole is None or not parts:
             raise InputError(InputCode.NOT_FOUND, text.NOT_THERE)
-        if len(set(owners)) < MAX_SPEAKERS:
+        if len(set(owners)) < MAX_SPEAKERS and BOTH not in owners:
             raise InputError(InputCode.BAD_OPTION, text.SPLIT_ONE_SIDED)
         with self._sessions.make_scratch_folder() as folder:
             clean = self._sessions.make_folder(owner) / whole.file
-            reads = _split_recording(clean, folder, whole.name, whole.phrases, owners)
+            reads = _split_recording(clean, folder, whole.name, parts, owners)
 
             def change(session: Session) -> Session:
                 if find_splittable_voice(session) != whole:  # replaced meanwhile
                     return session
                 left, right = (self._store_voice(owner, read) for read in reads)
-                choices = replace(session.choices, speaking=Speaking.TOGETHER)
-                parted = replace(session, voices=(left, right), choices=choices, editing="")
-                return replace(parted, whole=whole, owners=owners)
+                parted = replace(session, voices=(left, right), editing="", whole=whole)
+                return speak_together(replace(parted, cuts=before.cuts, owners=owners))
 
             yield change
 
@@ -261,11 +267,11 @@ def _measure_voice(clean: Path, name: str, recording: Recording) -> _IngestedVoi
 
 
 def _split_recording(
-    clean: Path, folder: Path, name: str, phrases: Sequence[Phrase], owners: Sequence[int]
+    clean: Path, folder: Path, name: str, parts: Sequence[Phrase], owners: Sequence[int]
 ) -> tuple[_IngestedVoice, ...]:
     """Write the recording to `folder` as one file for each speaker."""
     targets = [folder / f"voice-{index}.wav" for index in range(MAX_SPEAKERS)]
-    measured = split_recording(clean, phrases, owners, targets)
+    measured = split_recording(clean, parts, owners, targets)
     return tuple(map(_measure_voice, targets, (name, name), measured))
 
 

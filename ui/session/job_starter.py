@@ -15,21 +15,22 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from inference.core.files import UnreadableFile, write_whole
+from inference.core.files import UnreadableFile, read_word, write_whole
 from inference.core.options import MAX_SEED
 from inference.core.plan import Plan
 from inference.core.task import PICTURE, Task, load_task, voice_name
 from inference.core.write_access import WriteUnavailable
-from inference.jobs.state import SUBMITTED
+from inference.jobs.state import SUBMITTED, read_family
 from inference.jobs.store import JobStore, State
 from presets.quality import DRAFT_QUALITY
+from presets.schema import EngineFamily
 from ui.media import serving
 from ui.session.ingest import write_crop
 from ui.session.page_builder import PICTURE_NAME, SESSION_COPY, PageBuilder
 from ui.session.planner import SessionPlan
 from ui.session.requests import Framing, build_request, find_speakers, select_voices
 from ui.session.session import Choices, Session
-from ui.session.store import SessionStore, link_file
+from ui.session.store import SESSION_FILE, SessionStore, link_file
 
 _NEW_CROP_FILE = "new-crop.jpg"
 
@@ -57,7 +58,7 @@ class JobStarter:
         return replace(session, crop=crop, cropped=inputs)
 
     def ensure_draft(self, owner: str, known: SessionPlan | None = None) -> SessionPlan:
-        """Start a draft if the session's inputs have none; return their plan.
+        """Show the draft of the session's inputs, or start one; return their plan.
 
         None is started while an editor is open or once there is a final video. `known` is the
         session's plan, if it was made before. Raises PortraitError, OSError.
@@ -79,8 +80,12 @@ class JobStarter:
                 return plan
             detached, unfinished = self._detach_draft(owner, session)
             new = replace(detached, draft=None, drafted=fingerprint)
-            if plan.draft and fingerprint:
-                self.start(owner, session, plan.draft, lambda job: replace(new, draft=job))
+            there = self._find_draft(owner, fingerprint) if fingerprint else None
+            if there:
+                self._sessions.save(owner, replace(new, draft=there, before=None))
+            elif plan.draft and fingerprint:
+                made_of = replace(session, drafted=fingerprint)
+                self.start(owner, made_of, plan.draft, lambda job: replace(new, draft=job))
             else:
                 self._sessions.save(owner, new)
             if unfinished:
@@ -165,13 +170,24 @@ class JobStarter:
         for source, target in names.items():
             link_file(self._sessions.make_folder(owner) / source, folder / target)
 
+    def _find_draft(self, owner: str, fingerprint: str) -> str | None:
+        """Return a finished draft of the inputs with that fingerprint."""
+        for folder in self._jobs.list_owned(owner):
+            if (
+                fingerprint in read_word(folder / SESSION_COPY / SESSION_FILE)
+                and read_family(folder) is EngineFamily.DRAFT
+                and self._jobs.read_state(folder) is State.FINISHED
+            ):
+                return folder.name
+        return None
+
     def _drop_previous(self, owner: str, session: Session) -> Session:
         """Return `session` without the previous draft once the newest is finished."""
         draft = self._page_builder.find_owned(owner, session.draft)
-        previous = self._page_builder.find_owned(owner, session.before)
-        if previous is None or draft is None or self._jobs.read_state(draft) is not State.FINISHED:
+        if session.before is None or draft is None:
             return session
-        return replace(session, before=None)
+        done = self._jobs.read_state(draft) is State.FINISHED
+        return replace(session, before=None) if done else session
 
     def _detach_draft(self, owner: str, session: Session) -> tuple[Session, Path | None]:
         """Return the session without its draft, and the draft if it has to be deleted: unfinished.
@@ -231,10 +247,11 @@ def _build_copy(session: Session, quality: str) -> Session:
         crop=session.crop,
         cropped=session.cropped,
         draft=draft,
-        drafted=session.drafted if draft else "",
+        drafted=session.drafted,
         middle=session.middle,
         typed=session.typed,
         whole=session.whole,
+        cuts=session.cuts,
         owners=session.owners,
     )
 

@@ -49,7 +49,7 @@ def find_area(values: Mapping[str, object]) -> Area:
             return "picture"
         case "voice":
             return "voice-1" if str(values.get("slot")) == "1" else "voice-0"
-        case "trim" | "type" | "speak" | "hand-over" | "split" | "one-voice":
+        case "trim" | "type" | "speak" | "hand-over" | "cut" | "split" | "one-voice":
             return "voice-0"
         case "edit" if values.get("what") in ("trim", "typing", "split"):
             return "voice-0"

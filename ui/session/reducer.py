@@ -8,13 +8,14 @@ from inference.core.errors import InputCode, InputError
 from inference.core.framing import fit_crop
 from inference.core.inputs import Box, CropChoice, Shape, Speaking, Trim
 from inference.core.options import LABELS, MAX_SEED
-from inference.media.phrases import alternate_speakers
 from presets.quality import PRESETS
 from presets.schema import EngineFamily
 from ui.session.commands import (
     CancelDeletion,
     ChooseCrop,
     ChooseTrim,
+    CutPart,
+    HandOverPart,
     JoinVoices,
     MoveBox,
     OpenEditor,
@@ -24,13 +25,18 @@ from ui.session.commands import (
     SaveText,
     SetField,
     SwapVoices,
-    TogglePhraseOwner,
     ToggleSpeaker,
+)
+from ui.session.dialogue import (
+    hand_over,
+    open_splitter,
+    propose_speaking,
+    swap_owners,
+    toggle_cut,
 )
 from ui.session.requests import (
     MAX_SPEAKERS,
     find_speakers,
-    find_splittable_voice,
     guess_slot,
     select_voices,
 )
@@ -44,7 +50,8 @@ SCENE_FIELDS = {"prompt", "negative_prompt", "seed", *LABELS}
 
 def set_voices(session: Session, voices: Voices) -> Session:
     """Return `session` with other recordings, used whole."""
-    changed = replace(_set_choices(session, trim=None), voices=voices, whole=None, owners=())
+    choices = replace(propose_speaking(session.choices, voices), trim=None)
+    changed = replace(session, voices=voices, choices=choices, whole=None, cuts=(), owners=())
     return changed if session.editing == "framing" else replace(changed, editing="")
 
 
@@ -56,11 +63,12 @@ def reset_outdated_trim(before: Session, after: Session) -> Session:
 
 def undo_split(session: Session) -> Session:
     """Return `session` with the recording that was split, in place of its parts."""
-    changed = replace(session, whole=None, owners=(), editing="")
+    changed = replace(session, whole=None, cuts=(), owners=(), editing="")
     if session.whole is None:
         return changed
     right = guess_slot(session) == 1
-    return replace(changed, voices=(None, session.whole) if right else (session.whole, None))
+    voices = (None, session.whole) if right else (session.whole, None)
+    return replace(changed, voices=voices, choices=propose_speaking(session.choices, voices))
 
 
 @singledispatch
@@ -71,21 +79,19 @@ def apply_action(action: object, session: Session) -> Session:
 
 @apply_action.register
 def _edit(action: OpenEditor, session: Session) -> Session:
-    if action.what != "split":
-        return replace(session, editing=action.what)
-    voice = find_splittable_voice(session)
-    if voice is None or len(voice.phrases) < 2:
-        raise InputError(InputCode.BAD_OPTION, text.NO_PAUSE)
-    owners = session.owners or alternate_speakers(voice.phrases)
-    return replace(session, editing="split", owners=owners)
+    if action.what == "split":
+        return open_splitter(session)
+    return replace(session, editing=action.what)
 
 
 @apply_action.register
-def _toggle_phrase_owner(action: TogglePhraseOwner, session: Session) -> Session:
-    owners = list(session.owners)
-    if action.phrase < len(owners):
-        owners[action.phrase] = 1 - owners[action.phrase]
-    return replace(session, owners=tuple(owners))
+def _hand_over(action: HandOverPart, session: Session) -> Session:
+    return hand_over(session, action.phrase)
+
+
+@apply_action.register
+def _cut(action: CutPart, session: Session) -> Session:
+    return toggle_cut(session, action.at)
 
 
 @apply_action.register
@@ -106,13 +112,16 @@ def _cancel_deletion(action: CancelDeletion, session: Session) -> Session:
 @apply_action.register
 def _swap(action: SwapVoices, session: Session) -> Session:
     swapped = _swap_voices(session)
-    return swapped if session.whole else set_voices(session, swapped.voices)
+    if session.whole:
+        return swapped
+    changed = set_voices(session, swapped.voices)
+    same_times = session.choices.speaking == changed.choices.speaking == Speaking.TOGETHER
+    return _set_choices(changed, trim=session.choices.trim) if same_times else changed
 
 
 def _swap_voices(session: Session) -> Session:
     left, right = session.voices
-    owners = tuple(1 - owner for owner in session.owners)
-    return replace(session, voices=(right, left), owners=owners)
+    return replace(session, voices=(right, left), owners=swap_owners(session.owners))
 
 
 @apply_action.register
@@ -195,7 +204,8 @@ def _set(action: SetField, session: Session) -> Session:
         case "fold-boxes":
             return replace(session, boxes=action.value is True)
         case "speaking" if value in set(Speaking):
-            return _set_choices(session, speaking=Speaking(value), trim=None)
+            chosen = Speaking(value)
+            return _set_choices(session, speaking=chosen, speaking_chosen=True, trim=None)
         case "shape" if value in set(Shape):
             return _set_choices(session, shape=Shape(value), crop=None)
         case "quality" if value in PRESETS and PRESETS[value].engine is EngineFamily.MULTITALK:

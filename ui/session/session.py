@@ -50,11 +50,13 @@ class Choices:
     """Choices about the inputs.
 
     `speakers`: boxes of the chosen speakers, left to right; empty if the visitor chose none.
+    `speaking_chosen`: by the visitor; else it follows from the recordings.
     `quality` is that of the final video. `tuned`: by quality, the values chosen instead of its own.
     """
 
     shape: Shape = Shape.LANDSCAPE
     speaking: Speaking = Speaking.IN_TURN
+    speaking_chosen: bool = False
     crop: CropChoice | None = None
     trim: Trim | None = None
     speakers: tuple[Box, ...] = ()
@@ -77,8 +79,9 @@ class Session:
     draft, `drafted` the fingerprint of its inputs, also after it was deleted. `before` is the draft
     shown until the newest is finished. `final` is the video made from the draft. `middle`: use a
     picture without a face. `advanced`, `tuning` and `boxes`: folds that are open. `typed`: text to
-    speak. `whole`: the recording that both voices were split from, `owners`: the speaker of each of
-    its phrases, 0 left, 1 right.
+    speak. `whole`: the recording that both voices were split from, `cuts` the seconds at which it
+    is cut, `owners` who says each part: 0 left, 1 right, 2 both. A session of before has no cuts:
+    they are in the pauses.
     `selected`: the job open in the history, `deleting`: whether its deletion is to be confirmed.
     """
 
@@ -98,6 +101,7 @@ class Session:
     boxes: bool = False
     typed: str = ""
     whole: StoredVoice | None = None
+    cuts: tuple[float, ...] = ()
     owners: tuple[int, ...] = ()
     selected: str | None = None
     deleting: bool = False

@@ -17,6 +17,7 @@ import "./framing.js";
 import "./framing_sliders.js";
 import "./trim.js";
 import "./edges.js";
+import "./splitting.js";
 import "./typing.js";
 import "./editors.js";
 import "./sounds.js";

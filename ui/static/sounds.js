@@ -84,6 +84,7 @@ function move() {
     if (place === null) wave.style.removeProperty("--heard");
     else wave.style.setProperty("--heard", Math.min(place / Number(wave.dataset.length), 1));
   }
+  document.dispatchEvent(new CustomEvent("tp-heard"));
   if (at !== null) requestAnimationFrame(move);
 }
 

@@ -64,6 +64,8 @@ _SENTENCES = {
     "boxPlace": "{percent} %",
     "trimText": "{from} s to {to} s, {length} s",
     "trimAt": "{at} s",
+    "cutHere": "Cut here",
+    "cutRemove": "Remove this cut",
     "speaking": "Speaking your text",
     "soundLost": "This recording can't be played now. Try again.",
     # the connection

@@ -51,8 +51,6 @@ DRAFTING_LEAD = "You can change anything; a new draft starts by itself."
 DRAFT = "Your draft is ready"
 DRAFT_LEAD = "It shows the timing and the framing. MultiTalk makes the same shot look real."
 DRAFT_ALONE_LEAD = "It shows the timing and the framing, lips only. Save it, or change something."
-IN_TURN_LEAD = "Two people found. The left one speaks first, then the right one."
-TOGETHER_LEAD = "Two people found. Both speak at the same time."
 DRAFT_UNTIL = "The draft is in History until {day}, then deleted by itself."
 CLEARED = "The draft is deleted"
 CLEARED_LEAD = "Your picture and recording are still here. Change something, or make it again."
@@ -87,7 +85,7 @@ NO_DRAFT_GPU = (
     "It would use the middle of the picture."
 )
 SHOW_MIDDLE = "Show the middle crop"
-SIDES = ("Left", "Right")
+SIDES = ("Left", "Right", "Both")
 PICTURE_TOO_BIG = (
     f"This picture is {{size}} MB; {MAX_PICTURE_MIB} MB is the most. Choose a smaller one."
 )
@@ -113,10 +111,13 @@ TYPED_FOR_TWO = (
     "Give a picture of two people, or leave out 1: and 2:."
 )
 SPLIT, EDIT_SPLIT, JOIN_VOICES = "Split between the two", "Who says what", "One voice again"
-SPLIT_HINT = "Press a part to give it to the other one."
+SPLIT_HINT = "Press a part to change who says it: left, right or both."
+CUT_LINE, CUT = "Line to cut at", "Cut here"
+CUT_HINT = "To cut, play it and pause where the other one begins, or move the line there."
+PLAY_FROM_LINE = "Play from the line"
 SPLIT_DONE = "One recording, split between the two"
 SPLIT_ONE_SIDED = "Everything is said by one of the two. Give a part to the other one first."
-NO_PAUSE = "There is no pause in this recording to split it at. Choose a recording for each."
+CUT_PLACE = "This is too near to the end of the recording. Move the line to another place."
 PLAY_VOICES = "Play both, as in the video"
 PLAY_PART, PLAY_WHOLE = "Play the part to use", "Play all of it"
 SPEAKING, IN_TURN, TOGETHER = "How they speak", "In turn", "Together"

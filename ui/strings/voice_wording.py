@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from inference.core.timing import format_excess_duration
-from inference.media.phrases import Phrase
+from inference.media.phrases import Phrase, compute_overlap_share
 from ui.strings import text
+
+_SAME_TIME, _APART = 0.8, 0.2  # parts of the speech of who says less that both say at once
 
 
 def marked_part(longest_s: float) -> str:
@@ -25,6 +27,24 @@ def speaks(who: int, spoken: Sequence[Phrase]) -> str:
     first, last = spoken[0].start_s, spoken[-1].end_s
     parts = f" in {len(spoken)} parts" if len(spoken) > 1 else ""
     return f"{side} speaks from {first:.2f} to {last:.2f} seconds{parts}"
+
+
+def two_speak(left: Sequence[Phrase], right: Sequence[Phrase]) -> str:
+    """Line under the headline of a draft of two people: how they speak."""
+    if not (left and right):
+        how = f"Only the {'left' if left else 'right'} one speaks."
+    elif left[-1].end_s <= right[0].start_s:
+        how = "The left one speaks first, then the right one."
+    elif right[-1].end_s <= left[0].start_s:
+        how = "The right one speaks first, then the left one."
+    elif (overlap := compute_overlap_share(left, right)) > _SAME_TIME:
+        how = "Both speak at the same time."
+    elif overlap > _APART:
+        how = "They speak partly at the same time."
+    else:
+        first = "left" if left[0].start_s < right[0].start_s else "right"
+        how = f"They take turns, and the {first} one begins."
+    return f"Two people found. {how}"
 
 
 def text_too_long(characters: int, most: int) -> str:

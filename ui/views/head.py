@@ -5,14 +5,13 @@ from html import escape
 
 from inference.core.errors import InputCode
 from inference.core.events import Cancelled
-from inference.core.inputs import Speaking
 from ui.session.page_state import JobView, PageState, Phase
-from ui.session.requests import find_speakers
-from ui.strings import text, wording
+from ui.strings import text, voice_wording, wording
 from ui.views.act import too_long
 from ui.views.clocks import left_attributes, left_words
 from ui.views.elements import day, quiet, sentence
 from ui.views.money import dollars_spent, rest
+from ui.views.timeline import spoken_times
 
 
 @dataclass(frozen=True)
@@ -118,9 +117,9 @@ def _result_lead(job: JobView) -> str:
 
 
 def _draft_lead(shown: PageState, job: JobView) -> str:
-    if len(find_speakers(shown.session)) > 1 and all(shown.session.voices):
-        turn = shown.session.choices.speaking is Speaking.IN_TURN
-        return text.IN_TURN_LEAD if turn else text.TOGETHER_LEAD
+    times = spoken_times(shown.session)
+    if len(times) > 1:
+        return voice_wording.two_speak(*times)
     real = shown.gpu.ready and not too_long(shown, job.plan)
     return text.DRAFT_LEAD if real else text.DRAFT_ALONE_LEAD
 

@@ -82,6 +82,11 @@ def _lanes(desk: Session, duration_s: float, bars_in_all: int) -> tuple[Lane, ..
     return tuple(out)
 
 
+def spoken_times(desk: Session) -> tuple[tuple[Phrase, ...], ...]:
+    """When each of the voices speaks, in the video's seconds."""
+    return tuple(_spoken(voice, span) for voice, span in placed(desk))
+
+
 def _spoken(voice: StoredVoice, span: Span) -> tuple[Phrase, ...]:
     """When it speaks, in the video's seconds; all the time when its pauses are not known."""
     if voice.recording.is_silent or not span.samples:

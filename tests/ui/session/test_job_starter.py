@@ -44,6 +44,23 @@ def test_every_draft_that_was_finished_stays_in_the_history(me: Person, scripted
     assert third and me.history() == [third.id, second.job.id, first.id]
 
 
+def test_the_draft_of_the_same_inputs_is_found_again(me: Person, scripted: None) -> None:
+    me.do("example", name="pair")
+    first = me.until(Phase.DRAFT).job
+    me.do("swap")
+    at_once = me.do("swap")  # before the other one is finished
+    assert first and at_once.job and at_once.job.id == first.id
+    me.do("swap")
+    second = me.until(Phase.DRAFT).job
+    assert second and first.id != second.id
+    back = me.do("swap")
+    assert back.phase is Phase.DRAFT and back.job and back.job.id == first.id
+    assert back.previous_draft is None
+    me.do("use", job=second.id)
+    used = me.do("swap")
+    assert used.job and used.job.id == first.id
+
+
 def test_a_draft_of_other_files_is_not_taken_for_an_earlier_version(
     me: Person, scripted: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,7 +80,7 @@ def test_a_face_keeps_its_voice_when_the_other_one_falls_silent() -> None:
     [
         ("shape", "square", {"shape": Shape.SQUARE}),
         ("shape", "9:16", {"shape": Shape.TALL}),
-        ("speaking", "together", {"speaking": Speaking.TOGETHER}),
+        ("speaking", "together", {"speaking": Speaking.TOGETHER, "speaking_chosen": True}),
         ("quality", "best", {"quality": "best"}),
         ("prompt", "  A woman sings. ", {"prompt": "A woman sings."}),
         ("negative_prompt", " Rain ", {"negative_prompt": "Rain"}),
@@ -156,10 +156,10 @@ def test_one_recording_is_split_by_its_phrases_and_had_back() -> None:
     phrases = (Phrase(0.0, 1.0), Phrase(1.3, 2.0), Phrase(3.0, 4.0))
     whole = replace(voice(), phrases=phrases)
     opened = do(replace(desk(LEFT, RIGHT), voices=(whole, None)), "edit", what="split")
-    assert (opened.editing, opened.owners) == ("split", (0, 0, 1))
+    assert (opened.editing, opened.owners, opened.cuts) == ("split", (0, 0, 1), (1.15, 2.5))
     handed = do(do(opened, "hand-over", phrase="1"), "hand-over", phrase="7")
     assert handed.owners == (0, 1, 1)
-    assert do(handed, "one-voice") == replace(opened, editing="", owners=())
+    assert do(handed, "one-voice") == replace(opened, editing="", cuts=(), owners=())
     two = replace(handed, voices=desk(LEFT, voices=2).voices, whole=whole)
     swapped = do(two, "swap")
     assert swapped.voices == (two.voices[1], two.voices[0]) and swapped.owners == (1, 0, 0)
@@ -167,9 +167,9 @@ def test_one_recording_is_split_by_its_phrases_and_had_back() -> None:
     assert do(two, "remove", slot="0").whole is None
 
 
-def test_a_recording_without_a_pause_can_not_be_split() -> None:
-    with pytest.raises(InputError, match="no pause"):
-        do(desk(LEFT, RIGHT), "edit", what="split")
+def test_two_recordings_are_cut_by_nobody() -> None:
+    with pytest.raises(InputError):
+        do(desk(LEFT, RIGHT, voices=2), "edit", what="split")
 
 
 def test_what_is_typed_is_kept() -> None:

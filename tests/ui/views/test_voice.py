@@ -3,10 +3,13 @@
 import json
 from dataclasses import replace
 
+import pytest
+
 from inference.core.inputs import Speaking, Trim
+from inference.jobs.store import State
 from inference.media.phrases import Phrase
 from tests.support.markup import Node, tree
-from tests.support.page_states import shown_of
+from tests.support.page_states import shown_of, with_job
 from tests.support.sessions import LEFT, RIGHT, desk, voice
 from ui.session.page_state import Phase
 from ui.session.session import Choices, Session, StoredVoice
@@ -79,16 +82,20 @@ def test_without_the_package_one_line_says_how_to_get_it() -> None:
 
 def test_each_phrase_is_a_button_that_says_when_and_whose() -> None:
     on_desk = replace(desk(LEFT, RIGHT), voices=(phrased(), None))
-    root = side(replace(on_desk, editing="split", owners=(0, 1, 0)))
+    root = side(replace(on_desk, editing="split", owners=(0, 1, 2)))
     buttons = root.all(data_do="hand-over")
     assert [node.name for node in buttons] == [
         "0.0 to 1.8 s, left",
         "1.8 to 3.2 s, right",
-        "3.2 to 4.0 s, left",
+        "3.2 to 4.0 s, both",
     ]
-    assert [node.attributes["aria-pressed"] for node in buttons] == ["false", "true", "false"]
+    assert [node.words for node in buttons] == ["1", "2", "1 + 2"]
     assert buttons[1].attributes["style"] == "left:43.75%;width:37.50%"
     assert root.all(data_do="split") and root.all(data_do="one-voice")
+    (group,) = [node for node in root.walk() if "data-splitter" in node.attributes]
+    assert group.attributes["data-cuts"] == "[1.75, 3.25]"
+    (slider,) = group.all("input")
+    assert (slider.name, slider.attributes["max"]) == ("Line to cut at", "4.00")
 
 
 def test_a_split_recording_can_be_split_anew_heard_and_had_back() -> None:
@@ -143,6 +150,35 @@ def test_lanes_show_when_each_of_two_speaks() -> None:
     assert told.attributes["aria-label"] == (
         "Left speaks from 0.50 to 4.00 seconds in 2 parts, right speaks from 2.00 to 3.00 seconds"
     )
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "said"),
+    [
+        ([(0.5, 1.5)], [(2.0, 3.0)], "The left one speaks first, then the right one."),
+        ([(2.0, 3.0)], [(0.5, 1.5)], "The right one speaks first, then the left one."),
+        ([(0.5, 1.5), (3.0, 4.0)], [(2.0, 3.0)], "They take turns, and the left one begins."),
+        ([(2.0, 3.0)], [(0.5, 1.5), (3.2, 4.0)], "They take turns, and the right one begins."),
+        ([(0.5, 4.0)], [(0.6, 3.9)], "Both speak at the same time."),
+        ([(0.5, 2.0)], [(1.4, 3.9)], "They speak partly at the same time."),
+    ],
+)
+def test_the_headline_s_line_is_true_of_what_is_said_when(
+    left: list[tuple[float, float]], right: list[tuple[float, float]], said: str
+) -> None:
+    voices = [
+        replace(voice(name), phrases=tuple(Phrase(*times) for times in spoken))
+        for name, spoken in (("a.wav", left), ("b.wav", right))
+    ]
+    choices = Choices(speaking=Speaking.TOGETHER)
+    on_desk = replace(desk(LEFT, RIGHT), voices=(voices[0], voices[1]), choices=choices)
+    shown = with_job(shown_of(on_desk, Phase.DRAFT, gpu=False), State.FINISHED, is_final=False)
+    assert tree(render(shown).head).all("p")[0].words == f"Two people found. {said}"
+    first = Trim(0.5, 1.35)  # before the second one begins
+    if said.startswith(("The left", "They speak")):
+        begun = replace(on_desk, choices=replace(choices, trim=first))
+        shown = replace(shown, session=replace(begun, draft=shown.session.draft))
+        assert "Only the left one speaks." in tree(render(shown).head).words
 
 
 def test_a_part_shows_only_what_is_said_in_it() -> None:
