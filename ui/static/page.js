@@ -21,3 +21,5 @@ import "./typing.js";
 import "./editors.js";
 import "./sounds.js";
 import "./times.js";
+import "./history.js";
+import "./files.js";

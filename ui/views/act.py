@@ -2,12 +2,12 @@
 
 from html import escape
 
-from inference.core.events import Cancelled, Failed, Finished
+from inference.core.events import Cancelled, Failed
 from inference.core.plan import Plan
-from ui.media import serving
 from ui.session.page_state import JobView, PageState, Phase
 from ui.strings import text, wording
-from ui.views.elements import attributes, button, link_button, message, quiet, small
+from ui.views.elements import attributes, button, message, quiet, small
+from ui.views.files import download
 from ui.views.money import dollars_spent, rest
 from ui.views.primary import primary
 from ui.views.share import about_link, share
@@ -27,9 +27,9 @@ def act(shown: PageState) -> str:
         case Phase.DRAFT:
             return _draft(shown, job, go)
         case Phase.KEPT:
-            return _row(_download(job, go), share(shown, job), _again()) + about_link(shown, job)
+            return _row(download(job, go), share(shown, job), _again()) + about_link(shown, job)
         case Phase.RESULT:
-            ways = _row(_download(job, go), share(shown, job), _version(), _again())
+            ways = _row(download(job, go), share(shown, job), _version(), _again())
             return ways + about_link(shown, job) + _line(text.AI_NOTE)
         case Phase.STOPPED:
             return _stopped(job, go)
@@ -55,16 +55,6 @@ def _row(*ways: str) -> str:
 
 def _line(words: str) -> str:
     return f'<p class="tp-small tp-soft">{escape(words)}</p>'
-
-
-def _download(job: JobView, look: str) -> str:
-    return link_button(
-        text.DOWNLOAD,
-        serving.build_download_url(job.id),
-        look=look,
-        mark="download",
-        download=serving.DOWNLOAD_NAME,
-    )
 
 
 def _again() -> str:
@@ -112,7 +102,7 @@ def _draft(shown: PageState, job: JobView, go: str) -> str:
         why = wording.too_long_for_final(job.plan, shown.max_recordings_s[1])
         part = quiet(text.CHOOSE_PART, data_do="edit", data_what="trim")
     keep = button(text.KEEP, look=go, data_do="keep")
-    return _row(keep, _download(job, "tp-tall"), part) + _line(why)
+    return _row(keep, download(job, "tp-tall"), part) + _line(why)
 
 
 def _make(shown: PageState, plan: Plan, go: str) -> str:
@@ -130,7 +120,7 @@ def _stopped(job: JobView, go: str) -> str:
     final = job.progress.final
     kept = isinstance(final, Cancelled) and final.path
     retry = _restart(job, text.RETRY, "tp-tall" if kept else go)
-    return _row(_download(job, go) if kept else "", retry, _way_back(job))
+    return _row(download(job, go), retry, _way_back(job))
 
 
 def _interrupted(job: JobView, go: str) -> str:
@@ -154,10 +144,3 @@ def _restart(job: JobView, label: str, look: str) -> str:
 def _way_back(job: JobView) -> str:
     """From a final video to the draft, from a draft to nothing."""
     return _again() if job.is_draft else _version()
-
-
-def download_of(job: JobView, look: str) -> str:
-    """The link that saves what there is of a job's video; empty when there is nothing."""
-    final = job.progress.final
-    there = isinstance(final, Finished) or (isinstance(final, Cancelled) and final.path)
-    return _download(job, look) if there else ""
