@@ -22,6 +22,8 @@ PUBLISHED = "published.json"  # where the result is stored; see `inference.stora
 PREVIEW = "frames/latest.jpg"
 REMOTE = "remote.json"  # handle of the remote job; see `inference.cloud.remote_handle`
 PREVIOUS_REMOTE = "remote-before.json"  # handle of the remote job before a restart
+GIF, STILL = "result.gif", "still.jpg"  # made of the result on request
+DERIVED = (GIF, STILL)
 OUTPUTS = ("frames", "windows", "growing", SOUND, RESULT, REPORT)  # written by the engine
 
 _REQUEST, _PLAN = TypeAdapter(Request), TypeAdapter(Plan)

@@ -26,7 +26,7 @@ folder before it starts another.
 from pathlib import Path
 
 from inference.core.files import delete_path
-from inference.core.task import OUTPUTS, PREVIOUS_REMOTE, REMOTE
+from inference.core.task import DERIVED, OUTPUTS, PREVIOUS_REMOTE, REMOTE
 from inference.jobs.history import EVENTS
 from inference.jobs.state import CANCEL, SUBMITTED, State, read_state
 
@@ -48,13 +48,14 @@ def must_follow(folder: Path, on_modal: bool) -> bool:
 
 
 def prepare_resume(folder: Path) -> None:
-    """Undo the last cancel."""
-    delete_path(folder / CANCEL)
+    """Undo the last cancel, and delete what was made of the part that it kept."""
+    for name in (CANCEL, *DERIVED):
+        delete_path(folder / name)
 
 
 def prepare_restart(folder: Path) -> None:
     """Delete outputs and history, and keep the handle of a remote job as the previous one."""
-    for name in (CANCEL, *OUTPUTS, EVENTS):
+    for name in (CANCEL, *DERIVED, *OUTPUTS, EVENTS):
         delete_path(folder / name)
     if (folder / REMOTE).exists():
         (folder / REMOTE).rename(folder / PREVIOUS_REMOTE)

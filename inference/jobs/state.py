@@ -21,7 +21,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from inference.core.errors import PortraitError
+from inference.core.errors import FaultCode, PortraitError
 from inference.core.events import Cancelled, Event, Failed, Finished
 from inference.core.files import read_json, read_word, write_whole
 from inference.core.task import PLAN
@@ -73,6 +73,13 @@ def read_state(folder: Path) -> State:
 def is_cancelled(folder: Path) -> bool:
     """Tell whether the worker was asked to stop."""
     return (folder / CANCEL).exists()
+
+
+def has_bad_first_window(folder: Path) -> bool:
+    """Tell whether the job was ended because of its first window's quality."""
+    newest = history.read_last(folder)
+    event = newest.event if newest else None
+    return isinstance(event, Failed) and event.code == FaultCode.BAD_WINDOW
 
 
 def is_busy(folder: Path) -> bool:

@@ -18,7 +18,7 @@ from scipy.signal import resample_poly
 from inference.core.inputs import SAMPLE_RATE_HZ
 from inference.media.level import measure_recording
 from inference.media.phrases import Phrase
-from inference.media.speech_synthesis import Line, SynthesizedSpeech
+from inference.media.speech_synthesis import Line, Sentence, SynthesizedSpeech
 
 Floats = NDArray[np.float32]
 
@@ -31,13 +31,18 @@ _LEAD_SILENCE_S, _GAP_SILENCE_S, _TAIL_SILENCE_S = 0.1, 0.3, 0.2
 def speak_lines(source: Path, target: Path) -> SynthesizedSpeech:
     """Write the lines in the JSON file `source` as a recording to `target`.
 
-    Returns its measurements and the phrase of each line.
+    Returns its measurements, and the phrase and the sentences of each line.
     """
     lines = [Line(**line) for line in json.loads(source.read_text(encoding="utf-8"))]
     # the path of the voice in the package, so that none is ever downloaded
     engine = Hibari(VOICE, model=voice_path(VOICE, download_missing=False))
-    sounds = [_speak_line(engine, line) for line in lines]
-    sound, phrases = _join_lines(sounds)
+    split = [engine.split_sentences(line.words) for line in lines]
+    parts = [
+        [_speak_words(engine, words, line.speaker) for words in sentences]
+        for line, sentences in zip(lines, split, strict=True)
+    ]
+    sound, phrases = _join_lines([np.concatenate([*sounds, _silence(0)]) for sounds in parts])
+    times = map(_place_sentences, split, parts, phrases)
     pcm = np.rint(sound * (_PEAK * 32767 / max(float(np.abs(sound).max()), 1e-6)))
     with wave.open(str(target), "wb") as file:
         file.setnchannels(1)
@@ -45,15 +50,15 @@ def speak_lines(source: Path, target: Path) -> SynthesizedSpeech:
         file.setframerate(SAMPLE_RATE_HZ)
         file.writeframes(pcm.astype(np.int16).tobytes())
     speakers = tuple(line.speaker for line in lines)
-    return SynthesizedSpeech(measure_recording(target), phrases, speakers)
+    return SynthesizedSpeech(measure_recording(target), phrases, speakers, tuple(times))
 
 
-def _speak_line(engine: Hibari, line: Line) -> Floats:
-    """Return a line in its speaker's voice, float32 mono at 48 kHz; deterministic."""
-    factor = PITCH_FACTORS[line.speaker]
-    sound: Floats = engine(line.words, speed=float(1 / factor), seed=0)
+def _speak_words(engine: Hibari, words: str, speaker: int) -> Floats:
+    """Return a sentence in its speaker's voice, float32 mono at 48 kHz; deterministic."""
+    factor = PITCH_FACTORS[speaker]
+    sound: Floats = engine(words, speed=float(1 / factor), seed=0)
     if not len(sound):
-        return sound  # no pronounceable word in the line
+        return sound  # no pronounceable word in it
     rate = Fraction(SAMPLE_RATE_HZ, engine.sample_rate) / factor
     return np.asarray(resample_poly(sound, rate.numerator, rate.denominator), np.float32)
 
@@ -68,6 +73,19 @@ def _join_lines(sounds: list[Floats]) -> tuple[Floats, tuple[Phrase, ...]]:
         at_s = end_s + _GAP_SILENCE_S
     parts[-1] = _silence(_TAIL_SILENCE_S)
     return np.concatenate(parts), tuple(phrases)
+
+
+def _place_sentences(
+    sentences: list[str], sounds: list[Floats], line: Phrase
+) -> tuple[Sentence, ...]:
+    """Return the sentences of a line, each at the time at which its sound is heard."""
+    ends = line.start_s + np.cumsum([len(sound) for sound in sounds]) / SAMPLE_RATE_HZ
+    starts = [line.start_s, *ends[:-1]]
+    return tuple(
+        Sentence(words, round(float(start), 3), round(float(end), 3))
+        for words, start, end in zip(sentences, starts, ends, strict=True)
+        if end > start
+    )
 
 
 def _silence(seconds: float) -> Floats:

@@ -33,12 +33,22 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Sentence:
+    """Words that are spoken from `start_s` to `end_s` of a recording."""
+
+    words: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
 class SynthesizedSpeech:
-    """Recording of spoken lines, with the phrase and the speaker of each line in order."""
+    """Recording of spoken lines, with phrase, speaker and sentences of each line in order."""
 
     recording: Recording
     phrases: tuple[Phrase, ...]
     owners: tuple[int, ...]
+    sentences: tuple[tuple[Sentence, ...], ...]
 
 
 def can_speak() -> bool:
@@ -61,4 +71,5 @@ def synthesize_speech(
         Recording(**values["recording"]),
         tuple(Phrase(**phrase) for phrase in values["phrases"]),
         tuple(values["owners"]),
+        tuple(tuple(Sentence(**each) for each in line) for line in values["sentences"]),
     )

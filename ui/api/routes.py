@@ -27,7 +27,8 @@ from inference.media.sandbox import DIRECT, Sandbox
 from ui.api import docs, events, view
 from ui.api.errors import NOT_KEPT, Refusal, not_found, on_error
 from ui.api.intake import Intake
-from ui.media.serving import DOWNLOAD_NAME
+from ui.media.serving import build_attachment_header
+from ui.media.titles import name_download
 
 _ERRORS = (Refusal, PortraitError, OSError, HTTPException, Exception)
 _NOT_YET = "This job is {state}; there is no {what} yet."
@@ -115,7 +116,9 @@ class Routes:
     def result(self, request: Request) -> Response:
         folder = self._own(request)
         path = self._made(folder, RESULT, "video", (State.FINISHED, State.CANCELLED))
-        return FileResponse(path, media_type="video/mp4", headers=NOT_KEPT, filename=DOWNLOAD_NAME)
+        name = build_attachment_header(name_download(folder, path.suffix))
+        headers = {**NOT_KEPT, "Content-Disposition": name}
+        return FileResponse(path, media_type="video/mp4", headers=headers)
 
     def report(self, request: Request) -> Response:
         path = self._made(self._own(request), REPORT, "report", (State.FINISHED,))

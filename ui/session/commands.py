@@ -16,6 +16,7 @@ from ui.strings import text
 
 Slot = Annotated[int, Field(ge=0, le=1)]
 Id = Annotated[str, Field(pattern=rf"^{ID.pattern}$")]
+Ids = Annotated[str, Field(pattern=rf"^{ID.pattern}( {ID.pattern})*$", max_length=100_000)]
 Name = Annotated[str, Field(max_length=255)]
 Pixels = Annotated[float, Field(ge=-100_000, le=100_000)]
 MAX_TYPED_CHARS = 20_000  # characters saved; MAX_SPOKEN_CHARS of them can be spoken
@@ -197,13 +198,45 @@ class SessionCommand:
 class HistoryCommand:
     """Command on a job of the history."""
 
-    do: Literal["select", "open", "use", "delete", "delete-sure"]
+    do: Literal["select", "open", "use", "delete"]
     job: Id
 
 
 @checked(frozen=True)
+class RenameJob:
+    """Give a job of the history another title; `value` may be longer than it can be."""
+
+    do: Literal["rename"]
+    job: Id
+    value: Name
+
+
+@checked(frozen=True)
+class DeleteJobs:
+    """Delete jobs for good; `job` are their ids, with spaces between them."""
+
+    do: Literal["delete-sure"]
+    job: Ids
+
+
+@checked(frozen=True)
+class ChooseJobs:
+    """Tick a job of the history, or untick it; or tick just these jobs."""
+
+    do: Literal["choose", "choose-all"]
+    job: Ids
+
+
+@checked(frozen=True)
+class ChosenCommand:
+    """Untick all jobs, or ask whether to delete those that are ticked."""
+
+    do: Literal["choose-none", "delete-chosen"]
+
+
+@checked(frozen=True)
 class CancelDeletion:
-    """Leave a job that was about to be deleted."""
+    """Leave what was about to be deleted."""
 
     do: Literal["delete-not"]
 
@@ -232,6 +265,10 @@ Action = (
     | JoinVoices
     | SessionCommand
     | HistoryCommand
+    | RenameJob
+    | DeleteJobs
+    | ChooseJobs
+    | ChosenCommand
     | CancelDeletion
 )
 _ACTION: TypeAdapter[Action] = TypeAdapter(Annotated[Action, Field(discriminator="do")])

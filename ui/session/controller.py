@@ -11,24 +11,24 @@ from datetime import datetime, timedelta
 from functools import partial, singledispatchmethod
 from pathlib import Path
 
-from inference.core.errors import FaultCode, InputCode, InputError
-from inference.core.events import Failed
 from inference.core.files import isolate
 from inference.core.settings import Settings
 from inference.core.write_access import WriteUnavailable
-from inference.jobs import history
-from inference.jobs.state import read_family
+from inference.jobs.state import has_bad_first_window, read_family
 from inference.jobs.store import JobStore
 from inference.media.sandbox import DIRECT, Sandbox
 from presets.schema import EngineFamily
+from ui.media.titles import clean_title, write_title
 from ui.media.uploads import UploadStore
 from ui.session.commands import (
     Action,
     AddPicture,
     AddVoice,
+    DeleteJobs,
     HistoryCommand,
     OpenEditor,
     Refresh,
+    RenameJob,
     SessionCommand,
     SpeakText,
     SplitVoice,
@@ -43,11 +43,10 @@ from ui.session.page_builder import SESSION_COPY, PageBuilder
 from ui.session.page_state import Area, PageState, Problem
 from ui.session.planner import SessionPlan
 from ui.session.problems import catch_problem, find_area
-from ui.session.reducer import apply_action
+from ui.session.reducer import apply_action, untick
 from ui.session.requests import find_speakers
 from ui.session.session import Session
 from ui.session.store import SessionStore
-from ui.strings import text
 
 # actions that replace the whole session
 _REPLACING_ACTIONS = ("example", "again", "open", "use")
@@ -219,7 +218,7 @@ class Controller:
                 self._jobs.cancel(job)
             case "resume" if job:
                 self._jobs.resume(job)
-            case "restart" if job and _has_bad_first_window(job):
+            case "restart" if job and has_bad_first_window(job):
                 return self._start_final(owner, choose_new_seed)
             case "restart" if job:
                 self._jobs.restart(job)
@@ -243,9 +242,7 @@ class Controller:
 
     @_apply.register
     def _run_history_command(self, action: HistoryCommand, owner: str) -> SessionPlan:
-        job = self.page_builder.find_owned(owner, action.job)
-        if job is None:
-            raise InputError(InputCode.NOT_FOUND, text.NOT_THERE)
+        (job,) = self.page_builder.require_owned(owner, action.job)
         return self._update_session(
             owner, lambda session: self._apply_history_command(owner, session, action, job)
         )
@@ -255,13 +252,8 @@ class Controller:
     ) -> Session:
         """Return the session after a command on one of its owner's jobs."""
         match action.do:
-            case "select":
-                return replace(session, selected=job.name, deleting=False)
-            case "delete":
-                return replace(session, selected=job.name, deleting=True)
-            case "delete-sure":
-                self._jobs.delete(job)
-                return self._remove_job(owner, session, job.name)
+            case "select" | "delete":
+                return replace(session, selected=job.name, deleting=action.do == "delete")
         restored, is_use = self._sessions.restore(owner, job / SESSION_COPY), action.do == "use"
         if read_family(job) is EngineFamily.DRAFT:
             drafted = compute_fingerprint(self.page_builder.planner.plan(restored))
@@ -269,6 +261,24 @@ class Controller:
         return (
             self._return_to_draft(owner, restored) if is_use else replace(restored, final=job.name)
         )
+
+    @_apply.register
+    def _rename(self, action: RenameJob, owner: str) -> None:
+        (job,) = self.page_builder.require_owned(owner, action.job)
+        if title := clean_title(action.value):
+            write_title(job, title)
+
+    @_apply.register
+    def _delete(self, action: DeleteJobs, owner: str) -> SessionPlan | None:
+        """Delete jobs one after the other; an error of one leaves those before it deleted."""
+        plan = None
+        for job in self.page_builder.require_owned(owner, *action.job.split()):
+            self._jobs.delete(job)
+            plan = self._update_session(owner, partial(self._forget_job, owner, job.name))
+        return plan
+
+    def _forget_job(self, owner: str, job: str, session: Session) -> Session:
+        return self._remove_job(owner, untick(session, job), job)
 
     def _remove_job(self, owner: str, session: Session, job: str) -> Session:
         """Return the session after `job` was deleted. Its inputs stay; no draft is made anew."""
@@ -281,10 +291,3 @@ class Controller:
         if self.page_builder.find_owned(owner, session.draft):
             return replace(session, final=None)
         return replace(session, final=None, draft=None, drafted="")
-
-
-def _has_bad_first_window(job: Path) -> bool:
-    """Return whether the job was ended because of its first window's quality."""
-    record = history.read_last(job)
-    event = record.event if record else None
-    return isinstance(event, Failed) and event.code == FaultCode.BAD_WINDOW

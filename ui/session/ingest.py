@@ -26,8 +26,9 @@ from inference.media.phrases import (
     split_recording,
 )
 from inference.media.sandbox import DIRECT, Sandbox
-from inference.media.speech_synthesis import Line, can_speak, synthesize_speech
+from inference.media.speech_synthesis import Line, Sentence, can_speak, synthesize_speech
 from presets.examples import EXAMPLES, MEDIA
+from ui.media.subtitles import split_sentences
 from ui.media.uploads import UploadStore
 from ui.session import waveform
 from ui.session.commands import AddPicture, AddVoice, TurnPicture, UseExample
@@ -60,6 +61,7 @@ class _IngestedVoice:
     recording: Recording
     bars: tuple[float, ...]
     phrases: tuple[Phrase, ...]
+    sentences: tuple[Sentence, ...] = ()
 
 
 class Ingester:
@@ -179,6 +181,12 @@ class Ingester:
                 reads = _split_recording(clean, folder, text.TYPED_TEXT, parts, spoken.owners)
             else:
                 reads = (_measure_voice(clean, text.TYPED_TEXT, spoken.recording),)
+            said = zip(spoken.owners, spoken.sentences, strict=True)
+            by_line = [(owner, each) for owner, line in said for each in line]
+            reads = tuple(
+                replace(read, sentences=tuple(each for owner, each in by_line if owner == speaker))
+                for speaker, read in zip(sorted(owners), reads, strict=True)
+            )
 
             def change(session: Session) -> Session:
                 stored = [self._store_voice(owner, read) for read in reads]
@@ -205,6 +213,10 @@ class Ingester:
         with self._sessions.make_scratch_folder() as folder:
             clean = self._sessions.make_folder(owner) / whole.file
             reads = _split_recording(clean, folder, whole.name, parts, owners)
+            said = split_sentences(whole.sentences, parts, owners)
+            reads = tuple(
+                replace(read, sentences=each) for read, each in zip(reads, said, strict=True)
+            )
 
             def change(session: Session) -> Session:
                 if find_splittable_voice(session) != whole:  # replaced meanwhile
@@ -247,7 +259,7 @@ class Ingester:
 
     def _store_voice(self, owner: str, read: _IngestedVoice) -> StoredVoice:
         file = self._sessions.store_file(owner, read.clean, "voice")
-        return StoredVoice(read.name, file, read.recording, read.bars, read.phrases)
+        return StoredVoice(read.name, file, read.recording, read.bars, read.phrases, read.sentences)
 
 
 def _draw_preview(clean: Path, name: str, picture: Picture) -> _IngestedPicture:

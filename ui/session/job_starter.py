@@ -19,16 +19,19 @@ from inference.core.files import UnreadableFile, read_word, write_whole
 from inference.core.options import MAX_SEED
 from inference.core.plan import Plan
 from inference.core.task import PICTURE, Task, load_task, voice_name
+from inference.core.timing import place_recordings
 from inference.core.write_access import WriteUnavailable
 from inference.jobs.state import SUBMITTED, read_family
 from inference.jobs.store import JobStore, State
 from presets.quality import DRAFT_QUALITY
 from presets.schema import EngineFamily
 from ui.media import serving
+from ui.media.subtitles import SUBTITLES, build_subtitles
+from ui.media.titles import PICTURE_NAME, write_title
 from ui.session.ingest import write_crop
-from ui.session.page_builder import PICTURE_NAME, SESSION_COPY, PageBuilder
+from ui.session.page_builder import SESSION_COPY, PageBuilder
 from ui.session.planner import SessionPlan
-from ui.session.requests import Framing, build_request, find_speakers, select_voices
+from ui.session.requests import Framing, build_request, build_title, find_speakers, select_voices
 from ui.session.session import Choices, Session
 from ui.session.store import SESSION_FILE, SessionStore, link_file
 
@@ -139,6 +142,10 @@ class JobStarter:
         """Write all that belongs to the job into its folder."""
         assert session.picture is not None
         write_whole(task.folder / PICTURE_NAME, session.picture.name)
+        write_title(task.folder, build_title(session))
+        said = [voice.sentences for voice in select_voices(session)]
+        if subtitles := build_subtitles(said, place_recordings(task.request.soundtrack)):
+            write_whole(task.folder / SUBTITLES, subtitles)
         copy = _build_copy(session, task.plan.quality)
         self._sessions.save_copy(owner, copy, task.folder / SESSION_COPY)
         self._link_files(owner, session, task.folder)

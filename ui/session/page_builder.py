@@ -6,8 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from inference.core.errors import FaultCode, PortraitError
-from inference.core.files import read_word
+from inference.core.errors import FaultCode, InputCode, InputError, PortraitError
 from inference.core.plan import Plan
 from inference.core.report import Report, parse_report
 from inference.core.settings import Settings
@@ -17,6 +16,8 @@ from inference.jobs import state as job_state
 from inference.jobs.store import JobStore, State
 from inference.media.speech_synthesis import can_speak
 from inference.storage.publication import read_change_time_ns
+from ui.media.subtitles import SUBTITLES
+from ui.media.titles import read_title
 from ui.session import progress
 from ui.session.availability import OfferChecker
 from ui.session.page_state import FramedPicture, JobView, PageState, Phase, Problem
@@ -28,8 +29,7 @@ from ui.strings import text
 
 logger = logging.getLogger(__name__)
 
-PICTURE_NAME = "name.txt"  # in a job's folder: the name of its picture
-SESSION_COPY = "desk"  # ... and the session as of the job's start
+SESSION_COPY = "desk"  # in a job's folder: the session as of the job's start
 _FINAL_PHASES = {
     State.QUEUED: Phase.WAITING,
     State.RUNNING: Phase.MAKING,
@@ -142,6 +142,12 @@ class PageBuilder:
         folder = self._jobs.find_folder(job) if job else None
         return folder if folder and self._jobs.read_owner(folder) == owner else None
 
+    def require_owned(self, owner: str, *jobs: str) -> list[Path]:
+        """Return the folders of those of the jobs that are there; InputError when none is."""
+        if found := list(filter(None, (self.find_owned(owner, job) for job in jobs))):
+            return found
+        raise InputError(InputCode.NOT_FOUND, text.NOT_THERE)
+
     def _load_job(self, owner: str, job: str | None, now: datetime) -> JobView | None:
         folder = self.find_owned(owner, job)
         return self._try_build_job(folder, now) if folder else None
@@ -160,7 +166,7 @@ class PageBuilder:
         made = min(now, datetime.fromtimestamp((folder / PLAN).stat().st_mtime, UTC))
         return JobView(
             id=folder.name,
-            name=read_word(folder / PICTURE_NAME),
+            name=read_title(folder),
             state=state,
             request=read_request(folder),
             plan=plan,
@@ -173,6 +179,7 @@ class PageBuilder:
             expires=made + timedelta(days=self._settings.keep_days),
             published=job_state.find_publication(folder),
             report=_read_report(folder),
+            has_subtitles=(folder / SUBTITLES).exists(),
         )
 
 

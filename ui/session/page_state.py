@@ -57,6 +57,7 @@ class JobView:
     expires: datetime
     published: Publication | None = None
     report: Report | None = None
+    has_subtitles: bool = False
 
     @property
     def is_draft(self) -> bool:

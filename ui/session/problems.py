@@ -55,6 +55,6 @@ def find_area(values: Mapping[str, object]) -> Area:
             return "voice-0"
         case "set" if str(values.get("field")) in SCENE_FIELDS:
             return "scene"
-        case "select" | "open" | "use" | "delete" | "delete-sure":
+        case "select" | "open" | "use" | "rename" | "delete" | "delete-sure" | "choose-all":
             return "history"
     return "stage"

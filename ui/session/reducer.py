@@ -13,7 +13,9 @@ from presets.schema import EngineFamily
 from ui.session.commands import (
     CancelDeletion,
     ChooseCrop,
+    ChooseJobs,
     ChooseTrim,
+    ChosenCommand,
     CutPart,
     HandOverPart,
     JoinVoices,
@@ -44,6 +46,7 @@ from ui.session.session import Choices, Session, Voices
 from ui.strings import scene_wording, text
 
 MIN_BOX_PX = 16.0
+MAX_CHOSEN = 1000  # jobs ticked in the history
 # Fields of the page's part about the final video, which shows their problems.
 SCENE_FIELDS = {"prompt", "negative_prompt", "seed", *LABELS}
 
@@ -69,6 +72,12 @@ def undo_split(session: Session) -> Session:
     right = guess_slot(session) == 1
     voices = (None, session.whole) if right else (session.whole, None)
     return replace(changed, voices=voices, choices=propose_speaking(session.choices, voices))
+
+
+def untick(session: Session, job: str) -> Session:
+    """Return `session` with that job of the history not ticked."""
+    chosen = tuple(other for other in session.chosen if other != job)
+    return replace(session, chosen=chosen, deleting_chosen=False)
 
 
 @singledispatch
@@ -106,7 +115,23 @@ def _type(action: SaveText, session: Session) -> Session:
 
 @apply_action.register
 def _cancel_deletion(action: CancelDeletion, session: Session) -> Session:
-    return replace(session, deleting=False)
+    return replace(session, deleting=False, deleting_chosen=False)
+
+
+@apply_action.register
+def _choose(action: ChooseJobs, session: Session) -> Session:
+    if action.do == "choose" and action.job in session.chosen:
+        return untick(session, action.job)
+    before = session.chosen if action.do == "choose" else ()
+    chosen = (*before, *action.job.split())[-MAX_CHOSEN:]
+    return replace(session, chosen=chosen, deleting_chosen=False)
+
+
+@apply_action.register
+def _run_chosen_command(action: ChosenCommand, session: Session) -> Session:
+    if action.do == "choose-none":
+        return replace(session, chosen=(), deleting_chosen=False)
+    return replace(session, deleting_chosen=True)
 
 
 @apply_action.register

@@ -13,6 +13,7 @@ from inference.core.framing import (
 from inference.core.inputs import Box, FrameSize
 from inference.core.options import JobOptions
 from inference.core.request import Request
+from ui.media.titles import compose_title
 from ui.session.session import Choices, Session, StoredVoice
 
 MAX_SPEAKERS = 2
@@ -75,6 +76,15 @@ def select_voices(session: Session) -> tuple[StoredVoice, ...]:
         return (session.whole,)
     stored = tuple(voice for voice in session.voices if voice)
     return stored[: max(1, len(find_speakers(session)))]
+
+
+def build_title(session: Session) -> str:
+    """Return the title of a video of the session's inputs; typed text is known by its start."""
+    voices = [
+        voice.sentences[0].words if voice.sentences else voice.name
+        for voice in select_voices(session)
+    ]
+    return compose_title(session.picture.name if session.picture else "", voices)
 
 
 def build_request(session: Session, quality: str) -> Request | None:

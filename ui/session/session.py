@@ -9,6 +9,7 @@ from typing import Literal
 from inference.core.inputs import Box, CropChoice, Picture, Recording, Shape, Speaking, Trim
 from inference.core.options import Tuning
 from inference.media.phrases import Phrase
+from inference.media.speech_synthesis import Sentence
 from presets.quality import DEFAULT_QUALITY
 
 Editor = Literal["", "framing", "trim", "typing", "split"]
@@ -32,7 +33,8 @@ class StoredPicture:
 class StoredVoice:
     """Recording in a session.
 
-    `bars`, each 0 to 1 high, draw it; `phrases` are the times with speech in it.
+    `bars`, each 0 to 1 high, draw it; `phrases` are the times with speech in it. `sentences` are
+    those of typed text, where its words are known.
     """
 
     name: str
@@ -40,6 +42,7 @@ class StoredVoice:
     recording: Recording
     bars: tuple[float, ...]
     phrases: tuple[Phrase, ...] = ()
+    sentences: tuple[Sentence, ...] = ()
 
 
 Voices = tuple[StoredVoice | None, StoredVoice | None]  # of the left and of the right speaker
@@ -83,6 +86,7 @@ class Session:
     is cut, `owners` who says each part: 0 left, 1 right, 2 both. A session of before has no cuts:
     they are in the pauses.
     `selected`: the job open in the history, `deleting`: whether its deletion is to be confirmed.
+    `chosen`: the jobs ticked there, `deleting_chosen`: likewise.
     """
 
     picture: StoredPicture | None = None
@@ -105,6 +109,8 @@ class Session:
     owners: tuple[int, ...] = ()
     selected: str | None = None
     deleting: bool = False
+    chosen: tuple[str, ...] = ()
+    deleting_chosen: bool = False
 
     @property
     def files(self) -> frozenset[str]:

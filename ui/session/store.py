@@ -177,7 +177,7 @@ class SessionStore:
 def _read_session(path: Path) -> Session:
     """Return the session stored at `path`. Raises UnreadableFile, OSError."""
     session = read_json(path, _SESSION)
-    jobs = (session.draft, session.before, session.final, session.selected)
+    jobs = (session.draft, session.before, session.final, session.selected, *session.chosen)
     picture, voices = session.picture, filter(None, (*session.voices, session.whole))
     is_possible = (
         all(_FILE_NAME.fullmatch(name) for name in session.files)

@@ -1,7 +1,7 @@
 // From one state of the page to the next: it is shown when it is there, the tab says its state, a
 // phone shows its top, and the focus goes on at the headline.
 
-import { answered } from "./bus.js";
+import { answered, view } from "./bus.js";
 import { timeLeft } from "./clocks.js";
 import { follow } from "./follow.js";
 import { focusHeadline } from "./views.js";
@@ -25,7 +25,7 @@ function focusIsLost() {
 function enter(next) {
   const first = state === null;
   state = next;
-  if (first) return;
+  if (first || view() === "history") return; // its own focus stays where it is
   if (PHONE.matches) scrollTo({ top: 0 });
   if (focusIsLost()) focusHeadline();
 }

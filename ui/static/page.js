@@ -23,3 +23,5 @@ import "./editors.js";
 import "./sounds.js";
 import "./times.js";
 import "./clocks.js";
+import "./history.js";
+import "./files.js";

@@ -6,7 +6,7 @@ import { follow } from "./follow.js";
 const known = new WeakMap(); // what the page said last
 
 follow(() => {
-  for (const field of document.querySelectorAll("textarea[data-set]")) {
+  for (const field of document.querySelectorAll("textarea[data-set], input[data-rename]")) {
     const said = field.defaultValue;
     if (known.has(field) && known.get(field) !== said) field.value = said;
     known.set(field, said);

@@ -55,6 +55,8 @@ _SENTENCES = {
     "seekText": "{at} of {duration}",
     "filmLost": "The video cannot be loaded now. It is kept.",
     "filmAgain": "Try again",
+    "fileLost": "This file can't be had now. Try again.",
+    "shareFailed": "This video could not be shared. Download it instead.",
     # framing and trimming
     "framingLabel": "The picture behind the frame. Drag to move it, or use the arrow keys; "
     "plus and minus zoom.",

@@ -251,12 +251,6 @@ def too_long_for_final(plan: Plan, longest_s: float) -> str:
     )
 
 
-def history_lead(days: int) -> str:
-    """Line under the headline of the history."""
-    after = "a day" if days == 1 else f"{days} days"
-    return f"Only this browser can see these. Each one is deleted by itself after {after}."
-
-
 def example_note(example: Example) -> str:
     """Voices and length of an example."""
     if len(example.voices) == 1:

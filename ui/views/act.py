@@ -2,22 +2,13 @@
 
 from html import escape
 
-from inference.core.events import Cancelled, Failed, Finished
+from inference.core.events import Failed
 from inference.core.plan import Plan
-from ui.media import serving
 from ui.session.page_state import JobView, PageState, Phase
 from ui.strings import text, wording
 from ui.views.clocks import time_left
-from ui.views.elements import (
-    attributes,
-    button,
-    day,
-    link_button,
-    message,
-    quiet,
-    sentence,
-    small,
-)
+from ui.views.elements import attributes, button, day, message, quiet, sentence, small
+from ui.views.files import download
 from ui.views.money import dollars_spent, rest
 from ui.views.primary import primary
 from ui.views.share import about_link, share
@@ -39,7 +30,7 @@ def act(shown: PageState) -> str:
         case Phase.DRAFT:
             return _draft(shown, job, go)
         case Phase.RESULT:
-            ways = _row(_download(job, go), share(shown, job), _version())
+            ways = _row(download(job, go), share(shown, job), _version())
             return ways + about_link(shown, job) + _line(text.AI_NOTE)
         case Phase.STOPPED:
             return _stopped(job, go)
@@ -65,16 +56,6 @@ def _row(*ways: str) -> str:
 
 def _line(words: str) -> str:
     return f'<p class="tp-small tp-soft">{escape(words)}</p>'
-
-
-def _download(job: JobView, look: str) -> str:
-    return link_button(
-        text.DOWNLOAD,
-        serving.build_download_url(job.id),
-        look=look,
-        mark="download",
-        download=serving.DOWNLOAD_NAME,
-    )
 
 
 def _version() -> str:
@@ -107,13 +88,13 @@ def too_long(shown: PageState, plan: Plan) -> bool:
 def _draft(shown: PageState, job: JobView, go: str) -> str:
     linked = about_link(shown, job) + _until(job)
     if shown.gpu.ready and not too_long(shown, job.plan):
-        ways = _download(job, "tp-tall"), share(shown, job)
+        ways = download(job, "tp-tall"), share(shown, job)
         return _make(shown, job.plan, go, *ways) + linked
     why, part = shown.gpu.reason, ""
     if shown.gpu.ready:
         why = wording.too_long_for_final(job.plan, shown.max_recordings_s[1])
         part = quiet(text.CHOOSE_PART, data_do="edit", data_what="trim")
-    return _row(_download(job, go), share(shown, job), part) + _line(why) + linked
+    return _row(download(job, go), share(shown, job), part) + _line(why) + linked
 
 
 def _until(job: JobView) -> str:
@@ -134,7 +115,7 @@ def _make(shown: PageState, plan: Plan, go: str, *ways: str) -> str:
 
 def _stopped(job: JobView, go: str) -> str:
     """What is finished, going on from it, or starting again."""
-    saved = download_of(job, go)
+    saved = download(job, go)
     return _row(saved, *_ways_on(job, "tp-tall" if saved else go), _way_back(job))
 
 
@@ -163,10 +144,3 @@ def _ways_on(job: JobView, look: str, began: bool = False) -> tuple[str, ...]:
 def _way_back(job: JobView) -> str:
     """From a final video to the draft; from a draft there is only starting over."""
     return "" if job.is_draft else _version()
-
-
-def download_of(job: JobView, look: str) -> str:
-    """The link that saves what there is of a job's video; empty when there is nothing."""
-    final = job.progress.final
-    there = isinstance(final, Finished) or (isinstance(final, Cancelled) and final.path)
-    return _download(job, look) if there else ""

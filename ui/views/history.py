@@ -1,4 +1,4 @@
-"""The history: all jobs of this browser as cards, and one of them with what can be done with it."""
+"""The history: all jobs of this browser as cards, one of them open, several deleted at once."""
 
 from html import escape
 
@@ -6,9 +6,9 @@ from inference.core.events import Cancelled, Finished
 from inference.jobs.store import State
 from presets.quality import PRESETS
 from ui.media import serving
+from ui.media.titles import MAX_TITLE_CHARS
 from ui.session.page_state import JobView, PageState
-from ui.strings import text, wording
-from ui.views.act import download_of
+from ui.strings import history_wording, text, wording
 from ui.views.elements import (
     attributes,
     button,
@@ -20,7 +20,10 @@ from ui.views.elements import (
     ratio,
     ring,
     sentence,
+    small,
 )
+from ui.views.files import download, film_of, other_files
+from ui.views.frame import Film, player
 from ui.views.money import dollars_spent
 
 _MARKS = {
@@ -29,27 +32,75 @@ _MARKS = {
     State.FAILED: ("tp-bad", "bad"),
     State.INTERRUPTED: ("tp-bad", "bad"),
 }
+_CARDS_IN_ROW = 2  # beside what is open, on a wide page
+_MIN_TO_CHOOSE = 2  # jobs; a single one has its own button
 
 
 def history(shown: PageState) -> str:
     """The page's second view; its headline is always there, its cards only when looked at."""
-    lead = wording.history_lead(shown.keep_days) if shown.history_count else text.HISTORY_EMPTY
+    jobs = shown.history or ()
+    lead = history_wording.history_lead(shown.keep_days)
+    lead = lead if shown.history_count else text.HISTORY_EMPTY
     head = (
         f'<div class="tp-head"><h1 tabindex="-1">{escape(text.HISTORY)}</h1>'
         f"<p>{escape(lead)}</p></div>"
     )
-    head += "".join(map(_damaged, shown.damaged))
-    if not shown.history:
-        return head + _problem(shown)
-    chosen = _selected(shown, shown.history)
-    cards = "".join(_card(job, job is chosen) for job in shown.history)
+    head += "".join(map(_damaged, shown.damaged)) + _problem(shown)
+    if not jobs:
+        return head
+    open_ = _selected(shown, jobs)
+    entries = "".join(_entry(shown, job, job is open_) for job in jobs)
+    rows = attributes(style=f"--rows: {-(-len(jobs) // _CARDS_IN_ROW)}")
     return (
-        f'{head}<div class="tp-halves">'
-        f'<section aria-label="{escape(text.HISTORY_SELECTED)}">{_problem(shown)}'
-        f"{_details(shown, chosen)}</section>"
-        f'<section aria-label="{escape(text.HISTORY_LIST)}"><div class="tp-gal">{cards}</div>'
-        f"</section></div>"
+        f'{head}<section aria-label="{escape(text.HISTORY_LIST)}">{_chosen(shown, jobs)}'
+        f'<ul class="tp-gal" role="list"{rows}>{entries}</ul></section>'
     )
+
+
+def _entry(shown: PageState, job: JobView, is_open: bool) -> str:
+    """A job's card, with the box that ticks it; what is open follows its card."""
+    ticked = job.id in shown.session.chosen
+    tick = attributes(
+        role="checkbox",
+        data_do="choose",
+        data_job=job.id,
+        aria_checked="true" if ticked else "false",
+        aria_label=history_wording.choose(job.name),
+    )
+    box = f'<button type="button" class="tp-tick"{tick}>{icon("done")}</button>'
+    box = box if len(shown.history or ()) >= _MIN_TO_CHOOSE else ""
+    details = _details(shown, job) if is_open else ""
+    return (
+        f'<li role="listitem"><div class="tp-entry">{_card(job, is_open)}{box}</div>{details}</li>'
+    )
+
+
+def _chosen(shown: PageState, jobs: tuple[JobView, ...]) -> str:
+    """What can be done with the ticked jobs; deleting them asks once. Empty for a single job."""
+    if len(jobs) < _MIN_TO_CHOOSE:
+        return ""
+    chosen = [job for job in jobs if job.id in shown.session.chosen]
+    everything = " ".join(job.id for job in jobs)
+    all_ = quiet(text.CHOOSE_ALL, data_do="choose-all", data_job=everything)
+    if not chosen:
+        return f'<div class="tp-chosen">{small(text.CHOOSE_SEVERAL)}{all_}</div>'
+    if shown.session.deleting_chosen:
+        return f'<div class="tp-chosen">{_sure(chosen)}</div>'
+    count = f'<b role="status">{escape(history_wording.chosen(len(chosen)))}</b>'
+    label = history_wording.delete_chosen(len(chosen))
+    delete = button(label, look="tp-danger", mark="delete", data_do="delete-chosen")
+    none = quiet(text.CHOOSE_NONE, data_do="choose-none")
+    return f'<div class="tp-chosen">{count}{delete}{all_ if chosen != [*jobs] else ""}{none}</div>'
+
+
+def _sure(chosen: list[JobView]) -> str:
+    """The question before these jobs are deleted, and both answers."""
+    running = [job.name for job in chosen if not job.has_ended]
+    question = history_wording.delete_for_good(len(chosen), running)
+    ids = " ".join(job.id for job in chosen)
+    sure = button(text.CONFIRM_DELETE, look="tp-danger", data_do="delete-sure", data_job=ids)
+    keep = button(text.KEEP_CHOSEN, data_do="delete-not")
+    return f'<p role="alert">{escape(question)}</p>{sure}{keep}'
 
 
 def _problem(shown: PageState) -> str:
@@ -113,11 +164,31 @@ def _details(shown: PageState, job: JobView) -> str:
     when = sentence(text.CREATED_EXPIRES, moment=moment(job.created), day=day(job.expires))
     open_ = button(text.OPEN, data_do="open", data_job=job.id)
     return (
-        f'<div class="tp-card"><div class="tp-body tp-first">{_picture(job)}</div>'
-        f'<div class="tp-body"><h2>{escape(job.name)}</h2>'
+        f'<section class="tp-card tp-open" aria-label="{escape(text.HISTORY_SELECTED)}">'
+        f'<div class="tp-body tp-first">{_film(job)}</div>'
+        f'<div class="tp-body">{_name_field(job)}'
         f'<p class="tp-small tp-soft">{when}</p><dl>{facts}</dl></div>'
-        f'<div class="tp-body tp-stack">{download_of(job, "tp-go")}{open_}</div>'
-        f'<div class="tp-foot">{_ways(shown, job)}</div></div>'
+        f'<div class="tp-body tp-stack">{download(job, "tp-go")}{other_files(job)}{open_}</div>'
+        f'<div class="tp-foot">{_ways(shown, job)}</div></section>'
+    )
+
+
+def _film(job: JobView) -> str:
+    """The video in its place; before there is one, the picture."""
+    film, shape = film_of(job), attributes(style=ratio(job.plan.width, job.plan.height))
+    if film is None:
+        return _picture(job)
+    poster = serving.build_media_url(job.id, serving.CROP)
+    shown = player(Film(job.name, film), poster)
+    return f'<div class="tp-frame tp-plain tp-shaped"{shape}>{shown}</div>'
+
+
+def _name_field(job: JobView) -> str:
+    """The name, to be changed where it stands."""
+    told = attributes(value=job.name, maxlength=MAX_TITLE_CHARS, data_rename=job.id)
+    return (
+        f'<div class="tp-fields tp-name"><label>{small(text.NAME)}'
+        f'<input type="text" autocomplete="off"{told}></label></div>'
     )
 
 

@@ -10,6 +10,7 @@ from ui.session.page_state import JobView, PageState, Phase
 from ui.strings import text, wording
 from ui.views.act import act
 from ui.views.elements import attributes, message, ratio, small
+from ui.views.files import other_files
 from ui.views.frame import frame, measure
 from ui.views.framing import framing_panel
 from ui.views.line import plan_line, voice_line
@@ -67,7 +68,7 @@ def _under(shown: PageState) -> str:
     if shown.is_empty:
         return _problem(shown) + _examples()
     row = stage_row(shown.job) if shown.phase is Phase.DRAFTING and shown.job else ""
-    return act(shown) + row + _problem(shown) + _notes(shown)
+    return act(shown) + other_files(shown.job) + row + _problem(shown) + _notes(shown)
 
 
 def _problem(shown: PageState) -> str:

@@ -29,7 +29,7 @@ from inference.jobs.store import JobStore
 from ui.access.identity import OwnerCookie, Owners
 from ui.access.rate_limiter import RateLimiter
 from ui.api.door import Api, door
-from ui.media import serving, uploads
+from ui.media import extras, serving, uploads
 from ui.media.decoding import DecodingQueue
 from ui.media.uploads import UploadStore
 from ui.session.commands import DECODING_ACTIONS
@@ -91,6 +91,7 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.decoding = decoding
     _add_middleware(app, settings, owners, door(settings, jobs, owners, decoding))
+    app.include_router(extras.create_router(jobs, owners, decoding))  # before the rest of a job
     app.include_router(serving.create_router(settings.data, jobs, owners))
     app.include_router(uploads.create_router(upload_store, owners))
     app.mount("/style", StaticFiles(directory=STATIC))
