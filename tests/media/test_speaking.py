@@ -9,7 +9,7 @@ from inference.media.speech_synthesis import Line, SynthesizedSpeech, can_speak,
 from tests.support.sounds import read_wav
 
 WORDS = "We are all alone on a long old road."
-LINES = (Line(0, WORDS), Line(1, WORDS), Line(0, "😀"), Line(0, "Fine."))
+LINES = (Line(0, WORDS), Line(1, WORDS), Line(0, "😀"), Line(0, "Fine. Dr. Who is here!"))
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,18 @@ def test_the_recording_is_clean_and_the_lines_lie_in_it_in_turn(
     assert ends == sorted(ends) and ends[0] == 0.1
     assert ends[-1] == pytest.approx(spoken.recording.duration_s - 0.2, abs=0.01)
     assert not read_wav(target)[round((ends[1] + 0.01) * 48_000) : round(ends[2] * 48_000)].any()
+
+
+def test_it_is_known_when_each_sentence_is_said(made: tuple[SynthesizedSpeech, Path]) -> None:
+    spoken, target = made
+    words = [[sentence.words for sentence in line] for line in spoken.sentences]
+    assert words == [[WORDS], [WORDS], [], ["Fine.", "Dr. Who is here!"]]
+    for line, part in zip(spoken.sentences, spoken.phrases, strict=True):
+        times = [time for each in line for time in (each.start_s, each.end_s)]
+        assert not times or (times[0], times[-1]) == (part.start_s, part.end_s)
+        assert times == sorted(times)
+    fine, who = spoken.sentences[3]
+    assert fine.end_s == who.start_s and who.end_s - who.start_s > fine.end_s - fine.start_s > 0.2
 
 
 def test_it_is_known_to_be_there_without_being_loaded() -> None:

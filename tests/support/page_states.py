@@ -191,11 +191,15 @@ def stage(shown: PageState) -> Node:
 
 
 def ways(shown: PageState) -> list[tuple[str, str]]:
-    """What can be done under the frame, as words and action."""
+    """What can be done under the frame, as words and action, but for the row of other files."""
+    whole = stage(shown)
+    also = [
+        node for row in whole.all(role="group") if "tp-also" in row.classes for node in row.walk()
+    ]
     return [
         (node.words, node.attributes.get("data-do") or node.attributes.get("href", ""))
-        for node in stage(shown).walk()
-        if node.tag in ("button", "a")
+        for node in whole.walk()
+        if node.tag in ("button", "a") and not any(node is other for other in also)
     ]
 
 

@@ -27,7 +27,7 @@ from presets.quality import DRAFT_QUALITY
 from presets.schema import EngineFamily
 from ui.media import serving
 from ui.media.subtitles import SUBTITLES, build_subtitles
-from ui.media.titles import PICTURE_NAME, write_title
+from ui.media.titles import PICTURE_NAME, read_title, write_title
 from ui.session.ingest import write_crop
 from ui.session.page_builder import SESSION_COPY, PageBuilder
 from ui.session.planner import SessionPlan
@@ -142,7 +142,9 @@ class JobStarter:
         """Write all that belongs to the job into its folder."""
         assert session.picture is not None
         write_whole(task.folder / PICTURE_NAME, session.picture.name)
-        write_title(task.folder, build_title(session))
+        of_draft = task.plan.quality == DRAFT_QUALITY
+        draft = None if of_draft else self._page_builder.find_owned(owner, session.draft)
+        write_title(task.folder, read_title(draft) if draft else build_title(session))
         said = [voice.sentences for voice in select_voices(session)]
         if subtitles := build_subtitles(said, place_recordings(task.request.soundtrack)):
             write_whole(task.folder / SUBTITLES, subtitles)

@@ -18,12 +18,14 @@ from inference.core.task import (
 )
 from inference.jobs.store import JobStore
 from ui.access.identity import OWNER_COOKIE, Owners
-from ui.media import serving
+from ui.media import serving, titles
+from ui.media.subtitles import SUBTITLES
 
 FILM = bytes(range(256)) * 40
 MINE, YOURS = {OWNER_COOKIE: "a" * 64}, {OWNER_COOKIE: "b" * 64}
 HEX = "0123456789abcdef" * 2
 SHOWN = [serving.CROP, RESULT, PREVIEW, segment_name(0), segment_name(12), partial_video_name(3)]
+SHOWN += [SUBTITLES]
 KEPT_BACK = [
     PICTURE,
     voice_name(0),
@@ -43,6 +45,7 @@ KEPT_BACK = [
 ON_DESK = [f"picture-{HEX}.jpg", f"crop-{HEX}.jpg", f"voice-{HEX}.wav"]
 OFF_DESK = ["desk.json", f"picture-{HEX}.png", f"picture-{HEX[1:]}.jpg", f"voice-{HEX}.jpg", HEX]
 TYPES = {".jpg": "image/jpeg", ".mp4": "video/mp4", ".wav": "audio/wav"}
+TYPES |= {".srt": "application/x-subrip"}
 
 
 class Server:
@@ -248,7 +251,22 @@ def test_asking_for_the_head_tells_what_would_come(server: Server, me: TestClien
     assert answer.headers["accept-ranges"] == "bytes"
 
 
-def test_a_download_is_saved_under_the_products_name(server: Server, me: TestClient) -> None:
-    answer = me.get(serving.build_download_url(server.job(MINE)))
+@pytest.mark.parametrize(
+    ("title", "plain", "whole"),
+    [
+        ("", "talking-portrait.mp4", "talking-portrait.mp4"),
+        ("Ada - voice a", "Ada - voice a.mp4", "Ada%20-%20voice%20a.mp4"),
+        ('Å "100%"\r\nx: y', "_ 100_ x y.mp4", "%C3%85%20100%25%20x%20y.mp4"),
+    ],
+)
+def test_a_download_is_saved_under_its_own_name(
+    server: Server, me: TestClient, title: str, plain: str, whole: str
+) -> None:
+    job = server.job(MINE)
+    folder = server.jobs.find_folder(job)
+    assert folder
+    (folder / titles.TITLE).write_text(title)
+    answer = me.get(serving.build_download_url(job))
     assert answer.content == FILM
-    assert answer.headers["content-disposition"] == 'attachment; filename="talking-portrait.mp4"'
+    named = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{whole}"
+    assert answer.headers["content-disposition"] == named

@@ -3,7 +3,7 @@
 import pytest
 
 from inference.core.errors import InputError
-from ui.session.commands import AddVoice, ChooseCrop, HistoryCommand, Refresh, parse_action
+from ui.session.commands import AddVoice, ChooseCrop, DeleteJobs, Refresh, parse_action
 
 JOB = "0123456789abcdef" * 2
 
@@ -16,7 +16,7 @@ def test_values_from_attributes_are_strings_and_become_what_they_mean() -> None:
     assert parse_action({"do": "voice", "slot": "1", "upload": JOB, "name": "a.wav"}) == AddVoice(
         "voice", 1, JOB, "a.wav"
     )
-    assert parse_action({"do": "delete-sure", "job": JOB}) == HistoryCommand("delete-sure", JOB)
+    assert parse_action({"do": "delete-sure", "job": JOB}) == DeleteJobs("delete-sure", JOB)
 
 
 @pytest.mark.parametrize(

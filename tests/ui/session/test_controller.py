@@ -28,7 +28,7 @@ def test_an_example_is_drafted_by_itself_and_still_there_for_a_new_server(
     again = Person(settings).do("refresh")
     assert again.phase is Phase.DRAFT
     assert again.session == me.do("refresh").session
-    assert again.job and again.job.name == "Astronaut" and again.history_count == 1
+    assert again.job and again.job.name == "Astronaut - voice a" and again.history_count == 1
     job = settings.data / "jobs" / again.job.id
     assert {"picture.png", "voice-1.wav", "crop.jpg", "result.mp4"} <= files(job)
     assert Person(settings, YOU).do("refresh").phase is Phase.START
@@ -231,14 +231,48 @@ def test_what_was_stopped_goes_on_from_what_is_finished(
     assert me.until(Phase.RESULT).history_count == 2
 
 
-@pytest.mark.parametrize("name", ["select", "open", "use", "delete", "delete-sure"])
+def test_several_are_deleted_at_once_and_nothing_else(me: Person, scripted: None) -> None:
+    jobs = []
+    for example in ("astronaut", "portrait", "pair"):
+        me.do("again")
+        me.do("example", name=example)
+        job = me.until(Phase.DRAFT).job
+        assert job
+        jobs.append(job.id)
+    one, other, newest = jobs
+    me.do("choose-all", job=" ".join(jobs))
+    assert me.do("choose", job=newest).session.chosen == (one, other)
+    asked = me.do("delete-chosen").session
+    assert asked.deleting_chosen and not me.do("delete-not").session.deleting_chosen
+    me.do("delete-chosen")
+    shown = me.do("delete-sure", job=f"{one} {other}", view="history")
+    assert shown.problem is None and me.history() == [newest]
+    assert shown.session.chosen == () and not shown.session.deleting_chosen
+    assert shown.phase is Phase.DRAFT and shown.session.picture
+    gone = me.do("delete-sure", job=f"{one} {other}")
+    assert gone.problem and gone.problem.message == "This one is no longer there."
+
+
+def test_a_job_has_another_name_from_then_on(me: Person, scripted: None) -> None:
+    job = drafted(me).job
+    assert job and job.name == "Astronaut - voice a"
+    me.do("rename", job=job.id, value=f"  <b>Ada</b>\u202e\n{'x' * 100} ")
+    named = me.do("refresh").job
+    assert named and named.name == f"<b>Ada</b> {'x' * 66}..." and len(named.name) == 80
+    assert me.do("rename", job=job.id, value=" ").job == named
+    (me.data / "jobs" / job.id / "title.txt").unlink()  # as of before there were names
+    older = me.do("refresh").job
+    assert older and older.name == "Astronaut"
+
+
+@pytest.mark.parametrize("name", ["select", "open", "use", "rename", "delete", "delete-sure"])
 def test_nobody_reaches_the_job_of_another(
     me: Person, settings: Settings, scripted: None, name: str
 ) -> None:
     job = drafted(me).job
     assert job
     you = Person(settings, YOU)
-    shown = you.do(name, job=job.id)
+    shown = you.do(name, job=job.id, **({"value": "Mine"} if name == "rename" else {}))
     assert shown.problem and shown.problem.area == "history"
     assert (
         shown.session.selected is None

@@ -18,8 +18,9 @@ from inference.storage.publication import Publication, write_publication
 from presets.schema import EngineFamily
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.sessions import LEFT, RIGHT, THIRD, desk, voice
+from ui.media.titles import PICTURE_NAME
 from ui.session import availability
-from ui.session.page_builder import PICTURE_NAME, PageBuilder
+from ui.session.page_builder import PageBuilder
 from ui.session.page_state import Phase, Problem
 from ui.session.requests import build_request
 from ui.session.session import Choices, Session

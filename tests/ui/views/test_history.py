@@ -83,7 +83,10 @@ def test_the_selected_job_is_open_else_the_newest() -> None:
         root = history(looking(*JOBS, selected=selected))
         pressed = [n.attributes["aria-pressed"] == "true" for n in root.all(data_do="select")]
         assert pressed.index(True) == at and pressed.count(True) == 1
-        assert root.all("h2")[0].words == f"Job {at + 1}"
+        [name] = root.all("input", data_rename=f"{at + 1}" * 32)
+        assert name.attributes["value"] == f"Job {at + 1}"
+        entry = next(li for li in root.all("li") if li.all("input"))
+        assert entry.all(data_do="select")[0].attributes["aria-pressed"] == "true"
 
 
 def test_what_is_there_can_be_downloaded_and_what_is_not_can_not() -> None:
@@ -91,16 +94,60 @@ def test_what_is_there_can_be_downloaded_and_what_is_not_can_not() -> None:
         number: [node.attributes["href"] for node in history(looking(one)).all("a")]
         for number, one in enumerate(JOBS, start=1)
     }
-    assert links[1] == [f"/media/{'1' * 32}/result.mp4?download=1"]
-    assert len(links[3]) == 1 and len(links[4]) == 1
+    ends = ["result.mp4", "result.gif", "still.jpg"]
+    for number in (1, 3, 4):
+        assert links[number] == [f"/media/{f'{number}' * 32}/{end}?download=1" for end in ends]
     assert not links[2] and not links[5] and not links[6] and not links[7]
 
 
+def test_downloads_have_a_telling_name() -> None:
+    draft = replace(JOBS[2], name="Ada: at the sea", has_subtitles=True)
+    names = [node.attributes["download"] for node in history(looking(draft)).all("a")]
+    assert names == [f"Ada at the sea - draft.{end}" for end in ("mp4", "gif", "jpg", "srt")]
+    [share] = history(looking(draft)).all(data_name="Ada at the sea - draft.mp4")
+    assert share.attributes["data-share"] == f"/media/{'3' * 32}/result.mp4"
+
+
+def test_a_long_video_is_no_gif_and_that_is_said() -> None:
+    long = replace(JOBS[0], plan=replace(JOBS[0].plan, duration_s=61.0))
+    root = history(looking(long))
+    assert "A GIF can be up to 60 s long." in root.words
+    assert not [node for node in root.all("a") if node.words == "GIF"]
+
+
+def test_a_video_plays_where_it_is_listed() -> None:
+    films = [player.attributes["film"] for player in history(looking(*JOBS)).all("tp-player")]
+    assert films == [f"/media/{'1' * 32}/result.mp4"]
+    assert not history(looking(JOBS[1])).all("tp-player")
+
+
+def test_several_are_ticked_and_deleted_after_one_question() -> None:
+    shown = looking(*JOBS)
+    boxes = history(shown).all(role="checkbox")
+    assert [box.name for box in boxes] == [f"Tick Job {number}" for number in range(1, 8)]
+    assert not history(shown).all(data_do="delete-chosen")
+    ticked = replace(shown.session, chosen=("2" * 32, "6" * 32, "7" * 32, "9" * 32))
+    root = history(replace(shown, session=ticked))
+    states = [box.attributes["aria-checked"] for box in root.all(role="checkbox")]
+    assert states == ["false", "true", "false", "false", "false", "true", "true"]
+    assert root.all(data_do="delete-chosen")[0].words == "Delete 3"
+    assert not root.all(data_do="delete-sure")
+    asked = history(replace(shown, session=replace(ticked, deleting_chosen=True)))
+    question = "Delete these 3 videos for good? “Job 2”, “Job 6” are being made and stop."
+    assert asked.all(role="alert")[0].words == question
+    assert asked.all(data_do="delete-sure")[0].attributes["data-job"].split() == [
+        "2" * 32,
+        "6" * 32,
+        "7" * 32,
+    ]
+    assert not history(looking(JOBS[0])).all(role="checkbox")
+
+
 def test_deleting_asks_once() -> None:
-    first = [node.attributes["data-do"] for node in history(looking(JOBS[0])).all("button")]
+    first = [node.attributes.get("data-do") for node in history(looking(JOBS[0])).all("button")]
     assert "delete" in first and "delete-sure" not in first
     asked = history(looking(JOBS[0], selected="1" * 32, deleting=True)).all("button")
-    actions = {node.attributes["data-do"]: node.words for node in asked}
+    actions = {node.attributes.get("data-do"): node.words for node in asked}
     assert actions["delete-sure"] == "Delete for good" and actions["delete-not"] == "Keep"
     assert "delete" not in actions and "use" not in actions
 
