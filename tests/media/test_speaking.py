@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference.media.speech_synthesis import Line, SynthesizedSpeech, can_speak, synthesize_speech
+from inference.media.speech_synthesis import Line, SynthesizedSpeech, synthesize_speech
 from tests.support.sounds import read_wav
 
 WORDS = "We are all alone on a long old road."
@@ -52,7 +52,3 @@ def test_the_recording_is_clean_and_the_lines_lie_in_it_in_turn(
     assert ends == sorted(ends) and ends[0] == 0.1
     assert ends[-1] == pytest.approx(spoken.recording.duration_s - 0.2, abs=0.01)
     assert not read_wav(target)[round((ends[1] + 0.01) * 48_000) : round(ends[2] * 48_000)].any()
-
-
-def test_it_is_known_to_be_there_without_being_loaded() -> None:
-    assert can_speak()

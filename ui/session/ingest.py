@@ -26,7 +26,7 @@ from inference.media.phrases import (
     split_recording,
 )
 from inference.media.sandbox import DIRECT, Sandbox
-from inference.media.speech_synthesis import Line, can_speak, synthesize_speech
+from inference.media.speech_synthesis import Line, synthesize_speech
 from presets.examples import EXAMPLES, MEDIA
 from ui.media.uploads import UploadStore
 from ui.session import waveform
@@ -163,8 +163,6 @@ class Ingester:
 
         Two speakers' recordings have the same length.
         """
-        if not can_speak():
-            raise InputError(InputCode.BAD_OPTION, text.TYPE_MISSING)
         with self._sessions.make_scratch_folder() as folder:
             clean = folder / "typed.wav"
             spoken = synthesize_speech(lines, clean, self._sandbox)
