@@ -10,7 +10,7 @@ TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test test-quick soak check bench bench-gpu gpu speech clean
+.PHONY: run test test-quick soak check bench bench-gpu gpu clean
 
 run: $(VENV)/run.done
 	$(BIN)/python app.py serve --host $(HOST) --port $(PORT)
@@ -39,9 +39,6 @@ gpu: $(VENV)/run.done
 	$(PIP) $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 	$(PIP) -r requirements-model.txt
 
-speech: $(VENV)/run.done
-	$(PIP) -r requirements-speech.txt
-
 clean:
 	rm -rf $(VENV)
 
@@ -57,7 +54,7 @@ $(VENV)/run.done: $(BIN)/python requirements.txt
 	$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/test.done: $(VENV)/run.done requirements-model.txt requirements-speech.txt requirements-test.txt
+$(VENV)/test.done: $(VENV)/run.done requirements-model.txt requirements-test.txt
 	@echo "Installing what the tests need (torch among it, some minutes, once) ..."
 	$(PIP) $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 	$(PIP) -r requirements-test.txt

@@ -82,9 +82,7 @@ def _with_sources(image: modal.Image) -> modal.Image:
 slim_image = modal.Image.debian_slim(python_version=PYTHON).pip_install_from_requirements(
     str(ROOT / "requirements.txt")
 )
-page_image = _with_sources(
-    slim_image.pip_install_from_requirements(str(ROOT / "requirements-speech.txt"))
-)
+page_image = _with_sources(slim_image)
 weights_image = _with_sources(slim_image.pip_install(CPU_TORCH, extra_index_url=CPU_INDEX))
 # Options for compiling flash-attn where no wheel fits. They are part of the image, because only
 # then another list of GPUs rebuilds it. Its default number of jobs counts the machine's cores and

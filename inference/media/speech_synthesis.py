@@ -1,12 +1,11 @@
 """Speech synthesis of typed lines in the sandbox, where `speaking` does the work.
 
-The voice comes with an optional package (requirements-speech.txt); nothing is downloaded.
+The voice comes with its package; nothing is downloaded.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from inference.core.errors import InputCode
@@ -14,7 +13,6 @@ from inference.core.inputs import Recording
 from inference.media.phrases import Phrase
 from inference.media.sandbox import DIRECT, Budget, Call, Operation, Sandbox
 
-PACKAGE = "hibari"
 SPEECH_OPERATION = Operation(
     "inference.media.speaking:speak_lines",
     "text",
@@ -49,11 +47,6 @@ class SynthesizedSpeech:
     phrases: tuple[Phrase, ...]
     owners: tuple[int, ...]
     sentences: tuple[tuple[Sentence, ...], ...]
-
-
-def can_speak() -> bool:
-    """Return whether the package is installed, without loading it."""
-    return find_spec(PACKAGE) is not None
 
 
 def synthesize_speech(

@@ -233,6 +233,14 @@ def test_the_camera_gives_a_picture(browser: Browser, bench: Bench) -> None:
         page.get_by_role("button", name="Camera").click()
         page.get_by_role("dialog", name="Take a picture").wait_for()
         page.get_by_role("button", name="Take the picture").click()
+        taken = page.get_by_role("img", name="The picture that was taken")
+        page.wait_for_function("img => img.naturalWidth > 0", arg=taken.element_handle())
+        expect(page.get_by_role("button", name="Use it")).to_be_focused()
+        page.get_by_role("button", name="Take another").click()
+        expect(taken).to_be_hidden()
+        page.get_by_role("button", name="Take the picture").click()
+        assert sent(page) == [] and bench.uploads == []
+        page.get_by_role("button", name="Use it").click()
         expect_sent(page, {"do": "picture", "upload": f"{1:032x}", "name": "Camera picture"})
         expect(page.get_by_role("dialog")).to_have_count(0)
         expect(page.get_by_role("button", name="Camera")).to_be_focused()
@@ -277,13 +285,19 @@ def test_the_recorder_gives_a_file_that_plays(browser: Browser, bench: Bench) ->
         page.get_by_role("button", name="Start recording").click()
         expect(page.get_by_role("timer")).to_have_text("0:01 of 0:02")
         page.get_by_role("button", name="Stop").click()
-        page.get_by_role("button", name="Again", exact=True).click()
-        page.get_by_role("button", name="Start recording").click()
-        use = page.get_by_role("button", name="Use this recording")
-        use.wait_for()  # it stops by itself
-        expect(page.get_by_role("timer")).to_have_text("0:02 of 0:02")
+        listen = page.get_by_role("button", name="Listen")
+        expect(listen).to_be_focused()
+        page.get_by_role("button", name="Record again").click()
         expect(page.get_by_role("meter")).to_have_attribute("aria-label", "Level of the microphone")
-        use.click()
+        page.get_by_role("button", name="Start recording").click()
+        listen.wait_for()  # it stops by itself
+        expect(page.get_by_role("timer")).to_have_text("0:02 of 0:02")
+        listen.click()
+        page.get_by_role("button", name="Pause").wait_for()
+        expect(page.get_by_role("timer")).to_have_text("0:01 of 0:02")
+        expect(listen).to_be_visible()  # it ends by itself
+        assert bench.uploads == []
+        page.get_by_role("button", name="Use it").click()
         expect_sent(page, {"do": "voice", "slot": 0, "upload": f"{1:032x}", "name": "Recording"})
         expect(page.get_by_role("dialog")).to_have_count(0)
     [(kind, body)] = bench.uploads
@@ -295,3 +309,44 @@ def test_the_recorder_gives_a_file_that_plays(browser: Browser, bench: Bench) ->
     assert max(float(np.abs(frame.to_ndarray()).max()) for frame in frames) > 0.01, (
         "it is not silent"
     )
+
+
+MICROPHONE = """(() => {
+  const context = new AudioContext();
+  const tone = new OscillatorNode(context, { frequency: 300 });
+  window.microphoneGain = new GainNode(context, { gain: 0 });
+  const stream = context.createMediaStreamDestination();
+  tone.connect(window.microphoneGain).connect(stream);
+  tone.start();
+  navigator.mediaDevices.getUserMedia = async () => {
+    await context.resume();
+    return stream.stream.clone();
+  };
+})()"""
+
+
+def test_the_level_shows_silence_speech_and_distortion(browser: Browser, bench: Bench) -> None:
+    with opened(browser, bench, reduced_motion="reduce", forced_colors="active") as page:
+        page.evaluate(MICROPHONE)
+        page.evaluate("document.querySelector('[data-record=voice-1]').dataset.longest = 60")
+        page.get_by_role("button", name="Record 1").click()
+        meter, said = page.get_by_role("meter"), page.get_by_role("dialog").get_by_role("status")
+        page.get_by_role("button", name="Start recording").click()
+        expect(meter).to_have_attribute("aria-valuetext", "Silence")
+        expect(said).to_have_text("We hear nothing. Check the microphone.")
+        bar = meter.locator("i")
+        dark = bar.evaluate("bar => getComputedStyle(bar).backgroundColor")
+        page.evaluate("window.microphoneGain.gain.value = 0.2")
+        expect(meter).to_have_attribute("aria-valuetext", "We hear you")
+        expect(said).to_be_empty()
+        assert float(meter.get_attribute("aria-valuenow") or 0) > 50
+        assert bar.bounding_box()["width"] > 100  # type: ignore[index]
+        page.evaluate("window.microphoneGain.gain.value = 1.5")
+        expect(meter).to_have_attribute("aria-valuetext", "Too loud")
+        expect(said).to_contain_text("Move back from the microphone.")
+        assert bar.evaluate("bar => getComputedStyle(bar).backgroundColor") != dark
+        page.get_by_role("button", name="Stop").click()
+        expect(said).to_contain_text("too loud and distorted")
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        assert sent(page) == [] and bench.uploads == []

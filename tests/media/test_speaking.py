@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference.media.speech_synthesis import Line, SynthesizedSpeech, can_speak, synthesize_speech
+from inference.media.speech_synthesis import Line, SynthesizedSpeech, synthesize_speech
 from tests.support.sounds import read_wav
 
 WORDS = "We are all alone on a long old road."
@@ -64,7 +64,3 @@ def test_it_is_known_when_each_sentence_is_said(made: tuple[SynthesizedSpeech, P
         assert times == sorted(times)
     fine, who = spoken.sentences[3]
     assert fine.end_s == who.start_s and who.end_s - who.start_s > fine.end_s - fine.start_s > 0.2
-
-
-def test_it_is_known_to_be_there_without_being_loaded() -> None:
-    assert can_speak()

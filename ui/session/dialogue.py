@@ -24,6 +24,7 @@ from inference.media.speech_synthesis import Line
 from ui.session.requests import find_splittable_voice
 from ui.session.session import Choices, Session, Voices
 from ui.strings import text, voice_wording
+from ui.strings.english import looks_english
 
 MAX_SPOKEN_CHARS = 2000
 _NUMBER_PREFIX = re.compile(r"\s*(1|2|left|right)\s*:(?!\d)(.*)", re.IGNORECASE)
@@ -36,18 +37,29 @@ def parse_lines(typed: str, two: bool) -> tuple[Line, ...]:
 
     A prefix "1:", "2:", "Left:" or "Right:" names the speaker of this line and those after it; a
     time such as 1:30 is no prefix. If two people speak and each of several lines starts with a
-    name, names work, too. Raises InputError if the text can't be spoken.
+    name, names work, too. Letters that are not Latin are left out. Raises InputError if the text
+    can't be spoken.
     """
     if len(typed) > MAX_SPOKEN_CHARS:
         raise _build_refusal(voice_wording.text_too_long(len(typed), MAX_SPOKEN_CHARS))
-    if character := next(filter(_is_unreadable, typed), None):
+    assigned = (
+        replace(line, words=_leave_out(line.words)) for line in _assign_speakers(typed, two)
+    )
+    lines = tuple(line for line in assigned if _has_words(line.words))
+    if not lines and (character := next(filter(_is_unreadable, typed), None)):
         raise _build_refusal(voice_wording.text_strange(character))
-    lines = tuple(line for line in _assign_speakers(typed, two) if _has_words(line.words))
     if not lines:
         raise _build_refusal(text.TYPED_NO_WORDS if typed.strip() else text.TYPED_EMPTY)
     if not two and len({line.speaker for line in lines}) > 1:
         raise _build_refusal(text.TYPED_FOR_TWO)
     return lines if two else tuple(Line(0, line.words) for line in lines)
+
+
+def warn_of_language(typed: str) -> str:
+    """Return a sentence on what the English voice can't read well; "" if there is nothing."""
+    if character := next(filter(_is_unreadable, typed), None):
+        return voice_wording.text_left_out(character)
+    return "" if looks_english(typed) else text.TYPED_FOREIGN
 
 
 def find_parts(session: Session) -> tuple[Phrase, ...]:
@@ -143,6 +155,16 @@ def _assign_names(rows: list[tuple[str, str]]) -> list[Line]:
     if len(names) > len(set(_SPEAKERS.values())):
         raise _build_refusal(voice_wording.text_names(len(names)))
     return [Line(names.index(name), words.strip()) for name, words in rows]
+
+
+def _leave_out(words: str) -> str:
+    """Return the words without letters that are not Latin, and without the marks on those."""
+    out, left_out = [], False
+    for character in words:
+        is_mark = unicodedata.category(character).startswith("M")
+        left_out = _is_unreadable(character) or (left_out and is_mark)
+        out.append("" if left_out else character)
+    return "".join(out).strip()
 
 
 def _is_unreadable(character: str) -> bool:

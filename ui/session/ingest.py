@@ -26,7 +26,7 @@ from inference.media.phrases import (
     split_recording,
 )
 from inference.media.sandbox import DIRECT, Sandbox
-from inference.media.speech_synthesis import Line, Sentence, can_speak, synthesize_speech
+from inference.media.speech_synthesis import Line, Sentence, synthesize_speech
 from presets.examples import EXAMPLES, MEDIA
 from ui.media.subtitles import split_sentences
 from ui.media.uploads import UploadStore
@@ -165,8 +165,6 @@ class Ingester:
 
         Two speakers' recordings have the same length.
         """
-        if not can_speak():
-            raise InputError(InputCode.BAD_OPTION, text.TYPE_MISSING)
         with self._sessions.make_scratch_folder() as folder:
             clean = folder / "typed.wav"
             spoken = synthesize_speech(lines, clean, self._sandbox)

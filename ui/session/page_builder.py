@@ -14,7 +14,6 @@ from inference.core.task import PLAN, REPORT, read_plan, read_request
 from inference.jobs import history
 from inference.jobs import state as job_state
 from inference.jobs.store import JobStore, State
-from inference.media.speech_synthesis import can_speak
 from inference.storage.publication import read_change_time_ns
 from ui.media.subtitles import SUBTITLES
 from ui.media.titles import read_title
@@ -88,7 +87,6 @@ class PageBuilder:
             history_count=len(owned) if with_history else self._jobs.count_owned(owner),
             history=tuple(filter(None, listed.values())) if with_history else None,
             damaged=tuple(name for name, job in listed.items() if job is None),
-            can_speak=can_speak(),
             has_bucket=self._settings.bucket is not None,
             is_moving=not self._jobs.access.granted,
             is_still_making=job is None and self._is_making(owner),

@@ -103,11 +103,9 @@ class PageState:
     newest draft. `previous_draft` is shown until the newest is finished. `gpu`: whether final
     videos can be made. `history` is None unless it is open; `history_count` is set either way.
     `damaged` are the jobs of the history that can't be read. `is_still_making`: nothing is on the
-    page, and an earlier job goes on.
-    `max_recordings_s`: of a draft and of a final video. `can_speak`: whether speech synthesis is
-    installed. `has_bucket`: whether results can be published. `is_moving`: nothing can be changed
-    until another machine has stopped writing; `was_refused`: the last action was refused for that
-    reason.
+    page, and an earlier job goes on. `max_recordings_s`: of a draft and of a final video.
+    `has_bucket`: whether results can be published. `is_moving`: nothing can be changed until
+    another machine has stopped writing; `was_refused`: the last action was refused for that reason.
     """
 
     phase: Phase
@@ -123,7 +121,6 @@ class PageState:
     keep_days: int
     history_count: int
     history: tuple[JobView, ...] | None
-    can_speak: bool = True
     has_bucket: bool = False
     is_moving: bool = False
     was_refused: bool = False

@@ -1,4 +1,4 @@
-// A picture from the camera.
+// A picture from the camera, seen before it is used.
 
 import { openDialog, refusal } from "./dialog.js";
 import { complain, settle } from "./places.js";
@@ -15,40 +15,61 @@ document.addEventListener("click", (event) => {
 
 function open() {
   settle("picture");
-  const live = element("video", { className: "mirror", muted: true, playsInline: true });
-  const status = element("p", { textContent: words("cameraStarting") });
-  status.setAttribute("role", "status");
-  const take = element("button", { className: "go", textContent: words("cameraTake") });
-  take.hidden = true;
-  let open = true;
+  const parts = cameraParts();
+  const { live, taken, status, take, use, again, show } = parts;
+  let isOpen = true;
   let stream = null;
   const close = openDialog({
     title: words("cameraTitle"),
-    content: [live, status],
-    buttons: [take],
+    content: [live, taken, status],
+    buttons: [take, use, again],
     left: () => {
-      open = false;
+      isOpen = false;
       end(stream);
+      URL.revokeObjectURL(taken.src);
     },
   });
-  take.onclick = async () => {
-    const picture = await shot(live);
+  take.onclick = async () => show(await shot(live));
+  again.onclick = () => show(null);
+  use.onclick = () => {
     close();
-    give("picture", picture);
+    give("picture", parts.file());
   };
   start(live).then(
     (started) => {
       stream = started;
-      if (!open) return end(stream); // it was closed while the browser asked
+      if (!isOpen) return end(stream); // it was closed while the browser asked
       status.textContent = "";
-      take.hidden = false;
-      take.focus();
+      show(null);
     },
     (error) => {
       close();
       complain("picture", refusal(error, "cameraRefused", "cameraNone"));
     },
   );
+}
+
+// The parts of the window; `show` shows the picture that was taken, or for null what is seen now.
+function cameraParts() {
+  const live = element("video", { className: "mirror", muted: true, playsInline: true });
+  const taken = element("img", { alt: words("cameraTaken"), hidden: true });
+  const status = element("p", { textContent: words("cameraStarting") });
+  status.setAttribute("role", "status");
+  const button = (name, className) =>
+    element("button", { className, textContent: words(name), hidden: true });
+  const take = button("cameraTake", "go");
+  const use = button("takeUse", "go");
+  const again = button("cameraAgain", "");
+  let picture = null;
+  const show = (file) => {
+    picture = file;
+    URL.revokeObjectURL(taken.src);
+    if (file) taken.src = URL.createObjectURL(file);
+    live.hidden = take.hidden = file !== null;
+    taken.hidden = use.hidden = again.hidden = file === null;
+    (file ? use : take).focus();
+  };
+  return { live, taken, status, take, use, again, show, file: () => picture };
 }
 
 async function start(live) {

@@ -12,16 +12,23 @@ const STYLE = `
   dialog::backdrop { background: rgb(10 15 13 / 0.6); }
   h2 { margin: 0 0 16px; font: 600 24px/32px var(--display); letter-spacing: -0.012em; }
   p { margin: 0; color: var(--ink-soft); }
-  video {
+  video, img {
     display: block; width: 100%; aspect-ratio: 4 / 3; object-fit: contain;
     border-radius: var(--r-picture); background: var(--sunken);
   }
   video.mirror { transform: scaleX(-1); }
   .time { font: 600 32px/36px var(--display); letter-spacing: -0.02em; color: var(--ink); }
-  .level { height: 8px; margin: 16px 0; border-radius: 4px; background: var(--sunken);
-    box-shadow: inset 0 0 0 1px var(--edge); overflow: hidden; }
+  .level { height: 12px; margin: 16px 0 8px; border: 1px solid var(--edge); border-radius: 6px;
+    background: var(--sunken); overflow: hidden; }
   .level i { display: block; width: 100%; height: 100%; background: var(--pine);
     transform: scaleX(0); transform-origin: 0 0; }
+  .level[data-state="levelLoud"] i { background: var(--bad); }
+  .word { min-height: 24px; }
+  .wrong { min-height: 48px; color: var(--bad); font-weight: 500; }
+  @media (forced-colors: active) {
+    .level i { background: CanvasText; forced-color-adjust: none; }
+    .level[data-state="levelLoud"] i { background: Highlight; }
+  }
   footer { display: flex; flex-wrap: wrap; gap: 12px; margin-top: 24px; }
   footer .cancel { margin-left: auto; border-color: transparent; background: none;
     color: var(--pine); }

@@ -4,7 +4,6 @@ import { words } from "./words.js";
 
 const TYPES = ["audio/webm;codecs=opus", "audio/mp4"]; // of the first kind that the browser writes
 const WATCH_MS = 50;
-const QUIET_DB = -60; // shown as nothing; 0 dB as all
 
 /** The microphone, once the person allows it. */
 export async function microphone() {
@@ -25,7 +24,7 @@ class Microphone {
     this.#context.createMediaStreamSource(stream).connect(this.#analyser);
   }
 
-  /** Call `told` with how loud it is, 0 to 1, many times a second. */
+  /** Call `told` with how loud it is, { decibels, peak }, many times a second. */
   watch(told) {
     const samples = new Float32Array(this.#analyser.fftSize);
     this.#timer = setInterval(() => {
@@ -40,16 +39,20 @@ class Microphone {
     const recorder = new MediaRecorder(this.#stream, { mimeType });
     const pieces = [];
     const started = performance.now();
+    // it also ends by itself, when the microphone is taken away
+    const stopped = new Promise((resolve) => {
+      recorder.onstop = resolve;
+    });
     recorder.ondataavailable = ({ data }) => pieces.push(data);
     recorder.start();
     return {
       seconds: () => (performance.now() - started) / 1000,
-      stop: () =>
-        new Promise((resolve) => {
-          recorder.onstop = () =>
-            resolve(new File(pieces, words("recorderFile"), { type: recorder.mimeType }));
-          recorder.stop();
-        }),
+      ended: () => recorder.state === "inactive",
+      stop: async () => {
+        if (recorder.state !== "inactive") recorder.stop();
+        await stopped;
+        return new File(pieces, words("recorderFile"), { type: recorder.mimeType });
+      },
     };
   }
 
@@ -62,7 +65,10 @@ class Microphone {
 }
 
 function loudness(samples) {
-  const power = samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length;
-  const decibels = 10 * Math.log10(power + 1e-12);
-  return Math.min(Math.max(1 - decibels / QUIET_DB, 0), 1);
+  let [power, peak] = [0, 0];
+  for (const sample of samples) {
+    power += (sample * sample) / samples.length;
+    peak = Math.max(peak, Math.abs(sample));
+  }
+  return { decibels: 10 * Math.log10(power + 1e-12), peak };
 }

@@ -24,6 +24,8 @@ _SENTENCES = {
     # camera and microphone
     "cameraTitle": "Take a picture",
     "cameraTake": "Take the picture",
+    "cameraAgain": "Take another",
+    "cameraTaken": "The picture that was taken",
     "cameraFile": "Camera picture",
     "cameraStarting": "Starting the camera",
     "cameraRefused": "The browser did not allow the camera. "
@@ -37,10 +39,17 @@ _SENTENCES = {
     "recorderNone": "No microphone was found. Connect one, or choose a file.",
     "recorderStart": "Start recording",
     "recorderStop": "Stop",
-    "recorderUse": "Use this recording",
-    "recorderAgain": "Again",
+    "recorderAgain": "Record again",
+    "takeUse": "Use it",
+    "takeListen": "Listen",
     "recorderTime": "{time} of {longest}",
     "recorderLevel": "Level of the microphone",
+    "levelSpeech": "We hear you",
+    "levelSilence": "Silence",
+    "levelLoud": "Too loud",
+    "recorderUnheard": "We hear nothing. Check the microphone.",
+    "recorderLoud": "This is too loud and gets distorted. Move back from the microphone.",
+    "recorderWasLoud": "Parts of this are too loud and distorted. Listen, and record it again.",
     "cancel": "Cancel",
     # the film
     "playerControls": "Video controls",

@@ -100,10 +100,10 @@ VOICE_TOO_BIG = (
 )
 RECORD, TRIM, SWAP, REMOVE = "Record", "Trim", "Swap voices", "Remove"
 TYPE, TYPE_LABEL, TYPE_SPEAK, CANCEL = "Type it", "What is said", "Speak this", "Cancel"
-TYPE_HINT = "In English. A voice of this machine reads it aloud."
-TYPE_HINT_TWO = "In English. Begin a line with 1: or 2: for who says it, left or right."
+TYPE_HINT = "The voice speaks English."
+TYPE_HINT_TWO = "The voices speak English. Begin a line with 1: or 2: for left or right."
 TYPED_TEXT = "Typed text"
-TYPE_MISSING = "Speech for typed text is not installed here: run make speech, then try again."
+TYPED_FOREIGN = "This does not look like English, and the voice reads it with English sounds."
 TYPED_EMPTY = "There is nothing to speak yet. Type a sentence."
 TYPED_NO_WORDS = "There are no words in this text. Type a sentence in English."
 TYPED_FOR_TWO = (

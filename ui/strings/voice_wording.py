@@ -57,6 +57,13 @@ def text_strange(character: str) -> str:
     return f"“{character}” can't be read aloud: the voice is English. Use Latin letters."
 
 
+def text_left_out(character: str) -> str:
+    """Warning of a character that the voice can't read, beside others that it can."""
+    return (
+        f"The voice is English: “{character}” and others that are not Latin letters are left out."
+    )
+
+
 def text_names(count: int) -> str:
     """Refusal of lines with more than two names."""
     return f"{count} people have lines in this text; two can speak. Use two names."

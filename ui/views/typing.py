@@ -3,26 +3,28 @@
 from html import escape
 
 from ui.session.commands import MAX_TYPED_CHARS
+from ui.session.dialogue import warn_of_language
 from ui.session.page_state import PageState
 from ui.session.requests import find_speakers
 from ui.session.session import Session
 from ui.strings import text
-from ui.views.elements import attributes, button, small
+from ui.views.elements import attributes, button, message, small
 
 
 def typing(shown: PageState) -> str:
-    """The field and its button; one line instead where nothing can speak."""
-    if not shown.can_speak:
-        close = button(text.CANCEL, data_do="edit", data_what="")
-        return (
-            f'<div class="tp-editor" data-typing><p>{escape(text.TYPE_MISSING)}</p>'
-            f'<div class="tp-act">{close}</div></div>'
-        )
+    """The field and its button."""
     return (
         f'<div class="tp-editor tp-fields"{_group()}>{_field(shown.session)}'
+        f'<div aria-live="polite">{language_warning(shown.session.typed)}</div>'
         f'<div class="tp-act">{button(text.TYPE_SPEAK, look="tp-go", data_speak="voice-0")}'
         f"{button(text.CANCEL, data_do='edit', data_what='')}</div></div>"
     )
+
+
+def language_warning(typed: str) -> str:
+    """What the voice can't read well of the text; empty for English."""
+    said = warn_of_language(typed)
+    return message(said, look=True) if said else ""
 
 
 def _group() -> str:

@@ -17,7 +17,7 @@ from ui.views.sounding import hear, heard, whole
 from ui.views.splitting import splitter
 from ui.views.timeline import Lane, part_of, placed
 from ui.views.trimmer import longest_s, trimmer
-from ui.views.typing import typing
+from ui.views.typing import language_warning, typing
 
 _ALONE_WIDE, _ALONE_HIGH, _ALONE_BARS = 280, 48, 70  # of the drawing of one voice
 _ROW_WIDE, _ROW_HIGH, _ROW_BARS = 160, 32, 40
@@ -40,7 +40,8 @@ def _editor(shown: PageState) -> str:
     if shown.session.editing == "trim":
         return trimmer(shown) if any(shown.session.voices) else ""
     if shown.session.editing not in _SAY_PROBLEMS:
-        return ""
+        spoken = any(voice and voice.name == text.TYPED_TEXT for voice in shown.session.voices)
+        return language_warning(shown.session.typed) if spoken else ""
     found = shown.problem
     said = message(found.message) if found and found.area.startswith("voice") else ""
     editor = typing(shown) if shown.session.editing == "typing" else splitter(shown)

@@ -2,7 +2,7 @@
 
 from inference.core.inputs import SAMPLE_RATE_HZ
 from inference.core.timing import place_spans
-from inference.media.phrases import Phrase
+from inference.media.phrases import BOTH, Phrase
 from inference.media.speech_synthesis import Sentence
 from ui.media.subtitles import build_subtitles, split_sentences
 
@@ -61,5 +61,6 @@ def test_a_long_sentence_is_shown_in_parts_of_two_short_lines() -> None:
 
 def test_of_a_split_recording_each_one_has_their_own_sentences() -> None:
     phrases = (Phrase(0.1, 1.1), Phrase(1.5, 2.5))
-    assert split_sentences((HELLO, BYE), phrases, (1, 0), 2) == [(BYE,), (HELLO,)]
-    assert split_sentences((), phrases, (1, 0), 2) == [(), ()]
+    assert split_sentences((HELLO, BYE), phrases, (1, 0)) == [(BYE,), (HELLO,)]
+    assert split_sentences((HELLO, BYE), phrases, (BOTH, 0)) == [(HELLO, BYE), (HELLO,)]
+    assert split_sentences((), phrases, (1, 0)) == [(), ()]

@@ -37,9 +37,8 @@ def split(owners: tuple[int, ...] = (0, 1, 0)) -> Session:
     return replace(done, whole=phrased(), owners=owners)
 
 
-def side(on_desk: Session, can_speak: bool = True) -> Node:
-    shown = replace(shown_of(on_desk, Phase.START, gpu=False), can_speak=can_speak)
-    return tree(render(shown).side)
+def side(on_desk: Session) -> Node:
+    return tree(render(shown_of(on_desk, Phase.START, gpu=False)).side)
 
 
 def ways(root: Node) -> set[str]:
@@ -74,10 +73,13 @@ def test_the_text_is_there_again_and_escaped() -> None:
     assert filled == ["Speak this"]
 
 
-def test_without_the_package_one_line_says_how_to_get_it() -> None:
-    root = side(replace(desk(LEFT), editing="typing"), can_speak=False)
-    assert "run make speech" in root.words
-    assert not root.all("textarea") and root.all(data_do="edit", data_what="")
+def test_a_text_that_is_not_english_is_warned_of_while_it_is_typed_and_once_it_is_spoken() -> None:
+    german = replace(desk(LEFT), editing="typing", typed="Guten Tag, wie geht es dir?")
+    assert "This does not look like English" in side(german).words
+    done = replace(german, editing="", voices=(voice("Typed text"), None))
+    assert "This does not look like English" in side(done).words
+    assert "look like English" not in side(replace(done, typed="Good morning.")).words
+    assert "look like English" not in side(replace(done, voices=(voice("a.wav"), None))).words
 
 
 def test_each_phrase_is_a_button_that_says_when_and_whose() -> None:
