@@ -91,6 +91,6 @@ export const STYLE = `
   }
   @container (max-width: 200px) {
     .controls { justify-content: space-between; padding-inline: 2px; }
-    .seek { display: none; }
+    .seek, .chip.note { display: none; }
   }
 `;
