@@ -150,8 +150,8 @@ def fetch(visit: Visit, route: str) -> int:
 def test_beside_a_crowd_the_page_goes_on(browser: Browser, address: str, word: Path) -> None:
     with crowd(address, CROWD), visit(browser, address) as me:
         me.draft(word)
-        me.press("Keep this draft")
-        me.see("Your draft is kept")
+        me.press("Start over")
+        me.see("Give a picture a voice")
 
 
 def test_the_part_that_is_proposed_of_a_long_recording_is_used(

@@ -1,5 +1,6 @@
 """The scripts around the regions: the pulse, the two pages, headlines, times, trimming."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -191,6 +192,24 @@ def test_times_are_the_visitors_own(browser: Browser, bench: Bench) -> None:
         expect(shown.nth(2)).to_have_text("24 November")
         put(page, "tp-side", times.replace("then", "later"))
         expect(shown.nth(2)).to_have_text("24 November")
+
+
+def test_times_that_go_on_are_counted_between_two_answers(browser: Browser, bench: Bench) -> None:
+    times = '<span data-left="{0}" data-later="30">x</span><span data-elapsed="57">x</span>'
+    head = '<div class="tp-head" data-state="making" data-tab="{left} · Page" data-left="70" '
+    head += 'data-later="30"><h1>Making</h1></div>'
+    bench.regions = regions(side=times.format(70)) | {"tp-head": head}
+    with opened(browser, bench) as page:
+        left, elapsed = page.locator("[data-left]").last, page.locator("[data-elapsed]")
+        expect(left).to_have_text(re.compile("^About 1 min .*s left$|^About 5. s left$"))
+        expect(elapsed).to_have_text(re.compile("^.* so far$"))
+        page.clock.install()
+        page.clock.run_for(600_000)  # the next step is late; 30 s begin only later
+        expect(left).to_have_text("About 31 s left")
+        expect(page).to_have_title("About 31 s left · Page")
+        expect(elapsed).to_have_text(re.compile("^1. min .*so far$"))
+        put(page, "tp-side", times.format(3000))  # the next step is there
+        expect(left).to_have_text(re.compile("^About (50|4.) min"))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

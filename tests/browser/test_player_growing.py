@@ -77,6 +77,40 @@ def test_a_film_that_nobody_started_stands_still(browser: Browser, bench: Bench)
         expect(page.locator("tp-player .time")).to_have_text("0:00 / 0:04")
 
 
+def test_what_was_seen_being_made_plays_by_itself_once_and_silently(
+    browser: Browser, bench: Bench
+) -> None:
+    job, third = JOB.split("/")[-1], "/media/" + "c" * 32
+    bench.regions = regions(None, making=job)
+    with opened(browser, bench) as page:
+        page.evaluate(WATCH)
+        put(page, "tp-stage", stage(f"{JOB}/1.mp4", making=job))
+        wait_for(page, RUNS)
+        put(page, "tp-stage", stage(f"{JOB}/2.mp4", making=job))  # it goes on while it grows
+        wait_for(page, f"{PLAYED} > 1.7")
+        assert not any(moment["heard"] for moment in page.evaluate("window.seen"))
+        sound = page.locator("tp-player").get_by_role("button", name="Tap for sound")
+        page.keyboard.press("Space")
+        wait_for(page, f"!({RUNS})")
+        put(page, "tp-stage", stage(f"{JOB}/4.mp4"))  # the whole: not started a second time
+        expect(page.locator("tp-player .time")).to_contain_text("/ 0:06")
+        assert not page.evaluate(f"Boolean({RUNS})")
+        sound.focus()
+        page.keyboard.press("Enter")
+        wait_for(page, RUNS)
+        expect(sound).to_be_hidden()
+        wait_for(page, "window.seen.at(-1).heard === 1")
+
+        put(page, "tp-stage", stage(f"{OTHER}/2.mp4"))  # nobody saw it being made
+        expect(page.locator("tp-player .time")).to_have_text("0:00 / 0:03")
+        assert not page.evaluate(f"Boolean({RUNS})")
+        page.emulate_media(reduced_motion="reduce")
+        put(page, "tp-stage", stage(None, making="c" * 32))
+        put(page, "tp-stage", stage(f"{third}/3.mp4"))
+        expect(page.locator("tp-player .time")).to_have_text("0:00 / 0:04")
+        assert not page.evaluate(f"Boolean({RUNS})")
+
+
 def test_the_end_is_not_played_again(browser: Browser, bench: Bench) -> None:
     bench.regions = regions(f"{JOB}/1.mp4")
     with opened(browser, bench) as page:

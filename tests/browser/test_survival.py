@@ -57,6 +57,9 @@ def test_reload_second_tab_and_stop(browser: Browser, server: Server, artifacts:
             ".at(-1).readyState >= 3"
         )
         me.shoot("12-stopped")
+        server.hold.unlink()
+        me.press("Go on")
+        me.see("Your video is ready")
         other.check()
 
 

@@ -11,7 +11,7 @@ def primary(shown: PageState) -> Where:
     """The part of the page whose way on is filled; the cards only as long as nothing is made."""
     if _editing(shown):
         return "editor"
-    if shown.job is not None or shown.phase is Phase.UNDRAFTED:
+    if shown.job is not None or shown.phase in (Phase.UNDRAFTED, Phase.CLEARED):
         return "stage"
     if shown.phase is Phase.CHOOSING:
         return ""
