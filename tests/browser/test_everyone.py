@@ -52,19 +52,91 @@ def test_axe_finds_nothing_serious(
 def test_the_history_is_usable(browser: Browser, address: str, artifacts: Path, word: Path) -> None:
     with visit(browser, address, DESKTOP, "light", artifacts) as me:
         page = me.page
+        page.add_init_script(SHARING)
+        me.reload()
         me.draft(word)
+        before = me.film
+        me.give("picture", DRAWN_PAIR)
+        expect(page.locator(f"tp-player[film]:not([film='{before}'])")).to_have_count(1)
         page.get_by_role("link", name="History").click()
         cards = page.locator("[data-do=select]")
-        expect(cards).to_have_count(1)
-        cards.first.click()
-        expect(page.get_by_role("button", name="Use these settings")).to_be_visible()
+        expect(cards).to_have_count(2)
+        use_files(me)
+        choose_by_keyboard(me)
         me.shoot("18-history")
         assert serious(page) == []
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_have_text("Delete these 2 videos for good?")
+        expect(page.get_by_role("button", name="Keep them")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name="Delete 2")).to_be_focused()
+        page.locator(".tp-open [data-do=delete]").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("[data-do=delete-not]")).to_be_focused()
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Enter")
+        expect(cards).to_have_count(1)
+        expect(cards).to_be_focused()
         me.press("Delete")
         me.press("Delete for good")
         expect(cards).to_have_count(0)
+        expect(page.locator("#tp-history h1")).to_be_focused()
         page.get_by_role("link", name="Make").click()
         me.see("Give a picture a voice")
+
+
+# A browser that shares files, but has forgotten the press by the time it has the video.
+SHARING = """
+navigator.canShare = ({ files }) => files[0].type === "video/mp4";
+window.shared = [];
+navigator.share = async ({ files }) => {
+  window.shared.push(files[0].name);
+  if (window.shared.length === 1) throw new DOMException("", "NotAllowedError");
+};
+"""
+
+
+def use_files(me: Visit) -> None:
+    """Play, rename, save and share the second of the history, on a phone."""
+    page, details = me.page, me.page.locator(".tp-open")
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    page.locator("[data-do=select]").nth(1).click()
+    expect(details.get_by_label("Name")).to_have_value("astronaut - word")
+    expect(details.locator("tp-player")).to_be_in_viewport(ratio=1)
+    details.get_by_role("button", name="Play").click()
+    playing = "document.querySelector('.tp-open tp-player').at > 0.1"
+    page.wait_for_function(playing)
+    details.get_by_label("Name").fill("Ada <b>1</b>")
+    page.keyboard.press("Enter")
+    expect(page.locator(".tp-cap b").nth(1)).to_have_text("Ada <b>1</b>")
+    expect(details.get_by_label("Name")).to_be_focused()
+    with page.expect_download() as saved:
+        details.get_by_role("link", name="GIF").click()
+    assert saved.value.suggested_filename == "Ada b 1 b - draft.gif"
+    details.get_by_role("button", name="Share").click()
+    details.get_by_role("button", name="Share now").click()
+    expect(details.get_by_role("button", name="Share", exact=True)).to_be_visible()
+    assert page.evaluate("window.shared") == ["Ada b 1 b - draft.mp4"] * 2
+    me.shoot("18-history")
+    page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
+
+
+def choose_by_keyboard(me: Visit) -> None:
+    """Open the first of the history, tick it and the second, and stand on their Delete."""
+    page = me.page
+    boxes, card = page.locator("[data-do=choose]"), page.locator("[data-do=select]").first
+    card.focus()
+    page.keyboard.press("Enter")
+    expect(card).to_have_attribute("aria-pressed", "true")
+    expect(card).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(boxes.first).to_be_checked()
+    expect(boxes.first).to_be_focused()
+    boxes.nth(1).focus()
+    page.keyboard.press("Space")
+    expect(boxes.nth(1)).to_be_checked()
+    page.get_by_role("button", name="Delete 2").focus()
 
 
 def test_a_draft_is_made_by_keyboard_alone(browser: Browser, address: str) -> None:

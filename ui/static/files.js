@@ -5,10 +5,9 @@ import { words } from "./words.js";
 
 const TYPE = "video/mp4";
 
-// Shows another label as long as `work` takes; `work` may return the label from then on.
+// Shows another label as long as `work` takes; `work` may return the one from then on.
 async function busy(button, work) {
   const label = button.querySelector("b");
-  const before = label.textContent;
   button.setAttribute("aria-busy", "true");
   label.textContent = button.dataset.wait;
   let after;
@@ -16,7 +15,7 @@ async function busy(button, work) {
     after = await work();
   } finally {
     button.removeAttribute("aria-busy");
-    if (label.textContent === button.dataset.wait) label.textContent = after ?? before;
+    if (label.textContent === button.dataset.wait) label.textContent = after ?? button.dataset.label;
   }
 }
 

@@ -50,6 +50,7 @@ def other_files(job: JobView | None) -> str:
         data_share=build_media_url(job.id, RESULT),
         data_place=_place(job),
         data_name=_name(job, RESULT),
+        data_label=text.SHARE,
         data_wait=text.SHARE_WAIT,
         data_ready=text.SHARE_NOW,
     )
@@ -63,11 +64,11 @@ def other_files(job: JobView | None) -> str:
 
 def _file(job: JobView, name: str, label: str, wait: str | None) -> str:
     """The link that saves another file; with `wait` it is made first, and that is said."""
+    made = {"data_place": _place(job), "data_label": label, "data_wait": wait} if wait else {}
     return (
         f'<a class="tp-btn tp-quiet"'
         f"{attributes(href=build_download_url(job.id, name), download=_name(job, name))}"
-        f"{attributes(data_place=_place(job) if wait else None, data_wait=wait)}>"
-        f"<b>{escape(label)}</b></a>"
+        f"{attributes(**made)}><b>{escape(label)}</b></a>"
     )
 
 
