@@ -70,6 +70,18 @@ class Choices:
 
 
 @dataclass(frozen=True)
+class Undo:
+    """What an open editor may change, as it was; `picture` is the file that it belongs to."""
+
+    picture: str = ""
+    crop: CropChoice | None = None
+    speakers: tuple[Box, ...] = ()
+    trim: Trim | None = None
+    typed: str = ""
+    owners: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Session:
     """Inputs, choices, jobs and open editors.
 
@@ -79,6 +91,7 @@ class Session:
     the visitor wants the draft itself. `middle`: use a picture without a face. `advanced`, `tuning`
     and `boxes`: folds that are open. `typed`: text to speak. `whole`: the recording that both
     voices were split from, `owners`: the speaker of each of its phrases, 0 left, 1 right.
+    `undo`: what the open editor's Cancel restores.
     `selected`: the job open in the history, `deleting`: whether its deletion is to be confirmed.
     """
 
@@ -101,6 +114,7 @@ class Session:
     typed: str = ""
     whole: StoredVoice | None = None
     owners: tuple[int, ...] = ()
+    undo: Undo | None = None
     selected: str | None = None
     deleting: bool = False
 

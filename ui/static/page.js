@@ -21,3 +21,7 @@ import "./typing.js";
 import "./editors.js";
 import "./sounds.js";
 import "./times.js";
+import "./telling.js";
+import "./closing.js";
+// last, as it does what was asked for before the others were here
+import "./shell.js";

@@ -41,6 +41,7 @@ _SENTENCES = {
     "recorderAgain": "Again",
     "recorderTime": "{time} of {longest}",
     "recorderLevel": "Level of the microphone",
+    "closeMessage": "Close this message",
     "cancel": "Cancel",
     # the film
     "playerControls": "Video controls",

@@ -43,7 +43,11 @@ def history(shown: PageState) -> str:
 
 def _problem(shown: PageState) -> str:
     problem = shown.problem
-    return message(problem.message) if problem and problem.area == "history" else ""
+    return (
+        message(problem.message, close=problem.can_close)
+        if problem and problem.area == "history"
+        else ""
+    )
 
 
 def _damaged(job: str) -> str:

@@ -30,6 +30,7 @@ def splitter(shown: PageState) -> str:
         f'<div class="tp-editor"{told}>{small(text.SPLIT_HINT)}'
         f'<div class="tp-scroll">{_strip(desk, voice)}</div>'
         f'<div class="tp-act">{play}{button(text.DONE, look="tp-go", data_do="split")}'
+        f"{button(text.CANCEL, data_do='edit-cancel')}"
         f"{button(text.JOIN_VOICES, data_do='one-voice')}</div></div>"
     )
 

@@ -31,7 +31,7 @@ def stage_row(job: JobView) -> str:
         now = now if done else words
     return (
         f'<ol class="tp-steps">{"".join(items)}</ol>'
-        f'<p class="tp-spoken" role="status">{escape(now)}</p>'
+        f'<p class="tp-spoken" data-tell="stage">{escape(now)}</p>'
     )
 
 
@@ -72,7 +72,7 @@ def stages_card(shown: PageState, job: JobView) -> str:
     return (
         f'<section class="tp-card"><header><h2>{escape(text.STAGES)}</h2>{small(note)}</header>'
         f'<ol class="tp-stages">{"".join(lines)}</ol>{below}'
-        f'<p class="tp-spoken" role="status">{escape(_spoken(job))}</p></section>'
+        f'<p class="tp-spoken" data-tell="stage">{escape(_spoken(job))}</p></section>'
     )
 
 

@@ -13,7 +13,7 @@ from ui.views.elements import attributes, button, small
 def typing(shown: PageState) -> str:
     """The field and its button; one line instead where nothing can speak."""
     if not shown.can_speak:
-        close = button(text.CANCEL, data_do="edit", data_what="")
+        close = button(text.CANCEL, data_do="edit-cancel")
         return (
             f'<div class="tp-editor" data-typing><p>{escape(text.TYPE_MISSING)}</p>'
             f'<div class="tp-act">{close}</div></div>'
@@ -21,7 +21,7 @@ def typing(shown: PageState) -> str:
     return (
         f'<div class="tp-editor tp-fields"{_group()}>{_field(shown.session)}'
         f'<div class="tp-act">{button(text.TYPE_SPEAK, look="tp-go", data_speak="voice-0")}'
-        f"{button(text.CANCEL, data_do='edit', data_what='')}</div></div>"
+        f"{button(text.CANCEL, data_do='edit-cancel')}</div></div>"
     )
 
 
