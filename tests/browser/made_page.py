@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from inference.core.write_access import MOVING_MESSAGE
 from tests.support.media import ROOT
-from ui.web.app import build_words
+from ui.web.document import build_words
 
 STATIC = ROOT / "ui" / "static"
 TOP = """<nav><a href="#make" data-view>Make</a><a href="#history" data-view>History</a></nav>

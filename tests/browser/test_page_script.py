@@ -15,17 +15,6 @@ TRIMMER = """<div data-trimmer data-duration="62" data-longest="40" data-least="
 <p data-trim-text></p></div>"""
 
 
-def test_the_page_is_shown_with_its_first_answer(browser: Browser, bench: Bench) -> None:
-    bench.regions = regions()
-    with opened(browser, bench) as page:
-        page.evaluate("document.documentElement.classList.remove('tp-ready')")
-        put(page, "tp-bus", '<i data-answer="0"></i>')
-        put(page, "tp-head", head("draft"))
-        expect(page.locator("html")).not_to_have_class("tp-ready")
-        put(page, "tp-bus", '<i data-answer="1"></i>')
-        expect(page.locator("html")).to_have_class("tp-ready")
-
-
 def test_a_new_state_moves_the_focus_to_the_headline(browser: Browser, bench: Bench) -> None:
     button = '<button data-do="make">Make it</button>'
     bench.regions = regions(stage=button, foot='<input aria-label="Seed">')

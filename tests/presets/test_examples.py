@@ -7,7 +7,7 @@ from PIL import Image
 
 from inference.core.inputs import Speaking
 from presets.examples import EXAMPLES, MEDIA, Example
-from ui.web.app import STATIC
+from ui.media.page_files import STATIC
 
 every_example = pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES.keys())
 
@@ -28,7 +28,7 @@ def test_its_files_are_there_and_as_long_as_it_says(example: Example) -> None:
 
 @every_example
 def test_its_thumbnail_has_the_shape_of_the_frame(example: Example) -> None:
-    with Image.open(STATIC / "examples" / f"{example.name}.jpg") as picture:
+    with Image.open(STATIC / "examples" / f"{example.name}.webp") as picture:
         assert picture.width == 2 * picture.height
 
 

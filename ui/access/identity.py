@@ -64,6 +64,7 @@ class OwnerCookie:
                 _SECRET_BYTES
             )
             cookie = _format_cookie(secret, secure=scope["scheme"] == "https")
+            scope = _add_secret(scope, secret)
             send = partial(_send_with_cookie, cookie, send)
         await self._app(scope, receive, send)
 
@@ -95,6 +96,13 @@ def _parse_secret(cookies: Mapping[str, str]) -> str | None:
     """Return the secret in `cookies`; None if there is no valid one."""
     secret = cookies.get(OWNER_COOKIE, "")
     return secret if _SECRET.fullmatch(secret) else None
+
+
+def _add_secret(scope: Scope, secret: str) -> Scope:
+    """Return the request as if the browser had sent `secret`: its first page is its own already."""
+    headers = MutableHeaders(scope=dict(scope))
+    headers["cookie"] = "; ".join([*headers.getlist("cookie"), f"{OWNER_COOKIE}={secret}"])
+    return {**scope, "headers": headers.raw}
 
 
 def _format_cookie(secret: str, secure: bool) -> str:

@@ -29,6 +29,13 @@ class Refresh:
 
 
 @checked(frozen=True)
+class CloseMessage:
+    """Close the message about the last action that failed."""
+
+    do: Literal["dismiss"]
+
+
+@checked(frozen=True)
 class AddPicture:
     do: Literal["picture"]
     upload: Id
@@ -85,6 +92,13 @@ class OpenEditor:
 
     do: Literal["edit"]
     what: Editor
+
+
+@checked(frozen=True)
+class CancelEditing:
+    """Close the open editor and restore what was there before."""
+
+    do: Literal["edit-cancel"]
 
 
 @checked(frozen=True)
@@ -243,6 +257,7 @@ class CancelDeletion:
 
 Action = (
     Refresh
+    | CloseMessage
     | AddPicture
     | AddVoice
     | UseExample
@@ -251,6 +266,7 @@ Action = (
     | SwapVoices
     | SetField
     | OpenEditor
+    | CancelEditing
     | ChooseCrop
     | ResetFraming
     | MoveBox

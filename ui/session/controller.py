@@ -24,6 +24,7 @@ from ui.session.commands import (
     Action,
     AddPicture,
     AddVoice,
+    CloseMessage,
     DeleteJobs,
     HistoryCommand,
     OpenEditor,
@@ -42,14 +43,14 @@ from ui.session.job_starter import JobStarter, choose_new_seed, compute_fingerpr
 from ui.session.page_builder import SESSION_COPY, PageBuilder
 from ui.session.page_state import Area, PageState, Problem
 from ui.session.planner import SessionPlan
-from ui.session.problems import catch_problem, find_area
-from ui.session.reducer import apply_action, untick
+from ui.session.problems import catch_problem, find_area, is_about_voices
+from ui.session.reducer import apply_action, open_editor, untick
 from ui.session.requests import find_speakers
 from ui.session.session import Session
 from ui.session.store import SessionStore
 
-# actions that replace the whole session
-_REPLACING_ACTIONS = ("example", "again", "open", "use")
+# actions that replace the whole session, and the one that only closes a message
+_CLEARING_ACTIONS = ("example", "again", "open", "use", "dismiss")
 # Actions that start, stop or delete paid work: they are committed before they are answered.
 _DURABLE_ACTIONS = ("make", "stop", "resume", "restart", "delete-sure")
 
@@ -99,15 +100,15 @@ class Controller:
         if values.get("do") in _DURABLE_ACTIONS:
             problem = self._catch(self._jobs.access.commit, area)[1] or problem
         if problem:
-            self._problems[owner] = problem
+            self._problems[owner] = replace(problem, can_close=True)
         return planned or plan, draft_problem
 
     def _clear_problem(self, owner: str, values: Mapping[str, object], area: Area) -> None:
-        """Clear the stored problem on the next action in the same area, or a replacing one."""
-        problem = self._problems.get(owner)
-        if problem and values.get("do") != "refresh":
+        """Clear the stored problem on the next action that concerns it, or a replacing one."""
+        problem, do = self._problems.get(owner), values.get("do")
+        if problem and do != "refresh":
             same_area = problem.area in (area, "stage", "history")
-            if same_area or values.get("do") in _REPLACING_ACTIONS:
+            if same_area or do in _CLEARING_ACTIONS or is_about_voices(problem, values):
                 del self._problems[owner]
 
     def sweep(self, now: datetime | None) -> None:
@@ -137,7 +138,7 @@ class Controller:
             session = change(self._sessions.load(owner))
             plan = self.page_builder.planner.plan(session, known)
             if opens_trimmer and plan.is_too_long:
-                session = replace(session, editing="trim")
+                session = open_editor(session, "trim")
             session = self._job_starter.update_crop(owner, session, plan.framing)
             self._sessions.save(owner, session)
             return plan
@@ -148,7 +149,7 @@ class Controller:
         return self._update_session(owner, lambda session: apply_action(action, session))
 
     @_apply.register
-    def _refresh(self, action: Refresh, owner: str) -> None:
+    def _refresh(self, action: Refresh | CloseMessage, owner: str) -> None:
         """Change nothing: the page is built after every action."""
 
     @_apply.register

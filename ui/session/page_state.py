@@ -70,11 +70,15 @@ class JobView:
 
 @dataclass(frozen=True)
 class Problem:
-    """Error of the last action, and the area of the page that shows it."""
+    """Error of the last action, and the area of the page that shows it.
+
+    `can_close`: it says what happened, not what still is.
+    """
 
     area: Area
     code: str
     message: str
+    can_close: bool = False
 
 
 @dataclass(frozen=True)

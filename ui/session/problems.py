@@ -42,14 +42,24 @@ def _to_portrait_error(error: Exception, folder: Path | None) -> PortraitError:
     return Fault(FaultCode.INTERNAL, text.BROKE)
 
 
+def is_about_voices(problem: Problem, values: Mapping[str, object]) -> bool:
+    """Return whether an action ends a problem of a recording or of a text wherever it is shown.
+
+    Its recording is gone or elsewhere, or its editor is closed.
+    """
+    do = values.get("do")
+    closes = do == "edit-cancel" or (do == "edit" and not values.get("what"))
+    return problem.area.startswith("voice") and (closes or do == "swap")
+
+
 def find_area(values: Mapping[str, object]) -> Area:
     """Return the area of the page that shows problems of this action."""
     match values.get("do"):
         case "picture" | "turn":
             return "picture"
-        case "voice":
+        case "voice" | "remove":
             return "voice-1" if str(values.get("slot")) == "1" else "voice-0"
-        case "trim" | "type" | "speak" | "hand-over" | "cut" | "split" | "one-voice":
+        case "trim" | "trim-reset" | "type" | "speak" | "hand-over" | "cut" | "split" | "one-voice":
             return "voice-0"
         case "edit" if values.get("what") in ("trim", "typing", "split"):
             return "voice-0"

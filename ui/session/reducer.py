@@ -12,6 +12,7 @@ from presets.quality import PRESETS
 from presets.schema import EngineFamily
 from ui.session.commands import (
     CancelDeletion,
+    CancelEditing,
     ChooseCrop,
     ChooseJobs,
     ChooseTrim,
@@ -42,7 +43,7 @@ from ui.session.requests import (
     guess_slot,
     select_voices,
 )
-from ui.session.session import Choices, Session, Voices
+from ui.session.session import Choices, Editor, Session, Undo, Voices
 from ui.strings import scene_wording, text
 
 MIN_BOX_PX = 16.0
@@ -86,11 +87,42 @@ def apply_action(action: object, session: Session) -> Session:
     raise TypeError(f"{action} is no choice")
 
 
+def open_editor(session: Session, what: Editor) -> Session:
+    """Return `session` with the editor open, which can be cancelled; '' keeps what was chosen."""
+    choices, picture = session.choices, session.picture.file if session.picture else ""
+    undo = Undo(
+        picture,
+        choices.crop,
+        choices.speakers,
+        choices.trim,
+        session.typed,
+        session.cuts,
+        session.owners,
+    )
+    if what == session.editing:
+        undo = session.undo or undo
+    return replace(session, editing=what, undo=undo if what else None)
+
+
+@apply_action.register
+def _cancel_editing(action: CancelEditing, session: Session) -> Session:
+    undo, closed = session.undo or Undo(), replace(session, editing="", undo=None)
+    match session.undo and session.editing:
+        case "framing" if session.picture and session.picture.file == undo.picture:
+            return _set_choices(closed, crop=undo.crop, speakers=undo.speakers)
+        case "trim":
+            return _set_choices(closed, trim=undo.trim)
+        case "typing":
+            return replace(closed, typed=undo.typed)
+        case "split":
+            return replace(closed, cuts=undo.cuts, owners=undo.owners)
+    return closed
+
+
 @apply_action.register
 def _edit(action: OpenEditor, session: Session) -> Session:
-    if action.what == "split":
-        return open_splitter(session)
-    return replace(session, editing=action.what)
+    session = open_editor(session, action.what)
+    return open_splitter(session) if action.what == "split" else session
 
 
 @apply_action.register

@@ -75,6 +75,19 @@ class Choices:
 
 
 @dataclass(frozen=True)
+class Undo:
+    """What an open editor may change, as it was; `picture` is the file that it belongs to."""
+
+    picture: str = ""
+    crop: CropChoice | None = None
+    speakers: tuple[Box, ...] = ()
+    trim: Trim | None = None
+    typed: str = ""
+    cuts: tuple[float, ...] = ()
+    owners: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Session:
     """Inputs, choices, jobs and open editors.
 
@@ -84,7 +97,7 @@ class Session:
     picture without a face. `advanced`, `tuning` and `boxes`: folds that are open. `typed`: text to
     speak. `whole`: the recording that both voices were split from, `cuts` the seconds at which it
     is cut, `owners` who says each part: 0 left, 1 right, 2 both. A session of before has no cuts:
-    they are in the pauses.
+    they are in the pauses. `undo`: what the open editor's Cancel restores.
     `selected`: the job open in the history, `deleting`: whether its deletion is to be confirmed.
     `chosen`: the jobs ticked there, `deleting_chosen`: likewise.
     """
@@ -107,6 +120,7 @@ class Session:
     whole: StoredVoice | None = None
     cuts: tuple[float, ...] = ()
     owners: tuple[int, ...] = ()
+    undo: Undo | None = None
     selected: str | None = None
     deleting: bool = False
     chosen: tuple[str, ...] = ()

@@ -99,10 +99,12 @@ function deliver(action, patience) {
   });
 }
 
-// Gradio puts the bus on the page some time after this script runs.
+// Gradio puts the bus on the page some time after this script runs; `shell.js` tells, too.
 async function bus() {
-  if (window.portraitBus) return;
-  await new Promise((resolve) => window.addEventListener("portrait-bus", resolve, { once: true }));
+  while (!window.portraitBus || document.getElementById("tp-shell")) {
+    const come = (resolve) => window.addEventListener("portrait-bus", resolve, { once: true });
+    await new Promise(come);
+  }
 }
 
 window.portrait = { send };

@@ -1,5 +1,7 @@
-// Where the eyes and the keys go when an editor opens, and back to its button when it closes.
+// Where the eyes and the keys go when an editor opens, and back to its button when it closes. Escape
+// closes it as Cancel does.
 
+import { send } from "./bus.js";
 import { follow } from "./follow.js";
 
 const EDITORS = {
@@ -26,4 +28,17 @@ follow(() => {
   } else if (document.activeElement === document.body) {
     document.querySelector(`[data-do="edit"][data-what="${before}"]`)?.focus();
   }
+});
+
+// Escape is another's: of a list that is open, a window over the page, a word that is being composed.
+function isTaken(event) {
+  const inside = event.composedPath().map(({ localName }) => localName);
+  const over = [...document.body.children].some((host) => host.shadowRoot?.querySelector(":modal"));
+  return event.isComposing || over || inside.includes("select") || document.fullscreenElement;
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || event.defaultPrevented || !now() || isTaken(event)) return;
+  document.activeElement.blur(); // what was written is sent before, not after
+  send({ do: "edit-cancel" });
 });

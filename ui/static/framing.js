@@ -43,13 +43,11 @@ class Framing extends HTMLElement {
   connectedCallback() {
     this.#resized.observe(this);
     this.addEventListener("keydown", (event) => this.#key(event));
-    document.addEventListener("keydown", this.#leave);
     document.addEventListener("click", this.#sendNow, { capture: true });
   }
 
   disconnectedCallback() {
     this.#resized.disconnect();
-    document.removeEventListener("keydown", this.#leave);
     document.removeEventListener("click", this.#sendNow, { capture: true });
   }
 
@@ -178,10 +176,6 @@ class Framing extends HTMLElement {
     event.preventDefault();
     this.sendLater(() => this.moveTo(moved));
   }
-
-  #leave = (event) => {
-    if (event.key === "Escape" && !document.fullscreenElement) send({ do: "edit", what: "" });
-  };
 
   // The shape as large as it fits; the picture where its crop fills the shape.
   #draw() {

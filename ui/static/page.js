@@ -25,3 +25,7 @@ import "./times.js";
 import "./clocks.js";
 import "./history.js";
 import "./files.js";
+import "./telling.js";
+import "./closing.js";
+// last, as it does what was asked for before the others were here
+import "./shell.js";

@@ -2,8 +2,10 @@
 // A place is "picture", "voice-0" or "voice-1".
 
 import { follow } from "./follow.js";
-import { element } from "./shadow.js";
+import { element, icon } from "./shadow.js";
+import { words } from "./words.js";
 
+const CLOSE = "m6 6 12 12m0-12L6 18";
 const progress = new Map(); // place -> what is said instead of the page's own words
 const replaced = new WeakMap(); // element -> the page's own words
 const problems = new Map(); // place -> the message
@@ -23,6 +25,10 @@ export function complain(place, sentence, way = null) {
     button.append(element("b", { textContent: way.label }));
     message.append(element("div", { className: "tp-row" }, button));
   }
+  const close = element("button", { className: "tp-close", type: "button" }, icon(CLOSE));
+  close.ariaLabel = words("closeMessage");
+  close.onclick = () => settle(place);
+  message.append(close);
   problems.set(place, message);
   draw();
 }

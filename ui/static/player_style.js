@@ -70,6 +70,10 @@ export const STYLE = `
   .seek:focus-visible::-webkit-slider-thumb { outline: 3px solid #fff; outline-offset: 3px; }
   .seek:focus-visible::-moz-range-thumb { outline: 3px solid #fff; outline-offset: 3px; }
 
+  @media (forced-colors: active) {
+    .controls { forced-color-adjust: none; } /* white on dark, whatever the colours */
+  }
+
   .lost {
     position: absolute; inset: auto 16px 80px; display: flex; align-items: center; gap: 16px;
     padding: 8px 8px 8px 16px; border-radius: var(--r-control);

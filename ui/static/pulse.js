@@ -1,6 +1,6 @@
 // Asks now and then whether the page has changed, and says so when the server can't be reached.
 
-import { answered, busy, send } from "./bus.js";
+import { busy, send } from "./bus.js";
 import { notice } from "./notice.js";
 import { sending } from "./uploads.js";
 import { words } from "./words.js";
@@ -13,7 +13,8 @@ const PATIENCE_MS = 5000; // for an answer
 const LOST_AFTER = 2; // questions without an answer
 const LOST = "pulse"; // the notice of a lost connection
 
-let known; // the version that the page shows, as far as it was told
+// the version that the page shows, as far as it was told
+let known = document.getElementById("tp-shell")?.dataset.version;
 let failures = 0;
 let hiddenSince = document.hidden ? Date.now() : null;
 let timer;
@@ -34,11 +35,8 @@ async function ask() {
 }
 
 async function beat() {
-  const early = answered() === "0"; // the page's first HTML is drawn after this version
   try {
-    const version = await ask();
-    if (early) known = version;
-    await heard(version);
+    await heard(await ask());
   } catch {
     failures += 1;
     if (failures >= LOST_AFTER) notice(LOST, words("connectionLost"));

@@ -20,7 +20,7 @@ export function focusHeadline() {
 }
 
 root.dataset.view = named();
-send({ do: "refresh" }); // what the server has of this browser
+if (named() === "history") send({ do: "refresh" }); // the page comes without it
 
 window.addEventListener("hashchange", () => {
   if (root.dataset.view === named()) return;

@@ -50,6 +50,7 @@ _SENTENCES = {
     "recorderUnheard": "We hear nothing. Check the microphone.",
     "recorderLoud": "This is too loud and gets distorted. Move back from the microphone.",
     "recorderWasLoud": "Parts of this are too loud and distorted. Listen, and record it again.",
+    "closeMessage": "Close this message",
     "cancel": "Cancel",
     # the film
     "playerControls": "Video controls",

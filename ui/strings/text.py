@@ -12,6 +12,8 @@ from inference.core.timing import FPS, MAX_WINDOW_FRAMES
 from ui.strings.browser_text import for_browser as for_browser
 
 TITLE = "Talking Portrait"
+DESCRIPTION = "Make a video of a face that speaks, from one picture and one voice recording."
+NO_SCRIPT = "This page needs JavaScript. Allow it for this page and load it again."
 FOOTER = (
     "Use only faces and voices you have permission for. Every video says that it is AI-generated."
 )
@@ -99,6 +101,7 @@ VOICE_TOO_BIG = (
     f"This recording is {{size}} MB; {MAX_RECORDING_MIB} MB is the most. Choose a smaller one."
 )
 RECORD, TRIM, SWAP, REMOVE = "Record", "Trim", "Swap voices", "Remove"
+CLOSE_MESSAGE = "Close this message"
 TYPE, TYPE_LABEL, TYPE_SPEAK, CANCEL = "Type it", "What is said", "Speak this", "Cancel"
 TYPE_HINT = "The voice speaks English."
 TYPE_HINT_TWO = "The voices speak English. Begin a line with 1: or 2: for left or right."

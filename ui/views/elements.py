@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from html import escape
 
+from ui.strings import text
+
 _ICONS = {
     "face": '<rect x="3" y="5" width="18" height="14" rx="2"/><circle cx="12" cy="11" r="2.5"/>'
     '<path d="M7 19c0-3 2.2-4.5 5-4.5s5 1.5 5 4.5"/>',
@@ -20,6 +22,7 @@ _ICONS = {
     "link": '<path d="M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.3l-1 1M14 10a4 4 0 0 0-5.7 0l-3 3'
     'A4 4 0 0 0 11 18.7l1-1"/>',
     "share": '<path d="M12 15V4m0 0L8 8m4-4 4 4M6 12v8h12v-8"/>',
+    "close": '<path d="m6 6 12 12m0-12L6 18"/>',
     "fold": '<path d="m6 9 6 6 6-6"/>',
 }
 _PLAY = (
@@ -31,6 +34,12 @@ _PLAY = (
 def icon(name: str) -> str:
     """One of the line icons; it says nothing that words beside it don't."""
     return f'<svg class="tp-i" viewBox="0 0 24 24" aria-hidden="true">{_ICONS[name]}</svg>'
+
+
+def close_button() -> str:
+    """The button that takes a message away."""
+    told = attributes(data_do="dismiss", aria_label=text.CLOSE_MESSAGE)
+    return f'<button type="button" class="tp-close"{told}>{icon("close")}</button>'
 
 
 def ring() -> str:
@@ -112,10 +121,12 @@ def small(words: str, **values: object) -> str:
     return f'<span class="tp-small tp-soft"{attributes(**values)}>{escape(words)}</span>'
 
 
-def message(title: str, words: str = "", below: str = "", look: bool = False) -> str:
+def message(
+    title: str, words: str = "", below: str = "", look: bool = False, close: bool = False
+) -> str:
     """What went wrong and what to do, spoken at once; with `look` only worth a look.
 
-    `below` is HTML: the buttons that lead out.
+    `below` is HTML: the buttons that lead out. `close`: it has a button that takes it away.
     """
     kind, mark, role = ("tp-msg tp-look", "look", "") if look else ("tp-msg", "bad", "alert")
     more = f"<p>{escape(words)}</p>" if words else ""
@@ -123,7 +134,7 @@ def message(title: str, words: str = "", below: str = "", look: bool = False) ->
     tag = "b" if words else "p"
     return (
         f'<div class="{kind}"{attributes(role=role or None)}>{icon(mark)}'
-        f"<{tag}>{escape(title)}</{tag}>{more}{row}</div>"
+        f"<{tag}>{escape(title)}</{tag}>{more}{row}{close_button() if close else ''}</div>"
     )
 
 

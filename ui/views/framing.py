@@ -49,6 +49,7 @@ def framing_panel(desk: Session) -> str:
     return (
         f'<div class="tp-panel"><div class="tp-sliders">{sliders}</div>{fold}'
         f'<div class="tp-act">{button(text.DONE, look="tp-go", data_do="edit", data_what="")}'
+        f"{button(text.CANCEL, data_do='edit-cancel')}"
         f"{button(text.RESET, data_do='crop-reset')}</div></div>"
     )
 

@@ -28,7 +28,7 @@ def headline(shown: PageState) -> str:
     """The headline as HTML. Its state tells the browser when to move the focus to it."""
     head = _of(shown)
     return (
-        f'<div class="tp-head" aria-live="polite" data-state="{_state(shown)}" '
+        f'<div class="tp-head" data-tell="head" data-state="{_state(shown)}" '
         f'data-tab="{escape(text.tab_title(head.tab))}"{head.left}>'
         f'<h1 tabindex="-1">{escape(head.title)}</h1><p>{head.lead}</p></div>{_start_over(shown)}'
     )

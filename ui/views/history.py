@@ -86,7 +86,7 @@ def _chosen(shown: PageState, jobs: tuple[JobView, ...]) -> str:
         return f'<div class="tp-chosen">{small(text.CHOOSE_SEVERAL)}{all_}</div>'
     if shown.session.deleting_chosen:
         return f'<div class="tp-chosen">{_sure(chosen)}</div>'
-    count = f'<b role="status">{escape(history_wording.chosen(len(chosen)))}</b>'
+    count = f'<b data-tell="chosen">{escape(history_wording.chosen(len(chosen)))}</b>'
     label = history_wording.delete_chosen(len(chosen))
     delete = button(label, look="tp-danger", mark="delete", data_do="delete-chosen")
     none = quiet(text.CHOOSE_NONE, data_do="choose-none")
@@ -105,7 +105,11 @@ def _sure(chosen: list[JobView]) -> str:
 
 def _problem(shown: PageState) -> str:
     problem = shown.problem
-    return message(problem.message) if problem and problem.area == "history" else ""
+    return (
+        message(problem.message, close=problem.can_close)
+        if problem and problem.area == "history"
+        else ""
+    )
 
 
 def _damaged(job: str) -> str:

@@ -45,7 +45,7 @@ def _drop_zone(filled: bool) -> str:
     go = button(text.PICTURE_CHOOSE, look="tp-go" if filled else "", data_choose="picture")
     return (
         f'<div class="tp-body"><div class="tp-drop tp-large">{icon("face")}{go}'
-        f"{small(text.PICTURE_DROP, data_status='picture', aria_live='polite')}</div>"
+        f"{small(text.PICTURE_DROP, data_status='picture')}</div>"
         f'<div class="tp-either">{button(text.CAMERA, mark="camera", data_camera=True)}'
         f"{button(text.PASTE, data_paste=True)}</div></div>"
     )
@@ -67,7 +67,7 @@ def _given(shown: PageState, problem: Problem | None) -> str:
     return (
         f'<div class="tp-body"><div class="tp-thumb"{attributes(style=ratio(width, height))}>'
         f"{_thumbnail(shown)}</div></div>{_shapes(shown, picture)}"
-        f'<div class="tp-foot">{small(note, data_status="picture", aria_live="polite")}'
+        f'<div class="tp-foot">{small(note, data_status="picture")}'
         f"{turn}{adjust}{change}</div>"
     )
 
@@ -206,4 +206,4 @@ def _said(problem: Problem, filled: bool) -> str:
     way = button(text.PICTURE_ANOTHER, look=look, data_choose="picture")
     if problem.code == InputCode.NO_FACE:
         return message(text.NEEDS_FACE, text.NEEDS_FACE_HOW, way)
-    return message(problem.message, below=way)
+    return message(problem.message, below=way, close=problem.can_close)

@@ -76,7 +76,11 @@ def _words(name: str, label: str, hint: str, written: str, usual: str) -> str:
 def _advanced(shown: PageState) -> str:
     """The numbers, with what was wrong with the last one."""
     problem, choices = shown.problem, shown.session.choices
-    wrong = message(problem.message) if problem and problem.area == "scene" else ""
+    wrong = (
+        message(problem.message, close=problem.can_close)
+        if problem and problem.area == "scene"
+        else ""
+    )
     model = "".join(_tuning(choices, PRESETS[choices.quality])) if shown.gpu.ready else ""
     told = attributes(data_fold="tuning", open=shown.session.tuning or bool(wrong))
     return (

@@ -21,7 +21,7 @@ def share(shown: PageState, job: JobView) -> str:
             data_copied=text.LINK_COPIED,
         )
     if published and published.is_pending:
-        return small(text.LINK_PENDING, role="status")
+        return small(text.LINK_PENDING, data_tell="link")
     return button(text.MAKE_LINK, look="tp-tall", mark="link", data_do="publish")
 
 

@@ -2,6 +2,7 @@
 
 from html import escape
 
+from ui.media.page_files import build_style_url
 from ui.strings import text
 from ui.views.bar import foot, mark
 from ui.views.elements import attributes, message
@@ -20,7 +21,7 @@ _PAGE = """<!doctype html>
 <title>{title}</title>
 {styles}
 <style>{dark}</style>
-<link rel="icon" type="image/svg+xml" href="/style/icon.svg">
+<link rel="icon" type="image/svg+xml" href="{icon}">
 </head>
 <body class="gradio-container">
 <div class="tp-door">
@@ -53,10 +54,11 @@ def sign_in(dark: str, problem: str = "") -> str:
         aria_invalid="true" if problem else None,
         aria_describedby=_PROBLEM if problem else None,
     )
-    links = (f'<link rel="stylesheet" href="/style/{name}.css">' for name in STYLES)
+    links = (f'<link rel="stylesheet" href="{build_style_url(f"{name}.css")}">' for name in STYLES)
     return _PAGE.format(
         title=escape(text.tab_title(text.SIGN_IN)),
         styles="\n".join(links),
+        icon=build_style_url("icon.svg"),
         dark=dark,
         mark=mark(),
         silhouette=silhouette(_HEAD_AND_SHOULDERS),

@@ -43,6 +43,7 @@ def splitter(shown: PageState) -> str:
         f"{_line(voice.recording.duration_s)}</div></div>"
         f'<div class="tp-act">{play}{button(text.CUT, data_cut_here=True)}</div>'
         f'<div class="tp-act">{button(text.DONE, look="tp-go", data_do="split")}'
+        f"{button(text.CANCEL, data_do='edit-cancel')}"
         f"{button(text.JOIN_VOICES, data_do='one-voice')}</div></div>"
     )
 

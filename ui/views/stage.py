@@ -6,6 +6,7 @@ from inference.core.events import Cancelled, Finished
 from inference.core.plan import Notice, Plan
 from inference.jobs.store import State
 from presets.examples import EXAMPLES, Example
+from ui.media.page_files import build_style_url
 from ui.session.page_state import JobView, PageState, Phase
 from ui.strings import text, wording
 from ui.views.act import act
@@ -74,7 +75,7 @@ def _under(shown: PageState) -> str:
 def _problem(shown: PageState) -> str:
     if shown.problem is None or shown.problem.area != "stage":
         return ""
-    return message(shown.problem.message)
+    return message(shown.problem.message, close=shown.problem.can_close)
 
 
 def _notes(shown: PageState) -> str:
@@ -104,10 +105,11 @@ def _examples() -> str:
 
 def _example(example: Example) -> str:
     length = wording.example_note(example)
-    note = small(length, data_wait=text.EXAMPLE_WAIT, aria_live="polite")
+    note = small(length, data_wait=text.EXAMPLE_WAIT, data_tell=example.name)
     return (
         f'<button type="button" class="tp-card"'
         f"{attributes(data_do='example', data_name=example.name)}>"
-        f'<img src="/style/examples/{example.name}.jpg" alt="" width="480" height="240">'
+        f'<img src="{build_style_url(f"examples/{example.name}.webp")}" alt="" '
+        'width="480" height="240" loading="lazy">'
         f"<span><b>{escape(example.title)}</b>{note}</span></button>"
     )

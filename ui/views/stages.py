@@ -34,7 +34,7 @@ def stage_row(job: JobView) -> str:
         now = now if done else words
     return (
         f'<ol class="tp-steps">{"".join(items)}</ol>'
-        f'<p class="tp-spoken" role="status">{escape(now)}</p>'
+        f'<p class="tp-spoken" data-tell="stage">{escape(now)}</p>'
     )
 
 
@@ -80,7 +80,7 @@ def stages_card(shown: PageState, job: JobView) -> str:
     return (
         f'<section class="tp-card"><header><h2>{escape(text.STAGES)}</h2>{note}</header>'
         f'<ol class="tp-stages">{lines}</ol>{below}'
-        f'<p class="tp-spoken" role="status">{escape(spoken)}</p></section>'
+        f'<p class="tp-spoken" data-tell="stage">{escape(spoken)}</p></section>'
     )
 
 

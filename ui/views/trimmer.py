@@ -39,10 +39,11 @@ def trimmer(shown: PageState) -> str:
         f'<div class="tp-editor tp-trimmer"{told}>{_strip(desk, length_s)}'
         f"{_slider(text.TRIM_START, 'start', start, length_s)}"
         f"{_slider(text.TRIM_END, 'end', end, length_s)}"
-        f'<p class="tp-small tp-soft" data-trim-text aria-live="polite">'
+        f'<p class="tp-small tp-soft" data-trim-text>'
         f"{escape(wording.used_part(start, end))}</p>{_marked(trim is None, length_s, longest)}"
         f'<div class="tp-act">{hear(text.PLAY_PART, _untrimmed(desk))}'
         f"{button(text.DONE, look='tp-go', data_do='edit', data_what='')}"
+        f"{button(text.CANCEL, data_do='edit-cancel')}"
         f"{button(text.RESET, data_do='trim-reset')}</div></div>"
     )
 

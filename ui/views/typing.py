@@ -15,9 +15,9 @@ def typing(shown: PageState) -> str:
     """The field and its button."""
     return (
         f'<div class="tp-editor tp-fields"{_group()}>{_field(shown.session)}'
-        f'<div aria-live="polite">{language_warning(shown.session.typed)}</div>'
+        f'<div data-tell="language">{language_warning(shown.session.typed)}</div>'
         f'<div class="tp-act">{button(text.TYPE_SPEAK, look="tp-go", data_speak="voice-0")}'
-        f"{button(text.CANCEL, data_do='edit', data_what='')}</div></div>"
+        f"{button(text.CANCEL, data_do='edit-cancel')}</div></div>"
     )
 
 

@@ -43,7 +43,9 @@ def _editor(shown: PageState) -> str:
         spoken = any(voice and voice.name == text.TYPED_TEXT for voice in shown.session.voices)
         return language_warning(shown.session.typed) if spoken else ""
     found = shown.problem
-    said = message(found.message) if found and found.area.startswith("voice") else ""
+    said = ""
+    if found and found.area.startswith("voice"):
+        said = message(found.message, close=found.can_close)
     editor = typing(shown) if shown.session.editing == "typing" else splitter(shown)
     return f'<div class="tp-said">{said}</div>{editor}'
 
@@ -75,7 +77,7 @@ def _drop_zone(shown: PageState, filled: bool) -> str:
     go = button(text.VOICE_CHOOSE, look="tp-go" if filled else "", data_choose="voice-0")
     return (
         f'<div class="tp-body"><div class="tp-drop">{go}'
-        f"{small(text.VOICE_DROP, data_status='voice-0', aria_live='polite')}</div>"
+        f"{small(text.VOICE_DROP, data_status='voice-0')}</div>"
         f'<div class="tp-either">'
         f"{_record(shown, 0)}{button(text.TYPE, data_do='edit', data_what='typing')}</div></div>"
     )
@@ -93,7 +95,7 @@ def _given(shown: PageState, voice: StoredVoice, slot: int) -> str:
     drawn = _wave(voice, part, 0, _ALONE_WIDE, _ALONE_HIGH, _ALONE_BARS)
     return (
         f'<div class="tp-body tp-voice">{play}{drawn}</div>'
-        f'<div class="tp-foot">{small(note, data_status=f"voice-{slot}", aria_live="polite")}'
+        f'<div class="tp-foot">{small(note, data_status=f"voice-{slot}")}'
         f"{_ways(shown)}{quiet(text.CHANGE, data_choose=f'voice-{slot}')}</div>"
     )
 
@@ -162,7 +164,7 @@ def _problems(shown: PageState, slot: int, problem: Problem | None, filled: bool
         another = button(text.VOICE_ANOTHER, look="" if cut else look, data_choose=f"voice-{slot}")
         part = button(text.CHOOSE_PART, look=look, data_do="edit", data_what="trim") if cut else ""
         ways = "" if shown.session.editing == "trim" else part + another
-        said = message(problem.message, below=ways)
+        said = message(problem.message, below=ways, close=problem.can_close)
     return (
         f'<div class="tp-said">{said}</div><div class="tp-said" data-problems="voice-{slot}"></div>'
     )

@@ -3,7 +3,6 @@
 The command line and the Modal function call `create_app`.
 """
 
-import json
 import math
 import os
 import socket
@@ -15,8 +14,7 @@ from pathlib import Path
 import anyio
 import uvicorn
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
-from fastapi.staticfiles import StaticFiles
+from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
@@ -31,8 +29,8 @@ from ui.access.rate_limiter import RateLimiter
 from ui.api.door import Api, door
 from ui.media import extras, serving, uploads
 from ui.media.decoding import DecodingQueue
+from ui.media.page_files import STYLE_ROUTE, PageFiles, open_page_files
 from ui.media.uploads import UploadStore
-from ui.session.commands import DECODING_ACTIONS
 from ui.strings import text
 from ui.web.auth import (
     PASSWORD_MARKER,
@@ -42,27 +40,15 @@ from ui.web.auth import (
     update_password_marker,
 )
 from ui.web.body_limit import BodyLimit
+from ui.web.document import GRADIO_FILES, Document
 from ui.web.gradio import gr
 from ui.web.page import Page
 from ui.web.security import SecurityMiddleware
 from ui.web.theme import Studio
 
-STATIC = Path(__file__).parents[1] / "static"
 _MAX_EVENTS = 1000  # on their way: more than there may be threads and waiting files
 _QUEUE_POLL_S = 0.02  # Gradio asks itself for actions every ms, which takes 7 % of a core
 _GRADIO_FOLDER = "gradio"  # in the data folder; holds no visitor's files
-# in the order of the cascade
-_STYLES = ("tokens", "page", "controls", "cards", "frame", "line", "lists", "report", "gradio")
-_HEAD = """
-{styles}
-<link rel="preload" as="font" type="font/woff2" crossorigin
-  href="/style/fonts/bricolage-grotesque-latin.woff2">
-<link rel="preload" as="font" type="font/woff2" crossorigin
-  href="/style/fonts/hanken-grotesk-latin.woff2">
-<link rel="icon" type="image/svg+xml" href="/style/icon.svg">
-<script type="application/json" id="tp-text">{sentences}</script>
-<script type="module" src="/style/page.js"></script>
-"""
 
 
 def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI:
@@ -94,7 +80,7 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
     app.include_router(extras.create_router(jobs, owners, decoding))  # before the rest of a job
     app.include_router(serving.create_router(settings.data, jobs, owners))
     app.include_router(uploads.create_router(upload_store, owners))
-    app.mount("/style", StaticFiles(directory=STATIC))
+    _add_files(app)
 
     @app.get("/healthz")
     def health() -> dict[str, str]:
@@ -106,7 +92,25 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
         version = page.etag(owner) if owner else ""
         return JSONResponse({"version": version}, headers={"Cache-Control": "no-store"})
 
+    @app.api_route("/", methods=["GET", "HEAD"])
+    def show(request: Request) -> HTMLResponse:
+        document: Document = app.state.document
+        return HTMLResponse(document.render(*page.render(owners.identify(request.cookies))))
+
     return _mount_page(app, page)
+
+
+def _add_files(app: FastAPI) -> None:
+    """Add the routes to the page's own files and to Gradio's, instead of Gradio's route to them."""
+    folder = GRADIO_FILES / "assets"
+    gradio_files = PageFiles(folder, adapted={".css": _put_below}, immutable=True)
+    for route, files in ((STYLE_ROUTE, open_page_files()), ("/assets", gradio_files)):
+        app.add_api_route(f"{route}/{{name:path}}", files.answer, methods=["GET", "HEAD"])
+
+
+def _put_below(style: str) -> str:
+    """Return a style sheet of Gradio's that yields to the page's own, wherever it comes."""
+    return f"@layer gradio {{{style}}}"
 
 
 def _mount_page(app: FastAPI, page: Page) -> FastAPI:
@@ -116,12 +120,12 @@ def _mount_page(app: FastAPI, page: Page) -> FastAPI:
         page.blocks,
         path="/",
         theme=Studio(),
-        head=_build_head(),
         footer_links=[],
         run_history=False,
         show_error=False,
         ssr_mode=False,
     )
+    app.state.document = Document(page.blocks.config)
     page.blocks._queue.max_thread_count = _MAX_EVENTS
     page.blocks._queue.sleep_when_free = _QUEUE_POLL_S
     page.blocks._queue.progress_update_sleep_when_free = 1.0  # the page tells its own progress
@@ -160,18 +164,6 @@ def _add_middleware(app: FastAPI, settings: Settings, owners: Owners, api_door: 
         app.add_middleware(MissingPasswordGuard, marker=settings.data / PASSWORD_MARKER)
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityMiddleware)
-
-
-def build_words() -> dict[str, str]:
-    """Return the sentences that the browser's scripts use, and the actions that decode files."""
-    return text.for_browser() | {"decoding": " ".join(DECODING_ACTIONS)}
-
-
-def _build_head() -> str:
-    """Return the HTML for the page's head, with the sentences that the browser's scripts use."""
-    styles = "\n".join(f'<link rel="stylesheet" href="/style/{name}.css">' for name in _STYLES)
-    sentences = json.dumps(build_words()).replace("<", "\\u003c")  # no tag can end it
-    return _HEAD.format(styles=styles, sentences=sentences)
 
 
 class _Server(uvicorn.Server):

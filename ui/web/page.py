@@ -33,6 +33,7 @@ from ui.web.gradio import gr
 logger = logging.getLogger(__name__)
 
 _BARE_HTML: dict[str, Any] = {"padding": False, "apply_default_css": False}
+_EMPTY = "<i data-empty hidden></i>"  # no region ever is the same
 _BUS = "window.portraitBus = trigger; window.dispatchEvent(new Event('portrait-bus'));"
 _MAX_CONCURRENT = 30  # actions; each takes one of Gradio's 40 threads
 _TELL_S = 3.0  # between two words on how many files are decoded first
@@ -79,18 +80,22 @@ class Page:
         """Return a short text that changes whenever the owner's page does."""
         return self._controller.page_builder.etag(owner)
 
+    def render(self, owner: str | None) -> tuple[Regions, str]:
+        """Return the owner's page, and its version; '' if that may have changed since."""
+        version = self.etag(owner) if owner else ""
+        page = self._act(owner, {"do": "refresh"})
+        return _render(page), "" if page.is_moving else version
+
     def sweep(self, now: datetime | None) -> None:
         """Delete leftovers and, unless `now` is unknown, expired sessions and uploads."""
         self._controller.sweep(now)
 
     def _build_regions(self) -> list[gr.HTML]:
-        """Return the regions, in the order of `Regions`."""
-        start = views.render(self._controller.page_builder.build(""))
+        """Return the regions, in the order of `Regions`; what is in them comes before Gradio."""
         parts = {}
 
         def region(name: str) -> None:
-            value = getattr(start, name)
-            parts[name] = gr.HTML(value, elem_id=f"tp-{name}", js_on_load=None, **_BARE_HTML)
+            parts[name] = gr.HTML(_EMPTY, elem_id=f"tp-{name}", js_on_load=None, **_BARE_HTML)
 
         region("top")
         region("head")
@@ -139,12 +144,14 @@ class Page:
         return _draw(self._controller.page_builder.build(owner or "", problem))
 
     def _run_action(self, owner: str | None, sent: Mapping[str, object]) -> Updates:
+        return _draw(self._act(owner, sent))
+
+    def _act(self, owner: str | None, sent: Mapping[str, object]) -> PageState:
+        """Run the action of a browser, and return its page."""
         if owner is None:
             problem = Problem("stage", "no_cookie", text.NO_COOKIE)
-            page = self._controller.page_builder.build("", problem)
-        else:
-            page = self._controller.handle_event(owner, sent)
-        return _draw(page)
+            return self._controller.page_builder.build("", problem)
+        return self._controller.handle_event(owner, sent)
 
 
 def _draw(page: PageState) -> Updates:

@@ -8,8 +8,8 @@ itself draws around it.
 import inspect
 import re
 from functools import cache
-from pathlib import Path
 
+from ui.media.page_files import STATIC, read_page_colours
 from ui.web.gradio import gr
 
 _COLOURS = {
@@ -25,9 +25,7 @@ _COLOURS = {
     "bad": ["error_text_color", "error_border_color", "error_icon_color"],
     "bad-tint": ["error_background_fill"],
 }
-_TOKENS = Path(__file__).parents[1] / "static" / "tokens.css"
-# Gradio paints the background before it loads the tokens' style sheet.
-_BACKGROUND = {"body_background_fill": "#f3f6f4", "body_background_fill_dark": "#0d1311"}
+_TOKENS = STATIC / "tokens.css"
 _SHAPES = {
     "body_text_size": "16px",
     "layout_gap": "0",
@@ -55,7 +53,9 @@ class Studio(gr.themes.Base):
         values |= _SHAPES
         known = inspect.signature(gr.themes.Base.set).parameters
         dark = {f"{name}_dark": value for name, value in values.items()}
-        values |= {name: value for name, value in dark.items() if name in known} | _BACKGROUND
+        values |= {name: value for name, value in dark.items() if name in known}
+        light_page, dark_page = read_page_colours()
+        values |= {"body_background_fill": light_page, "body_background_fill_dark": dark_page}
         super().set(**values)
 
 

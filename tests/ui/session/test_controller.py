@@ -80,6 +80,30 @@ def test_a_file_that_can_not_be_used_leaves_what_is_there(
     assert alone.do("example", name="portrait").problem is None
 
 
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"do": "dismiss"},
+        {"do": "remove", "slot": 0},
+        {"do": "swap"},
+        {"do": "edit-cancel"},
+        {"do": "edit", "what": ""},
+        {"do": "again"},
+    ],
+    ids=lambda action: action["do"],
+)
+def test_a_recording_s_error_goes_with_its_cause_or_is_closed(
+    alone: Person, tmp_path: Path, action: dict[str, object]
+) -> None:
+    (tmp_path / "bad").write_bytes(b"This is no recording.")
+    shown = alone.give("voice", tmp_path / "bad", slot=0)
+    assert shown.problem and shown.problem.can_close
+    assert alone.do("crop-reset").problem == shown.problem
+    rest = {name: value for name, value in action.items() if name != "do"}
+    assert alone.do(str(action["do"]), **rest).problem is None
+    alone.do("again")
+
+
 def test_short_silent_and_long_recordings(alone: Person, tmp_path: Path) -> None:
     alone.give("picture", ASTRONAUT)
     for name, seconds, amplitude, code in (

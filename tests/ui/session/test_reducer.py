@@ -14,6 +14,8 @@ from ui.session.reducer import apply_action
 from ui.session.requests import select_voices
 from ui.session.session import Session
 
+BOX = {"right": 90.0, "bottom": 90.0}
+
 
 def do(desk: Session, name: str, **values: object) -> Session:
     action: Action = parse_action({"do": name, **values})
@@ -50,6 +52,41 @@ def test_a_box_stays_on_the_picture_and_boxes_stay_left_to_right() -> None:
     with pytest.raises(InputError, match="Move it back"):
         do(two, "box", index=1, left=-90, top=100, right=3, bottom=200)
     assert do(desk(LEFT), "box", index=1, left=0, top=0, right=50, bottom=50) == desk(LEFT)
+
+
+def test_cancel_restores_what_was_there_when_an_editor_opened() -> None:
+    two = desk(LEFT, RIGHT, voices=2)
+    chosen = do(do(two, "crop", left=0, top=0, width=600), "box", index=0, left=0, top=0, **BOX)
+    opened = do(chosen, "edit", what="framing")
+    changed = do(do(opened, "crop", left=9, top=9, width=500), "crop-reset")
+    assert changed.choices.crop is None and do(changed, "edit-cancel") == chosen
+    assert do(do(opened, "crop", left=9, top=9, width=500), "edit", what="").choices.crop
+    trimmed = do(do(do(two, "edit", what="trim"), "trim", start=1, end=3), "trim-reset")
+    assert do(trimmed, "edit-cancel") == two
+    again = do(do(do(two, "edit", what="trim"), "trim", start=1, end=3), "edit", what="trim")
+    assert do(again, "edit-cancel") == two, "pressed twice"
+    typed = do(do(do(two, "type", text="Hello"), "edit", what="typing"), "type", text="Good")
+    assert do(typed, "edit-cancel").typed == "Hello"
+    assert do(two, "edit-cancel") == two
+
+
+def test_cancel_restores_who_said_what() -> None:
+    phrases = (Phrase(0, 1), Phrase(2, 3))
+    one = desk(LEFT, RIGHT)
+    said = replace(voice(), phrases=phrases)
+    one = replace(one, voices=(said, None))
+    opened = do(one, "edit", what="split")
+    handed = do(do(opened, "hand-over", phrase=0), "hand-over", phrase=1)
+    assert handed.owners != opened.owners
+    assert do(handed, "edit-cancel") == one
+
+
+def test_cancel_keeps_a_picture_that_came_while_framing() -> None:
+    opened = do(do(desk(LEFT), "crop", left=0, top=0, width=600), "edit", what="framing")
+    assert opened.picture
+    other = replace(opened, picture=replace(opened.picture, file="other.png"))
+    other = do(other, "crop-reset")
+    assert do(other, "edit-cancel") == replace(other, editing="", undo=None)
 
 
 def test_of_three_faces_the_third_choice_replaces_the_nearer_one() -> None:

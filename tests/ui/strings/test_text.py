@@ -11,7 +11,7 @@ from inference.core.events import StageName
 from inference.core.inputs import MAX_PICTURE_MIB, Recording
 from inference.core.plan import Estimate
 from ui.strings import browser_text, text, wording
-from ui.web.app import build_words
+from ui.web.document import build_words
 
 STATIC = Path(text.__file__).parents[1] / "static"
 

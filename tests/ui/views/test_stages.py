@@ -108,7 +108,7 @@ def test_a_draft_s_steps_are_told_in_one_row() -> None:
         "Looked at the face 4.0 s",
         "Drawing the frames",
     ]
-    assert stage(shown).all(role="status")[0].words == "Drawing the frames"
+    assert stage(shown).all(data_tell="stage")[0].words == "Drawing the frames"
 
 
 def placed(phase: Phase, place: int) -> PageState:

@@ -28,9 +28,9 @@ from ui.media import decoding
 from ui.media.serving import build_media_url, build_session_url
 from ui.media.uploads import HEADER
 from ui.strings import text
-from ui.web import app as web
 from ui.web import page
-from ui.web.app import build_words, create_app, serve
+from ui.web.app import create_app, serve
+from ui.web.document import build_words
 
 SECRETLY = b"nobody else may see this" * 500
 HOSTILE = {"hostile": "</script><!--"}
@@ -165,27 +165,41 @@ def test_other_sites_are_not_let_in(client: TestClient) -> None:
     assert "access-control-allow-origin" not in answer.headers
 
 
-def test_the_page_and_its_style_come_from_here_alone(client: TestClient) -> None:
+def test_the_page_comes_whole_and_from_here_alone(client: TestClient) -> None:
     page = client.get("/")
     assert page.status_code == 200
     assert text.START in page.text
-    head = client.get("/config").json()["head"]
-    linked = re.findall(r'(?:href|src)="([^"]*)"', head)
-    styles = {path for path in linked if path.endswith(".css")}
-    ours = {f"/style/{path.name}" for path in web.STATIC.glob("*.css")}
-    assert styles == ours - {"/style/sign_in.css"}
+    assert f"<title>{text.TITLE}</title>" in page.text
+    assert f'content="{text.DESCRIPTION}"' in page.text
+    assert "Gradio" not in re.sub(r"<script>.*?</script>", "", page.text, flags=re.DOTALL)
+    linked = re.findall(r'(?:href|src)="(/[^"]*)"', page.text)
+    assert sum(path.startswith("/style/joined.") for path in linked) == 2
     for path in linked:
         answer = client.get(path)
-        assert answer.status_code == 200
-        if path.endswith("woff2"):
+        assert answer.status_code == 200, path
+        if path.startswith("/style/"):
+            assert "immutable" in answer.headers["cache-control"]
+        if "/fonts/" in path:
             assert answer.content[:4] == b"wOF2"
-        else:
+        elif path.endswith(".png"):
+            assert answer.content[1:4] == b"PNG"
+        elif path.startswith("/style/"):
             assert not re.search(r"https?:(?!//www\.w3\.org/2000/svg)", answer.text)
 
 
+def test_a_phone_is_told_how_to_keep_the_page(client: TestClient) -> None:
+    found = re.search(r'rel="manifest" href="([^"]*)"', client.get("/").text)
+    assert found
+    manifest = TestClient(client.app).get(found[1]).json()  # asked for without cookies
+    assert manifest["name"] == text.TITLE and manifest["display"] == "standalone"
+    assert {icon["sizes"] for icon in manifest["icons"]} == {"any", "192x192", "512x512"}
+    for icon in manifest["icons"]:
+        assert client.get(icon["src"]).headers["content-type"] == icon["type"]
+
+
 def test_the_browsers_sentences_come_with_the_page(client: TestClient) -> None:
-    head = client.get("/config").json()["head"]
-    found = re.search(r'<script type="application/json" id="tp-text">(.*?)</script>', head)
+    page = client.get("/").text
+    found = re.search(r'<script type="application/json" id="tp-text">(.*?)</script>', page)
     assert found and json.loads(found[1]) == build_words()
     assert json.loads(found[1])["hostile"] == HOSTILE["hostile"]
     assert "<" not in found[1]
