@@ -34,7 +34,7 @@ FIRST_WINDOW = 81  # of its frames
 
 
 QUARTER = """
-Shape.width, Shape.height = property(lambda self: 448), property(lambda self: 224)
+FRAME_SIZES = {**FRAME_SIZES, Shape.LANDSCAPE: FrameSize(448, 224)}
 """
 
 
