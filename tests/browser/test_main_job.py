@@ -24,6 +24,7 @@ def test_a_picture_and_a_voice_become_a_video(
     with visit(browser, address, size, artifacts=artifacts) as me:
         page = me.page
         me.see("Give a picture a voice")
+        page.evaluate(COUNT_TAPS)
         boxes = [me.frame_box()]
         me.shoot("1-start", SCHEMES)
 
@@ -50,6 +51,7 @@ def test_a_picture_and_a_voice_become_a_video(
         boxes.append(me.frame_box())
         expect(page).to_have_title("Ready · Talking Portrait")
         check_film(me)
+        assert page.evaluate("window.taps") == 3  # two files, and one for the sound
         me.shoot("4-draft", SCHEMES)
         check_download(me, data)
         me.reload()
@@ -75,9 +77,13 @@ def check_film(me: Visit) -> None:
     player.get_by_role("button", name="Tap for sound").click()
     me.page.wait_for_function(f"!{FILM}.muted && !{FILM}.paused")
     expect(player.get_by_role("button", name="Tap for sound")).to_be_hidden()
-    player.get_by_role("button", name="Pause").click()
+    me.page.evaluate("document.querySelector('tp-player').toggle()")  # pauses it
 
 
+COUNT_TAPS = """() => {
+  window.taps = 0;
+  addEventListener("click", (event) => event.isTrusted && window.taps++, true);
+}"""
 FILM = "[...document.querySelector('tp-player').shadowRoot.querySelectorAll('video')].at(-1)"
 
 

@@ -6,6 +6,7 @@ import { sending } from "./uploads.js";
 import { words } from "./words.js";
 
 const AT_WORK_MS = 500;
+const DRAFTING_MS = 250; // for a few seconds; its first film is waited for
 const AT_REST_MS = 3000;
 const HIDDEN_MS = 10_000;
 const ASLEEP_MS = 10 * 60_000; // hidden for so long, it asks no more: its server may end
@@ -21,6 +22,7 @@ let timer;
 
 function pace() {
   if (document.hidden) return HIDDEN_MS;
+  if (!failures && document.querySelector("[data-busy=draft]")) return DRAFTING_MS;
   return failures || document.querySelector("[data-busy]") ? AT_WORK_MS : AT_REST_MS;
 }
 

@@ -24,7 +24,7 @@ _RUNNING = (Phase.DRAFTING, Phase.WAITING, Phase.MAKING)
 
 def stage(shown: PageState) -> str:
     """The column as HTML: always frame, line and what is under it, in this order."""
-    busy = shown.phase in _RUNNING
+    busy = shown.phase in _RUNNING and ("draft" if shown.phase is Phase.DRAFTING else "final")
     adjusting = shown.session.editing == "framing" and shown.framed is not None
     line = "" if adjusting else _line(shown)
     under = framing_panel(shown.session) if adjusting else _under(shown)
