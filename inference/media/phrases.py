@@ -5,7 +5,7 @@ with length.
 """
 
 import wave
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,10 +74,13 @@ def compute_overlap_s(first: Sequence[Phrase], second: Sequence[Phrase]) -> floa
     return overlap_s
 
 
-def compute_overlap_share(first: Sequence[Phrase], second: Sequence[Phrase]) -> float:
-    """Return the overlap of two voices as a part of the speech of who says less."""
-    less_s = min(sum(part.end_s - part.start_s for part in parts) for parts in (first, second))
-    return compute_overlap_s(first, second) / less_s if less_s else 0.0
+def compute_overlap_share(
+    first: Sequence[Phrase], second: Sequence[Phrase], of: Callable[[float, float], float] = min
+) -> float:
+    """Return the overlap of two voices as a part of the speech of who says less (or more: max)."""
+    one_s, other_s = (sum(part.end_s - part.start_s for part in parts) for parts in (first, second))
+    all_s = of(one_s, other_s)
+    return compute_overlap_s(first, second) / all_s if all_s else 0.0
 
 
 def are_complementary(first: Sequence[Phrase], second: Sequence[Phrase]) -> bool:

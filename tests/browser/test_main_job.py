@@ -129,6 +129,8 @@ def test_two_people_with_a_recording_each_swapped_and_together(
         )
         me.see("Your draft is ready")
         me.shoot("7-two-together")
+        me.press("Swap voices")
+        expect(page.locator("tp-player").first).to_have_attribute("film", before or "")
 
 
 def test_a_heic_picture_and_the_sound_of_a_phone_video(

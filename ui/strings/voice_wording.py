@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from inference.core.timing import format_excess_duration
-from inference.media.phrases import Phrase, compute_overlap_share
+from inference.media.phrases import Phrase, are_complementary, compute_overlap_share
 from ui.strings import text
 
-_SAME_TIME, _APART = 0.8, 0.2  # parts of the speech of who says less that both say at once
+_SAME_TIME = 0.8  # of the speech of who says more
 
 
 def marked_part(longest_s: float) -> str:
@@ -37,13 +37,13 @@ def two_speak(left: Sequence[Phrase], right: Sequence[Phrase]) -> str:
         how = "The left one speaks first, then the right one."
     elif right[-1].end_s <= left[0].start_s:
         how = "The right one speaks first, then the left one."
-    elif (overlap := compute_overlap_share(left, right)) > _SAME_TIME:
-        how = "Both speak at the same time."
-    elif overlap > _APART:
-        how = "They speak partly at the same time."
-    else:
+    elif are_complementary(left, right):
         first = "left" if left[0].start_s < right[0].start_s else "right"
         how = f"They take turns, and the {first} one begins."
+    elif compute_overlap_share(left, right, max) > _SAME_TIME:
+        how = "Both speak at the same time."
+    else:
+        how = "They speak partly at the same time."
     return f"Two people found. {how}"
 
 
@@ -59,9 +59,7 @@ def text_strange(character: str) -> str:
 
 def text_left_out(character: str) -> str:
     """Warning of a character that the voice can't read, beside others that it can."""
-    return (
-        f"The voice is English: “{character}” and others that are not Latin letters are left out."
-    )
+    return f"The voice reads Latin letters only, so “{character}” and the like are left out."
 
 
 def text_names(count: int) -> str:

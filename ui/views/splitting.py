@@ -16,11 +16,11 @@ from ui.views.sounding import hear, heard, whole
 from ui.views.timeline import Lane, part_of
 
 _HIGH = 72
-_LEAST_WIDE = 320  # as the card; a longer recording is moved to and fro
+_LEAST_WIDE = 290  # as the card of a phone; a longer recording is moved to and fro
 _PER_S = 28  # pixels
 _PART_WIDE, _MOST_PER_S = 24, 100  # so that each part can be pressed, as far as that goes
 _PITCH = 4  # pixels from bar to bar
-_NUMBERS = ("1", "2", "1 + 2")  # of those who say a part
+_NUMBERS = ("1", "2", "1+2")  # of those who say a part
 _COLOURS = ("tp-voice-1", "tp-voice-2", "tp-voice-both")
 
 
