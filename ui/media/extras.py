@@ -77,7 +77,8 @@ def _make(jobs: JobStore, folder: Path, name: str, sandbox: Sandbox) -> None:
         except InputError as error:
             if error.code is InputCode.TOO_LONG:
                 raise
-            raise InputError(error.code, text.FILE_NOT_MADE, error.details) from error
+            message = text.FILE_NOT_MADE
+            raise InputError(InputCode.BAD_OPTION, message, error.details) from error
         with jobs.access.hold():
             _require_ended(jobs, folder)
             write_whole(folder / name, made.read_bytes())

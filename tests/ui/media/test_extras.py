@@ -20,6 +20,7 @@ from ui.access.identity import OWNER_COOKIE, Owners
 from ui.media import extras
 from ui.media.decoding import DecodingQueue
 from ui.media.serving import build_download_url
+from ui.strings import text
 
 MINE, YOURS = {OWNER_COOKIE: "a" * 64}, {OWNER_COOKIE: "b" * 64}
 FINISHED = Finished(Result(RESULT, 5, 0.2, 64, 32, 25, "scripted", 1.0, None))
@@ -93,7 +94,7 @@ def test_what_can_not_be_made_is_a_sentence(tmp_path: Path) -> None:
     long = "This video is 61 s long; a GIF can be up to 60 s. Choose a shorter part to use."
     for code, message, told in (
         (InputCode.TOO_LONG, long, long),
-        (InputCode.BAD_OPTION, "This video takes too long to open.", extras.text.FILE_NOT_MADE),
+        (InputCode.BAD_OPTION, "This video takes too long to open.", text.FILE_NOT_MADE),
     ):
         server.decoding.refusal = InputError(code, message)
         answer = server.browser().get(server.address(GIF))
