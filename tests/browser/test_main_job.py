@@ -91,7 +91,7 @@ def check_download(me: Visit, data: Path) -> None:
     """What is saved is the job's own video."""
     with me.page.expect_download() as download:
         me.page.get_by_role("link", name="Download video").first.click()
-    assert download.value.suggested_filename == "talking-portrait.mp4"
+    assert download.value.suggested_filename == "astronaut - voice a - draft.mp4"
     job = urlparse(me.film or "").path.split("/")[2]
     made = data / "jobs" / job / "result.mp4"
     assert Path(download.value.path()).read_bytes() == made.read_bytes()
