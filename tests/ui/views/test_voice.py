@@ -74,7 +74,7 @@ def test_the_text_is_there_again_and_escaped() -> None:
 def test_without_the_package_one_line_says_how_to_get_it() -> None:
     root = side(replace(desk(LEFT), editing="typing"), can_speak=False)
     assert "run make speech" in root.words
-    assert not root.all("textarea") and root.all(data_do="edit", data_what="")
+    assert not root.all("textarea") and root.all(data_do="edit-cancel")
 
 
 def test_each_phrase_is_a_button_that_says_when_and_whose() -> None:
