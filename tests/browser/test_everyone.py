@@ -153,10 +153,17 @@ def test_a_draft_is_made_by_keyboard_alone(browser: Browser, address: str) -> No
         )
         reach(page, "Adjust")
         page.keyboard.press("Enter")
-        page.locator("input[data-framing=x]").focus()
+        zoom = page.locator("input[data-framing=zoom]")
+        zoom.focus()
+        before = zoom.input_value()
         page.keyboard.press("ArrowRight")
+        expect(zoom).not_to_have_value(before)
         page.keyboard.press("Escape")
         expect(page.locator("tp-framing")).to_have_count(0)
+        expect(page.get_by_role("button", name="Adjust")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(zoom).to_have_value(before)
+        me.see("Your draft is ready")
 
 
 FOCUSED = (

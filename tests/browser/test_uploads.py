@@ -226,6 +226,9 @@ def test_pasting_that_is_not_allowed_is_told(browser: Browser, bench: Bench) -> 
         page.get_by_role("button", name="Paste").click()
         said = "The browser did not allow pasting. Press Ctrl+V instead."
         assert problem(page, "picture") == said
+        page.get_by_role("button", name="Close this message").press("Enter")
+        expect(page.get_by_role("alert")).to_have_count(0)
+        expect(page.locator("[data-choose=picture]")).to_be_focused()
 
 
 def test_the_camera_gives_a_picture(browser: Browser, bench: Bench) -> None:

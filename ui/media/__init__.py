@@ -1,4 +1,4 @@
-"""Media in and out: uploads, and the files that a visitor may download.
+"""Media in and out: uploads, files that a visitor may download, and the page's own files.
 
 Knows no session.
 """

@@ -19,6 +19,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from ui.media.joining import join_scripts, join_styles
+from ui.media.serving import build_not_found
 from ui.strings import text
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -126,7 +127,7 @@ class PageFiles:
         """Return the answer to a request for the file."""
         found = self.find(name)
         if found is None:
-            return Response("Not found", 404, media_type="text/plain")
+            return build_not_found()
         known = self._immutable or request.query_params.get("v") == found.hash
         headers = {"Cache-Control": _FOR_GOOD if known else _ASK_AGAIN, "ETag": f'"{found.hash}"'}
         if request.headers.get("if-none-match") == headers["ETag"]:

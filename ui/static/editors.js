@@ -1,7 +1,6 @@
 // Where the eyes and the keys go when an editor opens, and back to its button when it closes. Escape
 // closes it as Cancel does.
 
-import { send } from "./bus.js";
 import { follow } from "./follow.js";
 
 const EDITORS = {
@@ -38,7 +37,9 @@ function isTaken(event) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || event.defaultPrevented || !now() || isTaken(event)) return;
+  if (event.key !== "Escape" || event.defaultPrevented || isTaken(event)) return;
+  const cancel = document.querySelector('[data-do="edit-cancel"]');
+  if (!cancel) return;
   document.activeElement.blur(); // what was written is sent before, not after
-  send({ do: "edit-cancel" });
+  cancel.click();
 });

@@ -51,6 +51,8 @@ class Framing extends HTMLElement {
     document.removeEventListener("click", this.#sendNow, { capture: true });
   }
 
+  connectedMoveCallback() {} // stays as it is when the page moves it (shell.js)
+
   attributeChangedCallback() {
     if (this.#due) return; // they change one by one and are looked at together
     this.#due = true;

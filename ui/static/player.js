@@ -52,6 +52,8 @@ class Player extends HTMLElement {
     window.removeEventListener("pagehide", this.#remember);
   }
 
+  connectedMoveCallback() {} // stays as it is when the page moves it (shell.js)
+
   attributeChangedCallback() {
     if (this.#due) return; // they change one by one and are looked at together
     this.#due = true;

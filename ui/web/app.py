@@ -29,7 +29,7 @@ from ui.access.rate_limiter import RateLimiter
 from ui.api.door import Api, door
 from ui.media import extras, serving, uploads
 from ui.media.decoding import DecodingQueue
-from ui.media.page_files import STYLE_ROUTE, PageFiles, open_page_files
+from ui.media.page_files import STATIC, STYLE_ROUTE, PageFiles, open_page_files
 from ui.media.uploads import UploadStore
 from ui.strings import text
 from ui.web.auth import (
@@ -120,6 +120,7 @@ def _mount_page(app: FastAPI, page: Page) -> FastAPI:
         page.blocks,
         path="/",
         theme=Studio(),
+        favicon_path=str(STATIC / "icon-192.png"),
         footer_links=[],
         run_history=False,
         show_error=False,

@@ -16,7 +16,7 @@ from ui.media.serving import build_not_found
 
 _OWN_PATHS = r"healthz|sign-in|pulse|upload|media/.+|style/.+|api(/.*)?"
 _GRADIO_PATHS = (
-    r"config|theme\.css|manifest\.json|favicon\.ico|robots\.txt|assets/.+|static/.+"
+    r"config|theme\.css|favicon\.ico|robots\.txt|assets/.+|static/.+"
     r"|gradio_api/(queue/(join|data)|heartbeat/[^/]+|app_id|cancel|reset)"
 )
 _ALLOWED_PATHS = re.compile(rf"/({_OWN_PATHS}|{_GRADIO_PATHS})?")

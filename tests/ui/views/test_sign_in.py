@@ -3,9 +3,9 @@
 import re
 
 from tests.support.markup import tree
+from ui.media.page_files import STATIC
 from ui.strings import text
 from ui.views.sign_in import FIELD, SIGN_IN, STYLES, sign_in
-from ui.web import app
 from ui.web.theme import build_dark_rule
 
 
@@ -38,8 +38,8 @@ def test_a_problem_is_spoken_and_belongs_to_the_field() -> None:
 
 def test_its_styles_are_there_and_dark_is_the_page_s_own() -> None:
     for name in STYLES:
-        assert (app.STATIC / f"{name}.css").is_file()
-    tokens = (app.STATIC / "tokens.css").read_text().partition(".dark {")[2].partition("}")[0]
+        assert (STATIC / f"{name}.css").is_file()
+    tokens = (STATIC / "tokens.css").read_text().partition(".dark {")[2].partition("}")[0]
     found = re.search(r"prefers-color-scheme: dark\) \{ :root \{(.*)\} \}", _dark(), re.DOTALL)
     assert found and found[1] == tokens
     assert "--page: #0d1311;" in tokens and "color-scheme: dark;" in tokens

@@ -193,6 +193,8 @@ def test_a_phone_is_told_how_to_keep_the_page(client: TestClient) -> None:
     manifest = TestClient(client.app).get(found[1]).json()  # asked for without cookies
     assert manifest["name"] == text.TITLE and manifest["display"] == "standalone"
     assert {icon["sizes"] for icon in manifest["icons"]} == {"any", "192x192", "512x512"}
+    assert client.get("/favicon.ico").content[1:4] == b"PNG"
+    assert client.get("/manifest.json").status_code == 404  # Gradio's own
     for icon in manifest["icons"]:
         assert client.get(icon["src"]).headers["content-type"] == icon["type"]
 
