@@ -24,7 +24,7 @@ const STYLE = `
     transform: scaleX(0); transform-origin: 0 0; }
   .level[data-state="levelLoud"] i { background: var(--bad); }
   .word { min-height: 24px; }
-  .wrong { min-height: 48px; color: var(--bad); font-weight: 500; }
+  .wrong { min-height: 56px; padding-top: 8px; color: var(--bad); font-weight: 500; }
   @media (forced-colors: active) {
     .level i { background: CanvasText; forced-color-adjust: none; }
     .level[data-state="levelLoud"] i { background: Highlight; }

@@ -19,6 +19,7 @@ def test_a_split_recording_lies_on_the_desk_twice_and_comes_back(
     assert given and len(given.phrases) == 2
     assert alone.do("edit", what="split").session.owners == (0, 1)
     alone.do("hand-over", phrase=1)
+    assert alone.do("hand-over", phrase=1).session.owners == (0, 0)
     refused = alone.do("split")
     assert refused.problem and refused.problem.area == "voice-0"
     assert refused.problem.message.startswith("Everything is said by one of the two.")
@@ -31,6 +32,7 @@ def test_a_split_recording_lies_on_the_desk_twice_and_comes_back(
     assert {left.file, right.file, given.file} < files(alone.data / "desks" / ME)
     alone.do("edit", what="split")
     alone.do("hand-over", phrase=0)
+    alone.do("hand-over", phrase=1)
     alone.do("hand-over", phrase=1)
     left_by_trimming = alone.do("edit", what="trim").session
     assert left_by_trimming.editing == "trim" and left_by_trimming.owners == (1, 0)
