@@ -73,7 +73,8 @@ class PageFile:
     @cached_property
     def brotli(self) -> bytes:
         """The content, compressed."""
-        return brotli.compress(self.body, quality=_BROTLI_QUALITY)
+        packed: bytes = brotli.compress(self.body, quality=_BROTLI_QUALITY)
+        return packed
 
     @cached_property
     def gzip(self) -> bytes:
@@ -147,7 +148,7 @@ class PageFiles:
 @cache
 def open_page_files() -> PageFiles:
     """Return the page's own files."""
-    made = {
+    made: dict[str, Callable[[], str]] = {
         SCRIPT: partial(join_scripts, STATIC, "page"),
         STYLES: lambda: _name_fonts(join_styles(STATIC, STYLE_NAMES)),
         MANIFEST: _build_manifest,

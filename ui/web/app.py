@@ -40,8 +40,9 @@ from ui.web.auth import (
     update_password_marker,
 )
 from ui.web.body_limit import BodyLimit
-from ui.web.document import GRADIO_FILES, Document
+from ui.web.document import Document
 from ui.web.gradio import gr
+from ui.web.gradio_files import GRADIO_FILES
 from ui.web.page import Page
 from ui.web.security import SecurityMiddleware
 from ui.web.theme import Studio
@@ -126,7 +127,7 @@ def _mount_page(app: FastAPI, page: Page) -> FastAPI:
         show_error=False,
         ssr_mode=False,
     )
-    app.state.document = Document(page.blocks.config)
+    app.state.document = Document(dict(page.blocks.config))
     page.blocks._queue.max_thread_count = _MAX_EVENTS
     page.blocks._queue.sleep_when_free = _QUEUE_POLL_S
     page.blocks._queue.progress_update_sleep_when_free = 1.0  # the page tells its own progress

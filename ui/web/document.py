@@ -5,9 +5,7 @@ the same scripts and draws the page at once; `static/shell.js` hands it over to 
 """
 
 import json
-import re
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from ui.media.page_files import (
@@ -21,9 +19,8 @@ from ui.session.commands import DECODING_ACTIONS
 from ui.strings import text
 from ui.views import Regions
 from ui.views.shell import shell
-from ui.web.gradio import gr
+from ui.web.gradio_files import find_first_files, find_scripts
 
-GRADIO_FILES = Path(gr.__file__).parent / "templates" / "frontend"
 _FONTS = ("bricolage-grotesque-latin", "hanken-grotesk-latin")
 # Which of the two views is asked for, before anything is drawn; what is pressed or chosen before
 # `static/shell.js` is there is kept for it; what Gradio's own document tells its scripts.
@@ -85,13 +82,13 @@ class Document:
     def __init__(self, config: dict[str, Any]) -> None:
         light, dark = read_page_colours()
         known = config | {"current_page": "", "username": None, "deep_link_state": "none"}
-        script, style = _find_gradio_files()
+        script, style = find_first_files()
         self._head = _DOCUMENT.format(
             title=escape(text.TITLE),
             description=escape(text.DESCRIPTION),
             light=light,
             dark=dark,
-            links="\n".join(_build_links(style, f"/theme.css?v={config['theme_hash']}")),
+            links="\n".join(_build_links(script, style, f"/theme.css?v={config['theme_hash']}")),
             sentences=_write_json(build_words()),
             start=_START.replace("GRADIO_CONFIG", _write_json(known)),
             script=build_style_url(SCRIPT),
@@ -105,7 +102,7 @@ class Document:
         return self._head + shell(regions, version) + _END
 
 
-def _build_links(gradio_style: str, theme: str) -> list[str]:
+def _build_links(gradio_script: str, gradio_style: str, theme: str) -> list[str]:
     return [
         f'<link rel="stylesheet" crossorigin href="{gradio_style}">',
         f'<link rel="stylesheet" href="{build_style_url(STYLES)}">',
@@ -120,16 +117,11 @@ def _build_links(gradio_style: str, theme: str) -> list[str]:
         f'href="{build_style_url("icon-192.png")}">',
         f'<link rel="apple-touch-icon" href="{build_style_url("icon-180.png")}">',
         f'<link rel="manifest" href="{build_style_url(MANIFEST)}">',
+        *(
+            f'<link rel="modulepreload" crossorigin href="{script}">'
+            for script in find_scripts(gradio_script)
+        ),
     ]
-
-
-def _find_gradio_files() -> tuple[str, str]:
-    """Return the addresses of Gradio's first script and style sheet."""
-    page = (GRADIO_FILES / "index.html").read_text()
-    script = re.search(r'src="\.(/assets/[^"]+\.js)"', page)
-    style = re.search(r'href="\.(/assets/[^"]+\.css)"', page)
-    assert script and style, "Gradio's document has changed"
-    return script[1], style[1]
 
 
 def _write_json(values: object) -> str:
