@@ -96,7 +96,8 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
     @app.api_route("/", methods=["GET", "HEAD"])
     def show(request: Request) -> HTMLResponse:
         document: Document = app.state.document
-        return HTMLResponse(document.render(*page.render(owners.identify(request.cookies))))
+        content = document.render(*page.render(owners.identify(request.cookies)))
+        return HTMLResponse(content, headers={"Cache-Control": "private, no-cache"})
 
     return _mount_page(app, page)
 
