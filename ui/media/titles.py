@@ -64,9 +64,9 @@ def name_download(folder: Path, suffix: str) -> str:
 
 
 def _read_name(name: str) -> str:
-    """Return a file's name as words, without its suffix."""
+    """Return a file's name as words, without its suffix; of a sentence, without its full stop."""
     stem = re.sub(r"\.[A-Za-z0-9]{2,4}$", "", PurePath(name.replace("\\", "/")).name)
-    return _shorten(stem.replace("_", " "), _MAX_PART_CHARS)
+    return _shorten(stem.replace("_", " ").rstrip(". "), _MAX_PART_CHARS)
 
 
 def _shorten(words: str, most: int) -> str:
