@@ -243,16 +243,9 @@ class ChooseJobs:
 
 @checked(frozen=True)
 class ChosenCommand:
-    """Untick all jobs, or ask whether to delete those that are ticked."""
+    """Untick all jobs, ask whether to delete the ticked ones, or leave what was to be deleted."""
 
-    do: Literal["choose-none", "delete-chosen"]
-
-
-@checked(frozen=True)
-class CancelDeletion:
-    """Leave what was about to be deleted."""
-
-    do: Literal["delete-not"]
+    do: Literal["choose-none", "delete-chosen", "delete-not"]
 
 
 Action = (
@@ -285,7 +278,6 @@ Action = (
     | DeleteJobs
     | ChooseJobs
     | ChosenCommand
-    | CancelDeletion
 )
 _ACTION: TypeAdapter[Action] = TypeAdapter(Annotated[Action, Field(discriminator="do")])
 

@@ -11,7 +11,6 @@ from inference.core.options import LABELS, MAX_SEED
 from presets.quality import PRESETS
 from presets.schema import EngineFamily
 from ui.session.commands import (
-    CancelDeletion,
     CancelEditing,
     ChooseCrop,
     ChooseJobs,
@@ -30,19 +29,8 @@ from ui.session.commands import (
     SwapVoices,
     ToggleSpeaker,
 )
-from ui.session.dialogue import (
-    hand_over,
-    open_splitter,
-    propose_speaking,
-    swap_owners,
-    toggle_cut,
-)
-from ui.session.requests import (
-    MAX_SPEAKERS,
-    find_speakers,
-    guess_slot,
-    select_voices,
-)
+from ui.session.dialogue import hand_over, open_splitter, propose_speaking, swap_owners, toggle_cut
+from ui.session.requests import MAX_SPEAKERS, find_speakers, guess_slot, select_voices
 from ui.session.session import Choices, Editor, Session, Undo, Voices
 from ui.strings import scene_wording, text
 
@@ -89,16 +77,8 @@ def apply_action(action: object, session: Session) -> Session:
 
 def open_editor(session: Session, what: Editor) -> Session:
     """Return `session` with the editor open, which can be cancelled; '' keeps what was chosen."""
-    choices, picture = session.choices, session.picture.file if session.picture else ""
-    undo = Undo(
-        picture,
-        choices.crop,
-        choices.speakers,
-        choices.trim,
-        session.typed,
-        session.cuts,
-        session.owners,
-    )
+    picture = session.picture.file if session.picture else ""
+    undo = Undo(picture, session.choices, session.typed, session.cuts, session.owners)
     if what == session.editing:
         undo = session.undo or undo
     return replace(session, editing=what, undo=undo if what else None)
@@ -107,11 +87,12 @@ def open_editor(session: Session, what: Editor) -> Session:
 @apply_action.register
 def _cancel_editing(action: CancelEditing, session: Session) -> Session:
     undo, closed = session.undo or Undo(), replace(session, editing="", undo=None)
+    was = undo.choices
     match session.undo and session.editing:
         case "framing" if session.picture and session.picture.file == undo.picture:
-            return _set_choices(closed, crop=undo.crop, speakers=undo.speakers)
+            return _set_choices(closed, shape=was.shape, crop=was.crop, speakers=was.speakers)
         case "trim":
-            return _set_choices(closed, trim=undo.trim)
+            return _set_choices(closed, trim=was.trim)
         case "typing":
             return replace(closed, typed=undo.typed)
         case "split":
@@ -146,11 +127,6 @@ def _type(action: SaveText, session: Session) -> Session:
 
 
 @apply_action.register
-def _cancel_deletion(action: CancelDeletion, session: Session) -> Session:
-    return replace(session, deleting=False, deleting_chosen=False)
-
-
-@apply_action.register
 def _choose(action: ChooseJobs, session: Session) -> Session:
     if action.do == "choose" and action.job in session.chosen:
         return untick(session, action.job)
@@ -161,9 +137,12 @@ def _choose(action: ChooseJobs, session: Session) -> Session:
 
 @apply_action.register
 def _run_chosen_command(action: ChosenCommand, session: Session) -> Session:
-    if action.do == "choose-none":
-        return replace(session, chosen=(), deleting_chosen=False)
-    return replace(session, deleting_chosen=True)
+    match action.do:
+        case "choose-none":
+            return replace(session, chosen=(), deleting_chosen=False)
+        case "delete-chosen":
+            return replace(session, deleting_chosen=True)
+    return replace(session, deleting=False, deleting_chosen=False)
 
 
 @apply_action.register

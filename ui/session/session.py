@@ -79,9 +79,7 @@ class Undo:
     """What an open editor may change, as it was; `picture` is the file that it belongs to."""
 
     picture: str = ""
-    crop: CropChoice | None = None
-    speakers: tuple[Box, ...] = ()
-    trim: Trim | None = None
+    choices: Choices = field(default_factory=Choices)
     typed: str = ""
     cuts: tuple[float, ...] = ()
     owners: tuple[int, ...] = ()

@@ -58,7 +58,8 @@ def test_cancel_restores_what_was_there_when_an_editor_opened() -> None:
     two = desk(LEFT, RIGHT, voices=2)
     chosen = do(do(two, "crop", left=0, top=0, width=600), "box", index=0, left=0, top=0, **BOX)
     opened = do(chosen, "edit", what="framing")
-    changed = do(do(opened, "crop", left=9, top=9, width=500), "crop-reset")
+    moved = do(do(opened, "crop", left=9, top=9, width=500), "crop-reset")
+    changed = do(moved, "set", field="shape", value="square")
     assert changed.choices.crop is None and do(changed, "edit-cancel") == chosen
     assert do(do(opened, "crop", left=9, top=9, width=500), "edit", what="").choices.crop
     trimmed = do(do(do(two, "edit", what="trim"), "trim", start=1, end=3), "trim-reset")
