@@ -31,6 +31,7 @@ STYLE_NAMES = (
     "page",
     "controls",
     "cards",
+    "editors",
     "frame",
     "line",
     "lists",
