@@ -154,13 +154,15 @@ class Picture:
 class Recording:
     """Measures of one recording, after decoding to `SAMPLE_RATE_HZ`.
 
-    `samples` counts per channel; `peak_dbfs` and `level_dbfs` (RMS) are at most 0.
+    `samples` counts per channel; `peak_dbfs` and `level_dbfs` (RMS) are at most 0. `is_shared`:
+    parts of it are in the other speaker's recording as well, in each half as loud.
     """
 
     samples: int
     channels: int
     peak_dbfs: float
     level_dbfs: float
+    is_shared: bool = False
 
     @property
     def duration_s(self) -> float:

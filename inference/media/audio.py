@@ -8,6 +8,7 @@ import warnings
 import wave
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 
@@ -33,6 +34,7 @@ Floats = NDArray[np.float32]
 TARGET_DBFS = -23.0  # RMS to which a low voice is raised
 MAX_GAIN_DB = 20.0
 MAX_PEAK_DBFS = -1.0  # of a raised voice and of a mix
+_HALF_DB = 20 * math.log10(2)
 
 _BLOCK_SAMPLES = 10 * SAMPLE_RATE_HZ
 _SAMPLES_PER_MS = SAMPLE_RATE_HZ // 1000
@@ -65,19 +67,23 @@ def mix_voices(task: Task, target: Path) -> None:
     """Write the task's finished sound, as long as the video, as 48 kHz WAV."""
     placed = place_recordings(task.request.soundtrack)
     voices = [task.prepare_path(voice_name(index)) for index in range(len(placed))]
-    write_sound(voices, placed, task.plan.frames * SAMPLES_PER_FRAME, target)
+    shared = any(recording.is_shared for recording in task.request.recordings)
+    write_sound(voices, placed, task.plan.frames * SAMPLES_PER_FRAME, target, shared)
 
 
-def write_sound(voices: Sequence[Path], spans: Sequence[Span], samples: int, target: Path) -> None:
+def write_sound(
+    voices: Sequence[Path], spans: Sequence[Span], samples: int, target: Path, shared: bool = False
+) -> None:
     """Write the finished sound: `samples` samples of 48 kHz 16-bit WAV, stereo if any voice is.
 
-    `voices` are clean recordings, each placed in its span. A low voice is raised, and two
-    simultaneous voices are lowered where they would clip. No file is left on an error.
+    `voices` are clean recordings, each placed in its span; `shared` as `Recording.is_shared`. A low
+    voice is raised, and two simultaneous voices are lowered where they would clip. No file is left
+    on an error.
     """
     with ExitStack() as stack:
         tracks = [_open_track(stack, path, span) for path, span in zip(voices, spans, strict=True)]
         channels = max(track.channels for track in tracks)
-        gains_db = _compute_gains_db(tracks, samples)
+        gains_db = _compute_gains_db(tracks, samples, shared)
         try:
             with wave.open(str(target), "wb") as sound:
                 sound.setnchannels(channels)
@@ -150,9 +156,11 @@ def _mix_block(
     return data
 
 
-def _compute_gains_db(tracks: Sequence[_Track], samples: int) -> list[float]:
-    """Return the gain of each track, constant over its length."""
-    gains_db = [_compute_boost_db(track) for track in tracks]
+def _compute_gains_db(tracks: Sequence[_Track], samples: int, shared: bool) -> list[float]:
+    """Return the gain of each track, constant over its length; shared ones sound as their sum."""
+    gains_db = [_compute_boost_db(track, _HALF_DB if shared else 0.0) for track in tracks]
+    if shared:
+        gains_db = [min(gains_db)] * len(gains_db)
     start, end = max(track.span.start for track in tracks), min(track.end for track in tracks)
     if len(tracks) < 2 or start >= end:
         return gains_db
@@ -167,9 +175,14 @@ def _compute_gains_db(tracks: Sequence[_Track], samples: int) -> list[float]:
     return [gain_db - lower_db for gain_db in gains_db]
 
 
-def _compute_boost_db(track: _Track) -> float:
-    """Return the gain that raises a low voice; 0 for any other and for silence."""
+def _compute_boost_db(track: _Track, louder_db: float) -> float:
+    """Return the gain that raises a low voice, which sounds that much louder in the mix.
+
+    It is 0 for any other voice and for silence.
+    """
     measured = measure_recording(track.path, track.span.source_start, track.span.samples)
+    level_dbfs, peak_dbfs = measured.level_dbfs + louder_db, measured.peak_dbfs + louder_db
+    measured = replace(measured, level_dbfs=level_dbfs, peak_dbfs=peak_dbfs)
     if measured.is_silent or not measured.is_quiet:
         return 0.0
     boost_db = min(TARGET_DBFS - measured.level_dbfs, MAX_PEAK_DBFS - measured.peak_dbfs)

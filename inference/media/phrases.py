@@ -7,7 +7,7 @@ with length.
 import wave
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -121,7 +121,8 @@ def split_recording(
                 scaled = np.rint(block * np.interp(times, at, gains)[:, None]).astype(np.int16)
                 file.writeframesraw(scaled.tobytes())
             start += len(block)
-    return tuple(map(measure_recording, targets))
+    shared = BOTH in owners
+    return tuple(replace(measure_recording(target), is_shared=shared) for target in targets)
 
 
 def _build_gain_curve(

@@ -12,7 +12,7 @@ import anyio
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 
-from inference.core.errors import InputCode, InputError, PortraitError
+from inference.core.errors import InputCode, InputError, PortraitError, from_os_error
 from inference.core.files import write_whole
 from inference.core.task import DERIVED, GIF, RESULT, STILL
 from inference.jobs.store import JobStore, State
@@ -48,9 +48,10 @@ def create_router(jobs: JobStore, owners: Owners, decoding: DecodingQueue) -> AP
                 turn = decoding.start(owner, partial(_make, jobs, folder, name, decoding))
                 await asyncio.wait({turn.task})  # which goes on when nobody waits any more
                 turn.task.result()
-        except OSError:  # deleted meanwhile, or there is no video
+        except FileNotFoundError:  # deleted meanwhile, or there is no video
             return build_not_found()
-        except PortraitError as error:
+        except (PortraitError, OSError) as failure:
+            error = from_os_error(failure, folder) if isinstance(failure, OSError) else failure
             status = 409 if isinstance(error, InputError) else 503
             return PlainTextResponse(error.message, status, {"Cache-Control": "no-store"})
         build = partial(build_response, request, folder / name, whole=not jobs.access.granted)

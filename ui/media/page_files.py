@@ -41,6 +41,7 @@ STYLE_NAMES = (
 )
 _TYPES = {
     ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
     ".jpg": "image/jpeg",
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
@@ -50,7 +51,7 @@ _TYPES = {
     ".webp": "image/webp",
     ".woff2": "font/woff2",
 }
-_COMPRESSIBLE = {".css", ".js", ".json", ".svg", ".txt"}
+_COMPRESSIBLE = {".css", ".html", ".js", ".json", ".svg", ".txt"}
 _LEAST_BYTES = 400  # a smaller file gains nothing
 _BROTLI_QUALITY = 5  # 10 % larger than the best, in a hundredth of the time
 _FOR_GOOD = "public, max-age=31536000, immutable"
@@ -134,16 +135,21 @@ class PageFiles:
         headers = {"Cache-Control": _FOR_GOOD if known else _ASK_AGAIN, "ETag": f'"{found.hash}"'}
         if request.headers.get("if-none-match") == headers["ETag"]:
             return Response(status_code=304, headers=headers)
-        body = found.body
-        if found.is_compressible:
-            headers["Vary"] = "Accept-Encoding"
-            accepted = request.headers.get("accept-encoding", "")
-            if way := next((way for way in ("br", "gzip") if way in accepted), None):
-                headers["Content-Encoding"] = way
-                with self._lock:  # a crowd at the start compresses each once
-                    body = found.brotli if way == "br" else found.gzip
-        media_type = _TYPES.get(found.suffix, "application/octet-stream")
-        return Response(body, headers=headers, media_type=media_type)
+        with self._lock:  # a crowd at the start compresses each once
+            return build_answer(request, found, headers)
+
+
+def build_answer(request: Request, file: PageFile, headers: dict[str, str]) -> Response:
+    """Return the file with these headers, compressed if the browser takes that."""
+    body = file.body
+    if file.is_compressible:
+        headers["Vary"] = "Accept-Encoding"
+        accepted = request.headers.get("accept-encoding", "")
+        if way := next((way for way in ("br", "gzip") if way in accepted), None):
+            headers["Content-Encoding"] = way
+            body = file.brotli if way == "br" else file.gzip
+    media_type = _TYPES.get(file.suffix, "application/octet-stream")
+    return Response(body, headers=headers, media_type=media_type)
 
 
 @cache

@@ -222,7 +222,7 @@ class RenameJob:
 
     do: Literal["rename"]
     job: Id
-    value: Name
+    value: Annotated[str, Field(max_length=2000)]
 
 
 @checked(frozen=True)

@@ -207,11 +207,9 @@ class Controller:
             case "middle":
                 return self._update_session(owner, lambda session: replace(session, middle=True))
             case "version":
+                begin = self._job_starter.begin_version
                 return self._update_session(
-                    owner,
-                    lambda session: self._job_starter.begin_version(
-                        self._return_to_draft(owner, session)
-                    ),
+                    owner, lambda session: begin(self._return_to_draft(owner, session))
                 )
             case "again":
                 return self._update_session(owner, lambda session: Session())
@@ -255,13 +253,15 @@ class Controller:
         match action.do:
             case "select" | "delete":
                 return replace(session, selected=job.name, deleting=action.do == "delete")
-        restored, is_use = self._sessions.restore(owner, job / SESSION_COPY), action.do == "use"
+        restored = self._sessions.restore(owner, job / SESSION_COPY)
         if read_family(job) is EngineFamily.DRAFT:
             drafted = compute_fingerprint(self.page_builder.planner.plan(restored))
-            return replace(restored, draft=job.name, drafted=drafted)
-        return (
-            self._return_to_draft(owner, restored) if is_use else replace(restored, final=job.name)
-        )
+            shown = replace(restored, draft=job.name, drafted=drafted)
+            was_made = self._job_starter.has_final(owner, shown)
+            return self._job_starter.begin_version(shown) if was_made else shown
+        if action.do == "open":
+            return replace(restored, final=job.name)
+        return self._job_starter.begin_version(self._return_to_draft(owner, restored))
 
     @_apply.register
     def _rename(self, action: RenameJob, owner: str) -> None:
@@ -271,11 +271,14 @@ class Controller:
 
     @_apply.register
     def _delete(self, action: DeleteJobs, owner: str) -> SessionPlan | None:
-        """Delete jobs one after the other; an error of one leaves those before it deleted."""
+        """Delete jobs one after the other; an error of one leaves those before it deleted.
+
+        The session forgets a job first: a draft that is gone would be taken for expired.
+        """
         plan = None
         for job in self.page_builder.require_owned(owner, *action.job.split()):
-            self._jobs.delete(job)
             plan = self._update_session(owner, partial(self._forget_job, owner, job.name))
+            self._jobs.delete(job)
         return plan
 
     def _forget_job(self, owner: str, job: str, session: Session) -> Session:

@@ -18,7 +18,7 @@ from pathlib import Path
 from inference.core.files import UnreadableFile, read_word, write_whole
 from inference.core.options import MAX_SEED
 from inference.core.plan import Plan
-from inference.core.task import PICTURE, Task, load_task, voice_name
+from inference.core.task import PICTURE, RESULT, Task, load_task, read_request, voice_name
 from inference.core.timing import place_recordings
 from inference.core.write_access import WriteUnavailable
 from inference.jobs.state import SUBMITTED, read_family
@@ -72,9 +72,7 @@ class JobStarter:
             needs_none = session.editing or session.final
             draft = self._page_builder.find_owned(owner, session.draft)
             if session.draft and draft is None and not needs_none:
-                # the draft has expired, and its inputs with it; or only its owner can't be read
-                is_there = self._jobs.find_folder(session.draft) is not None
-                session = replace(session, draft=None, drafted="") if is_there else Session()
+                session = self._drop_lost_draft(owner, session)
             if session != saved:
                 self._sessions.save(owner, session)
             plan = self._page_builder.planner.plan(session, known)
@@ -179,6 +177,15 @@ class JobStarter:
         for source, target in names.items():
             link_file(self._sessions.make_folder(owner) / source, folder / target)
 
+    def has_final(self, owner: str, session: Session) -> bool:
+        """Return whether a final video was made of the session's draft with its seed."""
+        return any(
+            f'"draft":"{session.draft}"' in read_word(folder / SESSION_COPY / SESSION_FILE)
+            and read_request(folder).seed == session.choices.seed
+            for folder in self._jobs.list_owned(owner)
+            if read_family(folder) is not EngineFamily.DRAFT
+        )
+
     def _find_draft(self, owner: str, fingerprint: str) -> str | None:
         """Return a finished draft of the inputs with that fingerprint."""
         for folder in self._jobs.list_owned(owner):
@@ -186,9 +193,21 @@ class JobStarter:
                 fingerprint in read_word(folder / SESSION_COPY / SESSION_FILE)
                 and read_family(folder) is EngineFamily.DRAFT
                 and self._jobs.read_state(folder) is State.FINISHED
+                and (folder / RESULT).exists()
+                and self._page_builder.can_show(folder)
             ):
                 return folder.name
         return None
+
+    def _drop_lost_draft(self, owner: str, session: Session) -> Session:
+        """Return the session without its draft, which has expired or can't be read.
+
+        Inputs go with it once they are as old.
+        """
+        if session.draft and self._jobs.find_folder(session.draft):
+            return replace(session, draft=None, drafted="")  # only its owner can't be read
+        is_young = self._sessions.is_younger(owner, session, self._page_builder.keep_days)
+        return replace(session, draft=None) if is_young else Session()
 
     def _drop_previous(self, owner: str, session: Session) -> Session:
         """Return `session` without the previous draft once the newest is finished."""

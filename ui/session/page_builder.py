@@ -83,7 +83,7 @@ class PageBuilder:
             problem=problem or damage or plan.problem,
             gpu=self._offer_checker.get_latest().final,
             max_recordings_s=self.planner.max_recordings_s,
-            keep_days=self._settings.keep_days,
+            keep_days=self.keep_days,
             history_count=len(owned) if with_history else self._jobs.count_owned(owner),
             history=tuple(filter(None, listed.values())) if with_history else None,
             damaged=tuple(name for name, job in listed.items() if job is None),
@@ -91,6 +91,15 @@ class PageBuilder:
             is_moving=not self._jobs.access.granted,
             is_still_making=job is None and self._is_making(owner),
         )
+
+    @property
+    def keep_days(self) -> int:
+        """Days until a job and its inputs expire."""
+        return self._settings.keep_days
+
+    def can_show(self, folder: Path) -> bool:
+        """Return whether the job in `folder` can be read."""
+        return self._try_build_job(folder, datetime.now(UTC)) is not None
 
     def etag(self, owner: str) -> str:
         """Return a value, cheap to compute, that changes whenever the page of `owner` does."""
@@ -174,10 +183,10 @@ class PageBuilder:
             queue_position=self._jobs.find_place(folder) if state is State.QUEUED else None,
             is_stopping=self._jobs.is_cancelled(folder) and state is State.RUNNING,
             created=made,
-            expires=made + timedelta(days=self._settings.keep_days),
+            expires=made + timedelta(days=self.keep_days),
             published=job_state.find_publication(folder),
             report=_read_report(folder),
-            has_subtitles=(folder / SUBTITLES).exists(),
+            has_subtitles=state is State.FINISHED and (folder / SUBTITLES).exists(),
         )
 
 

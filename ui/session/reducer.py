@@ -60,7 +60,10 @@ def undo_split(session: Session) -> Session:
         return changed
     right = guess_slot(session) == 1
     voices = (None, session.whole) if right else (session.whole, None)
-    return replace(changed, voices=voices, choices=propose_speaking(session.choices, voices))
+    choices = propose_speaking(session.choices, voices)
+    if not session.choices.speaking == choices.speaking == Speaking.TOGETHER:
+        choices = replace(choices, trim=None)  # its seconds were of two recordings in turn
+    return replace(changed, voices=voices, choices=choices)
 
 
 def untick(session: Session, job: str) -> Session:
@@ -78,7 +81,8 @@ def apply_action(action: object, session: Session) -> Session:
 def open_editor(session: Session, what: Editor) -> Session:
     """Return `session` with the editor open, which can be cancelled; '' keeps what was chosen."""
     picture = session.picture.file if session.picture else ""
-    undo = Undo(picture, session.choices, session.typed, session.cuts, session.owners)
+    sound = session.voices, session.typed, session.cuts, session.owners
+    undo = Undo(picture, session.choices, *sound)
     if what == session.editing:
         undo = session.undo or undo
     return replace(session, editing=what, undo=undo if what else None)
@@ -90,7 +94,11 @@ def _cancel_editing(action: CancelEditing, session: Session) -> Session:
     was = undo.choices
     match session.undo and session.editing:
         case "framing" if session.picture and session.picture.file == undo.picture:
-            return _set_choices(closed, shape=was.shape, crop=was.crop, speakers=was.speakers)
+            before = _set_choices(closed, shape=was.shape, crop=was.crop, speakers=was.speakers)
+            if {*closed.voices} != {*undo.voices}:  # another recording came meanwhile
+                return before
+            before = replace(before, voices=undo.voices, owners=undo.owners)
+            return _set_choices(before, trim=was.trim)
         case "trim":
             return _set_choices(closed, trim=was.trim)
         case "typing":
@@ -131,8 +139,8 @@ def _choose(action: ChooseJobs, session: Session) -> Session:
     if action.do == "choose" and action.job in session.chosen:
         return untick(session, action.job)
     before = session.chosen if action.do == "choose" else ()
-    chosen = (*before, *action.job.split())[-MAX_CHOSEN:]
-    return replace(session, chosen=chosen, deleting_chosen=False)
+    chosen = tuple(dict.fromkeys((*before, *action.job.split())))
+    return replace(session, chosen=chosen[-MAX_CHOSEN:], deleting_chosen=False)
 
 
 @apply_action.register
@@ -150,9 +158,11 @@ def _swap(action: SwapVoices, session: Session) -> Session:
     swapped = _swap_voices(session)
     if session.whole:
         return swapped
-    changed = set_voices(session, swapped.voices)
-    same_times = session.choices.speaking == changed.choices.speaking == Speaking.TOGETHER
-    return _set_choices(changed, trim=session.choices.trim) if same_times else changed
+    changed, choices = set_voices(session, swapped.voices), session.choices
+    if not all(session.voices):
+        return changed
+    trim = choices.trim if choices.speaking is Speaking.TOGETHER else None
+    return _set_choices(changed, speaking=choices.speaking, trim=trim)
 
 
 def _swap_voices(session: Session) -> Session:

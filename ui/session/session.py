@@ -80,6 +80,7 @@ class Undo:
 
     picture: str = ""
     choices: Choices = field(default_factory=Choices)
+    voices: Voices = (None, None)
     typed: str = ""
     cuts: tuple[float, ...] = ()
     owners: tuple[int, ...] = ()

@@ -12,11 +12,11 @@ import secrets
 import shutil
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from pydantic import TypeAdapter
 
@@ -52,7 +52,8 @@ class SessionStore:
 
     def __init__(self, data: Path, access: WriteAccess | None = None) -> None:
         self._root, self._access = data / SESSIONS_FOLDER, access or SoleWriter()
-        self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+        self._locks: WeakValueDictionary[str, threading.RLock] = WeakValueDictionary()
+        self._locks_lock = threading.Lock()
 
     def make_folder(self, owner: str) -> Path:
         """Return the session's folder, created if needed, readable by this user alone."""
@@ -62,7 +63,10 @@ class SessionStore:
 
     def lock(self, owner: str) -> threading.RLock:
         """Return the lock to hold while the session is read, changed and saved."""
-        return self._locks[owner]
+        with self._locks_lock:
+            found = self._locks.get(owner) or threading.RLock()
+            self._locks[owner] = found
+            return found
 
     def load(self, owner: str) -> Session:
         """Return the saved session; an empty one if there is none, or it can't be read."""
@@ -137,6 +141,12 @@ class SessionStore:
             with self.lock(folder.name), isolate(folder):
                 with suppress(FileNotFoundError, NotADirectoryError):
                     self._delete_expired(folder, older_than.timestamp())
+
+    def is_younger(self, owner: str, session: Session, days: float) -> bool:
+        """Return whether one of the session's inputs is younger than `days` days."""
+        paths = (self._root / owner / name for name in session.files - {session.crop})
+        times = [path.stat().st_mtime for path in paths if path.exists()]
+        return max(times, default=0.0) > time.time() - days * _DAY_S
 
     def delete_leftovers(self) -> None:
         """Delete the scratch folders and half-written files of killed processes."""

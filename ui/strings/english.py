@@ -6,6 +6,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _SHORTENED = re.compile(r".*(n't|'s|'re|'ll|'ve|'m|'d)")  # don't, it's
 _ELIDED = re.compile(r"(j|m|n|qu)'[^\W\d_]+")  # j'ai, qu'il
 _MARKED = re.compile("[ßñøæåłőűğşıțșăđơưčřžšěůąężźćńśãõœ]")  # English, too, has é, ü and ê
+_MAX_SHORT = 4  # words of a greeting, in which one of another language tells enough
 _MIN_LONG = 10  # so many different words in small letters, and none of the English ones
 # Words of one list only, and of no names: no "in" or "so", no "de" or "van".
 _ENGLISH = frozenset(
@@ -23,15 +24,17 @@ _OTHER = frozenset(
     ich du wir ihr ist sind bin bist das dem ein eine einen einer und oder aber nicht mit für auf
     zum zur wie wo wenn dass mein meine meiner dein guten heute habe haben kann kein sehr schön auch
     nur noch bei aus nach über uns mich dich sich dir mir danke bitte nein hallo sie er es geht
-    geht's kleinen willkommen
+    geht's kleinen willkommen morgen grüezi
 
     ik jij het een niet voor dat hoe gaat goed mijn heb heeft zijn ook maar wij zij woon naam
 
     je tu il elle nous vous est sont suis avec pour dans sur pas une les mais où qui que quoi très
     bien mon cette ça être avoir fait aujourd'hui bonjour merci allez votre c'est moi toi
+    tout monde belle
 
     hola cómo como estás está están con por para qué pero más muy yo tú nosotros sí gracias buenos
     días todos hoy este esta soy eres somos tengo tiene vivo llamo aquí también porque cuando un
+    casa grande buenas
 
     olá você eu não tudo com uma um muito obrigado isso é são estou gosto meu minha mais hoje
     bom dia
@@ -68,4 +71,6 @@ def looks_english(typed: str) -> bool:
         elif folded in _ENGLISH or _SHORTENED.fullmatch(folded):
             english += 1
     small = {word for word in found if word[0].islower()}
-    return not (other >= 2 and other > english or not english and len(small) >= _MIN_LONG)
+    if not english and (other and len(found) <= _MAX_SHORT or len(small) >= _MIN_LONG):
+        return False
+    return other < 2 or other <= english

@@ -47,7 +47,8 @@ def other_files(job: JobView | None) -> str:
     share = quiet(
         text.SHARE,
         mark="share",
-        data_share=build_media_url(job.id, RESULT),
+        # another address once more of it is made: the browser keeps what it fetched
+        data_share=f"{build_media_url(job.id, RESULT)}?seconds={_length_s(job):.2f}",
         data_place=_place(job),
         data_name=_name(job, RESULT),
         data_label=text.SHARE,

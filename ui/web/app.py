@@ -14,7 +14,7 @@ from pathlib import Path
 import anyio
 import uvicorn
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
@@ -29,7 +29,14 @@ from ui.access.rate_limiter import RateLimiter
 from ui.api.door import Api, door
 from ui.media import extras, serving, uploads
 from ui.media.decoding import DecodingQueue
-from ui.media.page_files import STATIC, STYLE_ROUTE, PageFiles, open_page_files
+from ui.media.page_files import (
+    STATIC,
+    STYLE_ROUTE,
+    PageFile,
+    PageFiles,
+    build_answer,
+    open_page_files,
+)
 from ui.media.uploads import UploadStore
 from ui.strings import text
 from ui.web.auth import (
@@ -94,10 +101,11 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
         return JSONResponse({"version": version}, headers={"Cache-Control": "no-store"})
 
     @app.api_route("/", methods=["GET", "HEAD"])
-    def show(request: Request) -> HTMLResponse:
+    def show(request: Request) -> Response:
         document: Document = app.state.document
         content = document.render(*page.render(owners.identify(request.cookies)))
-        return HTMLResponse(content, headers={"Cache-Control": "private, no-cache"})
+        own = {"Cache-Control": "private, no-cache"}
+        return build_answer(request, PageFile(".html", content.encode()), own)
 
     return _mount_page(app, page)
 
