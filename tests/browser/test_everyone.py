@@ -158,6 +158,11 @@ def test_a_draft_is_made_by_keyboard_alone(browser: Browser, address: str) -> No
         before = zoom.input_value()
         page.keyboard.press("ArrowRight")
         expect(zoom).not_to_have_value(before)
+        page.get_by_role("link", name="History").click()
+        page.keyboard.press("Escape")  # closes what is seen only
+        page.get_by_role("link", name="Make").click()
+        expect(zoom).not_to_have_value(before)
+        zoom.focus()
         page.keyboard.press("Escape")
         expect(page.locator("tp-framing")).to_have_count(0)
         expect(page.get_by_role("button", name="Adjust")).to_be_focused()

@@ -51,8 +51,8 @@ def side() -> str:
 @pytest.fixture(autouse=True)
 def cards(bench: Bench) -> None:
     head = '<div class="tp-head" data-state="start" data-tab="Talking Portrait"><h1>Give</h1></div>'
-    field = '<textarea aria-label="Scene"></textarea>'
-    bench.regions = {"tp-head": head, "tp-side": side(), "tp-foot": field}
+    more = '<textarea aria-label="Scene"></textarea><div data-problems="picture"></div>'
+    bench.regions = {"tp-head": head, "tp-side": side(), "tp-foot": more}
 
 
 def test_a_file_that_is_refused_while_the_app_moves_is_sent_again(
@@ -149,12 +149,15 @@ def test_too_big_and_empty_are_refused_before_anything_is_sent(
         page.evaluate(DROP, ["body", [big]])
         said = "This picture is 21 MB; 20 MB is the most. Choose a smaller one."
         assert problem(page, "picture") == said
+        expect(page.get_by_role("alert")).to_have_count(1)  # although it has two places
+        cross = page.get_by_role("button", name="Close this message").locator("svg")
+        expect(cross).not_to_have_css("stroke", "none")
         page.evaluate(DROP, ["body", [{**VOICE, "size": 0}]])
         assert problem(page, "voice-1") == "This file is empty. Choose another one."
         put(page, "tp-side", side().replace("none", "nothing yet"))  # an answer takes nothing away
         assert problem(page, "picture") == said
         choose(page, "picture", ASTRONAUT)
-        expect(page.locator('[data-problems="picture"]')).to_be_empty()
+        expect(page.locator('[data-problems="picture"]').first).to_be_empty()
         expect_sent(page, {"do": "picture", "upload": f"{1:032x}", "name": "astronaut.png"})
     assert len(bench.uploads) == 1
 

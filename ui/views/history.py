@@ -166,13 +166,14 @@ def _details(shown: PageState, job: JobView) -> str:
         f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _facts(job)
     )
     when = sentence(text.CREATED_EXPIRES, moment=moment(job.created), day=day(job.expires))
-    open_ = button(text.OPEN, data_do="open", data_job=job.id)
+    ways = download(job, "tp-go") + other_files(job, "history")
+    ways += button(text.OPEN, data_do="open", data_job=job.id)
     return (
         f'<section class="tp-card tp-open" aria-label="{escape(text.HISTORY_SELECTED)}">'
         f'<div class="tp-body tp-first">{_film(job)}</div>'
         f'<div class="tp-body">{_name_field(job)}'
         f'<p class="tp-small tp-soft">{when}</p><dl>{facts}</dl></div>'
-        f'<div class="tp-body tp-stack">{download(job, "tp-go")}{other_files(job)}{open_}</div>'
+        f'<div class="tp-body tp-stack">{ways}</div>'
         f'<div class="tp-foot">{_ways(shown, job)}</div></section>'
     )
 
