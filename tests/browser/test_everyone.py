@@ -82,7 +82,7 @@ def test_the_history_is_usable(browser: Browser, address: str, artifacts: Path, 
         expect(cards).to_have_count(0)
         expect(page.locator("#tp-history h1")).to_be_focused()
         page.get_by_role("link", name="Make").click()
-        me.see("Give a picture a voice")
+        me.see("The draft is deleted")
 
 
 # A browser that shares files, but has forgotten the press by the time it has the video.

@@ -22,10 +22,12 @@ def loud(samples: int, channels: int = 1) -> Samples:
     return chirps(samples, RATE_HZ, channels)
 
 
-def made(tmp_path: Path, samples: int, *voices: tuple[Samples, Span]) -> Samples:
+def made(
+    tmp_path: Path, samples: int, *voices: tuple[Samples, Span], shared: bool = False
+) -> Samples:
     """What `write_sound` makes of these recordings."""
     paths = [write_wav(tmp_path / f"{n}.wav", sound) for n, (sound, _) in enumerate(voices)]
-    write_sound(paths, [span for _, span in voices], samples, tmp_path / "sound.wav")
+    write_sound(paths, [span for _, span in voices], samples, tmp_path / "sound.wav", shared)
     return read_wav(tmp_path / "sound.wav")
 
 
@@ -117,6 +119,19 @@ def test_one_who_says_little_is_raised_no_more_than_one_who_says_much(tmp_path: 
     both = made(tmp_path, 600_000, (parted[0], span), (parted[1], span))
     for part in (slice(0, 60_000), slice(60_000, None)):
         assert level_dbfs(both[part]) == pytest.approx(level_dbfs(whole[part]), abs=0.7)
+
+
+def test_what_both_say_is_as_loud_as_in_the_recording(tmp_path: Path) -> None:
+    loudest, span = loud(600_000), Span(0, 0, 600_000)
+    for above_db in (1, -6):
+        factor = 10 ** ((QUIET_DBFS + above_db - level_dbfs(loudest)) / 20)
+        voice = np.rint(loudest * factor).astype(np.int16)
+        half = voice // 2
+        only = half.copy()
+        only[300_000:] = 0
+        alone = made(tmp_path, 600_000, (voice, span))[:300_000]
+        both = made(tmp_path, 600_000, (half, span), (only, span), shared=True)[:300_000]
+        assert level_dbfs(both) == pytest.approx(level_dbfs(alone), abs=0.1)
 
 
 def test_raising_stops_at_a_peak_and_at_its_most(tmp_path: Path) -> None:

@@ -94,6 +94,8 @@ def test_the_video_says_what_it_is_and_how_it_was_made(sounding: Task) -> None:
         "quality": "draft",
         "seed": 42,
         "shape": "landscape",
+        "width": 896,
+        "height": 448,
         "frames": 101,
         "crop": [crop.left, crop.top, crop.width],
         "speaking": "together",

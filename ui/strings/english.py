@@ -24,17 +24,17 @@ _OTHER = frozenset(
     ich du wir ihr ist sind bin bist das dem ein eine einen einer und oder aber nicht mit für auf
     zum zur wie wo wenn dass mein meine meiner dein guten heute habe haben kann kein sehr schön auch
     nur noch bei aus nach über uns mich dich sich dir mir danke bitte nein hallo sie er es geht
-    geht's kleinen willkommen morgen grüezi
+    geht's kleinen willkommen grüezi
 
     ik jij het een niet voor dat hoe gaat goed mijn heb heeft zijn ook maar wij zij woon naam
 
     je tu il elle nous vous est sont suis avec pour dans sur pas une les mais où qui que quoi très
     bien mon cette ça être avoir fait aujourd'hui bonjour merci allez votre c'est moi toi
-    tout monde belle
+    tout monde
 
     hola cómo como estás está están con por para qué pero más muy yo tú nosotros sí gracias buenos
     días todos hoy este esta soy eres somos tengo tiene vivo llamo aquí también porque cuando un
-    casa grande buenas
+    buenas
 
     olá você eu não tudo com uma um muito obrigado isso é são estou gosto meu minha mais hoje
     bom dia
@@ -71,6 +71,7 @@ def looks_english(typed: str) -> bool:
         elif folded in _ENGLISH or _SHORTENED.fullmatch(folded):
             english += 1
     small = {word for word in found if word[0].islower()}
-    if not english and (other and len(found) <= _MAX_SHORT or len(small) >= _MIN_LONG):
+    is_short = 1 < len(found) <= _MAX_SHORT
+    if not english and (other and is_short or len(small) >= _MIN_LONG):
         return False
     return other < 2 or other <= english

@@ -198,7 +198,9 @@ def test_a_draft_is_stopped_and_started_again(me: Person, scripted: None) -> Non
         assert me.until(Phase.DRAFT).history_count == 1
 
 
-def test_history_opens_uses_and_deletes_ones_own(me: Person, scripted: None) -> None:
+def test_history_opens_uses_and_deletes_ones_own(
+    me: Person, scripted: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = drafted(me)
     assert first.job
     me.do("again")
@@ -220,6 +222,13 @@ def test_history_opens_uses_and_deletes_ones_own(me: Person, scripted: None) -> 
     used = me.until(Phase.DRAFT)
     assert used.job
 
+    delete = me.jobs.delete
+
+    def look_and_delete(folder: Path) -> None:
+        assert me.do("refresh").session.picture  # another tab, in the middle of it
+        delete(folder)
+
+    monkeypatch.setattr(me.jobs, "delete", look_and_delete)
     asked = me.do("delete", job=used.job.id)
     assert asked.session.deleting and asked.session.selected == used.job.id
     assert not me.do("delete-not").session.deleting
@@ -253,6 +262,10 @@ def test_what_was_stopped_goes_on_from_what_is_finished(
     assert job and job.id == made.id
     assert job.progress.windows_done == 2 and job.progress.share > 0.4
     assert me.until(Phase.RESULT).history_count == 2
+    draft = me.do("refresh").session.draft
+    seeds = [me.do("use", job=each).session.choices.seed for each in (made.id, draft)]
+    assert job.request.seed not in seeds, "the same video would be paid for again"
+    assert me.do("open", job=made.id).session.choices.seed == job.request.seed
 
 
 def test_several_are_deleted_at_once_and_nothing_else(me: Person, scripted: None) -> None:

@@ -1,5 +1,6 @@
 """The crop and the draft follow what lies on the desk, and nothing of worth is replaced."""
 
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -59,6 +60,8 @@ def test_the_draft_of_the_same_inputs_is_found_again(me: Person, scripted: None)
     me.do("use", job=second.id)
     used = me.do("swap")
     assert used.job and used.job.id == first.id
+    (me.data / "jobs" / second.id / "plan.json").write_text("")
+    assert me.do("swap").phase is Phase.DRAFTING
 
 
 def test_a_draft_of_other_files_is_not_taken_for_an_earlier_version(
@@ -85,6 +88,13 @@ def test_drafts_and_inputs_that_went_by_themselves_do_not_come_back(
 ) -> None:
     drafted(me)
     me.jobs.sweep(datetime.now(UTC) + timedelta(days=8))
+    shown = me.do("refresh")  # of an older draft that was found again
+    assert shown.phase is Phase.CLEARED and shown.session.picture and shown.history_count == 0
+    me.do("draft")
+    me.until(Phase.DRAFT)
+    me.jobs.sweep(datetime.now(UTC) + timedelta(days=8))
+    for file in (me.data / "desks" / ME).iterdir():
+        os.utime(file, times=(0, 0))
     shown = me.do("refresh")
     assert shown.phase is Phase.START and shown.history_count == 0
     assert files(me.data / "desks") == {f"{ME}/desk.json"}

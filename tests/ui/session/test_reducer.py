@@ -82,6 +82,36 @@ def test_cancel_restores_who_said_what() -> None:
     assert do(handed, "edit-cancel") == one
 
 
+def test_cancel_restores_who_says_what_and_the_part_to_use() -> None:
+    three = desk(LEFT, THIRD, RIGHT, voices=2)
+    chosen = do(do(do(three, "speaks", face=0), "speaks", face=2), "trim", start=0.5, end=2)
+    opened = do(chosen, "edit", what="framing")
+    changed = do(do(do(opened, "speaks", face=0), "speaks", face=1), "speaks", face=0)
+    assert (changed.voices, changed.choices.trim) != (chosen.voices, chosen.choices.trim)
+    assert do(changed, "edit-cancel") == chosen
+    without = do(opened, "remove", slot=0)
+    assert do(without, "edit-cancel").voices == without.voices
+
+
+def test_what_was_chosen_of_two_in_turn_is_not_used_of_their_whole() -> None:
+    two = desk(LEFT, RIGHT, voices=2)
+    parted = replace(two, whole=voice(), owners=(0, 1))
+    in_turn = do(do(parted, "set", field="speaking", value="in-turn"), "trim", start=5, end=7)
+    assert in_turn.choices.trim and do(in_turn, "one-voice").choices.trim is None
+
+
+def test_swapping_keeps_the_order_of_a_session_of_before() -> None:
+    two = desk(LEFT, RIGHT, voices=2)
+    together = replace(two, choices=replace(two.choices, speaking=Speaking.TOGETHER))
+    assert do(together, "swap").choices == together.choices
+
+
+def test_a_job_of_the_history_is_ticked_once() -> None:
+    one, other = "a" * 32, "b" * 32
+    ticked = do(do(desk(LEFT), "choose", job=one), "choose", job=f"{other} {other}")
+    assert ticked.chosen == (one, other)
+
+
 def test_cancel_keeps_a_picture_that_came_while_framing() -> None:
     opened = do(do(desk(LEFT), "crop", left=0, top=0, width=600), "edit", what="framing")
     assert opened.picture

@@ -130,6 +130,7 @@ def test_changes_at_the_same_time_wait_for_each_other(desks: SessionStore) -> No
     for thread in threads:
         thread.join()
     assert desks.load(ME).choices.seed == 42 + 90
+    assert not desks._locks, "they would grow with every visitor"
 
 
 def test_a_scratch_folder_goes_with_what_is_in_it(desks: SessionStore) -> None:
