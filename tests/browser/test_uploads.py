@@ -32,8 +32,8 @@ VOICE = {"name": "a.wav", "type": "audio/wav", "size": 10}
 FILM = {"name": "b.mp4", "type": "video/mp4", "size": 10}
 
 
-def side() -> str:
-    """The cards of a picture and two voices."""
+def side(given: tuple[int, ...] = ()) -> str:
+    """The cards of a picture and two voices; those that are `given` have no recorder."""
     cards = '<section data-drop="picture" data-empty><h2>Picture</h2>'
     cards += '<button data-choose="picture">Choose a picture</button>'
     cards += "<button data-camera>Camera</button><button data-paste>Paste</button>"
@@ -42,7 +42,8 @@ def side() -> str:
     for slot, empty in ((0, ""), (1, "data-empty")):
         cards += f'<section data-drop="voice-{slot}" {empty}><h2>Voice {slot}</h2>'
         cards += f'<button data-choose="voice-{slot}">Choose a recording</button>'
-        cards += f'<button data-record="voice-{slot}" data-longest="2">Record {slot}</button>'
+        record = f'<button data-record="voice-{slot}" data-longest="2">Record {slot}</button>'
+        cards += "" if slot in given else record
         cards += f'<span data-status="voice-{slot}">none</span><div data-problems="voice-{slot}">'
         cards += "</div></section>"
     return cards
@@ -306,6 +307,8 @@ def test_the_recorder_gives_a_file_that_plays(browser: Browser, bench: Bench) ->
         page.get_by_role("button", name="Use it").click()
         expect_sent(page, {"do": "voice", "slot": 0, "upload": f"{1:032x}", "name": "Recording"})
         expect(page.get_by_role("dialog")).to_have_count(0)
+        put(page, "tp-side", side(given=(0,)))
+        expect(page.locator("[data-choose=voice-0]")).to_be_focused()
     [(kind, body)] = bench.uploads
     assert kind == "voice"
     with av.open(io.BytesIO(body), "r") as file:
