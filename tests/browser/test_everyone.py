@@ -66,7 +66,8 @@ def test_the_history_is_usable(browser: Browser, address: str, artifacts: Path, 
         me.shoot("18-history")
         assert serious(page) == []
         page.keyboard.press("Enter")
-        expect(page.get_by_role("alert")).to_have_text("Delete these 2 videos for good?")
+        question = "Delete these 2 videos for good? Your picture and recording stay on the page."
+        expect(page.get_by_role("alert")).to_have_text(question)
         expect(page.get_by_role("button", name="Keep them")).to_be_focused()
         page.keyboard.press("Enter")
         expect(page.get_by_role("button", name="Delete 2")).to_be_focused()

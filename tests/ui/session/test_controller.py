@@ -238,7 +238,8 @@ def test_history_opens_uses_and_deletes_ones_own(
     assert not (me.data / "jobs" / used.job.id).exists()
     assert me.do("refresh").phase is Phase.CLEARED  # none is made by itself
     assert me.do("draft").phase is Phase.DRAFTING
-    assert me.do("again").is_still_making
+    empty = me.do("again")
+    assert empty.is_still_making and not empty.makes_another  # a draft needs no GPU
     assert len(me.history()) == 3
     assert files(me.data / "desks") == {f"{ME}/desk.json"}
 
@@ -255,6 +256,8 @@ def test_what_was_stopped_goes_on_from_what_is_finished(
     assert made
     while not ((job := me.do("refresh").job) and job.progress.windows_done == 2):
         time.sleep(0.02)
+    assert me.do("again").makes_another
+    assert not me.do("open", job=made.id).makes_another
     me.do("stop")
     me.until(Phase.STOPPED)
     hold.unlink()
