@@ -226,6 +226,7 @@ def test_what_can_not_be_used_is_said_in_its_card_and_the_page_goes_on(
         page = me.page
         me.give("picture", broken)
         expect(page.get_by_role("alert")).to_contain_text("not a picture")
+        expect(page.get_by_role("alert")).to_have_css("padding-right", "52px")  # beside its button
         me.shoot("9-bad-picture")
         me.give("picture", ASTRONAUT)
         expect(page.locator("#tp-side")).to_contain_text("1 face found")

@@ -1,6 +1,7 @@
 """The scripts around the regions: the pulse, the two pages, headlines, times, trimming."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +9,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
 from tests.browser.made_page import Bench, head, last, opened, put, regions, sent, wait_for
+from tests.support.page_states import page as page_state
+from ui.session.page_state import Phase
+from ui.views import render
 
 TRIMMER = """<div data-trimmer data-duration="62" data-longest="40" data-least="0.4">
 <label>Start<input type="range" data-trim="start" min="0" max="62" step="0.01" value="0"></label>
@@ -199,6 +203,26 @@ def test_times_that_go_on_are_counted_between_two_answers(browser: Browser, benc
         expect(elapsed).to_have_text(re.compile("^1. min .*so far$"))
         put(page, "tp-side", times.format(3000))  # the next step is there
         expect(left).to_have_text(re.compile("^About (50|4.) min"))
+
+
+def test_upright_videos_and_the_numbers_of_voices_are_seen(browser: Browser, bench: Bench) -> None:
+    shown = page_state(Phase.DRAFT, 2)
+    assert shown.job
+    tall = replace(shown.job, plan=replace(shown.job.plan, width=448, height=896))
+    html = render(replace(shown, history=(tall,)))
+    bench.regions = regions(side=html.side) | {"tp-history": html.history}
+    phone = {"width": 390, "height": 844}
+    with opened(browser, bench, expected=("404",), viewport=phone, forced_colors="active") as page:
+        for dot in page.locator(".tp-dot").all():
+            expect(dot).to_have_css("forced-color-adjust", "none")  # or all is behind its number
+            colours = "e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
+            assert len(set(dot.evaluate(colours))) == 2
+        page.get_by_role("link", name="History").click()
+        card = page.locator("[data-do=select]").bounding_box()
+        picture = page.locator("[data-do=select] img").bounding_box()
+        assert card and picture and 70 < card["height"] < 110 and picture["width"] > 100
+        seek = "player => getComputedStyle(player.shadowRoot.querySelector('.seek')).display"
+        assert page.locator("tp-player").evaluate(seek) != "none"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
