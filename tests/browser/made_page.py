@@ -3,7 +3,7 @@ test does with it."""
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +85,29 @@ def regions(**more: str) -> dict[str, str]:
     """The page's regions; `stage="..."` is #tp-stage."""
     given = {"tp-top": TOP, "tp-head": head("start"), "tp-history": HISTORY}
     return given | {f"tp-{name}": html for name, html in more.items()}
+
+
+def inputs(given: tuple[int, ...] = ()) -> str:
+    """#tp-side: the cards of a picture and two voices; those that are `given` have no recorder."""
+    cards = '<section data-drop="picture" data-empty><h2>Picture</h2>'
+    cards += '<button data-choose="picture">Choose a picture</button>'
+    cards += "<button data-camera>Camera</button><button data-paste>Paste</button>"
+    cards += '<span data-status="picture">or drop it here</span><div data-problems="picture">'
+    cards += "</div></section>"
+    for slot, empty in ((0, ""), (1, "data-empty")):
+        cards += f'<section data-drop="voice-{slot}" {empty}><h2>Voice {slot}</h2>'
+        cards += f'<button data-choose="voice-{slot}">Choose a recording</button>'
+        record = f'<button data-record="voice-{slot}" data-longest="2">Record {slot}</button>'
+        cards += "" if slot in given else record
+        cards += f'<span data-status="voice-{slot}">none</span><div data-problems="voice-{slot}">'
+        cards += "</div></section>"
+    return cards
+
+
+def input_regions() -> dict[str, str]:
+    """The page that only takes files; a message about the picture has two places."""
+    field = '<textarea aria-label="Scene"></textarea><div data-problems="picture"></div>'
+    return {"tp-head": head("start", title="Give"), "tp-side": inputs(), "tp-foot": field}
 
 
 @dataclass
@@ -227,3 +250,16 @@ def put(page: Page, region: str, html: str) -> None:
 def wait_for(page: Page, condition: str) -> None:
     """Wait until a condition, in JavaScript, holds."""
     page.wait_for_function(condition, timeout=30_000)
+
+
+def problem(page: Page, place: str) -> str:
+    """What is said to be wrong at a place."""
+    message = page.locator(f'[data-problems="{place}"] [role=alert] p')
+    message.wait_for()
+    return message.inner_text()
+
+
+def expect_sent(page: Page, *actions: Mapping[str, object]) -> None:
+    """Wait until these were sent, and nothing else."""
+    wait_for(page, f"window.sent.filter((a) => a.do !== 'refresh').length >= {len(actions)}")
+    assert sent(page) == list(actions)
