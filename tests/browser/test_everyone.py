@@ -66,7 +66,8 @@ def test_the_history_is_usable(browser: Browser, address: str, artifacts: Path, 
         me.shoot("18-history")
         assert serious(page) == []
         page.keyboard.press("Enter")
-        expect(page.get_by_role("alert")).to_have_text("Delete these 2 videos for good?")
+        question = "Delete these 2 videos for good? Your picture and recording stay on the page."
+        expect(page.get_by_role("alert")).to_have_text(question)
         expect(page.get_by_role("button", name="Keep them")).to_be_focused()
         page.keyboard.press("Enter")
         expect(page.get_by_role("button", name="Delete 2")).to_be_focused()
@@ -158,6 +159,11 @@ def test_a_draft_is_made_by_keyboard_alone(browser: Browser, address: str) -> No
         before = zoom.input_value()
         page.keyboard.press("ArrowRight")
         expect(zoom).not_to_have_value(before)
+        page.get_by_role("link", name="History").click()
+        page.keyboard.press("Escape")  # closes what is seen only
+        page.get_by_role("link", name="Make").click()
+        expect(zoom).not_to_have_value(before)
+        zoom.focus()
         page.keyboard.press("Escape")
         expect(page.locator("tp-framing")).to_have_count(0)
         expect(page.get_by_role("button", name="Adjust")).to_be_focused()

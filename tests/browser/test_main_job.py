@@ -160,6 +160,7 @@ def check_shapes(me: Visit) -> None:
     me.press("Use portrait")
     expect(frame).to_have_css("aspect-ratio", "448 / 896")
     expect(me.page.get_by_role("radio", name="Portrait")).to_be_checked()
+    expect(me.page.get_by_role("radio", name="Portrait")).to_be_focused()
     expect(me.page.get_by_role("button", name="Use portrait")).to_have_count(0)
     check_tall(me, DESKTOP)
     check_tall(me, PHONE)

@@ -32,8 +32,8 @@ VOICE = {"name": "a.wav", "type": "audio/wav", "size": 10}
 FILM = {"name": "b.mp4", "type": "video/mp4", "size": 10}
 
 
-def side() -> str:
-    """The cards of a picture and two voices."""
+def side(given: tuple[int, ...] = ()) -> str:
+    """The cards of a picture and two voices; those that are `given` have no recorder."""
     cards = '<section data-drop="picture" data-empty><h2>Picture</h2>'
     cards += '<button data-choose="picture">Choose a picture</button>'
     cards += "<button data-camera>Camera</button><button data-paste>Paste</button>"
@@ -42,7 +42,8 @@ def side() -> str:
     for slot, empty in ((0, ""), (1, "data-empty")):
         cards += f'<section data-drop="voice-{slot}" {empty}><h2>Voice {slot}</h2>'
         cards += f'<button data-choose="voice-{slot}">Choose a recording</button>'
-        cards += f'<button data-record="voice-{slot}" data-longest="2">Record {slot}</button>'
+        record = f'<button data-record="voice-{slot}" data-longest="2">Record {slot}</button>'
+        cards += "" if slot in given else record
         cards += f'<span data-status="voice-{slot}">none</span><div data-problems="voice-{slot}">'
         cards += "</div></section>"
     return cards
@@ -51,8 +52,8 @@ def side() -> str:
 @pytest.fixture(autouse=True)
 def cards(bench: Bench) -> None:
     head = '<div class="tp-head" data-state="start" data-tab="Talking Portrait"><h1>Give</h1></div>'
-    field = '<textarea aria-label="Scene"></textarea>'
-    bench.regions = {"tp-head": head, "tp-side": side(), "tp-foot": field}
+    more = '<textarea aria-label="Scene"></textarea><div data-problems="picture"></div>'
+    bench.regions = {"tp-head": head, "tp-side": side(), "tp-foot": more}
 
 
 def test_a_file_that_is_refused_while_the_app_moves_is_sent_again(
@@ -149,12 +150,15 @@ def test_too_big_and_empty_are_refused_before_anything_is_sent(
         page.evaluate(DROP, ["body", [big]])
         said = "This picture is 21 MB; 20 MB is the most. Choose a smaller one."
         assert problem(page, "picture") == said
+        expect(page.get_by_role("alert")).to_have_count(1)  # although it has two places
+        cross = page.get_by_role("button", name="Close this message").locator("svg")
+        expect(cross).not_to_have_css("stroke", "none")
         page.evaluate(DROP, ["body", [{**VOICE, "size": 0}]])
         assert problem(page, "voice-1") == "This file is empty. Choose another one."
         put(page, "tp-side", side().replace("none", "nothing yet"))  # an answer takes nothing away
         assert problem(page, "picture") == said
         choose(page, "picture", ASTRONAUT)
-        expect(page.locator('[data-problems="picture"]')).to_be_empty()
+        expect(page.locator('[data-problems="picture"]').first).to_be_empty()
         expect_sent(page, {"do": "picture", "upload": f"{1:032x}", "name": "astronaut.png"})
     assert len(bench.uploads) == 1
 
@@ -303,6 +307,8 @@ def test_the_recorder_gives_a_file_that_plays(browser: Browser, bench: Bench) ->
         page.get_by_role("button", name="Use it").click()
         expect_sent(page, {"do": "voice", "slot": 0, "upload": f"{1:032x}", "name": "Recording"})
         expect(page.get_by_role("dialog")).to_have_count(0)
+        put(page, "tp-side", side(given=(0,)))
+        expect(page.locator("[data-choose=voice-0]")).to_be_focused()
     [(kind, body)] = bench.uploads
     assert kind == "voice"
     with av.open(io.BytesIO(body), "r") as file:

@@ -90,6 +90,7 @@ class PageBuilder:
             has_bucket=self._settings.bucket is not None,
             is_moving=not self._jobs.access.granted,
             is_still_making=job is None and self._is_making(owner),
+            makes_another=self._makes_another(owner, session, now),
         )
 
     @property
@@ -122,6 +123,15 @@ class PageBuilder:
         """Return whether a job of `owner` waits or is worked on."""
         at_work = (State.QUEUED, State.RUNNING)
         return any(self._read_state(path) in at_work for path in self._jobs.index.list_open(owner))
+
+    def _makes_another(self, owner: str, session: Session, now: datetime) -> bool:
+        """Return whether a final video of `owner` that is not on the page is being made."""
+        for folder in self._jobs.index.list_open(owner):
+            if folder.name != session.final and self._read_state(folder) is State.RUNNING:
+                job = self._try_build_job(folder, now)
+                if job and not job.is_draft:
+                    return True
+        return False
 
     def _load_session(
         self, owner: str, known: SessionPlan | None

@@ -107,9 +107,10 @@ class PageState:
     newest draft. `previous_draft` is shown until the newest is finished. `gpu`: whether final
     videos can be made. `history` is None unless it is open; `history_count` is set either way.
     `damaged` are the jobs of the history that can't be read. `is_still_making`: nothing is on the
-    page, and an earlier job goes on. `max_recordings_s`: of a draft and of a final video.
-    `has_bucket`: whether results can be published. `is_moving`: nothing can be changed until
-    another machine has stopped writing; `was_refused`: the last action was refused for that reason.
+    page, and an earlier job goes on. `makes_another`: a final video that isn't on the page is being
+    made. `max_recordings_s`: of a draft and of a final video. `has_bucket`: whether results can be
+    published. `is_moving`: nothing can be changed until another machine has stopped writing;
+    `was_refused`: the last action was refused for that reason.
     """
 
     phase: Phase
@@ -130,6 +131,7 @@ class PageState:
     was_refused: bool = False
     damaged: tuple[str, ...] = ()
     is_still_making: bool = False
+    makes_another: bool = False
 
     @property
     def is_empty(self) -> bool:

@@ -37,8 +37,8 @@ export function send(action, patience = ANSWER_MS) {
   const asked = byPerson(action);
   if (asked) notice(FAILED, "");
   const sent = last
-    .then(bus)
-    .then(() => delivered(seen, patience))
+    .then(() => bus(patience))
+    .then((there) => there && delivered(seen, patience))
     .finally(() => (waiting -= 1));
   waiting += 1;
   newest = { key, sent };
@@ -99,12 +99,18 @@ function deliver(action, patience) {
   });
 }
 
-// Gradio puts the bus on the page some time after this script runs; `shell.js` tells, too.
-async function bus() {
-  while (!window.portraitBus || document.getElementById("tp-shell")) {
+/** Whether Gradio has put its regions in the place of the page that came with the address. */
+export const connected = () => window.portraitBus && !document.getElementById("tp-shell");
+
+// That is some time after this script runs, and never if a script is lost on its way.
+async function bus(patience) {
+  let late = null;
+  while (!connected()) {
+    late ??= new Promise((resolve) => setTimeout(resolve, patience, "late"));
     const come = (resolve) => window.addEventListener("portrait-bus", resolve, { once: true });
-    await new Promise(come);
+    if ((await Promise.race([new Promise(come), late])) === "late") return false;
   }
+  return true;
 }
 
 window.portrait = { send };

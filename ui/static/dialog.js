@@ -30,6 +30,7 @@ const STYLE = `
     .level[data-state="levelLoud"] i { background: Highlight; }
   }
   footer { display: flex; flex-wrap: wrap; gap: 12px; margin-top: 24px; }
+  footer .listen { min-width: 88px; } /* with either of its words */
   footer .cancel { margin-left: auto; border-color: transparent; background: none;
     color: var(--pine); }
   footer .cancel:hover { background: var(--pine-tint); }

@@ -39,7 +39,7 @@ function isTaken(event) {
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || event.defaultPrevented || isTaken(event)) return;
   const cancel = document.querySelector('[data-do="edit-cancel"]');
-  if (!cancel) return;
+  if (!cancel?.checkVisibility()) return; // an editor stays open while the history is looked at
   document.activeElement.blur(); // what was written is sent before, not after
   cancel.click();
 });

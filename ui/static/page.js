@@ -27,5 +27,7 @@ import "./history.js";
 import "./files.js";
 import "./telling.js";
 import "./closing.js";
+// after all others that move the focus
+import "./focus.js";
 // last, as it does what was asked for before the others were here
 import "./shell.js";

@@ -41,10 +41,19 @@ export function settle(place) {
 
 function draw() {
   for (const line of document.querySelectorAll("[data-status]")) drawStatus(line);
-  for (const room of document.querySelectorAll("[data-problems]")) {
-    const message = problems.get(room.dataset.problems);
-    if (room.firstChild !== (message ?? null)) room.replaceChildren(...(message ? [message] : []));
+  for (const room of document.querySelectorAll("[data-problems]:not(:empty)")) {
+    if (room.firstChild !== problems.get(room.dataset.problems)) room.replaceChildren();
   }
+  for (const [place, message] of problems) {
+    const room = findRoom(place);
+    if (room && room.firstChild !== message) room.replaceChildren(message);
+  }
+}
+
+// A message can lie in one room only: of several, the first that is seen. An empty one never is.
+function findRoom(place) {
+  const rooms = [...document.querySelectorAll(`[data-problems="${place}"]`)];
+  return rooms.find((room) => room.parentElement.checkVisibility()) ?? rooms[0];
 }
 
 function drawStatus(line) {

@@ -1,6 +1,6 @@
 // Asks now and then whether the page has changed, and says so when the server can't be reached.
 
-import { busy, send } from "./bus.js";
+import { busy, connected, send } from "./bus.js";
 import { notice } from "./notice.js";
 import { sending } from "./uploads.js";
 import { words } from "./words.js";
@@ -57,7 +57,7 @@ async function heard(version) {
     known = version;
     notice(LOST, "");
     if (lost) document.dispatchEvent(new Event("portrait-back"));
-  } else if (!sending()) {
+  } else if (connected() && !sending()) {
     location.reload(); // a server that was started anew doesn't know this page any more
   }
 }

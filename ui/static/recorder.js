@@ -56,7 +56,7 @@ function recorderParts() {
   const buttons = {
     start: button("recorderStart", "go"),
     stop: button("recorderStop", "go"),
-    listen: button("takeListen"),
+    listen: button("takeListen", "listen"),
     use: button("takeUse", "go"),
     again: button("recorderAgain"),
   };

@@ -39,9 +39,10 @@ export function element(tag, properties = {}, ...inside) {
   return made;
 }
 
-/** A picture of 24 x 24 units, drawn by one path. */
+/** A picture of 24 x 24 units, drawn by one path: as a line in the page, else as the tree says. */
 export function icon(path) {
   const made = document.createElement("template");
-  made.innerHTML = `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${path}"/></svg>`;
+  const told = 'class="tp-i" viewBox="0 0 24 24" aria-hidden="true"';
+  made.innerHTML = `<svg ${told}><path d="${path}"/></svg>`;
   return made.content.firstChild;
 }

@@ -31,12 +31,17 @@ def delete_chosen(count: int) -> str:
     return f"Delete {count}"
 
 
-def delete_for_good(count: int, running: Sequence[str]) -> str:
+def delete_one(name: str) -> str:
+    """Question before the only ticked video is deleted."""
+    return f"Delete “{name}” for good?"
+
+
+def delete_several(count: int, running: Sequence[str]) -> str:
     """Question before ticked videos are deleted; `running` are the names of unfinished ones."""
-    what = "this video" if count == 1 else f"these {count} videos"
+    question = f"Delete these {count} videos for good?"
     if not running:
-        return f"Delete {what} for good?"
+        return question
     names = ", ".join(f"“{name}”" for name in running[:MAX_NAMED])
     more = f" and {len(running) - MAX_NAMED} more" if len(running) > MAX_NAMED else ""
     verb = "is still being made and stops" if len(running) == 1 else "are being made and stop"
-    return f"Delete {what} for good? {names}{more} {verb}."
+    return f"{question} {names}{more} {verb}."

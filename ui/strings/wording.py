@@ -274,7 +274,7 @@ def deletion(is_draft: bool, is_open: bool, has_ended: bool) -> str:
     what = f"This deletes the {'draft' if is_draft else 'video'}"
     end = "" if has_ended else " The work on it ends."
     if is_open:
-        return f"{what}. Your picture and recording stay on the page.{end}"
+        return f"{what}. {text.INPUTS_STAY}{end}"
     return f"{what} and its copies of the picture and the recording.{end}"
 
 

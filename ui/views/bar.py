@@ -35,8 +35,10 @@ def top(shown: PageState) -> str:
 def _gpu(shown: PageState) -> str:
     if not shown.gpu.ready:
         return text.GPU_NONE
-    said = {Phase.WAITING: text.WAITING, Phase.MAKING: text.GPU_WORKING}
-    return said.get(shown.phase, text.GPU_READY)
+    if shown.phase is Phase.WAITING:
+        return text.WAITING
+    is_working = shown.phase is Phase.MAKING or shown.makes_another
+    return text.GPU_WORKING if is_working else text.GPU_READY
 
 
 def foot() -> str:

@@ -36,20 +36,25 @@ def download(job: JobView, look: str) -> str:
     )
 
 
-def other_files(job: JobView | None) -> str:
-    """The row of other files, and the way to share the video; empty when there is none."""
+def other_files(job: JobView | None, where: str = "files") -> str:
+    """The row of other files, and the way to share the video; empty when there is none.
+
+    `where`: of the two pages, on which the same video may be, the browser says what went wrong on
+    the one where it was asked for.
+    """
     if job is None or not film_of(job):
         return ""
+    place = f"{where}-{job.id}"
     too_long = _length_s(job) > MAX_GIF_S
-    gif = "" if too_long else _file(job, GIF, text.GIF, text.GIF_WAIT)
-    still = _file(job, STILL, text.STILL, text.STILL_WAIT)
-    subtitles = _file(job, SUBTITLES, text.SUBTITLES, None) if job.has_subtitles else ""
+    gif = "" if too_long else _file(job, place, GIF, text.GIF, text.GIF_WAIT)
+    still = _file(job, place, STILL, text.STILL, text.STILL_WAIT)
+    subtitles = _file(job, place, SUBTITLES, text.SUBTITLES, None) if job.has_subtitles else ""
     share = quiet(
         text.SHARE,
         mark="share",
         # another address once more of it is made: the browser keeps what it fetched
         data_share=f"{build_media_url(job.id, RESULT)}?seconds={_length_s(job):.2f}",
-        data_place=_place(job),
+        data_place=place,
         data_name=_name(job, RESULT),
         data_label=text.SHARE,
         data_wait=text.SHARE_WAIT,
@@ -59,23 +64,18 @@ def other_files(job: JobView | None) -> str:
     return (
         f'<div class="tp-also" role="group"{attributes(aria_label=text.OTHER_FILES)}>'
         f"{small(text.ALSO)}{gif}{still}{subtitles}{share}{note}</div>"
-        f"<div{attributes(data_problems=_place(job))}></div>"
+        f"<div{attributes(data_problems=place)}></div>"
     )
 
 
-def _file(job: JobView, name: str, label: str, wait: str | None) -> str:
+def _file(job: JobView, place: str, name: str, label: str, wait: str | None) -> str:
     """The link that saves another file; with `wait` it is made first, and that is said."""
-    made = {"data_place": _place(job), "data_label": label, "data_wait": wait} if wait else {}
+    made = {"data_place": place, "data_label": label, "data_wait": wait} if wait else {}
     return (
         f'<a class="tp-btn tp-quiet"'
         f"{attributes(href=build_download_url(job.id, name), download=_name(job, name))}"
         f"{attributes(**made)}><b>{escape(label)}</b></a>"
     )
-
-
-def _place(job: JobView) -> str:
-    """Where the browser says what went wrong with these files."""
-    return f"files-{job.id}"
 
 
 def _name(job: JobView, file: str) -> str:

@@ -85,7 +85,7 @@ def _chosen(shown: PageState, jobs: tuple[JobView, ...]) -> str:
     if not chosen:
         return f'<div class="tp-chosen">{small(text.CHOOSE_SEVERAL)}{all_}</div>'
     if shown.session.deleting_chosen:
-        return f'<div class="tp-chosen">{_sure(chosen)}</div>'
+        return f'<div class="tp-chosen">{_sure(shown, chosen)}</div>'
     count = f'<b data-tell="chosen">{escape(history_wording.chosen(len(chosen)))}</b>'
     label = history_wording.delete_chosen(len(chosen))
     delete = button(label, look="tp-danger", mark="delete", data_do="delete-chosen")
@@ -93,14 +93,28 @@ def _chosen(shown: PageState, jobs: tuple[JobView, ...]) -> str:
     return f'<div class="tp-chosen">{count}{delete}{all_ if chosen != [*jobs] else ""}{none}</div>'
 
 
-def _sure(chosen: list[JobView]) -> str:
-    """The question before these jobs are deleted, and both answers."""
-    running = [job.name for job in chosen if not job.has_ended]
-    question = history_wording.delete_for_good(len(chosen), running)
+def _sure(shown: PageState, chosen: list[JobView]) -> str:
+    """The question before these jobs are deleted, what stays, and both answers."""
+    if len(chosen) == 1:
+        question, keep = history_wording.delete_one(chosen[0].name), text.KEEP_ONE
+        stays = _deletion(shown, chosen[0])
+    else:
+        running = [job.name for job in chosen if not job.has_ended]
+        question, keep = history_wording.delete_several(len(chosen), running), text.KEEP_CHOSEN
+        stays = text.INPUTS_STAY if any(_is_on_page(shown, job) for job in chosen) else ""
     ids = " ".join(job.id for job in chosen)
     sure = button(text.CONFIRM_DELETE, look="tp-danger", data_do="delete-sure", data_job=ids)
-    keep = button(text.KEEP_CHOSEN, data_do="delete-not")
-    return f'<p role="alert">{escape(question)}</p>{sure}{keep}'
+    asked = f"{question} {stays}".strip()
+    return f'<p role="alert">{escape(asked)}</p>{sure}{button(keep, data_do="delete-not")}'
+
+
+def _is_on_page(shown: PageState, job: JobView) -> bool:
+    return job.id in (shown.session.draft, shown.session.final)
+
+
+def _deletion(shown: PageState, job: JobView) -> str:
+    """What deleting a job takes with it."""
+    return wording.deletion(job.is_draft, _is_on_page(shown, job), job.has_ended)
 
 
 def _problem(shown: PageState) -> str:
@@ -166,13 +180,14 @@ def _details(shown: PageState, job: JobView) -> str:
         f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _facts(job)
     )
     when = sentence(text.CREATED_EXPIRES, moment=moment(job.created), day=day(job.expires))
-    open_ = button(text.OPEN, data_do="open", data_job=job.id)
+    ways = download(job, "tp-go") + other_files(job, "history")
+    ways += button(text.OPEN, data_do="open", data_job=job.id)
     return (
         f'<section class="tp-card tp-open" aria-label="{escape(text.HISTORY_SELECTED)}">'
         f'<div class="tp-body tp-first">{_film(job)}</div>'
         f'<div class="tp-body">{_name_field(job)}'
         f'<p class="tp-small tp-soft">{when}</p><dl>{facts}</dl></div>'
-        f'<div class="tp-body tp-stack">{download(job, "tp-go")}{other_files(job)}{open_}</div>'
+        f'<div class="tp-body tp-stack">{ways}</div>'
         f'<div class="tp-foot">{_ways(shown, job)}</div></section>'
     )
 
@@ -214,9 +229,8 @@ def _ways(shown: PageState, job: JobView) -> str:
     """Use the settings again, or delete; deleting asks once."""
     if shown.session.deleting and shown.session.selected == job.id:
         sure = button(text.CONFIRM_DELETE, look="tp-danger", data_do="delete-sure", data_job=job.id)
-        is_open = job.id in (shown.session.draft, shown.session.final)
-        goes = wording.deletion(job.is_draft, is_open, job.has_ended)
-        return f"<p>{escape(goes)}</p>{sure}{button(text.CANCEL_DELETE, data_do='delete-not')}"
+        keep = button(text.CANCEL_DELETE, data_do="delete-not")
+        return f"<p>{escape(_deletion(shown, job))}</p>{sure}{keep}"
     use = quiet(text.USE, mark="again", data_do="use", data_job=job.id)
     delete = button(
         text.DELETE, look="tp-quiet tp-bad", mark="delete", data_do="delete", data_job=job.id

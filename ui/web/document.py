@@ -62,7 +62,7 @@ _DOCUMENT = """<!doctype html>
 </head>
 <body>
 <script>{set_dark}</script>
-<noscript>{no_script}</noscript>
+<noscript><p class="tp-msg">{no_script}</p></noscript>
 """
 _END = """
 <gradio-app embed="false" eager="true"></gradio-app>

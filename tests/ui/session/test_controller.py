@@ -210,6 +210,8 @@ def test_what_was_stopped_goes_on_from_what_is_finished(
     assert made
     while not ((job := me.do("refresh").job) and job.progress.windows_done == 2):
         time.sleep(0.02)
+    assert me.do("again").makes_another
+    assert not me.do("open", job=made.id).makes_another
     me.do("stop")
     me.until(Phase.STOPPED)
     hold.unlink()

@@ -49,7 +49,8 @@ def test_history_opens_uses_and_deletes_ones_own(
     assert not (me.data / "jobs" / used.job.id).exists()
     assert me.do("refresh").phase is Phase.CLEARED  # none is made by itself
     assert me.do("draft").phase is Phase.DRAFTING
-    assert me.do("again").is_still_making
+    empty = me.do("again")
+    assert empty.is_still_making and not empty.makes_another  # a draft needs no GPU
     assert len(me.history()) == 3
     assert files(me.data / "desks") == {f"{ME}/desk.json"}
 

@@ -105,7 +105,19 @@ def test_downloads_have_a_telling_name() -> None:
     names = [node.attributes["download"] for node in history(looking(draft)).all("a")]
     assert names == [f"Ada at the sea - draft.{end}" for end in ("mp4", "gif", "jpg", "srt")]
     [share] = history(looking(draft)).all(data_name="Ada at the sea - draft.mp4")
-    assert share.attributes["data-share"] == f"/media/{'3' * 32}/result.mp4"
+    assert share.attributes["data-share"].partition("?")[0] == f"/media/{'3' * 32}/result.mp4"
+
+
+def test_what_goes_wrong_with_a_file_is_said_where_it_was_asked_for() -> None:
+    shown = page(Phase.DRAFT)
+    assert shown.job
+    regions = render(replace(shown, history=(shown.job,)))
+    asked = []
+    for part in (tree(regions.stage), tree(regions.history)):
+        [place] = {node.attributes.get("data-place", "") for node in part.walk()} - {""}
+        assert part.all(data_problems=place)
+        asked.append(place)
+    assert asked[0] != asked[1]
 
 
 def test_a_long_video_is_no_gif_and_that_is_said() -> None:
@@ -141,6 +153,15 @@ def test_several_are_ticked_and_deleted_after_one_question() -> None:
         "7" * 32,
     ]
     assert not history(looking(JOBS[0])).all(role="checkbox")
+    one = replace(shown.session, chosen=("2" * 32,), deleting_chosen=True)
+    asked = history(replace(shown, session=one))
+    question = "Delete “Job 2” for good? This deletes the video and its copies of the picture and"
+    assert asked.all(role="alert")[0].words == f"{question} the recording. The work on it ends."
+    assert asked.all(data_do="delete-not")[0].words == "Keep it"
+    for chosen in (("1" * 32,), ("1" * 32, "2" * 32)):
+        on_page = replace(one, draft="1" * 32, chosen=chosen)
+        said = history(replace(shown, session=on_page)).all(role="alert")[0].words
+        assert "Your picture and recording stay on the page." in said
 
 
 def test_deleting_asks_once() -> None:

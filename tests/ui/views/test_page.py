@@ -197,6 +197,7 @@ def test_a_gpu_is_said_to_be_there_or_not() -> None:
     assert "GPU not connected" in render(page(Phase.START, gpu=False)).top
     assert "GPU ready" in render(page(Phase.START)).top
     assert "GPU working for you" in render(page(Phase.MAKING)).top
+    assert "GPU working for you" in render(replace(page(Phase.START), makes_another=True)).top
 
 
 def test_one_of_many_faces_is_chosen_on_the_picture() -> None:
