@@ -44,7 +44,8 @@ SLOW = """
     jobs/test_throughput.py jobs/test_turns.py jobs/test_worker.py media/test_sandbox.py
     quality/test_drafts.py quality/test_live_checker.py ui/api/test_docs.py ui/api/test_intake.py
     ui/cli/batch/test_run.py ui/cli/test_commands.py ui/session/test_controller.py
-    ui/session/test_controller_voice.py ui/session/test_job_starter.py ui/web/test_app.py
+    ui/session/test_controller_history.py ui/session/test_controller_voice.py
+    ui/session/test_job_starter.py ui/web/test_app.py
     ui/web/test_auth_page.py
 """.split()
 

@@ -6,9 +6,16 @@ from pathlib import Path
 
 from tests.modal.conftest import needs_root
 from tests.modal.standin.handle import StandIn
+from tests.support.media import ROOT
 
 APP, PAGE, GPU, DRAFT = "talking-portrait", "web", "MultiTalk.*", "draft"
 TINY = {"PORTRAIT_MODEL": "multitalk-tiny"}  # the GPU class's model, which a CPU runs
+_SIZES = "inference/core/inputs.py"
+# a quarter of the pixels, which a CPU makes sooner
+SMALL_FRAMES = {
+    f"/root/{_SIZES}": (ROOT / _SIZES).read_text()
+    + "\nFRAME_SIZES = {**FRAME_SIZES, Shape.LANDSCAPE: FrameSize(448, 224)}\n"
+}
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.modal.conftest import needs_root
-from tests.modal.deployed import TINY
+from tests.modal.deployed import SMALL_FRAMES, TINY
 from tests.modal.standin.handle import StandIn
 from tests.support.media import ASTRONAUT, DRAWN_ONE, decoded, spoken
 
@@ -18,7 +18,7 @@ from tests.support.media import ASTRONAUT, DRAWN_ONE, decoded, spoken
 def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """Modal, with nothing deployed: an action brings the app along."""
     needs_root()
-    with StandIn(tmp_path_factory.mktemp("modal")) as standin:
+    with StandIn(tmp_path_factory.mktemp("modal"), replaced=SMALL_FRAMES) as standin:
         yield standin
 
 

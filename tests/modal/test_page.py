@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.visits import DESKTOP, PHONE, Visit, visit
-from tests.modal.deployed import APP, GPU, PAGE, deployed
+from tests.modal.deployed import APP, GPU, PAGE, SMALL_FRAMES, deployed
 from tests.modal.people import (
     PATIENCE_S,
     copied,
@@ -26,24 +26,17 @@ from tests.modal.people import (
     work_folder,
 )
 from tests.modal.standin.handle import StandIn
-from tests.support.media import ASTRONAUT, DRAWN_ONE, ROOT, spoken
+from tests.support.media import ASTRONAUT, DRAWN_ONE, spoken
 
 PLAN = "3.30 s of speech → 85 frames, 3.40 s (2 windows)"
 GROWING = "tp-player[film*='/growing/']"
 FIRST_WINDOW = 81  # of its frames
 
 
-QUARTER = """
-FRAME_SIZES = {**FRAME_SIZES, Shape.LANDSCAPE: FrameSize(448, 224)}
-"""
-
-
 @pytest.fixture(scope="module")
 def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
-    """Modal, with the app deployed; its frames have a quarter of the pixels, to be made sooner."""
-    inputs = "inference/core/inputs.py"
-    smaller = {f"/root/{inputs}": (ROOT / inputs).read_text() + QUARTER}
-    with deployed(tmp_path_factory.mktemp("modal"), replaced=smaller) as standin:
+    """Modal, with the app deployed."""
+    with deployed(tmp_path_factory.mktemp("modal"), replaced=SMALL_FRAMES) as standin:
         yield standin
 
 
