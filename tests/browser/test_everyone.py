@@ -160,7 +160,8 @@ def test_a_draft_is_made_by_keyboard_alone(browser: Browser, address: str) -> No
         page.keyboard.press("ArrowRight")
         expect(zoom).not_to_have_value(before)
         page.get_by_role("link", name="History").click()
-        page.keyboard.press("Escape")  # closes what is seen only
+        page.keyboard.press("Escape")  # closes what is seen only: Cancel is not pressed
+        expect(page.locator("[data-do=edit-cancel]:not([aria-busy])")).to_have_count(1)
         page.get_by_role("link", name="Make").click()
         expect(zoom).not_to_have_value(before)
         zoom.focus()
