@@ -21,7 +21,7 @@ HEIC = Path(__file__).parents[1] / "data" / "face.heic"
 def test_a_picture_and_a_voice_become_a_video(
     browser: Browser, address: str, data: Path, artifacts: Path, size: Size
 ) -> None:
-    with visit(browser, address, size, artifacts=artifacts) as me:
+    with visit(browser, address, size, artifacts=artifacts, motion=True) as me:
         page = me.page
         me.see("Give a picture a voice")
         page.evaluate(COUNT_TAPS)
@@ -98,7 +98,7 @@ def check_download(me: Visit, data: Path) -> None:
 
 
 def test_an_example_plays_after_two_clicks(browser: Browser, address: str, artifacts: Path) -> None:
-    with visit(browser, address, DESKTOP, "light", artifacts) as me:
+    with visit(browser, address, DESKTOP, "light", artifacts, motion=True) as me:
         me.press("Drawn pair")
         me.see("Your draft is ready")
         expect(me.page.locator("#tp-head p")).to_contain_text("The left one speaks first")

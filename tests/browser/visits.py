@@ -125,10 +125,18 @@ def visit(
     size: Size = DESKTOP,
     scheme: Scheme = "light",
     artifacts: Path | None = None,
+    motion: bool = False,
 ) -> Iterator[Visit]:
-    """A browser of its own at the page; fails at the end if it complained or asked another host."""
+    """A browser of its own at the page; fails at the end if it complained or asked another host.
+
+    Without `motion` no film plays by itself and nothing turns, which takes half a core here.
+    """
     width, height = size
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,
+        reduced_motion="no-preference" if motion else "reduce",
+    )
     try:
         visit = Visit(context, address, artifacts, scheme)
         yield visit

@@ -62,7 +62,7 @@ def test_what_is_not_typed_any_more_is_not_said(alone: Person) -> None:
     shown = alone.do("speak", text="1: Hi.\n2: Hello.")
     said = [[each.words for each in voice.sentences] for voice in shown.session.voices if voice]
     assert said == [["Hi."], ["Hello."]]
-    assert shown.job and shown.job.name == "drawn pair - Hi, Hello" and shown.job.has_subtitles
+    assert shown.job and shown.job.name == "drawn pair - Hi, Hello"
     first, second = (alone.data / "jobs" / shown.job.id / "subtitles.srt").read_text().split("\n\n")
     assert first.splitlines()[0::2] == ["1", "Hi."] and second.splitlines()[0::2] == ["2", "Hello."]
     left, right = alone.do("speak", text="1: Hi.").session.voices
