@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlparse
 
-import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 from fastapi import FastAPI
@@ -235,14 +234,6 @@ def test_who_keeps_no_cookie_is_told_so(real: tuple[str, Path]) -> None:
         visitor.http.cookies.clear()
         assert text.NO_COOKIE in visitor.act(do="refresh")
         assert text.NO_COOKIE in visitor.act(do="edit", what="framing")
-
-
-def test_behind_a_proxy_with_https_the_secret_is_never_sent_in_the_open(
-    real: tuple[str, Path],
-) -> None:
-    proxied = httpx.get(real[0], headers={"X-Forwarded-Proto": "https"})
-    assert "; Secure" in proxied.headers["set-cookie"]
-    assert "; Secure" not in httpx.get(real[0]).headers["set-cookie"]
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(real: tuple[str, Path]) -> None:
