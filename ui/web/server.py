@@ -28,7 +28,7 @@ from ui.access.rate_limiter import parse_address
 MOST_CONNECTIONS = 1000  # each open page has one to six
 PATIENCE_S = 20  # for a request's first bytes; then it must arrive as fast as LEAST_BYTES_S
 LEAST_BYTES_S = 500  # of the slowest line; Apache's mod_reqtimeout has the same figures
-_BACKLOG = 256  # connections that wait to be accepted: a room full of people who open the page
+_BACKLOG = 2048  # connections that wait, and are accepted at once; uvicorn's default
 _ROOM = 50  # silent connections that end at a time, so that a flood is not counted anew for each
 _MACOS_MOST_FILES = 10_240  # its hard limit says "infinite", and more is refused
 _QUIET_S = 600  # until the same warning is logged again

@@ -108,7 +108,8 @@ def test_who_has_shown_it_does_not_wait_for_others_guesses(client: TestClient) -
         client.get("/api/x", headers=bearer("x") | place(10 + number))
     assert client.get("/api/x", headers=bearer() | place(2)).text == "inside"
     assert client.get("/api/x", headers=mine).text == "inside"
-    client.get("/api/x", headers=bearer("x") | place(1))  # somebody who says that he is me
+    for _ in range(FREE_FAILURES):  # somebody beside me
+        client.get("/api/x", headers=bearer("x") | place(1))
     assert client.get("/api/x", headers=mine).status_code == 429
 
 

@@ -236,6 +236,15 @@ def test_who_keeps_no_cookie_is_told_so(real: tuple[str, Path]) -> None:
         assert text.NO_COOKIE in visitor.act(do="edit", what="framing")
 
 
+def test_no_answer_repeats_what_a_request_says_of_its_way(client: TestClient) -> None:
+    names = ("X-Forwarded-Host", "X-Gradio-Server", "Forwarded", "X-Forwarded-Prefix")
+    told = dict.fromkeys(names, "http://evil.test") | {"X-Forwarded-Proto": "https"}
+    for path in ("/config", "/", "/theme.css", "/api"):
+        answer = client.get(path, headers=told)
+        assert "evil.test" not in answer.text + str(answer.headers), path
+    assert client.get("/config", headers=told).json()["root"] == "http://testserver"
+
+
 def test_an_upload_that_breaks_off_leaves_nothing(real: tuple[str, Path]) -> None:
     address, data = real
     owner = Owners(data).identify(MINE)
