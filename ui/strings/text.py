@@ -39,8 +39,8 @@ WRONG_HOST = (
     "it to add the name to PORTRAIT_HOSTS."
 )
 PROXY_NOT_NAMED = (
-    "{address} tells visitors' addresses, but is no proxy that PORTRAIT_PROXIES names. They are "
-    "not used."
+    "{address} sends addresses of visitors, which are not used. If it is your proxy, name it in "
+    "PORTRAIT_PROXIES."
 )
 
 # Headlines, each with the line under it.

@@ -175,7 +175,7 @@ def _add_middleware(app: FastAPI, settings: Settings, owners: Owners, api_door: 
         app.add_middleware(MissingPasswordGuard, marker=settings.data / PASSWORD_MARKER)
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityMiddleware)
-    app.add_middleware(Forwarding, proxies=settings.proxies)
+    app.add_middleware(Forwarding, proxies=None if settings.on_modal else settings.proxies)
 
 
 def serve(settings: Settings, host: str, port: int, started: Callable[[], None]) -> None:

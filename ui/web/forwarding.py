@@ -54,13 +54,14 @@ class Forwarding:
     headers in which anybody tells them.
 
     Each proxy is an address or a network. Of the addresses that they tell, the last that is no
-    proxy's counts: what stands before it was sent by the visitor.
+    proxy's counts: what stands before it was sent by the visitor. None: the server in front knows
+    both without headers, as Modal's does.
     """
 
-    def __init__(self, app: ASGIApp, proxies: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, proxies: Iterable[str] | None) -> None:
         self._app = app
-        self._read_proxy: Any = ProxyHeadersMiddleware(_answer_nothing, list(proxies))
-        self._has_warned = False
+        self._read_proxy: Any = ProxyHeadersMiddleware(_answer_nothing, list(proxies or ()))
+        self._has_warned = proxies is None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):

@@ -88,11 +88,13 @@ def test_only_a_named_proxy_tells_who_asks_and_nobodys_word_goes_further(
 
 
 def test_a_proxy_without_a_name_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    app = Starlette(routes=[Route("/", tell)])
-    app.add_middleware(Forwarding, proxies=[])
-    client = TestClient(app, client=("10.0.0.5", 4711))
-    for _ in range(3):
-        client.get("/", headers=TOLD)
+    unnamed: list[list[str] | None] = [[], None]
+    for proxies in unnamed:
+        app = Starlette(routes=[Route("/", tell)])
+        app.add_middleware(Forwarding, proxies=proxies)
+        client = TestClient(app, client=("10.0.0.5", 4711))
+        for _ in range(3):
+            assert client.get("/", headers=TOLD).json()[0] == "10.0.0.5"
     told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert told == [text.PROXY_NOT_NAMED.format(address="10.0.0.5")]
 
