@@ -59,6 +59,13 @@ def running(listener: socket.socket) -> Iterator[int]:
             assert not thread.is_alive()
 
 
+@pytest.fixture(autouse=True)
+def unfiltered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another test's server has logged is news again."""
+    for name in ("asyncio", "uvicorn.error"):
+        monkeypatch.setattr(logging.getLogger(name), "filters", [])
+
+
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(server, "MOST_CONNECTIONS", MOST)
