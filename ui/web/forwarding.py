@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s:/@\[\]]+))(?::[0-9]*)?", re.IGNORECASE)
 # Gradio answers with addresses that it makes of some of them, whoever sent them.
-_FORWARDED = re.compile(rb"(x-)?forwarded(-.*)?|x-real-ip|x-gradio-server")
+_FORWARDED = re.compile(rb"(x-)?forwarded(-.*)?|x-real-ip|x-gradio-server", re.IGNORECASE)
 
 
 class HostGuard:
