@@ -29,6 +29,7 @@ SESSIONS, DRAFTS, SECONDS = 50, 200, 600.0
 MOST_GROWTH = 1.2  # of the memory, in half of the time
 _WAIT_S = 0.5  # of a page between two looks at the server while a video is made
 _SAMPLE_S = 1.0
+_ARRIVAL = 0.2  # of the time, in which people come one after another
 # how often people do something, compared with other things
 _ACTIONS = {"poll": 60, "draw anew": 20, "history": 8, "scene": 8, "open": 3, "recording": 1}
 
@@ -64,8 +65,9 @@ class Load:
             with self._lock:
                 self.took[name].append(time.monotonic() - started)
 
-    def visit(self, number: int) -> None:
+    def visit(self, number: int, comes_after_s: float) -> None:
         """Be one of the people, until the time is over."""
+        time.sleep(comes_after_s)
         choose = random.Random(number)
         names, weights = list(_ACTIONS), list(_ACTIONS.values())
         with Session(self._address) as session:
@@ -117,7 +119,10 @@ class Load:
 def put_under_load(server: Server, sessions: int, drafts: int, seconds: float) -> Load:
     """Return what was measured of a started server."""
     load = Load(server.address)
-    people = [threading.Thread(target=load.visit, args=(number,)) for number in range(sessions)]
+    people = [
+        threading.Thread(target=load.visit, args=(number, _ARRIVAL * seconds * number / sessions))
+        for number in range(sessions)
+    ]
     watcher = threading.Thread(target=load.watch, args=(server.pid,))
     load.queue_drafts(drafts)
     load.begin(seconds)
