@@ -28,7 +28,6 @@ from inference.media.ingest import (
     read_picture,
     read_recording,
 )
-from inference.media.sandbox import launch
 from inference.media.sandbox.child import Order
 from inference.media.sandbox.runner import (
     DECODING_BUDGET,
@@ -136,7 +135,7 @@ def test_the_child_answers_and_has_no_input_and_no_secrets(tmp_path: Path) -> No
 def test_where_nothing_is_forked_each_child_is_a_process_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch.sys, "platform", "darwin")
+    monkeypatch.setattr(sys, "platform", "darwin")
     (answer,) = DIRECT.run(Call(playing("_finish"), VOICE_A, tmp_path / "target"))
     assert "HOME" not in answer["words"]
     check_refused(playing("_segfault"), tmp_path)

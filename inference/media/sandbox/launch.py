@@ -194,7 +194,7 @@ class _Nursery:
                 [sys.executable, "-m", _MOTHER],
                 cwd=ROOT,
                 env=_ENVIRONMENT,
-                stdin=other,
+                stdin=other.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 process_group=0,

@@ -11,6 +11,7 @@ import gc
 import importlib
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -24,6 +25,7 @@ from inference.media.sandbox.child import Order, carry_out
 
 MAX_MESSAGE_BYTES = 1 << 17  # paths are short
 _DESCRIPTORS = 3
+_MAX_OPEN_FILES = 1024  # far more than one for each child that there may be at a time
 _SET_DEATH_SIGNAL = 1  # of prctl
 
 
@@ -45,11 +47,11 @@ class Mother:
     def serve(self, ended: int) -> None:
         """Follow what comes through the channel until it closes; `ended` tells of children."""
         while True:
-            ready, _, _ = select.select([self.channel, ended], [], [])
+            ready, _, _ = select.select([self.channel.fileno(), ended], [], [])
             if ended in ready:
                 os.read(ended, 4096)
                 self._reap()
-            if self.channel in ready:
+            if self.channel.fileno() in ready:
                 message, descriptors, _, _ = socket.recv_fds(
                     self.channel, MAX_MESSAGE_BYTES, _DESCRIPTORS
                 )
@@ -105,7 +107,7 @@ class Mother:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for descriptor, standard in zip((self.nothing, *descriptors), range(3), strict=False):
                 os.dup2(descriptor, standard)
-            os.closerange(3, max(*descriptors, *_list_own_descriptors()) + 1)
+            os.closerange(3, _MAX_OPEN_FILES)
             if os.getppid() == mother:
                 status = carry_out(order)
         except BaseException:
@@ -128,13 +130,11 @@ class Mother:
             os.close(child.status)
 
 
-def _list_own_descriptors() -> list[int]:
-    return [int(name) for name in os.listdir("/proc/self/fd")]
-
-
 def main() -> None:
     """Run the mother until the other side ends; then end the children."""
     hide_memory()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(_MAX_OPEN_FILES, most), most))
     ended, tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(tell)
     signal.signal(signal.SIGCHLD, lambda *_: None)
