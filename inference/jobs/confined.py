@@ -109,7 +109,7 @@ class ConfinedProcess:
         self._channel.close()
 
 
-def main() -> None:
+def main(select: Callable[[str], Engine] = select_engine) -> None:
     """Wait for a folder, and make the draft in it."""
     end_with_parent()
     hide_memory()
@@ -124,7 +124,7 @@ def main() -> None:
     folder = Path(os.fsdecode(name))
     confine(Reach(writable=(folder,), changes_folders=True))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    task, engine = load_task(folder), select_engine(EngineFamily.DRAFT.value)
+    task, engine = load_task(folder), select(EngineFamily.DRAFT.value)
     for number, event in enumerate(convert_errors(produce(task, engine), folder)):
         sys.stdout.write(Record(number, event).to_json() + "\n")
         sys.stdout.flush()

@@ -84,5 +84,4 @@ def test_a_process_that_no_draft_came_for_ends() -> None:
 
 
 if __name__ == "__main__":
-    confined.select_engine = lambda name: Hostile()  # type: ignore[assignment]
-    confined.main()
+    confined.main(lambda name: Hostile())
