@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.core.confinement.confine import Support
+from inference.core.confinement.confine import Support, find_support
 from inference.core.settings import ROOT
 
 # Root's privileges go on both sides: with them a process reads all, and is read by none without.
@@ -69,3 +69,28 @@ def test_the_environment_of_servers_and_workers_is_closed(
 def test_what_a_system_lacks_is_said_with_what_it_lets_happen(support: Support, words: str) -> None:
     assert support.sentence.startswith(words)
     assert support.is_whole == (";" not in support.sentence)
+
+
+LACKING = """
+import socket, sys
+from inference.core.confinement import confine, landlock, seccomp
+setattr({"landlock": landlock, "seccomp": seccomp}[sys.argv[1]], *{
+    "landlock": ("find_version", lambda: 0), "seccomp": ("_find_machine", lambda: None)
+}[sys.argv[1]])
+confine.warn_if_open()
+confine.confine(confine.Reach())
+for name, reach in (("file", lambda: open("/etc/passwd")), ("socket", socket.socket)):
+    try:
+        reach()
+    except PermissionError:
+        print("no", name)
+"""
+
+
+@pytest.mark.skipif(not find_support().is_whole, reason="no Landlock or no seccomp here")
+@pytest.mark.parametrize(("lacks", "held"), [("landlock", "socket"), ("seccomp", "file")])
+def test_where_a_part_is_missing_the_other_holds_and_the_log_says_so(lacks: str, held: str) -> None:
+    command = [sys.executable, "-W", "ignore::ResourceWarning", "-c", LACKING, lacks]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == f"no {held}\n"
+    assert "files are decoded with less protection here" in done.stderr
