@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from inference.core.confinement.confine import warn_if_open
 from inference.core.errors import InputCode, InputError
 from inference.core.settings import Settings
 from inference.core.write_access import WriteAccess
@@ -70,6 +71,7 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
     upload_store = UploadStore(settings.data, jobs.access, knows_disk=not settings.on_modal)
     temporary = Path(tempfile.gettempdir()) if settings.on_modal else settings.data
     os.environ["GRADIO_TEMP_DIR"] = str(temporary / _GRADIO_FOLDER)
+    warn_if_open()
     decoding = DecodingQueue() if settings.on_modal else DecodingQueue(prepare_worker)
     page = Page(settings, jobs, upload_store, owners, decoding)
 
