@@ -93,7 +93,7 @@ def test_another_number_makes_another_version_and_the_result_tells_it(
         expect(number(me, "seed")).not_to_have_value("42")
         seed = number(me, "seed").input_value()
         me.see("Your draft is ready")
-        me.press("Make it with MultiTalk")
+        me.make()
         me.see("Your video is ready")
         me.page.locator("summary", has_text="Settings used").click()
         used = me.page.locator(".tp-used")

@@ -108,6 +108,7 @@ class _BatchRun:
                 "kind": card.status,
                 "video": str(self._folder.path / card.video) if card.video else None,
                 "message": card.refusal or None,
+                "permission": card.clip.permission if card.clip else None,
             }
             for card in self._cards
         ]
@@ -131,6 +132,8 @@ class _BatchRun:
             assert item.image is not None, "an item that is not refused has a picture"
             fingerprint = compute_fingerprint([item.image, *item.recordings], options, self._model)
             is_current = self._folder.is_current(item.name, fingerprint)
+            if is_current:
+                self._folder.record_permission(item.name, options.permission)
             if is_current or self._folder.is_foreign(item.name):
                 self._print(f"{self._folder.video_path(item.name)} is there already.")
             else:
@@ -191,4 +194,5 @@ def _build_clip(task: Task, result: Result, fingerprint: str) -> Clip:
         seconds=result.seconds,
         settings=words.settings(task.request, task.plan),
         notes=tuple(notice.message for notice in task.plan.warnings),
+        permission=task.request.permission,
     )
