@@ -9,8 +9,11 @@ PORT ?= 7860
 TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PINNED := $(PIP) --constraint constraints.txt
+# an index of torch builds may lack the pinned versions of what torch needs
+INSTALL_TORCH := $(if $(TORCH_INDEX),$(PIP) --no-deps $(TORCH) --index-url $(TORCH_INDEX) && )$(PINNED) $(TORCH)
 
-.PHONY: run test test-quick soak check bench bench-gpu gpu clean
+.PHONY: run test test-quick soak check bench bench-gpu gpu update clean
 
 run: $(VENV)/run.done
 	$(BIN)/python app.py serve --host $(HOST) --port $(PORT)
@@ -36,8 +39,13 @@ bench-gpu: gpu
 	$(BIN)/python -m tests.bench.gpu
 
 gpu: $(VENV)/run.done
-	$(PIP) $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
-	$(PIP) -r requirements-model.txt
+	$(INSTALL_TORCH)
+	$(PINNED) -r requirements-model.txt
+
+# The newest versions of all that the packages in requirements*.txt need, for each system and Python
+update: $(VENV)/test.done
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-annotate \
+		--custom-compile-command "make update" --output-file constraints.txt requirements-test.txt
 
 clean:
 	rm -rf $(VENV)
@@ -49,14 +57,14 @@ $(BIN)/python:
 		{ echo "Python's venv module is missing: install the package python3-venv."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/run.done: $(BIN)/python requirements.txt
+$(VENV)/run.done: $(BIN)/python requirements.txt constraints.txt
 	@echo "Installing what the page needs (a minute or two, once) ..."
-	$(PIP) -r requirements.txt
+	$(PINNED) -r requirements.txt
 	@touch $@
 
 $(VENV)/test.done: $(VENV)/run.done requirements-model.txt requirements-test.txt
 	@echo "Installing what the tests need (torch among it, some minutes, once) ..."
-	$(PIP) $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
-	$(PIP) -r requirements-test.txt
+	$(INSTALL_TORCH)
+	$(PINNED) -r requirements-test.txt
 	@tests/install-chromium
 	@touch $@

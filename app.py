@@ -56,6 +56,7 @@ BUILD_TOOLS = (
     "psutil==7.2.2",
 )
 FLASH_ATTENTION = "flash-attn==2.8.3.post2"
+PINNED = "--constraint /constraints.txt"
 TRIAL_GPU = "L4"  # the cheapest that flash-attn supports
 
 _MINUTE_S, _HOUR_S = 60, 3600
@@ -70,6 +71,11 @@ except InputError as error:  # a wrong setting at deploy
     sys.exit(error.message)
 
 
+def _with_constraints(image: modal.Image) -> modal.Image:
+    """Return `image` with the file of PINNED, the versions of all packages."""
+    return image.add_local_file(ROOT / "constraints.txt", "/constraints.txt", copy=True)
+
+
 def _with_sources(image: modal.Image) -> modal.Image:
     """Return `image` with the project's folders: code, and the files beside it."""
     image = image.env(environment | {"HF_HOME": f"{names.CACHE}/huggingface"})
@@ -79,11 +85,13 @@ def _with_sources(image: modal.Image) -> modal.Image:
     return image
 
 
-slim_image = modal.Image.debian_slim(python_version=PYTHON).pip_install_from_requirements(
-    str(ROOT / "requirements.txt")
-)
+slim_image = _with_constraints(
+    modal.Image.debian_slim(python_version=PYTHON)
+).pip_install_from_requirements(str(ROOT / "requirements.txt"), extra_options=PINNED)
 page_image = _with_sources(slim_image)
-weights_image = _with_sources(slim_image.pip_install(CPU_TORCH, extra_index_url=CPU_INDEX))
+weights_image = _with_sources(
+    slim_image.pip_install(CPU_TORCH, extra_index_url=CPU_INDEX, extra_options=PINNED)
+)
 # Options for compiling flash-attn where no wheel fits. They are part of the image, because only
 # then another list of GPUs rebuilds it. Its default number of jobs counts the machine's cores and
 # memory, not the builder's share of them; a job takes about 9 GB with two threads.
@@ -95,14 +103,14 @@ compile_env = {
     "NVCC_THREADS": "2",
 }
 model_image = (
-    modal.Image.from_registry(CUDA, add_python=PYTHON)
+    _with_constraints(modal.Image.from_registry(CUDA, add_python=PYTHON))
     .entrypoint([])  # NVIDIA's prints a page of text at each start
-    .pip_install(TORCH)
+    .pip_install(TORCH, extra_options=PINNED)
     .pip_install(*BUILD_TOOLS)
     .env(compile_env)
     .pip_install(FLASH_ATTENTION, extra_options="--no-build-isolation")  # it looks for torch
-    .pip_install_from_requirements(str(ROOT / "requirements.txt"))
-    .pip_install_from_requirements(str(ROOT / "requirements-model.txt"))
+    .pip_install_from_requirements(str(ROOT / "requirements.txt"), extra_options=PINNED)
+    .pip_install_from_requirements(str(ROOT / "requirements-model.txt"), extra_options=PINNED)
 )
 # `modal run` builds the images of all functions before it calls one. Actions on weights use no GPU,
 # and must work where flash-attn can't be built, so they replace its image.

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import av
-import pi_heif
+import pillow_heif
 
 from inference.core.errors import PortraitError
 from inference.core.settings import Settings
@@ -29,7 +29,7 @@ def examine(settings: Settings) -> list[Check]:
         Check("python", _SUPPORTED[0] <= python <= _SUPPORTED[1], platform.python_version()),
         Check("packages", True, ", ".join(f"{name} {version(name)}" for name in _PACKAGES)),
         Check("codecs", not codecs, f"{', '.join(codecs)} missing" if codecs else "H.264, AAC"),
-        Check("heic pictures", True, f"libheif {pi_heif.libheif_version()}", needed=False),
+        Check("heic pictures", True, f"libheif {pillow_heif.libheif_version()}", needed=False),
         _check_data_folder(settings.data),
         *(_check_engine(name, settings) for name in (*EngineFamily, "modal")),
     ]

@@ -37,6 +37,13 @@ _MAX_SAMPLES = MAX_MINUTES * 60 * SAMPLE_RATE_HZ + SAMPLE_RATE_HZ // 2
 _RATES_HZ = range(2_000, 768_001)  # outside this range, one decoded frame could fill the memory
 # FFmpeg's names of demuxers that open no further files, unlike playlists.
 _DEMUXERS = "wav,mp3,aac,flac,ogg,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2"
+# FFmpeg's names of the decoders of sound in such files. None of pictures: they are never opened.
+_DECODERS = (
+    "aac,aac_latm,ac3,eac3,alac,amrnb,amrwb,libopencore_amrnb,libopencore_amrwb,flac,mp1float,mp2float,"
+    "mp3float,mp3,opus,libopus,vorbis,adpcm_ima_qt,adpcm_ima_wav,adpcm_ms,gsm_ms,"
+    "pcm_alaw,pcm_mulaw,pcm_u8,pcm_s8,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,"
+    "pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be"
+)
 _JUNK_TOLERANT_DECODERS = ("mp3", "mp3float")  # decoders' names
 _MIN_DECODED_PART = 0.99  # of a FLAC's stated length, because its demuxer skips gaps silently
 _FORMAT_ADVICE = "Use WAV, MP3, M4A, FLAC, OGG, WebM, MP4 or MOV."
@@ -116,7 +123,11 @@ def _open_container(file: BinaryIO) -> InputContainer:
         return av.open(
             file,
             "r",
-            options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "none"},
+            options={
+                "format_whitelist": _DEMUXERS,
+                "codec_whitelist": _DECODERS,
+                "protocol_whitelist": "none",
+            },
             metadata_errors="replace",
         )
     except MemoryError:
@@ -135,7 +146,11 @@ def _open_repeatedly(file: BinaryIO) -> Iterator[InputContainer]:
 
 def _order_sound_tracks(container: InputContainer) -> list[Track]:
     """Return the decodable sound tracks, in the order in which to try them."""
-    playable = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    playable = [
+        stream
+        for stream in container.streams.audio
+        if stream.codec_context is not None and stream.codec_context.name in _DECODERS.split(",")
+    ]
     if not playable:
         videos = (
             stream

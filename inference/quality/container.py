@@ -6,18 +6,29 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
-from av.stream import Discard
+from av.stream import Discard, Stream
 from av.video.stream import VideoStream
 
 from inference.core.errors import InputCode, InputError, PortraitError
 
 MAX_MEGAPIXELS = 9  # a frame of 4K
+# FFmpeg's names of what decodes the pictures and sounds of usual videos.
+_DECODERS = (
+    "h264,hevc,libdav1d,av1,vp9,mpeg4,prores,mjpeg,"
+    "aac,mp3float,mp3,ac3,eac3,alac,opus,flac,pcm_s16le,pcm_s16be,pcm_s24le"
+)
 
 
 def build_unreadable_error(details: str) -> InputError:
     """Return the error for a file that can't be decoded as an mp4."""
     message = "This file is not a video we can read, or it is damaged. Choose an MP4 or MOV file."
     return InputError(InputCode.NOT_A_VIDEO, message, details)
+
+
+def require_known_codec(stream: Stream) -> None:
+    """Raise InputError unless the stream is in a codec that usual videos have."""
+    if stream.codec_context is None or stream.codec_context.name not in _DECODERS.split(","):
+        raise build_unreadable_error(f"codec {stream.codec_context and stream.codec_context.name}")
 
 
 @contextmanager
@@ -30,6 +41,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         if not container.streams.video:
             raise build_unreadable_error("no picture track")
         stream = container.streams.video[0]
+        require_known_codec(stream)
         if stream.width * stream.height > MAX_MEGAPIXELS * 1e6:
             message = (
                 f"The pictures of this video are {stream.width}x{stream.height} pixels, "
@@ -57,6 +69,7 @@ def open_mp4(path: Path) -> Iterator[InputContainer]:
                 "r",
                 options={
                     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2",
+                    "codec_whitelist": _DECODERS,
                     "protocol_whitelist": "none",
                 },
                 metadata_errors="replace",

@@ -14,7 +14,7 @@ from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
 from inference.core.inputs import SAMPLE_RATE_HZ
 from inference.media.mono import ChannelSurvey
-from inference.quality.container import open_mp4
+from inference.quality.container import open_mp4, require_known_codec
 
 Floats = NDArray[np.float32]
 
@@ -84,6 +84,7 @@ class VideoSound:
             if not container.streams.audio:
                 return
             stream = container.streams.audio[0]
+            require_known_codec(stream)
             channels = min(2, stream.codec_context.channels)
             resampler = av.AudioResampler("fltp", ("mono", "stereo")[channels - 1], SAMPLE_RATE_HZ)
             early = 0  # samples before the picture, still to be skipped

@@ -262,3 +262,21 @@ def test_a_cinemas_channels_are_mixed_for_two_loudspeakers(tmp_path: Path, clean
     path = write_any_wav(tmp_path / "b.wav", pcm(*sides), POSITIONS_51)
     measured = clean_recording(path, clean)
     assert measured.channels == 1 and not measured.is_silent
+
+
+def test_sound_of_a_rare_codec_is_not_decoded(tmp_path: Path, clean: Path) -> None:
+    rare = encode(tmp_path / "a.wav", SECOND, encoder="wmav2")
+    with pytest.raises(InputError, match="not a recording we can open") as caught:
+        clean_recording(rare, clean)
+    assert caught.value.code == InputCode.NOT_A_RECORDING
+
+
+def test_the_pictures_of_a_film_are_not_decoded(tmp_path: Path, clean: Path) -> None:
+    film = encode(tmp_path / "a.mp4", SECOND, encoder="aac")
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with av.logging.Capture() as messages:
+            clean_recording(film, clean)
+    finally:
+        av.logging.set_level(None)
+    assert any("h264" in text and "not on whitelist" in text for *_, text in messages)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -147,6 +148,13 @@ def test_what_is_no_measurement_is_refused(tmp_path: Path) -> None:
     for name in ("a.npz", "b.npz"):
         with pytest.raises(ValueError):
             Measurements.load(tmp_path / name)
-    with pytest.raises(InputError) as raised:
-        Measurer(None, []).measure(VOICE_B)
-    assert raised.value.code is InputCode.NOT_A_VIDEO
+    rare = tmp_path / "rare.mp4"
+    with av.open(str(rare), "w") as container:
+        stream = container.add_stream("mpeg2video", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8))
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    for file in (VOICE_B, rare):
+        with pytest.raises(InputError) as raised:
+            Measurer(None, []).measure(file)
+        assert raised.value.code is InputCode.NOT_A_VIDEO
