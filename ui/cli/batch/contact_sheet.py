@@ -64,7 +64,7 @@ class Clip:
     """Record of a generated video.
 
     `fingerprint` is the hash of its inputs, `seconds` the time it took, `settings` its settings in
-    words, `url` the link if it is published.
+    words, `url` the link if it is published. `permission`: None for a draft that states none.
     """
 
     fingerprint: str
@@ -76,7 +76,7 @@ class Clip:
     settings: str
     notes: tuple[str, ...] = ()
     url: str | None = None
-    permission: Permission = Permission.NOT_STATED
+    permission: Permission | None = None
 
 
 @dataclass(frozen=True)
@@ -143,8 +143,8 @@ def _list_notes(card: Card) -> tuple[str, ...]:
     """Return the lines under a video."""
     clip = card.clip
     if clip:
-        said = history_wording.permission(clip.permission)
-        return words.made_in(clip.duration_s, clip.seconds), clip.settings, said, *clip.notes
+        said = (history_wording.permission(clip.permission),) if clip.permission else ()
+        return words.made_in(clip.duration_s, clip.seconds), clip.settings, *said, *clip.notes
     return (words.WAS_THERE,) if card.video else ()
 
 

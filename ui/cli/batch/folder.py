@@ -100,7 +100,7 @@ class BatchFolder:
         self._clips[name] = clip
         write_whole(self.path / RECORDS, _CLIPS.dump_json(self._clips, indent=1))
 
-    def record_permission(self, name: str, permission: Permission) -> None:
+    def record_permission(self, name: str, permission: Permission | None) -> None:
         """Save what is stated about the video of that name, if that has changed."""
         clip = self._clips.get(name)
         if clip and clip.permission is not permission:

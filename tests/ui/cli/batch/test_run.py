@@ -109,10 +109,11 @@ def test_what_is_stated_later_is_recorded_and_nothing_is_made_again(tmp_path: Pa
     rows = ["a;;a.png;a.wav;", "b;;a.png;a.wav;stated"]
     header = "name;seed;image;audio;permission"
     source, out, engine = table(tmp_path / "in", rows, header), tmp_path / "out", Reporting()
-    assert made(source, out, engine) == 0
+    assert made(source, out, engine, quality="fast") == 0
     sheet = [card.words for card in tree((out / "index.html").read_text()).all("article")]
     assert "Permission: not stated" in sheet[0] and "Permission: stated" in sheet[1]
-    assert made(source, out, engine, permission=Permission.STATED) == 0 and engine.made == 2
+    stated = {"quality": "fast", "permission": Permission.STATED}
+    assert made(source, out, engine, **stated) == 0 and engine.made == 2
     records = json.loads((out / "batch.json").read_text())
     assert [records[name]["permission"] for name in ("a", "b")] == ["stated", "stated"]
 
