@@ -37,6 +37,7 @@ ROOMS = [
 # Rooms within a room, in the same order; what lies beside them in the room uses all of them.
 INNER_ROOMS = [
     "inference.media.picture_files",
+    "inference.rendering.provenance",
     "inference.draft.voice",
     "inference.draft.face",
     "inference.multitalk.models",
@@ -144,11 +145,13 @@ def test_a_room_says_what_it_is_for(room: str) -> None:
         ("inference.engines.select", {"av", "cv2", "scipy", "torch", "gradio", "modal"}),
         ("inference.engines.multitalk", {"numpy", "av", "cv2", "torch", "diffusers", "gradio"}),
         ("inference.jobs.worker", {"av", "cv2", "scipy", "torch", "gradio", "modal", "boto3"}),
+        ("inference.rendering.provenance.signing", {"av", "cv2", "numpy", "c2pa", "cryptography"}),
         (
             "inference.diagnostics.environment",
             {"numpy", "av", "cv2", "torch", "psutil", "gradio", "modal"},
         ),
         ("ui.web.app", {"torch", "cv2", "scipy", "av", "modal", "diffusers", "transformers"}),
+        ("ui.web.app", {"c2pa", "cryptography"}),
         (
             "ui.cli.commands",
             {"torch", "cv2", "scipy", "av", "modal", "gradio", "fastapi", "transformers"},

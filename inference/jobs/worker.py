@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -20,12 +21,13 @@ from inference.core.engine import Engine
 from inference.core.errors import FaultCode, PortraitError
 from inference.core.events import FINAL, Event, Failed, Finished, Record, Stage, StageName, Window
 from inference.core.files import delete_path
-from inference.core.settings import load_settings
+from inference.core.settings import Settings, load_settings
 from inference.core.task import Task, load_task
 from inference.engines.select import select_engine_for
 from inference.jobs import history, lock, throughput
 from inference.jobs.state import LOCK, WAITING, is_cancelled
 from inference.jobs.store import JOBS
+from inference.rendering.provenance.signing import sign_results
 from presets.quality import PRESETS
 from presets.schema import EngineFamily
 
@@ -75,7 +77,8 @@ def _run_engine(folder: Path, select: EngineSelector, before: Sequence[Record]) 
         task = load_task(folder)
         engine = select(PRESETS[task.plan.quality].engine)
         video = _create_partial_video(task)
-        for event in engine.generate(task, partial(is_cancelled, folder)):
+        events = engine.generate(task, partial(is_cancelled, folder))
+        for event in sign_results(events, task, _find_settings(folder)):
             if isinstance(event, Window):
                 if event.index in known:
                     continue
@@ -104,6 +107,13 @@ def _create_partial_video(task: Task) -> PartialVideo:
     module = importlib.import_module("inference.rendering.partial_video")
     video: PartialVideo = module.PartialVideo(task)
     return video
+
+
+def _find_settings(folder: Path) -> Settings:
+    """Return the settings, with the data folder that the job lies in, if it lies in one."""
+    settings = load_settings()
+    in_data = folder.parent.name == JOBS
+    return replace(settings, data=folder.parent.parent) if in_data else settings
 
 
 def _record_throughput(task: Task, engine: Engine, after: int) -> None:

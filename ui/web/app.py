@@ -8,7 +8,7 @@ import os
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -18,12 +18,14 @@ from fastapi.responses import JSONResponse, Response
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from inference.core.errors import InputCode, InputError
+from inference.core.errors import Fault, InputCode, InputError
 from inference.core.settings import Settings
 from inference.core.write_access import WriteAccess
 from inference.jobs.clock import ExpiryClock
 from inference.jobs.queue import Dispatcher
 from inference.jobs.store import JobStore
+from inference.rendering.provenance.identity import load_identity
+from inference.rendering.provenance.signing import prepare_signing
 from ui.access.identity import OwnerCookie, Owners
 from ui.access.rate_limiter import RateLimiter
 from ui.api.door import Api, door
@@ -79,6 +81,7 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
 
     def start() -> None:
         update_password_marker(settings.data / PASSWORD_MARKER, settings)
+        prepare_signing(settings)
         dispatcher.start()
 
     lifespan = _make_lifespan(jobs.access, start, dispatcher.close, decoding)
@@ -206,8 +209,12 @@ class _Server(uvicorn.Server):
 def serve(settings: Settings, host: str, port: int, started: Callable[[], None]) -> None:
     """Serve the page until the process is stopped; running jobs continue.
 
-    `started` is called once the page can be opened. Raises InputError if the port can't be used.
+    `started` is called once the page can be opened. Raises InputError if the port can't be used, or
+    the operator's certificate is no such thing.
     """
+    if settings.certificate:
+        with suppress(Fault):  # expired: videos are made all the same, and say why not signed
+            load_identity(settings)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family)

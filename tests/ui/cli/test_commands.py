@@ -4,6 +4,7 @@ Every command runs with an empty PATH: no ffmpeg or other program is there to he
 """
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -32,6 +33,7 @@ def run(
         "PATH": "/nonexistent",
         "TMPDIR": str(temporary),
         "HOME": str(temporary),
+        "PORTRAIT_DATA": os.environ["PORTRAIT_DATA"],
         "PORTRAIT_WEIGHTS": str(temporary / "weights"),
     }
     return subprocess.run(

@@ -1,0 +1,82 @@
+"""Signing of finished videos, as the last step of the process that follows their engine."""
+
+import importlib
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from inference.core.errors import PortraitError, from_os_error
+from inference.core.events import Cancelled, Event, Finished
+from inference.core.files import write_whole
+from inference.core.report import Aspect, Finding, Verdict, parse_report
+from inference.core.settings import Settings
+from inference.core.task import Task
+from inference.rendering.provenance.identity import load_identity
+from presets.quality import PRESETS
+
+logger = logging.getLogger(__name__)
+
+
+def prepare_signing(settings: Settings) -> None:
+    """Make the data folder's certificate at the first start; log why videos won't be signed."""
+    try:
+        load_identity(settings)
+    except (PortraitError, OSError) as error:
+        logger.warning("finished videos are not signed: %s", error)
+
+
+def sign_results(events: Iterator[Event], task: Task, settings: Settings) -> Iterator[Event]:
+    """Yield an engine's `events`, the last one once its video is signed and its report says so.
+
+    A video that can't be signed stays as it is.
+    """
+    for event in events:
+        if isinstance(event, Finished):
+            result = event.result
+            finding = _sign(task, task.folder / result.path, result.model, settings)
+            if result.report:
+                _add_finding(task.folder / result.report, finding)
+        elif isinstance(event, Cancelled) and event.path:
+            _sign(task, task.folder / event.path, None, settings)
+        yield event
+
+
+def _sign(task: Task, video: Path, model: str | None, settings: Settings) -> Finding:
+    try:
+        identity = load_identity(settings)
+        # by name: the library is loaded with the first video
+        module = importlib.import_module("inference.rendering.provenance.c2pa_file")
+        module.sign_video(video, identity, PRESETS[task.plan.quality].engine, model)
+    except PortraitError as error:
+        reason = error.message
+    except OSError as error:
+        reason = from_os_error(error, task.folder).message
+    except Exception:
+        logger.exception("a video was not signed")
+        reason = "Something broke on our side."
+    else:
+        return _describe_signature(identity.name)
+    logger.warning("%s is not signed: %s", task.folder.name[:8], reason)
+    message = f"This video could not be signed. {reason}"
+    return Finding(Aspect.CREDENTIALS, Verdict.WARN, message)
+
+
+def _describe_signature(name: str) -> Finding:
+    signer = f"with the certificate of {name}" if name else "with a certificate made by this app"
+    who = (
+        "Who made it is proved to those who trust that certificate."
+        if name
+        else "It does not prove who made it."
+    )
+    message = f"Signed {signer}: later changes to the file show. {who}"
+    return Finding(Aspect.CREDENTIALS, Verdict.PASS, message)
+
+
+def _add_finding(path: Path, finding: Finding) -> None:
+    try:
+        report = parse_report(path.read_bytes())
+        others = (each for each in report.findings if each.aspect is not finding.aspect)
+        write_whole(path, replace(report, findings=(*others, finding)).to_json())
+    except (OSError, ValueError):
+        logger.exception("the report does not say whether the video is signed")
