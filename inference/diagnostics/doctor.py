@@ -7,12 +7,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 import av
-import pi_heif
+import pillow_heif
 
 from inference.core.errors import PortraitError
 from inference.core.settings import Settings
 from inference.diagnostics.check import Check
 from inference.engines.select import select_configured_engine
+from inference.rendering.provenance.identity import CERTIFICATE
+from inference.rendering.provenance.signing import require_identity
 from presets.schema import EngineFamily
 
 _PACKAGES = ("gradio", "av", "opencv-python-headless", "numpy", "pillow", "pydub")
@@ -29,8 +31,9 @@ def examine(settings: Settings) -> list[Check]:
         Check("python", _SUPPORTED[0] <= python <= _SUPPORTED[1], platform.python_version()),
         Check("packages", True, ", ".join(f"{name} {version(name)}" for name in _PACKAGES)),
         Check("codecs", not codecs, f"{', '.join(codecs)} missing" if codecs else "H.264, AAC"),
-        Check("heic pictures", True, f"libheif {pi_heif.libheif_version()}", needed=False),
+        Check("heic pictures", True, f"libheif {pillow_heif.libheif_version()}", needed=False),
         _check_data_folder(settings.data),
+        _check_signing(settings),
         *(_check_engine(name, settings) for name in (*EngineFamily, "modal")),
     ]
 
@@ -39,6 +42,17 @@ def _check_data_folder(folder: Path) -> Check:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     writable = existing.is_dir() and os.access(existing, os.W_OK)
     return Check("data folder", writable, f"{folder}{'' if writable else ' is not writable'}")
+
+
+def _check_signing(settings: Settings) -> Check:
+    if not settings.certificate:
+        made = "there" if (settings.data / CERTIFICATE).exists() else "made at the first start"
+        return Check("signing", True, f"by a certificate of this app's own, {made}", needed=False)
+    try:
+        found = f"by the certificate of {require_identity(settings).name}"
+    except PortraitError as error:
+        return Check("signing", False, error.message, needed=False)
+    return Check("signing", True, found, needed=False)
 
 
 def _check_engine(name: str, settings: Settings) -> Check:

@@ -24,8 +24,7 @@ from inference.core.write_access import WriteAccess
 from inference.jobs.clock import ExpiryClock
 from inference.jobs.queue import Dispatcher
 from inference.jobs.store import JobStore
-from inference.rendering.provenance.identity import load_identity
-from inference.rendering.provenance.signing import prepare_signing
+from inference.rendering.provenance.signing import prepare_signing, require_identity
 from ui.access.identity import OwnerCookie, Owners
 from ui.access.rate_limiter import RateLimiter
 from ui.api.door import Api, door
@@ -214,7 +213,7 @@ def serve(settings: Settings, host: str, port: int, started: Callable[[], None])
     """
     if settings.certificate:
         with suppress(Fault):  # expired: videos are made all the same, and say why not signed
-            load_identity(settings)
+            require_identity(settings)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family)

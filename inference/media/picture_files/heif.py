@@ -2,7 +2,7 @@
 
 import io
 
-import pi_heif
+import pillow_heif
 from PIL import Image
 
 from inference.media.picture_files.colour import (
@@ -21,7 +21,7 @@ def open_heif(data: bytes) -> Image.Image:
 
     The decoder itself uses the box's matrix and range.
     """
-    pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+    pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
     opened = Image.open(io.BytesIO(data), formats=["HEIF"])
     told = opened.info.get("nclx_profile")
     if told and not opened.info.get("icc_profile"):

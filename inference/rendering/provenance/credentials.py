@@ -16,7 +16,7 @@ class State(StrEnum):
 
     NONE = "none"
     CHANGED = "changed"  # the file, or the credentials themselves
-    EXPIRED = "expired"  # unchanged, but the certificate did not hold
+    INVALID = "invalid"  # unchanged, but the certificate is not one for media, or did not hold
     UNPROVED = "unproved"  # unchanged; signed by whoever the certificate names, or somebody else
     PROVED = "proved"  # unchanged, and signed with a certificate that is trusted here
 
@@ -42,9 +42,11 @@ def describe_credentials(found: Credentials) -> Finding | None:
             return None
         case State.CHANGED:
             verdict, message = Verdict.FAIL, "This file was changed after it had been signed."
-        case State.EXPIRED:
-            message = f"Unchanged since {signer} signed it, with a certificate that did not hold."
-            verdict, message = Verdict.WARN, message
+        case State.INVALID:
+            message = (
+                f"Unchanged since it was signed as {signer}, but that certificate is not valid."
+            )
+            verdict = Verdict.WARN
         case State.UNPROVED:
             message = (
                 f"Unchanged since it was signed as {signer}. That does not prove who it was: "

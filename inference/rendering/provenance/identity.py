@@ -56,7 +56,7 @@ def read_anchor(settings: Settings) -> str:
     """
     own = settings.data / CERTIFICATE
     pem = read_operator_certificate(settings.certificate) if settings.certificate else _read(own)
-    return (["", *_CERTIFICATES.findall(pem)])[-1]
+    return str(["", *_CERTIFICATES.findall(pem)][-1])
 
 
 def _read(path: Path) -> str:

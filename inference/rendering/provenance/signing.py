@@ -5,14 +5,15 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from inference.core.errors import PortraitError, from_os_error
+from inference.core.errors import InputError, PortraitError, from_os_error
 from inference.core.events import Cancelled, Event, Finished
 from inference.core.files import write_whole
 from inference.core.report import Aspect, Finding, Verdict, parse_report
 from inference.core.settings import Settings
 from inference.core.task import Task
-from inference.rendering.provenance.identity import load_identity
+from inference.rendering.provenance.identity import Identity, load_identity
 from presets.quality import PRESETS
 
 logger = logging.getLogger(__name__)
@@ -21,9 +22,20 @@ logger = logging.getLogger(__name__)
 def prepare_signing(settings: Settings) -> None:
     """Make the data folder's certificate at the first start; log why videos won't be signed."""
     try:
-        load_identity(settings)
+        require_identity(settings)
     except (PortraitError, OSError) as error:
         logger.warning("finished videos are not signed: %s", error)
+
+
+def require_identity(settings: Settings) -> Identity:
+    """Return the identity, an operator's once it has signed something.
+
+    Raises like `load_identity`, and InputError for a certificate that is not for signing media.
+    """
+    identity = load_identity(settings)
+    if settings.certificate:
+        _load_library().try_signing(identity)
+    return identity
 
 
 def sign_results(events: Iterator[Event], task: Task, settings: Settings) -> Iterator[Event]:
@@ -45,9 +57,11 @@ def sign_results(events: Iterator[Event], task: Task, settings: Settings) -> Ite
 def _sign(task: Task, video: Path, model: str | None, settings: Settings) -> Finding:
     try:
         identity = load_identity(settings)
-        # by name: the library is loaded with the first video
-        module = importlib.import_module("inference.rendering.provenance.c2pa_file")
-        module.sign_video(video, identity, PRESETS[task.plan.quality].engine, model)
+        family = PRESETS[task.plan.quality].engine
+        _load_library().sign_video(video, identity, family, model)
+    except InputError as error:  # whose message is the operator's
+        logger.warning("%s", error.message)
+        reason = "The certificate of this app can't be used."
     except PortraitError as error:
         reason = error.message
     except OSError as error:
@@ -60,6 +74,11 @@ def _sign(task: Task, video: Path, model: str | None, settings: Settings) -> Fin
     logger.warning("%s is not signed: %s", task.folder.name[:8], reason)
     message = f"This video could not be signed. {reason}"
     return Finding(Aspect.CREDENTIALS, Verdict.WARN, message)
+
+
+def _load_library() -> Any:
+    # by name: the library of C2PA is loaded with the first video
+    return importlib.import_module("inference.rendering.provenance.c2pa_file")
 
 
 def _describe_signature(name: str) -> Finding:
