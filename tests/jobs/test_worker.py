@@ -16,12 +16,14 @@ from inference.core.events import Cancelled, Event, Failed, Finished, Stage, Sta
 from inference.core.inputs import Trim
 from inference.core.plan import make_plan
 from inference.core.settings import ROOT, Settings
-from inference.core.task import Task, partial_video_name
+from inference.core.task import RESULT, Task, partial_video_name
 from inference.jobs import history, lock, worker
 from inference.jobs import state as job_state
 from inference.jobs.worker import STARTING
 from inference.media.ingest import ingest_files
+from inference.rendering.provenance.identity import CERTIFICATE
 from presets.schema import EngineFamily
+from tests.support.certificates import is_signed
 from tests.support.media import ASTRONAUT, VOICE_A, read_unsigned
 from tests.support.scripted_engine import ScriptedEngine, result, script
 
@@ -49,6 +51,13 @@ def test_every_event_is_written_in_order(task: Task) -> None:
     assert [record.event for record in records] == [STARTING, *script(task.plan)]
     assert [record.seq for record in records] == list(range(len(records)))
     assert last == Finished(result(task.plan))
+
+
+def test_a_video_is_signed_before_anybody_is_told_of_it(settings: Settings, task: Task) -> None:
+    folder = settings.data / "jobs" / "a"
+    folder.mkdir(parents=True)
+    run_with(ScriptedEngine(), replace(task, folder=folder))
+    assert is_signed(folder / RESULT) and (settings.data / CERTIFICATE).exists()
 
 
 def test_an_event_can_be_read_before_the_next_one_is_made(task: Task) -> None:

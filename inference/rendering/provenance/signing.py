@@ -82,13 +82,11 @@ def _load_library() -> Any:
 
 
 def _describe_signature(name: str) -> Finding:
-    signer = f"with the certificate of {name}" if name else "with a certificate made by this app"
-    who = (
-        "Who made it is proved to those who trust that certificate."
-        if name
-        else "It does not prove who made it."
-    )
-    message = f"Signed {signer}: later changes to the file show. {who}"
+    """Return the finding on a video just signed by an operator of that name, or by this app."""
+    who = "Who made it is not proved, as this app made the certificate itself."
+    if name:
+        who = f"It is signed by {name}, for whoever trusts that certificate."
+    message = f"Any later change to this file shows. {who}"
     return Finding(Aspect.CREDENTIALS, Verdict.PASS, message)
 
 
