@@ -78,7 +78,7 @@ def is_signed(video: Path) -> bool:
     """Whether the video has content credentials and was not changed since."""
     try:
         with video.open("rb") as file, c2pa.Reader("video/mp4", file) as reader:
-            return reader.get_validation_state() == "Valid"
+            return bool(reader.get_validation_state() == "Valid")
     except c2pa.C2paError.ManifestNotFound:
         return False
 
