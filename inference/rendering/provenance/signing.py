@@ -59,21 +59,21 @@ def _sign(task: Task, video: Path, model: str | None, settings: Settings) -> Fin
         identity = load_identity(settings)
         family = PRESETS[task.plan.quality].engine
         _load_library().sign_video(video, identity, family, model)
-    except InputError as error:  # whose message is the operator's
-        logger.warning("%s", error.message)
-        reason = "The certificate of this app can't be used."
-    except PortraitError as error:
-        reason = error.message
-    except OSError as error:
-        reason = from_os_error(error, task.folder).message
-    except Exception:
-        logger.exception("a video was not signed")
-        reason = "Something broke on our side."
-    else:
-        return _describe_signature(identity.name)
-    logger.warning("%s is not signed: %s", task.folder.name[:8], reason)
-    message = f"This video could not be signed. {reason}"
-    return Finding(Aspect.CREDENTIALS, Verdict.WARN, message)
+    except Exception as error:
+        is_known = isinstance(error, (PortraitError, OSError))
+        logger.warning("a video is not signed: %s", error, exc_info=not is_known)
+        message = f"This video could not be signed. {_explain(error)}"
+        return Finding(Aspect.CREDENTIALS, Verdict.WARN, message)
+    return _describe_signature(identity.name)
+
+
+def _explain(error: Exception) -> str:
+    """Return a sentence for the user of the page."""
+    if isinstance(error, InputError):  # whose own sentence is the operator's
+        return "The certificate of this app can't be used."
+    if isinstance(error, OSError):
+        return from_os_error(error).message
+    return error.message if isinstance(error, PortraitError) else "Something broke on our side."
 
 
 def _load_library() -> Any:

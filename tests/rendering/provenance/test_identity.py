@@ -1,5 +1,6 @@
 """A certificate is made once, for its owner's eyes alone; an operator's own is taken instead."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -46,17 +47,18 @@ def test_a_start_that_was_killed_in_between_leaves_no_half_key(settings: Setting
 
 
 @pytest.mark.parametrize(
-    ("key", "algorithm"),
+    ("generate", "algorithm"),
     [
-        (ec.generate_private_key(ec.SECP384R1()), "es384"),
-        (ed25519.Ed25519PrivateKey.generate(), "ed25519"),
-        (rsa.generate_private_key(65537, 2048), "ps256"),
+        (lambda: ec.generate_private_key(ec.SECP384R1()), "es384"),
+        (ed25519.Ed25519PrivateKey.generate, "ed25519"),
+        (lambda: rsa.generate_private_key(65537, 2048), "ps256"),
     ],
     ids=["ec", "ed25519", "rsa"],
 )
 def test_an_operators_certificate_is_taken_from_a_file_or_a_secret(
-    settings: Settings, tmp_path: Path, key: Key, algorithm: str
+    settings: Settings, tmp_path: Path, generate: Callable[[], Key], algorithm: str
 ) -> None:
+    key = generate()
     pem = to_pem(key) + make_chain(key, DOCUMENTS)
     file = tmp_path / "mine.pem"
     file.write_text(pem)
