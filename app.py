@@ -68,6 +68,7 @@ _LONGEST_DRAFT_S = 10 * _MINUTE_S  # the longest draft takes about two
 try:
     environment = build_container_environment(names.PAGE_DATA, names.WEIGHTS)
     limits, local_settings = load_settings(environment), load_settings()
+    access_variables = build_access_variables(local_settings)
 except InputError as error:  # a wrong setting at deploy
     sys.exit(error.message)
 
@@ -131,7 +132,7 @@ gpu_volumes: dict[str | PurePosixPath, modal.Volume | modal.CloudBucketMount] = 
 fits_on_gpu = all(gpu.memory_gb >= 80 for gpu in map(find_gpu, limits.gpus) if gpu)
 named_secrets = [modal.Secret.from_name(name) for name in limits.secrets]
 # also when empty: containers must find as many Secrets as the deploy defined
-page_secret = modal.Secret.from_dict(build_access_variables(local_settings))
+page_secret = modal.Secret.from_dict(access_variables)
 
 app = modal.App(names.APP)
 if modal.is_local() and "deploy" in sys.argv and not local_settings.password:

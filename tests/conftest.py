@@ -95,6 +95,12 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _data(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The data folder where a test names none: no test writes into that of the project."""
+    os.environ["PORTRAIT_DATA"] = str(tmp_path_factory.mktemp("data"))
+
+
 @pytest.fixture
 def task(tmp_path: Path) -> Task:
     """A task of 101 frames in two windows, without its media."""

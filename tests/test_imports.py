@@ -40,6 +40,7 @@ INNER_ROOMS = [
     "inference.core.confinement",
     "inference.media.picture_files",
     "inference.media.sandbox",
+    "inference.rendering.provenance",
     "inference.draft.voice",
     "inference.draft.face",
     "inference.multitalk.models",
@@ -150,11 +151,16 @@ def test_a_room_says_what_it_is_for(room: str) -> None:
         ("inference.engines.select", {"av", "cv2", "scipy", "torch", "gradio", "modal"}),
         ("inference.engines.multitalk", {"numpy", "av", "cv2", "torch", "diffusers", "gradio"}),
         ("inference.jobs.worker", {"av", "cv2", "scipy", "torch", "gradio", "modal", "boto3"}),
+        ("inference.rendering.provenance.signing", {"av", "cv2", "numpy", "c2pa", "cryptography"}),
         (
             "inference.diagnostics.environment",
             {"numpy", "av", "cv2", "torch", "psutil", "gradio", "modal"},
         ),
-        ("ui.web.app", {"torch", "cv2", "scipy", "av", "modal", "diffusers", "transformers"}),
+        (
+            "ui.web.app",
+            {"torch", "cv2", "scipy", "av", "modal", "diffusers", "transformers"}
+            | {"c2pa", "cryptography"},
+        ),
         (
             "ui.cli.commands",
             {"torch", "cv2", "scipy", "av", "modal", "gradio", "fastapi", "transformers"},

@@ -80,7 +80,7 @@ class Window:
 class Result:
     """Finished video of `frames` frames, which took `seconds` to render.
 
-    `report` is the path of its quality report, where there is one.
+    `report` is the path of its quality report, where there is one; `model` the name of the model.
     """
 
     path: str
@@ -92,6 +92,7 @@ class Result:
     engine: str
     seconds: float
     report: str | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ class Aspect(StrEnum):
     MOTION = "motion"  # no frozen frames
     COLOUR = "colour"  # stays as in the picture
     IDENTITY = "identity"  # the face stays that of the picture
+    CREDENTIALS = "credentials"  # signed, and not changed since
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ _NO_PASSWORD = "none"  # value of PORTRAIT_PASSWORD that disables the password o
 _MAX_IDLE_MINUTES = 20  # Modal's own limit
 _LORA_STRENGTHS = Range(-4, 4)  # LoRAs are trained for a strength of about 1
 _HOST_NAME = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+_PEM_BEGIN = "-----BEGIN "
 _SECRET_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")  # Modal's rule for names of Secrets
 
 
@@ -56,6 +57,7 @@ class Settings:
     api_token: str | None = field(default=None, repr=False)  # None: no HTTP API
     hosts: tuple[str, ...] = ()  # names that the page is served under, besides this machine's own
     proxies: tuple[str, ...] = ()  # networks whose word on visitors' addresses is taken
+    certificate: str | None = field(default=None, repr=False)  # that signs videos: a file, or PEM
     bucket: str | None = None  # for published results; boto3 finds the credentials by itself
     region: str | None = None  # of S3; boto3 itself reads only AWS_DEFAULT_REGION
     gpus: tuple[str, ...] = DEFAULT_GPUS  # on Modal, in order of preference
@@ -98,6 +100,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         api_token=values.get("PORTRAIT_API_TOKEN") or None,
         hosts=_parse_hosts(values, "PORTRAIT_HOSTS"),
         proxies=_parse_proxies(values, "PORTRAIT_PROXIES"),
+        certificate=values.get("PORTRAIT_CERTIFICATE") or None,
         bucket=values.get("AWS_BUCKET_NAME") or None,
         region=values.get("AWS_REGION") or None,
         gpus=_parse_gpus(values, "PORTRAIT_GPU"),
@@ -115,8 +118,8 @@ def build_container_environment(
     """Return the environment variables for a container of the deployed app.
 
     They are the variables set in `environment` (default: that of the process), the folders `data`
-    and `weights` of the container, and a default of four jobs at a time. The password and the
-    API token are left out, because they must not be stored in an image.
+    and `weights` of the container, and a default of four jobs at a time. The password, the API
+    token and the certificate are left out, because they must not be stored in an image.
     """
     values = os.environ if environment is None else environment
     copied = {name: values[name] for name in _CONTAINER_VARIABLES if values.get(name)}
@@ -124,15 +127,33 @@ def build_container_environment(
 
 
 def build_access_variables(settings: Settings) -> dict[str, str | None]:
-    """Return the variables that restrict access to the app, for a Modal Secret.
+    """Return the variables that restrict access to the app, or sign for it, for a Modal Secret.
 
-    Unset ones are left out: an empty value would override the operator's own Secret.
+    Unset ones are left out: an empty value would override the operator's own Secret. Raises
+    InputError when the certificate's file can't be read.
     """
+    certificate = settings.certificate and read_operator_certificate(settings.certificate)
     variables = {
         "PORTRAIT_PASSWORD": _NO_PASSWORD if settings.unlocked else settings.password,
         "PORTRAIT_API_TOKEN": settings.api_token,
+        "PORTRAIT_CERTIFICATE": certificate,
     }
     return {name: value for name, value in variables.items() if value}
+
+
+def read_operator_certificate(setting: str) -> str:
+    """Return the PEM that `Settings.certificate` is, or that the file it names holds.
+
+    A relative name is one in the project's folder. Raises InputError.
+    """
+    if setting.startswith(_PEM_BEGIN):
+        return setting.replace("\\n", "\n")  # as Secrets in JSON may come
+    try:
+        return (ROOT / setting).read_text()
+    except (OSError, ValueError) as error:
+        message = f"PORTRAIT_CERTIFICATE is {setting[:200]!r}, a file that can't be read."
+        advice = "Name a PEM file with a key and its certificates, or give what is in it."
+        raise InputError(InputCode.BAD_OPTION, f"{message} {advice}", str(error)) from error
 
 
 def _parse_seconds(values: Mapping[str, str], name: str, default: float) -> float:

@@ -14,6 +14,8 @@ from inference.core.settings import Settings
 from inference.diagnostics.check import Check
 from inference.diagnostics.confinement import check_confinement
 from inference.engines.select import select_configured_engine
+from inference.rendering.provenance.identity import CERTIFICATE
+from inference.rendering.provenance.signing import require_identity
 from presets.schema import EngineFamily
 
 _PACKAGES = ("gradio", "av", "opencv-python-headless", "numpy", "pillow", "pydub")
@@ -33,6 +35,7 @@ def examine(settings: Settings) -> list[Check]:
         Check("heic pictures", True, f"libheif {pillow_heif.libheif_version()}", needed=False),
         check_confinement(),
         _check_data_folder(settings.data),
+        _check_signing(settings),
         *(_check_engine(name, settings) for name in (*EngineFamily, "modal")),
     ]
 
@@ -41,6 +44,17 @@ def _check_data_folder(folder: Path) -> Check:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     writable = existing.is_dir() and os.access(existing, os.W_OK)
     return Check("data folder", writable, f"{folder}{'' if writable else ' is not writable'}")
+
+
+def _check_signing(settings: Settings) -> Check:
+    if not settings.certificate:
+        made = "there" if (settings.data / CERTIFICATE).exists() else "made at the first start"
+        return Check("signing", True, f"by a certificate of this app's own, {made}", needed=False)
+    try:
+        found = f"by the certificate of {require_identity(settings).name}"
+    except PortraitError as error:
+        return Check("signing", False, error.message, needed=False)
+    return Check("signing", True, found, needed=False)
 
 
 def _check_engine(name: str, settings: Settings) -> Check:

@@ -13,6 +13,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,13 +24,14 @@ from inference.core.engine import Engine
 from inference.core.errors import FaultCode, PortraitError
 from inference.core.events import FINAL, Event, Failed, Finished, Record, Stage, StageName
 from inference.core.files import delete_path
-from inference.core.settings import load_settings
+from inference.core.settings import Settings, load_settings
 from inference.core.task import Task, load_task
 from inference.engines.select import select_engine_for
 from inference.jobs import history, lock, throughput
 from inference.jobs.confined import ConfinedProcess, produce
 from inference.jobs.state import LOCK, WAITING
 from inference.jobs.store import JOBS
+from inference.rendering.provenance.signing import sign_results
 from presets.quality import PRESETS
 from presets.schema import EngineFamily
 
@@ -77,7 +79,7 @@ def _run_engine(
         if spare and not confines:
             spare.close()
         made = (spare or ConfinedProcess()).produce(task) if confines else produce(task, engine)
-        for event in made:
+        for event in sign_results(made, task, _find_settings(folder)):
             yield event
             if isinstance(event, Finished):
                 after = before[-1].seq if before else -1
@@ -92,6 +94,13 @@ def _run_engine(
         yield Failed(error.code, error.message, error.details)
     except Exception:
         yield Failed(FaultCode.INTERNAL, _INTERNAL_ERROR, traceback.format_exc())
+
+
+def _find_settings(folder: Path) -> Settings:
+    """Return the settings, with the data folder that the job lies in, if it lies in one."""
+    settings = load_settings()
+    in_data = folder.parent.name == JOBS
+    return replace(settings, data=folder.parent.parent) if in_data else settings
 
 
 def _record_throughput(task: Task, engine: Engine, after: int) -> None:

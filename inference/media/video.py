@@ -89,14 +89,20 @@ class SegmentWriter:
 
 
 def join_segments(
-    segments: Sequence[Path], sound: Path, frames: int, target: Path, metadata: dict[str, str]
+    segments: Sequence[Path],
+    sound: Path,
+    frames: int,
+    target: Path,
+    metadata: dict[str, str],
+    last_box: bytes = b"",
 ) -> None:
     """Write all segments, `frames` frames in total, and as much of `sound`, to `target`.
 
     `sound` is a 48 kHz 16-bit WAV. The mp4 starts with its index (+faststart) and carries
-    `metadata` under the standard names (title, comment, description). No file is left on an error.
+    `metadata` under the standard names (title, comment, description), and `last_box` at its end.
+    No file is left on an error.
     """
-    with _create_mp4(target) as container, wave.open(str(sound), "rb") as voice:
+    with _create_mp4(target, last_box) as container, wave.open(str(sound), "rb") as voice:
         container.metadata.update(metadata)
         pictures = _copy_video_packets(segments, _add_video_stream(container, segments))
         audio = _add_aac_stream(container, voice)
@@ -136,12 +142,14 @@ def write_poster(video: Path, target: Path) -> None:
 
 
 @contextmanager
-def _create_mp4(target: Path) -> Iterator[av.container.OutputContainer]:
+def _create_mp4(target: Path, last_box: bytes = b"") -> Iterator[av.container.OutputContainer]:
     """Open an mp4 with its index first; it appears at `target` on exit without an error."""
     part = _part_path(target)
     try:
         with av.open(str(part), "w", format="mp4", options=_FASTSTART_OPTIONS) as container:
             yield container
+        with part.open("ab") as file:
+            file.write(last_box)
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)

@@ -91,7 +91,7 @@ class Runner:
         # random weights draw only noise, so that no check applies
         early = self._early_stop if self._weights is not None else EarlyStop.NEVER
         yield from render_windows(
-            task, EngineFamily.MULTITALK.value, generator.generate, started, early
+            task, EngineFamily.MULTITALK.value, generator.generate, started, early, self._model
         )
 
     def _load(self, loras: tuple[Lora, ...]) -> LoadedModel:

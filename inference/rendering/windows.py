@@ -32,6 +32,8 @@ from inference.core.task import PREVIEW, RESULT, SOUND, Task, measurements_name,
 from inference.core.timing import FPS, find_used_range
 from inference.media.video import join_segments
 from inference.quality.live_checker import LiveChecker
+from inference.rendering.provenance.marks import build_xmp_box
+from presets.quality import PRESETS
 
 logger = logging.getLogger(__name__)
 
@@ -66,16 +68,20 @@ def render_windows(
     render_window: Callable[[int], Iterator[Event]],
     started_s: float,
     early_stop: EarlyStop = EarlyStop.NEVER,
+    model: str | None = None,
 ) -> Iterator[Event]:
     """Yield the events from the first window to the final one; a cancel keeps the finished windows.
 
     `render_window` writes the segment of a window, yields its events, and raises
     RenderingCancelled. It is not called for windows with an existing segment, which only yield
     their Window event. The file SOUND must exist. `started_s` is `time.monotonic()` at the task's
-    beginning. Raises Fault for a defective first window, according to `early_stop`.
+    beginning, `model` the name of the engine's model. Raises Fault for a defective first window,
+    according to `early_stop`.
     """
     with LiveChecker(task) as checker:
-        yield from _render_windows(task, engine, render_window, started_s, checker, early_stop)
+        yield from _render_windows(
+            task, engine, render_window, started_s, checker, early_stop, model
+        )
 
 
 def _render_windows(
@@ -85,6 +91,7 @@ def _render_windows(
     started_s: float,
     checker: LiveChecker,
     early_stop: EarlyStop,
+    model: str | None,
 ) -> Iterator[Event]:
     frames = 0
     for index in range(len(task.plan.windows)):
@@ -103,7 +110,7 @@ def _render_windows(
     yield Stage(StageName.FINISHING, "Adding the sound")
     _write_video(task, engine, len(task.plan.windows), frames)
     report = checker.write_report()
-    yield Finished(_build_result(task, engine, time.monotonic() - started_s, report))
+    yield Finished(_build_result(task, engine, time.monotonic() - started_s, report, model))
 
 
 def _check_first_window(task: Task, checker: LiveChecker, early_stop: EarlyStop) -> str | None:
@@ -135,6 +142,7 @@ def _write_video(task: Task, engine: str, segments: int, frames: int) -> None:
         frames,
         task.prepare_path(RESULT),
         _build_metadata(task, engine, frames),
+        build_xmp_box(PRESETS[task.plan.quality].engine),
     )
 
 
@@ -152,11 +160,9 @@ def _build_metadata(task: Task, engine: str, frames: int) -> dict[str, str]:
         "crop": [plan.crop.left, plan.crop.top, plan.crop.width],
         "speaking": request.speaking,
         "used_s": [sample / SAMPLE_RATE_HZ for sample in find_used_range(request.soundtrack)],
-        "prompt": request.prompt,
     }
     if request.sampling is not None:
         settings |= {name: getattr(request.sampling, name) for name in LABELS}
-        settings["negative_prompt"] = request.negative_prompt
     return {
         "title": "Talking Portrait",
         "description": "AI-generated video: a still picture animated to a recording.",
@@ -164,7 +170,9 @@ def _build_metadata(task: Task, engine: str, frames: int) -> dict[str, str]:
     }
 
 
-def _build_result(task: Task, engine: str, seconds: float, report: str | None) -> Result:
+def _build_result(
+    task: Task, engine: str, seconds: float, report: str | None, model: str | None
+) -> Result:
     plan = task.plan
     return Result(
         path=RESULT,
@@ -176,4 +184,5 @@ def _build_result(task: Task, engine: str, seconds: float, report: str | None) -
         engine=engine,
         seconds=round(seconds, 2),
         report=report,
+        model=model,
     )

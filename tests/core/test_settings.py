@@ -190,6 +190,21 @@ def test_only_what_is_set_goes_into_the_secret_of_the_page() -> None:
         assert build_access_variables(load_settings(given)) == given
 
 
+def test_the_file_of_a_certificate_is_not_needed_where_the_app_is_deployed(tmp_path: Path) -> None:
+    file = tmp_path / "mine.pem"
+    file.write_text("-----BEGIN PRIVATE KEY-----\n...")
+    for given in (str(file), file.read_text()):
+        settings = load_settings({"PORTRAIT_CERTIFICATE": given})
+        assert build_access_variables(settings) == {"PORTRAIT_CERTIFICATE": file.read_text()}
+        assert "PORTRAIT_CERTIFICATE" not in build_container_environment(
+            "/d", "/w", {"PORTRAIT_CERTIFICATE": given}
+        )
+        assert given not in repr(settings)
+    file.unlink()
+    with pytest.raises(InputError, match="PORTRAIT_CERTIFICATE is .*mine.pem', a file that can't"):
+        build_access_variables(load_settings({"PORTRAIT_CERTIFICATE": str(file)}))
+
+
 def test_a_gpu_waits_for_as_long_as_is_set_and_modal_allows() -> None:
     assert load_settings({}).gpu_idle_minutes == 2
     assert load_settings({"PORTRAIT_GPU_IDLE_MINUTES": "20"}).gpu_idle_minutes == 20

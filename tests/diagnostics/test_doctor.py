@@ -9,6 +9,7 @@ from inference.core.settings import Settings
 from inference.diagnostics.check import Check
 from inference.diagnostics.doctor import examine
 from inference.engines.multitalk import MultiTalkEngine
+from tests.support.certificates import make_chain, make_key, to_pem
 from tests.support.weights_runner import lora_of
 from weights import manifest
 from weights.sets import BF16, SetMarker, write_marker
@@ -82,3 +83,13 @@ def test_a_damaged_face_net_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     )
     check = found(Settings(data=tmp_path))["draft engine"]
     assert not check.ok and "net.tflite is damaged" in check.found
+
+
+def test_an_operators_certificate_is_tried(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path / "data")
+    assert "made at the first start" in found(settings)["signing"].found
+    key = make_key()
+    settings = replace(settings, certificate=to_pem(key) + make_chain(key))
+    assert found(settings)["signing"].found == "by the certificate of Example Studio"
+    check = found(replace(settings, certificate=to_pem(key)))["signing"]
+    assert not check.ok and not check.needed and "PORTRAIT_CERTIFICATE" in check.found

@@ -16,13 +16,15 @@ from inference.core.events import Cancelled, Event, Failed, Finished, Stage, Sta
 from inference.core.inputs import Trim
 from inference.core.plan import make_plan
 from inference.core.settings import ROOT, Settings
-from inference.core.task import Task, partial_video_name
+from inference.core.task import RESULT, Task, partial_video_name
 from inference.jobs import history, lock, worker
 from inference.jobs import state as job_state
 from inference.jobs.worker import STARTING
 from inference.media.ingest import ingest_files
+from inference.rendering.provenance.identity import CERTIFICATE
 from presets.schema import EngineFamily
-from tests.support.media import ASTRONAUT, VOICE_A
+from tests.support.certificates import is_signed
+from tests.support.media import ASTRONAUT, VOICE_A, read_unsigned
 from tests.support.scripted_engine import ScriptedEngine, result, script
 
 HELLO = Stage(StageName.LOADING, "Loading")
@@ -49,6 +51,13 @@ def test_every_event_is_written_in_order(task: Task) -> None:
     assert [record.event for record in records] == [STARTING, *script(task.plan)]
     assert [record.seq for record in records] == list(range(len(records)))
     assert last == Finished(result(task.plan))
+
+
+def test_a_video_is_signed_before_anybody_is_told_of_it(settings: Settings, task: Task) -> None:
+    folder = settings.data / "jobs" / "a"
+    folder.mkdir(parents=True)
+    run_with(ScriptedEngine(), replace(task, folder=folder))
+    assert is_signed(folder / RESULT) and (settings.data / CERTIFICATE).exists()
 
 
 def test_an_event_can_be_read_before_the_next_one_is_made(task: Task) -> None:
@@ -276,4 +285,4 @@ def test_a_draft_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(task: Ta
     assert windows == [0, 1]
     assert (killed.folder / "windows/000.mp4").stat().st_mtime_ns == finished_before
     for name in ("result.mp4", "windows/000.mp4", "windows/001.mp4"):
-        assert (killed.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+        assert read_unsigned(killed.folder / name) == read_unsigned(whole.folder / name)

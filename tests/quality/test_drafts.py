@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from inference.quality.report_builder import build_task_report
 from presets.examples import EXAMPLES, MEDIA
 from tests.draft.test_pipeline import make
 from tests.support import video_faults
+from tests.support.certificates import sign
 from tests.support.media import DRAWN_ONE, VOICE_A, VOICE_B
 from tests.support.video_faults import Frame, found
 from tests.ui.cli.test_commands import run
@@ -73,7 +75,9 @@ def test_a_good_draft_passes_in_every_aspect(example: Good) -> None:
     assert [f for f in report.findings if f.verdict is not Verdict.PASS] == []
     two = len(example.task.plan.speakers) == 2
     assert [f.aspect for f in report.findings] == [
-        aspect for aspect in Aspect if two or aspect is not Aspect.SPEAKERS
+        aspect
+        for aspect in Aspect
+        if aspect is not Aspect.CREDENTIALS and (two or aspect is not Aspect.SPEAKERS)
     ]
     assert found(report, Aspect.LENGTH).message == "81 frames and 3.24 s of sound, as planned."
 
@@ -196,11 +200,14 @@ def test_the_command_names_what_is_wrong_and_ends_with_1(astronaut: Good, tmp_pa
     video = video_faults.with_sound(
         astronaut.task, segments, tmp_path / "v.mp4", video_faults.later(-0.2)
     )
+    with sign(video).open("ab") as file:
+        file.write((8).to_bytes(4, "big") + b"free")  # what players skip
     done = run("check", video, temporary=tmp_path)
     assert (done.returncode, done.stderr) == (1, "")
     lines = done.stdout.splitlines()
     assert re.fullmatch("Lip sync +Failed +The lips run 0.20 s behind the voice.", lines[0])
-    assert len(lines) == 7 and all("Good" in line for line in lines[1:6])
+    assert len(lines) == 8 and all("Good" in line for line in lines[1:6])
+    assert re.fullmatch("Content credentials +Failed +This file was changed after .*", lines[6])
 
 
 @pytest.mark.parametrize(
@@ -211,10 +218,13 @@ def test_the_command_holds_a_video_against_its_voices(
 ) -> None:
     good: Good = request.getfixturevalue(name)
     given = [option for voice in voices for option in ("--audio", good.task.folder / voice)]
-    done = run("check", good.video, *given, "--json", temporary=tmp_path)
+    signed = sign(Path(shutil.copy(good.video, tmp_path / "out.mp4")))
+    done = run("check", signed, *given, "--json", temporary=tmp_path)
     report = json.loads(done.stdout)
     assert (done.returncode, done.stderr, report["verdict"]) == (0, "", "pass")
-    assert [finding["aspect"] for finding in report["findings"]][0] == "lip_sync"
+    assert report["findings"][0]["aspect"] == "lip_sync"
+    assert report["findings"][-1]["aspect"] == "credentials"
+    assert "its certificate is trusted here" in report["findings"][-1]["message"]
 
 
 @pytest.mark.parametrize("other", [VOICE_B, DRAWN_ONE])

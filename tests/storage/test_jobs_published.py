@@ -18,6 +18,7 @@ from inference.jobs.store import JobStore
 from inference.storage.publication import read_publication
 from inference.storage.publisher import publish, unpublish
 from tests.storage.seen import BUCKET, FILM, OTHER, PATIENCE_S, home, opened, status, use
+from tests.support.certificates import is_signed
 from tests.support.media import ASTRONAUT, VOICE_A
 from tests.support.s3_server import S3
 from tests.support.scripted_engine import ScriptedEngine, result
@@ -108,4 +109,4 @@ def test_a_command_adds_the_link_to_its_object(
     )
     told = json.loads(capsys.readouterr().out)
     assert (told["path"], told["frames"]) == (str(out), made.result.frames)
-    assert opened(told["link"])[1] == out.read_bytes()
+    assert opened(told["link"])[1] == out.read_bytes() and is_signed(out)

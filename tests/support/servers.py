@@ -19,6 +19,7 @@ from pathlib import Path
 from inference.core.settings import ROOT, load_settings
 from inference.jobs import queue
 from inference.media import ingest
+from tests.support.certificates import lay_certificate
 from tests.support.media import free_port
 from tests.support.scripted_engine import ScriptedEngine
 from ui.media import decoding
@@ -96,6 +97,7 @@ class Server:
 @contextmanager
 def serving(data: Path, pause_s: float | None = None, **settings: str) -> Iterator[Server]:
     """A started server."""
+    lay_certificate(data)
     server = Server(data, pause_s, **settings)
     server.start()
     try:

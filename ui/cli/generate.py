@@ -16,6 +16,7 @@ from inference.core.request import Request
 from inference.core.settings import load_settings
 from inference.core.task import REMOTE, Task
 from inference.media.ingest import ingest_files
+from inference.rendering.provenance.signing import sign_results
 from inference.storage.publication import Publication
 from presets.schema import EngineFamily
 from ui.cli import terminal
@@ -82,7 +83,7 @@ def generate_video(
             terminal.print_warnings(task.plan)
         try:
             with cancel_on_interrupt() as cancelled:
-                events = engine.generate(task, cancelled)
+                events = sign_results(engine.generate(task, cancelled), task, load_settings())
                 last = terminal.show_progress(events, visible=not as_json)
             result = deliver_result(task.folder, last, out)
             video = GeneratedVideo(out, result, publish_video(task, out))

@@ -13,9 +13,19 @@ TITLES = {
     Aspect.MOTION: "Frozen frames",
     Aspect.COLOUR: "Colour",
     Aspect.IDENTITY: "Likeness",
+    Aspect.CREDENTIALS: "Content credentials",
 }
 VERDICTS = {Verdict.PASS: "Good", Verdict.WARN: "Worth a look", Verdict.FAIL: "Failed"}
-_PASS_WORDS = {Aspect.LENGTH: "Exact", Aspect.PICTURE: "None", Aspect.MOTION: "None"}
+_PASS_WORDS = {
+    Aspect.LENGTH: "Exact",
+    Aspect.PICTURE: "None",
+    Aspect.MOTION: "None",
+    Aspect.CREDENTIALS: "Signed",
+}
+NO_CREDENTIALS = (
+    "No content credentials: it was never signed, or saving or sending it dropped them."
+)
+CREDENTIALS_NOT_READ = "They can't be read here. Install the app again."
 _COUNT_WORDS = ("", "one thing", "two things", "three things", "four things", "five things")
 
 

@@ -8,7 +8,7 @@ import os
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -18,12 +18,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from inference.core.confinement.confine import warn_if_open
-from inference.core.errors import InputCode, InputError
+from inference.core.errors import Fault, InputCode, InputError
 from inference.core.settings import Settings
 from inference.core.write_access import WriteAccess
 from inference.jobs.clock import ExpiryClock
 from inference.jobs.queue import Dispatcher, prepare_worker
 from inference.jobs.store import JobStore
+from inference.rendering.provenance.signing import prepare_signing, require_identity
 from ui.access.identity import OwnerCookie, Owners
 from ui.api.door import Api, door
 from ui.media import extras, serving, uploads
@@ -81,6 +82,7 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
 
     def start() -> None:
         update_password_marker(settings.data / PASSWORD_MARKER, settings)
+        prepare_signing(settings)
         dispatcher.start()
 
     lifespan = _make_lifespan(jobs.access, start, dispatcher.close, decoding)
@@ -183,8 +185,12 @@ def _add_middleware(app: FastAPI, settings: Settings, owners: Owners, api_door: 
 def serve(settings: Settings, host: str, port: int, started: Callable[[], None]) -> None:
     """Serve the page until the process is stopped; running jobs continue.
 
-    `started` is called once the page can be opened. Raises InputError if the port can't be used.
+    `started` is called once the page can be opened. Raises InputError if the port can't be used, or
+    the operator's certificate is no such thing.
     """
+    if settings.certificate:
+        with suppress(Fault):  # expired: videos are made all the same, and say why not signed
+            require_identity(settings)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family)

@@ -4,6 +4,7 @@ Every command runs with an empty PATH: no ffmpeg or other program is there to he
 """
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -16,9 +17,15 @@ import pytest
 
 from inference.engines.multitalk import has_gpu
 from tests.support.bad_files import BAD_PICTURES, BAD_RECORDINGS, write_plain, write_wav
+from tests.support.certificates import is_signed
 from tests.support.media import ASTRONAUT, DRAWN_PAIR, ROOT, VOICE_A, VOICE_B
 
 APP = [sys.executable, str(ROOT / "app.py")]
+
+
+def spare() -> dict[str, str]:
+    """An environment without other programs, and with the tests' own data folder."""
+    return {"PATH": "/nonexistent", "PORTRAIT_DATA": os.environ["PORTRAIT_DATA"]}
 
 
 def run(
@@ -28,8 +35,7 @@ def run(
 
     No weights are there. `settings` are further variables of the environment.
     """
-    environment = {
-        "PATH": "/nonexistent",
+    environment = spare() | {
         "TMPDIR": str(temporary),
         "HOME": str(temporary),
         "PORTRAIT_WEIGHTS": str(temporary / "weights"),
@@ -200,6 +206,7 @@ def test_generate_writes_the_video_it_describes(folder: Path) -> None:
         assert "AI-generated" in file.metadata["description"]
     assert (settings["seed"], settings["engine"], settings["shape"]) == (7, "draft", "9:16")
     assert (settings["width"], settings["height"]) == (480, 832)
+    assert is_signed(out)
     assert not list((folder / "temporary").iterdir())
 
 
@@ -208,7 +215,7 @@ def test_an_interrupted_run_keeps_what_is_finished(folder: Path) -> None:
     recording = write_wav(folder / "in" / "long.wav", 100, 0.1)
     process = subprocess.Popen(
         [*APP, "generate", "--image", ASTRONAUT, "--audio", recording, "-o", str(out)],
-        env={"PATH": "", "TMPDIR": str(folder / "temporary")},
+        env=spare() | {"TMPDIR": str(folder / "temporary")},
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -220,7 +227,7 @@ def test_an_interrupted_run_keeps_what_is_finished(folder: Path) -> None:
     assert process.returncode == 130 and "are kept in" in said and "Traceback" not in said
     with av.open(str(out)) as file:
         frames = file.streams.video[0].frames
-        assert 81 <= frames < 2501
+        assert 81 <= frames < 2501 and is_signed(out)
         assert sum(frame.samples for frame in file.decode(audio=0)) >= frames * 1920
     assert not list((folder / "temporary").iterdir())
 
@@ -233,7 +240,7 @@ def test_an_end_before_anything_is_drawn_is_one_sentence(
     command = ["generate", "--image", ASTRONAUT, "--audio", VOICE_A, "-o", out, "--json"]
     process = subprocess.Popen(
         [*APP, *map(str, command)],
-        env={"PATH": "", "TMPDIR": str(folder / "temporary")},
+        env=spare() | {"TMPDIR": str(folder / "temporary")},
         stdout=subprocess.PIPE,
         text=True,
     )

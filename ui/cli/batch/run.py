@@ -14,7 +14,9 @@ from inference.core.engine import Engine
 from inference.core.errors import InputCode, InputError, PortraitError, from_code, from_os_error
 from inference.core.events import Failed, Finished, Result
 from inference.core.options import JobOptions, Permission
+from inference.core.settings import load_settings
 from inference.core.task import Task
+from inference.rendering.provenance.signing import sign_results
 from ui.cli import terminal
 from ui.cli.batch import contact_sheet, words
 from ui.cli.batch.contact_sheet import Card, Clip
@@ -158,7 +160,8 @@ class _BatchRun:
         engine = self._select_engine(options.quality)
         with self._folder.make_work_folder() as work:
             task = prepare_task(work, image, item.recordings, options)
-            last = terminal.show_progress(engine.generate(task, cancelled), not self._quiet)
+            events = sign_results(engine.generate(task, cancelled), task, load_settings())
+            last = terminal.show_progress(events, not self._quiet)
             if isinstance(last, Finished):
                 clip = _build_clip(task, last.result, fingerprint)
                 self._folder.store_video(work, item.name, clip)

@@ -16,6 +16,7 @@ from inference.core.options import Permission
 from inference.core.report import Verdict, parse_report
 from tests.support import batches
 from tests.support.batches import Reporting, made, table
+from tests.support.certificates import is_signed
 from tests.support.markup import tree
 from tests.support.media import ASTRONAUT, ROOT, decoded, spoken
 from ui.cli import commands
@@ -75,6 +76,7 @@ def test_twenty_rows_of_which_three_are_bad(
     assert "17 made: 15 good, 2 worth a look; 3 of 20 could not be made.\n" in said
     assert len(videos(out)) == 17 and not leftovers(out)
     assert all(len(decoded(out / f"{name}.mp4")) == 21 for name in ("clip 0", "clip 19"))
+    assert is_signed(out / "clip 0.mp4")
     look = parse_report((out / "clip 3.report.json").read_bytes())
     assert look.verdict is Verdict.WARN
 
