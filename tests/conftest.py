@@ -41,6 +41,7 @@ HEAVY = """
 # ... and what makes whole videos, or starts many processes
 SLOW = """
     core/test_confinement.py jobs/test_confined.py media/test_confinement.py
+    media/test_mother.py
     draft/test_performer.py draft/test_pipeline.py jobs/test_queue.py jobs/test_store_machine.py
     jobs/test_throughput.py jobs/test_turns.py jobs/test_worker.py media/test_sandbox.py
     quality/test_drafts.py quality/test_live_checker.py ui/api/test_docs.py ui/api/test_intake.py
