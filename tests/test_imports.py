@@ -36,7 +36,9 @@ ROOMS = [
 ]
 # Rooms within a room, in the same order; what lies beside them in the room uses all of them.
 INNER_ROOMS = [
+    "inference.core.confinement",
     "inference.media.picture_files",
+    "inference.media.sandbox",
     "inference.draft.voice",
     "inference.draft.face",
     "inference.multitalk.models",
@@ -137,7 +139,7 @@ def test_a_room_says_what_it_is_for(room: str) -> None:
         ("presets.quality", {"numpy", "pydantic", "gradio", "inference"}),
         ("presets.models", {"numpy", "pydantic", "gradio", "inference"}),
         # a process for each upload
-        ("inference.media.sandbox", {"pydantic", "numpy", "PIL", "av", "cv2"}),
+        ("inference.media.sandbox.child", {"pydantic", "numpy", "PIL", "av", "cv2"}),
         ("inference.media.picture", {"pydantic", "av", "torch"}),
         ("inference.media.recording", {"pydantic", "cv2", "torch"}),
         ("inference.core.plan", {"numpy", "PIL", "av", "cv2", "scipy", "gradio"}),

@@ -7,7 +7,7 @@ from typing import Any
 from inference.core.errors import InputCode
 from inference.core.inputs import Box, Face, Picture, Recording, require_one_or_two
 from inference.core.task import PICTURE, voice_name
-from inference.media.sandbox import DIRECT, Call, Operation, Sandbox
+from inference.media.sandbox.runner import DIRECT, Call, Operation, Sandbox
 
 PICTURE_OPERATION = Operation(
     "inference.media.picture:clean_picture",

@@ -11,7 +11,7 @@ from pathlib import Path
 from inference.core.errors import InputCode
 from inference.core.inputs import Recording
 from inference.media.phrases import Phrase
-from inference.media.sandbox import DIRECT, Budget, Call, Operation, Sandbox
+from inference.media.sandbox.runner import DIRECT, Budget, Call, Operation, Sandbox
 
 SPEECH_OPERATION = Operation(
     "inference.media.speaking:speak_lines",

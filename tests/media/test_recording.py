@@ -1,8 +1,10 @@
 """People's recordings become 48 kHz WAVs of exact length, and damaged ones are refused."""
 
+import json
 import subprocess
 import sys
 import wave
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from inference.core.errors import InputCode, InputError
 from inference.media.level import FLOOR_DBFS
 from inference.media.recording import clean_recording
+from inference.media.sandbox.child import Order
 from tests.support.media import ASTRONAUT, ROOT, VOICE_A
 from tests.support.sounds import (
     FORMATS,
@@ -200,15 +203,16 @@ def test_memory_does_not_grow_with_length(tmp_path: Path, clean: Path) -> None:
     # A process between, because a child's peak starts from that of the one that started it.
     code = (
         "import resource, subprocess, sys;"
-        "subprocess.run([sys.executable, '-m', 'inference.media.sandbox_child', *sys.argv[1:]]);"
+        "subprocess.run([sys.executable, '-m', 'inference.media.sandbox.child', sys.argv[1]]);"
         "print('', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
     peaks = []
     for seconds in (10, 300):
         sound = np.resize(chirps(48_000, 48_000, 2), (seconds * 44_100, 2))
         path = write_wav(tmp_path / "a.wav", sound, 44_100)
-        operation = ["inference.media.recording:clean_recording", str(path), str(clean), "20", "40"]
-        command = [sys.executable, "-c", code, *operation]
+        entry = "inference.media.recording:clean_recording"
+        order = json.dumps(asdict(Order(entry, str(path), str(clean), cpu_s=20, wall_s=40)))
+        command = [sys.executable, "-c", code, order]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         answer, peak = done.stdout.rsplit(" ", 1)
         assert f'"samples": {seconds * 48_000}' in answer

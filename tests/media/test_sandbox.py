@@ -4,6 +4,7 @@ The functions whose names start with an underscore play such decoders, in the ch
 """
 
 import errno
+import json
 import os
 import shutil
 import signal
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ from inference.media.ingest import (
     read_picture,
     read_recording,
 )
-from inference.media.sandbox import DECODING_BUDGET, DIRECT, Budget, Call, Operation, Sandbox
+from inference.media.sandbox.child import Order
+from inference.media.sandbox.runner import DECODING_BUDGET, DIRECT, Budget, Call, Operation, Sandbox
 from tests.support.media import ASTRONAUT, VOICE_A
 from tests.support.sounds import chirps, read_wav, write_wav
 
@@ -131,9 +133,9 @@ def test_using_too_much_processor_time_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_child_whose_parent_is_gone_ends_as_well(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "inference.media.sandbox_child"]
-    arguments = ["tests.media.test_sandbox:_hang", "a", str(tmp_path / "target"), "20", "0.5"]
-    assert subprocess.run([*command, *arguments], cwd=ROOT).returncode == -signal.SIGALRM
+    order = Order("tests.media.test_sandbox:_hang", "a", str(tmp_path / "target"), 20, 0.5)
+    command = [sys.executable, "-m", "inference.media.sandbox.child", json.dumps(asdict(order))]
+    assert subprocess.run(command, cwd=ROOT).returncode == -signal.SIGALRM
 
 
 def test_one_wrong_file_ends_the_others(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from inference.core.settings import Settings
 from inference.core.write_access import WriteAccess, WriteUnavailable
 from inference.jobs.store import JobStore
-from inference.media.sandbox import DIRECT, Sandbox
+from inference.media.sandbox.runner import DIRECT, Sandbox
 from ui.access.identity import Owners
 from ui.access.rate_limiter import MAX_ADDRESSES, RateLimiter, parse_client_address
 from ui.api.errors import LATER, Refusal, answer

@@ -34,7 +34,7 @@ from inference.jobs import lock
 from inference.jobs.deletion import KEYS
 from inference.jobs.store import JobStore
 from inference.media.ingest import ingest_files
-from inference.media.sandbox import DIRECT, Sandbox
+from inference.media.sandbox.runner import DIRECT, Sandbox
 from ui.api.errors import LATER, Refusal
 from ui.api.form import Part, parts
 from ui.media.uploads import (

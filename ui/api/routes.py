@@ -23,7 +23,7 @@ from inference.core.settings import Settings
 from inference.core.task import REPORT, RESULT
 from inference.jobs import history
 from inference.jobs.store import JobStore, State
-from inference.media.sandbox import DIRECT, Sandbox
+from inference.media.sandbox.runner import DIRECT, Sandbox
 from ui.api import docs, events, view
 from ui.api.errors import NOT_KEPT, Refusal, not_found, on_error
 from ui.api.intake import Intake

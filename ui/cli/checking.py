@@ -10,7 +10,7 @@ from inference.core.inputs import require_one_or_two
 from inference.core.report import Report, parse_report
 from inference.core.task import voice_name
 from inference.media.ingest import RECORDING_OPERATION
-from inference.media.sandbox import DIRECT, Budget, Call, Operation
+from inference.media.sandbox.runner import DIRECT, Budget, Call, Operation
 from ui.cli import terminal
 from ui.strings import report_text
 
@@ -38,7 +38,8 @@ def check_video(folder: Path, video: Path, recordings: Sequence[Path]) -> Report
                 for index, recording in enumerate(recordings)
             )
         )
-    (fields,) = DIRECT.run(Call(_CHECK_VIDEO, video, folder / _REPORT))
+    beside = tuple(folder / voice_name(index) for index in range(len(recordings)))
+    (fields,) = DIRECT.run(Call(_CHECK_VIDEO, video, folder / _REPORT, beside=beside))
     return parse_report(json.dumps(fields).encode())
 
 

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 import anyio
 
 from inference.core.errors import Fault, FaultCode
-from inference.media.sandbox import Call, Sandbox, SandboxClosed, TookTooLong
+from inference.media.sandbox.runner import Call, Sandbox, SandboxClosed, TookTooLong
 from ui.strings import text
 
 _AT_ONCE, _SLOW_AT_ONCE = 2, 1  # calls; each file of one may take 1.5 GiB

@@ -16,7 +16,7 @@ from inference.core.errors import InputCode, InputError, PortraitError, from_os_
 from inference.core.files import write_whole
 from inference.core.task import DERIVED, GIF, RESULT, STILL
 from inference.jobs.store import JobStore, State
-from inference.media.sandbox import Budget, Call, Operation, Sandbox
+from inference.media.sandbox.runner import Budget, Call, Operation, Sandbox
 from ui.access.identity import Owners
 from ui.media.decoding import DecodingQueue
 from ui.media.serving import build_not_found, build_response, find_owned_folder

@@ -16,7 +16,7 @@ from inference.core.settings import Settings
 from inference.core.write_access import WriteUnavailable
 from inference.jobs.state import has_bad_first_window, read_family
 from inference.jobs.store import JobStore
-from inference.media.sandbox import DIRECT, Sandbox
+from inference.media.sandbox.runner import DIRECT, Sandbox
 from presets.schema import EngineFamily
 from ui.media.titles import clean_title, write_title
 from ui.media.uploads import UploadStore

@@ -25,7 +25,7 @@ from inference.media.phrases import (
     find_phrases,
     split_recording,
 )
-from inference.media.sandbox import DIRECT, Sandbox
+from inference.media.sandbox.runner import DIRECT, Sandbox
 from inference.media.speech_synthesis import Line, Sentence, synthesize_speech
 from presets.examples import EXAMPLES, MEDIA
 from ui.media.subtitles import split_sentences

@@ -12,7 +12,7 @@ import pytest
 
 from inference.core.errors import Fault, InputError
 from inference.media.ingest import PICTURE_OPERATION
-from inference.media.sandbox import Budget, Call
+from inference.media.sandbox.runner import Budget, Call
 from tests.support.media import VOICE_A
 from ui.media import decoding
 from ui.media.decoding import DecodingQueue

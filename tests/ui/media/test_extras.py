@@ -14,7 +14,7 @@ from inference.core.task import DERIVED, GIF, RESULT, STILL
 from inference.jobs.history import HistoryWriter
 from inference.jobs.resume import prepare_restart, prepare_resume
 from inference.jobs.store import JobStore
-from inference.media.sandbox import Call
+from inference.media.sandbox.runner import Call
 from tests.support.scripted_engine import write_video
 from ui.access.identity import OWNER_COOKIE, Owners
 from ui.media import extras

@@ -1,6 +1,6 @@
-"""Decoding of untrusted files in child processes with limited memory and time.
+"""Decoding of untrusted files in child processes: limited, and shut in with their files.
 
-Every failure of a child (`inference.media.sandbox_child`) becomes one clear error here.
+Every failure of a child (`inference.media.sandbox.child`) becomes one clear error here.
 """
 
 import json
@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,9 @@ from inference.core.errors import (
     from_code,
 )
 from inference.core.settings import ROOT
-from inference.media.sandbox_child import OUT_OF_MEMORY_STATUS
+from inference.media.sandbox.child import OUT_OF_MEMORY_STATUS, Order
 
-_CHILD = "inference.media.sandbox_child"
+_CHILD = "inference.media.sandbox.child"
 # The stack and heap of each thread count as memory, and the work is too small for threads.
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -68,12 +68,16 @@ class Operation:
 
 @dataclass(frozen=True)
 class Call:
-    """Operation on the file `source`, which may write the file `target`; `numbers` are for it."""
+    """Operation on the file `source`, which may write the file `target`; `numbers` are for it.
+
+    Of other files it may read those in `beside`.
+    """
 
     operation: Operation
     source: Path
     target: Path
     numbers: tuple[int, ...] = ()
+    beside: tuple[Path, ...] = ()
 
 
 class TookTooLong(InputError):
@@ -156,12 +160,17 @@ class _Child:
         self._call, budget = call, call.operation.budget
         self._started = time.monotonic() - spent_s
         self._errors = tempfile.TemporaryFile()  # limited in size, as all that the child writes
-        # Absolute, because the child has another working directory, and so that none looks like an
-        # option.
-        paths = [str(call.source.absolute()), str(call.target.absolute())]
-        numbers = map(str, (budget.cpu_s - spent_s, budget.wall_s - spent_s, *call.numbers))
+        order = Order(
+            call.operation.entry,
+            str(call.source.absolute()),  # the child has another working directory
+            str(call.target.absolute()),
+            budget.cpu_s - spent_s,
+            budget.wall_s - spent_s,
+            call.numbers,
+            tuple(str(path.absolute()) for path in call.beside),
+        )
         self._process = subprocess.Popen(
-            [sys.executable, "-m", _CHILD, call.operation.entry, *paths, *numbers],
+            [sys.executable, "-m", _CHILD, json.dumps(asdict(order))],
             cwd=ROOT,
             env=_ENVIRONMENT,
             stdin=subprocess.DEVNULL,

@@ -1,0 +1,116 @@
+"""Confinement of this process: what it may still reach, and what this system lacks for it.
+
+Nothing here can be undone. A part that the system lacks is left out.
+"""
+
+import ctypes
+import struct
+import sys
+import sysconfig
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.core.confinement import landlock, seccomp
+from inference.core.settings import ROOT
+
+_SET_DUMPABLE, _SET_NO_NEW_PRIVILEGES = 4, 38  # of prctl
+_CAPABILITIES_VERSION = 0x20080522  # the third, with two words for each set
+# of root, whose files may be another user's: opening them, within the files that are allowed
+_KEPT_CAPABILITIES = 1 << 1 | 1 << 2
+# Libraries that are loaded late, and what they ask about the machine.
+_SYSTEM = (
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/share/zoneinfo",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/sys/devices/system/cpu",
+    "/dev/null",
+    "/dev/urandom",
+)
+_CODE = ("presets", "weights", "inference")
+_PACKAGES = ("stdlib", "platstdlib", "purelib", "platlib")
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Files that a process may reach besides the installation; a folder stands for all in it."""
+
+    readable: Sequence[Path] = ()
+    writable: Sequence[Path] = ()  # and readable
+    changes_folders: bool = False  # it creates, renames and deletes files in those folders
+
+
+@dataclass(frozen=True)
+class Support:
+    """Parts of the confinement that this system has."""
+
+    landlock: int  # version of its interface; 0: none
+    seccomp: bool
+
+    @property
+    def is_whole(self) -> bool:
+        return self.landlock > 0 and self.seccomp
+
+    @property
+    def sentence(self) -> str:
+        """What holds code in a broken decoder, and what does not."""
+        lacks = []
+        if not self.landlock:
+            lacks.append("no Landlock: it could read and write this user's files")
+        if not self.seccomp:
+            lacks.append("no seccomp: it could open connections and start programs")
+        there = f"Landlock {self.landlock}" if self.landlock else ""
+        there += ", " * bool(there and self.seccomp) + "seccomp" * self.seccomp
+        return "; ".join([there, *lacks] if there else lacks)
+
+
+def find_support() -> Support:
+    """Return the parts of the confinement that this system has."""
+    return Support(landlock.find_version(), seccomp.can_filter())
+
+
+def hide_memory() -> None:
+    """Close this process's memory and environment to others of the same user, where Linux can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def confine(reach: Reach) -> None:
+    """Confine this process, which must have one thread yet, to computing on what `reach` names.
+
+    No further programs, no sockets, no other processes; of the files the installation's and those.
+    """
+    if sys.platform != "linux":
+        return
+    hide_memory()
+    ctypes.CDLL(None).prctl(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    rules = [(path, landlock.READ) for path in (*_list_installation(), *reach.readable)]
+    rules += [(path, landlock.CHANGE) for path in reach.writable]
+    landlock.restrict_files(rules)
+    _drop_capabilities()
+    seccomp.filter_calls(reach.changes_folders)
+
+
+def _list_installation() -> Iterable[Path]:
+    """Return the folders of code: never the project's own one, in which the data folder may lie."""
+    yield from map(Path, _SYSTEM)
+    yield from (ROOT / name for name in _CODE)
+    yield from {Path(sysconfig.get_path(name)) for name in _PACKAGES}
+    yield from (Path(entry) for entry in sys.path if entry.endswith("-packages"))
+
+
+def _drop_capabilities() -> None:
+    """Give up root's privileges, such as reading other processes and ignoring limits."""
+    libc = ctypes.CDLL(None)
+    header = struct.pack("=Ii", _CAPABILITIES_VERSION, 0)
+    sets = ctypes.create_string_buffer(24)  # effective, permitted, inheritable: lower, then upper
+    if libc.capget(header, sets) == 0:
+        effective, permitted = struct.unpack_from("=2I", sets.raw)
+        kept = (effective & _KEPT_CAPABILITIES, permitted & _KEPT_CAPABILITIES)
+        libc.capset(header, struct.pack("=6I", *kept, 0, 0, 0, 0))
