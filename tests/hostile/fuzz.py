@@ -1,0 +1,178 @@
+"""Damaged files of every accepted kind, given to what reads them.
+
+`python -m tests.hostile.fuzz NUMBER [SEED]` tries that many; what goes wrong stays in
+`tests/artifacts/fuzz`. A number and a seed always name the same input.
+"""
+
+import json
+import logging
+import os
+import signal
+import sys
+import tempfile
+import wave
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from random import Random
+
+from PIL import Image
+
+from inference.batch.batch import read_items
+from inference.core.errors import InputCode, InputError
+from inference.core.inputs import SAMPLE_RATE_HZ
+from inference.media.ingest import PICTURE_OPERATION, RECORDING_OPERATION
+from inference.media.picture import LONGEST_SIDE_PX
+from inference.media.sandbox.child import OUT_OF_MEMORY_STATUS, Order
+from tests.hostile.forks import Forks
+from tests.hostile.mutations import mutate
+from tests.hostile.seeds import write_seeds
+from tests.support.media import ROOT
+from tests.ui.api.test_form import read
+from ui.api.errors import Refusal
+
+KEPT = ROOT / "tests" / "artifacts" / "fuzz"
+CPU_S, WALL_S = 10, 120  # of one small file; the machine may be busy
+STOPPED, NO_MEMORY = "stopped", "no memory"  # by limits
+_PICTURES = (".jpg", ".png", ".webp", ".gif", ".heic")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Input and what became of it: `fault` is "" when it was read or refused as it should be."""
+
+    name: str
+    data: bytes
+    said: str
+    fault: str = ""
+
+
+@cache
+def _make_seeds() -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        return write_seeds(Path(folder))
+
+
+def make_inputs(numbers: Iterable[int], seed: int) -> Iterator[tuple[str, bytes]]:
+    """Yield names and contents of damaged files."""
+    seeds = _make_seeds()
+    wholes = list(seeds.values())
+    names = list(seeds)
+    for number in numbers:
+        name = names[number % len(names)]
+        yield f"{seed}-{number}-{name}", mutate(Random(f"{seed} {number}"), seeds[name], wholes)
+
+
+def try_inputs(numbers: Iterable[int], seed: int, folder: Path) -> Iterator[Outcome]:
+    """Yield what became of each input; `folder` is empty before and after each."""
+    with Forks() as forks:
+        for name, data in make_inputs(numbers, seed):
+            path = folder / name
+            path.write_bytes(data)
+            try:
+                said = give(path, forks)
+                yield Outcome(name, data, said, "it hangs" if said == STOPPED else "")
+            except AssertionError as error:
+                yield Outcome(name, data, "", str(error))
+            path.unlink()
+
+
+def give(path: Path, forks: Forks, cpu_s: int = CPU_S) -> str:
+    """Return the code of the refusal, "read", or how a limit ended it. Raises AssertionError."""
+    if path.suffix in (".csv", ".form"):
+        return _read_here(path)
+    is_picture, target = path.suffix in _PICTURES, path.with_name("target")
+    operation = PICTURE_OPERATION if is_picture else RECORDING_OPERATION
+    order = Order(operation.entry, str(path), str(target), cpu_s, WALL_S)
+    status, output = forks.run(order)
+    try:
+        if status in (-signal.SIGXCPU, -signal.SIGALRM):
+            return STOPPED
+        if status == OUT_OF_MEMORY_STATUS:
+            return NO_MEMORY
+        assert status == 0, f"it ends with {status}"
+        answer = json.loads(output)
+        if error := answer.get("error"):
+            return _check_sentence(error["code"], error["message"])
+        (_check_picture if is_picture else _check_recording)(target)
+        return "read"
+    finally:
+        target.unlink(missing_ok=True)  # as the sandbox does
+        left = [each.name for each in path.parent.iterdir() if each != path]
+        assert not left, f"it leaves {left}"
+
+
+def _read_here(path: Path) -> str:
+    """Read a table or a form, which no foreign decoder sees."""
+    try:
+        if path.suffix == ".csv":
+            for item in read_items(path):
+                assert item.name and "\n" not in item.refusal, item
+        else:
+            read(path.read_bytes(), size=1000)
+    except (InputError, Refusal) as error:
+        return _check_sentence(error.code, error.message)
+    except Exception as error:
+        raise AssertionError(repr(error)) from error
+    return "read"
+
+
+def _check_sentence(code: str, message: str) -> str:
+    assert code in (*InputCode, "not_a_form", "bad_form"), f"{code}: {message}"
+    assert message.endswith(".") and "\n" not in message and len(message) < 400, message
+    return code
+
+
+def _check_picture(target: Path) -> None:
+    with Image.open(target) as clean:
+        clean.load()
+        assert (clean.format, clean.mode) == ("PNG", "RGB")
+        assert max(clean.size) <= LONGEST_SIDE_PX, clean.size
+
+
+def _check_recording(target: Path) -> None:
+    try:
+        with wave.open(str(target)) as clean:
+            form = clean.getframerate(), clean.getsampwidth()
+            samples = len(clean.readframes(clean.getnframes())) // 2
+            assert form == (SAMPLE_RATE_HZ, 2) and clean.getnchannels() in (1, 2), form
+            assert samples == clean.getnframes() * clean.getnchannels(), samples
+    except (EOFError, wave.Error) as error:
+        raise AssertionError(f"no clean file: {error!r}") from error
+
+
+def main(number: int, seed: int) -> int:
+    """Try that many inputs on all processors, print what became of them; 1 if anything is wrong."""
+    logging.disable()  # of each broken form
+    workers = os.cpu_count() or 1
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(workers) as pool:
+        places = [Path(folder) / str(worker) for worker in range(workers)]
+        for place in places:
+            place.mkdir()
+        outcomes = list(
+            chain(
+                *pool.map(
+                    lambda worker: list(
+                        try_inputs(range(worker, number, workers), seed, places[worker])
+                    ),
+                    range(workers),
+                )
+            )
+        )
+    for outcome in outcomes:
+        if outcome.fault:
+            KEPT.mkdir(parents=True, exist_ok=True)
+            (KEPT / outcome.name).write_bytes(outcome.data)
+            print(f"{KEPT / outcome.name}: {outcome.fault}")
+    for said, count in Counter(outcome.said for outcome in outcomes).most_common():
+        print(f"{count:6} {said or 'wrong'}")
+    return int(any(outcome.fault for outcome in outcomes))
+
+
+if __name__ == "__main__":
+    count, *seeds = map(int, sys.argv[1:])
+    sys.exit(main(count, seeds[0] if seeds else 1))
