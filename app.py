@@ -30,6 +30,7 @@ from inference.cloud.status import StatusStore
 from inference.cloud.task_runner import TaskRunner
 from inference.cloud.watchdog import leave_container
 from inference.cloud.writer import LeasedWriter
+from inference.core.confinement.confine import hide_memory
 from inference.core.errors import InputError
 from inference.core.events import StageName
 from inference.core.settings import (
@@ -232,6 +233,7 @@ def draft(job: str, options: dict[str, Any] | None = None, attempt: str = "") ->
 def web() -> Any:
     """Serve the page: it reads at once, and writes while it holds the lease."""
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    hide_memory()
     lease = Lease(
         modal.Dict.from_name(names.STATUS_DICT, create_if_missing=True), secrets.token_hex(8)
     )

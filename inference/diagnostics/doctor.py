@@ -12,6 +12,7 @@ import pillow_heif
 from inference.core.errors import PortraitError
 from inference.core.settings import Settings
 from inference.diagnostics.check import Check
+from inference.diagnostics.confinement import check_confinement
 from inference.engines.select import select_configured_engine
 from presets.schema import EngineFamily
 
@@ -30,6 +31,7 @@ def examine(settings: Settings) -> list[Check]:
         Check("packages", True, ", ".join(f"{name} {version(name)}" for name in _PACKAGES)),
         Check("codecs", not codecs, f"{', '.join(codecs)} missing" if codecs else "H.264, AAC"),
         Check("heic pictures", True, f"libheif {pillow_heif.libheif_version()}", needed=False),
+        check_confinement(),
         _check_data_folder(settings.data),
         *(_check_engine(name, settings) for name in (*EngineFamily, "modal")),
     ]

@@ -3,7 +3,6 @@
 Every error becomes a failed check, so that a broken machine can be examined too.
 """
 
-import ctypes
 import importlib
 import os
 import platform
@@ -20,6 +19,7 @@ from inference.cloud.mounted_volume import MountedVolume
 from inference.core.errors import Fault, PortraitError
 from inference.core.settings import Settings
 from inference.diagnostics.check import Check
+from inference.diagnostics.confinement import check_confinement
 from inference.diagnostics.gpu import check_attention, check_gpus, first_line
 from inference.diagnostics.volumes import (
     check_file_system,
@@ -34,7 +34,6 @@ from weights.sets import list_complete_sets
 _PYTHONS = ("3.11", "3.12")  # of the image
 _PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "einops", "numpy", "av", "psutil")
 _FLASH, _FLASH_BUILD = "flash-attn", "flash-attn build"
-_LANDLOCK_CREATE_RULESET, _LANDLOCK_VERSION = 444, 1  # system call, and its flag for the version
 _TEMPORARY_BYTES = 1_000_000_000  # enough for several recordings with their videos
 _MEMORY_LIMIT_FILES = (  # memory limits of a container, in both versions of control groups
     Path("/sys/fs/cgroup/memory.max"),
@@ -83,7 +82,7 @@ def examine(
         own = volumes[volume] / names.work_folder("tried-out")  # leftovers are removed like jobs
         plan.append(_PlannedCheck(f"trying {volume}", False, partial(check_file_system, own, one)))
     plan.append(_PlannedCheck("read rate", False, partial(check_read_rate, settings.weights)))
-    plan.append(_PlannedCheck("landlock", False, _check_landlock))
+    plan.append(_PlannedCheck("confinement", False, check_confinement))
     return [check for planned in plan for check in _run_check(planned)]
 
 
@@ -198,18 +197,6 @@ def _check_flash_build() -> Check:
         "compiled when the image was built" if about.get("Generator") == here else "a release wheel"
     )
     return Check(_FLASH_BUILD, True, f"{how}: {made}; here is {here}", needed=False)
-
-
-def _check_landlock() -> Check:
-    """Check whether the kernel supports Landlock, by the version of its interface."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    number = libc.syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _LANDLOCK_VERSION)
-    if number >= 0:
-        found = f"version {number} of its interface: a process can shut itself in"
-    else:
-        why = os.strerror(ctypes.get_errno())
-        found = f"not there ({why}): what reads people's files is held by limits and the container"
-    return Check("landlock", True, found, needed=False)
 
 
 def _check_attention(settings: Settings) -> Check:

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -31,6 +32,12 @@ _SWEEP_S = 60 * 60.0
 def launch_worker(folder: Path, lock: int) -> subprocess.Popen[bytes]:
     """Start the process that runs the job; it inherits the descriptor `lock`."""
     return processes.start(WORKER, folder, lock, folder / LOG)
+
+
+def prepare_worker() -> None:
+    """Start a process ahead, because a job is likely to come."""
+    with suppress(OSError):  # then the job's process starts later
+        processes.prepare(WORKER)
 
 
 class Dispatcher:

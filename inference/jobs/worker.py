@@ -2,6 +2,8 @@
 
     python -m inference.jobs.worker FOLDER
 
+With `--wait` it is a process of `inference.core.processes.prepare`.
+
 Exit status: 0 when the job finished or was cancelled, 1 when it failed or another worker has it.
 """
 
@@ -15,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from inference.core import processes
 from inference.core.cost_model import describe_maker
 from inference.core.engine import Engine
 from inference.core.errors import FaultCode, PortraitError
@@ -135,6 +138,11 @@ def main(arguments: list[str], select: EngineSelector = select_engine) -> int | 
     Returns the exit status, or a message that stands for status 1.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    if arguments == [processes.WAIT]:
+        if select is select_engine:
+            importlib.import_module("inference.draft.pipeline")
+            importlib.import_module("inference.rendering.partial_video")
+        arguments = [processes.receive_folder()]
     folder = Path(arguments[0])
     if not folder.is_dir():
         return f"There is no job in {folder}."

@@ -15,13 +15,13 @@ from PIL import ExifTags, Image
 from inference.core.errors import InputCode, InputError
 from inference.core.framing import PictureSize
 from inference.core.inputs import MAX_PICTURE_MIB, Picture
+from inference.media import portrait
 from inference.media.file_type import HEAD_BYTES, FileKind, detect_kind, is_truncated
 from inference.media.picture_files.colour import convert_to_srgb
 from inference.media.picture_files.heif import open_heif
 from inference.media.picture_files.jpeg import open_jpeg
 from inference.media.picture_files.png import open_png, to_8_bit_channels
 from inference.media.picture_files.webp import open_webp
-from inference.media.portrait import find_portrait
 
 Pixels = NDArray[np.uint8]
 
@@ -50,6 +50,11 @@ _FIRST_SIDEWAYS = 5  # from this orientation on, width and height are swapped
 _FORMAT_ADVICE = "Use JPEG, PNG, WebP or HEIC."
 
 
+def warm_up() -> None:
+    """Load what `clean_picture` needs, for the processes that are forked from this one."""
+    portrait.warm_up()
+
+
 def clean_picture(source: Path, target: Path, turn: int | None = None) -> Picture:
     """Write a clean copy of the picture `source` to `target`, and return its size and faces.
 
@@ -57,10 +62,10 @@ def clean_picture(source: Path, target: Path, turn: int | None = None) -> Pictur
     InputError, as `decode_picture` does.
     """
     pixels, upright = decode_picture(source)
-    portrait = find_portrait(pixels, turn)
-    Image.fromarray(portrait.pixels).save(target, format="PNG", compress_level=1)
-    height, width = portrait.pixels.shape[:2]
-    measured = Picture(width, height, portrait.faces, portrait.turned)
+    found = portrait.find_portrait(pixels, turn)
+    Image.fromarray(found.pixels).save(target, format="PNG", compress_level=1)
+    height, width = found.pixels.shape[:2]
+    measured = Picture(width, height, found.faces, found.turned)
     return measured.measure_in(upright.width, upright.height)
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -81,7 +82,7 @@ def find_faces(picture: Pixels) -> tuple[Face, ...]:
 
     A face counts when both the detector and the mesh are sure of it.
     """
-    return _FaceFinder().find(picture, 0).faces
+    return _load_finder().find(picture, 0).faces
 
 
 def find_portrait(picture: Pixels, turn: int | None = None) -> Portrait:
@@ -90,7 +91,7 @@ def find_portrait(picture: Pixels, turn: int | None = None) -> Portrait:
     None: turned until its faces stand upright. A picture in which one does stays as it is, and so
     does one without any face.
     """
-    finder = _FaceFinder()
+    finder = _load_finder()
     as_given = finder.find(picture, turn or 0)
     if turn is not None or as_given.standing >= _SURE_STANDING:
         return as_given
@@ -152,11 +153,21 @@ def _find_candidate(frame: Pixels, box: Floats) -> Candidate | None:
     return max(same, key=lambda each: compute_overlap(each.box, box), default=None)
 
 
+def warm_up() -> None:
+    """Load the networks and run each once: the first run takes as long as two later ones."""
+    _load_finder().run_once()
+
+
 class _FaceFinder:
     """Finder of faces with detector and mesh, which are loaded once."""
 
     def __init__(self) -> None:
         self._detector, self._mesh = FaceDetector(), FaceMesh()
+
+    def run_once(self) -> None:
+        blank = np.zeros((_MIN_SIDE_PX, _MIN_SIDE_PX, 3), np.uint8)
+        self._detector.find(blank)
+        self._mesh.fit(blank, np.asarray([0, 0, _MIN_SIDE_PX, _MIN_SIDE_PX], np.float32), 0.0)
 
     def find(self, picture: Pixels, turn: int) -> Portrait:
         """Return the picture, turned, with its faces."""
@@ -170,6 +181,12 @@ class _FaceFinder:
                     hidden = _is_mouth_hidden(self._mesh, pixels, points)
                     faces.append(Face(box, found.score, measure_roll(points), hidden))
         return Portrait(pixels, turn, tuple(sorted(faces, key=lambda face: face.box.left)))
+
+
+@cache
+def _load_finder() -> _FaceFinder:
+    """Return this process's finder; only one thread may use it at a time."""
+    return _FaceFinder()
 
 
 def _is_mouth_hidden(mesh: FaceMesh, picture: Pixels, points: Floats) -> bool:

@@ -83,7 +83,7 @@ def test_all_is_told_in_order_as_plain_data_that_fits_a_terminal(
     checks = examine(tiny, {"jobs": tmp_path}, {"jobs": Still()})
     names = [*NAMES, "gpu", "cuda", "flash-attn", "flash-attn build", "attention", "model"]
     names += ["volume jobs", "free space", "times", "symlinks", "hard links", "locks"]
-    assert [check.name for check in checks] == [*names, "commits", "read rate", "landlock"]
+    assert [check.name for check in checks] == [*names, "commits", "read rate", "confinement"]
     assert [Check(**one) for one in json.loads(json.dumps([*map(asdict, checks)]))] == checks
     assert all(len(check.name) <= 16 and "\n" not in check.found for check in checks)
 

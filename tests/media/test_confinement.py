@@ -10,6 +10,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -125,7 +126,11 @@ def _reach_for_files(source: Path, target: Path, server: int) -> _Reached:
             Path("/etc/passwd"),
             ROOT / "Makefile",
             Path("/proc/self/environ"),
-            *(Path(f"/proc/{server}/{name}") for name in ("environ", "mem", "maps", "fd/0")),
+            *(
+                Path(f"/proc/{pid}/{name}")
+                for pid in (server, os.getppid())  # the latter forked this process
+                for name in ("environ", "mem", "maps", "fd/0")
+            ),
         )
     }
     attempts |= {
@@ -181,6 +186,7 @@ def _reach_for_the_system(source: Path, target: Path, server: int) -> _Reached:
         "start a program": partial(os.posix_spawn, "/bin/true", ["true"], {}),
         "fork": lambda: os.fork() or os._exit(0),
         "signal the server": partial(os.kill, server, 0),
+        "signal the mother": partial(os.kill, os.getppid(), 0),
         "signal its group": partial(os.killpg, os.getpgid(server), 0),
         "signal everyone": partial(os.kill, -1, 0),
         "signal one of its threads": partial(call, 234, server, server, 0),
@@ -190,7 +196,12 @@ def _reach_for_the_system(source: Path, target: Path, server: int) -> _Reached:
         "type into a terminal": partial(fcntl.ioctl, 0, 0x5412, b"x"),
         "be dumpable": partial(call, 157, 4, 1),
     }
-    return _list_reached(attempts)
+    reached = _list_reached(attempts)
+    for descriptor in range(3, 64):  # such as the mother's way to the server
+        with suppress(OSError):
+            os.fstat(descriptor)
+            reached.names.append(f"descriptor {descriptor}")
+    return reached
 
 
 @dataclass(frozen=True)

@@ -48,10 +48,11 @@ _turn: ContextVar[Turn[Any] | None] = ContextVar("turn", default=None)
 
 
 class DecodingQueue(Sandbox):
-    """Sandbox of a server, in which calls take turns."""
+    """Sandbox of a server, in which calls take turns; `announce` is called before each."""
 
-    def __init__(self) -> None:
+    def __init__(self, announce: Callable[[], None] = lambda: None) -> None:
         super().__init__()
+        self._announce = announce
         self._lane, self._slow_lane = _Lane(_AT_ONCE), _Lane(_SLOW_AT_ONCE)
         self._threads = anyio.CapacityLimiter(_MAX_THREADS)
         self._owners: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -60,6 +61,7 @@ class DecodingQueue(Sandbox):
     def run(self, *calls: Call) -> _Answers:
         """Run all calls at once, when it is their turn; see `Sandbox.run`."""
         gave_way = False
+        self._announce()
 
         def must_stop(waited_s: float) -> bool:
             nonlocal gave_way

@@ -18,11 +18,12 @@ from fastapi.responses import JSONResponse, Response
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from inference.core.confinement.confine import hide_memory, warn_if_open
 from inference.core.errors import InputCode, InputError
 from inference.core.settings import Settings
 from inference.core.write_access import WriteAccess
 from inference.jobs.clock import ExpiryClock
-from inference.jobs.queue import Dispatcher
+from inference.jobs.queue import Dispatcher, prepare_worker
 from inference.jobs.store import JobStore
 from ui.access.identity import OwnerCookie, Owners
 from ui.access.rate_limiter import RateLimiter
@@ -70,7 +71,8 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
     upload_store = UploadStore(settings.data, jobs.access, knows_disk=not settings.on_modal)
     temporary = Path(tempfile.gettempdir()) if settings.on_modal else settings.data
     os.environ["GRADIO_TEMP_DIR"] = str(temporary / _GRADIO_FOLDER)
-    decoding = DecodingQueue()
+    warn_if_open()
+    decoding = DecodingQueue() if settings.on_modal else DecodingQueue(prepare_worker)
     page = Page(settings, jobs, upload_store, owners, decoding)
 
     # away for any time on Modal, where clocks are right and the page sleeps when nobody looks
@@ -208,6 +210,7 @@ def serve(settings: Settings, host: str, port: int, started: Callable[[], None])
 
     `started` is called once the page can be opened. Raises InputError if the port can't be used.
     """
+    hide_memory()
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family)

@@ -4,6 +4,7 @@ Nothing here can be undone. A part that the system lacks is left out.
 """
 
 import ctypes
+import logging
 import struct
 import sys
 import sysconfig
@@ -13,6 +14,8 @@ from pathlib import Path
 
 from inference.core.confinement import landlock, seccomp
 from inference.core.settings import ROOT
+
+logger = logging.getLogger(__name__)
 
 _SET_DUMPABLE, _SET_NO_NEW_PRIVILEGES = 4, 38  # of prctl
 _CAPABILITIES_VERSION = 0x20080522  # the third, with two words for each set
@@ -59,20 +62,26 @@ class Support:
 
     @property
     def sentence(self) -> str:
-        """What holds code in a broken decoder, and what does not."""
+        """What there is, and what code in a broken decoder could do for want of the rest."""
+        there = [f"Landlock {self.landlock}"] * bool(self.landlock) + ["seccomp"] * self.seccomp
         lacks = []
         if not self.landlock:
-            lacks.append("no Landlock: it could read and write this user's files")
+            lacks.append("no Landlock: a broken decoder could read and change this user's files")
         if not self.seccomp:
-            lacks.append("no seccomp: it could open connections and start programs")
-        there = f"Landlock {self.landlock}" if self.landlock else ""
-        there += ", " * bool(there and self.seccomp) + "seccomp" * self.seccomp
-        return "; ".join([there, *lacks] if there else lacks)
+            lacks.append("no seccomp: a broken decoder could open connections and start programs")
+        return "; ".join([", ".join(there), *lacks] if there else lacks)
 
 
 def find_support() -> Support:
     """Return the parts of the confinement that this system has."""
     return Support(landlock.find_version(), seccomp.can_filter())
+
+
+def warn_if_open() -> None:
+    """Log what is missing here, if anything is."""
+    support = find_support()
+    if not support.is_whole:
+        logger.warning("files are decoded with less protection here: %s", support.sentence)
 
 
 def hide_memory() -> None:

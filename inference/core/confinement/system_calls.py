@@ -3,6 +3,8 @@
 From the kernel's asm/unistd_64.h and asm-generic/unistd.h; a number never changes.
 """
 
+from collections.abc import Mapping
+
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # the kernel's AUDIT_ARCH_*
 _COLUMNS = {"x86_64": 0, "aarch64": 1}
 SECCOMP = {"x86_64": 317, "aarch64": 277}
@@ -55,7 +57,9 @@ WITH_CONDITIONS = {
 # fmt: on
 
 
-def list_numbers(machine: str, calls: dict[str, tuple[int | None, int | None]]) -> dict[str, int]:
+def list_numbers(
+    machine: str, calls: Mapping[str, tuple[int | None, int | None]]
+) -> dict[str, int]:
     """Return the number of each call that the machine has."""
     column = _COLUMNS[machine]
     numbers = {name: both[column] for name, both in calls.items()}

@@ -17,7 +17,7 @@ from typing import Any
 from inference.core.confinement.confine import Reach, confine
 from inference.core.errors import PortraitError, from_os_error
 
-MAX_MEMORY_BYTES = 1536 * 2**20
+MAX_MEMORY_BYTES = 1216 * 2**20  # of the work itself; the code that is loaded may have 400 MB
 MAX_OUTPUT_BYTES = 160 * 2**20  # ten minutes of 48 kHz stereo are 115 MB
 MAX_OPEN_FILES = 64
 OUT_OF_MEMORY_STATUS = 3  # exit status
@@ -75,7 +75,7 @@ def _limit_resources(cpu_s: int, wall_s: float) -> None:
         resource.RLIMIT_CORE: (0, 0),
     }
     if sys.platform == "linux":  # macOS accepts the limit but doesn't enforce it
-        limits[resource.RLIMIT_AS] = (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES)
+        limits[resource.RLIMIT_AS] = 2 * (_measure_memory() + MAX_MEMORY_BYTES,)
     for kind, wanted in limits.items():
         _, most = resource.getrlimit(kind)
         lowered = (min(each, most) if most != resource.RLIM_INFINITY else each for each in wanted)
@@ -84,10 +84,15 @@ def _limit_resources(cpu_s: int, wall_s: float) -> None:
     os.nice(_NICENESS)
 
 
-def main(argument: str) -> int:
-    """Carry out the order in JSON, write the answer to standard output, return the exit status."""
+def _measure_memory() -> int:
+    """Return the bytes of this process's address space."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def carry_out(order: Order) -> int:
+    """Carry out the order, write the answer to standard output, and return the exit status."""
     try:
-        answer = execute(Order(**json.loads(argument)))
+        answer = execute(order)
     except MemoryError:
         return OUT_OF_MEMORY_STATUS
     sys.stdout.write(json.dumps(answer))
@@ -95,4 +100,4 @@ def main(argument: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(carry_out(Order(**json.loads(sys.argv[1]))))

@@ -3,21 +3,17 @@
 Every failure of a child (`inference.media.sandbox.child`) becomes one clear error here.
 """
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inference.core import processes
 from inference.core.errors import (
     Fault,
     FaultCode,
@@ -26,18 +22,11 @@ from inference.core.errors import (
     PortraitError,
     from_code,
 )
-from inference.core.settings import ROOT
+from inference.core.files import parse_json
 from inference.media.sandbox.child import OUT_OF_MEMORY_STATUS, Order
+from inference.media.sandbox.launch import launch
 
-_CHILD = "inference.media.sandbox.child"
-# The stack and heap of each thread count as memory, and the work is too small for threads.
-_ENVIRONMENT = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "OPENCV_FOR_THREADS_NUM": "1",
-    "MALLOC_ARENA_MAX": "2",
-    "PYTHONUTF8": "1",
-}
+_MAX_ANSWER_BYTES = 1 << 20
 _MAX_LOGGED_CHARACTERS = 2000  # from the end of a crashed child's error output
 
 
@@ -159,7 +148,6 @@ class _Child:
     def __init__(self, call: Call, spent_s: int) -> None:
         self._call, budget = call, call.operation.budget
         self._started = time.monotonic() - spent_s
-        self._errors = tempfile.TemporaryFile()  # limited in size, as all that the child writes
         order = Order(
             call.operation.entry,
             str(call.source.absolute()),  # the child has another working directory
@@ -169,52 +157,33 @@ class _Child:
             call.numbers,
             tuple(str(path.absolute()) for path in call.beside),
         )
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", _CHILD, json.dumps(asdict(order))],
-            cwd=ROOT,
-            env=_ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            process_group=0,  # only this process handles Ctrl-C
-        )
-
-    def end(self) -> None:
-        """Kill the child if it still runs, and release what belongs to it."""
-        self.kill()
-        self._process.communicate()
-        self._errors.close()
-
-    def kill(self) -> None:
-        if self._process.poll() is None:  # else its id may belong to another process by now
-            processes.kill(self._process.pid)
+        with ExitStack() as stack:  # files, limited in size as all that the child writes
+            self._answer = stack.enter_context(tempfile.TemporaryFile())
+            self._errors = stack.enter_context(tempfile.TemporaryFile())
+            self._process = launch(order, self._answer, self._errors)
+            stack.callback(self._process.end)
+            self._resources = stack.pop_all()
+        self.kill = self._process.kill
+        self.end = self._resources.close
 
     def wait(self, must_stop: Callable[[float], bool]) -> dict[str, Any]:
         """Return the fields of the operation's dataclass. Raises PortraitError."""
         operation = self._call.operation
-        while (output := self._read_output()) is None:
+        while (status := self._process.wait(self._find_time_slice())) is None:
             waited_s = time.monotonic() - self._started
             if waited_s > operation.budget.wall_s or must_stop(waited_s):
                 raise _build_timeout_error(operation, f"over {waited_s:.1f} s")
-        status = self._process.returncode
         if status in (-signal.SIGXCPU, -signal.SIGALRM):
             raise _build_timeout_error(operation, "over the limits")
         if status != 0:
             raise _to_portrait_error(operation, status, self._read_errors())
-        answer = json.loads(output)
-        if "error" in answer:
-            raise from_code(**answer["error"])
-        fields: dict[str, Any] = answer["result"]
-        return fields
+        self._answer.seek(0)
+        return _parse_answer(operation, self._answer.read(_MAX_ANSWER_BYTES))
 
-    def _read_output(self) -> bytes | None:
-        """Return the output of the child that has ended; None if it has not within a second."""
+    def _find_time_slice(self) -> float:
+        """Return a second, or what is left of the budget."""
         left_s = self._started + self._call.operation.budget.wall_s - time.monotonic()
-        try:
-            output, _ = self._process.communicate(timeout=min(1.0, max(0.0, left_s)))
-        except subprocess.TimeoutExpired:
-            return None
-        return output
+        return min(1.0, max(0.0, left_s))
 
     def _read_errors(self) -> str:
         size = self._errors.seek(0, os.SEEK_END)
@@ -251,18 +220,37 @@ def _find_refusal(operation: Operation, source: Path) -> InputError | None:
     return None
 
 
+def _parse_answer(operation: Operation, output: bytes) -> dict[str, Any]:
+    """Return the fields in a child's answer, whose sender may have become anyone's.
+
+    Raises the PortraitError that it tells.
+    """
+    try:
+        answer = parse_json(output)
+    except ValueError:
+        answer = None
+    match answer:
+        case {"error": {"code": str(code), "message": str(message), "details": str(details)}}:
+            raise from_code(code, message, details)
+        case {"result": dict(fields)}:
+            return fields
+    raise _build_damaged_error(operation, f"answer {output[:_MAX_LOGGED_CHARACTERS]!r}")
+
+
 def _to_portrait_error(operation: Operation, status: int, output: str) -> PortraitError:
     """Return the error for a child's exit status (negative: killed by that signal)."""
     if status == OUT_OF_MEMORY_STATUS:
         message = f"This {operation.noun} needs too much memory to open. Choose a smaller one."
         return InputError(operation.too_large, message, output)
     if status < 0:
-        message = (
-            f"This {operation.noun} could not be opened; it may be damaged. Choose another one."
-        )
-        return InputError(operation.unreadable, message, f"signal {-status}\n{output}")
+        return _build_damaged_error(operation, f"signal {-status}\n{output}")
     message = "Something broke on our side. Try again."
     return Fault(FaultCode.INTERNAL, message, f"sandbox exit {status}\n{output}")
+
+
+def _build_damaged_error(operation: Operation, details: str) -> InputError:
+    message = f"This {operation.noun} could not be opened; it may be damaged. Choose another one."
+    return InputError(operation.unreadable, message, details)
 
 
 def _build_timeout_error(operation: Operation, details: str) -> TookTooLong:

@@ -1,0 +1,150 @@
+"""Mother process of the children: it holds the loaded modules, and forks one child for each order.
+
+`python -m inference.media.sandbox.mother`, with a socket as standard input, gets orders with three
+descriptors each: for the answer, for error output, and for the exit status. It opens no file of
+anyone itself, has one thread, and ends with the process at the socket's other end. It isn't
+confined, as that would confine the children to less than they need; they are, each to its files.
+"""
+
+import ctypes
+import gc
+import importlib
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import traceback
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from inference.core.confinement.confine import hide_memory
+from inference.media.sandbox.child import Order, carry_out
+
+MAX_MESSAGE_BYTES = 1 << 17  # paths are short
+_DESCRIPTORS = 3
+_MAX_OPEN_FILES = 1024  # far more than one for each child that there may be at a time
+_SET_DEATH_SIGNAL = 1  # of prctl
+
+
+@dataclass(frozen=True)
+class _Child:
+    number: int  # given by the other side
+    status: int  # descriptor
+
+
+@dataclass
+class Mother:
+    """Children by process id until they are reaped, and the modules that are loaded for them."""
+
+    channel: socket.socket
+    nothing: int  # descriptor of /dev/null
+    children: dict[int, _Child] = field(default_factory=dict)
+    modules: set[str] = field(default_factory=set)
+
+    def serve(self, ended: int) -> None:
+        """Follow what comes through the channel until it closes; `ended` tells of children."""
+        while True:
+            ready, _, _ = select.select([self.channel.fileno(), ended], [], [])
+            if ended in ready:
+                os.read(ended, 4096)
+                self._reap()
+            if self.channel.fileno() in ready:
+                message, descriptors, _, _ = socket.recv_fds(
+                    self.channel, MAX_MESSAGE_BYTES, _DESCRIPTORS
+                )
+                if not message:
+                    return
+                self._follow(json.loads(message), descriptors)
+
+    def kill(self, number: int | None = None) -> None:
+        """Kill the child of that number, or all, with what they may have started."""
+        for pid, child in self.children.items():
+            if number in (None, child.number):
+                with suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)
+
+    def _follow(self, message: dict[str, object], descriptors: list[int]) -> None:
+        number = message["number"]
+        assert isinstance(number, int)
+        if "order" not in message:
+            self.kill(number)
+            return
+        assert isinstance(message["order"], dict)
+        order = Order(**message["order"])
+        self._load(order.entry.partition(":")[0])
+        mother = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            self._be_child(order, descriptors, mother)
+        with suppress(OSError):  # the child does the same, whoever comes first
+            os.setpgid(pid, pid)
+        *others, status = descriptors
+        for descriptor in others:
+            os.close(descriptor)
+        self.children[pid] = _Child(number, status)
+
+    def _load(self, name: str) -> None:
+        """Load the module of an operation, and what it warms up, for the children to come."""
+        if name in self.modules:
+            return
+        self.modules.add(name)
+        with suppress(Exception):  # which the child meets again, and tells
+            module = importlib.import_module(name)
+            if hasattr(module, "warm_up"):
+                module.warm_up()
+        gc.freeze()  # the children share the pages of what is there
+
+    def _be_child(self, order: Order, descriptors: list[int], mother: int) -> None:
+        """Carry out the order in a process group of its own, with nothing of the mother's open."""
+        status = 1
+        try:
+            os.setpgid(0, 0)
+            ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for descriptor, standard in zip((self.nothing, *descriptors), range(3), strict=False):
+                os.dup2(descriptor, standard)
+            os.closerange(3, _MAX_OPEN_FILES)
+            if os.getppid() == mother:
+                status = carry_out(order)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            with suppress(BaseException):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(status)
+
+    def _reap(self) -> None:
+        """Tell the exit statuses of the children that have ended."""
+        while self.children:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            child = self.children.pop(pid)
+            with suppress(OSError):  # nobody waits for it any more
+                os.write(child.status, b"%d" % os.waitstatus_to_exitcode(status))
+            os.close(child.status)
+
+
+def main() -> None:
+    """Run the mother until the other side ends; then end the children."""
+    hide_memory()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(_MAX_OPEN_FILES, most), most))
+    ended, tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(tell)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    with socket.socket(fileno=os.dup(0)) as channel:
+        mother = Mother(channel, os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC))
+        try:
+            mother.serve(ended)
+        finally:
+            mother.kill()
+
+
+if __name__ == "__main__":
+    main()
