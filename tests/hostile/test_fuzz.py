@@ -2,7 +2,6 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,17 +9,10 @@ import pytest
 
 from inference.media.ingest import RECORDING_OPERATION
 from tests.hostile import fuzz
-from tests.hostile.forks import Forks
 from tests.hostile.fuzz import give, make_inputs, try_inputs
 from tests.support.sounds import chirps, write_wav
 
 NUMBER, SEED = 200, 1
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    with Forks() as forks:
-        yield forks
 
 
 def test_nothing_crashes_hangs_or_stays(tmp_path: Path) -> None:
@@ -42,16 +34,16 @@ def test_an_input_has_a_name_and_can_be_made_again() -> None:
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
-        ("test_sandbox:_segfault", "ends with -11"),
-        ("test_sandbox:_have_a_bug", "ends with 1"),
+        ("test_sandbox:_segfault", "signal 11"),
+        ("test_sandbox:_have_a_bug", "ZeroDivisionError"),
         ("test_sandbox:_meet_a_full_disk", "disk_full"),
         ("test_sandbox:_finish", "no clean file"),
     ],
 )
 def test_what_it_looks_for_it_finds(
-    name: str, fault: str, forks: Forks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     planted = replace(RECORDING_OPERATION, entry=f"tests.media.{name}")
     monkeypatch.setattr(fuzz, "RECORDING_OPERATION", planted)
     with pytest.raises(AssertionError, match=fault):
-        give(write_wav(tmp_path / "a.wav", chirps(480, 48_000)), forks)
+        give(write_wav(tmp_path / "a.wav", chirps(480, 48_000)))
