@@ -15,7 +15,7 @@ PINNED := $(PIP) --constraint constraints.txt
 # an index of torch builds may lack the pinned versions of what torch needs
 INSTALL_TORCH := $(if $(TORCH_INDEX),$(PIP) --no-deps $(TORCH) --index-url $(TORCH_INDEX) && )$(PINNED) $(TORCH)
 
-.PHONY: run test test-quick soak fuzz check bench bench-gpu gpu update clean
+.PHONY: run test test-quick soak fuzz reliability check bench bench-gpu gpu update clean
 
 run: $(VENV)/run.done
 	$(BIN)/python app.py serve --host $(HOST) --port $(PORT)
@@ -31,6 +31,9 @@ soak: $(VENV)/test.done
 
 fuzz: $(VENV)/test.done
 	$(BIN)/python -m tests.hostile.fuzz $(N) $(SEED)
+
+reliability: $(VENV)/test.done
+	$(BIN)/python -m tests.hostile.reliability
 
 check: $(VENV)/test.done
 	$(BIN)/ruff format --check .
