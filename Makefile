@@ -10,12 +10,13 @@ SEED ?= 1
 # torch is a step of its own, so that a machine can choose its build
 TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
+SECONDS ?= 600
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PINNED := $(PIP) --constraint constraints.txt
 # an index of torch builds may lack the pinned versions of what torch needs
 INSTALL_TORCH := $(if $(TORCH_INDEX),$(PIP) --no-deps $(TORCH) --index-url $(TORCH_INDEX) && )$(PINNED) $(TORCH)
 
-.PHONY: run test test-quick soak fuzz reliability check bench bench-gpu gpu update clean
+.PHONY: run test test-quick soak load fuzz reliability check bench bench-gpu gpu update clean
 
 run: $(VENV)/run.done
 	$(BIN)/python app.py serve --host $(HOST) --port $(PORT)
@@ -28,6 +29,9 @@ test-quick: $(VENV)/test.done
 
 soak: $(VENV)/test.done
 	$(BIN)/python -m pytest -m soak
+
+load: $(VENV)/test.done
+	$(BIN)/python -m tests.bench.load --seconds $(SECONDS)
 
 fuzz: $(VENV)/test.done
 	$(BIN)/python -m tests.hostile.fuzz $(N) $(SEED)

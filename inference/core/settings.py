@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 
 from inference.core.errors import InputCode, InputError
@@ -30,6 +31,7 @@ _CONTAINER_VARIABLES = (
 _NO_PASSWORD = "none"  # value of PORTRAIT_PASSWORD that disables the password on purpose
 _MAX_IDLE_MINUTES = 20  # Modal's own limit
 _LORA_STRENGTHS = Range(-4, 4)  # LoRAs are trained for a strength of about 1
+_HOST_NAME = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _SECRET_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")  # Modal's rule for names of Secrets
 
 
@@ -52,6 +54,8 @@ class Settings:
     password: str | None = field(default=None, repr=False)  # of the page; None: open to everyone
     unlocked: bool = False  # the password was disabled explicitly
     api_token: str | None = field(default=None, repr=False)  # None: no HTTP API
+    hosts: tuple[str, ...] = ()  # names that the page is served under, besides this machine's own
+    proxies: tuple[str, ...] = ()  # networks whose word on visitors' addresses is taken
     bucket: str | None = None  # for published results; boto3 finds the credentials by itself
     region: str | None = None  # of S3; boto3 itself reads only AWS_DEFAULT_REGION
     gpus: tuple[str, ...] = DEFAULT_GPUS  # on Modal, in order of preference
@@ -92,6 +96,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         password=None if password == _NO_PASSWORD else password,
         unlocked=password == _NO_PASSWORD,
         api_token=values.get("PORTRAIT_API_TOKEN") or None,
+        hosts=_parse_hosts(values, "PORTRAIT_HOSTS"),
+        proxies=_parse_proxies(values, "PORTRAIT_PROXIES"),
         bucket=values.get("AWS_BUCKET_NAME") or None,
         region=values.get("AWS_REGION") or None,
         gpus=_parse_gpus(values, "PORTRAIT_GPU"),
@@ -207,6 +213,28 @@ def _parse_gpus(values: Mapping[str, str], name: str) -> tuple[str, ...]:
             message = f"{name} names {gpu!r}, which Modal does not have. Choose from {known}."
             raise InputError(InputCode.BAD_OPTION, message)
     return wanted or DEFAULT_GPUS
+
+
+def _parse_hosts(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    wanted = tuple(host.lower() for host in _split_list(values.get(name)))
+    for host in wanted:
+        if not _HOST_NAME.fullmatch(host):
+            message = (
+                f"{name} has {host!r}. List names alone, as portrait.example.org or *.example.org."
+            )
+            raise InputError(InputCode.BAD_OPTION, message)
+    return wanted
+
+
+def _parse_proxies(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    found = []
+    for proxy in _split_list(values.get(name)):
+        try:
+            found.append(str(ip_network(proxy, strict=False)))
+        except ValueError as error:
+            message = f"{name} has {proxy!r}. List addresses, as 10.0.0.2 or 10.0.0.0/8."
+            raise InputError(InputCode.BAD_OPTION, message) from error
+    return tuple(found)
 
 
 def _parse_secrets(values: Mapping[str, str], name: str) -> tuple[str, ...]:

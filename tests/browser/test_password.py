@@ -22,7 +22,7 @@ _NUMBER = count(1)
 @pytest.fixture(scope="module")
 def address(data: Path) -> Iterator[str]:
     """Where a server with a password listens."""
-    with serving(data, PORTRAIT_PASSWORD=PASSWORD) as server:
+    with serving(data, PORTRAIT_PASSWORD=PASSWORD, PORTRAIT_PROXIES="127.0.0.1") as server:
         yield server.address
 
 

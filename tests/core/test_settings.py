@@ -97,6 +97,33 @@ def test_a_name_that_modal_does_not_have_is_named(name: str, value: str, says: s
         load_settings({f"PORTRAIT_{name}": value})
 
 
+def test_hosts_and_proxies_are_lists() -> None:
+    assert load_settings({}).hosts == load_settings({}).proxies == ()
+    values = {
+        "PORTRAIT_HOSTS": "Portrait.example.org, *.lan",
+        "PORTRAIT_PROXIES": "10.0.0.2,10.1.2.3/8,::1",
+    }
+    settings = load_settings(values)
+    assert settings.hosts == ("portrait.example.org", "*.lan")
+    assert settings.proxies == ("10.0.0.2/32", "10.0.0.0/8", "::1/128")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HOSTS", "https://portrait.example.org"),
+        ("HOSTS", "abc.de:80"),
+        ("HOSTS", "*"),
+        ("HOSTS", "a.*.b"),
+        ("PROXIES", "nginx"),
+        ("PROXIES", "10.0.0.0/33"),
+    ],
+)
+def test_what_is_no_host_or_proxy_is_named(name: str, value: str) -> None:
+    with pytest.raises(InputError, match=f"PORTRAIT_{name} has '.*'. List .*, as .*\\.$"):
+        load_settings({f"PORTRAIT_{name}": value})
+
+
 def test_an_operators_loras_lie_beside_the_weights_or_where_they_are_said_to(
     tmp_path: Path,
 ) -> None:

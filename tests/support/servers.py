@@ -44,6 +44,12 @@ class Server:
         self._environment = os.environ | {"PORTRAIT_DATA": str(data)} | settings
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Returns when the page can be opened."""
         arguments = ["app.py", "serve", "--port", str(self._port)]

@@ -3,35 +3,31 @@
 Counts are held in memory only: a restarted server knows none. No connection is held while an
 address has to wait; a request that comes too early gets the waiting time.
 
-The client's address is taken from the nearest proxy. A client can write any X-Forwarded-For, but
-each proxy appends the address it saw itself, so the last entry counts, without those of private
-networks, which are further proxies on the same premises. Without the header the connection's
-address counts. If the page is reached without a proxy, the header is the client's alone and an
-attacker has any number of addresses: an address decides only who waits longer, and the limit over
-all addresses holds for the attacker as well. Behind two proxies with public addresses all clients
-share one address and wait for each other's mistakes.
+The client's address is the connection's, or what a proxy tells that the settings name, see
+`ui.web.forwarding`; on Modal its front's. So an attacker has as many addresses as machines. The
+limit over all of them slows down whoever was wrong several times, never an address's first
+attempts: a flood from elsewhere keeps nobody out who knows the password. Those who share the
+flood's address have to wait as it has, unless their browser was signed in before (`ui.web.auth`).
 """
 
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from starlette.requests import HTTPConnection
 
 FREE_FAILURES = 3  # wrong passwords of an address until it has to wait
 FIRST_WAIT_S, MAX_WAIT_S = 2, 300  # each further wrong password doubles the wait
 FORGET_AFTER_S = 3600  # after an address's last wrong password
-MAX_ADDRESSES = 1000  # beyond it the one with the oldest failure is forgotten
+MAX_ADDRESSES = 20_000  # beyond it the one with the oldest failure is forgotten; about 5 MB
 # Over all addresses: 20 attempts at once, for a room full of people who mistype, then one in 6 s:
-# 30 in the first minute, 14,400 in a day. Six random letters hold for decades. An attacker who uses
-# all of them delays others' sign-in, but the next attempt is at most 6 s away, and signed-in
-# visitors are not affected.
+# 30 in the first minute, 14,400 in a day; besides, FREE_FAILURES of each address that was not wrong
+# for an hour. Six random letters hold for decades, and for a year against 10,000 machines.
 BURST, REFILL_S = 20, 6
 
-_HOPS = 20  # entries read from the header
-_PREFIX_BITS = 64  # IPv6: a household's network
+_PREFIX_BITS = 56  # IPv6: what one household, or one rented machine, has at most
 
 
 @dataclass(frozen=True)
@@ -66,6 +62,8 @@ class RateLimiter:
         """Return the whole seconds until the address may try; 0: now."""
         now = self._clock()
         failures = self._get_failures(address, now)
+        if not failures.wait_s:
+            return 0
         until = max(
             failures.last_s + failures.wait_s, self._exhausted_until_s - (BURST - 1) * REFILL_S
         )
@@ -79,7 +77,8 @@ class RateLimiter:
         self._failures[address] = _Failures(count + 1, now)
         if len(self._failures) > MAX_ADDRESSES:
             del self._failures[next(iter(self._failures))]
-        self._exhausted_until_s = max(self._exhausted_until_s, now) + REFILL_S
+        exhausted_until_s = max(self._exhausted_until_s, now) + REFILL_S
+        self._exhausted_until_s = min(exhausted_until_s, now + BURST * REFILL_S)
 
     def clear_failures(self, address: str) -> None:
         """Forget the address's wrong passwords after the right one."""
@@ -91,32 +90,21 @@ class RateLimiter:
 
 
 def parse_client_address(connection: HTTPConnection) -> str:
-    """Return the client's address; "" if it is unknown.
+    """Return the client's address as `parse_address` does."""
+    return parse_address(connection.client.host if connection.client else "")
 
-    All addresses of a household (an IPv6 /64 network) give the same text. It is never longer than
-    an address, whatever was sent.
+
+def parse_address(host: str) -> str:
+    """Return an address; "" if it is none.
+
+    All addresses of an IPv6 household give the same text. It is never longer than an address,
+    whatever a proxy has passed on.
     """
-    header = ",".join(connection.headers.getlist("x-forwarded-for"))
-    hops = [found for hop in header.rsplit(",", _HOPS)[-_HOPS:] if (found := _parse_address(hop))]
-    peer = _parse_address(connection.client.host) if connection.client else None
-    nearest = next((hop for hop in reversed(hops) if hop.is_global), hops[-1] if hops else peer)
-    if isinstance(nearest, IPv6Address):
-        return (int(nearest) >> (128 - _PREFIX_BITS)).to_bytes(8).hex(":", 2)
-    return str(nearest or "")
-
-
-def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
-    """Return the address in an entry.
-
-    Entries look like 192.0.2.1, 192.0.2.1:80, 2001:db8::1 or [2001:db8::1]:80.
-    """
-    text = text.strip()
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
     try:
-        found = ip_address(text)
+        found = ip_address(host)
     except ValueError:
-        return None
-    return getattr(found, "ipv4_mapped", None) or found
+        return ""
+    if isinstance(found, IPv6Address):
+        mapped = found.ipv4_mapped
+        return str(mapped or ip_network((int(found), _PREFIX_BITS), strict=False))
+    return str(found)

@@ -34,6 +34,14 @@ PASSWORD_FORGOTTEN = (
 PASSWORD_TOO_LONG = "This is too long for a password. Try again."
 PASSWORD_LOST = "The password did not arrive. Give it again."
 SIGNED_OUT = "You are not signed in. Load the page again."
+WRONG_HOST = (
+    "This page does not answer under this name. Open it at its usual address, or ask whoever runs "
+    "it to add the name to PORTRAIT_HOSTS."
+)
+PROXY_NOT_NAMED = (
+    "{address} sends addresses of visitors, which are not used. If it is your proxy, name it in "
+    "PORTRAIT_PROXIES."
+)
 
 # Headlines, each with the line under it.
 START = "Give a picture a voice"

@@ -12,7 +12,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import anyio
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.middleware.cors import CORSMiddleware
@@ -26,7 +25,6 @@ from inference.jobs.clock import ExpiryClock
 from inference.jobs.queue import Dispatcher, prepare_worker
 from inference.jobs.store import JobStore
 from ui.access.identity import OwnerCookie, Owners
-from ui.access.rate_limiter import RateLimiter
 from ui.api.door import Api, door
 from ui.media import extras, serving, uploads
 from ui.media.decoding import DecodingQueue
@@ -49,10 +47,12 @@ from ui.web.auth import (
 )
 from ui.web.body_limit import BodyLimit
 from ui.web.document import Document
+from ui.web.forwarding import Forwarding, HostGuard, build_names
 from ui.web.gradio import gr
 from ui.web.gradio_files import GRADIO_FILES
 from ui.web.page import Page
 from ui.web.security import SecurityMiddleware
+from ui.web.server import Server, build_config, raise_descriptor_limit
 from ui.web.theme import Studio
 
 _MAX_EVENTS = 1000  # on their way: more than there may be threads and waiting files
@@ -171,38 +171,13 @@ def _add_middleware(app: FastAPI, settings: Settings, owners: Owners, api_door: 
     app.add_middleware(CORSMiddleware)  # allows no other site; Gradio's default allows many
     if settings.password:
         sessions = SignInSessions(settings.password, owners.sign)
-        app.add_middleware(PasswordAuth, sessions=sessions, rate_limiter=RateLimiter())
+        app.add_middleware(PasswordAuth, sessions=sessions)
     app.add_middleware(Api, door=api_door)
     if settings.on_modal and not settings.password and not settings.unlocked:
         app.add_middleware(MissingPasswordGuard, marker=settings.data / PASSWORD_MARKER)
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityMiddleware)
-
-
-class _Server(uvicorn.Server):
-    """Server that calls `started` once it listens, and stops although pages are open.
-
-    `stop` ends what requests may wait for.
-    """
-
-    def __init__(
-        self, config: uvicorn.Config, started: Callable[[], None], stop: Callable[[], None]
-    ) -> None:
-        super().__init__(config)
-        self._started, self._stop = started, stop
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._started()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close open connections first: each open page has one, and uvicorn would wait for it."""
-        for connection in list(self.server_state.connections):
-            if connection.transport is not None:
-                connection.transport.close()
-        self._stop()
-        await super().shutdown(sockets)
+    app.add_middleware(Forwarding, proxies=None if settings.on_modal else settings.proxies)
 
 
 def serve(settings: Settings, host: str, port: int, started: Callable[[], None]) -> None:
@@ -218,12 +193,6 @@ def serve(settings: Settings, host: str, port: int, started: Callable[[], None])
         raise InputError(InputCode.BAD_OPTION, text.port_in_use(host, port), str(error)) from error
     with listener:  # closed also when the folder can't be written to
         app = create_app(settings)
-        config = uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            log_level="warning",
-            # for the scheme, and so for Secure cookies; addresses: ui.access.rate_limiter
-            forwarded_allow_ips="*",
-        )
-        _Server(config, started, app.state.decoding.close).run(sockets=[listener])
+        names = build_names(host, settings.hosts)
+        config = build_config(HostGuard(app, names) if names else app, raise_descriptor_limit())
+        Server(config, started, app.state.decoding.close).run(sockets=[listener])

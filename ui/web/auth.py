@@ -2,7 +2,8 @@
 
 A signed-in browser keeps a session in a cookie: its expiry, and an HMAC over the expiry and the
 password. Nothing is stored on the server. Sessions outlive a restart and end when the password or
-the data folder changes.
+the data folder changes. The browser keeps the cookie of one that has expired: it shows that the
+password was known here, so nobody else's wrong ones delay the next sign-in.
 
 `ui.web.security` refuses other sites' forms before they come here. A browser that doesn't tell
 which site sent a form (over plain http) can be signed in by another site only with the right
@@ -39,6 +40,7 @@ from ui.web.theme import build_dark_rule
 SESSION_COOKIE = "portrait-session"
 PASSWORD_MARKER = "had-password"  # in the data folder: there was a password
 SESSION_MAX_AGE_S = 30 * 24 * 3600
+_COOKIE_MAX_AGE_S = 365 * 24 * 3600
 _SLACK_S = 24 * 3600  # for a clock that is behind for a while
 MAX_FORM_BYTES = 4096  # of the sign-in form
 _FORM_TYPE = "application/x-www-form-urlencoded"
@@ -70,11 +72,20 @@ class SignInSessions:
 
     def is_valid(self, session: str) -> bool:
         """Return whether the session was signed here and has not expired."""
+        end = self._read_end(session)
+        # more is of a clock that was ahead
+        return end is not None and 0 < end - self._clock() < SESSION_MAX_AGE_S + _SLACK_S
+
+    def was_valid(self, session: str) -> bool:
+        """Return whether the session was signed here, for this password, however long ago."""
+        return self._read_end(session) is not None
+
+    def _read_end(self, session: str) -> int | None:
+        """Return when the session expires; None if it was not signed here."""
         found = _SESSION_PATTERN.fullmatch(session)
         if found is None or not hmac.compare_digest(self._sign_expiry(found[1]), found[2]):
-            return False
-        left_s = int(found[1]) - self._clock()
-        return 0 < left_s < SESSION_MAX_AGE_S + _SLACK_S  # more is of a clock that was ahead
+            return None
+        return int(found[1])
 
     def _sign_expiry(self, end: str) -> str:
         # starts with a word, so that it can't be a browser's secret, which has the same key
@@ -111,10 +122,20 @@ def update_password_marker(marker: Path, settings: Settings) -> None:
 
 
 class PasswordAuth:
-    """Middleware that requires a session, except for health checks, styles and the sign-in form."""
+    """Middleware that requires a session, except for health checks, styles and the sign-in form.
 
-    def __init__(self, app: ASGIApp, sessions: SignInSessions, rate_limiter: RateLimiter) -> None:
-        self._app, self._sessions, self._rate_limiter = app, sessions, rate_limiter
+    `clock` counts seconds from any start.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        sessions: SignInSessions,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._app, self._sessions = app, sessions
+        # browsers that were signed in before are counted apart, each for itself
+        self._strangers, self._known = RateLimiter(clock), RateLimiter(clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._app
@@ -149,24 +170,28 @@ class PasswordAuth:
 
         It awaits nothing, so that of simultaneous attempts each sees the ones before.
         """
-        address = parse_client_address(request)
-        if wait_s := self._rate_limiter.compute_wait_s(address):
+        session = request.cookies.get(SESSION_COOKIE, "")
+        if self._sessions.was_valid(session):
+            limiter, visitor = self._known, session
+        else:
+            limiter, visitor = self._strangers, parse_client_address(request)
+        if wait_s := limiter.compute_wait_s(visitor):
             refused = _render_sign_in(429, text.PASSWORD_TRIES.format(seconds=wait_s))
             refused.headers["Retry-After"] = str(wait_s)
             return refused
         if not self._sessions.is_password(password):
-            self._rate_limiter.record_failure(address)
-            wait_s = self._rate_limiter.compute_wait_s(address)
+            limiter.record_failure(visitor)
+            wait_s = limiter.compute_wait_s(visitor)
             problem = (
                 text.PASSWORD_WRONG_WAIT.format(seconds=wait_s) if wait_s else text.PASSWORD_WRONG
             )
             return _render_sign_in(401, problem)
-        self._rate_limiter.clear_failures(address)
+        limiter.clear_failures(visitor)
         response = RedirectResponse("/", 303, _NO_STORE)
         response.set_cookie(
             SESSION_COOKIE,
             self._sessions.create(),
-            max_age=SESSION_MAX_AGE_S,
+            max_age=_COOKIE_MAX_AGE_S,
             secure=request.url.scheme == "https",
             httponly=True,
             samesite="lax",

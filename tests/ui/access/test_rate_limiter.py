@@ -13,6 +13,7 @@ from ui.access.rate_limiter import (
     MAX_WAIT_S,
     REFILL_S,
     RateLimiter,
+    parse_address,
     parse_client_address,
 )
 
@@ -96,69 +97,56 @@ def test_of_many_addresses_only_the_newest_are_kept(guesses: RateLimiter, clock:
     assert guesses.compute_wait_s(ME) == 0  # it was the first to go
 
 
-@pytest.mark.parametrize("addresses", [1, 7, 100_000])
+@pytest.mark.parametrize("addresses", [1, 7, 2000])
 def test_however_many_addresses_an_attacker_has_all_together_are_few(
     guesses: RateLimiter, clock: Clock, addresses: int
 ) -> None:
-    tries, minute = 0, []
+    tries = 0
     for second in range(10 * 60):
         for number in range(50):  # a second
-            address = f"forged {(second * 50 + number) % addresses}"
+            address = f"machine {(second * 50 + number) % addresses}"
             if not guesses.compute_wait_s(address):
                 guesses.record_failure(address)
                 tries += 1
         clock.now_s += 1
-        if second % 60 == 59:
-            minute.append(tries)
-            tries = 0
-    assert max(minute) <= BURST + 60 // REFILL_S
-    assert max(minute[1:]) <= 60 // REFILL_S + 1
+    assert tries <= FREE_FAILURES * addresses + BURST + 10 * 60 // REFILL_S
 
 
-def test_everybody_waits_a_little_and_not_for_long(guesses: RateLimiter, clock: Clock) -> None:
-    for number in range(BURST):
+def test_a_flood_delays_those_alone_who_were_wrong_themselves(
+    guesses: RateLimiter, clock: Clock
+) -> None:
+    for number in range(10 * BURST):
+        assert guesses.compute_wait_s(f"machine {number}") == 0
+        guesses.record_failure(f"machine {number}")
+    for _ in range(FREE_FAILURES):
         assert guesses.compute_wait_s(ME) == 0
-        guesses.record_failure(f"forged {number}")
-    assert guesses.compute_wait_s(ME) == REFILL_S
+        guesses.record_failure(ME)
+    assert guesses.compute_wait_s(ME) == REFILL_S > FIRST_WAIT_S
     guesses.clear_failures(YOU)  # others' luck changes nothing
     assert guesses.compute_wait_s(ME) == REFILL_S
     clock.now_s += REFILL_S
     assert guesses.compute_wait_s(ME) == 0
-    clock.now_s += BURST * REFILL_S
-    for number in range(BURST):
-        assert guesses.compute_wait_s(ME) == 0
-        guesses.record_failure(f"forged {number}")
-
-
-def from_where(*forwarded: str, client: str | None = "127.0.0.1") -> str:
-    headers = [(b"x-forwarded-for", line.encode("latin1")) for line in forwarded]
-    peer = client and (client, 1234)
-    return parse_client_address(
-        HTTPConnection({"type": "http", "headers": headers, "client": peer})
-    )
 
 
 @pytest.mark.parametrize(
-    ("forwarded", "address"),
+    ("peer", "address"),
     [
-        ([], "127.0.0.1"),
-        (["8.8.8.8"], "8.8.8.8"),
-        (["forged, 9.9.9.9 , 8.8.8.8"], "8.8.8.8"),
-        (["9.9.9.9", "forged", "8.8.8.8"], "8.8.8.8"),
-        (["9.9.9.9, 8.8.8.8, 10.0.0.1, 192.168.3.4, 100.64.1.1, ::1"], "8.8.8.8"),
-        (["192.168.1.5, 192.168.1.6"], "192.168.1.6"),
-        (["8.8.8.8:4711"], "8.8.8.8"),
-        (["::ffff:8.8.8.8"], "8.8.8.8"),
-        (["2a00:1450:4001:82a::200e"], "2a00:1450:4001:082a"),
-        (["[2a00:1450:4001:82a:1:2:3:4]:443"], "2a00:1450:4001:082a"),
-        (["no address", "", ",,,", "999.1.1.1", "[", "[]:1", "²"], "127.0.0.1"),
-        (["8.8.8.8," + "x," * 1000], "127.0.0.1"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("::ffff:8.8.8.8", "8.8.8.8"),
+        ("2a00:1450:4001:82a::200e", "2a00:1450:4001:800::/56"),
+        ("2a00:1450:4001:8ff:1:2:3:4", "2a00:1450:4001:800::/56"),
+        ("testclient", ""),
+        ("8.8.8.8, 9.9.9.9", ""),
+        ("x" * 100_000, ""),  # a proxy passes on what was sent
+        ("", ""),
     ],
 )
-def test_an_address_is_what_the_nearest_proxy_says(forwarded: list[str], address: str) -> None:
-    assert from_where(*forwarded) == address
+def test_an_address_is_a_household(peer: str, address: str) -> None:
+    assert parse_address(peer) == address
 
 
-def test_whoever_has_no_address_is_one_person(guesses: RateLimiter) -> None:
-    assert from_where(client=None) == from_where(client="testclient") == ""
-    assert from_where(client="x" * 100_000) == ""  # the server takes it from the header, unread
+def test_no_header_tells_an_address() -> None:
+    headers = [(b"x-forwarded-for", b"8.8.8.8")]
+    scope = {"type": "http", "headers": headers, "client": ("10.0.0.1", 1234)}
+    assert parse_client_address(HTTPConnection(scope)) == "10.0.0.1"
+    assert parse_client_address(HTTPConnection(scope | {"client": None})) == ""

@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from tests.support.clocks import Clock
 from tests.support.sign_in import SIGNED_OUT, give, said
 from ui.access.identity import KEY_FILE, Owners
-from ui.access.rate_limiter import BURST, FREE_FAILURES, MAX_WAIT_S, REFILL_S, RateLimiter
+from ui.access.rate_limiter import BURST, FREE_FAILURES, MAX_WAIT_S, REFILL_S
 from ui.strings import text
 from ui.views.sign_in import FIELD, SIGN_IN
 from ui.web.auth import (
@@ -30,7 +30,9 @@ from ui.web.auth import (
     PasswordAuth,
     SignInSessions,
 )
+from ui.web.forwarding import Forwarding
 
+PROXY = "127.0.0.1"  # where all visitors come from
 PASSWORD = "Zwölf Boxkämpfer & 100 % + =;"
 WRONG = [
     "",
@@ -68,10 +70,11 @@ def visitor(tmp_path: Path, clock: Clock) -> Visitor:
     ]
     app = Starlette(routes=routes)
     sessions = SignInSessions(PASSWORD, Owners(tmp_path).sign, clock)
-    app.add_middleware(PasswordAuth, sessions=sessions, rate_limiter=RateLimiter(clock))
+    app.add_middleware(PasswordAuth, sessions=sessions, clock=clock)
+    app.add_middleware(Forwarding, proxies=[PROXY])
 
     def browser(scheme: str = "http", **cookies: str) -> TestClient:
-        return TestClient(app, f"{scheme}://portrait.test", cookies=cookies)
+        return TestClient(app, f"{scheme}://portrait.test", cookies=cookies, client=(PROXY, 4711))
 
     return browser
 
@@ -151,7 +154,7 @@ def test_without_it_nobody_gets_further(visitor: Visitor) -> None:
 def test_scripts_and_other_sites_do_not_get_the_session(visitor: Visitor, scheme: str) -> None:
     cookie, *rules = give(visitor(scheme), PASSWORD).headers["set-cookie"].split("; ")
     assert re.fullmatch(rf"{SESSION_COOKIE}=[0-9]+\.[0-9a-f]{{64}}", cookie)
-    wanted = {"HttpOnly", "SameSite=lax", "Path=/", f"Max-Age={30 * 86400}"}
+    wanted = {"HttpOnly", "SameSite=lax", "Path=/", f"Max-Age={365 * 86400}"}
     assert set(rules) == wanted | ({"Secure"} if scheme == "https" else set())
 
 
@@ -235,15 +238,36 @@ def test_an_address_never_waits_longer_than_five_minutes(visitor: Visitor, clock
     assert give(me, "no").headers["retry-after"] == str(MAX_WAIT_S)
 
 
-def test_forged_addresses_help_nobody(visitor: Visitor, clock: Clock) -> None:
-    me, signed_in = visitor(), visitor()
+def test_many_addresses_guess_no_faster_and_keep_nobody_out(visitor: Visitor, clock: Clock) -> None:
+    """People sign in, one after another, while strangers guess all the time."""
+    signed_in, guesser = visitor(), visitor()
     give(signed_in, PASSWORD)
-    statuses = [
-        give(me, "no", **{"X-Forwarded-For": f"8.8.{number // 250}.{number % 250}"}).status_code
-        for number in range(3 * BURST)
-    ]
-    assert statuses == [401] * BURST + [429] * 2 * BURST
+    guessed = 0
+    for person in range(6):
+        for number in range(BURST):
+            guess = give(guesser, "no", **{"X-Forwarded-For": f"8.8.8.{number}"})
+            guessed += guess.status_code == 401
+        here = {"X-Forwarded-For": f"9.9.9.{person}"}
+        assert said(give(visitor(), "mistyped", **here)) == text.PASSWORD_WRONG
+        assert give(visitor(), PASSWORD, **here).status_code == 303
+        clock.now_s += REFILL_S
     assert signed_in.get("/").status_code == 200
-    assert give(visitor(), PASSWORD).headers["retry-after"] == str(REFILL_S)
-    clock.now_s += REFILL_S
-    assert give(visitor(), PASSWORD).status_code == 303
+    assert guessed <= FREE_FAILURES * BURST + 6, "then one in six seconds"
+
+
+def test_whoever_was_signed_in_before_shares_no_wait_with_those_at_the_same_address(
+    visitor: Visitor, clock: Clock
+) -> None:
+    me = visitor()
+    give(me, PASSWORD)
+    clock.now_s += SESSION_MAX_AGE_S
+    for _ in range(FREE_FAILURES):
+        give(visitor(), "no")
+    assert give(visitor(), PASSWORD).status_code == 429
+    assert give(visitor(**{SESSION_COOKIE: "1.2"}), PASSWORD).status_code == 429
+    assert me.get("/").status_code == 401
+    for _ in range(FREE_FAILURES):
+        wrong = give(me, "no")
+    assert said(wrong) == text.PASSWORD_WRONG_WAIT.format(seconds=2)
+    clock.now_s += 2
+    assert give(me, PASSWORD).status_code == 303

@@ -27,7 +27,7 @@ def test_no_thread_of_the_page_waits_for_a_file(tmp_path: Path) -> None:
         server.stop()  # does not wait for them either
 
 
-def test_only_files_may_be_large(tmp_path: Path) -> None:
+def test_only_files_may_be_large_and_no_other_name_leads_here(tmp_path: Path) -> None:
     with serving(tmp_path, pause_s=0) as server, Session(server.address) as visitor:
         whole, parts = b'"' + bytes(2**20) + b'"', (b"a" * 2**16 for _ in range(17))
         for body in (whole, parts):
@@ -38,3 +38,7 @@ def test_only_files_may_be_large(tmp_path: Path) -> None:
         assert almost.status_code == 422  # is read, and is no event
         upload = visitor.http.post("/upload?kind=voice", content=whole, headers={HEADER: "1"})
         assert upload.status_code == 200
+        for path in ("/", "/healthz", "/api", "/nothing"):  # another site's name for this machine
+            refused = visitor.http.get(path, headers={"Host": "evil.test"})
+            assert (refused.status_code, refused.text) == (421, text.WRONG_HOST)
+        assert visitor.http.get("/", headers={"Host": "localhost"}).status_code == 200
