@@ -47,6 +47,10 @@ ODD_HEADERS = [
     (b"x-forwarded-for", b"\xff, 999.0.0.1, ::1%eth0"),
     (b"x-forwarded-proto", b"javascript"),
     (b"x-forwarded-prefix", b"//elsewhere.test"),
+    (b"x-forwarded-host", b"elsewhere.test"),
+    (b"forwarded", b"for=1.2.3.4;host=elsewhere.test"),
+    (b"x-forwarded-server", b"elsewhere.test"),
+    (b"x-original-url", b"//elsewhere.test"),
     (b"x-portrait", b"1"),
     (b"origin", b"null"),
     (b"cookie", b"a" * 3000),
@@ -233,6 +237,7 @@ def test_nobody_else_gets_or_changes_anything(who: str, world: World) -> None:
         assert answer.status < 500, said
         assert not any(secret in answer.body for secret in world.secrets), said
         assert b"Traceback" not in answer.body and b'File "' not in answer.body, said
+        assert b"elsewhere.test" not in answer.body + b"".join(answer.headers.values()), said
         assert answer.headers[b"x-content-type-options"] == b"nosniff", said
         if who != "another" and answer.status < 300:
             is_theirs = who == "program" and each.path.startswith("/api")
