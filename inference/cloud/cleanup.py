@@ -12,6 +12,7 @@ from pathlib import Path
 
 from inference.cloud.client import ModalClient
 from inference.cloud.remote_handle import read_handles
+from inference.core.confinement.confine import hide_memory
 from inference.core.errors import Fault
 from inference.core.settings import load_settings
 from inference.storage.publisher import unpublish
@@ -32,6 +33,7 @@ def main(arguments: list[str]) -> int | str:
 
     Returns the exit status, or a message that stands for status 1.
     """
+    hide_memory()
     folder = Path(arguments[0])
     reasons = [delete_from_modal(folder), _unpublish(folder)]
     if not any(reasons):

@@ -12,6 +12,7 @@ from inference.core.errors import InputCode, InputError
 SAMPLE_RATE_HZ = 48_000  # of every clean recording and of the finished sound
 MIN_RECORDING_S = 0.4  # a shorter one has no measurable loudness (ITU-R BS.1770 block length)
 MAX_PICTURE_MIB, MAX_RECORDING_MIB = 20, 100  # of an untrusted file
+LONGEST_SIDE_PX = 2048  # of a clean picture
 SILENCE_DBFS = -60.0  # a recording whose peak is at or below this holds no voice
 TURNS = (0, 90, 180, 270)  # degrees clockwise by which a picture can be turned
 QUIET_DBFS = -30.0  # a voice whose RMS is lower is hard to hear; it is raised

@@ -4,6 +4,7 @@ They outlive this process unless it kills them: where several machines take turn
 folder, the processes that work on it must end before the next machine's turn.
 """
 
+import ctypes
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ from typing import IO, NamedTuple
 from inference.core.settings import ROOT
 
 WAIT = "--wait"  # in place of the folder: it comes through standard input
+_SET_NAME = 15  # of prctl
 _SPARE_S = 600.0  # after which a process that was prepared ends
 
 _running: set[subprocess.Popen[bytes]] = set()
@@ -71,8 +73,8 @@ def receive_folder() -> str:
         os.dup2(given, own)
     for given in descriptors:
         os.close(given)
-    with suppress(OSError):  # macOS has none
-        Path("/proc/self/comm").write_bytes(_name(folder))
+    if sys.platform == "linux":  # not by /proc/self/comm, which is closed with the memory
+        ctypes.CDLL(None).prctl(_SET_NAME, _name(folder), 0, 0, 0)
     return os.fsdecode(folder)
 
 

@@ -1,13 +1,28 @@
 """Decoding of a user's files in the sandbox: pictures and recordings, alone or for a task."""
 
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from inference.core.errors import InputCode
-from inference.core.inputs import Box, Face, Picture, Recording, require_one_or_two
+from pydantic import TypeAdapter
+
+from inference.core.errors import InputCode, PortraitError
+from inference.core.inputs import LONGEST_SIDE_PX, Picture, Recording, require_one_or_two
 from inference.core.task import PICTURE, voice_name
-from inference.media.sandbox.runner import DIRECT, Call, Operation, Sandbox
+from inference.media.sandbox.runner import (
+    DIRECT,
+    Call,
+    Operation,
+    Sandbox,
+    build_damaged_error,
+)
+
+_T = TypeVar("_T")
+_PICTURE, _RECORDING = TypeAdapter(Picture), TypeAdapter(Recording)
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+_PNG_HEAD = struct.Struct(">16sII")  # with width and height
 
 PICTURE_OPERATION = Operation(
     "inference.media.picture:clean_picture",
@@ -33,7 +48,8 @@ def read_picture(
     written; no `target` is left then.
     """
     (fields,) = sandbox.run(_call_for_picture(source, target, turn))
-    return _parse_picture(fields)
+    with _leaving_none(target):
+        return _parse_picture(fields, target)
 
 
 def read_recording(source: Path, target: Path, sandbox: Sandbox = DIRECT) -> Recording:
@@ -43,7 +59,8 @@ def read_recording(source: Path, target: Path, sandbox: Sandbox = DIRECT) -> Rec
     is left then.
     """
     (fields,) = sandbox.run(Call(RECORDING_OPERATION, source, target))
-    return Recording(**fields)
+    with _leaving_none(target):
+        return _parse_recording(fields)
 
 
 def _call_for_picture(source: Path, target: Path, turn: int | None = None) -> Call:
@@ -51,10 +68,43 @@ def _call_for_picture(source: Path, target: Path, turn: int | None = None) -> Ca
     return Call(PICTURE_OPERATION, source, target, () if turn is None else (turn,))
 
 
-def _parse_picture(fields: dict[str, Any]) -> Picture:
-    """Return the picture that a call of `PICTURE_OPERATION` measured."""
-    faces = tuple(Face(**face | {"box": Box(**face["box"])}) for face in fields["faces"])
-    return Picture(**fields | {"faces": faces})
+def _parse_picture(fields: dict[str, Any], clean: Path) -> Picture:
+    """Return the picture that a call of `PICTURE_OPERATION` measured.
+
+    The decoder may have become anyone's: raises InputError for anything else, and when `clean` is
+    no picture that can be unpacked in a moment.
+    """
+    with clean.open("rb") as file:
+        head = file.read(_PNG_HEAD.size)
+    if len(head) < _PNG_HEAD.size:
+        raise build_damaged_error(PICTURE_OPERATION, "the clean picture is cut")
+    signature, width, height = _PNG_HEAD.unpack(head)
+    if signature != _PNG_SIGNATURE or max(width, height) > LONGEST_SIDE_PX:
+        raise build_damaged_error(PICTURE_OPERATION, f"the clean picture begins with {head!r}")
+    return _parse(PICTURE_OPERATION, _PICTURE, fields)
+
+
+def _parse_recording(fields: dict[str, Any]) -> Recording:
+    """Return the recording that a call measured. Raises InputError for anything else."""
+    return _parse(RECORDING_OPERATION, _RECORDING, fields)
+
+
+@contextmanager
+def _leaving_none(*targets: Path) -> Iterator[None]:
+    """Delete the targets when an error is raised."""
+    try:
+        yield
+    except PortraitError:
+        for target in targets:
+            target.unlink(missing_ok=True)
+        raise
+
+
+def _parse(operation: Operation, adapter: TypeAdapter[_T], fields: dict[str, Any]) -> _T:
+    try:
+        return adapter.validate_python(fields)
+    except ValueError as error:
+        raise build_damaged_error(operation, repr(error)) from error
 
 
 def ingest_files(
@@ -71,11 +121,13 @@ def ingest_files(
     """
     require_one_or_two(len(recordings))
     folder.mkdir(parents=True, exist_ok=True)
+    targets = (folder / PICTURE, *(folder / voice_name(at) for at in range(len(recordings))))
     picture, *voices = sandbox.run(
         _call_for_picture(image, folder / PICTURE, turn),
         *(
-            Call(RECORDING_OPERATION, recording, folder / voice_name(index))
-            for index, recording in enumerate(recordings)
+            Call(RECORDING_OPERATION, recording, target)
+            for recording, target in zip(recordings, targets[1:], strict=True)
         ),
     )
-    return _parse_picture(picture), tuple(Recording(**voice) for voice in voices)
+    with _leaving_none(*targets):
+        return _parse_picture(picture, folder / PICTURE), tuple(map(_parse_recording, voices))

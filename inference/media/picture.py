@@ -14,7 +14,7 @@ from PIL import ExifTags, Image
 
 from inference.core.errors import InputCode, InputError
 from inference.core.framing import PictureSize
-from inference.core.inputs import MAX_PICTURE_MIB, Picture
+from inference.core.inputs import LONGEST_SIDE_PX, MAX_PICTURE_MIB, Picture
 from inference.media import portrait
 from inference.media.file_type import HEAD_BYTES, FileKind, detect_kind, is_truncated
 from inference.media.picture_files.colour import convert_to_srgb
@@ -25,7 +25,6 @@ from inference.media.picture_files.webp import open_webp
 
 Pixels = NDArray[np.uint8]
 
-LONGEST_SIDE_PX = 2048  # of the clean picture
 MAX_MEGAPIXELS = 40
 
 _OPENERS: dict[FileKind, Callable[[bytes], Image.Image]] = {

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from inference.core.confinement.confine import hide_memory
 from inference.core.errors import Fault, InputCode, InputError
 from inference.core.settings import Settings, load_settings
 from inference.core.task import PLAN, PUBLISHED, REPORT, REQUEST, RESULT
@@ -227,6 +228,7 @@ def main(arguments: list[str]) -> int | str:
 
     Returns the exit status, or a message to print with status 1.
     """
+    hide_memory()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     settings = load_settings()
     if settings.bucket is None:

@@ -107,7 +107,7 @@ def _list_reached(attempts: dict[str, Callable[[], object]]) -> _Reached:
         try:
             attempt()
         except OSError as error:
-            refused = error.errno in (errno.EPERM, errno.EACCES, errno.ENOSYS)
+            refused = error.errno in (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EXDEV)
             if not refused:
                 reached.append(f"{name}: {error}")
         else:

@@ -12,7 +12,8 @@ from PIL import ExifTags, Image, ImageCms
 
 from inference.core.errors import InputCode, InputError
 from inference.core.framing import PictureSize
-from inference.media.picture import LONGEST_SIDE_PX, clean_picture, decode_picture
+from inference.core.inputs import LONGEST_SIDE_PX
+from inference.media.picture import clean_picture, decode_picture
 from tests.support.media import ASTRONAUT, VOICE_A
 from tests.support.sounds import chirps, encode
 

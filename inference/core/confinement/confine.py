@@ -5,6 +5,7 @@ Nothing here can be undone. A part that the system lacks is left out.
 
 import ctypes
 import logging
+import signal
 import struct
 import sys
 import sysconfig
@@ -17,7 +18,7 @@ from inference.core.settings import ROOT
 
 logger = logging.getLogger(__name__)
 
-_SET_DUMPABLE, _SET_NO_NEW_PRIVILEGES = 4, 38  # of prctl
+_SET_DEATH_SIGNAL, _SET_DUMPABLE, _SET_NO_NEW_PRIVILEGES = 1, 4, 38  # of prctl
 _CAPABILITIES_VERSION = 0x20080522  # the third, with two words for each set
 # of root, whose files may be another user's: opening them, within the files that are allowed
 _KEPT_CAPABILITIES = 1 << 1 | 1 << 2
@@ -77,6 +78,12 @@ def find_support() -> Support:
     return Support(landlock.find_version(), seccomp.can_filter())
 
 
+def can_confine() -> bool:
+    """Return whether this system has any part of the confinement."""
+    support = find_support()
+    return support.landlock > 0 or support.seccomp
+
+
 def warn_if_open() -> None:
     """Log what is missing here, if anything is."""
     support = find_support()
@@ -88,6 +95,12 @@ def hide_memory() -> None:
     """Close this process's memory and environment to others of the same user, where Linux can."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def end_with_parent() -> None:
+    """Have this process killed when the thread that started it ends, where Linux can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
 
 
 def confine(reach: Reach) -> None:

@@ -6,7 +6,6 @@ anyone itself, has one thread, and ends with the process at the socket's other e
 confined, as that would confine the children to less than they need; they are, each to its files.
 """
 
-import ctypes
 import gc
 import importlib
 import json
@@ -20,13 +19,12 @@ import traceback
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from inference.core.confinement.confine import hide_memory
+from inference.core.confinement.confine import end_with_parent, hide_memory
 from inference.media.sandbox.child import Order, carry_out
 
 MAX_MESSAGE_BYTES = 1 << 17  # paths are short
 _DESCRIPTORS = 3
 _MAX_OPEN_FILES = 1024  # far more than one for each child that there may be at a time
-_SET_DEATH_SIGNAL = 1  # of prctl
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ class Mother:
         status = 1
         try:
             os.setpgid(0, 0)
-            ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+            end_with_parent()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for descriptor, standard in zip((self.nothing, *descriptors), range(3), strict=False):

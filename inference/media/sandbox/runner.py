@@ -234,7 +234,7 @@ def _parse_answer(operation: Operation, output: bytes) -> dict[str, Any]:
             raise from_code(code, message, details)
         case {"result": dict(fields)}:
             return fields
-    raise _build_damaged_error(operation, f"answer {output[:_MAX_LOGGED_CHARACTERS]!r}")
+    raise build_damaged_error(operation, f"answer {output[:_MAX_LOGGED_CHARACTERS]!r}")
 
 
 def _to_portrait_error(operation: Operation, status: int, output: str) -> PortraitError:
@@ -243,12 +243,13 @@ def _to_portrait_error(operation: Operation, status: int, output: str) -> Portra
         message = f"This {operation.noun} needs too much memory to open. Choose a smaller one."
         return InputError(operation.too_large, message, output)
     if status < 0:
-        return _build_damaged_error(operation, f"signal {-status}\n{output}")
+        return build_damaged_error(operation, f"signal {-status}\n{output}")
     message = "Something broke on our side. Try again."
     return Fault(FaultCode.INTERNAL, message, f"sandbox exit {status}\n{output}")
 
 
-def _build_damaged_error(operation: Operation, details: str) -> InputError:
+def build_damaged_error(operation: Operation, details: str) -> InputError:
+    """Return the error for a file that breaks its decoder."""
     message = f"This {operation.noun} could not be opened; it may be damaged. Choose another one."
     return InputError(operation.unreadable, message, details)
 
