@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import chain
 from pathlib import Path
 from random import Random
 
@@ -22,9 +21,8 @@ from PIL import Image
 
 from inference.batch.batch import read_items
 from inference.core.errors import Fault, InputCode, InputError
-from inference.core.inputs import SAMPLE_RATE_HZ
+from inference.core.inputs import LONGEST_SIDE_PX, SAMPLE_RATE_HZ
 from inference.media.ingest import PICTURE_OPERATION, RECORDING_OPERATION
-from inference.media.picture import LONGEST_SIDE_PX
 from inference.media.sandbox.runner import DIRECT, Budget, Call, TookTooLong
 from tests.hostile.mutations import mutate
 from tests.hostile.seeds import write_seeds
@@ -153,29 +151,27 @@ def _check_recording(target: Path) -> None:
 def main(number: int, seed: int) -> int:
     """Try that many inputs on all processors, print what became of them; 1 if anything is wrong."""
     logging.disable()  # of each broken form
+    _make_seeds()
     workers = os.cpu_count() or 1
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(workers) as pool:
-        places = [Path(folder) / str(worker) for worker in range(workers)]
-        for place in places:
-            place.mkdir()
-        outcomes = list(
-            chain(
-                *pool.map(
-                    lambda worker: list(
-                        try_inputs(range(worker, number, workers), seed, places[worker])
-                    ),
-                    range(workers),
-                )
-            )
-        )
-    for outcome in outcomes:
-        if outcome.fault:
-            KEPT.mkdir(parents=True, exist_ok=True)
-            (KEPT / outcome.name).write_bytes(outcome.data)
-            print(f"{KEPT / outcome.name}: {outcome.fault}")
-    for said, count in Counter(outcome.said for outcome in outcomes).most_common():
-        print(f"{count:6} {said or 'wrong'}")
-    return int(any(outcome.fault for outcome in outcomes))
+    shares = [range(worker, number, workers) for worker in range(workers)]
+    with ThreadPoolExecutor(workers) as pool:
+        said = sum(pool.map(_try_and_keep, shares, [seed] * workers), Counter[str]())
+    for what, count in said.most_common():
+        print(f"{count:6} {what}")
+    return int("wrong" in said)
+
+
+def _try_and_keep(numbers: range, seed: int) -> Counter[str]:
+    """Try inputs, keep those that show a fault, and count what became of all."""
+    said = Counter[str]()
+    with tempfile.TemporaryDirectory() as folder:
+        for outcome in try_inputs(numbers, seed, Path(folder)):
+            said["wrong" if outcome.fault else outcome.said] += 1
+            if outcome.fault:
+                KEPT.mkdir(parents=True, exist_ok=True)
+                (KEPT / outcome.name).write_bytes(outcome.data)
+                print(f"{KEPT / outcome.name}: {outcome.fault}")
+    return said
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import struct
 import zlib
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 Mutation: TypeAlias = Callable[[Random, bytearray], None]
 
@@ -66,7 +66,8 @@ def _set_number(random: Random, data: bytearray) -> None:
 def _change_number(random: Random, data: bytearray) -> None:
     """Add a little to a number: a length, a count, an offset."""
     at, width = _find_place(random, data), random.choice((1, 2, 4))
-    order = random.choice(("big", "little"))
+    orders: tuple[Literal["big", "little"], ...] = ("big", "little")
+    order = random.choice(orders)
     value = int.from_bytes(data[at : at + width], order) + random.randint(-9, 9)
     data[at : at + width] = (value % (1 << 8 * width)).to_bytes(width, order)
 

@@ -68,12 +68,16 @@ def find_held() -> list[Held]:
 
 
 def _read(file: Path) -> Iterator[Held]:
-    for node in ast.walk(ast.parse(file.read_text())):
-        for mark in node.decorator_list if isinstance(node, ast.FunctionDef) else ():
+    functions = (
+        node for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef)
+    )
+    for function in functions:
+        for mark in function.decorator_list:
             match mark:
                 case ast.Call(func=ast.Attribute(attr="holds"), args=args):
-                    words = [ast.literal_eval(each) for each in args]
-                    yield Held(*words, file.relative_to(ROOT).as_posix(), node.name)
+                    stage, fault, says = (ast.literal_eval(each) for each in args)
+                    path = file.relative_to(ROOT).as_posix()
+                    yield Held(stage, fault, says, path, function.name)
 
 
 def render() -> str:

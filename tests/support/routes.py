@@ -1,6 +1,7 @@
 """All the addresses of an application."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
@@ -19,7 +20,7 @@ def addresses(app: FastAPI) -> set[str]:
     """The addresses of the page, of what is mounted in it, and of the API beside it."""
     found = set(patterns(app.routes))
     for middleware in app.user_middleware:
-        inside = middleware.kwargs.get("door")
+        inside: Any = middleware.kwargs.get("door")
         while inside and not isinstance(inside, Starlette):
             inside = getattr(inside, "_inside", None)
         found |= set(patterns(inside.routes)) if inside else set()
