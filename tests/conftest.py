@@ -40,8 +40,9 @@ HEAVY = """
 """.split()
 # ... and what makes whole videos, or starts many processes
 SLOW = """
-    draft/test_performer.py draft/test_pipeline.py hostile/test_bombs.py hostile/test_fuzz.py
-    hostile/test_routes.py jobs/test_queue.py jobs/test_store_machine.py
+    hostile/test_bombs.py hostile/test_fuzz.py hostile/test_routes.py
+    core/test_confinement.py jobs/test_confined.py media/test_confinement.py
+    draft/test_performer.py draft/test_pipeline.py jobs/test_queue.py jobs/test_store_machine.py
     jobs/test_throughput.py jobs/test_turns.py jobs/test_worker.py media/test_sandbox.py
     quality/test_drafts.py quality/test_live_checker.py ui/api/test_docs.py ui/api/test_intake.py
     ui/cli/batch/test_run.py ui/cli/test_commands.py ui/session/test_controller.py

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,9 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+KNOWN = {module_name(source) for source in SOURCES}
+
+
 def room_of(module: str, rooms: list[str]) -> int | None:
     """Return the number of the room that holds `module`; None for what lies in none."""
     for number, room in enumerate(rooms):
@@ -81,17 +85,17 @@ def room_of(module: str, rooms: list[str]) -> int | None:
     return None
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Return every project module that the file imports, wherever in it."""
-    known = {module_name(source) for source in SOURCES}
     found: set[str] = set()
     for node in ast.walk(ast.parse((ROOT / path).read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= {name if name in known else node.module for name in names}
-    return found & known
+            found |= {name if name in KNOWN else node.module for name in names}
+    return found & KNOWN
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=str)

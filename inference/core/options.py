@@ -72,6 +72,14 @@ class Group(IntEnum):
     INPUT = 0
     SCENE = 1
     SAMPLING = 2
+    RECORD = 3  # kept with the job, and changes nothing in the video
+
+
+class Permission(StrEnum):
+    """Statement about a job: "I may use this face and this voice"."""
+
+    STATED = "stated"
+    NOT_STATED = "not-stated"
 
 
 @dataclass(frozen=True)
@@ -146,6 +154,10 @@ class JobOptions:
             "unless given, until its faces stand upright.",
         ),
     ] = field(default=None, repr=False)  # a turned picture is another file, with other keys
+    permission: Annotated[
+        Permission,
+        Option(Group.RECORD, "stated: I may use this face and this voice. Kept with the job."),
+    ] = field(default=Permission.NOT_STATED, repr=False)  # the same video, and the same draft
 
     def __post_init__(self) -> None:
         require_turn(self.turn)

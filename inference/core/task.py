@@ -1,13 +1,14 @@
 """Input of an engine: a request, its plan, and a folder with fixed file names."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import TypeAdapter
 
 from inference.core.files import UnreadableFile, read_json, write_whole
+from inference.core.options import Permission
 from inference.core.plan import Plan
 from inference.core.request import Request
 from presets.quality import PRESETS
@@ -75,7 +76,7 @@ class Task:
 
     def save(self) -> None:
         """Write request and plan into the folder."""
-        write_whole(self.folder / REQUEST, json.dumps(asdict(self.request), indent=1))
+        _write_request(self.folder, self.request)
         write_whole(self.folder / PLAN, json.dumps(asdict(self.plan), indent=1))
 
 
@@ -92,6 +93,14 @@ def read_request(folder: Path) -> Request:
     return _read(folder / REQUEST, _REQUEST)
 
 
+def state_permission(folder: Path) -> None:
+    """Record with the task in `folder` that its face and voice may be used.
+
+    Raises UnreadableFile, OSError.
+    """
+    _write_request(folder, replace(read_request(folder), permission=Permission.STATED))
+
+
 def read_plan(folder: Path) -> Plan:
     """Return the plan of the task in `folder`. Raises UnreadableFile."""
     plan = _read(folder / PLAN, _PLAN)
@@ -101,6 +110,10 @@ def read_plan(folder: Path) -> Plan:
     if plan.quality not in PRESETS:
         raise UnreadableFile(folder / PLAN, f"quality {plan.quality[:40]}")
     return plan
+
+
+def _write_request(folder: Path, request: Request) -> None:
+    write_whole(folder / REQUEST, json.dumps(asdict(request), indent=1))
 
 
 def _read(path: Path, adapter: TypeAdapter[_T]) -> _T:

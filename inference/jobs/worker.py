@@ -74,6 +74,8 @@ def _run_engine(
         task = load_task(folder)
         engine = select(PRESETS[task.plan.quality].engine)
         confines = select is select_engine and engine.name == EngineFamily.DRAFT and can_confine()
+        if spare and not confines:
+            spare.close()
         made = (spare or ConfinedProcess()).produce(task) if confines else produce(task, engine)
         for event in made:
             yield event

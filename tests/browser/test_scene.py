@@ -10,6 +10,7 @@ from presets.scenes import SCENES
 from tests.browser.test_everyone import serious
 from tests.browser.visits import DESKTOP, PHONE, Visit, visit
 from tests.support.servers import Server, serving
+from ui.strings import text
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,24 @@ def open_folds(me: Visit) -> None:
     for fold in ("Scene and quality", "Advanced"):
         me.page.locator("summary", has_text=fold).click()
     expect(number(me, "steps")).to_be_visible()
+
+
+def says_it_first(me: Visit) -> None:
+    """Leave the question before a final video, then answer it; a double click is no answer."""
+    page = me.page
+    make = page.get_by_role("button", name=text.MAKE_FINAL)
+    said = page.get_by_role("button", name=text.MAY_USE)
+    make.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_have_text(text.ASK_PERMISSION)
+    expect(page.get_by_role("button", name=text.ASK_NOT)).to_be_focused()
+    me.shoot("26-permission")
+    assert serious(page) == []
+    said.dispatch_event("click", {"detail": 2})
+    page.keyboard.press("Enter")
+    expect(make).to_be_focused()
+    page.keyboard.press("Enter")
+    said.click()
 
 
 def test_a_scene_and_numbers_are_chosen_and_the_price_follows(
@@ -93,7 +112,7 @@ def test_another_number_makes_another_version_and_the_result_tells_it(
         expect(number(me, "seed")).not_to_have_value("42")
         seed = number(me, "seed").input_value()
         me.see("Your draft is ready")
-        me.press("Make it with MultiTalk")
+        says_it_first(me)
         me.see("Your video is ready")
         me.page.locator("summary", has_text="Settings used").click()
         used = me.page.locator(".tp-used")

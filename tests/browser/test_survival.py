@@ -35,7 +35,7 @@ def server(started: Server) -> Server:
 def make_final(me: Visit) -> None:
     """Half of a final video."""
     me.draft(VOICE_A)
-    me.press("Make it with MultiTalk")
+    me.make()
     me.see("Making your video")
     me.page.locator("tp-player[film*='/growing/']").wait_for()
 

@@ -32,7 +32,7 @@ def test_a_bad_start_is_said_and_tried_anew_and_the_result_is_reported_on_and_pa
         page = me.page
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         me.draft(word)
-        me.press("Make it with MultiTalk")
+        me.make()
         me.see("The video could not be made")
         expect(page.get_by_role("alert")).to_contain_text("first window are black")
         me.shoot("30-bad-window")

@@ -10,6 +10,7 @@ from urllib.parse import urlparse
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, expect
 
 from tests.support.media import ASTRONAUT
+from ui.strings import text
 
 Box = dict[str, float]
 Scheme = Literal["light", "dark"]
@@ -59,6 +60,11 @@ class Visit:
     def press(self, name: str) -> None:
         """Press the button of that name."""
         self.page.get_by_role("button", name=name).first.click()
+
+    def make(self) -> None:
+        """Have a final video made, the first one of this browser."""
+        self.press(text.MAKE_FINAL)
+        self.press(text.MAY_USE)
 
     def give(self, place: str, file: Path) -> None:
         """Choose a file for `picture`, `voice-0` or `voice-1`."""

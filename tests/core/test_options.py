@@ -6,7 +6,7 @@ import pytest
 
 from inference.core.errors import InputError
 from inference.core.inputs import CropChoice, Picture, Recording, Shape, Speaking, Trim
-from inference.core.options import OPTIONS, JobOptions, parse_option
+from inference.core.options import OPTIONS, JobOptions, Permission, parse_option
 from inference.core.request import Request
 
 VOICE = Recording(48_000, channels=1, peak_dbfs=-1.0, level_dbfs=-20.0)
@@ -31,6 +31,7 @@ def test_every_choice_but_a_page_s_own_can_be_written() -> None:
         ("shape", "9:16", Shape.TALL),
         ("shape", "09:16", Shape.TALL),  # a spreadsheet took it for a time of day
         ("shape", "16:09", Shape.WIDE),
+        ("permission", "stated", Permission.STATED),
     ],
 )
 def test_text_is_read_as_the_type_of_its_option(name: str, text: str, value: object) -> None:
@@ -48,6 +49,7 @@ def test_text_is_read_as_the_type_of_its_option(name: str, text: str, value: obj
             "--it '' is not understood. Write one of landscape, portrait, square, "
             "picture, 16:9, 9:16.",
         ),
+        ("permission", "yes", "--it 'yes' is not understood. Write stated or not-stated."),
         ("seed", "1.0", "--it '1.0' is not understood. Write a whole number."),
         ("steps", "²", "--it '²' is not understood. Write a whole number."),
         ("text_guidance", "nan", "--it 'nan' is not understood. Write it like 4.5."),

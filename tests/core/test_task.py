@@ -44,7 +44,7 @@ def test_a_task_survives_the_disk(tmp_path: Path) -> None:
 def test_a_request_of_the_version_before_is_read(task: Task) -> None:
     task.save()
     saved = json.loads((task.folder / REQUEST).read_text())
-    for name in ("negative_prompt", "text_guidance", "audio_guidance", "turn"):
+    for name in ("negative_prompt", "text_guidance", "audio_guidance", "turn", "permission"):
         del saved[name]
     del saved["picture"]["turned"]
     for face in saved["picture"]["faces"]:
@@ -63,7 +63,8 @@ def test_what_was_found_of_a_face_changes_no_stored_key() -> None:
     known = Picture(6, 4, (Face(Box(1, 2, 3, 4), 0.9),))
     assert repr(Picture(6, 4, (found,), turned=90)) == repr(known)
     assert repr(known).endswith("score=0.9),))")
-    assert "turn" not in repr(Request(known, (Recording(480_000, 1, -1.0, -20.0),)))
+    written = repr(Request(known, (Recording(480_000, 1, -1.0, -20.0),)))
+    assert "turn" not in written and "permission" not in written
 
 
 def test_files_have_the_names_the_folder_is_read_by() -> None:

@@ -20,7 +20,7 @@ from inference.media.ingest import read_picture
 from tests.jobs.test_turns import Turns
 from tests.support.api_client import Server, bearer, error
 from tests.support.media import ASTRONAUT
-from tests.support.people import Person, files, uploaded
+from tests.support.people import ME, Person, files, uploaded
 from ui.api import intake
 from ui.session import ingest
 from ui.session.page_state import PageState, Phase
@@ -136,7 +136,7 @@ def test_what_finds_no_room_is_not_on_the_desk(data: Path) -> None:
     before, left = person.do("refresh").session, files(data)
     shown = person.do("make")
     assert shown.problem and shown.problem.code == FaultCode.QUEUE_FULL
-    assert shown.session == before and files(data) == left
+    assert shown.session == before and files(data) == left | {f"permissions/{ME}"}  # it was said
 
 
 def test_a_form_is_not_read_on(tmp_path: Path, turns: Ending) -> None:

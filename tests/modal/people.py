@@ -44,7 +44,7 @@ def draft(me: Visit, picture: Path, voice: Path, steps: int) -> None:
 
 def make(me: Visit) -> None:
     """Have the final video made."""
-    me.press("Make it with MultiTalk")
+    me.make()
     me.see("Making your video")
 
 

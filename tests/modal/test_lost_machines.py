@@ -168,7 +168,7 @@ def test_the_video_is_there_once_and_paid_for_once(
     with standin.session(APP, PAGE) as me, ExitStack() as deploys:
         it = Losing(standin, me, deploys)
         drafted = draft(it, spoken(tmp_path / "voice.wav", seconds=3.3))
-        until(lambda: "Making your video" in it.asked("make"))
+        until(lambda: "Making your video" in it.asked("make", permission=True))
         lose(it)
         until(lambda: READY in it.asked("refresh"))
         (video,) = set(VIDEO.findall(it.asked("refresh"))) - {drafted}

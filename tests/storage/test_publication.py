@@ -10,6 +10,7 @@ import pytest
 
 from inference.core.errors import InputError
 from inference.core.events import Result
+from inference.core.options import Permission
 from inference.jobs import lock
 from inference.jobs import state as job_state
 from inference.jobs.state import LOCK
@@ -88,8 +89,9 @@ def test_a_link_has_a_line_to_itself(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_without_a_bucket_nothing_is_said_of_one(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.print_result(MADE, None, as_json=False)
-    terminal.print_result(MADE, None, as_json=True)
+    terminal.print_result(MADE, None, as_json=True, permission=Permission.STATED)
     said = capsys.readouterr()
+    assert json.loads(said.out)["permission"] == "stated"
     assert "link" not in said.out + said.err and "ublished" not in said.err
 
 

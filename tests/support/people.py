@@ -28,7 +28,9 @@ class Person:
         self._handlers = Controller(settings, self.jobs, UploadStore(settings.data, access))
 
     def do(self, name: str, /, **values: object) -> PageState:
-        return self._handlers.handle_event(self.owner, {"do": name, **values})
+        """Act; with what makes a final video say that the face and the voice may be used."""
+        said = {"permission": True} if name in ("make", "resume", "restart") else {}
+        return self._handlers.handle_event(self.owner, {"do": name, **said, **values})
 
     def pulse(self) -> str:
         return self._handlers.page_builder.etag(self.owner)

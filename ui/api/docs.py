@@ -1,7 +1,7 @@
 """What the HTTP API says of itself: each route, and an example that works as it stands."""
 
 from inference.core.inputs import MAX_PICTURE_MIB, MAX_RECORDING_MIB, Shape
-from inference.core.options import OPTIONS
+from inference.core.options import OPTIONS, Permission
 from presets.quality import DRAFT_QUALITY, PRESETS
 from ui.api.intake import KEY_HEADER
 
@@ -39,7 +39,8 @@ audio2 (up to {recording} MB each). All other fields may be left out:
 They mean what the command line's options do: shape is one of {shapes}
 (picture: the nearest to the picture's own), trim {trim} in seconds, crop {crop} in
 pixels, quality one of {qualities} ({draft} unless given), turn 0, 90, 180 or 270
-degrees clockwise (unless given, until a face stands upright).
+degrees clockwise (unless given, until a face stands upright), permission {permission}: that you
+may use this face and this voice. It is kept with the job, which else says {unstated}.
 
 With the header {key}: ANY-TEXT a request can be sent again: the same text gives the
 same job, not a second one, as long as that job is there.
@@ -71,4 +72,6 @@ def page(base: str) -> str:
         shapes=", ".join(Shape),
         draft=DRAFT_QUALITY,
         key=KEY_HEADER,
+        permission=Permission.STATED,
+        unstated=Permission.NOT_STATED,
     )

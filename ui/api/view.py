@@ -8,8 +8,9 @@ from typing import Any
 from inference.core import report
 from inference.core.events import Cancelled, Failed, Finished, Record, Result, Stage
 from inference.core.files import UnreadableFile
+from inference.core.options import Permission
 from inference.core.plan import Plan
-from inference.core.task import REPORT, read_plan
+from inference.core.task import REPORT, read_plan, read_request
 from inference.jobs import history
 from inference.jobs.state import read_created_ns
 from inference.jobs.store import JobStore, State
@@ -64,6 +65,7 @@ class Seen:
     result: dict[str, Any] | None
     kept_frames: int | None
     error: Trouble | None
+    permission: Permission | None
     verdict: str | None
     link: Link | None
     plan: Plan | None
@@ -85,6 +87,7 @@ def see(jobs: JobStore, folder: Path) -> dict[str, Any]:
         result=_facts(final.result) if isinstance(final, Finished) else None,
         kept_frames=final.frames if isinstance(final, Cancelled) else None,
         error=damage or _trouble(final, state),
+        permission=_permission(folder),
         verdict=_verdict(folder) if state is State.FINISHED else None,
         link=_link(folder),
         plan=plan,
@@ -142,6 +145,14 @@ def _verdict(folder: Path) -> str | None:
     try:
         return report.parse_report((folder / REPORT).read_bytes()).verdict
     except (OSError, ValueError):
+        return None
+
+
+def _permission(folder: Path) -> Permission | None:
+    """Whether it was stated; None when the files are damaged."""
+    try:
+        return read_request(folder).permission
+    except UnreadableFile:
         return None
 
 

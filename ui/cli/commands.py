@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from inference.batch.batch import read_items
+from inference.core.confinement.confine import hide_memory
 from inference.core.cost_model import CostModel, load_cost_model
 from inference.core.engine import Engine, EngineOptions
 from inference.core.errors import (
@@ -65,6 +66,7 @@ def serve(
     host: str = "127.0.0.1", port: Annotated[int, typer.Option(min=0, max=65535)] = 7860
 ) -> None:
     """Serve the page in the browser."""
+    hide_memory()
     server = importlib.import_module("ui.web.app")
     with suppress(KeyboardInterrupt):  # the usual way to end it
         server.serve(

@@ -21,6 +21,7 @@ from presets.schema import EngineFamily
 from ui.cli import terminal
 from ui.cli.arguments import Source
 from ui.cli.exit_status import Interrupted, cancel_on_interrupt, deliver_result, make_scratch_folder
+from ui.strings import history_wording
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,9 @@ def generate_video(
             video = GeneratedVideo(out, result, publish_video(task, out))
         finally:
             end_remote_work(task.folder)
-    terminal.print_result(video.result, video.published, as_json)
+    if not (is_draft or as_json):
+        terminal.print_message(history_wording.permission(options.permission))
+    terminal.print_result(video.result, video.published, as_json, options.permission)
     return video
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from inference.core.events import Event, Result, Stage, Step, Window
+from inference.core.options import Permission
 from inference.core.plan import Plan
 from inference.diagnostics.check import Check
 from inference.storage.publication import Publication
@@ -59,15 +60,21 @@ def print_warnings(plan: Plan) -> None:
         print_message(f"Note: {warning.message}")
 
 
-def print_result(result: Result, published: Publication | None, as_json: bool) -> None:
-    """Print the result of a video and of its publication.
+def print_result(
+    result: Result,
+    published: Publication | None,
+    as_json: bool,
+    permission: Permission = Permission.NOT_STATED,
+) -> None:
+    """Print the result of a video and of its publication, and whether `permission` was stated.
 
     The link has a line of standard output to itself, or is in the one JSON object.
     """
     link, expires = (published.url, published.expires) if published else (None, None)
     if as_json:
         linked = {"link": link, "link_expires": expires.isoformat() if expires else None}
-        print_json(asdict(result) | (linked if published else {}))
+        said = asdict(result) | {"permission": permission}
+        print_json(said | (linked if published else {}))
     else:
         print_message(f"{result.path}: {result.duration_s:.2f} s, made in {result.seconds} s")
     if published and published.refusal:

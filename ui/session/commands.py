@@ -201,11 +201,14 @@ class SessionCommand:
     `middle`: use the middle of a picture without a face. `make`: start a final video. `draft`: make
     the draft again that was deleted. `version`: return to the draft, with another seed. `again`:
     clear the session; its jobs go on. `stop`, `resume`, `restart`, `publish`: of its newest job.
+    `permission`: with the statement that the face and the voice may be used. `ask-not`: don't make
+    what asks for it. `take-back`: take it back.
     """
 
     do: Literal[
         "middle", "make", "draft", "stop", "resume", "restart", "version", "again", "publish"
-    ]
+    ] | Literal["ask-not", "take-back"]  # fmt: skip
+    permission: bool = False
 
 
 @checked(frozen=True)

@@ -39,10 +39,10 @@ from ui.session.commands import (
 )
 from ui.session.dialogue import parse_lines
 from ui.session.ingest import Ingester, SessionChange
-from ui.session.job_starter import JobStarter, choose_new_seed, compute_fingerprint
+from ui.session.job_starter import JobStarter, choose_new_seed
 from ui.session.page_builder import SESSION_COPY, PageBuilder
 from ui.session.page_state import Area, PageState, Problem
-from ui.session.planner import SessionPlan
+from ui.session.planner import SessionPlan, compute_fingerprint
 from ui.session.problems import catch_problem, find_area, is_about_voices
 from ui.session.reducer import apply_action, open_editor, untick
 from ui.session.requests import find_speakers
@@ -51,8 +51,8 @@ from ui.session.store import SessionStore
 
 # actions that replace the whole session, and the one that only closes a message
 _CLEARING_ACTIONS = ("example", "again", "open", "use", "dismiss")
-# Actions that start, stop or delete paid work: they are committed before they are answered.
-_DURABLE_ACTIONS = ("make", "stop", "resume", "restart", "delete-sure")
+# Actions that start, stop, forbid or delete paid work: they are committed before they are answered.
+_DURABLE_ACTIONS = ("make", "stop", "resume", "restart", "take-back", "delete-sure")
 
 
 class Controller:
@@ -135,7 +135,7 @@ class Controller:
         `opens_trimmer`: if the recordings are too long.
         """
         with self._sessions.lock(owner):
-            session = change(self._sessions.load(owner))
+            session = change(replace(self._sessions.load(owner), asking=""))
             plan = self.page_builder.planner.plan(session, known)
             if opens_trimmer and plan.is_too_long:
                 session = open_editor(session, "trim")
@@ -199,9 +199,15 @@ class Controller:
     def _run_session_command(self, action: SessionCommand, owner: str) -> SessionPlan | None:
         session = self._sessions.load(owner)
         job = self.page_builder.find_owned(owner, session.final or session.draft)
+        if self._must_ask(owner, session, action):
+            return self._update_session(owner, lambda session: replace(session, asking=action.do))
         match action.do:
             case "make":
-                return self._start_final(owner)
+                return self._job_starter.start_final(owner)
+            case "ask-not" | "take-back":
+                if action.do == "take-back":
+                    self._sessions.state_permission(owner, stated=False)
+                return self._update_session(owner, lambda session: session)
             case "draft":
                 return self._update_session(owner, lambda session: replace(session, drafted=""))
             case "middle":
@@ -215,29 +221,22 @@ class Controller:
                 return self._update_session(owner, lambda session: Session())
             case "stop" if job:
                 self._jobs.cancel(job)
-            case "resume" if job:
-                self._jobs.resume(job)
             case "restart" if job and has_bad_first_window(job):
-                return self._start_final(owner, choose_new_seed)
-            case "restart" if job:
-                self._jobs.restart(job)
+                return self._job_starter.start_final(owner, choose_new_seed)
+            case "resume" | "restart" if job:
+                self._job_starter.go_on(job, restart=action.do == "restart")
             case "publish" if job:
                 self._jobs.publish(job)
         return None
 
-    def _start_final(
-        self, owner: str, change: SessionChange = lambda session: session
-    ) -> SessionPlan:
-        """Start a final video, at most one however often the button was pressed."""
-        with self._sessions.lock(owner):
-            session, planner = change(self._sessions.load(owner)), self.page_builder.planner
-            plan = planner.plan(session)
-            if session.final is None and plan.draft:
-                final = planner.plan_final(session)
-                self._job_starter.start(
-                    owner, session, final, lambda job: replace(session, final=job)
-                )
-            return plan
+    def _must_ask(self, owner: str, session: Session, action: SessionCommand) -> bool:
+        """Return whether a final video waits for a statement; keep the one that comes with it."""
+        if action.do != "make" and not (session.final and action.do in ("resume", "restart")):
+            return False
+        if not (action.permission or self._sessions.has_permission(owner)):
+            return True
+        self._sessions.state_permission(owner)
+        return False
 
     @_apply.register
     def _run_history_command(self, action: HistoryCommand, owner: str) -> SessionPlan:

@@ -7,7 +7,6 @@ could be asked for, and paid for, twice. If the process ends in between, or lose
 next action in that session submits the job.
 """
 
-import hashlib
 import secrets
 import shutil
 from collections.abc import Callable
@@ -16,9 +15,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from inference.core.files import UnreadableFile, read_word, write_whole
-from inference.core.options import MAX_SEED
+from inference.core.options import MAX_SEED, Permission
 from inference.core.plan import Plan
-from inference.core.task import PICTURE, RESULT, Task, load_task, read_request, voice_name
+from inference.core.task import (
+    PICTURE,
+    RESULT,
+    Task,
+    load_task,
+    read_request,
+    state_permission,
+    voice_name,
+)
 from inference.core.timing import place_recordings
 from inference.core.write_access import WriteUnavailable
 from inference.jobs.state import SUBMITTED, read_family
@@ -28,11 +35,11 @@ from presets.schema import EngineFamily
 from ui.media import serving
 from ui.media.subtitles import SUBTITLES, build_subtitles
 from ui.media.titles import PICTURE_NAME, read_title, write_title
-from ui.session.ingest import write_crop
+from ui.session.ingest import SessionChange, write_crop
 from ui.session.page_builder import SESSION_COPY, PageBuilder
-from ui.session.planner import SessionPlan
-from ui.session.requests import Framing, build_request, build_title, find_speakers, select_voices
-from ui.session.session import Choices, Session
+from ui.session.planner import SessionPlan, compute_fingerprint
+from ui.session.requests import Framing, build_request, build_title, select_voices
+from ui.session.session import Session
 from ui.session.store import SESSION_FILE, SessionStore, link_file
 
 _NEW_CROP_FILE = "new-crop.jpg"
@@ -93,8 +100,34 @@ class JobStarter:
                 self._jobs.delete(unfinished)
             return plan
 
+    def start_final(
+        self, owner: str, change: SessionChange = lambda session: session
+    ) -> SessionPlan:
+        """Start a final video, at most one however often the button was pressed.
+
+        Call it once the permission to use the face and the voice is stated.
+        """
+        with self._sessions.lock(owner):
+            session, planner = change(self._sessions.load(owner)), self._page_builder.planner
+            plan = planner.plan(session)
+            if session.final is None and plan.draft:
+                final, stated = planner.plan_final(session), Permission.STATED
+                self.start(owner, session, final, lambda job: replace(session, final=job), stated)
+            return plan
+
+    def go_on(self, job: Path, restart: bool) -> None:
+        """Queue a job again; that a final video may be made is stated by now."""
+        if read_family(job) is not EngineFamily.DRAFT:
+            state_permission(job)
+        (self._jobs.restart if restart else self._jobs.resume)(job)
+
     def start(
-        self, owner: str, session: Session, plan: Plan, name_job: Callable[[str], Session]
+        self,
+        owner: str,
+        session: Session,
+        plan: Plan,
+        name_job: Callable[[str], Session],
+        permission: Permission = Permission.NOT_STATED,
     ) -> None:
         """Start the job that `plan` is of, and save the session that `name_job` returns for its id.
 
@@ -106,7 +139,7 @@ class JobStarter:
         assert request is not None and session.picture is not None
         before = self._sessions.load(owner)
         with self._jobs.prepare(owner) as folder:
-            task = Task(request, plan, folder)
+            task = Task(replace(request, permission=permission), plan, folder)
             try:
                 self._fill(owner, session, task)
                 self._sessions.save(owner, name_job(folder.name))
@@ -114,7 +147,7 @@ class JobStarter:
             except BaseException:
                 with suppress(WriteUnavailable, OSError):
                     self._sessions.save(owner, before)
-                if folder.name not in _list_jobs(self._sessions.load(owner)):
+                if folder.name not in self._sessions.load(owner).jobs:
                     shutil.rmtree(folder, ignore_errors=True)
                 raise
 
@@ -132,7 +165,7 @@ class JobStarter:
         """Return whether the job's owner has a session that submits it later, or may have one."""
         owner = self._jobs.read_owner(folder)
         try:
-            return bool(owner) and folder.name in _list_jobs(self._sessions.read(owner))
+            return bool(owner) and folder.name in self._sessions.read(owner).jobs
         except UnreadableFile:
             return True
 
@@ -156,7 +189,7 @@ class JobStarter:
 
         Returns the session without those that are damaged.
         """
-        for name in _list_jobs(session):
+        for name in session.jobs:
             job = self._page_builder.find_owned(owner, name)
             if job and not (job / SUBMITTED).exists():
                 try:
@@ -239,26 +272,6 @@ def choose_new_seed(session: Session) -> Session:
     return replace(session, choices=choices, final=None)
 
 
-def compute_fingerprint(plan: SessionPlan) -> str:
-    """Return a hash of everything that goes into a draft; empty if none can be made."""
-    session = plan.session
-    if plan.draft is None or not find_speakers(session):
-        return ""
-    shown = replace(session, choices=_select_draft_choices(session.choices))
-    request = build_request(shown, DRAFT_QUALITY)
-    return hashlib.sha256(repr((_list_used_files(session), request)).encode()).hexdigest()
-
-
-def _list_jobs(session: Session) -> tuple[str, ...]:
-    """Return the jobs that were started from the session."""
-    return tuple(job for job in (session.draft, session.final) if job)
-
-
-def _select_draft_choices(choices: Choices) -> Choices:
-    """Return `choices` without those that no draft shows."""
-    return replace(choices, prompt="", negative_prompt="")
-
-
 def _list_inputs(job: Path) -> set[str]:
     """Return the file names of the picture and the recordings in that job's session copy."""
     kinds = ("picture-", "voice-")
@@ -282,9 +295,3 @@ def _build_copy(session: Session, quality: str) -> Session:
         cuts=session.cuts,
         owners=session.owners,
     )
-
-
-def _list_used_files(session: Session) -> list[str]:
-    """Return the files of the session that a job uses."""
-    assert session.picture is not None
-    return [session.picture.file, *(voice.file for voice in select_voices(session))]

@@ -91,6 +91,7 @@ class PageBuilder:
             is_moving=not self._jobs.access.granted,
             is_still_making=job is None and self._is_making(owner),
             makes_another=self._makes_another(owner, session, now),
+            has_permission=self._sessions.has_permission(owner),
         )
 
     @property
@@ -106,7 +107,7 @@ class PageBuilder:
         """Return a value, cheap to compute, that changes whenever the page of `owner` does."""
         session = self._sessions.load(owner)
         marks: list[object] = [self._jobs.access.granted, self._sessions.compute_version(owner)]
-        marks.append(self._jobs.index.count_ended(owner))
+        marks += [self._jobs.index.count_ended(owner), self._sessions.has_permission(owner)]
         shown = (self.find_owned(owner, job) for job in (session.draft, session.final))
         for folder in sorted({*self._jobs.index.list_open(owner), *filter(None, shown)}):
             state = self._read_state(folder)

@@ -110,7 +110,8 @@ class PageState:
     page, and an earlier job goes on. `makes_another`: a final video that isn't on the page is being
     made. `max_recordings_s`: of a draft and of a final video. `has_bucket`: whether results can be
     published. `is_moving`: nothing can be changed until another machine has stopped writing;
-    `was_refused`: the last action was refused for that reason.
+    `was_refused`: the last action was refused for that reason. `has_permission`: this browser has
+    stated that its faces and voices may be used.
     """
 
     phase: Phase
@@ -132,6 +133,7 @@ class PageState:
     damaged: tuple[str, ...] = ()
     is_still_making: bool = False
     makes_another: bool = False
+    has_permission: bool = False
 
     @property
     def is_empty(self) -> bool:

@@ -3,8 +3,9 @@
 A `SessionPlan` is handed on from the change of a session to its draft and its page.
 """
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from inference.core.cost_model import CostModel, load_cost_model
 from inference.core.errors import InputCode, InputError, build_no_face_error
@@ -15,8 +16,14 @@ from presets.quality import DRAFT_QUALITY, PRESETS
 from presets.schema import EngineFamily
 from ui.session.availability import OfferChecker
 from ui.session.page_state import Area, Problem
-from ui.session.requests import Framing, build_request, compute_framing
-from ui.session.session import Session
+from ui.session.requests import (
+    Framing,
+    build_request,
+    compute_framing,
+    find_speakers,
+    select_voices,
+)
+from ui.session.session import Choices, Session
 from ui.strings import text
 
 
@@ -90,6 +97,27 @@ class Planner:
 
     def _load_cost_model(self) -> CostModel:
         return load_cost_model(self._settings, self._offer_checker.get_latest().paid)
+
+
+def compute_fingerprint(plan: SessionPlan) -> str:
+    """Return a hash of everything that goes into a draft; empty if none can be made."""
+    session = plan.session
+    if plan.draft is None or not find_speakers(session):
+        return ""
+    shown = replace(session, choices=_select_draft_choices(session.choices))
+    request = build_request(shown, DRAFT_QUALITY)
+    return hashlib.sha256(repr((_list_used_files(session), request)).encode()).hexdigest()
+
+
+def _select_draft_choices(choices: Choices) -> Choices:
+    """Return `choices` without those that no draft shows."""
+    return replace(choices, prompt="", negative_prompt="")
+
+
+def _list_used_files(session: Session) -> list[str]:
+    """Return the files of the session that a job uses."""
+    assert session.picture is not None
+    return [session.picture.file, *(voice.file for voice in select_voices(session))]
 
 
 def _select_inputs(session: Session) -> tuple[object, ...]:

@@ -98,7 +98,8 @@ class Session:
     is cut, `owners` who says each part: 0 left, 1 right, 2 both. A session of before has no cuts:
     they are in the pauses. `undo`: what the open editor's Cancel restores.
     `selected`: the job open in the history, `deleting`: whether its deletion is to be confirmed.
-    `chosen`: the jobs ticked there, `deleting_chosen`: likewise.
+    `chosen`: the jobs ticked there, `deleting_chosen`: likewise. `asking`: the command that waits
+    for the statement that the face and the voice may be used.
     """
 
     picture: StoredPicture | None = None
@@ -124,6 +125,12 @@ class Session:
     deleting: bool = False
     chosen: tuple[str, ...] = ()
     deleting_chosen: bool = False
+    asking: str = ""
+
+    @property
+    def jobs(self) -> tuple[str, ...]:
+        """The jobs that were started from the session."""
+        return tuple(job for job in (self.draft, self.final) if job)
 
     @property
     def files(self) -> frozenset[str]:

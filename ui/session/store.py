@@ -36,11 +36,13 @@ from ui.media.serving import SESSIONS_FOLDER
 from ui.session.session import Session
 
 SESSION_FILE = "desk.json"
+PERMISSIONS = "permissions"  # in the data folder: a file for each browser that has stated it
 _SCRATCH = "tmp"  # no owner's id begins so
 _SCRATCH_LOCK = ".lock"  # suffix beside the scratch folder
 _ID_BYTES = 16
 _FILE_NAME = re.compile(r"[\w-][\w.-]{0,99}", re.ASCII)
 _DAY_S = 24 * 60 * 60
+_PERMISSION_S = 365 * _DAY_S  # from the last final video; a browser's cookie is kept as long
 _SESSION = TypeAdapter(Session)
 
 
@@ -52,6 +54,7 @@ class SessionStore:
 
     def __init__(self, data: Path, access: WriteAccess | None = None) -> None:
         self._root, self._access = data / SESSIONS_FOLDER, access or SoleWriter()
+        self._permissions = data / PERMISSIONS
         self._locks: WeakValueDictionary[str, threading.RLock] = WeakValueDictionary()
         self._locks_lock = threading.Lock()
 
@@ -91,6 +94,19 @@ class SessionStore:
             return hashlib.sha256((self._root / owner / SESSION_FILE).read_bytes()).hexdigest()
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return ""
+
+    def has_permission(self, owner: str) -> bool:
+        """Return whether this browser has stated that its faces and voices may be used."""
+        return bool(owner) and (self._permissions / owner).exists()
+
+    def state_permission(self, owner: str, stated: bool = True) -> None:
+        """Keep that statement, beside the session and for longer, or take it back."""
+        self._access.require()
+        if stated:
+            self._permissions.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self._permissions / owner).touch(mode=0o600)
+        else:
+            (self._permissions / owner).unlink(missing_ok=True)
 
     def store_file(self, owner: str, path: Path, kind: str) -> str:
         """Move the file at `path` into the session; return its new name, which starts with `kind`.
@@ -133,10 +149,14 @@ class SessionStore:
             link_file(self.make_folder(owner) / name, folder / name)
 
     def delete_expired(self, older_than: datetime) -> None:
-        """Delete the sessions that were last changed before `older_than`.
+        """Delete the sessions that were last changed before `older_than`; statements a year later.
 
         A time to come is of a wrong clock, and replaced by the present one.
         """
+        for path in self._permissions.glob("*"):
+            with isolate(path):
+                if path.stat().st_mtime < older_than.timestamp() - _PERMISSION_S:
+                    self.state_permission(path.name, stated=False)
         for folder in self._root.glob("*"):
             with self.lock(folder.name), isolate(folder):
                 with suppress(FileNotFoundError, NotADirectoryError):

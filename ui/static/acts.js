@@ -8,6 +8,7 @@ const LEADS_TO_MAKE = new Set(["open", "use"]); // a job of the history, taken t
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-do]");
   if (!button) return;
+  if (button.dataset.permission && event.detail > 1) return; // a double click says nothing
   const action = { ...button.dataset };
   button.setAttribute("aria-busy", "true");
   const note = button.querySelector("[data-wait]");

@@ -3,19 +3,23 @@
 import { follow } from "./follow.js";
 import { focusHeadline } from "./views.js";
 
+// A question before a final video has it at "no"; once that was said, its button has it again.
+const NO = '[data-do="ask-not"]';
+const ASKS = ".tp-under .tp-go[data-do]";
 const CARD = ".tp-shapes, [data-drop], section, .block, main";
 const FIRST = "[data-choose], button, a, input:checked, h1";
 
 let pressed = null; // the button, also of what opened a window over the page
 let card = null;
+let saidNo = false;
 
 const isGone = (element) => !element.isConnected || !element.checkVisibility();
 
 document.addEventListener(
   "click",
   ({ target }) => {
-    const button = target.closest("main button");
-    if (button) [pressed, card] = [button, button.closest(CARD)];
+    const button = target.closest("main button, footer button");
+    if (button) [pressed, card, saidNo] = [button, button.closest(CARD), button.matches(NO)];
   },
   { capture: true },
 );
@@ -28,6 +32,7 @@ for (const kind of ["focusin", "pointerdown"]) {
 follow(() => {
   if (!pressed || !isGone(pressed) || document.activeElement !== document.body) return;
   pressed = null;
-  const next = [...card.querySelectorAll(FIRST)].find((control) => !isGone(control));
+  const own = document.querySelector(saidNo ? ASKS : NO);
+  const next = [own, ...card.querySelectorAll(FIRST)].find((control) => control && !isGone(control));
   next ? next.focus({ preventScroll: true }) : focusHeadline();
 });

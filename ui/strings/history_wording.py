@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+from inference.core.options import Permission
+from ui.strings import text
+
 MAX_NAMED = 2  # of videos that stop
 
 
@@ -14,6 +17,11 @@ def history_lead(days: int) -> str:
 def gif_too_long(longest_s: int) -> str:
     """Reason why a long video is not offered as a GIF."""
     return f"A GIF can be up to {longest_s} s long."
+
+
+def permission(stated: Permission) -> str:
+    """Whether it was stated that the face and the voice may be used."""
+    return f"{text.PERMISSION}: {text.PERMISSIONS[stated].lower()}"
 
 
 def choose(name: str) -> str:

@@ -7,7 +7,7 @@ Sentences with numbers are in `ui.strings.wording`, those of the browser's scrip
 from inference.core.errors import InputCode, InputError
 from inference.core.events import StageName
 from inference.core.inputs import MAX_PICTURE_MIB, MAX_RECORDING_MIB, Shape
-from inference.core.options import MAX_SEED
+from inference.core.options import MAX_SEED, Permission
 from inference.core.timing import FPS, MAX_WINDOW_FRAMES
 from ui.strings.browser_text import for_browser as for_browser
 
@@ -193,6 +193,11 @@ ALMOST_DONE = "Almost done"
 FREE, FREE_WAITING = "free, made here", "nothing is paid while you wait"
 STOP, DOWNLOAD = "Stop, keep what is finished", "Download video"
 MAKE_FINAL, DRAW_AGAIN = "Make it with MultiTalk", "Make a draft again"
+MAY_USE, ASK_NOT = "I may use this face and this voice", "Not now"
+ASK_PERMISSION = "Confirm this to make the video. You are asked only once on this browser."
+PERMISSION_STATED, TAKE_BACK = f"You confirmed on this browser: “{MAY_USE}.”", "Take it back"
+PERMISSION = "Permission"
+PERMISSIONS = {Permission.STATED: "Stated", Permission.NOT_STATED: "Not stated"}
 STOP_HINT = "Stop any time; what is finished is kept."
 PAY_HINT = f"You pay only when you press this. {STOP_HINT}"
 CHOOSE_PART = "Choose the part to use"

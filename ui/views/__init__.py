@@ -35,5 +35,5 @@ def render(shown: PageState) -> Regions:
         stage=stage(shown),
         below=below(shown),
         history=history(shown),
-        foot=foot(),
+        foot=foot(shown.has_permission),
     )

@@ -13,10 +13,15 @@ from ui.views.money import dollars_spent, rest
 from ui.views.primary import primary
 from ui.views.share import about_link, share
 
+_ENDED_EARLY = (Phase.STOPPED, Phase.FAILED, Phase.INTERRUPTED)
+
 
 def act(shown: PageState) -> str:
     """The row as HTML; empty where the way on is in a card. Filled unless an editor is open."""
     job, go = shown.job, "tp-go" if primary(shown) == "stage" else "tp-tall"
+    if job and shown.phase in _ENDED_EARLY and _asks(shown, "resume", "restart"):
+        again = shown.session.asking == "restart"
+        return _ask(shown, wording.price(job.plan.estimate if again else rest(job)), go)
     if shown.phase is Phase.UNDRAFTED and shown.plan:
         return _make(shown, shown.plan, go)
     if job is None:
@@ -109,8 +114,25 @@ def _make(shown: PageState, plan: Plan, go: str, *ways: str) -> str:
         return _row(part, small(wording.too_long_for_final(plan, shown.max_recordings_s[1])))
     estimate = shown.finals.get(shown.session.choices.quality)
     price = wording.price(estimate) if estimate else ()
-    hint = text.PAY_HINT if estimate and estimate.dollars else text.STOP_HINT
-    return _row(priced(text.MAKE_FINAL, price, go, data_do="make"), *ways, small(hint))
+    hint = small(text.PAY_HINT if estimate and estimate.dollars else text.STOP_HINT)
+    if _asks(shown, "make"):
+        return _ask(shown, price, go, hint)
+    return _row(priced(text.MAKE_FINAL, price, go, data_do="make"), *ways, hint)
+
+
+def _asks(shown: PageState, *actions: str) -> bool:
+    """Whether one of these waits until it is said that the face and the voice may be used."""
+    return shown.session.asking in actions and not shown.has_permission
+
+
+def _ask(shown: PageState, price: tuple[str, ...], go: str, hint: str = "") -> str:
+    """The statement as a button: it is said and the video is made, or neither."""
+    do = shown.session.asking
+    said = priced(text.MAY_USE, price, go, data_do=do, data_permission="true")
+    ways = _row(said, quiet(text.ASK_NOT, data_do="ask-not"), hint)
+    return (
+        f'<section class="tp-ask"><p role="alert">{escape(text.ASK_PERMISSION)}</p>{ways}</section>'
+    )
 
 
 def _stopped(job: JobView, go: str) -> str:

@@ -4,6 +4,7 @@ from html import escape
 
 from ui.session.page_state import PageState, Phase
 from ui.strings import text
+from ui.views.elements import quiet
 
 _MARK = (
     '<svg viewBox="0 0 40 20" fill="none" stroke="currentColor" stroke-width="2" '
@@ -41,6 +42,10 @@ def _gpu(shown: PageState) -> str:
     return text.GPU_WORKING if is_working else text.GPU_READY
 
 
-def foot() -> str:
-    """The one line under everything."""
-    return f'<footer class="tp-end">{escape(text.FOOTER)}</footer>'
+def foot(has_permission: bool = False) -> str:
+    """The line under everything, and what was said on this browser before its final videos."""
+    said = ""
+    if has_permission:
+        back = quiet(text.TAKE_BACK, data_do="take-back")
+        said = f"<p>{escape(text.PERMISSION_STATED)} {back}</p>"
+    return f'<footer class="tp-end">{escape(text.FOOTER)}{said}</footer>'

@@ -222,6 +222,8 @@ def _facts(job: JobView) -> list[tuple[str, str]]:
         facts.append((text.WORK_TIME, took))
     elif job.has_ended:
         facts.append((text.WORK_TIME, wording.duration(job.progress.elapsed_s)))
+    if not job.is_draft:
+        facts.append((text.PERMISSION, text.PERMISSIONS[job.request.permission]))
     return facts
 
 

@@ -30,6 +30,7 @@ def _facts(job: JobView) -> Iterator[tuple[str, str]]:
     yield text.QUALITY, preset.title
     yield text.SHAPE, f"{text.SHAPES[plan.shape]}, {wording.size(plan.width, plan.height)}"
     yield text.LENGTH, wording.video_length(plan)
+    yield text.PERMISSION, text.PERMISSIONS[job.request.permission]
     yield text.SEED, str(plan.seed)
     if preset.sampling:
         sampling = job.request.tuning.apply(preset.sampling)

@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from inference.core.confinement.confine import hide_memory, warn_if_open
+from inference.core.confinement.confine import warn_if_open
 from inference.core.errors import InputCode, InputError
 from inference.core.settings import Settings
 from inference.core.write_access import WriteAccess
@@ -185,7 +185,6 @@ def serve(settings: Settings, host: str, port: int, started: Callable[[], None])
 
     `started` is called once the page can be opened. Raises InputError if the port can't be used.
     """
-    hide_memory()
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family)

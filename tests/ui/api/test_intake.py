@@ -47,6 +47,7 @@ def test_a_form_is_a_job_as_it_was_asked_for(
     server: Server, client: TestClient, voice: bytes
 ) -> None:
     fields = {"speaking": "in-turn", "shape": "square", "seed": "7", "trim": "0-1", "prompt": ""}
+    fields |= {"permission": "stated"}
     files = {"audio2": voice, "image": DRAWN_PAIR.read_bytes(), "audio": voice}
     answer = send(client, fields, **files)
     assert answer.status_code == 202, answer.text
@@ -58,6 +59,7 @@ def test_a_form_is_a_job_as_it_was_asked_for(
     assert (plan["width"], plan["seed"], plan["quality"]) == (640, 7, "draft")
     assert (plan["recording_s"], len(plan["speakers"])) == (1.0, 2)
     assert (request["speaking"], request["prompt"]) == ("in-turn", "")
+    assert seen["permission"] == request["permission"] == "stated"
     assert server.jobs.read_owner(folder) == server.owner
     kept = {path.name for path in folder.iterdir()}
     assert {"picture.png", "voice-1.wav", "voice-2.wav"} <= kept

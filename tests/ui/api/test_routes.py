@@ -56,6 +56,7 @@ def test_a_waiting_job_says_its_place_and_its_plan(server: Server, client: TestC
     first, second = server.job(), server.job()
     seen = client.get(url(second)).json()
     assert (seen["id"], seen["state"]) == (second.name, "queued")
+    assert seen["permission"] == "not-stated"
     assert seen["progress"]["place"] == 2 and seen["progress"]["stage"] == "queued"
     assert seen["plan"] == json.loads((second / "plan.json").read_text())
     assert seen["result"] is seen["error"] is seen["verdict"] is seen["link"] is None
@@ -191,6 +192,7 @@ def test_a_damaged_job_says_so_and_hides_no_other(
     jobs = {job["id"]: job for job in client.get("/api/jobs").json()["jobs"]}
     assert set(jobs) == {damaged.name, sound.name} and jobs[sound.name]["plan"]
     seen = client.get(f"/api/jobs/{damaged.name}").json()
+    assert (seen["permission"] is None) == (name == "request.json")
     if name == "plan.json":
         assert seen["plan"] is None and seen["error"]["code"] == "unreadable"
     assert client.get(f"/api/jobs/{damaged.name}/events?stream=0").status_code == 200

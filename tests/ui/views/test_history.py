@@ -175,5 +175,6 @@ def test_deleting_asks_once() -> None:
 
 def test_facts_name_what_it_was_made_with() -> None:
     final, draft = (history(looking(JOBS[number])).all("dl")[0].words for number in (0, 2))
-    assert final == "Length 101 frames, 4.04 s Made with MultiTalk, Balanced Took 57 s, about $0.06"
+    made, said = "MultiTalk, Balanced Took 57 s, about $0.06", "Permission Not stated"
+    assert final == f"Length 101 frames, 4.04 s Made with {made} {said}"
     assert draft == "Length 101 frames, 4.04 s Made with Draft Took 57.0 s, free"

@@ -49,6 +49,10 @@ def states() -> dict[str, PageState]:
     pages["framing"] = replace(draft, session=replace(draft.session, editing="framing"))
     pages["trimming"] = replace(draft, session=replace(draft.session, editing="trim"))
     pages["updating"] = replace(page(Phase.DRAFTING), previous_draft=page(Phase.DRAFT).job)
+    for phase, do in ((Phase.DRAFT, "make"), (Phase.STOPPED, "resume"), (Phase.FAILED, "restart")):
+        asked = page(phase, final=do != "make")
+        pages[f"asked-{do}"] = replace(asked, session=replace(asked.session, asking=do))
+    pages["stated"] = replace(draft, has_permission=True)
     pages["history"] = with_history(draft)
     pages["deleting"] = replace(
         pages["history"], session=replace(draft.session, selected="3" * 32, deleting=True)

@@ -22,6 +22,7 @@ from tests.support.page_states import (
     with_job,
 )
 from tests.support.sessions import LEFT, desk
+from ui.session.commands import parse_action
 from ui.session.page_state import PageState, Phase, Problem
 from ui.session.session import Choices
 from ui.views import render
@@ -133,6 +134,40 @@ def test_a_draft_too_long_for_the_final_video_can_be_saved_or_cut() -> None:
 def test_without_a_draft_a_long_recording_leads_to_the_part_to_use() -> None:
     shown = replace(page(Phase.UNDRAFTED), max_recordings_s=(120.0, 3.0))
     assert ways(shown) == [("Choose the part to use", "edit")]
+
+
+@pytest.mark.parametrize(
+    ("phase", "do", "price"),
+    [
+        (Phase.DRAFT, "make", "about 2 min 2 s about $0.13"),
+        (Phase.UNDRAFTED, "make", "about 2 min 2 s about $0.13"),
+        (Phase.STOPPED, "resume", "about 1 min 11 s about $0.08"),
+        (Phase.INTERRUPTED, "restart", "about 2 min 2 s about $0.13"),
+        (Phase.FAILED, "restart", "about 2 min 2 s about $0.13"),
+    ],
+)
+def test_what_makes_a_final_video_asks_for_a_statement(phase: Phase, do: str, price: str) -> None:
+    before = page(phase, final=None if phase in (Phase.DRAFT, Phase.UNDRAFTED) else True)
+    asked = replace(before, session=replace(before.session, asking=do))
+    said, no = ways(asked)
+    assert said == (f"I may use this face and this voice {price}", do)
+    assert no == ("Not now", "ask-not")
+    (button,) = stage(asked).all(data_permission="true")
+    assert parse_action({"do": do, "permission": button.attributes["data-permission"]})
+    other = "make" if do != "make" else "resume"  # of a job that has been opened meanwhile
+    for shown in (
+        replace(asked, has_permission=True),
+        replace(asked, session=replace(asked.session, asking=other)),
+    ):
+        assert ways(shown) == ways(before) and not stage(shown).all(data_permission="true")
+
+
+def test_what_was_said_is_seen_under_the_page_and_can_be_taken_back() -> None:
+    shown = page(Phase.DRAFT)
+    assert "take-back" not in render(shown).foot
+    foot = tree(render(replace(shown, has_permission=True)).foot)
+    assert "You confirmed on this browser: “I may use this face and this voice.”" in foot.words
+    assert foot.all("button")[0].attributes["data-do"] == "take-back"
 
 
 def test_nothing_kept_means_nothing_to_download() -> None:

@@ -14,10 +14,11 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+from inference.core.options import Permission
 from inference.core.report import Report, Verdict
 from ui.cli.batch import words
 from ui.cli.batch.words import FILTERS, STATUS_TITLES, VERDICT_STATUSES, ItemStatus
-from ui.strings import text
+from ui.strings import history_wording, text
 from ui.views.bar import foot, mark
 from ui.views.elements import attributes, icon, link_button
 from ui.views.report import findings
@@ -63,7 +64,7 @@ class Clip:
     """Record of a generated video.
 
     `fingerprint` is the hash of its inputs, `seconds` the time it took, `settings` its settings in
-    words, `url` the link if it is published.
+    words, `url` the link if it is published. `permission`: None for a draft that states none.
     """
 
     fingerprint: str
@@ -75,6 +76,7 @@ class Clip:
     settings: str
     notes: tuple[str, ...] = ()
     url: str | None = None
+    permission: Permission | None = None
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,8 @@ def _list_notes(card: Card) -> tuple[str, ...]:
     """Return the lines under a video."""
     clip = card.clip
     if clip:
-        return words.made_in(clip.duration_s, clip.seconds), clip.settings, *clip.notes
+        said = (history_wording.permission(clip.permission),) if clip.permission else ()
+        return words.made_in(clip.duration_s, clip.seconds), clip.settings, *said, *clip.notes
     return (words.WAS_THERE,) if card.video else ()
 
 

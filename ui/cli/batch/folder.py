@@ -11,7 +11,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from inference.core import report
 from inference.core.errors import InputCode, InputError
 from inference.core.files import UnreadableFile, read_json, write_whole
-from inference.core.options import OPTIONS, JobOptions
+from inference.core.options import OPTIONS, Group, JobOptions, Permission
 from inference.core.report import Report
 from inference.core.task import REPORT, RESULT
 from inference.jobs import lock
@@ -100,6 +100,12 @@ class BatchFolder:
         self._clips[name] = clip
         write_whole(self.path / RECORDS, _CLIPS.dump_json(self._clips, indent=1))
 
+    def record_permission(self, name: str, permission: Permission | None) -> None:
+        """Save what is stated about the video of that name, if that has changed."""
+        clip = self._clips.get(name)
+        if clip and clip.permission is not permission:
+            self.record(name, replace(clip, permission=permission))
+
     def write_sheet(self, html: str) -> None:
         """Write the contact sheet."""
         write_whole(self.path / SHEET, html.encode())
@@ -171,7 +177,8 @@ def compute_fingerprint(files: Sequence[Path], options: JobOptions, model: str) 
         except OSError as error:
             message = f"{path.name} can't be read. Check that it is a file and its permissions."
             raise InputError(InputCode.NOT_FOUND, message, str(error)) from error
-    values = {name: getattr(options, name) for name in OPTIONS}
+    shaping = [name for name, option in OPTIONS.items() if option.group is not Group.RECORD]
+    values = {name: getattr(options, name) for name in shaping}
     chosen = {name: value for name, value in values.items() if value not in (None, "")}
     inputs = json.dumps([hashes, chosen, model], sort_keys=True, default=asdict)
     return hashlib.sha256(inputs.encode()).hexdigest()

@@ -13,7 +13,7 @@ from inference.batch.item import BatchItem
 from inference.core.engine import Engine
 from inference.core.errors import InputCode, InputError, PortraitError, from_code, from_os_error
 from inference.core.events import Failed, Finished, Result
-from inference.core.options import JobOptions
+from inference.core.options import JobOptions, Permission
 from inference.core.task import Task
 from ui.cli import terminal
 from ui.cli.batch import contact_sheet, words
@@ -108,6 +108,7 @@ class _BatchRun:
                 "kind": card.status,
                 "video": str(self._folder.path / card.video) if card.video else None,
                 "message": card.refusal or None,
+                "permission": card.clip.permission if card.clip else None,
             }
             for card in self._cards
         ]
@@ -131,6 +132,8 @@ class _BatchRun:
             assert item.image is not None, "an item that is not refused has a picture"
             fingerprint = compute_fingerprint([item.image, *item.recordings], options, self._model)
             is_current = self._folder.is_current(item.name, fingerprint)
+            if is_current:
+                self._folder.record_permission(item.name, _select_permission(options))
             if is_current or self._folder.is_foreign(item.name):
                 self._print(f"{self._folder.video_path(item.name)} is there already.")
             else:
@@ -180,6 +183,12 @@ class _BatchRun:
         return clip
 
 
+def _select_permission(options: JobOptions) -> Permission | None:
+    """Return what is stated; None for a draft that states nothing, as nobody asks it to."""
+    says_nothing = options.permission is Permission.NOT_STATED and options.sampling is None
+    return None if says_nothing else options.permission
+
+
 def _build_clip(task: Task, result: Result, fingerprint: str) -> Clip:
     """Return the record of a new video."""
     return Clip(
@@ -191,4 +200,5 @@ def _build_clip(task: Task, result: Result, fingerprint: str) -> Clip:
         seconds=result.seconds,
         settings=words.settings(task.request, task.plan),
         notes=tuple(notice.message for notice in task.plan.warnings),
+        permission=_select_permission(task.request),
     )

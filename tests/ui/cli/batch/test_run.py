@@ -12,6 +12,7 @@ import pytest
 
 from inference.core.engine import Engine
 from inference.core.errors import InputError
+from inference.core.options import Permission
 from inference.core.report import Verdict, parse_report
 from inference.jobs import lock
 from tests.support import batches
@@ -103,6 +104,19 @@ def test_again_nothing_is_made_but_what_is_missing_or_changed(
     after = videos(out)
     assert after["a"] == before["a"] and after["b"] > before["b"] and "c" in after
     assert made(source, out, engine, seed=43) == 0 and engine.made == 8
+
+
+def test_what_is_stated_later_is_recorded_and_nothing_is_made_again(tmp_path: Path) -> None:
+    rows = ["a;;a.png;a.wav;", "b;;a.png;a.wav;stated"]
+    header = "name;seed;image;audio;permission"
+    source, out, engine = table(tmp_path / "in", rows, header), tmp_path / "out", Reporting()
+    assert made(source, out, engine, quality="fast") == 0
+    sheet = [card.words for card in tree((out / "index.html").read_text()).all("article")]
+    assert "Permission: not stated" in sheet[0] and "Permission: stated" in sheet[1]
+    stated = {"quality": "fast", "permission": Permission.STATED}
+    assert made(source, out, engine, **stated) == 0 and engine.made == 2
+    records = json.loads((out / "batch.json").read_text())
+    assert [records[name]["permission"] for name in ("a", "b")] == ["stated", "stated"]
 
 
 def test_a_video_that_no_batch_has_made_is_left_as_it_is(tmp_path: Path) -> None:

@@ -1,0 +1,96 @@
+"""The memory and environment of processes that know secrets are closed to others."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inference.core.confinement.confine import Support, find_support
+from inference.core.settings import ROOT
+
+# Root's privileges go on both sides: with them a process reads all, and is read by none without.
+UNPRIVILEGED = """
+import ctypes, os, sys
+from inference.core.confinement.confine import _drop_capabilities
+ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)  # or the next program would get them back
+_drop_capabilities()
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+READER = """
+import sys, time
+from pathlib import Path
+read = Path(f"/proc/{sys.argv[1]}/environ").read_bytes
+while b"secret" not in read():  # it starts
+    time.sleep(0.001)
+print("open", flush=True)
+end = time.monotonic() + 60
+try:
+    while time.monotonic() < end:
+        read()
+        time.sleep(0.01)
+except PermissionError:
+    print("closed")
+"""
+
+
+def without_privileges(*command: str) -> list[str]:
+    return [sys.executable, "-c", UNPRIVILEGED, *command]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS shows no environments")
+@pytest.mark.parametrize(
+    "command", [["app.py", "serve", "--port", "0"], ["-m", "inference.jobs.worker", "--wait"]]
+)
+def test_the_environment_of_servers_and_workers_is_closed(
+    command: list[str], tmp_path: Path
+) -> None:
+    environment = os.environ | {"PORTRAIT_DATA": str(tmp_path), "PORTRAIT_API_TOKEN": "secret"}
+    process = subprocess.Popen(
+        without_privileges(*command), cwd=ROOT, env=environment, stdin=subprocess.PIPE
+    )
+    with process:
+        reader = without_privileges("-c", READER, str(process.pid))
+        done = subprocess.run(reader, cwd=ROOT, capture_output=True, text=True, check=True)
+        process.kill()
+    assert done.stdout == "open\nclosed\n"
+
+
+@pytest.mark.parametrize(
+    ("support", "words"),
+    [
+        (Support(7, True), "Landlock 7, seccomp"),
+        (Support(0, True), "seccomp; no Landlock: a broken decoder could read and change"),
+        (Support(3, False), "Landlock 3; no seccomp: a broken decoder could open connections"),
+        (Support(0, False), "no Landlock: a broken decoder could"),
+    ],
+)
+def test_what_a_system_lacks_is_said_with_what_it_lets_happen(support: Support, words: str) -> None:
+    assert support.sentence.startswith(words)
+    assert support.is_whole == (";" not in support.sentence)
+
+
+LACKING = """
+import socket, sys
+from inference.core.confinement import confine, landlock, seccomp
+setattr({"landlock": landlock, "seccomp": seccomp}[sys.argv[1]], *{
+    "landlock": ("find_version", lambda: 0), "seccomp": ("_find_machine", lambda: None)
+}[sys.argv[1]])
+confine.warn_if_open()
+confine.confine(confine.Reach())
+for name, reach in (("file", lambda: open("/etc/passwd")), ("socket", socket.socket)):
+    try:
+        reach()
+    except PermissionError:
+        print("no", name)
+"""
+
+
+@pytest.mark.skipif(not find_support().is_whole, reason="no Landlock or no seccomp here")
+@pytest.mark.parametrize(("lacks", "held"), [("landlock", "socket"), ("seccomp", "file")])
+def test_where_a_part_is_missing_the_other_holds_and_the_log_says_so(lacks: str, held: str) -> None:
+    command = [sys.executable, "-W", "ignore::ResourceWarning", "-c", LACKING, lacks]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == f"no {held}\n"
+    assert "files are decoded with less protection here" in done.stderr
