@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 7860
+N ?= 2000
+SEED ?= 1
 # torch is a step of its own, so that a machine can choose its build
 TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
@@ -14,7 +16,7 @@ PINNED := $(PIP) --constraint constraints.txt
 # an index of torch builds may lack the pinned versions of what torch needs
 INSTALL_TORCH := $(if $(TORCH_INDEX),$(PIP) --no-deps $(TORCH) --index-url $(TORCH_INDEX) && )$(PINNED) $(TORCH)
 
-.PHONY: run test test-quick soak load check bench bench-gpu gpu update clean
+.PHONY: run test test-quick soak load fuzz reliability check bench bench-gpu gpu update clean
 
 run: $(VENV)/run.done
 	$(BIN)/python app.py serve --host $(HOST) --port $(PORT)
@@ -30,6 +32,12 @@ soak: $(VENV)/test.done
 
 load: $(VENV)/test.done
 	$(BIN)/python -m tests.bench.load --seconds $(SECONDS)
+
+fuzz: $(VENV)/test.done
+	$(BIN)/python -m tests.hostile.fuzz $(N) $(SEED)
+
+reliability: $(VENV)/test.done
+	$(BIN)/python -m tests.hostile.reliability
 
 check: $(VENV)/test.done
 	$(BIN)/ruff format --check .

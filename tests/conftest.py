@@ -40,6 +40,7 @@ HEAVY = """
 """.split()
 # ... and what makes whole videos, or starts many processes
 SLOW = """
+    hostile/test_bombs.py hostile/test_fuzz.py hostile/test_routes.py
     core/test_confinement.py jobs/test_confined.py media/test_confinement.py
     media/test_mother.py
     draft/test_performer.py draft/test_pipeline.py jobs/test_queue.py jobs/test_store_machine.py

@@ -110,6 +110,7 @@ def test_a_changed_version_asks_for_the_page_once(browser: Browser, bench: Bench
         assert len(sent(page, refreshes=True)) == before + 1
 
 
+@pytest.mark.holds("page", "no network", "the page says so, and goes on by itself")
 def test_a_lost_connection_is_said_and_found_again(browser: Browser, bench: Bench) -> None:
     bench.regions = regions(stage="<i data-busy></i>")
     with opened(browser, bench, expected=("503",)) as page:

@@ -104,6 +104,7 @@ def test_a_browser_that_was_closed_finds_its_work_again(
         context.close()
 
 
+@pytest.mark.holds("page", "kill", "the page waits for the server; the work goes on")
 def test_the_server_is_killed_and_started_again_in_the_middle(
     browser: Browser, server: Server, artifacts: Path
 ) -> None:

@@ -163,6 +163,7 @@ def test_the_page_says_how_far_a_file_is_sent(browser: Browser, bench: Bench) ->
         assert len(sent(page)) == 1
 
 
+@pytest.mark.holds("upload", "no network", "the page says so; a press sends the file again")
 def test_a_lost_connection_is_told_and_a_press_sends_again(browser: Browser, bench: Bench) -> None:
     bench.cut = True
     with opened(browser, bench, expected=("net::ERR_",)) as page:

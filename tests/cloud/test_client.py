@@ -44,6 +44,7 @@ def test_a_network_that_is_away_is_no_refusal(error: Exception) -> None:
         raise error
 
 
+@pytest.mark.holds("making on Modal", "full disk", "one sentence")
 def test_a_full_disk_stays_a_full_disk() -> None:
     with pytest.raises(OSError, match="full"), translate_errors():
         raise OSError(errno.ENOSPC, "full")

@@ -162,6 +162,7 @@ class Interleaved(MemoryDict):
 
 @settings(max_examples=100, deadline=None)
 @given(st.data())
+@pytest.mark.holds("making on Modal", "two servers", "a lease lets one page write")
 def test_never_two_whatever_comes_in_between(data: st.DataObject) -> None:
     store, clock = Interleaved(), Clock()
     machines = [Lease(store, name, clock) for name in "abc"]

@@ -116,6 +116,9 @@ def test_options_that_can_not_be_are_named(
         load_or_plan_task(uploads, options, SETTINGS)
 
 
+@pytest.mark.holds(
+    "making on Modal", "torn file", "what arrived damaged is refused in one sentence"
+)
 def test_an_upload_that_is_no_picture_is_refused(uploads: Path) -> None:
     shutil.copy(MEDIA / "voice_b.wav", uploads / "given-picture")
     with pytest.raises(InputError, match="picture"):

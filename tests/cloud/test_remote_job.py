@@ -125,6 +125,7 @@ def test_a_gpu_that_starts_and_loads_is_told_of(cloud: LocalCloud, spoken: Task)
     assert cloud.status.read_usual_s(StageName.STARTING) is not None
 
 
+@pytest.mark.holds("making on Modal", "no network", "followed again when Modal answers")
 def test_modal_may_be_away_for_a_while(cloud: LocalCloud, spoken: Task) -> None:
     heard: list[Event] = []
     for event in RemoteJob(cloud, spoken, never).run():

@@ -26,5 +26,7 @@ def test_all_others_are_ours(code: str) -> None:
         (errno.EIO, FaultCode.INTERNAL),
     ],
 )
+@pytest.mark.holds("making, draft", "read-only", "the job fails in one sentence")
+@pytest.mark.holds("making, MultiTalk", "read-only", "the job fails in one sentence")
 def test_a_failed_write_is_told_apart(number: int, code: FaultCode) -> None:
     assert from_os_error(OSError(number, "x")).code == code

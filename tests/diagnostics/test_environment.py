@@ -278,6 +278,7 @@ def test_a_volume_that_is_not_mounted_is_named(
     assert not check.ok and check.needed and f"{tmp_path / 'jobs'} is not there" in check.found
 
 
+@pytest.mark.holds("making on Modal", "read-only", "told by `test-environment` before work begins")
 def test_only_weights_may_be_read_only(
     real: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

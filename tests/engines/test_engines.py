@@ -135,6 +135,7 @@ def test_a_cancel_before_anything_is_finished(engine: Engine, two_windows: Task)
         (ZeroDivisionError("oops"), "internal"),
     ],
 )
+@pytest.mark.holds("making, draft", "full disk", "the job fails in one sentence")
 def test_an_error_is_a_last_event_and_never_an_exception(error: Exception, code: str) -> None:
     def breaking() -> Iterator[Event]:
         yield Stage(StageName.LOADING, "Loading")

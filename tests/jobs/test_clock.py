@@ -111,6 +111,7 @@ def test_hours_of_servers_that_run_every_second_day_add_up(machine: Machine, hou
     assert any(seen)
 
 
+@pytest.mark.holds("deleting", "full disk", "expires all the same")
 def test_a_full_disk_keeps_nothing_from_expiring(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ def test_one_at_a_time(path: Path) -> None:
     os.close(second)
 
 
+@pytest.mark.holds("making, MultiTalk", "two servers", "a lock lets one work on a job")
 def test_a_process_that_was_given_it_holds_it_till_it_ends(path: Path) -> None:
     descriptor = lock.acquire(path)
     assert descriptor is not None

@@ -171,6 +171,7 @@ def test_a_cancel_reaches_the_worker(jobs: JobStore) -> None:
 
 
 @pytest.mark.usefixtures("dispatcher")
+@pytest.mark.holds("making, draft", "kill", "*Interrupted*; it can go on or start again")
 def test_a_worker_that_is_killed_leaves_an_interrupted_job_that_goes_on(jobs: JobStore) -> None:
     task = submitted(jobs)
     until(has_window(task))
@@ -234,6 +235,8 @@ def test_a_worker_that_can_t_start_is_started_once(
     assert jobs.read_state(broken.folder) is State.INTERRUPTED
 
 
+@pytest.mark.holds("queue", "full disk", "logged; jobs wait and are started later")
+@pytest.mark.holds("queue", "read-only", "logged; jobs wait and are started later")
 def test_a_queue_that_stumbles_goes_on(
     jobs: JobStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -262,6 +265,7 @@ def test_old_jobs_go_when_a_server_starts(jobs: JobStore) -> None:
     assert new.folder.exists()
 
 
+@pytest.mark.holds("queue", "two servers", "they share it; each job runs once")
 def test_two_servers_share_a_queue(jobs: JobStore, tmp_path: Path) -> None:
     tasks = [submitted(jobs, owner) for owner in ("ada", "bob") for _ in range(3)]
     with server(tmp_path), server(tmp_path):
@@ -270,6 +274,7 @@ def test_two_servers_share_a_queue(jobs: JobStore, tmp_path: Path) -> None:
     check_one_after_the_other(tasks)
 
 
+@pytest.mark.holds("queue", "kill", "the next server takes up the queue")
 def test_a_job_outlives_its_server_and_the_next_one_takes_up_the_queue(
     jobs: JobStore, tmp_path: Path
 ) -> None:

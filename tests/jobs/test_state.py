@@ -58,6 +58,7 @@ def test_a_final_event_counts_before_and_after_the_worker_is_gone(
     assert read_state(folder) is State.INTERRUPTED
 
 
+@pytest.mark.holds("making, draft", "torn file", "half a line of its history counts for nothing")
 def test_a_torn_line_does_not_hide_that_it_was_interrupted(folder: Path) -> None:
     history.HistoryWriter(folder).append(WAITING)
     with (folder / history.EVENTS).open("ab") as file:

@@ -102,6 +102,7 @@ def test_a_job_that_was_never_submitted_is_kept_as_long_as_others(jobs: JobStore
     assert not folder.exists()
 
 
+@pytest.mark.holds("queue", "torn file", "the others go on")
 def test_a_broken_job_does_not_stop_the_others(jobs: JobStore) -> None:
     broken, sound = new_task(jobs, "ada"), new_task(jobs, "bob", "fast")
     for task in (broken, sound):

@@ -86,6 +86,7 @@ def test_so_is_what_was_published(jobs: JobStore, left: Path, forgetting: Forget
     assert forgetting.kept == [[PUBLISHED]]
 
 
+@pytest.mark.holds("deleting", "kill", "what Modal still holds is tried again")
 def test_what_could_not_be_forgotten_is_tried_again(
     jobs: JobStore, left: Path, forgetting: Forgetting
 ) -> None:

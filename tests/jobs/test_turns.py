@@ -59,6 +59,7 @@ def person(settings: Settings, turns: Turns, scripted: None) -> Person:
     return Person(settings, access=turns)
 
 
+@pytest.mark.holds("page", "two servers", "both show the page; one of them changes it")
 def test_an_action_is_refused_and_the_page_is_shown_all_the_same(
     me: Person, person: Person, turns: Turns, scripted: None
 ) -> None:
@@ -135,6 +136,7 @@ def test_what_somebody_pays_for_is_made_to_last(me: Person, person: Person, turn
     assert turns.kept == 1
 
 
+@pytest.mark.holds("upload", "two servers", "the browser sends it again to the next one")
 def test_an_upload_is_asked_for_again(tmp_path: Path, turns: Turns) -> None:
     owners = Owners(tmp_path)
     received = UploadStore(tmp_path, turns)

@@ -44,6 +44,7 @@ def turns() -> Ending:
 
 
 @pytest.mark.parametrize("is_bad", [False, True])
+@pytest.mark.holds("decoding", "two servers", "the next one reads the file again")
 def test_a_file_that_is_being_read_is_not_lost(
     settings: Settings, turns: Ending, monkeypatch: pytest.MonkeyPatch, is_bad: bool
 ) -> None:

@@ -230,6 +230,7 @@ def worker_command(task: Task) -> list[str]:
     return [sys.executable, "-m", "inference.jobs.worker", str(task.folder)]
 
 
+@pytest.mark.holds("making, draft", "two servers", "a lock lets one work on a job")
 def test_of_two_workers_by_hand_the_second_is_refused_in_a_sentence(task: Task) -> None:
     task.save()
     descriptor = lock.acquire(task.folder / job_state.LOCK)

@@ -116,6 +116,7 @@ def test_the_child_answers_and_has_no_input_and_no_secrets(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("name", ["_segfault", "_be_killed"])
+@pytest.mark.holds("decoding", "kill", "a crash is one sentence; nothing is left")
 def test_a_crash_is_one_sentence(name: str, tmp_path: Path) -> None:
     error = check_refused(playing(name), tmp_path)
     assert error.code == InputCode.NOT_A_PICTURE and "could not be opened" in error.message
@@ -191,6 +192,7 @@ def test_taking_too_much_memory_is_one_sentence(tmp_path: Path) -> None:
     assert error.code == InputCode.RECORDING_TOO_LARGE
 
 
+@pytest.mark.holds("decoding", "full disk", "told as ours, not as the file's")
 def test_output_is_limited_and_a_full_disk_is_no_fault_of_the_file(tmp_path: Path) -> None:
     assert isinstance(check_refused(playing("_fill_disk"), tmp_path), Fault)
     assert check_refused(playing("_meet_a_full_disk"), tmp_path).code == FaultCode.DISK_FULL
@@ -290,6 +292,7 @@ def test_swapped_files_are_named_as_what_they_are(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.holds("decoding", "read-only", "told as ours, not as the file's")
 def test_a_place_that_can_not_be_written_is_our_fault(tmp_path: Path) -> None:
     for read, source in ((read_picture, ASTRONAUT), (read_recording, VOICE_A)):
         with pytest.raises(Fault):

@@ -160,6 +160,7 @@ MOMENTS = [
 
 @pytest.mark.soak  # the first two are in `test_page`, too
 @pytest.mark.parametrize("lose", MOMENTS)
+@pytest.mark.holds("making on Modal", "kill", "another machine goes on; it is paid for once")
 def test_the_video_is_there_once_and_paid_for_once(
     standin: StandIn, tmp_path: Path, lose: Callable[[Losing], None]
 ) -> None:

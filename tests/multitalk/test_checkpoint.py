@@ -101,6 +101,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.mark.holds("making, MultiTalk", "full disk", "finished windows stay whole")
 def test_a_file_is_never_seen_half_written(
     three_windows: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +153,7 @@ def test_segments_from_which_nothing_can_go_on_are_made_again(
     }
 
 
+@pytest.mark.holds("making, MultiTalk", "torn file", "that window is made again")
 def test_a_torn_state_is_as_good_as_none(task: Task) -> None:
     task.prepare_path(segment_name(0)).touch()
     state = task.prepare_path(state_name(0))

@@ -176,6 +176,7 @@ def start(folder: Path, environment: dict[str, str]) -> "subprocess.Popen[bytes]
     return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
 
 
+@pytest.mark.holds("making, MultiTalk", "kill", "goes on from its last window to the same frames")
 def test_killed_in_window_two_it_goes_on_to_the_same_frames(
     tmp_path: Path, worker_environment: dict[str, str]
 ) -> None:

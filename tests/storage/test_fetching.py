@@ -94,6 +94,7 @@ def test_why_it_was_not_fetched_is_one_sentence(
 
 
 @pytest.mark.parametrize("always", [False, True])
+@pytest.mark.holds("command line", "no network", "asked for again, else one sentence")
 def test_a_file_is_fetched_over_a_road_that_breaks_once(
     always: bool,
     s3: S3,

@@ -34,6 +34,7 @@ def test_what_is_unpublished_is_gone(s3: S3, settings: Settings, job: Path) -> N
     unpublish(job, settings.region)
 
 
+@pytest.mark.holds("deleting", "no network", "what is still in the bucket is remembered")
 def test_what_can_not_be_unpublished_now_is_known_later(
     s3: S3, settings: Settings, job: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,6 +61,7 @@ def finished(jobs: JobStore, task: Task) -> Path:
     return folder
 
 
+@pytest.mark.holds("publishing", "two servers", "published once, however often it is asked for")
 def test_a_job_is_published_on_demand_and_deleted_with_all_of_it(
     s3: S3, settings: Settings, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:

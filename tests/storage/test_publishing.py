@@ -133,6 +133,7 @@ def lengthened(job: Path) -> Path:
     return job
 
 
+@pytest.mark.holds("publishing", "no network", "a cut is mended; the video stays here")
 def test_a_cut_is_mended(
     s3: S3, settings: Settings, job: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +159,7 @@ def test_a_road_that_always_breaks_leaves_nothing_and_a_sentence(
     assert publish(job, settings).keys == refused.keys
 
 
+@pytest.mark.holds("publishing", "kill", "the next try takes its place")
 def test_an_upload_that_was_killed_is_superseded(s3: S3, settings: Settings, job: Path) -> None:
     key = "portraits/2026-01-01/abc/video.mp4"
     for _ in range(2):

@@ -50,6 +50,7 @@ def test_one_quality_fetches_only_what_it_needs_and_another_only_the_rest(
     assert not hub.fetched
 
 
+@pytest.mark.holds("weights", "kill", "only what is missing is fetched")
 def test_after_a_kill_only_what_was_not_finished_is_fetched(bare: Machine, hub: Hub) -> None:
     killed = bare.stopped_at(LAST, signal.SIGKILL)
     assert bare.strays()

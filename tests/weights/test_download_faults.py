@@ -74,6 +74,7 @@ def recovers(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("lfs_from", [1024, 10_000], ids=["in LFS", "in git"])
+@pytest.mark.holds("weights", "torn file", "found by its hash and fetched anew")
 def test_a_wrong_byte_is_found_and_the_file_deleted(
     machine: Machine, hub: Hub, lfs_from: int
 ) -> None:
@@ -154,6 +155,7 @@ def test_too_little_space_for_what_the_hub_has_is_told_before_anything_is_fetche
     assert not hub.fetched
 
 
+@pytest.mark.holds("weights", "full disk", "told; goes on when there is room")
 def test_a_disk_that_gets_full_is_told_and_then_goes_on(
     tmp_path: Path, hub: Hub, finished: Machine
 ) -> None:
@@ -174,6 +176,7 @@ def test_a_disk_that_gets_full_is_told_and_then_goes_on(
         assert machine.place(LOST).read_bytes() == big
 
 
+@pytest.mark.holds("weights", "read-only", "told with the folder's name")
 def test_a_folder_that_cannot_be_written_is_told(
     tmp_path: Path, hub: Hub, finished: Machine
 ) -> None:
@@ -198,6 +201,7 @@ def test_a_file_where_the_folder_should_be_is_told(tmp_path: Path, hub: Hub) -> 
     assert str(machine.weights) in line and "PORTRAIT_WEIGHTS" in line
 
 
+@pytest.mark.holds("weights", "no network", "told; what is there stays")
 def test_no_network_is_told(machine: Machine, hub: Hub, tmp_path: Path) -> None:
     with Hub(tmp_path / "gone") as gone:
         pass  # whose port nobody listens at now
@@ -216,6 +220,7 @@ def test_offline_is_told_when_files_are_missing_and_no_matter_when_not(
     machine.download(HF_HUB_OFFLINE="1")
 
 
+@pytest.mark.holds("weights", "two servers", "the second is told to wait")
 def test_two_downloads_at_once_do_not_meet(machine: Machine, hub: Hub) -> None:
     hub.stall[LOST.key] = 1000
     first = machine.start("download")

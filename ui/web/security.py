@@ -16,10 +16,10 @@ from ui.media.serving import build_not_found
 
 _OWN_PATHS = r"healthz|sign-in|pulse|upload|media/.+|style/.+|api(/.*)?"
 _GRADIO_PATHS = (
-    r"config|theme\.css|favicon\.ico|robots\.txt|assets/.+|static/.+"
-    r"|gradio_api/(queue/(join|data)|heartbeat/[^/]+|app_id|cancel|reset)"
+    r"config|theme\.css|favicon\.ico|robots\.txt|(assets|static)/[\w./-]{1,200}"
+    r"|gradio_api/(queue/(join|data)|heartbeat/[\w-]{1,64}|app_id|cancel|reset)"
 )
-_ALLOWED_PATHS = re.compile(rf"/({_OWN_PATHS}|{_GRADIO_PATHS})?")
+_ALLOWED_PATHS = re.compile(rf"/({_OWN_PATHS}|{_GRADIO_PATHS})?", re.ASCII)
 _SAFE_METHODS = ("GET", "HEAD")
 # Gradio uses inline scripts and builds its components' templates with eval, so both are allowed;
 # nothing is loaded from or sent to another host.

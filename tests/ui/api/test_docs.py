@@ -66,6 +66,7 @@ def listen(program: httpx.Client, job: str, until: str, last: str = "") -> list[
     return said
 
 
+@pytest.mark.holds("API", "no network", "a listener goes on where it was")
 def test_a_listener_and_a_server_that_go_come_back_and_nothing_is_lost(
     server: Server, program: httpx.Client, tmp_path: Path
 ) -> None:

@@ -48,6 +48,7 @@ def test_everything_arrives_as_it_was(size: int) -> None:
 @pytest.mark.parametrize(
     "form", [FORM[:-10], FORM[:300], FORM[:20], b"", b"x" * 100, b"----x\r\n:"]
 )
+@pytest.mark.holds("API", "torn file", "a broken form is refused; no job is left")
 def test_a_broken_one_is_refused(form: bytes) -> None:
     with pytest.raises(Refusal) as refused:
         read(form)

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import anyio
 import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
@@ -85,6 +86,7 @@ def test_the_same_key_gives_the_same_job(client: TestClient, server: Server, voi
     assert len(server.left()) == 2
 
 
+@pytest.mark.holds("API", "two servers", "a key makes one job")
 def test_the_same_key_gives_the_same_job_on_two_servers(tmp_path: Path, voice: bytes) -> None:
     servers = [Server(tmp_path) for _ in range(2)]
     sent = {"image": ("x", ASTRONAUT.read_bytes()), "audio": ("x", voice)}
@@ -104,6 +106,7 @@ def test_the_same_key_gives_the_same_job_on_two_servers(tmp_path: Path, voice: b
     assert ask(servers[1]).status_code == 202
 
 
+@pytest.mark.holds("API", "kill", "the same key can be sent again")
 def test_a_request_that_was_killed_does_not_keep_its_key(tmp_path: Path, voice: bytes) -> None:
     server = Server(tmp_path)
     sent = {"image": ("x", ASTRONAUT.read_bytes()), "audio": ("x", voice)}
@@ -195,6 +198,29 @@ def test_a_quality_that_nobody_makes_here_is_refused(
 ) -> None:
     answer = send(client, {"quality": "fast"}, image=b"not looked at", audio=voice)
     assert error(answer) == (503, "engine_unavailable")
+    assert server.left() == []
+
+
+@pytest.mark.parametrize(
+    ("errno", "expected"), [(28, (507, "disk_full")), (30, (500, "output_not_writable"))]
+)
+@pytest.mark.holds("API", "full disk", "one sentence; no job is left")
+@pytest.mark.holds("API", "read-only", "one sentence; no job is left")
+def test_a_disk_that_takes_nothing_is_said(
+    server: Server,
+    client: TestClient,
+    voice: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    errno: int,
+    expected: tuple[int, str],
+) -> None:
+    async def fail(chunk: bytes) -> int:
+        raise OSError(errno, "it takes nothing")
+
+    monkeypatch.setattr(anyio.AsyncFile, "write", lambda file, chunk: fail(chunk))
+    answer = send(client, {}, image=ASTRONAUT.read_bytes(), audio=voice)
+    assert error(answer) == expected
+    assert str(server.settings.data) in answer.json()["error"]["message"]
     assert server.left() == []
 
 

@@ -144,6 +144,8 @@ MOUNTED += 'status=$?; ls -A "$there" >&2; exit $status'
 @pytest.mark.parametrize(
     ("options", "code"), [("size=64k", "disk_full"), ("ro", "output_not_writable")]
 )
+@pytest.mark.holds("command line", "full disk", "one sentence, exit status 1")
+@pytest.mark.holds("command line", "read-only", "one sentence, exit status 1")
 def test_a_disk_that_takes_no_video_is_ours(options: str, code: str, folder: Path) -> None:
     out = folder / "out"
     mounting = ["unshare", "--map-root-user", "--mount", "sh", "-c", MOUNTED, "sh", options, out]

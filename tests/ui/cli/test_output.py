@@ -24,6 +24,7 @@ def test_a_link_leads_to_the_new_video(tmp_path: Path) -> None:
     assert (tmp_path / "real.mp4").read_bytes() == b"new"
 
 
+@pytest.mark.holds("command line", "torn file", "the older video stays")
 def test_a_failed_copy_leaves_the_old_one(tmp_path: Path) -> None:
     (tmp_path / "out.mp4").write_bytes(b"old")
     with pytest.raises(OSError):

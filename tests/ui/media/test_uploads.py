@@ -193,25 +193,37 @@ async def broken_off() -> AsyncIterator[bytes]:
     raise ConnectionError
 
 
+@pytest.mark.holds("upload", "torn file", "a file that breaks off leaves nothing")
 def test_a_file_that_breaks_off_leaves_nothing(server: Server) -> None:
     with pytest.raises(ConnectionError):
         anyio.run(server.uploads.receive, server.owner(MINE), UploadKind.PICTURE, broken_off())
     assert server.files() == []
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_nothing(
-    server: Server, me: TestClient, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("code", "status", "says"),
+    [
+        (errno.ENOSPC, 507, "The disk is full: there is no room for {}. Free some space"),
+        (errno.EROFS, 500, "{}"),
+    ],
+)
+@pytest.mark.holds("upload", "full disk", "one sentence names the folder; nothing is left")
+@pytest.mark.holds("upload", "read-only", "one sentence names the folder")
+def test_a_disk_that_takes_nothing_is_one_sentence_and_leaves_nothing(
+    server: Server,
+    me: TestClient,
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+    status: int,
+    says: str,
 ) -> None:
-    async def full(chunk: bytes) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    async def fail(chunk: bytes) -> int:
+        raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(anyio.AsyncFile, "write", lambda file, chunk: full(chunk))
+    monkeypatch.setattr(anyio.AsyncFile, "write", lambda file, chunk: fail(chunk))
     answer = me.post("/upload?kind=voice", content=FILE)
-    assert answer.status_code == 507
-    where = f"there is no room for {server.root.parent}"
-    assert answer.json() == {
-        "message": f"The disk is full: {where}. Free some space and try again."
-    }
+    assert answer.status_code == status
+    assert says.format(server.root.parent) in answer.json()["message"]
     assert server.files() == []
 
 

@@ -141,6 +141,7 @@ def check_the_others_go_on(data: Path) -> None:
 
 
 @pytest.mark.parametrize("first", [WAITING, FINISHED])
+@pytest.mark.holds("publishing", "torn file", "a torn record hides no job")
 def test_damage_to_a_job_is_its_owner_s_alone(whole: Path, tmp_path: Path, first: str) -> None:
     data = Path(shutil.copytree(whole, tmp_path / "data"))
     original = find_jobs(data, ME)[first == FINISHED]
@@ -187,6 +188,7 @@ def test_a_page_whose_draft_is_damaged_says_so(
 
 
 @pytest.mark.parametrize("kind", DAMAGES)
+@pytest.mark.holds("page", "torn file", "its owner begins anew and is told; nobody else notices")
 def test_a_damaged_session_is_its_owner_s_alone(whole: Path, tmp_path: Path, kind: str) -> None:
     data = Path(shutil.copytree(whole, tmp_path / "data"))
     session = data / "desks" / ME / "desk.json"
@@ -204,6 +206,7 @@ def test_a_damaged_session_is_its_owner_s_alone(whole: Path, tmp_path: Path, kin
 
 
 @pytest.mark.parametrize("kind", DAMAGES)
+@pytest.mark.holds("deleting", "torn file", "damage stops no deletion")
 def test_damage_beside_jobs_and_sessions_stops_nobody(
     whole: Path, tmp_path: Path, kind: str
 ) -> None:

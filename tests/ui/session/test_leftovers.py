@@ -59,6 +59,7 @@ def busy_server(data: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
+@pytest.mark.holds("upload", "kill", "half a file goes when the next server starts")
 def test_leftovers_of_a_killed_server_go_and_the_work_of_a_living_one_stays(tmp_path: Path) -> None:
     you = Person(Settings(tmp_path), YOU)
     you.jobs.submit(new_task(you.jobs, YOU))
@@ -123,6 +124,7 @@ def test_a_folder_on_nfs_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert not folder.exists() and not scratch.exists()
 
 
+@pytest.mark.holds("deleting", "two servers", "what another one writes stays")
 def test_a_session_leaves_what_another_server_writes(tmp_path: Path) -> None:
     desks = SessionStore(tmp_path)
     part = desks.make_folder(ME) / f".{'0' * 16}.part"
@@ -132,6 +134,7 @@ def test_a_session_leaves_what_another_server_writes(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@pytest.mark.holds("deleting", "read-only", "what can't be deleted is left alone and logged")
 def test_files_of_another_user_stop_nobody() -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)

@@ -30,6 +30,7 @@ def mounted(folder: Path, options: str) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.holds("page", "full disk", "one sentence names the folder; nothing is lost")
 def test_a_full_disk_is_named_and_costs_nothing(tmp_path: Path) -> None:
     with mounted(tmp_path / "data", "size=1m") as data:
         me = Person(Settings(data), ME)
@@ -50,6 +51,7 @@ def test_a_full_disk_is_named_and_costs_nothing(tmp_path: Path) -> None:
         assert me.do("again").problem is None
 
 
+@pytest.mark.holds("page", "read-only", "the page is shown; a change is refused in one sentence")
 def test_a_read_only_disk_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

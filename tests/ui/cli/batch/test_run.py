@@ -14,6 +14,7 @@ from inference.core.engine import Engine
 from inference.core.errors import InputError
 from inference.core.options import Permission
 from inference.core.report import Verdict, parse_report
+from inference.jobs import lock
 from tests.support import batches
 from tests.support.batches import Reporting, made, table
 from tests.support.certificates import is_signed
@@ -173,9 +174,11 @@ def test_json_is_one_object(
         (["empty", "-o", "out"], "empty holds no picture."),
         (["in", "-o", "in"], "The videos can't go into in, among what they are made of."),
         (["in", "-o", "strange"], "batch.json was not written by a batch."),
+        (["in", "-o", "busy"], "Another batch is writing into busy."),
         (["in", "-o", "out", "--trim", "soon"], "--trim 'soon' is not understood."),
     ],
 )
+@pytest.mark.holds("command line", "two servers", "a second batch in the folder is refused")
 def test_what_can_not_be_begun_is_the_person_s(
     tmp_path: Path,
     engine: Reporting,
@@ -189,7 +192,9 @@ def test_what_can_not_be_begun_is_the_person_s(
     Path("empty").mkdir()
     Path("strange").mkdir()
     Path("strange/batch.json").write_text('{"name": "a package"}')
-    assert commands.main(["batch", *arguments]) == 2
+    Path("busy").mkdir()
+    with lock.hold(Path("busy/.batch.lock")):
+        assert commands.main(["batch", *arguments]) == 2
     assert says in capsys.readouterr().err
     assert not list(Path().rglob("*.mp4"))
 
@@ -213,6 +218,7 @@ def test_a_record_that_a_kill_prevented_is_made_up_for(tmp_path: Path) -> None:
     assert not leftovers(out) and 'data-kind="good"' in (out / "index.html").read_text()
 
 
+@pytest.mark.holds("command line", "kill", "a batch goes on where it was")
 def test_killed_in_the_middle_it_goes_on_where_it_was(tmp_path: Path, real: None) -> None:
     """Real drafts, a real kill, and a second batch that wants the same folder."""
     source, out = tmp_path / "in", tmp_path / "out"
