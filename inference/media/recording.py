@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from inference.core.errors import InputCode, InputError
 from inference.core.inputs import MAX_RECORDING_MIB, SAMPLE_RATE_HZ, Recording
+from inference.media.containers import can_decode, open_container
 from inference.media.file_type import HEAD_BYTES, detect_kind, is_cut, is_truncated, open_readable
 from inference.media.level import mend_recording
 from inference.media.mono import choose_downmix, read_floats
@@ -120,16 +121,7 @@ def _build_damaged_error(details: str) -> InputError:
 
 def _open_container(file: BinaryIO) -> InputContainer:
     try:
-        return av.open(
-            file,
-            "r",
-            options={
-                "format_whitelist": _DEMUXERS,
-                "codec_whitelist": _DECODERS,
-                "protocol_whitelist": "none",
-            },
-            metadata_errors="replace",
-        )
+        return open_container(file, _DEMUXERS, _DECODERS)
     except MemoryError:
         raise
     except Exception as error:  # decoders raise anything on a malicious file
@@ -146,11 +138,7 @@ def _open_repeatedly(file: BinaryIO) -> Iterator[InputContainer]:
 
 def _order_sound_tracks(container: InputContainer) -> list[Track]:
     """Return the decodable sound tracks, in the order in which to try them."""
-    playable = [
-        stream
-        for stream in container.streams.audio
-        if stream.codec_context is not None and stream.codec_context.name in _DECODERS.split(",")
-    ]
+    playable = [each for each in container.streams.audio if can_decode(each, _DECODERS)]
     if not playable:
         videos = (
             stream

@@ -10,8 +10,10 @@ from av.stream import Discard, Stream
 from av.video.stream import VideoStream
 
 from inference.core.errors import InputCode, InputError, PortraitError
+from inference.media.containers import can_decode, open_container
 
 MAX_MEGAPIXELS = 9  # a frame of 4K
+_DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2"
 # FFmpeg's names of what decodes the pictures and sounds of usual videos.
 _DECODERS = (
     "h264,hevc,libdav1d,av1,vp9,mpeg4,prores,mjpeg,"
@@ -27,8 +29,8 @@ def build_unreadable_error(details: str) -> InputError:
 
 def require_known_codec(stream: Stream) -> None:
     """Raise InputError unless the stream is in a codec that usual videos have."""
-    if stream.codec_context is None or stream.codec_context.name not in _DECODERS.split(","):
-        raise build_unreadable_error(f"codec {stream.codec_context and stream.codec_context.name}")
+    if not can_decode(stream, _DECODERS):
+        raise build_unreadable_error("an unusual codec")
 
 
 @contextmanager
@@ -61,19 +63,9 @@ def open_mp4(path: Path) -> Iterator[InputContainer]:
     Raises InputError when the file can't be decoded, also later, inside the `with` block.
     """
     try:
-        # A file object, not a name: FFmpeg searches names for protocols.
         with (
             path.open("rb") as file,
-            av.open(
-                file,
-                "r",
-                options={
-                    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2",
-                    "codec_whitelist": _DECODERS,
-                    "protocol_whitelist": "none",
-                },
-                metadata_errors="replace",
-            ) as container,
+            open_container(file, _DEMUXERS, _DECODERS) as container,
         ):
             yield container
     except (PortraitError, MemoryError):

@@ -47,7 +47,7 @@ from ui.cli.arguments import (
 )
 from ui.cli.exit_status import NOTHING_FINISHED, STOP_SIGNALS, Interrupted, make_scratch_folder
 from ui.cli.generate import generate_video, prepare_task
-from ui.strings import text
+from ui.strings import server_text
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
@@ -70,7 +70,10 @@ def serve(
     server = importlib.import_module("ui.web.app")
     with suppress(KeyboardInterrupt):  # the usual way to end it
         server.serve(
-            load_settings(), host, port, lambda: terminal.print_message(text.serving_at(host, port))
+            load_settings(),
+            host,
+            port,
+            lambda: terminal.print_message(server_text.serving_at(host, port)),
         )
 
 

@@ -34,14 +34,6 @@ PASSWORD_FORGOTTEN = (
 PASSWORD_TOO_LONG = "This is too long for a password. Try again."
 PASSWORD_LOST = "The password did not arrive. Give it again."
 SIGNED_OUT = "You are not signed in. Load the page again."
-WRONG_HOST = (
-    "This page does not answer under this name. Open it at its usual address, or ask whoever runs "
-    "it to add the name to PORTRAIT_HOSTS."
-)
-PROXY_NOT_NAMED = (
-    "{address} sends addresses of visitors, which are not used. If it is your proxy, name it in "
-    "PORTRAIT_PROXIES."
-)
 
 # Headlines, each with the line under it.
 START = "Give a picture a voice"
@@ -293,13 +285,3 @@ def refusal(error: InputError) -> str:
 def tab_title(state: str | None) -> str:
     """Title of the browser tab."""
     return f"{state} · {TITLE}" if state else TITLE
-
-
-def serving_at(host: str, port: int) -> str:
-    """Line on the terminal once the page can be opened."""
-    return f"{TITLE} is at http://{host}:{port} (Ctrl-C ends it)."
-
-
-def port_in_use(host: str, port: int) -> str:
-    """Reason why the server can't start."""
-    return f"Port {port} of {host} can't be used; another program may have it. Try another --port."

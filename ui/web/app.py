@@ -38,7 +38,7 @@ from ui.media.page_files import (
     open_page_files,
 )
 from ui.media.uploads import UploadStore
-from ui.strings import text
+from ui.strings import server_text
 from ui.web.auth import (
     PASSWORD_MARKER,
     MissingPasswordGuard,
@@ -195,7 +195,9 @@ def serve(settings: Settings, host: str, port: int, started: Callable[[], None])
     try:
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
-        raise InputError(InputCode.BAD_OPTION, text.port_in_use(host, port), str(error)) from error
+        raise InputError(
+            InputCode.BAD_OPTION, server_text.port_in_use(host, port), str(error)
+        ) from error
     with listener:  # closed also when the folder can't be written to
         app = create_app(settings)
         names = build_names(host, settings.hosts)

@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from ui.strings import text
+from ui.strings import server_text
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class HostGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not self._is_allowed(Headers(scope=scope).get("host", "")):
-            await PlainTextResponse(text.WRONG_HOST, 421)(scope, receive, send)
+            await PlainTextResponse(server_text.WRONG_HOST, 421)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
@@ -76,7 +76,7 @@ class Forwarding:
     def _warn(self, peer: tuple[str, int] | None) -> None:
         if not self._has_warned and peer:
             self._has_warned = True
-            logger.warning(text.PROXY_NOT_NAMED.format(address=peer[0]))
+            logger.warning(server_text.PROXY_NOT_NAMED.format(address=peer[0]))
 
 
 def is_loopback(host: str) -> bool:

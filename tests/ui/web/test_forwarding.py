@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from ui.access.identity import OwnerCookie
-from ui.strings import text
+from ui.strings import server_text
 from ui.web.forwarding import Forwarding, HostGuard, build_names
 
 TOLD = {
@@ -52,7 +52,7 @@ def test_a_page_for_this_machine_has_no_other_name(bind: str) -> None:
         assert asked(host, bind).status_code == 200, host
     for host in FOREIGN:
         refused = asked(host, bind)
-        assert (refused.status_code, refused.text) == (421, text.WRONG_HOST), host
+        assert (refused.status_code, refused.text) == (421, server_text.WRONG_HOST), host
 
 
 def test_other_names_are_those_of_the_settings() -> None:
@@ -96,7 +96,7 @@ def test_a_proxy_without_a_name_is_logged_once(caplog: pytest.LogCaptureFixture)
         for _ in range(3):
             assert client.get("/", headers=TOLD).json()[0] == "10.0.0.5"
     told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert told == [text.PROXY_NOT_NAMED.format(address="10.0.0.5")]
+    assert told == [server_text.PROXY_NOT_NAMED.format(address="10.0.0.5")]
 
 
 def test_behind_a_named_proxy_with_https_the_secret_is_never_sent_in_the_open() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.support.page_sessions import Session
 from tests.support.servers import serving
 from ui.media.uploads import HEADER
-from ui.strings import text
+from ui.strings import server_text
 
 
 def test_no_thread_of_the_page_waits_for_a_file(tmp_path: Path) -> None:
@@ -40,5 +40,5 @@ def test_only_files_may_be_large_and_no_other_name_leads_here(tmp_path: Path) ->
         assert upload.status_code == 200
         for path in ("/", "/healthz", "/api", "/nothing"):  # another site's name for this machine
             refused = visitor.http.get(path, headers={"Host": "evil.test"})
-            assert (refused.status_code, refused.text) == (421, text.WRONG_HOST)
+            assert (refused.status_code, refused.text) == (421, server_text.WRONG_HOST)
         assert visitor.http.get("/", headers={"Host": "localhost"}).status_code == 200
