@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.support.page_sessions import Session
 from tests.support.servers import serving
 from ui.media.uploads import HEADER
-from ui.strings import server_text
+from ui.strings import server_text, text
 
 
 def test_no_thread_of_the_page_waits_for_a_file(tmp_path: Path) -> None:
