@@ -13,8 +13,10 @@ TORCH_INDEX ?=
 SECONDS ?= 600
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PINNED := $(PIP) --constraint constraints.txt
-# an index of torch builds may lack the pinned versions of what torch needs
-INSTALL_TORCH := $(if $(TORCH_INDEX),$(PIP) --no-deps $(TORCH) --index-url $(TORCH_INDEX) && )$(PINNED) $(TORCH)
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --no-annotate --custom-compile-command "make update"
+# what the default torch needs is pinned; an index of other builds may lack these versions
+INSTALL_TORCH := $(if $(TORCH_INDEX),$(PIP) --no-deps $(TORCH) --index-url $(TORCH_INDEX) && )$(if \
+	$(filter file,$(origin TORCH)),$(PINNED),$(PIP)) $(TORCH)
 
 .PHONY: run test test-quick soak load fuzz reliability check bench bench-gpu gpu update clean
 
@@ -54,10 +56,13 @@ gpu: $(VENV)/run.done
 	$(INSTALL_TORCH)
 	$(PINNED) -r requirements-model.txt
 
-# The newest versions of all that the packages in requirements*.txt need, for each system and Python
+# The newest versions of all that the packages in requirements*.txt need: for each system and Python, and
+# for the images
 update: $(VENV)/test.done
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-annotate \
-		--custom-compile-command "make update" --output-file constraints.txt requirements-test.txt
+	printf '%s\n' '-r requirements-test.txt' $(TORCH) | $(COMPILE) --universal --python-version 3.11 \
+		--output-file constraints.txt -
+	$(COMPILE) --python-version 3.12 --python-platform x86_64-manylinux_2_35 \
+		--output-file constraints-modal.txt requirements-modal.txt
 
 clean:
 	rm -rf $(VENV)

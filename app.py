@@ -75,7 +75,7 @@ except InputError as error:  # a wrong setting at deploy
 
 def _with_constraints(image: modal.Image) -> modal.Image:
     """Return `image` with the file of PINNED, the versions of all packages."""
-    return image.add_local_file(ROOT / "constraints.txt", "/constraints.txt", copy=True)
+    return image.add_local_file(ROOT / "constraints-modal.txt", "/constraints.txt", copy=True)
 
 
 def _with_sources(image: modal.Image) -> modal.Image:
@@ -108,9 +108,10 @@ model_image = (
     _with_constraints(modal.Image.from_registry(CUDA, add_python=PYTHON))
     .entrypoint([])  # NVIDIA's prints a page of text at each start
     .pip_install(TORCH, extra_options=PINNED)
-    .pip_install(*BUILD_TOOLS)
+    .pip_install(*BUILD_TOOLS, extra_options=PINNED)
     .env(compile_env)
-    .pip_install(FLASH_ATTENTION, extra_options="--no-build-isolation")  # it looks for torch
+    # it looks for torch
+    .pip_install(FLASH_ATTENTION, extra_options=f"--no-build-isolation {PINNED}")
     .pip_install_from_requirements(str(ROOT / "requirements.txt"), extra_options=PINNED)
     .pip_install_from_requirements(str(ROOT / "requirements-model.txt"), extra_options=PINNED)
 )

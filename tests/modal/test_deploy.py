@@ -68,8 +68,10 @@ def test_the_gpu_image_is_built_in_the_one_order_that_works(
     assert "--no-build-isolation" in lines[found[2]]
     installs = [line for line in lines if "pip install" in line]
     assert all("==" in line or "-r " in line for line in installs)
-    unpinned = [line for line in installs if "--constraint /constraints.txt" not in line]
-    assert len(unpinned) == 2  # the tools that compile flash-attn, and itself
+    assert all("--constraint /constraints.txt" in line for line in installs)
+    pins = (ROOT / "constraints-modal.txt").read_text().splitlines()
+    named = [word for line in installs for word in line.split() if "==" in word]
+    assert len(named) > 6 and set(named) <= set(pins)
     late = [i for i, line in enumerate(lines) if "requirements" in line]
     assert late and min(late) > found[2]
 
