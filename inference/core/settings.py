@@ -144,16 +144,19 @@ def build_access_variables(settings: Settings) -> dict[str, str | None]:
 def read_operator_certificate(setting: str) -> str:
     """Return the PEM that `Settings.certificate` is, or that the file it names holds.
 
-    A relative name is one in the project's folder. Raises InputError.
+    A relative name is one in the project's folder. Raises InputError, which never quotes what may
+    be a key.
     """
-    if setting.startswith(_PEM_BEGIN):
+    if _PEM_BEGIN in setting:  # behind attributes, as some tools write
         return setting.replace("\\n", "\n")  # as Secrets in JSON may come
     try:
         return (ROOT / setting).read_text()
-    except (OSError, ValueError) as error:
-        message = f"PORTRAIT_CERTIFICATE is {setting[:200]!r}, a file that can't be read."
+    except (OSError, ValueError):
+        is_name = "." in setting and setting.isprintable() and len(setting) <= 200  # not base64
+        given = f"is {setting!r}," if is_name else "names"
         advice = "Name a PEM file with a key and its certificates, or give what is in it."
-        raise InputError(InputCode.BAD_OPTION, f"{message} {advice}", str(error)) from error
+        message = f"PORTRAIT_CERTIFICATE {given} a file that can't be read. {advice}"
+        raise InputError(InputCode.BAD_OPTION, message) from None
 
 
 def _parse_seconds(values: Mapping[str, str], name: str, default: float) -> float:

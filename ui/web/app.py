@@ -8,7 +8,7 @@ import os
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -18,13 +18,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from inference.core.confinement.confine import warn_if_open
-from inference.core.errors import Fault, InputCode, InputError
+from inference.core.errors import InputCode, InputError
 from inference.core.settings import Settings
 from inference.core.write_access import WriteAccess
 from inference.jobs.clock import ExpiryClock
 from inference.jobs.queue import Dispatcher, prepare_worker
 from inference.jobs.store import JobStore
-from inference.rendering.provenance.signing import prepare_signing, require_identity
+from inference.rendering.provenance.signing import prepare_signing, require_usable_setting
 from ui.access.identity import OwnerCookie, Owners
 from ui.api.door import Api, door
 from ui.media import extras, serving, uploads
@@ -188,9 +188,7 @@ def serve(settings: Settings, host: str, port: int, started: Callable[[], None])
     `started` is called once the page can be opened. Raises InputError if the port can't be used, or
     the operator's certificate is no such thing.
     """
-    if settings.certificate:
-        with suppress(Fault):  # expired: videos are made all the same, and say why not signed
-            require_identity(settings)
+    require_usable_setting(settings)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family)
