@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from inference.core.errors import InputCode, InputError
@@ -240,14 +240,21 @@ def _parse_gpus(values: Mapping[str, str], name: str) -> tuple[str, ...]:
 
 
 def _parse_hosts(values: Mapping[str, str], name: str) -> tuple[str, ...]:
-    wanted = tuple(host.lower() for host in _split_list(values.get(name)))
+    wanted = tuple(host.lower().strip("[]") for host in _split_list(values.get(name)))
     for host in wanted:
-        if not _HOST_NAME.fullmatch(host):
+        if not (_HOST_NAME.fullmatch(host) or _is_address(host)):
             message = (
                 f"{name} has {host!r}. List names alone, as portrait.example.org or *.example.org."
             )
             raise InputError(InputCode.BAD_OPTION, message)
     return wanted
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ip_address(text))
+    except ValueError:
+        return False
 
 
 def _parse_proxies(values: Mapping[str, str], name: str) -> tuple[str, ...]:

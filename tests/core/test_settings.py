@@ -101,11 +101,11 @@ def test_a_name_that_modal_does_not_have_is_named(name: str, value: str, says: s
 def test_hosts_and_proxies_are_lists() -> None:
     assert load_settings({}).hosts == load_settings({}).proxies == ()
     values = {
-        "PORTRAIT_HOSTS": "Portrait.example.org, *.lan",
+        "PORTRAIT_HOSTS": "Portrait.example.org, *.lan,FD00::5,[fd00::6]",
         "PORTRAIT_PROXIES": "10.0.0.2,10.1.2.3/8,::1",
     }
     settings = load_settings(values)
-    assert settings.hosts == ("portrait.example.org", "*.lan")
+    assert settings.hosts == ("portrait.example.org", "*.lan", "fd00::5", "fd00::6")
     assert settings.proxies == ("10.0.0.2/32", "10.0.0.0/8", "::1/128")
 
 
@@ -115,6 +115,7 @@ def test_hosts_and_proxies_are_lists() -> None:
         ("HOSTS", "https://portrait.example.org"),
         ("HOSTS", "abc.de:80"),
         ("HOSTS", "*"),
+        ("HOSTS", "[fd00::5]:80"),
         ("HOSTS", "a.*.b"),
         ("PROXIES", "nginx"),
         ("PROXIES", "10.0.0.0/33"),

@@ -70,8 +70,7 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
     owners = Owners(settings.data)
     jobs = JobStore(settings, access=access)
     upload_store = UploadStore(settings.data, jobs.access, knows_disk=not settings.on_modal)
-    temporary = Path(tempfile.gettempdir()) if settings.on_modal else settings.data
-    os.environ["GRADIO_TEMP_DIR"] = str(temporary / _GRADIO_FOLDER)
+    _choose_gradio_folder(settings)
     warn_if_open()
     decoding = DecodingQueue() if settings.on_modal else DecodingQueue(prepare_worker)
     page = Page(settings, jobs, upload_store, owners, decoding)
@@ -112,6 +111,12 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
         return build_answer(request, PageFile(".html", content.encode()), own)
 
     return _mount_page(app, page)
+
+
+def _choose_gradio_folder(settings: Settings) -> None:
+    """Tell Gradio where its own files go: in the data folder, but for Modal's Volume."""
+    folder = Path(tempfile.gettempdir()) if settings.on_modal else settings.data
+    os.environ["GRADIO_TEMP_DIR"] = str(folder / _GRADIO_FOLDER)
 
 
 def _add_files(app: FastAPI) -> None:
