@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlparse
 from urllib.request import urlopen
 
 import numpy as np
@@ -17,7 +18,6 @@ from numpy.typing import NDArray
 from playwright.sync_api import expect
 
 from inference.cloud import names
-from inference.core.events import StageName
 from inference.core.task import RESULT, segment_name, state_name
 from tests.browser.visits import Visit
 from tests.modal.deployed import APP, PAGE, TINY
@@ -103,14 +103,13 @@ def until_it_writes(standin: StandIn, task: str) -> None:
         time.sleep(0.05)
 
 
-def machine(standin: StandIn, function: str, but: str = "") -> str:
-    """The task of a container of `function` that has something to do; not of that one."""
+def machine(standin: StandIn, function: str) -> str:
+    """The task of a container of `function` that has something to do."""
     end = time.monotonic() + PATIENCE_S
     while True:
         for container in standin.containers():
-            task = str(container["task"])
-            if container["function"] == function and container["running"] and task != but:
-                return task
+            if container["function"] == function and container["running"]:
+                return str(container["task"])
         assert time.monotonic() < end, f"no container of {function}"
         time.sleep(0.05)
 
@@ -123,28 +122,10 @@ def saved(me: Visit, target: Path) -> list[NDArray[np.uint8]]:
     return decoded(target)
 
 
-def work_folder(standin: StandIn) -> Path:
-    """What the Volume has of the only video that is being made."""
-    works = standin.volume_folder(names.JOBS_VOLUME) / names.work_folder("x")
-    end = time.monotonic() + PATIENCE_S
-    while not (found := [*works.parent.glob("*")]):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    (work,) = found
-    return work
-
-
-def until_followed_anew(work: Path) -> None:
-    """Wait until a second machine of the page follows the video of that folder."""
-    history = work.parent.parent / "page" / "jobs" / work.name / "events.jsonl"
-    end = time.monotonic() + PATIENCE_S
-    while history.read_text().count(f'"{StageName.STARTING}"') < 2:
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-def copied(work: Path, target: Path) -> Path:
-    """A copy of that folder, in which one window is finished and the next is not."""
+def copied(standin: StandIn, me: Visit, target: Path) -> Path:
+    """What the Volume has of the video that is being made: its inputs, its finished windows."""
+    job = urlparse(me.film or "").path.split("/")[2]
+    work = standin.volume_folder(names.JOBS_VOLUME) / names.work_folder(job)
     assert (work / state_name(0)).exists() and not (work / segment_name(1)).exists()
     shutil.copytree(work, target)
     return target

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.visits import DESKTOP, PHONE, Visit, visit
-from tests.modal.deployed import APP, GPU, PAGE, SMALL_FRAMES, deployed
+from tests.modal.deployed import APP, GPU, PAGE, deployed
 from tests.modal.people import (
     PATIENCE_S,
     copied,
@@ -19,11 +19,9 @@ from tests.modal.people import (
     plays,
     saved,
     two_pages,
-    until_followed_anew,
     until_it_writes,
     until_ready,
     until_window,
-    work_folder,
 )
 from tests.modal.standin.handle import StandIn
 from tests.support.media import ASTRONAUT, DRAWN_ONE, spoken
@@ -36,7 +34,7 @@ FIRST_WINDOW = 81  # of its frames
 @pytest.fixture(scope="module")
 def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """Modal, with the app deployed."""
-    with deployed(tmp_path_factory.mktemp("modal"), replaced=SMALL_FRAMES) as standin:
+    with deployed(tmp_path_factory.mktemp("modal")) as standin:
         yield standin
 
 
@@ -62,31 +60,26 @@ def test_a_video_survives_all_that_can_happen(
         visit(browser, address, DESKTOP, "light", artifacts) as me,
         visit(browser, address, PHONE, "dark", artifacts) as you,
     ):
-        draft(me, ASTRONAUT, voice, steps=12)
+        draft(me, ASTRONAUT, voice, steps=2)
         expect(me.page.locator(".tp-plan")).to_have_text(PLAN)
         make(me)
-        mine, work = machine(standin, GPU), work_folder(standin)
-        draft(you, DRAWN_ONE, voice, steps=12)
+        mine = machine(standin, GPU)
+        draft(you, DRAWN_ONE, voice, steps=5)
         make(you)
-        yours = machine(standin, GPU, but=mine)
         until_window(me, 1, of=2)
-        with standin.held(yours):
-            with standin.held(mine):
-                me.page.locator("#tp-side img[src*='/media/']").first.wait_for()  # the live frame
-                me.shoot("21-modal-making")
-                me.reload()
-                me.see("Making your video")
-                other = Visit(me.page.context, address, None)
-                other.see("Making your video")
-                other.page.close()
-                with two_pages(standin) as (old, _):
-                    standin.kill(old)  # before it can hand over
-                until_followed_anew(work)
-            me.page.locator(GROWING).wait_for(timeout=PATIENCE_S * 1000)
-            until_window(me, 2, of=2)
-            with standin.held(mine):
-                half = copied(work, tmp_path / "half")
-                standin.kill(mine)
+        me.page.locator("#tp-side img[src*='/media/']").first.wait_for()  # the live frame
+        me.shoot("21-modal-making")
+        me.reload()
+        me.see("Making your video")
+        other = Visit(me.page.context, address, None)
+        other.see("Making your video")
+        other.page.close()
+        with two_pages(standin) as (old, _):
+            standin.kill(old)  # before it can hand over
+        me.page.locator(GROWING).wait_for(timeout=PATIENCE_S * 1000)
+        until_window(me, 2, of=2)
+        half = copied(standin, me, tmp_path / "half")
+        standin.kill(mine)
         you.page.locator(GROWING).wait_for(timeout=PATIENCE_S * 1000)
         you.press("Stop, keep what is finished")
         expect(you.page.locator("#tp-head h1")).to_have_text("Stopped", timeout=PATIENCE_S * 1000)

@@ -176,13 +176,13 @@ def _add_middleware(app: FastAPI, settings: Settings, owners: Owners, api_door: 
     """Add the middleware, from the innermost to the outermost."""
     app.add_middleware(OwnerCookie)
     app.add_middleware(CORSMiddleware)  # allows no other site; Gradio's default allows many
+    app.add_middleware(BodyLimit)  # behind the doors: a stranger's body is read by none of them
     if settings.password:
         sessions = SignInSessions(settings.password, owners.sign)
         app.add_middleware(PasswordAuth, sessions=sessions)
     app.add_middleware(Api, door=api_door)
     if settings.on_modal and not settings.password and not settings.unlocked:
         app.add_middleware(MissingPasswordGuard, marker=settings.data / PASSWORD_MARKER)
-    app.add_middleware(BodyLimit)
     app.add_middleware(SecurityMiddleware)
     app.add_middleware(Forwarding, proxies=None if settings.on_modal else settings.proxies)
 

@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypedDict
@@ -206,17 +205,6 @@ class StandIn:
     def kill(self, task: str) -> None:
         """A container is gone from one moment to the next."""
         self._ask(f"containers/{task}/kill", post=True)
-
-    @contextmanager
-    def held(self, *tasks: str) -> Iterator[None]:
-        """Containers stand still for a while; one may be killed meanwhile."""
-        held = [c["pid"] for c in self.containers() if c["task"] in tasks]
-        for pid in held:
-            os.kill(pid, signal.SIGSTOP)
-        yield
-        for pid in held:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
 
     def preempt(self, task: str) -> None:
         """A container's machine is taken away: it is interrupted, and killed if it stays; its work
