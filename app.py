@@ -40,6 +40,7 @@ from inference.core.settings import (
     load_settings,
 )
 from inference.engines.select import select_configured_engine
+from inference.rendering.provenance.signing import require_usable_setting
 from presets.gpus import find_gpu, select_attention_kernels
 from presets.schema import EngineFamily
 from weights.errors import override_commands
@@ -69,6 +70,10 @@ try:
     environment = build_container_environment(names.PAGE_DATA, names.WEIGHTS)
     limits, local_settings = load_settings(environment), load_settings()
     access_variables = build_access_variables(local_settings)
+    if modal.is_local() and "deploy" in sys.argv:
+        require_usable_setting(local_settings)
+        if not local_settings.password:
+            print(names.NO_PASSWORD_WARNING)
 except InputError as error:  # a wrong setting at deploy
     sys.exit(error.message)
 
@@ -136,8 +141,6 @@ named_secrets = [modal.Secret.from_name(name) for name in limits.secrets]
 page_secret = modal.Secret.from_dict(access_variables)
 
 app = modal.App(names.APP)
-if modal.is_local() and "deploy" in sys.argv and not local_settings.password:
-    print(names.NO_PASSWORD_WARNING)
 if not modal.is_local():  # errors there name the operator's commands
     override_commands(names.WEIGHTS_COMMANDS)
 

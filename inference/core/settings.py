@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from inference.core.errors import InputCode, InputError
@@ -144,16 +144,19 @@ def build_access_variables(settings: Settings) -> dict[str, str | None]:
 def read_operator_certificate(setting: str) -> str:
     """Return the PEM that `Settings.certificate` is, or that the file it names holds.
 
-    A relative name is one in the project's folder. Raises InputError.
+    A relative name is one in the project's folder. Raises InputError, which never quotes what may
+    be a key.
     """
-    if setting.startswith(_PEM_BEGIN):
+    if _PEM_BEGIN in setting:  # behind attributes, as some tools write
         return setting.replace("\\n", "\n")  # as Secrets in JSON may come
     try:
         return (ROOT / setting).read_text()
-    except (OSError, ValueError) as error:
-        message = f"PORTRAIT_CERTIFICATE is {setting[:200]!r}, a file that can't be read."
+    except (OSError, ValueError):
+        is_name = "." in setting and setting.isprintable() and len(setting) <= 200  # not base64
+        given = f"is {setting!r}," if is_name else "names"
         advice = "Name a PEM file with a key and its certificates, or give what is in it."
-        raise InputError(InputCode.BAD_OPTION, f"{message} {advice}", str(error)) from error
+        message = f"PORTRAIT_CERTIFICATE {given} a file that can't be read. {advice}"
+        raise InputError(InputCode.BAD_OPTION, message) from None
 
 
 def _parse_seconds(values: Mapping[str, str], name: str, default: float) -> float:
@@ -237,14 +240,21 @@ def _parse_gpus(values: Mapping[str, str], name: str) -> tuple[str, ...]:
 
 
 def _parse_hosts(values: Mapping[str, str], name: str) -> tuple[str, ...]:
-    wanted = tuple(host.lower() for host in _split_list(values.get(name)))
+    wanted = tuple(host.lower().strip("[]") for host in _split_list(values.get(name)))
     for host in wanted:
-        if not _HOST_NAME.fullmatch(host):
+        if not (_HOST_NAME.fullmatch(host) or _is_address(host)):
             message = (
                 f"{name} has {host!r}. List names alone, as portrait.example.org or *.example.org."
             )
             raise InputError(InputCode.BAD_OPTION, message)
     return wanted
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ip_address(text))
+    except ValueError:
+        return False
 
 
 def _parse_proxies(values: Mapping[str, str], name: str) -> tuple[str, ...]:

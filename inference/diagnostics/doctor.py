@@ -47,14 +47,17 @@ def _check_data_folder(folder: Path) -> Check:
 
 
 def _check_signing(settings: Settings) -> Check:
-    if not settings.certificate:
-        made = "there" if (settings.data / CERTIFICATE).exists() else "made at the first start"
-        return Check("signing", True, f"by a certificate of this app's own, {made}", needed=False)
+    own = "by a certificate of this app's own"
+    if not settings.certificate and not (settings.data / CERTIFICATE).exists():
+        return Check("signing", True, f"{own}, made at the first start", needed=False)
     try:
-        found = f"by the certificate of {require_identity(settings).name}"
+        name = require_identity(settings).name
     except PortraitError as error:
         return Check("signing", False, error.message, needed=False)
-    return Check("signing", True, found, needed=False)
+    except OSError as error:
+        found = f"{settings.data / CERTIFICATE} can't be read: {error.strerror}"
+        return Check("signing", False, found, needed=False)
+    return Check("signing", True, f"by the certificate of {name}" if name else own, needed=False)
 
 
 def _check_engine(name: str, settings: Settings) -> Check:

@@ -120,3 +120,5 @@ def test_another_number_makes_another_version_and_the_result_tells_it(
             expect(used).to_contain_text(told)
         assert serious(me.page) == []
         me.shoot("25-settings-used")
+        me.page.get_by_role("button", name=text.TAKE_BACK).press("Enter")
+        expect(me.page.get_by_role("status").filter(has_text=text.TAKEN_BACK)).to_be_focused()

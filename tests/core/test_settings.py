@@ -10,6 +10,7 @@ from inference.core.settings import (
     build_access_variables,
     build_container_environment,
     load_settings,
+    read_operator_certificate,
 )
 from presets.schema import EngineFamily, Lora
 
@@ -100,11 +101,11 @@ def test_a_name_that_modal_does_not_have_is_named(name: str, value: str, says: s
 def test_hosts_and_proxies_are_lists() -> None:
     assert load_settings({}).hosts == load_settings({}).proxies == ()
     values = {
-        "PORTRAIT_HOSTS": "Portrait.example.org, *.lan",
+        "PORTRAIT_HOSTS": "Portrait.example.org, *.lan,FD00::5,[fd00::6]",
         "PORTRAIT_PROXIES": "10.0.0.2,10.1.2.3/8,::1",
     }
     settings = load_settings(values)
-    assert settings.hosts == ("portrait.example.org", "*.lan")
+    assert settings.hosts == ("portrait.example.org", "*.lan", "fd00::5", "fd00::6")
     assert settings.proxies == ("10.0.0.2/32", "10.0.0.0/8", "::1/128")
 
 
@@ -114,6 +115,7 @@ def test_hosts_and_proxies_are_lists() -> None:
         ("HOSTS", "https://portrait.example.org"),
         ("HOSTS", "abc.de:80"),
         ("HOSTS", "*"),
+        ("HOSTS", "[fd00::5]:80"),
         ("HOSTS", "a.*.b"),
         ("PROXIES", "nginx"),
         ("PROXIES", "10.0.0.0/33"),
@@ -203,6 +205,21 @@ def test_the_file_of_a_certificate_is_not_needed_where_the_app_is_deployed(tmp_p
     file.unlink()
     with pytest.raises(InputError, match="PORTRAIT_CERTIFICATE is .*mine.pem', a file that can't"):
         build_access_variables(load_settings({"PORTRAIT_CERTIFICATE": str(file)}))
+
+
+@pytest.mark.parametrize("before", ["\n", " ", "Bag Attributes\n    friendlyName: mine\n"])
+def test_a_certificate_may_begin_with_anything(before: str) -> None:
+    pem = f"{before}-----BEGIN PRIVATE KEY-----\nMIGH\n"
+    assert read_operator_certificate(pem) == pem
+
+
+@pytest.mark.parametrize("key", ["MIGH" * 40, "MIGH\nAgEA.", f"{'MIGH' * 50}.", "MIGH\0."])
+def test_what_may_be_a_key_is_never_quoted(key: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_operator_certificate(key)
+    error = caught.value
+    assert error.message.startswith("PORTRAIT_CERTIFICATE names a file that can't be read.")
+    assert error.__suppress_context__ and "MIGH" not in error.message + error.details
 
 
 def test_a_gpu_waits_for_as_long_as_is_set_and_modal_allows() -> None:

@@ -9,6 +9,7 @@ from inference.core.settings import Settings
 from inference.diagnostics.check import Check
 from inference.diagnostics.doctor import examine
 from inference.engines.multitalk import MultiTalkEngine
+from inference.rendering.provenance.identity import CERTIFICATE, load_identity
 from tests.support.certificates import make_chain, make_key, to_pem
 from tests.support.weights_runner import lora_of
 from weights import manifest
@@ -88,6 +89,18 @@ def test_a_damaged_face_net_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_an_operators_certificate_is_tried(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path / "data")
     assert "made at the first start" in found(settings)["signing"].found
+    own = settings.data / CERTIFICATE
+    load_identity(settings)
+    assert found(settings)["signing"].found == "by a certificate of this app's own"
+    damaged = own.read_text()[:-300] + "AAAA" + own.read_text()[-296:]
+    for content in ("torn", damaged.replace("PRIVATE KEY-----\n", "PRIVATE KEY-----\nxxxx")):
+        own.write_text(content)
+        check = found(settings)["signing"]
+        assert not check.ok and "certificate.pem is damaged" in check.found
+    own.unlink()
+    own.mkdir()
+    check = found(settings)["signing"]
+    assert not check.ok and "certificate.pem can't be read" in check.found
     key = make_key()
     settings = replace(settings, certificate=to_pem(key) + make_chain(key))
     assert found(settings)["signing"].found == "by the certificate of Example Studio"

@@ -174,6 +174,7 @@ def test_settings_count_secrets_come_when_named_and_the_password_is_one(
         ({"PORTRAIT_SECRETS": "nobodys"}, "Secret 'nobodys' not found in environment 'main'"),
         ({"MODAL_TOKEN_ID": "", "MODAL_TOKEN_SECRET": ""}, "Token missing."),
         ({"PORTRAIT_RUNNING": "many"}, "Set it to a whole number from 1 to 1000."),
+        ({"PORTRAIT_CERTIFICATE": "-----BEGIN KEY"}, "has no key or no certificate that can be"),
     ],
 )
 def test_what_can_not_be_deployed_is_said_in_a_sentence(

@@ -28,6 +28,7 @@ def make_chain(
     key: Key,
     purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.EMAIL_PROTECTION,
     until: datetime = NOW + timedelta(days=1),
+    since: datetime = NOW - timedelta(days=9),
     ocsp: str = "",
 ) -> str:
     """The certificate of Example Studio for `key`, and its issuer's."""
@@ -37,9 +38,7 @@ def make_chain(
         for name in ("Example Studio", "Example Authority")
     ]
     uses = [True, *[False] * 8]  # digital signatures alone
-    builder = x509.CertificateBuilder(
-        names[1], names[0], key.public_key(), 1, NOW - timedelta(days=9), until
-    )
+    builder = x509.CertificateBuilder(names[1], names[0], key.public_key(), 1, since, until)
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     builder = builder.add_extension(authority, False)
     builder = builder.add_extension(x509.KeyUsage(*uses), True)
@@ -50,7 +49,7 @@ def make_chain(
         )
         builder = builder.add_extension(x509.AuthorityInformationAccess([place]), False)
     issuer = x509.CertificateBuilder(
-        names[1], names[1], issuer_key.public_key(), 2, NOW - timedelta(days=9), until
+        names[1], names[1], issuer_key.public_key(), 2, since, until
     ).add_extension(x509.BasicConstraints(True, 0), True)
     chain = (builder.sign(issuer_key, hashes.SHA256()), issuer.sign(issuer_key, hashes.SHA256()))
     return "".join(each.public_bytes(serialization.Encoding.PEM).decode() for each in chain)

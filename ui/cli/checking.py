@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from inference.core.errors import Fault, InputCode
+from inference.core.errors import Fault, InputCode, InputError
 from inference.core.inputs import require_one_or_two
 from inference.core.report import Aspect, Finding, Report, Verdict, parse_report
 from inference.core.settings import load_settings
@@ -17,7 +17,7 @@ from inference.rendering.provenance.credentials import (
     State,
     describe_credentials,
 )
-from inference.rendering.provenance.identity import ANCHOR, read_anchor
+from inference.rendering.provenance.identity import ANCHORS, read_anchors
 from ui.cli import terminal
 from ui.strings import report_text
 
@@ -60,16 +60,15 @@ def check_video(folder: Path, video: Path, recordings: Sequence[Path]) -> Report
 
 
 def _check_credentials(folder: Path, video: Path) -> Finding | None:
-    """Return the finding on the video's content credentials; None if it has none.
-
-    Raises InputError and OSError for a wrong certificate of this app.
-    """
-    anchor = folder / ANCHOR
-    anchor.write_text(read_anchor(load_settings()))
+    """Return the finding on the video's content credentials; None if it has none."""
+    anchors = folder / ANCHORS
+    anchors.write_text(read_anchors(load_settings()))
     try:
-        (fields,) = DIRECT.run(Call(_READ_CREDENTIALS, video, folder / _REPORT, beside=(anchor,)))
+        (fields,) = DIRECT.run(Call(_READ_CREDENTIALS, video, folder / _REPORT, beside=(anchors,)))
     except Fault:
         return Finding(Aspect.CREDENTIALS, Verdict.WARN, report_text.CREDENTIALS_NOT_READ)
+    except InputError:  # took too much
+        return Finding(Aspect.CREDENTIALS, Verdict.WARN, report_text.CREDENTIALS_TOO_MUCH)
     return describe_credentials(Credentials(**fields | {"state": State(fields["state"])}))
 
 

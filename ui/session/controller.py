@@ -204,10 +204,13 @@ class Controller:
         match action.do:
             case "make":
                 return self._job_starter.start_final(owner)
-            case "ask-not" | "take-back":
-                if action.do == "take-back":
-                    self._sessions.state_permission(owner, stated=False)
+            case "ask-not":
                 return self._update_session(owner, lambda session: session)
+            case "take-back":
+                self._sessions.state_permission(owner, stated=False)
+                return self._update_session(
+                    owner, lambda session: replace(session, asking=action.do)
+                )
             case "draft":
                 return self._update_session(owner, lambda session: replace(session, drafted=""))
             case "middle":

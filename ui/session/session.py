@@ -99,7 +99,7 @@ class Session:
     they are in the pauses. `undo`: what the open editor's Cancel restores.
     `selected`: the job open in the history, `deleting`: whether its deletion is to be confirmed.
     `chosen`: the jobs ticked there, `deleting_chosen`: likewise. `asking`: the command that waits
-    for the statement that the face and the voice may be used.
+    for the statement that the face and the voice may be used, or that has just taken it back.
     """
 
     picture: StoredPicture | None = None

@@ -7,7 +7,7 @@ import { focusHeadline } from "./views.js";
 const NO = '[data-do="ask-not"]';
 const ASKS = ".tp-under .tp-go[data-do]";
 const CARD = ".tp-shapes, [data-drop], section, .block, main";
-const FIRST = "[data-choose], button, a, input:checked, h1";
+const FIRST = "[data-choose], button, a, input:checked, h1, footer [role=status]";
 
 let pressed = null; // the button, also of what opened a window over the page
 let card = null;

@@ -26,6 +26,7 @@ NO_CREDENTIALS = (
     "No content credentials: it was never signed, or saving or sending it dropped them."
 )
 CREDENTIALS_NOT_READ = "They can't be read here. Install the app again."
+CREDENTIALS_TOO_MUCH = "Those of this file can't be read."
 _COUNT_WORDS = ("", "one thing", "two things", "three things", "four things", "five things")
 
 

@@ -188,6 +188,7 @@ MAKE_FINAL, DRAW_AGAIN = "Make it with MultiTalk", "Make a draft again"
 MAY_USE, ASK_NOT = "I may use this face and this voice", "Not now"
 ASK_PERMISSION = "Confirm this to make the video. You are asked only once on this browser."
 PERMISSION_STATED, TAKE_BACK = f"You confirmed on this browser: “{MAY_USE}.”", "Take it back"
+TAKEN_BACK = "Taken back. You are asked again before the next final video."
 PERMISSION = "Permission"
 PERMISSIONS = {Permission.STATED: "Stated", Permission.NOT_STATED: "Not stated"}
 STOP_HINT = "Stop any time; what is finished is kept."

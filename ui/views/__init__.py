@@ -35,5 +35,5 @@ def render(shown: PageState) -> Regions:
         stage=stage(shown),
         below=below(shown),
         history=history(shown),
-        foot=foot(shown.has_permission),
+        foot=foot(shown.has_permission, shown.session.asking == "take-back"),
     )

@@ -42,10 +42,12 @@ def _gpu(shown: PageState) -> str:
     return text.GPU_WORKING if is_working else text.GPU_READY
 
 
-def foot(has_permission: bool = False) -> str:
+def foot(has_permission: bool = False, was_taken_back: bool = False) -> str:
     """The line under everything, and what was said on this browser before its final videos."""
     said = ""
     if has_permission:
         back = quiet(text.TAKE_BACK, data_do="take-back")
         said = f"<p>{escape(text.PERMISSION_STATED)} {back}</p>"
+    elif was_taken_back:  # takes the focus of the button that is gone, see focus.js
+        said = f'<p role="status" tabindex="-1">{escape(text.TAKEN_BACK)}</p>'
     return f'<footer class="tp-end">{escape(text.FOOTER)}{said}</footer>'

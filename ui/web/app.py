@@ -8,7 +8,7 @@ import os
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -18,13 +18,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from inference.core.confinement.confine import warn_if_open
-from inference.core.errors import Fault, InputCode, InputError
+from inference.core.errors import InputCode, InputError
 from inference.core.settings import Settings
 from inference.core.write_access import WriteAccess
 from inference.jobs.clock import ExpiryClock
 from inference.jobs.queue import Dispatcher, prepare_worker
 from inference.jobs.store import JobStore
-from inference.rendering.provenance.signing import prepare_signing, require_identity
+from inference.rendering.provenance.signing import prepare_signing, require_usable_setting
 from ui.access.identity import OwnerCookie, Owners
 from ui.api.door import Api, door
 from ui.media import extras, serving, uploads
@@ -70,8 +70,7 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
     owners = Owners(settings.data)
     jobs = JobStore(settings, access=access)
     upload_store = UploadStore(settings.data, jobs.access, knows_disk=not settings.on_modal)
-    temporary = Path(tempfile.gettempdir()) if settings.on_modal else settings.data
-    os.environ["GRADIO_TEMP_DIR"] = str(temporary / _GRADIO_FOLDER)
+    _choose_gradio_folder(settings)
     warn_if_open()
     decoding = DecodingQueue() if settings.on_modal else DecodingQueue(prepare_worker)
     page = Page(settings, jobs, upload_store, owners, decoding)
@@ -112,6 +111,12 @@ def create_app(settings: Settings, access: WriteAccess | None = None) -> FastAPI
         return build_answer(request, PageFile(".html", content.encode()), own)
 
     return _mount_page(app, page)
+
+
+def _choose_gradio_folder(settings: Settings) -> None:
+    """Tell Gradio where its own files go: in the data folder, but for Modal's Volume."""
+    folder = Path(tempfile.gettempdir()) if settings.on_modal else settings.data
+    os.environ["GRADIO_TEMP_DIR"] = str(folder / _GRADIO_FOLDER)
 
 
 def _add_files(app: FastAPI) -> None:
@@ -171,13 +176,13 @@ def _add_middleware(app: FastAPI, settings: Settings, owners: Owners, api_door: 
     """Add the middleware, from the innermost to the outermost."""
     app.add_middleware(OwnerCookie)
     app.add_middleware(CORSMiddleware)  # allows no other site; Gradio's default allows many
+    app.add_middleware(BodyLimit)  # behind the doors: a stranger's body is read by none of them
     if settings.password:
         sessions = SignInSessions(settings.password, owners.sign)
         app.add_middleware(PasswordAuth, sessions=sessions)
     app.add_middleware(Api, door=api_door)
     if settings.on_modal and not settings.password and not settings.unlocked:
         app.add_middleware(MissingPasswordGuard, marker=settings.data / PASSWORD_MARKER)
-    app.add_middleware(BodyLimit)
     app.add_middleware(SecurityMiddleware)
     app.add_middleware(Forwarding, proxies=None if settings.on_modal else settings.proxies)
 
@@ -188,9 +193,7 @@ def serve(settings: Settings, host: str, port: int, started: Callable[[], None])
     `started` is called once the page can be opened. Raises InputError if the port can't be used, or
     the operator's certificate is no such thing.
     """
-    if settings.certificate:
-        with suppress(Fault):  # expired: videos are made all the same, and say why not signed
-            require_identity(settings)
+    require_usable_setting(settings)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family)

@@ -14,7 +14,7 @@ _UPLOAD_ROUTES = (UPLOAD_ROUTE, JOBS)  # write to a file what they receive, with
 
 
 class BodyLimit:
-    """Middleware that refuses a body over `MAX_BODY_BYTES` before anything else reads it."""
+    """Middleware that refuses a body over `MAX_BODY_BYTES` before the page reads it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

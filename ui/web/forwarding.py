@@ -32,7 +32,7 @@ class HostGuard:
     """
 
     def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
-        self._app, self._names = app, frozenset(names)
+        self._app, self._names = app, frozenset(map(_normalize, names))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not self._is_allowed(Headers(scope=scope).get("host", "")):
@@ -42,7 +42,7 @@ class HostGuard:
 
     def _is_allowed(self, host: str) -> bool:
         found = _HOST.fullmatch(host)
-        name = (found[1] or found[2]).lower().removesuffix(".") if found else ""
+        name = _normalize((found[1] or found[2]).lower().removesuffix(".")) if found else ""
         if is_loopback(name) or name in self._names:
             return True
         parts = name.split(".")
@@ -68,13 +68,13 @@ class Forwarding:
             peer = scope.get("client")
             await self._read_proxy(scope, receive, send)  # it changes the scope
             kept = [each for each in scope["headers"] if not _FORWARDED.fullmatch(each[0])]
-            if len(kept) < len(scope["headers"]) and scope.get("client") is peer:
+            if len(kept) < len(scope["headers"]):
                 self._warn(peer)
             scope["headers"] = kept
         await self._app(scope, receive, send)
 
     def _warn(self, peer: tuple[str, int] | None) -> None:
-        if not self._has_warned and peer:
+        if not self._has_warned and peer and peer[0] not in self._read_proxy.trusted_hosts:
             self._has_warned = True
             logger.warning(server_text.PROXY_NOT_NAMED.format(address=peer[0]))
 
@@ -93,6 +93,14 @@ def build_names(host: str, hosts: tuple[str, ...]) -> frozenset[str] | None:
     `hosts` are those of the settings.
     """
     return frozenset({host, *hosts}) if hosts or is_loopback(host) else None
+
+
+def _normalize(name: str) -> str:
+    """Return a name as it is, an address in the one way among several to write it."""
+    try:
+        return str(ip_address(name))
+    except ValueError:
+        return name
 
 
 async def _answer_nothing(scope: Any, receive: Any, send: Any) -> None:

@@ -26,7 +26,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from ui.access.rate_limiter import parse_address
 
 MOST_CONNECTIONS = 1000  # each open page has one to six
-PATIENCE_S = 20  # for a request's first bytes; then it must arrive as fast as LEAST_BYTES_S
+PATIENCE_S = 20  # for a request's first bytes; then it must go on arriving at LEAST_BYTES_S
 LEAST_BYTES_S = 500  # of the slowest line; Apache's mod_reqtimeout has the same figures
 _BACKLOG = 2048  # connections that wait, and are accepted at once; uvicorn's default
 _ROOM = 50  # silent connections that end at a time, so that a flood is not counted anew for each
@@ -70,35 +70,33 @@ class Connection(H11Protocol):
     """Connection whose requests must arrive in time, and that gives way when there are too many."""
 
     address: str
-    _began_s: float | None  # when the server began to wait for a request; None while it has one
-    _received: int  # bytes since then
+    _due_s: float | None  # until then the server waits for a request; None while it has one
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request, and make room."""
         super().connection_made(transport)
         self.address = parse_address(self.client[0] if self.client else "")
-        self._began_s, self._received = self.loop.time(), 0
+        self._due_s = self.loop.time() + PATIENCE_S
         most = self.config.limit_concurrency
         if most is not None and len(self.connections) > most - self.config.backlog:
             self._make_room()
 
     def data_received(self, data: bytes) -> None:
-        """Handle what has arrived of a request."""
-        if self._began_s is None:
-            self._began_s, self._received = self.loop.time(), 0
-        self._received += len(data)
+        """Handle what has arrived of a request; more of it buys no more than `PATIENCE_S`."""
+        latest_s = self.loop.time() + PATIENCE_S
+        earned_s = latest_s if self._due_s is None else self._due_s + len(data) / LEAST_BYTES_S
+        self._due_s = min(latest_s, earned_s)
         super().data_received(data)
         if self.conn.their_state not in _ASKING:
-            self._began_s = None
+            self._due_s = None
 
     def end_if_late(self) -> None:
         """End the connection if its request is late."""
-        if self._began_s is None:
+        if self._due_s is None:
             return
-        now = self.loop.time()
         if self.flow.read_paused:  # it is the server that does not read on
-            self._began_s, self._received = now, 0
-        elif now - self._began_s > PATIENCE_S + self._received / LEAST_BYTES_S:
+            self._due_s = self.loop.time() + PATIENCE_S
+        elif self.loop.time() > self._due_s:
             self.end()
 
     def end(self) -> None:
@@ -120,14 +118,14 @@ class Connection(H11Protocol):
         everybody = [each for each in self.connections if isinstance(each, Connection)]
         busiest, _ = Counter(each.address for each in everybody).most_common(1)[0]
         theirs = [each for each in everybody if each.address == busiest and each is not self]
-        silent = sorted((each for each in theirs if each.is_silent), key=_get_start)
+        silent = sorted((each for each in theirs if each.is_silent), key=_get_due_time)
         for each in silent[:_ROOM] or (theirs[:1] if busiest != self.address else []):
             each.end()
 
 
-def _get_start(connection: Connection) -> float:
-    """Return since when a request is awaited; those that had one come last."""
-    return math.inf if connection._began_s is None else connection._began_s
+def _get_due_time(connection: Connection) -> float:
+    """Return until when a request is awaited; those that had one come last."""
+    return math.inf if connection._due_s is None else connection._due_s
 
 
 class Server(uvicorn.Server):

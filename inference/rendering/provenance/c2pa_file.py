@@ -13,7 +13,7 @@ import c2pa
 
 from inference.core.errors import Fault, FaultCode, InputCode, InputError
 from inference.rendering.provenance.credentials import Credentials, State
-from inference.rendering.provenance.identity import ANCHOR, Identity
+from inference.rendering.provenance.identity import ANCHORS, Identity
 from inference.rendering.provenance.marks import build_manifest
 from presets.schema import EngineFamily
 
@@ -32,7 +32,7 @@ _SETTINGS: dict[str, Any] = {
     },
 }
 _SMALL_PICTURE = b'<svg xmlns="http://www.w3.org/2000/svg"></svg>'
-_ELSEWHERE = "Remote:"  # begins the error of a file that only names where they lie
+_BOX_ID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # of C2PA's box, in any mp4
 _CERTIFICATE_CODE = "signingCredential."  # of a fault of the certificate alone, not of the file
 _UNTRUSTED = "signingCredential.untrusted"
 _MAX_CHARS = 100
@@ -87,10 +87,10 @@ def _sign(
 def read_credentials(video: Path, target: Path) -> Credentials:
     """Return what the content credentials of an untrusted file are worth.
 
-    The certificate in the file ANCHOR beside `target`, which may be empty, is trusted.
+    The certificates in the file ANCHORS beside `target`, which may be empty, are trusted.
     """
-    anchor = (target.parent / ANCHOR).read_text()
-    settings = _SETTINGS | ({"trust": _TRUST | {"user_anchors": anchor}} if anchor else {})
+    anchors = (target.parent / ANCHORS).read_text()
+    settings = _SETTINGS | ({"trust": _TRUST | {"user_anchors": anchors}} if anchors else {})
     try:
         with (
             c2pa.Context.from_dict(settings) as context,
@@ -100,14 +100,27 @@ def read_credentials(video: Path, target: Path) -> Credentials:
             manifest = reader.get_active_manifest() or {}
             results = reader.get_validation_results() or {}
             state = str(reader.get_validation_state())
-    except c2pa.C2paError.ManifestNotFound:
-        return Credentials(State.NONE)
-    except c2pa.C2paError as error:
-        elsewhere = str(error).startswith(_ELSEWHERE)
-        return Credentials(State.NONE if elsewhere else State.CHANGED)
+    except c2pa.C2paError:  # none, none here, damaged ones, or a file that is no whole mp4
+        return Credentials(State.CHANGED if _has_box(video) else State.NONE)
     signature = manifest.get("signature_info") or {}
     signer = str(signature.get("common_name") or signature.get("issuer") or "")
     return Credentials(_find_state(state, results), _clean(signer), _find_source_type(manifest))
+
+
+def _has_box(video: Path) -> bool:
+    """Return whether C2PA's box is among the file's outermost ones, however they end."""
+    with video.open("rb") as file:
+        start, end = 0, file.seek(0, os.SEEK_END)
+        while start < end:
+            file.seek(start)
+            head = file.read(32)
+            length, at = int.from_bytes(head[:4], "big"), 8
+            if length == 1:  # a longer number follows
+                length, at = int.from_bytes(head[8:16], "big"), 16
+            if head[4:8] == b"uuid" and head[at : at + 16] == _BOX_ID:
+                return True
+            start += length if length >= at else end  # 0: up to the end
+    return False
 
 
 def _clean(text: str) -> str:

@@ -4,6 +4,7 @@ import secrets
 from datetime import UTC, datetime
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -63,8 +64,8 @@ def read_certificate(pem: str) -> tuple[str, str, str, datetime]:
     """
     try:
         key = serialization.load_pem_private_key(pem.encode(), None)
-        signer = x509.load_pem_x509_certificates(pem.encode())[0]
-    except (ValueError, TypeError, IndexError) as error:
+        signer, *issuers = x509.load_pem_x509_certificates(pem.encode())
+    except (ValueError, TypeError) as error:
         message = "has no key or no certificate that can be read. Give both as PEM, unencrypted."
         raise InputError(InputCode.BAD_OPTION, f"PORTRAIT_CERTIFICATE {message}") from error
     algorithm = _find_algorithm(key)
@@ -74,10 +75,17 @@ def read_certificate(pem: str) -> tuple[str, str, str, datetime]:
             message = "PORTRAIT_CERTIFICATE has a key of a kind that can't sign videos"
         advice = "Give an EC, RSA or Ed25519 key and the chain of its certificate."
         raise InputError(InputCode.BAD_OPTION, f"{message}. {advice}")
-    end = signer.not_valid_after_utc
-    if not signer.not_valid_before_utc <= datetime.now(UTC) <= end:
-        message = f"The certificate of this app held until {end:%Y-%m-%d}. Renew it."
-        raise Fault(FaultCode.UNREADABLE, message)
+    try:
+        signer.verify_directly_issued_by(next(iter(issuers), signer))
+    except (ValueError, TypeError, InvalidSignature) as error:
+        message = "PORTRAIT_CERTIFICATE lacks the certificate of its issuer."
+        raise InputError(InputCode.BAD_OPTION, f"{message} Add it behind its own.") from error
+    begin, end, now = signer.not_valid_before_utc, signer.not_valid_after_utc, datetime.now(UTC)
+    if not begin <= now <= end:
+        message = f"held until {end:%Y-%m-%d}. Renew it."
+        if now < begin:
+            message = f"holds only from {begin:%Y-%m-%d}. Check this machine's clock."
+        raise Fault(FaultCode.UNREADABLE, f"The certificate of this app {message}")
     return _format_key(key), algorithm, _find_name(signer), end
 
 

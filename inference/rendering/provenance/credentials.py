@@ -44,7 +44,8 @@ def describe_credentials(found: Credentials) -> Finding | None:
             verdict, message = Verdict.FAIL, "This file was changed after it had been signed."
         case State.INVALID:
             message = (
-                f"Unchanged since it was signed as {signer}, but that certificate is not valid."
+                f"Unchanged since it was signed as {signer}, "
+                "but that certificate is not valid, or not any more."
             )
             verdict = Verdict.WARN
         case State.UNPROVED:

@@ -4,14 +4,18 @@ import fcntl
 import importlib
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from inference.core.errors import InputError
 from inference.core.files import UnreadableFile, write_whole
 from inference.core.settings import Settings, read_operator_certificate
 
 CERTIFICATE = "certificate.pem"  # in the data folder: the key, then the chain
-ANCHOR = "anchor.pem"  # copy of the certificate to trust, for a process that may not read the key
+ANCHORS = (
+    "anchors.pem"  # copy of the certificates to trust, for a process that may not read the key
+)
 _KEY = re.compile("-----BEGIN PRIVATE KEY-----.+?-----END PRIVATE KEY-----\n", re.DOTALL)
 _CERTIFICATES = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", re.DOTALL)
 
@@ -49,14 +53,15 @@ def load_identity(settings: Settings) -> Identity:
     return Identity(found[0], chain)
 
 
-def read_anchor(settings: Settings) -> str:
-    """Return the certificate that vouches for videos signed here, as PEM; "" if there is none yet.
-
-    Raises InputError and OSError.
+def read_anchors(settings: Settings) -> str:
+    """Return the certificates that vouch for videos signed here, as PEM: the operator's, and the
+    data folder's, which signed before. What can't be read is left out.
     """
-    own = settings.data / CERTIFICATE
-    pem = read_operator_certificate(settings.certificate) if settings.certificate else _read(own)
-    return str(["", *_CERTIFICATES.findall(pem)][-1])
+    found = []
+    for place in filter(None, (settings.certificate, str(settings.data.absolute() / CERTIFICATE))):
+        with suppress(InputError):
+            found += _CERTIFICATES.findall(read_operator_certificate(place))[-1:]
+    return "\n".join(found)
 
 
 def _read(path: Path) -> str:

@@ -3,17 +3,18 @@
 import importlib
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from inference.core.errors import InputError, PortraitError, from_os_error
+from inference.core.errors import Fault, InputError, PortraitError, from_os_error
 from inference.core.events import Cancelled, Event, Finished
-from inference.core.files import write_whole
+from inference.core.files import UnreadableFile, write_whole
 from inference.core.report import Aspect, Finding, Verdict, parse_report
 from inference.core.settings import Settings
 from inference.core.task import Task
-from inference.rendering.provenance.identity import Identity, load_identity
+from inference.rendering.provenance.identity import CERTIFICATE, Identity, load_identity
 from presets.quality import PRESETS
 
 logger = logging.getLogger(__name__)
@@ -22,20 +23,34 @@ logger = logging.getLogger(__name__)
 def prepare_signing(settings: Settings) -> None:
     """Make the data folder's certificate at the first start; log why videos won't be signed."""
     try:
-        require_identity(settings)
+        (require_identity if settings.certificate else load_identity)(settings)
     except (PortraitError, OSError) as error:
         logger.warning("finished videos are not signed: %s", error)
 
 
 def require_identity(settings: Settings) -> Identity:
-    """Return the identity, an operator's once it has signed something.
+    """Return the identity once it has signed something.
 
     Raises like `load_identity`, and InputError for a certificate that is not for signing media.
     """
     identity = load_identity(settings)
-    if settings.certificate:
+    try:
         _load_library().try_signing(identity)
+    except InputError as error:
+        if not settings.certificate:
+            raise UnreadableFile(settings.data / CERTIFICATE, error.details) from error
+        raise
     return identity
+
+
+def require_usable_setting(settings: Settings) -> None:
+    """Raise InputError if the operator has set a certificate that can't sign.
+
+    One that has expired may stay: videos are made all the same, and say why they are not signed.
+    """
+    if settings.certificate:
+        with suppress(Fault):
+            require_identity(settings)
 
 
 def sign_results(events: Iterator[Event], task: Task, settings: Settings) -> Iterator[Event]:
@@ -86,7 +101,7 @@ def _describe_signature(name: str) -> Finding:
     who = "Who made it is not proved, as this app made the certificate itself."
     if name:
         who = f"It is signed by {name}, for whoever trusts that certificate."
-    message = f"Any later change to this file shows. {who}"
+    message = f"Any later change to its pictures or sound shows. {who}"
     return Finding(Aspect.CREDENTIALS, Verdict.PASS, message)
 
 

@@ -20,7 +20,12 @@ from inference.core.task import REPORT, RESULT, SOUND, Task, segment_name
 from inference.media.video import join_segments
 from inference.rendering.provenance.c2pa_file import read_credentials
 from inference.rendering.provenance.credentials import Credentials, State, describe_credentials
-from inference.rendering.provenance.identity import ANCHOR, CERTIFICATE, load_identity, read_anchor
+from inference.rendering.provenance.identity import (
+    ANCHORS,
+    CERTIFICATE,
+    load_identity,
+    read_anchors,
+)
 from inference.rendering.provenance.marks import build_manifest, build_xmp_box
 from inference.rendering.provenance.signing import sign_results
 from presets.schema import EngineFamily
@@ -52,7 +57,7 @@ def sign(task: Task, settings: Settings, *events: Event) -> list[Event]:
 
 def read(video: Path, anchor: str = "") -> Credentials:
     """What is read of a video where that certificate is trusted."""
-    (video.parent / ANCHOR).write_text(anchor)
+    (video.parent / ANCHORS).write_text(anchor)
     return read_credentials(video, video.parent / "report")
 
 
@@ -133,6 +138,21 @@ def test_credentials_that_are_damaged_are_told_or_change_nothing(
         assert credentials.signer.isprintable() and len(credentials.signer) <= 100
 
 
+@pytest.mark.parametrize("ending", [b"hello from a host", bytes(3), -30])
+def test_an_unsigned_file_is_never_called_changed(made: Task, ending: bytes | int) -> None:
+    video = made.folder / RESULT
+    content = video.read_bytes()
+    video.write_bytes(content[:ending] if isinstance(ending, int) else content + ending)
+    assert read(video).state is State.NONE
+
+
+def test_a_signed_file_that_was_cut_off_is_called_changed(made: Task, settings: Settings) -> None:
+    sign(made, settings)
+    video = made.folder / RESULT
+    video.write_bytes(video.read_bytes()[:-30])
+    assert read(video).state is State.CHANGED
+
+
 def test_saving_a_video_anew_drops_them(made: Task, settings: Settings) -> None:
     sign(made, settings)
     copy = made.folder / "copy.mp4"
@@ -150,7 +170,7 @@ def test_a_signature_is_proved_only_where_its_certificate_is_trusted(
 ) -> None:
     sign(made, settings)
     video = made.folder / RESULT
-    proved = read(video, read_anchor(settings))
+    proved = read(video, read_anchors(settings))
     assert proved.state is State.PROVED and proved.signer.startswith("Talking Portrait ")
     assert read(video, make_chain(make_key())).state is State.UNPROVED
     finding = found(made)

@@ -68,7 +68,9 @@ def test_it_is_said_once_until_it_is_taken_back(mine: Person, settings: Settings
     assert made.session.final and made.session.asking == ""
     given(you := Person(settings, YOU))
     assert press(you).session.asking == "make", "another browser"
-    assert not mine.do("take-back").has_permission and mine.pulse() != before
+    taken = mine.do("take-back")
+    assert not taken.has_permission and mine.pulse() != before
+    assert taken.session.asking == mine.do("refresh").session.asking == "take-back", "it is said"
     assert made.job and mine.do("refresh").job == made.job, "what was made stays so"
     mine.do("version")
     assert press(mine).session.asking == "make"

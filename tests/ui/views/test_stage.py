@@ -168,6 +168,10 @@ def test_what_was_said_is_seen_under_the_page_and_can_be_taken_back() -> None:
     foot = tree(render(replace(shown, has_permission=True)).foot)
     assert "You confirmed on this browser: “I may use this face and this voice.”" in foot.words
     assert foot.all("button")[0].attributes["data-do"] == "take-back"
+    shown = replace(shown, session=replace(shown.session, asking="take-back"))
+    taken = tree(render(shown).foot)
+    assert "Taken back. You are asked again" in taken.words and not taken.all("button")
+    assert taken.all(role="status") and ways(shown) == ways(page(Phase.DRAFT))
 
 
 def test_nothing_kept_means_nothing_to_download() -> None:

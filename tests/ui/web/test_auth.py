@@ -8,21 +8,28 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
+import anyio
 import pytest
+from fastapi import FastAPI
 from httpx2 import Response
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from inference.core.settings import Settings
+from inference.jobs.store import JobStore
 from tests.support.clocks import Clock
 from tests.support.sign_in import SIGNED_OUT, give, said
 from ui.access.identity import KEY_FILE, Owners
 from ui.access.rate_limiter import BURST, FREE_FAILURES, MAX_WAIT_S, REFILL_S
+from ui.api.door import door
 from ui.strings import text
 from ui.views.sign_in import FIELD, SIGN_IN
+from ui.web.app import _add_middleware
 from ui.web.auth import (
     MAX_FORM_BYTES,
     SESSION_COOKIE,
@@ -91,6 +98,24 @@ def test_the_right_password_opens_the_page(visitor: Visitor) -> None:
     with me.websocket_connect("ws://portrait.test/live"):
         pass
     assert visitor().get("/").status_code == 401
+
+
+def test_what_strangers_send_is_not_read(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, password=PASSWORD, api_token="token")
+    app, owners, answers = FastAPI(), Owners(tmp_path), []
+    _add_middleware(app, settings, owners, door(settings, JobStore(settings), owners))
+
+    async def refuse() -> Message:
+        raise AssertionError("it is read")
+
+    async def keep(message: Message) -> None:
+        answers.append(message.get("status"))
+
+    for path in ("/", "/gradio_api/queue/join", "/api/jobs"):
+        headers = [(b"content-length", b"1000000")]
+        scope = {"type": "http", "method": "POST", "path": path, "headers": headers}
+        anyio.run(app, scope | {"http_version": "1.1", "query_string": b""}, refuse, keep)
+    assert list(filter(None, answers)) == [401, 401, 401]
 
 
 def test_accents_may_be_written_either_way(visitor: Visitor) -> None:

@@ -62,6 +62,9 @@ def test_other_names_are_those_of_the_settings() -> None:
             assert asked(host, bind, hosts).status_code == 200, host
         for host in ("example.org", "x.portrait.example.org", "lan", "a.lan.evil.test"):
             assert asked(host, bind, hosts).status_code == 421, host
+    for bind, named in (("0.0.0.0", ("fd00:0::5",)), ("fd00:0::5", hosts)):
+        assert asked("[FD00::5]:7860", bind, named).status_code == 200
+        assert asked("[fd00::6]:7860", bind, named).status_code == 421
     assert asked("192.168.1.5", "192.168.1.5", hosts).status_code == 200
     assert asked("anything.test", "0.0.0.0").status_code == 200
 
@@ -97,6 +100,16 @@ def test_a_proxy_without_a_name_is_logged_once(caplog: pytest.LogCaptureFixture)
             assert client.get("/", headers=TOLD).json()[0] == "10.0.0.5"
     told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert told == [server_text.PROXY_NOT_NAMED.format(address="10.0.0.5")]
+
+
+def test_a_named_proxy_that_tells_the_scheme_alone_is_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = Starlette(routes=[Route("/", tell)])
+    app.add_middleware(Forwarding, proxies=["10.0.0.5"])
+    client = TestClient(app, client=("10.0.0.5", 4711))
+    assert client.get("/", headers={"X-Forwarded-Proto": "https"}).json()[1] == "https"
+    assert not caplog.records
 
 
 def test_behind_a_named_proxy_with_https_the_secret_is_never_sent_in_the_open() -> None:

@@ -110,7 +110,7 @@ class _BatchRun:
                 "kind": card.status,
                 "video": str(self._folder.path / card.video) if card.video else None,
                 "message": card.refusal or None,
-                "permission": card.clip.permission if card.clip else None,
+                "permission": card.clip and (card.clip.permission or Permission.NOT_STATED),
             }
             for card in self._cards
         ]

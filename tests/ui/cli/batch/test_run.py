@@ -164,6 +164,7 @@ def test_json_is_one_object(
     told = json.loads(said.out)
     assert said.err == "" and told["counts"] == {"good": 1, "failed": 1}
     assert told["rows"][0]["video"] == str(out / "a.mp4")
+    assert [row["permission"] for row in told["rows"]] == ["not-stated", None]
     assert told["rows"][1]["message"].startswith("There is no file b.png.")
 
 
