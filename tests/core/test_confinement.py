@@ -118,3 +118,24 @@ def test_where_a_part_is_missing_the_other_holds_and_the_log_says_so(
     assert ("files are decoded with less protection here" in done.stderr) == (
         "version" not in lacks
     )
+
+
+FAILING = """
+from inference.core.confinement import confine, landlock, seccomp
+from inference.core.errors import Fault
+for module, name in ((landlock, "restrict_files"), (seccomp, "filter_calls")):
+    before = getattr(module, name)
+    setattr(module, name, lambda _: False)
+    try:
+        confine.confine(confine.Reach())
+    except Fault as fault:
+        print(fault.details.rpartition(" ")[2])
+    setattr(module, name, before)
+"""
+
+
+@pytest.mark.skipif(not find_support().is_whole, reason="no Landlock or no seccomp here")
+def test_a_part_that_fails_leaves_nothing_open() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FAILING]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["Landlock", "seccomp"]
