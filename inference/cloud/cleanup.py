@@ -25,7 +25,7 @@ def delete_from_modal(folder: Path) -> str:
     """
     try:
         for handle in read_handles(folder):
-            if handle.job == folder.name.partition(".")[0]:
+            if handle.job in (folder.name, folder.stem):  # stem: it waits to be deleted
                 ModalClient().delete_job(handle)
     except Fault as fault:
         return f"{folder.name[:8]} stays on Modal for now: {fault.message}"
