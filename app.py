@@ -115,7 +115,6 @@ model_image = (
     .pip_install(TORCH, extra_options=PINNED)
     .pip_install(*BUILD_TOOLS, extra_options=PINNED)
     .env(compile_env)
-    # it looks for torch
     .pip_install(FLASH_ATTENTION, extra_options=f"--no-build-isolation {PINNED}")
     .pip_install_from_requirements(str(ROOT / "requirements.txt"), extra_options=PINNED)
     .pip_install_from_requirements(str(ROOT / "requirements-model.txt"), extra_options=PINNED)

@@ -19,10 +19,14 @@ from inference.storage.publisher import unpublish
 
 
 def delete_from_modal(folder: Path) -> str:
-    """Delete the remote jobs of the folder's handles; return why they stay, or ""."""
+    """Delete the remote jobs of the folder's handles; return why they stay, or "".
+
+    Handles of other jobs are left alone: where drafts aren't confined, one may have been put here.
+    """
     try:
         for handle in read_handles(folder):
-            ModalClient().delete_job(handle)
+            if handle.job in (folder.name, folder.stem):  # stem: it waits to be deleted
+                ModalClient().delete_job(handle)
     except Fault as fault:
         return f"{folder.name[:8]} stays on Modal for now: {fault.message}"
     return ""

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -29,6 +29,11 @@ class _Spare(NamedTuple):
 
     process: subprocess.Popen[bytes]
     channel: socket.socket
+    timer: threading.Timer
+
+    def close(self) -> None:
+        self.timer.cancel()
+        self.channel.close()
 
 
 _spares: dict[str, _Spare] = {}
@@ -41,22 +46,23 @@ def prepare(module: str) -> None:
     The module calls `receive_folder`. A process that is not needed ends after ten minutes.
     """
     with _spares_lock:
-        if (spare := _spares.get(module)) and spare.process.poll() is None:
-            return
+        if before := _spares.get(module):
+            if before.process.poll() is None:
+                return
+            before.close()
         ours, theirs = socket.socketpair()
         with theirs:
-            spare = _Spare(_start(module, WAIT, theirs.fileno()), ours)
-        _spares[module] = spare
+            process = _start(module, WAIT, theirs.fileno())
+        timer = threading.Timer(_SPARE_S, _end_spare, (module, process))
+        timer.daemon = True
+        _spares[module] = _Spare(process, ours, timer)
+        timer.start()
 
-    def end() -> None:
-        with _spares_lock:
-            if _spares.get(module) is spare:
-                del _spares[module]
-                spare.channel.close()
 
-    timer = threading.Timer(_SPARE_S, end)
-    timer.daemon = True
-    timer.start()
+def _end_spare(module: str, process: subprocess.Popen[bytes]) -> None:
+    with _spares_lock:
+        if (spare := _spares.get(module)) and spare.process is process:
+            _spares.pop(module).close()
 
 
 def receive_folder() -> str:
@@ -106,7 +112,7 @@ def _hand_over(
         spare = _spares.pop(module, None)
     if spare is None:
         return None
-    with spare.channel:
+    with closing(spare):
         try:
             socket.send_fds(spare.channel, [os.fsencode(folder)], [lock, log.fileno()])
         except OSError:  # it has ended

@@ -109,6 +109,15 @@ def test_a_deleted_jobs_folder_goes_when_modal_has_forgotten_it(
     assert {mark.call for mark in Gone.forgotten} == (set() if away else {"fc-1", "fc-2"})
 
 
+def test_a_handle_of_another_job_deletes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Gone, "forgotten", [])
+    monkeypatch.setattr(cleanup, "ModalClient", Gone)
+    write_handle(tmp_path, RemoteHandle("theirs", "fc-1"))
+    assert not cleanup.delete_from_modal(tmp_path) and not Gone.forgotten
+
+
 def test_a_mark_that_can_not_be_read_is_none(tmp_path: Path) -> None:
     assert read_handle(tmp_path) is None
     (tmp_path / REMOTE).write_text("{")

@@ -45,7 +45,10 @@ def test_the_work_goes_to_the_process_that_was_started_ahead(folder: Path) -> No
     processes.prepare(MODULE)
     processes.prepare(MODULE)  # one is enough
     (prepared,) = processes._running
+    timer, channel = processes._spares[MODULE].timer, processes._spares[MODULE].channel
     pid, log = start(folder)
+    timer.join(20)
+    assert not timer.is_alive() and channel.fileno() == -1  # nothing waits for it any more
     assert pid == prepared.pid and log == f"works on {folder} beside the lock\n"
     other = folder.with_name("0123456789abcdef0124")
     processes.kill_worker(pid, other)
@@ -57,10 +60,18 @@ def test_the_work_goes_to_the_process_that_was_started_ahead(folder: Path) -> No
 def test_without_one_or_when_it_died_the_work_starts_all_the_same(folder: Path) -> None:
     processes.prepare(MODULE)
     (prepared,) = processes._running
+    channel = processes._spares[MODULE].channel
     prepared.kill()
     prepared.wait()
+    processes.prepare(MODULE)
+    assert channel.fileno() == -1
+    (other,) = processes._running - {prepared}
+    other.kill()
+    other.wait()
     pid, log = start(folder)
-    assert pid != prepared.pid and log.endswith(f"works on {folder} beside the lock\n")
+    assert pid not in (prepared.pid, other.pid) and log.endswith(
+        f"works on {folder} beside the lock\n"
+    )
 
 
 def test_it_ends_when_no_work_comes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,13 @@ def test_the_filter_knows_both_machines(machine: str) -> None:
         == decide(names["prlimit64"], 0, 7, 8)
         == errno.EPERM
     )
+    for name, before in (("open", [0]), ("openat", [0, 0])):
+        if name in names:  # to read, write, both; the same and cut it short; neither, which is 3
+            decisions = [decide(names[name], *before, 0o2000100 | flags) for flags in range(4)]
+            decisions += [decide(names[name], *before, 0o1000 | flags) for flags in range(4)]
+            no = errno.EPERM
+            assert decisions == [*["allow"] * 3, no, no, "allow", "allow", no]
+    assert decide({"x86_64": 285, "aarch64": 47}[machine]) == errno.EPERM  # fallocate
     assert decide({"x86_64": 41, "aarch64": 198}[machine]) == errno.EPERM  # socket
     assert decide(435) == decide(425) == errno.ENOSYS  # clone3, and io_uring_setup
     assert decide(x32 + names["read"]) == "kill"

@@ -1,4 +1,4 @@
-"""Hostile code in a draft's process reaches nothing but its job's folder.
+"""Hostile code in a draft's process reaches nothing but what it makes in its job's folder.
 
 As a module of its own, this is that process, with an engine that is hostile.
 """
@@ -6,27 +6,35 @@ As a module of its own, this is that process, with an engine that is hostile.
 import errno
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from inference.core.confinement.confine import can_confine, find_support
-from inference.core.events import Event, Failed
-from inference.core.task import Task
+from inference.core.events import Cancelled, Event, Failed, Finished, Frame, Result, Window
+from inference.core.task import PREVIEW, Task
 from inference.jobs import confined
 from tests.support.scripted_engine import ScriptedEngine
+
+RESULT = Result("result.mp4", 10, 0.4, 64, 64, 25, "draft", 1.0, "report.json")
+LIMITS = {"any time": resource.RLIMIT_CPU, "files of any size": resource.RLIMIT_FSIZE}
 
 
 class Hostile(ScriptedEngine):
     """Engine that tells what it reached, and how many threads it has."""
 
     def generate(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
-        own, data, server = task.folder, task.folder.parent.parent, os.getppid()
+        own, job, server = task.folder, task.folder.parent, os.getppid()
+        data = job.parent.parent
         (own / "a").write_text("mine")
         (own / "a").rename(own / "b")
         (own / "folder").mkdir()
@@ -46,6 +54,9 @@ class Hostile(ScriptedEngine):
             "program": partial(subprocess.run, [sys.executable, "--version"]),
             "signal": partial(os.kill, server, 0),
         }
+        for name in ("owner", "events.jsonl", "published.json", "remote.json", "request.json"):
+            attempts[f"writing {name}"] = partial((job / name).write_text, "{}")
+            attempts[f"putting {name}"] = partial((own / "b").rename, job / name)
         reached = []
         for name, attempt in attempts.items():
             try:
@@ -55,6 +66,8 @@ class Hostile(ScriptedEngine):
                     continue
             reached.append(name)
         reached += [name for name in os.environ if "SECRET" in name]
+        threading.Thread(target=time.sleep, args=(600,)).start()
+        reached += [name for name, kind in LIMITS.items() if resource.getrlimit(kind)[1] < 0]
         yield Failed("internal", str(len(os.listdir(own))), json.dumps(reached))
 
 
@@ -69,9 +82,35 @@ def test_an_engine_reaches_its_folder_and_nothing_else(
     (tmp_path / "page.key").write_text("secret")
     (tmp_path / "jobs" / "theirs" / "result.mp4").write_text("secret")
     mine.save()
-    (told,) = confined.ConfinedProcess("tests.jobs.test_confined").produce(mine)
+    process = confined.ConfinedProcess("tests.jobs.test_confined")
+    process._process.kill()  # while it waits: another one makes the draft
+    process._process.wait()
+    (told,) = process.produce(mine)
     assert isinstance(told, Failed) and json.loads(told.details) == []
-    assert {"b", "folder"} <= {path.name for path in mine.folder.iterdir()}
+    left = {path.name for path in mine.folder.iterdir()}
+    assert left == {"request.json", "plan.json", "frames", "windows", "growing"}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Finished(replace(RESULT, path="../theirs/result.mp4")),
+        Finished(replace(RESULT, report="../theirs/report.json")),
+        Cancelled(1, "/etc/passwd"),
+        Window(0, "windows/../owner", 10),
+        Window(99, "windows/099.mp4", 10),
+        Frame("owner"),
+    ],
+)
+def test_no_event_names_the_files_of_others(event: Event, task: Task) -> None:
+    with pytest.raises(ValueError, match="named others' files"):
+        confined._check_paths(event, task)
+
+
+def test_events_of_a_draft_name_its_own_files(task: Task) -> None:
+    own = (Finished(RESULT), Cancelled(0), Window(1, "windows/001.mp4", 10), Frame(PREVIEW))
+    for event in own:
+        confined._check_paths(event, task)
 
 
 @pytest.mark.skipif(not can_confine(), reason="nothing is confined here")

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from inference.core.confinement.confine import find_support
+from inference.core.confinement.system_calls import WITH_CONDITIONS, list_numbers
 from inference.core.settings import ROOT
 from inference.media.ingest import PICTURE_OPERATION
 from inference.media.sandbox.runner import DIRECT, Call
@@ -27,8 +28,8 @@ from tests.support.media import VOICE_A
 needs_landlock = pytest.mark.skipif(not find_support().landlock, reason="no Landlock here")
 needs_seccomp = pytest.mark.skipif(not find_support().seccomp, reason="no seccomp here")
 
-# x86-64's numbers. None does anything with the arguments given, should it be allowed.
-_FORBIDDEN_CALLS = {
+# None does anything with the arguments given, should it be allowed.
+_FORBIDDEN_ON_X86_64 = {
     "execve": 59,
     "execveat": 322,
     "clone3": 435,
@@ -80,6 +81,7 @@ _FORBIDDEN_CALLS = {
     "utimensat": 280,
     "setxattr": 188,
     "truncate": 76,
+    "fallocate": 285,
     "unlink": 87,
     "rename": 82,
     "link": 86,
@@ -167,8 +169,11 @@ def _reach_for_the_system(source: Path, target: Path, server: int) -> _Reached:
             raise OSError(ctypes.get_errno(), "")
 
     attempts: dict[str, Callable[[], object]] = {
-        name: partial(call, number, 0, 0, 0) for name, number in _FORBIDDEN_CALLS.items()
+        name: partial(call, number, 0, 0, 0)
+        for name, number in _FORBIDDEN_ON_X86_64.items()
+        if os.uname().machine == "x86_64"
     }
+    numbers = list_numbers(os.uname().machine, WITH_CONDITIONS)
     attempts |= {
         f"socket of family {family}": partial(socket.socket, family, kind)
         for family in range(1, 46)
@@ -181,12 +186,15 @@ def _reach_for_the_system(source: Path, target: Path, server: int) -> _Reached:
         "signal the mother": partial(os.kill, os.getppid(), 0),
         "signal its group": partial(os.killpg, os.getpgid(server), 0),
         "signal everyone": partial(os.kill, -1, 0),
-        "signal one of its threads": partial(call, 234, server, server, 0),
-        "limit the server": partial(call, 302, server, resource.RLIMIT_CORE, id(attempts)),
+        "signal one of its threads": partial(call, numbers["tgkill"], server, server, 0),
+        "limit the server": partial(
+            call, numbers["prlimit64"], server, resource.RLIMIT_CORE, id(attempts)
+        ),
         "own a pipe for it": partial(fcntl.fcntl, 1, fcntl.F_SETOWN, server),
         "choose a signal": partial(fcntl.fcntl, 1, 10, signal.SIGKILL),
         "type into a terminal": partial(fcntl.ioctl, 0, 0x5412, b"x"),
-        "be dumpable": partial(call, 157, 4, 1),
+        "take space beyond the limit": lambda: os.posix_fallocate(1, 0, 2**32),
+        "be dumpable": partial(call, numbers["prctl"], 4, 1),
     }
     reached = _list_reached(attempts)
     for descriptor in range(3, 64):  # such as the mother's way to the server
@@ -235,7 +243,6 @@ def test_no_file_but_its_own_is_reached(target: Path) -> None:
 
 
 @needs_seccomp
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="other numbers of system calls")
 def test_no_socket_no_program_and_no_other_process_is_reached(target: Path) -> None:
     assert _run("_reach_for_the_system", target, os.getpid()) == {"names": []}
 

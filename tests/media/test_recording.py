@@ -203,7 +203,8 @@ def test_memory_does_not_grow_with_length(tmp_path: Path, clean: Path) -> None:
     # A process between, because a child's peak starts from that of the one that started it.
     code = (
         "import resource, subprocess, sys;"
-        "subprocess.run([sys.executable, '-m', 'inference.media.sandbox.child', sys.argv[1]]);"
+        "child = [sys.executable, '-m', 'inference.media.sandbox.child'];"
+        "subprocess.run(child, input=sys.argv[1], text=True);"
         "print('', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
     peaks = []

@@ -137,8 +137,9 @@ def test_using_too_much_processor_time_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_child_whose_parent_is_gone_ends_as_well(tmp_path: Path) -> None:
     order = Order("tests.media.test_sandbox:_hang", "a", str(tmp_path / "target"), 20, 0.5)
-    command = [sys.executable, "-m", "inference.media.sandbox.child", json.dumps(asdict(order))]
-    assert subprocess.run(command, cwd=ROOT).returncode == -signal.SIGALRM
+    command = [sys.executable, "-m", "inference.media.sandbox.child"]
+    done = subprocess.run(command, cwd=ROOT, input=json.dumps(asdict(order)), text=True)
+    assert done.returncode == -signal.SIGALRM
 
 
 def test_one_wrong_file_ends_the_others(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ which a decoder hangs must not hold up everyone.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
 from typing import Any, Generic, TypeVar
@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 import anyio
 
 from inference.core.errors import Fault, FaultCode
+from inference.media.ingest import PICTURE_OPERATION, RECORDING_OPERATION
 from inference.media.sandbox.runner import Call, Sandbox, SandboxClosed, TookTooLong
 from ui.strings import text
 
@@ -22,6 +23,7 @@ _SLOW_S = 4  # of decoding, after which a file gives way
 _MAX_THREADS = 64  # of actions that wait for their files
 _MAX_ACTIONS, _MAX_ACTIONS_EACH = 200, 5  # on their way, of all visitors and of one
 _MAX_SLOW = 8  # calls that gave way
+_INPUTS = (PICTURE_OPERATION, RECORDING_OPERATION)  # that a job is made of
 
 T = TypeVar("T")
 _Answers = list[dict[str, Any]]
@@ -48,7 +50,10 @@ _turn: ContextVar[Turn[Any] | None] = ContextVar("turn", default=None)
 
 
 class DecodingQueue(Sandbox):
-    """Sandbox of a server, in which calls take turns; `announce` is called before each."""
+    """Sandbox of a server, in which calls take turns.
+
+    `announce` is called after each that read a picture or recording: a job may follow.
+    """
 
     def __init__(self, announce: Callable[[], None] = lambda: None) -> None:
         super().__init__()
@@ -60,8 +65,13 @@ class DecodingQueue(Sandbox):
 
     def run(self, *calls: Call) -> _Answers:
         """Run all calls at once, when it is their turn; see `Sandbox.run`."""
+        answers = self._take_turns(calls)
+        if any(call.operation in _INPUTS for call in calls):
+            self._announce()
+        return answers
+
+    def _take_turns(self, calls: Sequence[Call]) -> _Answers:
         gave_way = False
-        self._announce()
 
         def must_stop(waited_s: float) -> bool:
             nonlocal gave_way

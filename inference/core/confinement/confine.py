@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference.core.confinement import landlock, seccomp
+from inference.core.errors import Fault, FaultCode
 from inference.core.settings import ROOT
 
 logger = logging.getLogger(__name__)
@@ -107,16 +108,28 @@ def confine(reach: Reach) -> None:
     """Confine this process, which must have one thread yet, to computing on what `reach` names.
 
     No further programs, no sockets, no other processes; of the files the installation's and those.
+    Raises Fault when a part that this system has can't be used after all.
     """
     if sys.platform != "linux":
         return
     hide_memory()
-    ctypes.CDLL(None).prctl(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    support = find_support()
+    done = ctypes.CDLL(None).prctl(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    _require(done == 0, "no_new_privs")
     rules = [(path, landlock.READ) for path in (*_list_installation(), *reach.readable)]
     rules += [(path, landlock.CHANGE) for path in reach.writable]
-    landlock.restrict_files(rules)
-    _drop_capabilities()
-    seccomp.filter_calls(reach.changes_folders)
+    is_restricted = landlock.restrict_files(rules)
+    _require(is_restricted or not support.landlock, "Landlock")
+    _require(_drop_capabilities(_KEPT_CAPABILITIES if is_restricted else 0), "capabilities")
+    is_filtered = seccomp.filter_calls(reach.changes_folders)
+    _require(is_filtered or not support.seccomp, "seccomp")
+
+
+def _require(is_done: bool, part: str) -> None:
+    """Raise Fault unless the part is done: the file is not opened then."""
+    if not is_done:
+        message = "Something broke on our side. Try again."
+        raise Fault(FaultCode.INTERNAL, message, f"this process could not be confined: {part}")
 
 
 def _list_installation() -> Iterable[Path]:
@@ -127,12 +140,13 @@ def _list_installation() -> Iterable[Path]:
     yield from (Path(entry) for entry in sys.path if entry.endswith("-packages"))
 
 
-def _drop_capabilities() -> None:
-    """Give up root's privileges, such as reading other processes and ignoring limits."""
+def _drop_capabilities(kept: int) -> bool:
+    """Give up root's privileges, such as ignoring limits, but those in `kept`. False: it failed."""
     libc = ctypes.CDLL(None)
     header = struct.pack("=Ii", _CAPABILITIES_VERSION, 0)
     sets = ctypes.create_string_buffer(24)  # effective, permitted, inheritable: lower, then upper
-    if libc.capget(header, sets) == 0:
-        effective, permitted = struct.unpack_from("=2I", sets.raw)
-        kept = (effective & _KEPT_CAPABILITIES, permitted & _KEPT_CAPABILITIES)
-        libc.capset(header, struct.pack("=6I", *kept, 0, 0, 0, 0))
+    if libc.capget(header, sets) != 0:
+        return False
+    effective, permitted = struct.unpack_from("=2I", sets.raw)
+    left = struct.pack("=6I", effective & kept, permitted & kept, 0, 0, 0, 0)
+    return bool(libc.capset(header, left) == 0)

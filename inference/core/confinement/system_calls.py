@@ -15,17 +15,18 @@ FIRST_OPTIONAL = 424
 X32 = 0x40000000  # this bit of a number marks the third set of calls, with 32-bit pointers
 
 # fmt: off
-# Files (which Landlock restricts), memory, threads, time, and what a process asks of itself.
+# Files (which Landlock restricts), memory, threads, time, and what a process asks of itself. Not
+# fallocate, which takes space beyond the limit on a file's size.
 ORDINARY = {
     "read": (0, 63), "write": (1, 64), "readv": (19, 65), "writev": (20, 66),
     "pread64": (17, 67), "pwrite64": (18, 68), "preadv": (295, 69), "pwritev": (296, 70),
     "close": (3, 57), "lseek": (8, 62), "dup": (32, 23), "dup2": (33, None), "dup3": (292, 24),
-    "open": (2, None), "openat": (257, 56), "access": (21, None), "faccessat": (269, 48),
+    "access": (21, None), "faccessat": (269, 48),
     "faccessat2": (439, 439), "stat": (4, None), "lstat": (6, None), "fstat": (5, 80),
     "newfstatat": (262, 79), "statx": (332, 291), "statfs": (137, 43), "fstatfs": (138, 44),
     "getdents": (78, None), "getdents64": (217, 61), "getcwd": (79, 17), "readlink": (89, None),
     "readlinkat": (267, 78), "flock": (73, 32), "fsync": (74, 82), "fdatasync": (75, 83),
-    "ftruncate": (77, 46), "fallocate": (285, 47), "fadvise64": (221, 223), "sendfile": (40, 71),
+    "ftruncate": (77, 46), "fadvise64": (221, 223), "sendfile": (40, 71),
     "copy_file_range": (326, 285), "umask": (95, 166), "mmap": (9, 222), "mprotect": (10, 226),
     "munmap": (11, 215), "mremap": (25, 216), "madvise": (28, 233), "msync": (26, 227),
     "mincore": (27, 232), "brk": (12, 214), "rt_sigaction": (13, 134),
@@ -51,6 +52,7 @@ IN_FOLDERS = {
 }
 # Those that are harmless with some arguments only; see `inference.core.confinement.seccomp`.
 WITH_CONDITIONS = {
+    "open": (2, None), "openat": (257, 56),
     "kill": (62, 129), "tgkill": (234, 131), "fcntl": (72, 25), "ioctl": (16, 29),
     "prctl": (157, 167), "prlimit64": (302, 261), "clone": (56, 220),
 }

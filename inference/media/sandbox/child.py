@@ -1,7 +1,8 @@
 """Child process of the sandbox: runs one operation under limits, shut in with its files.
 
-`python -m inference.media.sandbox.child ORDER` calls a function that takes two paths and whole
-numbers and returns a dataclass, and writes one JSON object.
+`python -m inference.media.sandbox.child` reads an order from standard input, where nobody else sees
+it, calls a function that takes two paths and whole numbers and returns a dataclass, and writes one
+JSON object.
 """
 
 import importlib
@@ -89,8 +90,10 @@ def _measure_memory() -> int:
     return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
-def carry_out(order: Order) -> int:
-    """Carry out the order, write the answer to standard output, and return the exit status."""
+def carry_out_order() -> int:
+    """Carry out the order on standard input, answer on standard output; return the exit status."""
+    with open(0, "rb", closefd=False) as told:
+        order = Order(**json.load(told))
     try:
         answer = execute(order)
     except MemoryError:
@@ -100,4 +103,4 @@ def carry_out(order: Order) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(carry_out(Order(**json.loads(sys.argv[1]))))
+    sys.exit(carry_out_order())

@@ -8,7 +8,6 @@ import itertools
 import json
 import os
 import select
-import signal
 import socket
 import subprocess
 import sys
@@ -18,9 +17,10 @@ from dataclasses import asdict
 from typing import IO, Protocol
 
 from inference.core import processes
+from inference.core.confinement.confine import hide_memory
 from inference.core.settings import ROOT
 from inference.media.sandbox.child import Order
-from inference.media.sandbox.mother import MAX_MESSAGE_BYTES
+from inference.media.sandbox.mother import FAULT_STATUS
 
 _CHILD, _MOTHER = "inference.media.sandbox.child", "inference.media.sandbox.mother"
 # The stack and heap of each thread count as memory, and the work is too small for threads.
@@ -31,6 +31,7 @@ _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
     "PYTHONUTF8": "1",
 }
+_MAX_ORDER_BYTES = 1 << 14  # paths are short, and a pipe takes so much at once
 _END_TIMEOUT_S = 10.0  # more than the system needs to end a process
 
 
@@ -57,15 +58,19 @@ class _FreshProcess:
     """Child that is a Python process of its own."""
 
     def __init__(self, order: Order, answer: IO[bytes], errors: IO[bytes]) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", _CHILD, json.dumps(asdict(order))],
-            cwd=ROOT,
-            env=_ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            stdout=answer,
-            stderr=errors,
-            process_group=0,  # only this process handles Ctrl-C
-        )
+        told = _write_order(order)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", _CHILD],
+                cwd=ROOT,
+                env=_ENVIRONMENT,
+                stdin=told,
+                stdout=answer,
+                stderr=errors,
+                process_group=0,  # only this process handles Ctrl-C
+            )
+        finally:
+            os.close(told)
 
     def wait(self, timeout_s: float) -> int | None:
         try:
@@ -101,7 +106,7 @@ class _ForkedProcess:
         if self._known is None and self._poll(timeout_s):
             told = os.read(self._status, 16)
             if told or self._is_final:
-                self._known = int(told or -signal.SIGKILL)
+                self._known = int(told or FAULT_STATUS)
             else:
                 self._start_again()
         return self._known
@@ -111,8 +116,10 @@ class _ForkedProcess:
         for file in self._files:
             file.truncate(0)
             file.seek(0)
-        os.close(self._status)
+        _NURSERY.drop(self._channel)
+        ended = self._status
         self._start()
+        os.close(ended)
 
     def kill(self) -> None:
         self._is_final = True
@@ -147,19 +154,28 @@ class _Nursery:
         Raises OSError.
         """
         number = next(self._numbers)
-        message = json.dumps({"number": number, "order": asdict(order)}).encode()
-        if len(message) > MAX_MESSAGE_BYTES:
-            raise OSError("these paths are too long")
+        module = order.entry.partition(":")[0]
+        # all children are copies of the mother: what one must not know she must not either
+        message = json.dumps({"number": number, "module": module}).encode()
+        own = _write_order(order)
         status, told = os.pipe()
         try:
             with self._lock:
-                channel = self._send(message, [answer.fileno(), errors.fileno(), told])
+                channel = self._send(message, [own, answer.fileno(), errors.fileno(), told])
         except BaseException:
             os.close(status)
             raise
         finally:
+            os.close(own)
             os.close(told)
         return number, status, channel
+
+    def drop(self, channel: socket.socket) -> None:
+        """End the mother at the other end of the channel, who may be ending, if she is the last."""
+        with self._lock:
+            if self._process and self._channel is channel:
+                self._process.kill()
+                self.close()
 
     def close(self) -> None:
         """End the mother and her children."""
@@ -172,6 +188,7 @@ class _Nursery:
             self._process.kill()
             self._process.wait()
         self._process = self._channel = None
+        atexit.unregister(self.close)
 
     def _send(self, message: bytes, descriptors: list[int]) -> socket.socket:
         """Send the message to the mother, to another one if she has ended."""
@@ -188,6 +205,7 @@ class _Nursery:
         if self._channel is not None and self._process and self._process.poll() is None:
             return self._channel
         self.close()
+        hide_memory()  # this process decodes what anybody made
         self._channel, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with other:
             self._process = subprocess.Popen(
@@ -204,3 +222,14 @@ class _Nursery:
 
 
 _NURSERY = _Nursery()
+
+
+def _write_order(order: Order) -> int:
+    """Return a descriptor from which one child reads the order. Raises OSError."""
+    content = json.dumps(asdict(order)).encode()
+    if len(content) > _MAX_ORDER_BYTES:
+        raise OSError("these paths are too long")
+    told, tell = os.pipe()
+    with open(tell, "wb") as pipe:
+        pipe.write(content)
+    return told

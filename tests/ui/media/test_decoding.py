@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from inference.core.errors import Fault, InputError
-from inference.media.ingest import PICTURE_OPERATION
+from inference.media.ingest import PICTURE_OPERATION, read_picture
 from inference.media.sandbox.runner import Budget, Call
-from tests.support.media import VOICE_A
+from tests.support.media import ASTRONAUT, VOICE_A
 from ui.media import decoding
 from ui.media.decoding import DecodingQueue
 
@@ -177,3 +177,15 @@ def test_each_person_has_one_turn_at_a_time_and_is_told_how_many_come_first(
         assert [turn.task.result()[0]["name"][0] for turn in turns] == list("01234")
 
     asyncio.run(act())
+
+
+def test_a_worker_is_announced_after_a_picture_and_by_nothing_else(tmp_path: Path) -> None:
+    told: list[str] = []
+    queue = DecodingQueue(lambda: told.append("a job may follow"))
+    queue.run(call("_answer", tmp_path / "any"))
+    with pytest.raises(InputError):
+        read_picture(VOICE_A, tmp_path / "refused", sandbox=queue)
+    assert not told
+    read_picture(ASTRONAUT, tmp_path / "read", sandbox=queue)
+    queue.close()
+    assert len(told) == 1
