@@ -52,8 +52,8 @@ def measure_light(frame: Pixels, points: Floats, axes: FaceAxes) -> Light:
     crisp = float(np.percentile(edges, 98)) / max(float(part.std()), 1.0)
     blur_px = 0.5 if is_drawing else float(np.clip(1.6 - 0.7 * crisp, 0.6, 1.6))
     brightness = np.float32(np.clip(float(typical.mean()) / 170, 0.3, 1.1))
-    cavity = np.asarray([44, 18, 20], np.float32) * brightness
-    tongue = np.asarray([140, 72, 76], np.float32) * brightness
+    cavity = np.asarray([34, 15, 13], np.float32) * brightness
+    tongue = np.asarray([158, 86, 80], np.float32) * brightness
     if is_drawing:
         tooth = np.asarray(0.2 * bright + 0.8 * 250, np.float32)
     return Light(typical, tooth.astype(np.float32), cavity, tongue, blur_px, noise, is_drawing)

@@ -5,7 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from inference.draft.face.lips import Lips
-from inference.draft.face.mouth import Mouth, Pose
+from inference.draft.face.mouth import Mouth
+from inference.draft.face.pose import Pose
+from inference.draft.performer import build_mouth
 from tests.support.portraits import Portrait, astronaut, drawing, mouth_seen_by_mesh
 
 PEOPLE = pytest.mark.parametrize("portrait", [astronaut(), drawing()], ids=["photo", "drawing"])
@@ -13,7 +15,7 @@ PEOPLE = pytest.mark.parametrize("portrait", [astronaut(), drawing()], ids=["pho
 
 def drawn(portrait: Portrait, pose: Pose) -> NDArray[np.uint8]:
     frame = portrait.frame.copy()
-    Mouth(frame, portrait.points, portrait.axes, portrait.light).draw(frame, pose)
+    build_mouth(frame, portrait.points, portrait.axes, portrait.light).draw(frame, pose)
     return frame
 
 

@@ -1,0 +1,54 @@
+"""Creases of the skin beside a mouth, as a layer that can be taken off.
+
+The folds of a smile run from the nose past the corners of the mouth. They are there because the
+corners are drawn out and up, and flatten when these come in.
+"""
+
+import cv2
+import numpy as np
+
+from inference.draft.face.axes import FaceAxes
+from inference.draft.face.lips import Lips
+from inference.draft.face.warp import Floats, smoothstep
+
+# Scales between which a change of brightness is a crease, in face heights: finer is grain, coarser
+# is the face's own shape.
+_FINEST, _COARSEST = 0.003, 0.07
+_MAX_CREASE = 0.45  # of the skin's brightness; greater changes are beard, hair or shadow
+_LIP_MARGIN = 0.02  # of the face's height
+# In `across`: where the folds of a smile begin beside the nose, lie, and end. Beside the chin they
+# begin further out.
+_FOLDS, _BESIDE_CHIN = (0.6, 0.85, 1.5, 2.4), 0.25
+
+
+def extract_creases(
+    source: Floats, motion: Floats, lips: Lips, axes: FaceAxes, across: Floats, down: Floats
+) -> Floats:
+    """Return what the folds add to `source`, float32 (h, w, 3) in levels.
+
+    `motion` is 1 on the face and less outside it, float32 (h, w).
+    """
+    height = axes.height_px
+    beyond = np.maximum(
+        lips.sample(lips.outer_upper, across) - down, down - lips.sample(lips.outer_lower, across)
+    )
+    beside = smoothstep(np.abs(across), 0.9, 1.1)
+    face = np.clip(20 * motion - 19, 0, 1)
+    skin = face * np.maximum(beside, np.clip(beyond / (_LIP_MARGIN * height), 0, 1))
+    weight = np.asarray(skin, np.float32)[..., None]
+
+    def smooth(scale: float) -> Floats:
+        around = cv2.GaussianBlur(weight[..., 0], (0, 0), scale * height)
+        total = cv2.GaussianBlur(source * weight, (0, 0), scale * height)
+        return np.asarray(total / np.maximum(around, 1e-3)[..., None], np.float32)
+
+    crease = smooth(_FINEST) - smooth(_COARSEST)
+    size = np.linalg.norm(crease, axis=-1, keepdims=True)
+    usual = float(np.linalg.norm(np.median(source[face > 0.5], axis=0)))
+    crease *= 1 / (1 + (size / (_MAX_CREASE * usual)) ** 4)
+    aside = np.abs(across)
+    begin = aside - _BESIDE_CHIN * smoothstep(down, 0, 0.1 * height)
+    folds = smoothstep(begin, *_FOLDS[:2]) * (1 - smoothstep(aside, *_FOLDS[2:]))
+    tall = np.where(down < 0, -0.20 * height, 0.30 * height)
+    folds *= 1 - smoothstep(np.asarray(down / tall, np.float32), 0.5, 1.0)
+    return np.asarray(crease * weight * folds[..., None], np.float32)
