@@ -32,6 +32,7 @@ _PRESS = 0.004  # inward motion of each lip's edge when pressed (B, P, M)
 _PRESSED_THINNER = 0.15  # of each lip's thickness
 _ROUND_NARROWER = 0.33  # of the mouth's width
 _ROUND_LEVEL = 0.45  # of a smile's bow in the line of the lips is removed
+_ROUND_FORWARD = 0.025  # motion of the lips out of the face; seen where it is turned
 _ROUND_FULLER = 0.16  # of each lip's thickness
 _SPREAD_WIDER = 0.12
 _SPREAD_RISE = 0.012
@@ -54,6 +55,7 @@ class MouthFields:
     ) -> None:
         self._lips, self._across, self._down = lips, across, down
         self._height = axes.height_px
+        self._forward = -axes.away[:2] * axes.size_px
         self._chin = float(lips.to_mouth_coordinates(*points[faces.CHIN, :2, None])[1][0])
         self._nose = float(lips.to_mouth_coordinates(*points[2, :2, None])[1][0])
         profile = (1 - lips.positions**2) ** 0.8
@@ -183,6 +185,8 @@ class MouthFields:
             speech,
         )
         moved = [dx[..., None] * lips.right + dy[..., None] * lips.down for dx, dy in components]
+        lip = soft * (1 - smoothstep(np.abs(across), 0.6, 1.8))
+        moved[3] += _ROUND_FORWARD * lip[..., None] * self._forward
         return np.stack(moved).astype(np.float32)
 
 

@@ -24,6 +24,7 @@ _MAX_SKIN_DISTANCE, _MIN_MOUTH_DISTANCE = 75.0, 32.0  # levels, as distances in 
 _MIN_LINE_DARKNESS = 22.0  # levels by which the line between the lips is darker than the cheek
 # Gaps, in face heights, of closed and open mouths; between them the colour decides.
 _CLOSED_GAP, _OPEN_GAP = 0.012, 0.045
+_CLOSED_MESH_GAP = 0.024  # likewise, of the mesh, which sees full lips where colours change
 _MAX_INSIDE_REDNESS = 0.65  # of the lips' redness, in teeth and the dark behind them
 _LIP_DEPTH = 0.015  # distance from the inner edge into the lip, in face heights
 _MAX_SKEW = 0.5  # of the halves of a turned mouth; at 1 `across` would fold
@@ -56,8 +57,9 @@ class Lips:
         self.lower = np.maximum(self._fit_curve(points_2d, faces.LIPS_INNER_LOWER), self.upper)
         self.outer_upper = self._fit_curve(points_2d, faces.LIPS_OUTER_UPPER)
         self.outer_lower = self._fit_curve(points_2d, faces.LIPS_OUTER_LOWER)
+        mesh_gap = float((self.lower - self.upper)[_SAMPLES // 2]) / self.height_px
         self._snap_to_picture(frame)
-        self.is_open = self._detect_open(frame)
+        self.is_open = mesh_gap > _CLOSED_MESH_GAP and self._detect_open(frame)
         if not self.is_open:
             self._join_edges(frame)
         self.outer_upper = np.minimum(self.outer_upper, self.upper)

@@ -122,7 +122,7 @@ class Mouth:
             (y0, x0), (y1, x1) = visible.min(0), visible.max(0) + 1
             box = np.s_[y0:y1, x0:x1]
             inside = self._interior.render(jaw[0], int(x0), int(y0) + jaw[1], x1 - x0, y1 - y0)
-            lips = np.maximum(cover[box], 0.6 * (1 - hole[box]))
+            lips = np.maximum(cover[box], 0.35 * (1 - hole[box]))
             shade = 1 - _LIP_SHADE * cv2.GaussianBlur(lips, (0, 0), self._shadow_px)
             under[box] += (inside * shade[..., None] - under[box]) * hole[box][..., None]
         under += (self._interior.line_colour - under) * (line_weight * line[..., None])
@@ -131,7 +131,7 @@ class Mouth:
 
 def _compute_relaxation(pose: Pose, smile: float) -> float:
     """Return the share of the creases that is gone in the pose, 0 to 1."""
-    return min(1.0, 0.4 * pose.speaking * smile + 0.7 * pose.rounding + 0.3 * pose.opening)
+    return smile * min(0.9, 0.35 * pose.speaking + 0.85 * pose.rounding + 0.2 * pose.opening)
 
 
 def _compute_area(
@@ -159,7 +159,7 @@ def _build_hole_mask(lips: Lips, across: Floats, down: Floats, edge_px: float) -
     """Return 1 above the lower lip's edge between the corners, 0 elsewhere, float32 (h, w)."""
     edge = lips.sample(lips.lower, across) + 0.5 * edge_px
     above = np.clip(0.5 - (down - edge) / edge_px, 0, 1)
-    between = 1 - smoothstep(np.abs(across), 0.90, 1.0)
+    between = 1 - smoothstep(np.abs(across), 0.75, 1.0)
     return np.asarray(above * between, np.float32)
 
 

@@ -13,12 +13,13 @@ from inference.draft.face.warp import Floats, smoothstep
 
 # Scales between which a change of brightness is a crease, in face heights: finer is grain, coarser
 # is the face's own shape.
-_FINEST, _COARSEST = 0.003, 0.07
-_MAX_CREASE = 0.45  # of the skin's brightness; greater changes are beard, hair or shadow
+_FINEST, _COARSEST = 0.003, 0.09
+# Of the skin's brightness: smaller changes are its texture, greater ones beard, hair or shadow.
+_MIN_CREASE, _MAX_CREASE = (0.0, 0.05), 0.25
 _LIP_MARGIN = 0.02  # of the face's height
 # In `across`: where the folds of a smile begin beside the nose, lie, and end. Beside the chin they
 # begin further out.
-_FOLDS, _BESIDE_CHIN = (0.6, 0.85, 1.5, 2.4), 0.25
+_FOLDS, _BESIDE_CHIN = (0.6, 0.85, 1.5, 2.3), 0.2
 
 
 def extract_creases(
@@ -43,12 +44,12 @@ def extract_creases(
         return np.asarray(total / np.maximum(around, 1e-3)[..., None], np.float32)
 
     crease = smooth(_FINEST) - smooth(_COARSEST)
-    size = np.linalg.norm(crease, axis=-1, keepdims=True)
     usual = float(np.linalg.norm(np.median(source[face > 0.5], axis=0)))
-    crease *= 1 / (1 + (size / (_MAX_CREASE * usual)) ** 4)
+    size = np.linalg.norm(crease, axis=-1, keepdims=True) / usual
+    crease *= smoothstep(size, *_MIN_CREASE) / (1 + (size / _MAX_CREASE) ** 4)
     aside = np.abs(across)
     begin = aside - _BESIDE_CHIN * smoothstep(down, 0, 0.1 * height)
     folds = smoothstep(begin, *_FOLDS[:2]) * (1 - smoothstep(aside, *_FOLDS[2:]))
-    tall = np.where(down < 0, -0.20 * height, 0.30 * height)
-    folds *= 1 - smoothstep(np.asarray(down / tall, np.float32), 0.5, 1.0)
+    tall = np.where(down < 0, -0.20 * height, 0.32 * height)
+    folds *= 1 - smoothstep(np.asarray(down / tall, np.float32), 0.6, 1.0)
     return np.asarray(crease * weight * folds[..., None], np.float32)

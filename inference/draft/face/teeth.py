@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, median_filter
 
 from inference.draft.face.light import Light
 from inference.draft.face.lips import Lips
@@ -22,9 +21,11 @@ _TOOTH_EDGE = 0.021  # of the middle teeth below the line of the closed lips
 # seen on an arch.
 _UPPER_BORDERS = (0.0, 0.21, 0.37, 0.51, 0.62, 0.71)
 _LOWER_BORDERS = (0.0, 0.12, 0.25, 0.38, 0.49)
-_LOWER_RISE = 0.002  # of the lower teeth above the lower lip of a shut mouth
-_LIP_LEAD = 0.1  # of the jaw's motion: a falling lower lip bares the lower teeth
-_TONGUE_RISE, _TONGUE_HALF = 0.06, 0.62  # above the lower lip; half width, in half mouth widths
+_LOWER_RISE = -0.006  # of the lower teeth above the lower lip of a shut mouth
+_LIP_LEAD = 0.16  # of the jaw's motion: a falling lower lip bares the lower teeth
+_TONGUE_RISE, _TONGUE_HALF = 0.052, 0.62  # above the lower lip; half width, in half mouth widths
+_FLOOR_DEPTH = (0.015, 0.045)  # of the picture's inside under the teeth, until all of it is used
+_MAX_BLUE = 1.1  # of the stronger one of red and green, beside teeth: nothing in a mouth is blue
 _MIN_TOOTH_CONTRAST = 25.0  # levels of green between teeth and tongue, gums or dark
 _MAX_TOP_SHADOW = 0.5  # of the gap: the upper lip's shadow on the teeth
 _MIN_TOOTH_COLUMNS = 0.3  # of the middle half of the mouth, for any teeth to be there
@@ -66,13 +67,20 @@ def build_interior(
     """Build the inside of the mouth over `area` (left, top, right, bottom) of the frame."""
     left, top, right, bottom = area
     across, down = lips.to_mouth_coordinates(*build_pixel_grid(left, top, right, bottom))
-    if lips.is_open:
-        source = frame[top:bottom, left:right].astype(np.float32)
-        edge = _find_teeth(frame, lips, light)
-        skull, cover = _extract_teeth(source, edge, lips, across, down)
-    else:
-        skull, cover = _draw_upper_teeth(lips, across, down, light)
     jaw, jaw_cover = _draw_jaw(lips, across, down, light)
+    edge = None
+    if lips.is_open:
+        tint = frame[top:bottom, left:right] / np.maximum(light.tooth, 1)
+        tint = np.minimum(tint, _MAX_BLUE * tint[..., :2].max(-1, keepdims=True))
+        source = np.asarray(tint * light.tooth, np.float32)
+        edge = _find_teeth(frame, lips, light)
+        floor, floor_cover = _extract_floor(source, edge, lips, across, down, (left, top))
+        jaw += (floor - jaw) * floor_cover[..., None]
+        jaw_cover = np.maximum(jaw_cover, floor_cover)
+    if edge is None:
+        skull, cover = _draw_upper_teeth(lips, across, down, light)
+    else:
+        skull, cover = _extract_teeth(source, edge, lips, across, down)
     line = np.asarray(0.5 * light.cavity + 0.25 * light.tongue, np.float32)
     strength = 0.35 if lips.is_open else 0.1
     return Interior(skull, cover, jaw, jaw_cover, light.cavity, line, strength)
@@ -89,7 +97,7 @@ def _draw_upper_teeth(
     bottom = np.asarray(seam + _TOOTH_EDGE * height * arch, np.float32)
     nearest = _measure_to_border(distance, _UPPER_BORDERS)
     rounded = np.clip(1 - nearest / 0.07, 0, 1)  # each tooth's corners are rounded
-    bottom = np.asarray(bottom - 0.005 * height * rounded**2 * (arch > 0.3), np.float32)
+    bottom = np.asarray(bottom - 0.003 * height * rounded**2 * (arch > 0.3), np.float32)
     soft = max(light.blur_px, 0.004 * height)
     cover = 1 - smoothstep(down, bottom - soft, bottom + soft)
     cover *= 1 - smoothstep(distance, 0.60, 0.82)
@@ -102,9 +110,10 @@ def _draw_upper_teeth(
     return np.asarray(soft_teeth, np.float32), np.asarray(0.95 * cover, np.float32)
 
 
-def _find_teeth(frame: Pixels, lips: Lips, light: Light) -> Floats:
+def _find_teeth(frame: Pixels, lips: Lips, light: Light) -> Floats | None:
     """Return the `down` of the lower edge of the upper teeth between open lips, float32 (129,).
 
+    None where the picture shows no upper teeth.
     Green tells teeth from tongue, gums and lips as well as from the dark.
     """
     top, bottom = lips.upper + lips.inset, lips.lower - lips.inset
@@ -123,11 +132,13 @@ def _find_teeth(frame: Pixels, lips: Lips, light: Light) -> Floats:
     end[(is_tooth | (np.arange(33)[:, None] <= start)).all(0)] = 33
     found = is_tooth.any(0) & (start < 33 * _MAX_TOP_SHADOW)
     if found[32:-32].mean() < _MIN_TOOTH_COLUMNS:
-        return top
-    places = np.arange(len(found))
-    reach = np.interp(places, places[found], end[found] / 33)
-    reach = gaussian_filter1d(median_filter(reach, 15, mode="nearest"), 3)
-    return np.asarray(top + reach * (bottom - top), np.float32)
+        return None
+    reach = end[found] / 33
+    weight = np.ones(len(reach))
+    for _ in range(4):  # a gap between teeth, or the tongue, reaches further or less far
+        fit = np.polynomial.Polynomial.fit(lips.positions[found], reach, 2, w=weight)
+        weight = 1 / (1 + ((fit(lips.positions[found]) - reach) / 0.15) ** 2)
+    return np.asarray(top + np.clip(fit(lips.positions), 0, 1) * (bottom - top), np.float32)
 
 
 def _extract_teeth(
@@ -141,10 +152,6 @@ def _extract_teeth(
     side = 1 - smoothstep(np.abs(across), 0.9, 1.0)
     inner = np.clip(np.minimum(above, edge - down) / margin - 0.7, 0, 1) * side
     inner = np.asarray(inner, np.float32)
-    if (inner > 0.8).any():  # nothing in a mouth is bluer than its teeth
-        white = np.percentile(source[inner > 0.8], 90, axis=0)
-        tint = source / np.maximum(white, 1)
-        source = np.minimum(tint, tint[..., :2].max(-1, keepdims=True)) * white
     spread = 0.02 * height
     weight = cv2.GaussianBlur(inner, (0, 0), spread)
     extended = cv2.GaussianBlur(source * inner[..., None], (0, 0), spread)
@@ -154,6 +161,29 @@ def _extract_teeth(
         smoothstep(weight, 0.03, 0.2) * side * (1 - smoothstep(down, edge - margin, edge + margin))
     )
     return skull.astype(np.float32), np.asarray(cover, np.float32)
+
+
+def _extract_floor(
+    source: Floats,
+    edge: Floats | None,
+    lips: Lips,
+    across: Floats,
+    down: Floats,
+    corner: tuple[int, int],
+) -> tuple[Floats, Floats]:
+    """Return what the picture shows under the upper teeth, as the jaw holds it when the lips are
+    shut, and its cover (h, w). `source` begins at `corner` (x, y) of the frame."""
+    height = lips.height_px
+    bottom = lips.lower - lips.inset
+    deep = bottom - (lips.upper + lips.inset if edge is None else edge)
+    depth = np.maximum(lips.sample(deep, across), 1)
+    rise = lips.sample(lips.seam, across) - down
+    inside = np.clip(rise, 0.006 * height, 0.9 * depth)
+    place = lips.to_frame_positions(across, lips.sample(bottom, across) - inside)
+    cover = smoothstep(depth, *(share * height for share in _FLOOR_DEPTH))
+    cover *= 1 - smoothstep(rise, 0.5 * depth, depth)
+    cover *= 1 - smoothstep(np.abs(across), 0.85, 1.0)
+    return remap(source, place - np.asarray(corner, np.float32)), cover
 
 
 def _draw_jaw(lips: Lips, across: Floats, down: Floats, light: Light) -> tuple[Floats, Floats]:
@@ -167,11 +197,11 @@ def _draw_jaw(lips: Lips, across: Floats, down: Floats, light: Light) -> tuple[F
     back = np.clip(rise / mound, 0, 1)
     tongue_cover = 1 - smoothstep(back, 0.45, 1.0)
     tongue_cover *= 1 - smoothstep(distance, 0.6 * _TONGUE_HALF, 1.2 * _TONGUE_HALF)
-    tone = (0.95 - 0.55 * back) * (1 - 0.15 * np.exp(-((across / 0.10) ** 2)))
+    tone = (0.95 - 0.65 * back) * (1 - 0.15 * np.exp(-((across / 0.10) ** 2)))
     jaw = light.tongue * tone[..., None]
     soft = max(light.blur_px, 0.004 * height)
     nearest = _measure_to_border(distance, _LOWER_BORDERS)
-    top = _LOWER_RISE * height * (1 - 0.5 * np.clip(distance / 0.5, 0, 1) ** 2)
+    top = _LOWER_RISE * height - 0.008 * height * np.clip(distance / 0.5, 0, 1) ** 2
     teeth_cover = 1 - smoothstep(rise, top - soft, top + soft)
     teeth_cover *= 1 - smoothstep(distance, 0.40, 0.55)
     tone = 0.66 - 0.35 * smoothstep(distance, 0.1, 0.5)
