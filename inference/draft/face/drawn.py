@@ -21,13 +21,14 @@ _EYE_SHUT = 0.15  # height of a shut eye as a share of the open one's
 _FINE = 4  # rows and columns of a shape drawn for one of the picture
 
 # Lengths in face heights, widths as shares of the mouth's.
-_LINE, _MIN_LINE = 0.034, 0.016  # greatest and least thickness of shut lips
+_LINE, _MIN_LINE = 0.022, 0.016  # greatest and least thickness of shut lips
 _UPPER_SHARE = 0.25  # of the gap is above the line of shut lips
 _CHIN_MARGIN = 0.045  # below the lower lip
 _ROUND_NARROWER, _SPREAD_WIDER, _OPEN_NARROWER = 0.36, 0.12, 0.06
 _ROUND_LEVEL, _SPEECH_LEVEL = 0.5, 0.3  # of a smile's bow
+_ROUND_LOWER = 0.25  # of the gap
 _PRESSED_THINNER = 0.35  # of the lips' thickness
-_TEETH, _TONGUE = 0.03, 0.035  # heights of what is seen of them
+_TEETH, _TONGUE = 0.026, 0.035  # heights of what is seen of them
 _LONG = 3.0  # of the pixels' spread along over that across: a shape with a direction of its own
 _MIN_GAP = 0.012  # between teeth and lower lip, where any teeth are seen
 _LIPS = (
@@ -175,7 +176,7 @@ class DrawnMouth:
             - _OPEN_NARROWER * opening
         )
         bow = self._bow * (1 - _ROUND_LEVEL * pose.rounding) * (1 - _SPEECH_LEVEL * pose.speaking)
-        gap = self._gap * opening * np.sqrt(1 - _SIDES**2)
+        gap = self._gap * opening * (1 - _ROUND_LOWER * pose.rounding) * np.sqrt(1 - _SIDES**2)
         seam = bow * _SIDES**2
         upper, lower = seam - _UPPER_SHARE * gap, seam + (1 - _UPPER_SHARE) * gap
         line = self._line * (1 - _PRESSED_THINNER * pose.closure)

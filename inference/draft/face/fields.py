@@ -213,15 +213,13 @@ def build_face_cover(
     outside = np.full(down.shape, 255, np.uint8)
     cv2.fillPoly(outside, [np.round(hull).astype(np.int32)], 0)
     distance = cv2.distanceTransform(outside, cv2.DIST_L2, 5).astype(np.float32)
-    below = smoothstep(down, 0.55 * chin, 0.9 * chin)
+    middle = 1 - smoothstep(np.abs(across * lips.half_px), 0.17 * height, 0.34 * height)
+    below = middle * smoothstep(down, 0.55 * chin, 0.9 * chin)
     face = 1 - smoothstep(distance, 0, 0.085 * size)
     under = 1 - smoothstep(distance, 0.05 * size, 0.18 * size)
-    neck = 1 - smoothstep(down, chin, chin + 0.26 * height)
-    neck *= 1 - smoothstep(np.abs(across * lips.half_px), 0.17 * height, 0.34 * height)
+    neck = middle * (1 - smoothstep(down, chin, chin + 0.26 * height))
     neck *= smoothstep(down, 0.3 * chin, 0.9 * chin)
-    covers = (
-        face + below * (under - face),
-        1 - below * smoothstep(distance, 0.005 * size, 0.03 * size),
-        np.maximum(face, neck),
-    )
-    return FaceCover(*(cv2.GaussianBlur(c, (0, 0), 0.012 * size) for c in covers))
+    motion = face + below * (under - face)
+    jaw = 1 - below * smoothstep(distance, 0.005 * size, 0.03 * size)
+    soft = cv2.GaussianBlur(np.dstack([motion, jaw, np.maximum(face, neck)]), (0, 0), 0.012 * size)
+    return FaceCover(*np.ascontiguousarray(np.moveaxis(soft, -1, 0), np.float32))

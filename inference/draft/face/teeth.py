@@ -113,8 +113,7 @@ def _draw_upper_teeth(
 def _find_teeth(frame: Pixels, lips: Lips, light: Light) -> Floats | None:
     """Return the `down` of the lower edge of the upper teeth between open lips, float32 (129,).
 
-    None where the picture shows no upper teeth.
-    Green tells teeth from tongue, gums and lips as well as from the dark.
+    None where the picture shows no upper teeth. Green tells teeth from tongue, gums and lips as well as from the dark.
     """
     top, bottom = lips.upper + lips.inset, lips.lower - lips.inset
     shares = np.linspace(0, 1, 33, dtype=np.float32)[:, None]
@@ -153,13 +152,12 @@ def _extract_teeth(
     inner = np.clip(np.minimum(above, edge - down) / margin - 0.7, 0, 1) * side
     inner = np.asarray(inner, np.float32)
     spread = 0.02 * height
-    weight = cv2.GaussianBlur(inner, (0, 0), spread)
+    weight = np.asarray(cv2.GaussianBlur(inner, (0, 0), spread), np.float32)
     extended = cv2.GaussianBlur(source * inner[..., None], (0, 0), spread)
     extended = extended / np.maximum(weight, 1e-3)[..., None]
     skull = extended + (source - extended) * inner[..., None]
-    cover = (
-        smoothstep(weight, 0.03, 0.2) * side * (1 - smoothstep(down, edge - margin, edge + margin))
-    )
+    cover = smoothstep(weight, 0.03, 0.2) * side
+    cover *= 1 - smoothstep(down, edge - margin, edge + margin)
     return skull.astype(np.float32), np.asarray(cover, np.float32)
 
 
@@ -176,7 +174,7 @@ def _extract_floor(
     height = lips.height_px
     bottom = lips.lower - lips.inset
     deep = bottom - (lips.upper + lips.inset if edge is None else edge)
-    depth = np.maximum(lips.sample(deep, across), 1)
+    depth = np.maximum(lips.sample(deep, across), np.float32(1))
     rise = lips.sample(lips.seam, across) - down
     inside = np.clip(rise, 0.006 * height, 0.9 * depth)
     place = lips.to_frame_positions(across, lips.sample(bottom, across) - inside)
@@ -201,8 +199,8 @@ def _draw_jaw(lips: Lips, across: Floats, down: Floats, light: Light) -> tuple[F
     jaw = light.tongue * tone[..., None]
     soft = max(light.blur_px, 0.004 * height)
     nearest = _measure_to_border(distance, _LOWER_BORDERS)
-    top = _LOWER_RISE * height - 0.008 * height * np.clip(distance / 0.5, 0, 1) ** 2
-    teeth_cover = 1 - smoothstep(rise, top - soft, top + soft)
+    above = rise - _LOWER_RISE * height + 0.008 * height * np.clip(distance / 0.5, 0, 1) ** 2
+    teeth_cover = 1 - smoothstep(np.asarray(above, np.float32), -soft, soft)
     teeth_cover *= 1 - smoothstep(distance, 0.40, 0.55)
     tone = 0.66 - 0.35 * smoothstep(distance, 0.1, 0.5)
     tone = tone * (1 - 0.1 * np.clip(1 - nearest / 0.03, 0, 1))
@@ -213,7 +211,7 @@ def _draw_jaw(lips: Lips, across: Floats, down: Floats, light: Light) -> tuple[F
 
 def _measure_to_border(distance: Floats, borders: tuple[float, ...]) -> Floats:
     """Return the distance to the nearest border between two teeth, in half mouth widths."""
-    return np.asarray(np.abs(distance[..., None] - np.float32(borders)).min(-1), np.float32)
+    return np.asarray(np.abs(distance[..., None] - np.asarray(borders)).min(-1), np.float32)
 
 
 def _generate_grain(shape: tuple[int, ...], strength: float) -> Floats:

@@ -42,8 +42,10 @@ def test_an_open_mouth_has_teeth_above_a_dark_and_a_tongue() -> None:
     light = column.mean(-1)
     teeth, dark = int(light.argmax()), int(light.argmin())
     assert light[teeth] > portrait.light.skin.mean() and light[dark] < 0.3 * light[teeth]
-    tongue = column[dark:, 0].max()
-    assert teeth < dark and tongue > column[dark, 0] + 60
+    below = column[dark:, 0]
+    tongue = int(below[:-4].argmax())
+    assert teeth < dark and below[tongue] > below[0] + 60
+    assert below[tongue:].min() < below[tongue] - 15  # and a lip below it
 
 
 def test_the_outline_stays_while_the_mouth_moves() -> None:
