@@ -113,7 +113,8 @@ def _draw_upper_teeth(
 def _find_teeth(frame: Pixels, lips: Lips, light: Light) -> Floats | None:
     """Return the `down` of the lower edge of the upper teeth between open lips, float32 (129,).
 
-    None where the picture shows no upper teeth. Green tells teeth from tongue, gums and lips as well as from the dark.
+    None where the picture shows no upper teeth. Green tells teeth from tongue, gums and lips as
+    well as from the dark.
     """
     top, bottom = lips.upper + lips.inset, lips.lower - lips.inset
     shares = np.linspace(0, 1, 33, dtype=np.float32)[:, None]
@@ -179,7 +180,7 @@ def _extract_floor(
     inside = np.clip(rise, 0.006 * height, 0.9 * depth)
     place = lips.to_frame_positions(across, lips.sample(bottom, across) - inside)
     cover = smoothstep(depth, *(share * height for share in _FLOOR_DEPTH))
-    cover *= 1 - smoothstep(rise, 0.5 * depth, depth)
+    cover *= 1 - smoothstep(rise / depth, 0.5, 1.0)
     cover *= 1 - smoothstep(np.abs(across), 0.85, 1.0)
     return remap(source, place - np.asarray(corner, np.float32)), cover
 
