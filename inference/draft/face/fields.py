@@ -38,7 +38,8 @@ _SPREAD_WIDER = 0.12
 _SPREAD_RISE = 0.012
 _TEETH_RISE = 0.008  # lips draw back to show the teeth (S, F, E)
 # Beside the mouth, in `across`: the skin follows the corners to here, and not at all from here on.
-_FOLD, _CHEEK = 1.1, 2.5
+_FOLD, _CHEEK = 1.0, 2.4
+_RIM = 0.14  # of the face's size: so far inside its outline, which stays, the skin is free to move
 _MIN_LIP = 0.02  # thickness used where the picture shows almost no lip
 
 
@@ -52,8 +53,10 @@ class MouthFields:
         axes: FaceAxes,
         across: Floats,
         down: Floats,
+        free: Floats,
     ) -> None:
-        self._lips, self._across, self._down = lips, across, down
+        """`free` is `FaceCover.free`; the other arrays hold the coordinates of the same pixels."""
+        self._lips, self._across, self._down, self._free = lips, across, down, free
         self._height = axes.height_px
         self._forward = -axes.away[:2] * axes.size_px
         self._chin = float(lips.to_mouth_coordinates(*points[faces.CHIN, :2, None])[1][0])
@@ -163,7 +166,7 @@ class MouthFields:
         lips, height, across = self._lips, self._height, self._across
         tall = np.where(self._down < 0, min(self._nose, -0.06 * height), 0.9 * self._chin)
         soft = 1 - smoothstep((self._down / tall).astype(np.float32), 0.2, 1.15)
-        soft *= 1 - smoothstep(np.abs(across), _FOLD, _CHEEK)
+        soft *= self._free * (1 - smoothstep(np.abs(across), _FOLD, _CHEEK))
         limited = across / (1 + across**6) ** (1 / 6)  # nearly constant beyond the corners
         half = (lips.to_along(limited.astype(np.float32)) - lips.middle_px) * soft
         rise = -_SPREAD_RISE * height * np.clip(np.abs(across), 0, 1) ** 2
@@ -196,11 +199,13 @@ class FaceCover:
 
     `motion` is the share of the fields that each place follows. Below the chin all of it is drawn
     over the neck, where `jaw` is above 0. `neck` is the share for a mouth that is shut for good.
+    `free` is how far the skin moves sideways: not at the face's outline.
     """
 
     motion: Floats
     jaw: Floats
     neck: Floats
+    free: Floats
 
 
 def build_face_cover(
@@ -210,9 +215,12 @@ def build_face_cover(
     height, size = axes.height_px, axes.size_px
     chin = float(lips.to_mouth_coordinates(*points[faces.CHIN, :2, None])[1][0])
     hull = cv2.convexHull(points[:, :2].astype(np.float32))[:, 0] - np.asarray(corner)
-    outside = np.full(down.shape, 255, np.uint8)
-    cv2.fillPoly(outside, [np.round(hull).astype(np.int32)], 0)
-    distance = cv2.distanceTransform(outside, cv2.DIST_L2, 5).astype(np.float32)
+    inside = np.zeros(down.shape, np.uint8)
+    cv2.fillPoly(inside, [np.round(hull).astype(np.int32)], 255)
+    distance, within = (
+        cv2.distanceTransform(place, cv2.DIST_L2, 5).astype(np.float32)
+        for place in (255 - inside, inside)
+    )
     middle = 1 - smoothstep(np.abs(across * lips.half_px), 0.17 * height, 0.34 * height)
     below = middle * smoothstep(down, 0.55 * chin, 0.9 * chin)
     face = 1 - smoothstep(distance, 0, 0.085 * size)
@@ -221,5 +229,6 @@ def build_face_cover(
     neck *= smoothstep(down, 0.3 * chin, 0.9 * chin)
     motion = face + below * (under - face)
     jaw = 1 - below * smoothstep(distance, 0.005 * size, 0.03 * size)
-    soft = cv2.GaussianBlur(np.dstack([motion, jaw, np.maximum(face, neck)]), (0, 0), 0.012 * size)
+    covers = np.dstack([motion, jaw, np.maximum(face, neck), smoothstep(within, 0, _RIM * size)])
+    soft = cv2.GaussianBlur(covers, (0, 0), 0.012 * size)
     return FaceCover(*np.ascontiguousarray(np.moveaxis(soft, -1, 0), np.float32))

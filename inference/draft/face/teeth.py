@@ -180,7 +180,7 @@ def _extract_floor(
     inside = np.clip(rise, 0.006 * height, 0.9 * depth)
     place = lips.to_frame_positions(across, lips.sample(bottom, across) - inside)
     cover = smoothstep(depth, *(share * height for share in _FLOOR_DEPTH))
-    cover *= 1 - smoothstep(rise / depth, 0.5, 1.0)
+    cover *= 1 - smoothstep(np.asarray(rise / depth, np.float32), 0.5, 1.0)
     cover *= 1 - smoothstep(np.abs(across), 0.85, 1.0)
     return remap(source, place - np.asarray(corner, np.float32)), cover
 
