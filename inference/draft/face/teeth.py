@@ -82,7 +82,7 @@ def build_interior(
     else:
         skull, cover = _extract_teeth(source, edge, lips, across, down)
     line = np.asarray(0.5 * light.cavity + 0.25 * light.tongue, np.float32)
-    strength = 0.35 if lips.is_open else 0.1
+    strength = 0.5 if lips.is_open else 0.1
     return Interior(skull, cover, jaw, jaw_cover, light.cavity, line, strength)
 
 
