@@ -26,6 +26,7 @@ _LIP_LEAD = 0.16  # of the jaw's motion: a falling lower lip bares the lower tee
 _TONGUE_RISE, _TONGUE_HALF = 0.052, 0.62  # above the lower lip; half width, in half mouth widths
 _FLOOR_DEPTH = (0.015, 0.045)  # of the picture's inside under the teeth, until all of it is used
 _MAX_BLUE = 1.1  # of the stronger one of red and green, beside teeth: nothing in a mouth is blue
+_TONGUE_SHADOW = 0.022  # height of its front that lies in the shadow of teeth and lip
 _MIN_TOOTH_CONTRAST = 25.0  # levels of green between teeth and tongue, gums or dark
 _MAX_TOP_SHADOW = 0.5  # of the gap: the upper lip's shadow on the teeth
 _MIN_TOOTH_COLUMNS = 0.3  # of the middle half of the mouth, for any teeth to be there
@@ -188,7 +189,7 @@ def _extract_floor(
 def _draw_jaw(lips: Lips, across: Floats, down: Floats, light: Light) -> tuple[Floats, Floats]:
     """Draw the lower teeth and the tongue behind them, (h, w, 3), and their cover, (h, w).
 
-    The tongue is a mound that catches light in front and is lost in the dark at its back.
+    The tongue is a mound: in the shadow of teeth in front, lit above, lost in the dark behind.
     """
     height, distance = lips.height_px, np.abs(across)
     rise = lips.sample(lips.seam, across) - down
@@ -196,7 +197,8 @@ def _draw_jaw(lips: Lips, across: Floats, down: Floats, light: Light) -> tuple[F
     back = np.clip(rise / mound, 0, 1)
     tongue_cover = 1 - smoothstep(back, 0.45, 1.0)
     tongue_cover *= 1 - smoothstep(distance, 0.6 * _TONGUE_HALF, 1.2 * _TONGUE_HALF)
-    tone = (0.95 - 0.65 * back) * (1 - 0.15 * np.exp(-((across / 0.10) ** 2)))
+    tone = (0.98 - 0.62 * back) * (1 - 0.15 * np.exp(-((across / 0.10) ** 2)))
+    tone *= 0.6 + 0.4 * smoothstep(rise, 0, _TONGUE_SHADOW * height)
     jaw = light.tongue * tone[..., None]
     soft = max(light.blur_px, 0.004 * height)
     nearest = _measure_to_border(distance, _LOWER_BORDERS)
