@@ -27,10 +27,13 @@ _CHIN_MARGIN = 0.045  # below the lower lip
 _ROUND_NARROWER, _SPREAD_WIDER, _OPEN_NARROWER = 0.36, 0.12, 0.06
 _ROUND_LEVEL, _SPEECH_LEVEL = 0.5, 0.3  # of a smile's bow
 _ROUND_LOWER = 0.25  # of the gap
+_WIDEST = 1.0  # greatest gap, in half mouth widths
 _PRESSED_THINNER = 0.35  # of the lips' thickness
 _TEETH, _TONGUE = 0.026, 0.035  # heights of what is seen of them
+_WIDTH, _MIN_WIDTH_PX = (0.1, 0.5), 6  # of a mouth that is one
 _LONG = 3.0  # of the pixels' spread along over that across: a shape with a direction of its own
 _MIN_GAP = 0.012  # between teeth and lower lip, where any teeth are seen
+_LINE_OF_LIPS = faces.LIPS_INNER_UPPER[2:-2] + faces.LIPS_INNER_LOWER[2:-2]
 _LIPS = (
     faces.LIPS_OUTER_UPPER
     + faces.LIPS_OUTER_LOWER
@@ -49,9 +52,15 @@ class _Shape:
     """
 
     def __init__(
-        self, frame: Pixels, contour: Floats, reach_px: float, colour: Floats | None = None
+        self,
+        frame: Pixels,
+        contour: Floats,
+        reach_px: float,
+        skin: Floats | None = None,
+        own: Floats | None = None,
     ) -> None:
-        """`contour` is float32 (n, 2) in the frame; `colour` the skin's, if it is known."""
+        """`contour` is float32 (n, 2) in the frame. The shape has the colour `own`, or, without
+        it, any that is not the skin's, by default that of most of the area's border."""
         height, width = frame.shape[:2]
         centre = contour.mean(0)
         low = np.clip((centre - reach_px).astype(int), 0, [width - 2, height - 2])
@@ -59,11 +68,12 @@ class _Shape:
         self.area = int(low[0]), int(low[1]), int(high[0]), int(high[1])
         part = frame[low[1] : high[1], low[0] : high[0]]
         self.source = part.astype(np.float32)
-        if colour is None:
+        if skin is None:
             rim = [self.source[[0, -1]].reshape(-1, 3), self.source[:, [0, -1]].reshape(-1, 3)]
-            colour = np.median(np.concatenate(rim), axis=0).astype(np.float32)
-        differs = np.linalg.norm(self.source - colour, axis=-1) > _CONTRAST
-        _, parts = cv2.connectedComponents(differs.astype(np.uint8))
+            skin = np.median(np.concatenate(rim), axis=0).astype(np.float32)
+        distance = np.linalg.norm(self.source - (skin if own is None else own), axis=-1)
+        belongs = distance > _CONTRAST if own is None else distance < _CONTRAST
+        _, parts = cv2.connectedComponents(belongs.astype(np.uint8))
         x, y = np.clip((contour - low).astype(int), 0, high - low - 1).T
         labels = parts[y, x][parts[y, x] > 0]
         self.inside = parts == (np.bincount(labels).argmax() if len(labels) else -1)
@@ -118,14 +128,23 @@ class DrawnMouth:
     """Mouth in a drawing: two lips of one colour, the same on both sides, and an inside."""
 
     def __init__(self, frame: Pixels, points: Floats, axes: FaceAxes, light: Light) -> None:
-        contour = points[list(_LIPS), :2]
-        reach_px = _MOUTH_REACH * axes.size_px
-        self._shape = shape = _Shape(frame, contour, reach_px, light.skin)
-        self.is_found = shape.is_found
         self._height, self._light = axes.height_px, light
+        line = points[list(_LINE_OF_LIPS), :2].astype(int)
+        x, y = np.clip(line, 0, [frame.shape[1] - 1, frame.shape[0] - 1]).T
+        for own in (None, np.median(frame[y, x], axis=0).astype(np.float32)):  # first not the skin
+            contour, reach_px = points[list(_LIPS), :2], _MOUTH_REACH * axes.size_px
+            self._shape = _Shape(frame, contour, reach_px, light.skin, own)
+            self.is_found = self._shape.is_found and self._is_wide_enough()
+            if self.is_found:
+                break
         self._axes = np.stack([normalise(axes.right[:2]), normalise(axes.down[:2])])
         if self.is_found:
             self._measure(points[faces.CHIN, :2])
+
+    def _is_wide_enough(self) -> bool:
+        width_px = np.count_nonzero(self._shape.inside.any(0))
+        least, most = (share * self._height for share in _WIDTH)
+        return bool(max(_MIN_WIDTH_PX, least) < width_px < most)
 
     def _measure(self, chin: Floats) -> None:
         """Measure width, line and colours of the mouth in the picture."""
@@ -152,8 +171,11 @@ class DrawnMouth:
         self._origin = np.asarray([middle, seam]) @ self._axes
         low = np.asarray(shape.area[:2])
         room = float((chin - low) @ self._axes[1]) - seam - _CHIN_MARGIN * height - self._line
-        self._gap = min(MAX_GAP * height, max(room, 0.04 * height) / (1 - _UPPER_SHARE))
-        self._lip = np.median(shape.source[shape.inside], axis=0)
+        room = max(room, 0.04 * height) / (1 - _UPPER_SHARE)
+        self._gap = min(MAX_GAP * height, room, _WIDEST * self._half)
+        core = cv2.erode(shape.inside.astype(np.uint8), np.ones((3, 3), np.uint8))
+        rim = core > cv2.erode(core, np.ones((5, 5), np.uint8))  # not the teeth of an open mouth
+        self._lip = np.median(shape.source[rim if rim.any() else shape.inside], axis=0)
         self._cavity = 0.45 * self._lip
         self._tongue = 0.4 * self._lip + 0.6 * 1.2 * self._light.tongue
 
