@@ -106,6 +106,10 @@ class DrawnEye:
             rows = np.flatnonzero(shape.inside.any(1))
             self._middle = float(rows[0] + 0.6 * (rows[-1] - rows[0]))
             self._layers = np.dstack([shape.source, shape.cover])
+            colours = shape.source[shape.inside]
+            lash = colours[colours.sum(-1).argsort()[len(colours) // 10]]
+            inside = cv2.GaussianBlur(shape.inside.astype(np.float32), (0, 0), 0.6)[..., None]
+            self._darker = np.dstack([(lash - shape.source) * inside, 0 * shape.cover])
             height, width = shape.inside.shape
             grid = np.stack(build_pixel_grid(0, 0, width, _FINE * height), -1)
             grid[..., 1] = (grid[..., 1] + 0.5) / _FINE - 0.5
@@ -117,7 +121,10 @@ class DrawnEye:
         squeeze = 1 - (1 - _EYE_SHUT) * shut
         source[..., 1] = self._middle + (source[..., 1] - self._middle) / squeeze
         rows, width = source.shape[:2]
-        layers = remap(self._layers, source).reshape(rows // _FINE, _FINE, width, 4)
+        darker = np.float32(max(0.0, 2 * shut - 1))  # shut lids show no white
+        layers = remap(self._layers + darker * self._darker, source).reshape(
+            rows // _FINE, _FINE, width, 4
+        )
         cover = layers[..., 3:]
         drawn = self._shape.erase(canvas)
         drawn += (layers[..., :3] * cover).mean(1) - drawn * cover.mean(1)
