@@ -1,8 +1,8 @@
 """Inside of the mouth between open lips: teeth, tongue and the dark behind them.
 
 The upper teeth stay with the head, lower teeth and tongue move with the jaw. What the picture shows
-of either is used. Otherwise the lower edge of the upper teeth is drawn, as most speakers show it, and
-a tongue behind lower teeth, in the light and sharpness of the picture.
+of either is used. Otherwise the lower edge of the upper teeth is drawn, as most speakers show it,
+and a tongue behind lower teeth, in the light and sharpness of the picture.
 """
 
 from dataclasses import dataclass
