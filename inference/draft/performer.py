@@ -2,12 +2,14 @@
 
 import numpy as np
 
-from inference.draft.face.axes import compute_face_axes
+from inference.draft.face.axes import FaceAxes, compute_face_axes
+from inference.draft.face.drawn import DrawnMouth
 from inference.draft.face.eyes import Eyes
 from inference.draft.face.head import Head
-from inference.draft.face.light import measure_light
+from inference.draft.face.light import Light, measure_light
 from inference.draft.face.motion import generate_head_motion
-from inference.draft.face.mouth import Mouth, Pose
+from inference.draft.face.mouth import Mouth
+from inference.draft.face.pose import Pose
 from inference.draft.face.warp import Floats, Pixels
 from inference.draft.voice.speech import MouthCurves
 
@@ -24,7 +26,7 @@ class Performer:
         axes = compute_face_axes(landmarks)
         light = measure_light(frame, landmarks, axes)
         self._curves = curves
-        self._mouth = Mouth(frame, landmarks, axes, light)
+        self._mouth = build_mouth(frame, landmarks, axes, light)
         self._eyes = Eyes(frame, landmarks, axes, light)
         self._head = Head(frame, landmarks, axes)
         motion = generate_head_motion(curves.opening, curves.energy, seed)
@@ -40,6 +42,7 @@ class Performer:
             float(curves.spreading[index]),
             float(curves.closure[index]),
             float(curves.teeth[index]),
+            float(curves.energy[index]),
         )
         self._mouth.draw(canvas, pose)
         self._eyes.draw(canvas, float(self._lids[index]))
@@ -47,3 +50,14 @@ class Performer:
     def move_head(self, canvas: Pixels, index: int) -> None:
         """Move the head as in frame `index`, in place, once every face is drawn."""
         self._head.move(canvas, self._motion[index])
+
+
+def build_mouth(
+    frame: Pixels, landmarks: Floats, axes: FaceAxes, light: Light
+) -> Mouth | DrawnMouth:
+    """Build the mouth of a face; a drawn one of no plain shape as in a photograph."""
+    if light.is_drawing:
+        drawn = DrawnMouth(frame, landmarks, axes, light)
+        if drawn.is_found:
+            return drawn
+    return Mouth(frame, landmarks, axes, light)
