@@ -10,6 +10,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, percentile_filter
 
 from inference.core.timing import FPS
+from inference.draft.voice.articulation import Agility, follow
 from inference.draft.voice.closures import Closure, find_closures
 from inference.draft.voice.spectrum import (
     HOPS_PER_S,
@@ -34,7 +35,7 @@ _BACKGROUND_MARGIN_DB = 4.0  # above the background the mouth begins to open
 _RANGE_DB = (12.0, 34.0)  # from shut to wide, least and greatest
 _PASSAGE_FRAMES, _PASSAGE_PERCENTILE, _PASSAGE_SMOOTH_FRAMES = 38, 90, 10.0
 _PASSAGE_DB = 16.0  # passages quieter by this open the mouth as wide
-_COMPRESSION = 0.5  # exponent from amplitude to opening
+_COMPRESSION = 0.6  # exponent from amplitude to opening
 
 _USUAL_F1_HZ, _USUAL_F2_HZ = 560.0, 1780.0  # means over speech of women and men
 _USUAL_WEIGHT_S = 1.0  # of speech after which a speaker's own means weigh as much
@@ -53,10 +54,19 @@ _F1_SHARE = 0.2  # of the opening that F1 decides
 _HISS_DB = (-4.0, 10.0)  # over the voice
 _HISS_MIN_DB, _HISS_FULL_DB = -34.0, 14.0  # relative to loud speech, and above that
 _HISS_CLOSING, _HISS_OPENING = 0.75, 0.14  # hiss closes the jaw, but parts the lips
-_OPENING_SMOOTH_HOPS, _SHAPE_SMOOTH_HOPS, _ENERGY_SMOOTH_HOPS = 4.0, 4.0, 24.0
+_OPENING_SMOOTH_HOPS, _SHAPE_SMOOTH_HOPS, _ENERGY_SMOOTH_HOPS = 1.5, 4.0, 24.0
 
 _SURE_CERTAINTY = 0.8  # of a closure; from it on the lips touch
 _TRANSITION_FRAMES = 0.4  # duration of closing and opening lips
+_CLOSING = (0.15, 0.75)  # pressure: unlikely closures leave the lips apart, likely ones shut them
+_LIKELY = 0.5  # pressure from which the lips are in time
+_TOUCHING = 0.05  # opening below which the lips press each other
+
+# Per frame. Lips take about 0.2 s to open wide, and as long to round or to spread.
+_JAW = Agility(speed=0.22, acceleration=0.15, closing_speed=0.8)
+_LIPS = Agility(speed=0.2, acceleration=0.1)
+_SEEN = 0.75  # exponent from opening to what is seen: a slit that opens is seen most
+_LEAST_TRUST = 0.05  # of a frame in which no shape is heard
 
 
 @dataclass(frozen=True)
@@ -80,23 +90,26 @@ def analyse(sound: Floats, frames: int) -> MouthCurves:
     spectrum = measure_spectrum(sound, hops)
     loud_db = measure_loud_level(spectrum.voice)
     level = _normalise_level(_measure_loudness(spectrum))
-    openness, rounding, spreading = _estimate_shape(spectrum, loud_db)
+    openness, rounding, spreading, heard = _estimate_shape(spectrum, loud_db)
     teeth = _measure_hiss(spectrum, loud_db)
     opening = level * (1 - _F1_SHARE + 1.15 * _F1_SHARE * openness) * (1 - _HISS_CLOSING * teeth)
     opening = np.maximum(np.minimum(opening, 1), _HISS_OPENING * teeth)
     speaking = gaussian_filter1d(ramp(level, 0, 0.15), 8)
-    closure = _build_closure_curve(find_closures(spectrum, loud_db), frames)
+    pressure = _build_closure_curve(find_closures(spectrum, loud_db), frames)
 
     def sample_frames(curve: Floats, smooth_hops: float) -> Floats:
         smooth = gaussian_filter1d(curve, smooth_hops)[_FIRST_HOP::_HOPS_PER_FRAME]
         return np.asarray(smooth[:frames], np.float32)
 
+    wide = sample_frames(opening, _OPENING_SMOOTH_HOPS) * (1 - ramp(pressure, *_CLOSING))
+    parted = follow(wide**_SEEN, _JAW, closed=pressure > _LIKELY) ** np.float32(1 / _SEEN)
+    trust = np.maximum(sample_frames(heard, _SHAPE_SMOOTH_HOPS), _LEAST_TRUST)
     return MouthCurves(
-        sample_frames(opening, _OPENING_SMOOTH_HOPS) * (1 - closure),
-        sample_frames(rounding * speaking, _SHAPE_SMOOTH_HOPS),
-        sample_frames(spreading * speaking, _SHAPE_SMOOTH_HOPS),
-        closure,
-        sample_frames(teeth, _OPENING_SMOOTH_HOPS),
+        parted,
+        follow(sample_frames(rounding * speaking, _SHAPE_SMOOTH_HOPS), _LIPS, trust),
+        follow(sample_frames(spreading * speaking, _SHAPE_SMOOTH_HOPS), _LIPS, trust),
+        pressure * ramp(parted, _TOUCHING, 0),
+        follow(sample_frames(teeth, _OPENING_SMOOTH_HOPS), _JAW),
         sample_frames(np.minimum(level, 1), _ENERGY_SMOOTH_HOPS),
     )
 
@@ -136,8 +149,10 @@ def _estimate_floor(level: Floats, loud_db: float) -> float:
     return min(background_db, loud_db - _RANGE_DB[0])
 
 
-def _estimate_shape(spectrum: Spectrum, loud_db: float) -> tuple[Floats, Floats, Floats]:
-    """Return jaw opening, rounding and spreading of the lips, 0 to 1, float32 (hops,) each.
+def _estimate_shape(spectrum: Spectrum, loud_db: float) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return jaw opening, rounding and spreading of the lips and how well they are heard.
+
+    Each is 0 to 1, float32 (hops,).
 
     They are measured on voiced sound without murmurs, and smoothed over the rest.
     """
@@ -154,7 +169,7 @@ def _estimate_shape(spectrum: Spectrum, loud_db: float) -> tuple[Floats, Floats,
     f1, f2 = f1 - tract, f2 - tract
     frontness = np.asarray(f2 + _ROUND_F1_WEIGHT * np.maximum(f1, _LOWEST_F1), np.float32)
     frontness += _WIDE_F1_WEIGHT * np.maximum(f1 - _WIDE_F1, 0)
-    return ramp(f1, *_OPEN_F1), ramp(frontness, *_ROUND), ramp(f2, *_SPREAD_F2)
+    return ramp(f1, *_OPEN_F1), ramp(frontness, *_ROUND), ramp(f2, *_SPREAD_F2), weight
 
 
 def _measure_hiss(spectrum: Spectrum, loud_db: float) -> Floats:
