@@ -4,7 +4,7 @@ Sounds change faster than lips can, so neighbours share a shape (coarticulation)
 the nearest one, by least squares, that lips could follow; frames in which a shape is heard well
 count the more (Cohen and Massaro, "Modeling coarticulation in synthetic visual speech", 1993). Lips
 that close for B, P and M are faster than any others, and meet without slowing down (Löfqvist and
-Gracco, "Lip and jaw kinematics in bilabial stop consonant production", 1997).
+Gracco, "Lip and jaw kinematics in bilabial stop consonant production", 1997): no limit holds there.
 
 The problem is solved by alternating directions (Boyd and others, "Distributed optimization and
 statistical learning via ADMM", 2011); a cosine transform makes differences diagonal.
@@ -20,19 +20,15 @@ from scipy.ndimage import maximum_filter1d
 Floats = NDArray[np.float32]
 
 _STEPS = 80  # after which no frame changes by more than 0.002
-_BESIDE_FRAMES = 2  # on each side of a closure: opening and closing lips
+_BESIDE = 2  # frames on each side of a closure: opening and closing lips
 
 
 @dataclass(frozen=True)
 class Agility:
-    """Limits of a motion: `speed` a frame, `acceleration` a frame and frame.
-
-    Beside and in a closure only `closing_speed` limits it.
-    """
+    """Limits of a motion: `speed` a frame, `acceleration` a frame and frame."""
 
     speed: float
     acceleration: float
-    closing_speed: float = np.inf
 
 
 def follow(
@@ -43,16 +39,16 @@ def follow(
 ) -> Floats:
     """Return the curve nearest to `wanted` that keeps to `agility`, float32 (frames,) 0 to 1.
 
-    `wanted` is float32 (frames,) 0 to 1; `trust`, above 0, weighs its frames. Where `closed`, a
-    closure, the curve is at most as wanted.
+    `wanted` is float32 (frames,) 0 to 1; `trust`, above 0, weighs its frames. In a closure, where
+    `closed`, the curve is at most as wanted; there and beside it motion is free.
     """
     frames = len(wanted)
     if closed is None:
         closed = np.zeros(frames, np.bool_)
     ceiling = np.where(closed, wanted, 1)
-    near = maximum_filter1d(closed, 2 * _BESIDE_FRAMES + 1)
-    speed = np.where(near[1:] | near[:-1], agility.closing_speed, agility.speed)
-    acceleration = np.where(near, np.inf, agility.acceleration)
+    near, inner = (maximum_filter1d(closed, 2 * reach + 1) for reach in (_BESIDE, _BESIDE - 1))
+    speed = np.where(near[1:] & near[:-1], np.inf, agility.speed)
+    acceleration = np.where(inner, np.inf, agility.acceleration)
     wave = 2 - 2 * np.cos(np.pi * np.arange(frames) / frames)
     curve = wanted.astype(np.float64)
     parts = [curve, np.diff(curve), _bend(curve)]

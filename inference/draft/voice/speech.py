@@ -33,9 +33,9 @@ _HUM_LOSS_DB, _MURMUR_LOSS_DB = 4.0, 14.0  # subtracted from hum, and from the h
 _MURMUR_OVER_FIRST_DB, _MURMUR_OVER_BRIGHT_DB = (8.0, 14.0), (16.0, 26.0)
 _BACKGROUND_MARGIN_DB = 4.0  # above the background the mouth begins to open
 _RANGE_DB = (12.0, 34.0)  # from shut to wide, least and greatest
-_PASSAGE_FRAMES, _PASSAGE_PERCENTILE, _PASSAGE_SMOOTH_FRAMES = 38, 90, 10.0
+_PASSAGE_FRAMES, _PASSAGE_PERCENTILE, _PASSAGE_SMOOTH_FRAMES = 75, 90, 10.0
 _PASSAGE_DB = 16.0  # passages quieter by this open the mouth as wide
-_COMPRESSION = 0.6  # exponent from amplitude to opening
+_COMPRESSION = 0.65  # exponent from amplitude to opening
 
 _USUAL_F1_HZ, _USUAL_F2_HZ = 560.0, 1780.0  # means over speech of women and men
 _USUAL_WEIGHT_S = 1.0  # of speech after which a speaker's own means weigh as much
@@ -53,8 +53,8 @@ _F1_SHARE = 0.2  # of the opening that F1 decides
 
 _HISS_DB = (-4.0, 10.0)  # over the voice
 _HISS_MIN_DB, _HISS_FULL_DB = -34.0, 14.0  # relative to loud speech, and above that
-_HISS_CLOSING, _HISS_OPENING = 0.75, 0.14  # hiss closes the jaw, but parts the lips
-_OPENING_SMOOTH_HOPS, _SHAPE_SMOOTH_HOPS, _ENERGY_SMOOTH_HOPS = 1.5, 4.0, 24.0
+_HISS_CLOSING, _HISS_OPENING = 0.75, 0.1  # hiss closes the jaw, but parts the lips
+_OPENING_SMOOTH_HOPS, _SHAPE_SMOOTH_HOPS, _ENERGY_SMOOTH_HOPS = 1.0, 4.0, 24.0
 
 _SURE_CERTAINTY = 0.8  # of a closure; from it on the lips touch
 _TRANSITION_FRAMES = 0.4  # duration of closing and opening lips
@@ -62,9 +62,10 @@ _CLOSING = (0.15, 0.75)  # pressure: unlikely closures leave the lips apart, lik
 _LIKELY = 0.5  # pressure from which the lips are in time
 _TOUCHING = 0.05  # opening below which the lips press each other
 
-# Per frame. Lips take about 0.2 s to open wide, and as long to round or to spread.
-_JAW = Agility(speed=0.22, acceleration=0.15, closing_speed=0.8)
-_LIPS = Agility(speed=0.2, acceleration=0.1)
+# Lips take 0.2 s to open wide, to round or to spread; the tip of the tongue is faster.
+_JAW = Agility(speed=0.23, acceleration=0.09)
+_LIPS = Agility(speed=0.22, acceleration=0.12)
+_TONGUE = Agility(speed=0.35, acceleration=0.2)
 _SEEN = 0.75  # exponent from opening to what is seen: a slit that opens is seen most
 _LEAST_TRUST = 0.05  # of a frame in which no shape is heard
 
@@ -109,7 +110,7 @@ def analyse(sound: Floats, frames: int) -> MouthCurves:
         follow(sample_frames(rounding * speaking, _SHAPE_SMOOTH_HOPS), _LIPS, trust),
         follow(sample_frames(spreading * speaking, _SHAPE_SMOOTH_HOPS), _LIPS, trust),
         pressure * ramp(parted, _TOUCHING, 0),
-        follow(sample_frames(teeth, _OPENING_SMOOTH_HOPS), _JAW),
+        follow(sample_frames(teeth, _SHAPE_SMOOTH_HOPS), _TONGUE),
         sample_frames(np.minimum(level, 1), _ENERGY_SMOOTH_HOPS),
     )
 
