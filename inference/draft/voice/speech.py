@@ -4,7 +4,7 @@ Loudness and the first formant open the mouth; both formants tell rounded from s
 shows the teeth; gaps and murmurs press the lips shut.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, percentile_filter
@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter1d, percentile_filter
 from inference.core.timing import FPS
 from inference.draft.voice.articulation import Agility, follow
 from inference.draft.voice.closures import Closure, find_closures
+from inference.draft.voice.prosody import find_stress, measure_rise
 from inference.draft.voice.spectrum import (
     HOPS_PER_S,
     Floats,
@@ -72,7 +73,10 @@ _LEAST_TRUST = 0.05  # of a frame in which no shape is heard
 
 @dataclass(frozen=True)
 class MouthCurves:
-    """State of a mouth frame by frame: float32 (frames,) each, at 25 fps."""
+    """State of a mouth, and what else of a face follows the voice, at 25 fps.
+
+    Each is float32 (frames,); `rise` and `stress` may be (1,), the same in all frames.
+    """
 
     opening: Floats  # 0 lips touch, 1 widest
     rounding: Floats  # 0 to 1, lips narrowed and pushed forward (O, U, W)
@@ -80,6 +84,8 @@ class MouthCurves:
     closure: Floats  # 0 to 1, lips pressed together (B, P, M); where it is 1, opening is 0
     teeth: Floats  # 0 to 1, teeth close together behind open lips (S, Z, F)
     energy: Floats  # 0 to 1, slow loudness, drives the head
+    rise: Floats = field(default_factory=lambda: np.zeros(1, np.float32))  # 0 to 1, of the pitch
+    stress: Floats = field(default_factory=lambda: np.zeros(1, np.float32))  # 0 to 1, of a word
 
 
 def analyse(sound: Floats, frames: int) -> MouthCurves:
@@ -105,13 +111,17 @@ def analyse(sound: Floats, frames: int) -> MouthCurves:
     wide = sample_frames(opening, _OPENING_SMOOTH_HOPS) * (1 - ramp(pressure, *_CLOSING))
     parted = follow(wide**_SEEN, _JAW, closed=pressure > _LIKELY) ** np.float32(1 / _SEEN)
     trust = np.maximum(sample_frames(heard, _SHAPE_SMOOTH_HOPS), _LEAST_TRUST)
+    energy = sample_frames(np.minimum(level, 1), _ENERGY_SMOOTH_HOPS)
+    rise = measure_rise(sound, energy, _FIRST_HOP / HOPS_PER_S)
     return MouthCurves(
         parted,
         follow(sample_frames(rounding * speaking, _SHAPE_SMOOTH_HOPS), _LIPS, trust),
         follow(sample_frames(spreading * speaking, _SHAPE_SMOOTH_HOPS), _LIPS, trust),
         pressure * ramp(parted, _TOUCHING, 0),
         follow(sample_frames(teeth, _SHAPE_SMOOTH_HOPS), _TONGUE),
-        sample_frames(np.minimum(level, 1), _ENERGY_SMOOTH_HOPS),
+        energy,
+        rise,
+        find_stress(energy, rise),
     )
 
 
