@@ -51,7 +51,7 @@ class UpperFace:
             seen = smoothstep(self._measure_depth(eye), 0, _LID_EDGE_PX)
             iris = np.maximum(iris, seen * (1 - smoothstep(_measure_along(x, y, eye), *_CORNER)))
         rise *= build_border_fade(x.shape[1], x.shape[0], 4, (False,) * 4)
-        hull = cv2.convexHull(points[:, :2].astype(np.float32))[:, 0]
+        hull: Floats = cv2.convexHull(points[:, :2].astype(np.float32))[:, 0].astype(np.float32)
         rise *= smoothstep(self._measure_depth(hull), 0, _EDGE * self._size)
         right_way, down_way = normalise(axes.right[:2]), normalise(axes.down[:2])
         fields = [-rise[..., None] * down_way, iris[..., None] * right_way]

@@ -23,7 +23,7 @@ def dark_place(frame: NDArray[np.uint8], indices: tuple[int, ...], pad: int) -> 
     grey = frame[top:bottom, left:right].mean(-1)
     dark = np.maximum(np.quantile(grey, 0.15) - grey, 0)
     y, x = np.indices(grey.shape)
-    return np.array([(x * dark).sum(), (y * dark).sum()]) / dark.sum()
+    return np.asarray([(x * dark).sum(), (y * dark).sum()] / dark.sum(), np.float64)
 
 
 def test_at_rest_the_picture_stays() -> None:

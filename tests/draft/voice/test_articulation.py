@@ -27,7 +27,8 @@ def spikes(curve: Floats) -> Floats:
 
 
 def outside_closures(closure: Floats) -> NDArray[np.bool_]:
-    return np.convolve(closure > 0.5, np.ones(2 * BESIDE + 1), "same") == 0
+    near = np.convolve(closure > 0.5, np.ones(2 * BESIDE + 1), "same")
+    return np.asarray(near == 0, np.bool_)
 
 
 def test_no_motion_is_faster_than_the_limits() -> None:
