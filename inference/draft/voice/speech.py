@@ -33,10 +33,10 @@ _FIRST_HOP = round((0.5 / FPS + LEAD_S) * HOPS_PER_S)  # shown by the middle of 
 _HUM_LOSS_DB, _MURMUR_LOSS_DB = 4.0, 14.0  # subtracted from hum, and from the hum of a murmur
 _MURMUR_OVER_FIRST_DB, _MURMUR_OVER_BRIGHT_DB = (8.0, 14.0), (16.0, 26.0)
 _BACKGROUND_MARGIN_DB = 4.0  # above the background the mouth begins to open
-_RANGE_DB = (12.0, 34.0)  # from shut to wide, least and greatest
-_PASSAGE_FRAMES, _PASSAGE_PERCENTILE, _PASSAGE_SMOOTH_FRAMES = 75, 90, 10.0
+_RANGE_DB = (12.0, 28.0)  # from shut to wide, least and greatest
+_PASSAGE_FRAMES, _PASSAGE_PERCENTILE, _PASSAGE_SMOOTH_FRAMES = 100, 90, 10.0
 _PASSAGE_DB = 16.0  # passages quieter by this open the mouth as wide
-_COMPRESSION = 0.65  # exponent from amplitude to opening
+_COMPRESSION = 0.75  # exponent from amplitude to opening
 
 _USUAL_F1_HZ, _USUAL_F2_HZ = 560.0, 1780.0  # means over speech of women and men
 _USUAL_WEIGHT_S = 1.0  # of speech after which a speaker's own means weigh as much
@@ -50,7 +50,7 @@ _SPREAD_F2 = (0.10, 0.36)  # likewise of F2
 # Lips are round where F2, and F1 in part, are low, less so the wider the jaw.
 _ROUND = (0.03, -0.12)
 _ROUND_F1_WEIGHT, _LOWEST_F1, _WIDE_F1, _WIDE_F1_WEIGHT = 0.55, -0.35, 0.1, 0.9
-_F1_SHARE = 0.2  # of the opening that F1 decides
+_F1_SHARE = 0.15  # of the opening that F1 decides
 
 _HISS_DB = (-4.0, 10.0)  # over the voice
 _HISS_MIN_DB, _HISS_FULL_DB = -34.0, 14.0  # relative to loud speech, and above that
@@ -59,15 +59,15 @@ _OPENING_SMOOTH_HOPS, _SHAPE_SMOOTH_HOPS, _ENERGY_SMOOTH_HOPS = 1.0, 4.0, 24.0
 
 _SURE_CERTAINTY = 0.8  # of a closure; from it on the lips touch
 _TRANSITION_FRAMES = 0.4  # duration of closing and opening lips
-_CLOSING = (0.15, 0.75)  # pressure: unlikely closures leave the lips apart, likely ones shut them
+_CLOSING = (0.2, 0.8)  # pressure: unlikely closures leave the lips apart, likely ones shut them
 _LIKELY = 0.5  # pressure from which the lips are in time
 _TOUCHING = 0.05  # opening below which the lips press each other
 
 # Lips take 0.2 s to open wide, to round or to spread; the tip of the tongue is faster.
-_JAW = Agility(speed=0.23, acceleration=0.09)
+_JAW = Agility(speed=0.25, acceleration=0.1)
 _LIPS = Agility(speed=0.22, acceleration=0.12)
 _TONGUE = Agility(speed=0.35, acceleration=0.2)
-_SEEN = 0.75  # exponent from opening to what is seen: a slit that opens is seen most
+_SEEN = 0.65  # exponent from opening to what is seen: a slit that opens is seen most
 _LEAST_TRUST = 0.05  # of a frame in which no shape is heard
 
 
