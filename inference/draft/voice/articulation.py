@@ -36,11 +36,12 @@ def follow(
     agility: Agility,
     trust: Floats | float = 1,
     closed: NDArray[np.bool_] | None = None,
+    lowest: float = 0,
 ) -> Floats:
-    """Return the curve nearest to `wanted` that keeps to `agility`, float32 (frames,) 0 to 1.
+    """Return the curve nearest to `wanted` that keeps to `agility`, float32 (frames,).
 
-    `wanted` is float32 (frames,) 0 to 1; `trust`, above 0, weighs its frames. In a closure, where
-    `closed`, the curve is at most as wanted; there and beside it motion is free.
+    `wanted` is float32 (frames,); both are `lowest` to 1. `trust`, above 0, weighs the frames. In
+    a closure, where `closed`, the curve is at most as wanted; there and beside it motion is free.
     """
     frames = len(wanted)
     if closed is None:
@@ -60,7 +61,7 @@ def follow(
         moved = (curve, np.diff(curve), _bend(curve))
         free = [part + error for part, error in zip(moved, errors, strict=True)]
         parts = [
-            np.clip((trust * wanted + free[0]) / (trust + 1), 0, ceiling),
+            np.clip((trust * wanted + free[0]) / (trust + 1), lowest, ceiling),
             np.clip(free[1], -speed, speed),
             np.clip(free[2], -acceleration, acceleration),
         ]

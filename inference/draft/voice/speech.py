@@ -65,7 +65,7 @@ _TOUCHING = 0.05  # opening below which the lips press each other
 
 # Lips take 0.2 s to open wide, and 0.3 s from round to spread; the tip of the tongue is faster.
 _JAW = Agility(speed=0.25, acceleration=0.1)
-_LIPS = Agility(speed=0.15, acceleration=0.08)
+_LIPS = Agility(speed=0.3, acceleration=0.16)
 _TONGUE = Agility(speed=0.35, acceleration=0.2)
 _SEEN = 0.65  # exponent from opening to what is seen: a slit that opens is seen most
 _LEAST_TRUST = 0.05  # of a frame in which no shape is heard
@@ -111,14 +111,14 @@ def analyse(sound: Floats, frames: int) -> MouthCurves:
     wide = sample_frames(opening, _OPENING_SMOOTH_HOPS) * (1 - ramp(pressure, *_CLOSING))
     parted = follow(wide**_SEEN, _JAW, closed=pressure > _LIKELY) ** np.float32(1 / _SEEN)
     trust = np.maximum(sample_frames(heard, _SHAPE_SMOOTH_HOPS), _LEAST_TRUST)
-    shape = 0.5 + 0.5 * (spreading - rounding) * speaking  # round lips can't be spread ones
-    width = follow(sample_frames(shape, _SHAPE_SMOOTH_HOPS), _LIPS, trust)
+    shape = sample_frames((spreading - rounding) * speaking, _SHAPE_SMOOTH_HOPS)
+    width = follow(shape, _LIPS, trust, lowest=-1)  # lips are either round or spread
     energy = sample_frames(np.minimum(level, 1), _ENERGY_SMOOTH_HOPS)
     rise = measure_rise(sound, energy, _FIRST_HOP / HOPS_PER_S)
     return MouthCurves(
         parted,
-        np.maximum(1 - 2 * width, 0),
-        np.maximum(2 * width - 1, 0),
+        np.maximum(-width, 0),
+        np.maximum(width, 0),
         pressure * ramp(parted, _TOUCHING, 0),
         follow(sample_frames(teeth, _SHAPE_SMOOTH_HOPS), _TONGUE),
         energy,
