@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from inference.core.timing import FPS
 
@@ -21,8 +21,7 @@ def attend(energies: Sequence[Floats], centres: Sequence[tuple[float, float]]) -
     The length is 0, at the camera, to 1, at another; the direction is right and down. `energies`
     are the voices', float32 (frames,) 0 to 1, and `centres` the faces', x and y in pixels.
     """
-    kernel = np.ones(2 * _PAUSE_FRAMES + 1)
-    turns = [np.convolve(energy > _SPEAKING, kernel, "same") > 0 for energy in energies]
+    turns = [maximum_filter1d(energy > _SPEAKING, 2 * _PAUSE_FRAMES + 1) for energy in energies]
     looks = []
     for own, (x, y) in enumerate(centres):
         look = np.zeros((len(energies[own]), 2))

@@ -34,3 +34,8 @@ def test_two_who_speak_at_once_and_two_who_are_silent_look_at_the_camera() -> No
 
 def test_one_person_looks_at_the_camera() -> None:
     assert not attend([spoken(0, 100)], [LEFT])[0].any()
+
+
+def test_the_shortest_video_has_a_listener_too() -> None:
+    _, listener = attend([np.ones(21, np.float32), np.zeros(21, np.float32)], [LEFT, RIGHT])
+    assert listener.shape == (21, 2) and listener[:, 0].max() < -0.95

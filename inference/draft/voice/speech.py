@@ -63,9 +63,9 @@ _CLOSING = (0.2, 0.8)  # pressure: unlikely closures leave the lips apart, likel
 _LIKELY = 0.5  # pressure from which the lips are in time
 _TOUCHING = 0.05  # opening below which the lips press each other
 
-# Lips take 0.2 s to open wide, and 0.3 s from round to spread; the tip of the tongue is faster.
-_JAW = Agility(speed=0.25, acceleration=0.1)
-_LIPS = Agility(speed=0.3, acceleration=0.16)
+# Lips take 0.2 s to open wide, and 0.4 s from round to spread; the tip of the tongue is faster.
+_JAW = Agility(speed=0.22, acceleration=0.085)
+_LIPS = Agility(speed=0.22, acceleration=0.1)
 _TONGUE = Agility(speed=0.35, acceleration=0.2)
 _SEEN = 0.65  # exponent from opening to what is seen: a slit that opens is seen most
 _LEAST_TRUST = 0.05  # of a frame in which no shape is heard
