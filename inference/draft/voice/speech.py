@@ -59,7 +59,7 @@ _OPENING_SMOOTH_HOPS, _SHAPE_SMOOTH_HOPS, _ENERGY_SMOOTH_HOPS = 1.0, 4.0, 24.0
 
 _SURE_CERTAINTY = 0.8  # of a closure; from it on the lips touch
 _TRANSITION_FRAMES = 0.4  # duration of closing and opening lips
-_CLOSING = (0.15, 0.7)  # pressure: unlikely closures leave the lips apart, likely ones shut them
+_CLOSING = (0.3, 0.7)  # pressure: unlikely closures leave the lips apart, likely ones shut them
 _LIKELY = 0.5  # pressure from which the lips are in time
 _TOUCHING = 0.05  # opening below which the lips press each other
 
