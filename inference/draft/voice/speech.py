@@ -57,9 +57,8 @@ _HISS_MIN_DB, _HISS_FULL_DB = -34.0, 14.0  # relative to loud speech, and above 
 _HISS_CLOSING, _HISS_OPENING = 0.75, 0.1  # hiss closes the jaw, but parts the lips
 _OPENING_SMOOTH_HOPS, _SHAPE_SMOOTH_HOPS, _ENERGY_SMOOTH_HOPS = 1.0, 4.0, 24.0
 
-_SURE_CERTAINTY = 0.8  # of a closure; from it on the lips touch
+_CERTAINTY = (0.24, 0.56)  # of a closure: the tongue's leave the lips apart, likely ones shut them
 _TRANSITION_FRAMES = 0.4  # duration of closing and opening lips
-_CLOSING = (0.3, 0.7)  # pressure: unlikely closures leave the lips apart, likely ones shut them
 _LIKELY = 0.5  # pressure from which the lips are in time
 _TOUCHING = 0.05  # opening below which the lips press each other
 
@@ -108,7 +107,7 @@ def analyse(sound: Floats, frames: int) -> MouthCurves:
         smooth = gaussian_filter1d(curve, smooth_hops)[_FIRST_HOP::_HOPS_PER_FRAME]
         return np.asarray(smooth[:frames], np.float32)
 
-    wide = sample_frames(opening, _OPENING_SMOOTH_HOPS) * (1 - ramp(pressure, *_CLOSING))
+    wide = sample_frames(opening, _OPENING_SMOOTH_HOPS) * (1 - pressure) ** 2
     parted = follow(wide**_SEEN, _JAW, closed=pressure > _LIKELY) ** np.float32(1 / _SEEN)
     trust = np.maximum(sample_frames(heard, _SHAPE_SMOOTH_HOPS), _LEAST_TRUST)
     shape = sample_frames((spreading - rounding) * speaking, _SHAPE_SMOOTH_HOPS)
@@ -212,7 +211,7 @@ def _build_closure_curve(closures: list[Closure], frames: int) -> Floats:
         start, end = ((hop - _FIRST_HOP) / _HOPS_PER_FRAME for hop in (closure.start, closure.end))
         middle = round((start + end) / 2)
         first, last = int(np.ceil(start - 1)), int(np.floor(end + 1))
-        force = min(1.0, closure.certainty / _SURE_CERTAINTY)
+        force = float(np.interp(closure.certainty, _CERTAINTY, (0, 1)))
         for frame in range(max(0, first), min(frames, last + 1)):
             distance = max(0.0, start - frame, frame - end) if frame != middle else 0.0
             pressure = force * max(0.0, 1 - distance / _TRANSITION_FRAMES)
