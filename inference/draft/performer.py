@@ -8,8 +8,9 @@ from inference.draft.face.eyes import Eyes
 from inference.draft.face.head import Head
 from inference.draft.face.light import Light, measure_light
 from inference.draft.face.motion import generate_head_motion
-from inference.draft.face.mouth import Mouth
+from inference.draft.face.mouth import Mouth, Pose
 from inference.draft.face.pose import Pose
+from inference.draft.face.upper import UpperFace
 from inference.draft.face.warp import Floats, Pixels
 from inference.draft.voice.speech import MouthCurves
 
@@ -21,20 +22,31 @@ class Performer:
     every face before moving any head: their areas may overlap.
     """
 
-    def __init__(self, frame: Pixels, landmarks: Floats, curves: MouthCurves, seed: int) -> None:
-        """`frame` is RGB uint8 (h, w, 3); `landmarks` float32 (468, 3), in its pixels."""
+    def __init__(
+        self,
+        frame: Pixels,
+        landmarks: Floats,
+        curves: MouthCurves,
+        seed: int,
+        look: Floats | None = None,
+    ) -> None:
+        """`frame` is RGB uint8 (h, w, 3); `landmarks` float32 (468, 3), in its pixels.
+
+        `look`, float32 (frames, 2), is where the face looks; see `draft.attention`.
+        """
         axes = compute_face_axes(landmarks)
         light = measure_light(frame, landmarks, axes)
         self._curves = curves
         self._mouth = build_mouth(frame, landmarks, axes, light)
         self._eyes = Eyes(frame, landmarks, axes, light)
         self._head = Head(frame, landmarks, axes)
-        motion = generate_head_motion(curves.opening, curves.energy, seed)
-        self._lids = motion.lids
+        self._upper = None if light.is_drawing else UpperFace(frame, landmarks, axes)
+        motion = generate_head_motion(curves, seed, look)
+        self._lids, self._brows, self._gaze = motion.lids, motion.brows, motion.gaze
         self._motion = motion.head * np.asarray([axes.size_px, axes.size_px, 1, 1, 1], np.float32)
 
     def draw_face(self, canvas: Pixels, index: int) -> None:
-        """Draw lips and lids of frame `index` into the canvas, RGB uint8 (h, w, 3), in place."""
+        """Draw the face of frame `index` into the canvas, RGB uint8 (h, w, 3), in place."""
         curves = self._curves
         pose = Pose(
             float(curves.opening[index]),
@@ -45,6 +57,8 @@ class Performer:
             float(curves.energy[index]),
         )
         self._mouth.draw(canvas, pose)
+        if self._upper:
+            self._upper.draw(canvas, float(self._brows[index]), self._gaze[index])
         self._eyes.draw(canvas, float(self._lids[index]))
 
     def move_head(self, canvas: Pixels, index: int) -> None:
