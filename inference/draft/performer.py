@@ -8,7 +8,7 @@ from inference.draft.face.eyes import Eyes
 from inference.draft.face.head import Head
 from inference.draft.face.light import Light, measure_light
 from inference.draft.face.motion import generate_head_motion
-from inference.draft.face.mouth import Mouth, Pose
+from inference.draft.face.mouth import Mouth
 from inference.draft.face.pose import Pose
 from inference.draft.face.upper import UpperFace
 from inference.draft.face.warp import Floats, Pixels
