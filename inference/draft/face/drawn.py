@@ -21,7 +21,7 @@ _EYE_SHUT = 0.15  # height of a shut eye as a share of the open one's
 _FINE = 4  # rows and columns of a shape drawn for one of the picture
 
 # Lengths in face heights, widths as shares of the mouth's.
-_LINE, _MIN_LINE = 0.022, 0.016  # greatest and least thickness of shut lips
+_LINE, _MIN_LINE = 0.018, 0.012  # greatest and least thickness of shut lips
 _UPPER_SHARE = 0.25  # of the gap is above the line of shut lips
 _CHIN_MARGIN = 0.045  # below the lower lip
 _ROUND_NARROWER, _SPREAD_WIDER, _OPEN_NARROWER = 0.36, 0.12, 0.06
@@ -29,7 +29,10 @@ _ROUND_LEVEL, _SPEECH_LEVEL = 0.5, 0.3  # of a smile's bow
 _ROUND_LOWER = 0.25  # of the gap
 _WIDEST = 1.0  # greatest gap, in half mouth widths
 _PRESSED_THINNER = 0.35  # of the lips' thickness
-_TEETH, _TONGUE = 0.026, 0.035  # heights of what is seen of them
+_TEETH, _TONGUE = 0.026, 0.03  # greatest heights of what is seen of them
+_TEETH_SHARE, _TONGUE_SHARE = 0.35, 0.3  # of the gap, at most: the dark between them always shows
+_TONGUE_HALF = 0.7  # half its width, as a share of the mouth's
+_TONGUE_SHADE = 0.5  # of its colour is the dark's: it would pass for the lower lip
 _WIDTH, _MIN_WIDTH_PX = (0.1, 0.5), 6  # of a mouth that is one
 _LONG = 3.0  # of the pixels' spread along over that across: a shape with a direction of its own
 _MIN_GAP = 0.012  # between teeth and lower lip, where any teeth are seen
@@ -185,6 +188,7 @@ class DrawnMouth:
         self._lip = np.median(shape.source[rim if rim.any() else shape.inside], axis=0)
         self._cavity = 0.45 * self._lip
         self._tongue = 0.4 * self._lip + 0.6 * 1.2 * self._light.tongue
+        self._tongue += _TONGUE_SHADE * (self._cavity - self._tongue)
 
     def draw(self, canvas: Pixels, pose: Pose) -> None:
         """Draw the mouth into the canvas, RGB uint8 (h, w, 3), in place."""
@@ -212,12 +216,15 @@ class DrawnMouth:
         contour = self._outline(half, upper, lower)
         thickness = max(1, round(2 * line * _FINE))
         cv2.polylines(picture, [contour], True, (*self._lip.tolist(), 1.0), thickness)
+        deep = lower - upper
         arch = self._height * np.sqrt(1 - _SIDES**2)
-        teeth = np.minimum(upper + _TEETH * arch, lower - _MIN_GAP * arch)
-        tongue = np.maximum(lower - _TONGUE * arch, (np.maximum(teeth, upper) + lower) / 2)
+        teeth = upper + np.minimum(_TEETH * arch, _TEETH_SHARE * deep)
+        teeth = np.minimum(teeth, lower - _MIN_GAP * arch)
+        mound = np.maximum(1 - (_SIDES / _TONGUE_HALF) ** 2, 0)
+        tongue = lower - np.minimum(_TONGUE * self._height, _TONGUE_SHARE * deep) * mound
         for colour, top, bottom, side in (
             (self._cavity, upper, lower, 1.0),
-            (self._tongue, tongue, lower, 0.8),
+            (self._tongue, tongue, lower, 1.0),
             (self._light.tooth, upper, teeth, 0.9),
         ):
             seen = (bottom - top > 1 / _FINE) & (np.abs(_SIDES) <= side)

@@ -27,7 +27,7 @@ from inference.draft.face.warp import (
 from inference.media import faces
 
 # Of the light in the mouth, taken by lips close by: less of the red, which they reflect.
-_LIP_SHADE = np.asarray([0.46, 0.52, 0.55], np.float32)
+_LIP_SHADE = np.asarray([0.76, 0.82, 0.85], np.float32)
 
 
 class Mouth:

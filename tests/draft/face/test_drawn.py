@@ -44,7 +44,7 @@ def test_an_open_mouth_has_teeth_above_a_dark_and_a_tongue() -> None:
     assert light[teeth] > portrait.light.skin.mean() and light[dark] < 0.3 * light[teeth]
     below = column[dark:, 0]
     tongue = int(below[:-4].argmax())
-    assert teeth < dark and below[tongue] > below[0] + 60
+    assert teeth < dark and below[tongue] > below[0] + 40
     assert below[tongue:].min() < below[tongue] - 15  # and a lip below it
 
 
@@ -56,3 +56,14 @@ def test_the_outline_stays_while_the_mouth_moves() -> None:
     assert rows.max() < points[152, 1] - 0.03 * size
     assert columns.min() > points[:, 0].min() + 0.1 * size
     assert columns.max() < points[:, 0].max() - 0.1 * size
+
+
+def test_the_dark_between_teeth_and_tongue_shows_as_soon_as_they_do() -> None:
+    x = round(float(drawing().points[13, 0]))
+    y = round(float(drawing().points[13, 1]))
+    for opening in (0.3, 0.5, 0.8):
+        column = drawn(Pose(opening))[y - 14 : y + 25, x].astype(float).mean(-1)
+        teeth = int(column.argmax())
+        shown = np.flatnonzero(differs(drawn(Pose(opening)))[:, 40])
+        below = column[teeth : shown[-1] + 1]
+        assert (below < 0.35 * column[teeth]).mean() > 0.5, opening
