@@ -1,6 +1,7 @@
 """Animation of one speaking face: lips, lids and head of every frame, from one picture."""
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from inference.draft.face.axes import FaceAxes, compute_face_axes
 from inference.draft.face.drawn import DrawnMouth
@@ -13,6 +14,9 @@ from inference.draft.face.pose import Pose
 from inference.draft.face.upper import UpperFace
 from inference.draft.face.warp import Floats, Pixels
 from inference.draft.voice.speech import MouthCurves
+
+# A face speaks, or rests, for a phrase: the longest pause in it, and the deviation of a change.
+_PAUSE_FRAMES, _CHANGE_FRAMES = 25, 6.0
 
 
 class Performer:
@@ -37,6 +41,7 @@ class Performer:
         axes = compute_face_axes(landmarks)
         light = measure_light(frame, landmarks, axes)
         self._curves = curves
+        self._speaking = _hold(curves.energy)
         self._mouth = build_mouth(frame, landmarks, axes, light)
         self._eyes = Eyes(frame, landmarks, axes, light)
         self._head = Head(frame, landmarks, axes)
@@ -54,7 +59,7 @@ class Performer:
             float(curves.spreading[index]),
             float(curves.closure[index]),
             float(curves.teeth[index]),
-            float(curves.energy[index]),
+            float(self._speaking[index]),
         )
         self._mouth.draw(canvas, pose)
         if self._upper:
@@ -64,6 +69,12 @@ class Performer:
     def move_head(self, canvas: Pixels, index: int) -> None:
         """Move the head as in frame `index`, in place, once every face is drawn."""
         self._head.move(canvas, self._motion[index])
+
+
+def _hold(energy: Floats) -> Floats:
+    """Return how much a face speaks, held over short pauses and syllables, float32 (frames,)."""
+    held = maximum_filter1d(energy, _PAUSE_FRAMES)
+    return np.asarray(gaussian_filter1d(held, _CHANGE_FRAMES, mode="nearest"), np.float32)
 
 
 def build_mouth(

@@ -32,7 +32,8 @@ _PRESSED_THINNER = 0.35  # of the lips' thickness
 _TEETH, _TONGUE = 0.026, 0.03  # greatest heights of what is seen of them
 _TEETH_SHARE, _TONGUE_SHARE = 0.35, 0.3  # of the gap, at most: the dark between them always shows
 _TONGUE_HALF = 0.7  # half its width, as a share of the mouth's
-_TONGUE_SHADE = 0.5  # of its colour is the dark's: it would pass for the lower lip
+_TONGUE_SHADE = 0.4  # of its colour is the dark's: it would pass for the lower lip
+_LIP_SHADOW = 0.012  # height of the dark that this lip leaves before the tongue
 _WIDTH, _MIN_WIDTH_PX = (0.1, 0.5), 6  # of a mouth that is one
 _LONG = 3.0  # of the pixels' spread along over that across: a shape with a direction of its own
 _MIN_GAP = 0.012  # between teeth and lower lip, where any teeth are seen
@@ -221,10 +222,11 @@ class DrawnMouth:
         teeth = upper + np.minimum(_TEETH * arch, _TEETH_SHARE * deep)
         teeth = np.minimum(teeth, lower - _MIN_GAP * arch)
         mound = np.maximum(1 - (_SIDES / _TONGUE_HALF) ** 2, 0)
-        tongue = lower - np.minimum(_TONGUE * self._height, _TONGUE_SHARE * deep) * mound
+        floor = lower - _LIP_SHADOW * arch
+        tongue = floor - np.minimum(_TONGUE * self._height, _TONGUE_SHARE * deep) * mound
         for colour, top, bottom, side in (
             (self._cavity, upper, lower, 1.0),
-            (self._tongue, tongue, lower, 1.0),
+            (self._tongue, tongue, floor, 1.0),
             (self._light.tooth, upper, teeth, 0.9),
         ):
             seen = (bottom - top > 1 / _FINE) & (np.abs(_SIDES) <= side)
