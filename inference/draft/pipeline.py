@@ -12,6 +12,7 @@ from inference.core.errors import build_no_face_error
 from inference.core.events import Event, Stage, StageName, Step
 from inference.core.task import PICTURE, SOUND, Task, segment_name, voice_name
 from inference.core.timing import SAMPLES_PER_FRAME, place_recordings
+from inference.draft.attention import attend
 from inference.draft.performer import Performer
 from inference.draft.voice.speech import MouthCurves, analyse
 from inference.draft.watermark import Watermark
@@ -50,14 +51,19 @@ class Scene:
             task.prepare_path(PICTURE), plan.picture, plan.crop, plan.width, plan.height
         )
         logger.debug("frame: uint8 %s from %s", self._still.shape, plan.crop)
+        looks = attend(
+            [curves[speaker.audio].energy for speaker in plan.speakers],
+            [((s.box[0] + s.box[2]) / 2, (s.box[1] + s.box[3]) / 2) for s in plan.speakers],
+        )
         self._performers = [
             Performer(
                 self._still,
                 find_landmarks(self._still, speaker.box, speaker.roll_rad),
                 curves[speaker.audio],
                 plan.seed + speaker.audio,
+                look,
             )
-            for speaker in plan.speakers
+            for speaker, look in zip(plan.speakers, looks, strict=True)
         ]
         self._mark = Watermark(plan.width, plan.height, [s.box for s in plan.speakers])
 

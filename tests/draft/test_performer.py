@@ -1,5 +1,7 @@
 """One face that speaks."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,3 +66,16 @@ def test_the_picture_is_not_written_to() -> None:
     before = portrait.frame.copy()
     film(portrait, syllables(), 1)
     assert np.array_equal(portrait.frame, before)
+
+
+def test_a_smile_does_not_come_back_between_two_words() -> None:
+    portrait, shut = drawing(), np.zeros(FRAMES, np.float32)
+    words = (np.arange(FRAMES) % 12 < 6).astype(np.float32)
+    performer = Performer(portrait.frame, portrait.points, replace(curves(shut), energy=words), 3)
+    y, frames = round(float(portrait.points[2, 1])), []
+    for index in (26, 33):  # within a word and after it
+        canvas = portrait.frame.copy()
+        performer.draw_face(canvas, index)
+        frames.append(canvas[y:])
+    assert np.array_equal(frames[0], frames[1])
+    assert not np.array_equal(frames[0], portrait.frame[y:])

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from inference.draft.face.axes import FaceAxes, normalise
+from inference.draft.face.drawn import DrawnEye
 from inference.draft.face.light import Light
 from inference.draft.face.warp import Floats, Pixels, build_pixel_grid, remap, smoothstep
 from inference.media import faces
@@ -16,9 +17,6 @@ from inference.media import faces
 _MIN_OPENING = 0.014  # of the face's height; an eye less open counts as shut
 _MIN_WIDTH = 0.07  # of the face's height; a narrower one is turned out of sight
 _SAMPLES = 65
-_DRAWN_REACH = 0.13  # half the side of a drawn eye's area, in face heights
-_DRAWN_CONTRAST = 40.0  # levels, as a distance in RGB, between a drawn eye and the skin
-_DRAWN_SHUT = 0.12  # height of a shut drawn eye as a share of the open one's
 _EYE_CONTOURS = (
     (faces.LEFT_EYE_UPPER, faces.LEFT_EYE_LOWER, faces.LEFT_BROW_LOWER),
     (faces.RIGHT_EYE_UPPER, faces.RIGHT_EYE_LOWER, faces.RIGHT_BROW_LOWER),
@@ -29,14 +27,16 @@ class Eyes:
     """Those eyes of one face that can blink: none, one or two."""
 
     def __init__(self, frame: Pixels, points: Floats, axes: FaceAxes, light: Light) -> None:
-        self._lids: list[_Lid | _DrawnEye] = []
-        for upper, lower, brow in _EYE_CONTOURS:
-            if light.is_drawing:
-                eye = _DrawnEye(frame, points[list(upper + lower), :2], axes)
-                self._lids += [eye] if eye.is_found else []
-            elif _can_blink(points, upper, lower, axes):
-                edges = [points[list(each), :2] for each in (upper, lower, brow)]
-                self._lids.append(_Lid(frame, edges[0], edges[1], edges[2], axes, light.noise))
+        self._lids: list[_Lid | DrawnEye] = []
+        if light.is_drawing:
+            contours = [points[list(upper + lower), :2] for upper, lower, _ in _EYE_CONTOURS]
+            drawn = [DrawnEye(frame, contour, axes) for contour in contours]
+            self._lids += drawn if all(eye.is_found for eye in drawn) else []
+        if not self._lids:  # also a drawing whose eyes are no plain shapes
+            for upper, lower, brow in _EYE_CONTOURS:
+                if _can_blink(points, upper, lower, axes):
+                    edges = [points[list(each), :2] for each in (upper, lower, brow)]
+                    self._lids.append(_Lid(frame, edges[0], edges[1], edges[2], axes, light.noise))
 
     def draw(self, canvas: Pixels, shut: float) -> None:
         """Draw the lids into the canvas, RGB uint8 (h, w, 3); `shut` is 0 (unchanged) to 1."""
@@ -158,45 +158,3 @@ class _Lid:
         colour = 0.75 * above + 0.25 * below_eye
         smooth = gaussian_filter1d(colour, _SAMPLES / 5, axis=0, mode="nearest")
         return np.asarray(smooth, np.float32)
-
-
-class _DrawnEye:
-    """Eye in a drawing, often a mere dot: it blinks by being squeezed flat."""
-
-    def __init__(self, frame: Pixels, contour: Floats, axes: FaceAxes) -> None:
-        height, width = frame.shape[:2]
-        centre, reach = contour.mean(0), _DRAWN_REACH * axes.size_px
-        low = np.clip((centre - reach).astype(int), 0, [width - 2, height - 2])
-        high = np.clip((centre + reach).astype(int) + 1, low + 2, [width, height])
-        self._area = int(low[0]), int(low[1]), int(high[0]), int(high[1])
-        self._source = frame[low[1] : high[1], low[0] : high[0]].astype(np.float32)
-        border = np.concatenate(
-            [self._source[[0, -1]].reshape(-1, 3), self._source[:, [0, -1]].reshape(-1, 3)]
-        )
-        self._skin = np.median(border, axis=0).astype(np.float32)
-        differs = (np.linalg.norm(self._source - self._skin, axis=-1) > _DRAWN_CONTRAST).astype(
-            np.uint8
-        )
-        _, parts = cv2.connectedComponents(differs)
-        x, y = np.clip((contour - low).astype(int), 0, high - low - 1).T
-        labels = parts[y, x][parts[y, x] > 0]
-        blob = parts == (np.bincount(labels).argmax() if len(labels) else -1)
-        edges = blob[[0, -1]].any() or blob[:, [0, -1]].any()
-        self.is_found = bool(blob.any() and not edges)
-        if self.is_found:
-            dilated = cv2.dilate(blob.astype(np.float32), np.ones((5, 5), np.uint8))
-            self._cover = cv2.GaussianBlur(dilated, (0, 0), 0.6).astype(np.float32)
-            rows = np.flatnonzero(blob.any(1))
-            self._middle = float(rows[0] + 0.6 * (rows[-1] - rows[0]))
-            self._grid = np.stack(build_pixel_grid(0, 0, blob.shape[1], blob.shape[0]), -1)
-
-    def draw(self, canvas: Pixels, shut: float) -> None:
-        left, top, right, bottom = self._area
-        source = self._grid.copy()
-        height = 1 - (1 - _DRAWN_SHUT) * shut
-        source[..., 1] = self._middle + (source[..., 1] - self._middle) / height
-        drawn = canvas[top:bottom, left:right].astype(np.float32)
-        drawn += (self._skin - drawn) * self._cover[..., None]
-        cover = remap(self._cover, source)[..., None]
-        drawn += (remap(self._source, source) - drawn) * cover
-        canvas[top:bottom, left:right] = np.clip(drawn + 0.5, 0, 255).astype(np.uint8)

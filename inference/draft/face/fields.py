@@ -4,33 +4,42 @@ Each layer is the whole lower face, displaced so that its own lip follows the po
 corners both layers move alike. Constants are shares of the face's height unless noted otherwise.
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 from inference.draft.face.axes import FaceAxes
-from inference.draft.face.light import Light
 from inference.draft.face.lips import Lips
 from inference.draft.face.warp import Floats, smoothstep
 from inference.media import faces
 
+Corner = tuple[int, int]
+
 MAX_GAP = 0.115  # between the lips at opening 1
 _UPPER_SHARE = 0.16  # of the opening is the upper lip's; the rest is the jaw's
-_CHIN_SHARE = 0.72  # of the lower lip's motion is the chin's; less than in life, to spare the neck
-_CORNER_DROP = 0.10  # of the opening: motion of the corners with the jaw
-_CLOSING_UPPER_SHARE = 0.30  # of the gap, when the picture's open mouth closes
-_MAX_CLOSING_UPPER = 0.022
-_SMILE_NARROWER = 0.10  # of the mouth's width: a wide smile relaxes
+_CHIN_SHARE = 0.78  # of the lower lip's motion is the chin's
+_CORNER_DROP = 0.14  # of the opening: motion of the corners with the jaw
+_OPEN_NARROWER = 0.08  # of the mouth's width: a falling jaw draws the corners in
+# A smile's share of the mouth's width and of the bow of its line that goes in silence and, besides,
+# in speech.
+_SMILE_NARROWER, _SMILE_LEVEL = (0.08, 0.10), (0.3, 0.25)
 _NO_SMILE, _FULL_SMILE = 0.30, 0.38  # widths of open mouths
+_NO_BOW, _FULL_BOW = 0.05, 0.16  # of the line of the lips, in half mouth widths
 _SHUT_FULLER = 0.12  # of the gap: closing lips relax
 _OVERLAP = 0.006  # of the lower lip under the upper one when shut
 _PRESS = 0.004  # inward motion of each lip's edge when pressed (B, P, M)
 _PRESSED_THINNER = 0.15  # of each lip's thickness
-_ROUND_NARROWER = 0.36  # of the mouth's width
-_ROUND_LEVEL = 0.6  # of a smile's bow in the line of the lips is removed
+_ROUND_NARROWER = 0.33  # of the mouth's width
+_ROUND_LEVEL = 0.45  # of a smile's bow in the line of the lips is removed
+_ROUND_FORWARD = 0.025  # motion of the lips out of the face; seen where it is turned
 _ROUND_FULLER = 0.16  # of each lip's thickness
 _SPREAD_WIDER = 0.12
 _SPREAD_RISE = 0.012
 _TEETH_RISE = 0.008  # lips draw back to show the teeth (S, F, E)
+# Beside the mouth, in `across`: the skin follows the corners to here, and not at all from here on.
+_FOLD, _CHEEK = 1.0, 2.4
+_RIM = 0.14  # of the face's size: so far inside its outline, which stays, the skin is free to move
 _MIN_LIP = 0.02  # thickness used where the picture shows almost no lip
 
 
@@ -40,36 +49,38 @@ class MouthFields:
     def __init__(
         self,
         lips: Lips,
-        light: Light,
         points: Floats,
         axes: FaceAxes,
         across: Floats,
         down: Floats,
-        corner: tuple[int, int],
+        free: Floats,
     ) -> None:
-        self._lips, self._across, self._down = lips, across, down
+        """`free` is `FaceCover.free`; the other arrays hold the coordinates of the same pixels."""
+        self._lips, self._across, self._down, self._free = lips, across, down, free
         self._height = axes.height_px
+        self._forward = -axes.away[:2] * axes.size_px
         self._chin = float(lips.to_mouth_coordinates(*points[faces.CHIN, :2, None])[1][0])
         self._nose = float(lips.to_mouth_coordinates(*points[2, :2, None])[1][0])
         profile = (1 - lips.positions**2) ** 0.8
         gap_px = max(MAX_GAP * self._height, min(1.0 * lips.gap_px, 0.16 * self._height))
-        gap = lips.lower - lips.upper
-        closing = np.minimum(_CLOSING_UPPER_SHARE * gap, _MAX_CLOSING_UPPER * self._height)
-        if light.is_drawing:  # a drawn mouth shuts to its middle line
-            closing = 0.5 * gap
         self._opening = gap_px * profile
         self._corner_px = _CORNER_DROP * gap_px
-        self._shut_upper = closing
-        self._shut_lower = closing - gap
-        self._gap = np.zeros_like(gap) if light.is_drawing else gap
-        seam = lips.upper + closing
-        self._level = -_ROUND_LEVEL * (seam - seam[len(seam) // 2])
+        self._shut_upper = lips.seam - lips.upper
+        self._shut_lower = lips.seam - lips.lower
+        self._gap = lips.lower - lips.upper
+        middle_px = float(lips.seam[len(lips.seam) // 2])
+        self._level = middle_px - lips.seam
         self.jaw_px = (1 - _UPPER_SHARE) * gap_px
-        self.shut_px = float(np.min(self._shut_lower))
-        width = 2 * lips.half_px / self._height if lips.is_open and not light.is_drawing else 0.0
-        self._smile = float(np.clip((width - _NO_SMILE) / (_FULL_SMILE - _NO_SMILE), 0, 1))
+        self._shut_px = float(np.min(self._shut_lower))
+        width = 2 * lips.half_px / self._height if lips.is_open else 0.0
+        bow = middle_px / lips.half_px
+        self.smile = float(
+            max(
+                np.clip((width - _NO_SMILE) / (_FULL_SMILE - _NO_SMILE), 0, 1),
+                np.clip((bow - _NO_BOW) / (_FULL_BOW - _NO_BOW), 0, 1),
+            )
+        )
         self._profile = np.asarray(profile, np.float32)
-        self.fade = _build_face_fade(points, lips, axes, across, down, corner, self._chin)
 
     def _compute_jaw_weight(self, down: Floats) -> Floats:
         """Return each position's share of the jaw's motion: 0 at the nose, largest at the chin."""
@@ -77,7 +88,7 @@ class MouthFields:
         return _CHIN_SHARE * along * (1 - 0.85 * smoothstep(np.abs(self._across), 0.9, 2.4))
 
     def build_upper_layer(self) -> Floats:
-        """Return the upper layer's fields, float32 (7, h, w, 2), ordered as `Pose.to_weights`."""
+        """Return the upper layer's fields, float32 (8, h, w, 2), ordered as `Pose.to_weights`."""
         lips, height = self._lips, self._height
         edge = lips.sample(lips.upper, self._across)
         thickness = np.maximum(
@@ -93,7 +104,7 @@ class MouthFields:
         opening = -_UPPER_SHARE * self._opening
         return self._stack_fields(
             self._follow_edge(opening, edge, near, self.jaw_px, self._corner_px),
-            self._follow_edge(self._shut_upper, edge, near, self.shut_px, 0.0) - relaxed * bulge,
+            self._follow_edge(self._shut_upper, edge, near, self._shut_px, 0.0) - relaxed * bulge,
             np.zeros_like(edge),
             -_ROUND_FULLER * thickness * bulge,
             press * near + _PRESSED_THINNER * thickness * bulge * profile,
@@ -101,7 +112,7 @@ class MouthFields:
         )
 
     def build_lower_layer(self) -> Floats:
-        """Return the lower layer's fields, float32 (7, h, w, 2), ordered as `Pose.to_weights`."""
+        """Return the lower layer's fields, float32 (8, h, w, 2), ordered as `Pose.to_weights`."""
         lips, height = self._lips, self._height
         edge = lips.sample(lips.lower, self._across)
         thickness = np.maximum(
@@ -117,7 +128,7 @@ class MouthFields:
         opening = (1 - _UPPER_SHARE) * self._opening
         return self._stack_fields(
             self._follow_edge(opening, edge, near, self.jaw_px, self._corner_px),
-            self._follow_edge(self._shut_lower, edge, near, self.shut_px, 0.0) + relaxed * bulge,
+            self._follow_edge(self._shut_lower, edge, near, self._shut_px, 0.0) + relaxed * bulge,
             -_OVERLAP * height * profile * near,
             _ROUND_FULLER * thickness * bulge,
             press * near - _PRESSED_THINNER * thickness * bulge * profile,
@@ -148,49 +159,76 @@ class MouthFields:
         press: Floats,
         teeth: Floats,
     ) -> Floats:
-        """Convert the seven fields to directions of the frame, faded out beside the face."""
+        """Convert the fields to directions of the frame, softer towards nose, chin and cheeks.
+
+        The skin moves with the corners as far as the folds beside them, and less behind these.
+        """
         lips, height, across = self._lips, self._height, self._across
         tall = np.where(self._down < 0, min(self._nose, -0.06 * height), 0.9 * self._chin)
-        soft = 1 - smoothstep((self._down / tall).astype(np.float32), 0.4, 1.0)
-        soft *= 1 - smoothstep(np.abs(across), 0.95, 2.2)
+        soft = 1 - smoothstep((self._down / tall).astype(np.float32), 0.2, 1.15)
+        soft *= self._free * (1 - smoothstep(np.abs(across), _FOLD, _CHEEK))
         limited = across / (1 + across**6) ** (1 / 6)  # nearly constant beyond the corners
-        half = lips.to_along(limited.astype(np.float32)) - lips.middle_px
+        half = (lips.to_along(limited.astype(np.float32)) - lips.middle_px) * soft
         rise = -_SPREAD_RISE * height * np.clip(np.abs(across), 0, 1) ** 2
         level = lips.sample(self._level, across) * soft
+        rest, speech = (
+            (-narrower * self.smile * half, share * self.smile * level)
+            for narrower, share in zip(_SMILE_NARROWER, _SMILE_LEVEL, strict=True)
+        )
         fuller = fuller * soft * (1 - smoothstep(np.abs(across), 0.75, 1.02))
         zeros = np.zeros_like(across)
         components = (
-            (zeros, opening),
-            (-_SMILE_NARROWER * half * soft * self._smile, shut + 0.4 * level * self._smile),
+            (-_OPEN_NARROWER * half, opening),
+            (rest[0], shut + rest[1]),
             (zeros, touch),
-            (-_ROUND_NARROWER * half * soft, fuller + level),
-            (_SPREAD_WIDER * half * soft, rise * soft - 0.4 * fuller),
+            (-_ROUND_NARROWER * half, fuller + _ROUND_LEVEL * level),
+            (_SPREAD_WIDER * half, rise * soft - 0.4 * fuller),
             (zeros, press),
             (zeros, teeth),
+            speech,
         )
         moved = [dx[..., None] * lips.right + dy[..., None] * lips.down for dx, dy in components]
-        return (np.stack(moved) * self.fade[None, ..., None]).astype(np.float32)
+        lip = soft * (1 - smoothstep(np.abs(across), 0.6, 1.8))
+        moved[3] += _ROUND_FORWARD * lip[..., None] * self._forward
+        return np.stack(moved).astype(np.float32)
 
 
-def _build_face_fade(
-    points: Floats,
-    lips: Lips,
-    axes: FaceAxes,
-    across: Floats,
-    down: Floats,
-    corner: tuple[int, int],
-    chin: float,
-) -> Floats:
-    """Return 1 on the face, 0 on the background, fading over the neck, float32 (h, w)."""
-    height = axes.height_px
-    rows, columns = down.shape
+@dataclass(frozen=True)
+class FaceCover:
+    """Shares of a moving face in the picture around it, 0 to 1, float32 (h, w) each.
+
+    `motion` is the share of the fields that each place follows. Below the chin all of it is drawn
+    over the neck, where `jaw` is above 0. `neck` is the share for a mouth that is shut for good.
+    `free` is how far the skin moves sideways: not at the face's outline.
+    """
+
+    motion: Floats
+    jaw: Floats
+    neck: Floats
+    free: Floats
+
+
+def build_face_cover(
+    points: Floats, lips: Lips, axes: FaceAxes, across: Floats, down: Floats, corner: Corner
+) -> FaceCover:
+    """Build the covers of the area that begins at `corner` (x, y) of the frame."""
+    height, size = axes.height_px, axes.size_px
+    chin = float(lips.to_mouth_coordinates(*points[faces.CHIN, :2, None])[1][0])
     hull = cv2.convexHull(points[:, :2].astype(np.float32))[:, 0] - np.asarray(corner)
-    outside = np.full((rows, columns), 255, np.uint8)
-    cv2.fillPoly(outside, [np.round(hull).astype(np.int32)], 0)
-    distance = cv2.distanceTransform(outside, cv2.DIST_L2, 5).astype(np.float32)
-    face = 1 - smoothstep(distance, 0, 0.085 * axes.size_px)
-    neck = 1 - smoothstep(down, chin, chin + 0.26 * height)
-    neck *= 1 - smoothstep(np.abs(across * lips.half_px), 0.17 * height, 0.34 * height)
+    inside = np.zeros(down.shape, np.uint8)
+    cv2.fillPoly(inside, [np.round(hull).astype(np.int32)], 255)
+    distance, within = (
+        cv2.distanceTransform(place, cv2.DIST_L2, 5).astype(np.float32)
+        for place in (255 - inside, inside)
+    )
+    middle = 1 - smoothstep(np.abs(across * lips.half_px), 0.17 * height, 0.34 * height)
+    below = middle * smoothstep(down, 0.55 * chin, 0.9 * chin)
+    face = 1 - smoothstep(distance, 0, 0.085 * size)
+    under = 1 - smoothstep(distance, 0.05 * size, 0.18 * size)
+    neck = middle * (1 - smoothstep(down, chin, chin + 0.26 * height))
     neck *= smoothstep(down, 0.3 * chin, 0.9 * chin)
-    fade = np.maximum(face, neck)
-    return np.asarray(cv2.GaussianBlur(fade, (0, 0), 0.012 * axes.size_px), np.float32)
+    motion = face + below * (under - face)
+    jaw = 1 - below * smoothstep(distance, 0.005 * size, 0.03 * size)
+    covers = np.dstack([motion, jaw, np.maximum(face, neck), smoothstep(within, 0, _RIM * size)])
+    soft = cv2.GaussianBlur(covers, (0, 0), 0.012 * size)
+    return FaceCover(*np.ascontiguousarray(np.moveaxis(soft, -1, 0), np.float32))

@@ -14,6 +14,7 @@ _DRAWING_COLOURS, _DRAWING_SHARE = 6, 0.45
 
 # Around the lip corners, philtrum, chin and nose: lit like the mouth, visible in most poses.
 _SKIN_POINTS = (205, 425, 164, 200, 5, 165, 391)
+_USUAL_SKIN = np.asarray([1.19, 0.97, 0.84], np.float32)  # in white light, mean 1
 _IVORY = np.asarray([1.03, 1.0, 0.93], np.float32)  # of teeth in white light, mean about 1
 
 
@@ -43,7 +44,7 @@ def measure_light(frame: Pixels, points: Floats, axes: FaceAxes) -> Light:
     bright = np.percentile(skin, 85, axis=0).astype(np.float32)
     eye_white = _measure_eye_white(frame, points)
     level = float(np.clip(max(1.1 * bright.mean(), 0.9 * eye_white), 30, 235))
-    tint = 0.35 * bright / max(float(bright.mean()), 1.0) + 0.65 * _IVORY
+    tint = 0.5 * bright / max(float(bright.mean()), 1.0) + 0.5 * _IVORY
     tooth = level * tint
     part = frame[low[1] : high[1], low[0] : high[0], 1].astype(np.float32)
     edges = np.abs(cv2.Laplacian(part, cv2.CV_32F))
@@ -52,8 +53,9 @@ def measure_light(frame: Pixels, points: Floats, axes: FaceAxes) -> Light:
     crisp = float(np.percentile(edges, 98)) / max(float(part.std()), 1.0)
     blur_px = 0.5 if is_drawing else float(np.clip(1.6 - 0.7 * crisp, 0.6, 1.6))
     brightness = np.float32(np.clip(float(typical.mean()) / 170, 0.3, 1.1))
-    cavity = np.asarray([44, 18, 20], np.float32) * brightness
-    tongue = np.asarray([140, 72, 76], np.float32) * brightness
+    colour = typical / max(float(typical.mean()), 1.0) / _USUAL_SKIN * brightness
+    cavity = np.asarray([34, 15, 13], np.float32) * colour
+    tongue = np.asarray([158, 86, 80], np.float32) * colour
     if is_drawing:
         tooth = np.asarray(0.2 * bright + 0.8 * 250, np.float32)
     return Light(typical, tooth.astype(np.float32), cavity, tongue, blur_px, noise, is_drawing)

@@ -22,12 +22,15 @@ _MAX_BEYOND = 0.20  # of the half mouth: distance of the corners beyond the mesh
 _HIDDEN_CORNER_ERROR = 0.14
 _MAX_SKIN_DISTANCE, _MIN_MOUTH_DISTANCE = 75.0, 32.0  # levels, as distances in RGB
 _MIN_LINE_DARKNESS = 22.0  # levels by which the line between the lips is darker than the cheek
-_MAX_COLOUR_DISTANCE = 40.0  # levels, as a distance in RGB
 # Gaps, in face heights, of closed and open mouths; between them the colour decides.
 _CLOSED_GAP, _OPEN_GAP = 0.012, 0.045
+_CLOSED_MESH_GAP = 0.024  # likewise, of the mesh, which sees full lips where colours change
 _MAX_INSIDE_REDNESS = 0.65  # of the lips' redness, in teeth and the dark behind them
 _LIP_DEPTH = 0.015  # distance from the inner edge into the lip, in face heights
 _MAX_SKEW = 0.5  # of the halves of a turned mouth; at 1 `across` would fold
+# Motion of the upper lip when the picture's open mouth closes.
+_CLOSING_UPPER_SHARE = 0.30  # of the gap
+_MAX_CLOSING_UPPER = 0.022
 _INSET = 0.010  # an open mouth's edges move this far into the lips: no tooth remains on them
 
 
@@ -35,7 +38,8 @@ class Lips:
     """The four edges of the lips as `down` over `across`, and the mouth's own coordinates.
 
     `upper`, `lower` are the inner edges, `outer_upper`, `outer_lower` the outer ones, each float32
-    (129,) over `positions`; `gap_px` is the opening in the picture, in the middle of the mouth.
+    (129,) over `positions`; on `seam` the lips meet. `gap_px` is the opening in the picture, in the
+    middle of the mouth.
     """
 
     def __init__(self, frame: Pixels, points: Floats, axes: FaceAxes, light: Light) -> None:
@@ -47,24 +51,24 @@ class Lips:
         middle = (points_2d[faces.LIPS_INNER_UPPER[5]] + points_2d[faces.LIPS_INNER_LOWER[5]]) / 2
         self._set_corners(left, right)
         self._set_middle(middle)
-        fit = (
-            self._find_drawn_corners(frame, points_2d)
-            if light.is_drawing
-            else self._find_photo_corners(frame, light)
-        )
-        self._set_corners(*fit)
+        self._set_corners(*self._find_corners(frame, light))
         self._set_middle(middle)
         self.upper = self._fit_curve(points_2d, faces.LIPS_INNER_UPPER)
         self.lower = np.maximum(self._fit_curve(points_2d, faces.LIPS_INNER_LOWER), self.upper)
         self.outer_upper = self._fit_curve(points_2d, faces.LIPS_OUTER_UPPER)
         self.outer_lower = self._fit_curve(points_2d, faces.LIPS_OUTER_LOWER)
+        mesh_gap = float((self.lower - self.upper)[_SAMPLES // 2]) / self.height_px
         self._snap_to_picture(frame)
-        self.is_open = self._detect_open(frame, light.is_drawing)
+        self.is_open = mesh_gap > _CLOSED_MESH_GAP and self._detect_open(frame)
         if not self.is_open:
             self._join_edges(frame)
         self.outer_upper = np.minimum(self.outer_upper, self.upper)
         self.outer_lower = np.maximum(self.outer_lower, self.lower)
-        self.gap_px = float((self.lower - self.upper)[_SAMPLES // 2])
+        gap = self.lower - self.upper
+        self.seam = self.upper + np.minimum(
+            _CLOSING_UPPER_SHARE * gap, _MAX_CLOSING_UPPER * self.height_px
+        )
+        self.gap_px = float(gap[_SAMPLES // 2])
 
     def _set_corners(self, left: Floats, right: Floats) -> None:
         """Set the corners of the mouth, x and y in the frame."""
@@ -126,10 +130,10 @@ class Lips:
         smooth = gaussian_filter1d(curve, _SAMPLES / 40, mode="nearest")
         return np.asarray(smooth, np.float32)
 
-    def _detect_open(self, frame: Pixels, is_drawing: bool) -> bool:
+    def _detect_open(self, frame: Pixels) -> bool:
         """Return whether the mouth is open in the picture: no lip between its edges."""
         gap = float((self.lower - self.upper)[_SAMPLES // 2]) / self.height_px
-        if is_drawing or not _CLOSED_GAP < gap < _OPEN_GAP:
+        if not _CLOSED_GAP < gap < _OPEN_GAP:
             return gap > _CLOSED_GAP
         inner = slice(_SAMPLES // 4, -_SAMPLES // 4)
         shares = np.linspace(0.25, 0.75, 7, dtype=np.float32)[:, None]
@@ -156,8 +160,8 @@ class Lips:
         self.upper = np.asarray(fit(self.positions), np.float32)
         self.lower = self.upper.copy()
 
-    def _find_photo_corners(self, frame: Pixels, light: Light) -> tuple[Floats, Floats]:
-        """Find the corners of a photographed mouth, left and right, x and y in the frame.
+    def _find_corners(self, frame: Pixels, light: Light) -> tuple[Floats, Floats]:
+        """Find the corners of the mouth, left and right, x and y in the frame.
 
         A corner moves outwards while the picture is darker or brighter than the cheek. It moves
         inwards if no cheek follows: there the mesh guesses a corner behind the face's outline.
@@ -178,26 +182,6 @@ class Lips:
                 is_mouth |= cheek.mean() - darkest > _MIN_LINE_DARKNESS
                 move = float(min(beyond[is_mouth.argmin()], _MAX_BEYOND))
             ends.append(end + side * self.half_px * move * self.right)
-        return np.asarray(ends[0], np.float32), np.asarray(ends[1], np.float32)
-
-    def _find_drawn_corners(self, frame: Pixels, points_2d: Floats) -> tuple[Floats, Floats]:
-        """Find the ends of a drawn mouth's colour, left and right, x and y in the frame."""
-        line = (
-            points_2d[list(faces.LIPS_INNER_UPPER)] + points_2d[list(faces.LIPS_INNER_LOWER)]
-        ) / 2
-        picture = frame.astype(np.float32)
-        colour = np.median(remap(picture, line[None, 2:-2].astype(np.float32)), axis=(0, 1))
-        spread = np.linspace(-0.03, 0.03, 7)[:, None] * self.height_px * self.down
-        ends = []
-        for end, inner in ((line[0], line[2]), (line[-1], line[-3])):
-            out = normalise(end - inner) * self.height_px
-            candidates = end + np.linspace(0, 0.08, 17)[:, None, None] * out + spread
-            colours = remap(picture, candidates.astype(np.float32))
-            similar = np.linalg.norm(colours - colour, axis=-1) < _MAX_COLOUR_DISTANCE
-            step_similar = similar.any(1)
-            reach = int(step_similar.argmin()) if not step_similar.all() else 0
-            rows = similar[max(0, reach - 2)]
-            ends.append(candidates[max(0, reach - 1)][rows].mean(0) if reach else end)
         return np.asarray(ends[0], np.float32), np.asarray(ends[1], np.float32)
 
     def _snap_to_picture(self, frame: Pixels) -> None:

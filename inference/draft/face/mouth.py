@@ -5,15 +5,15 @@ lies over the lower one, so that closed lips touch without a slit. Displacements
 own coordinates (see `lips`); lengths are shares of the face's height.
 """
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
 from inference.draft.face.axes import FaceAxes
-from inference.draft.face.fields import MAX_GAP, MouthFields
+from inference.draft.face.fields import MAX_GAP, MouthFields, build_face_cover
 from inference.draft.face.light import Light
 from inference.draft.face.lips import Lips
+from inference.draft.face.pose import Pose
+from inference.draft.face.skin import extract_creases
 from inference.draft.face.teeth import build_interior
 from inference.draft.face.warp import (
     Floats,
@@ -26,29 +26,8 @@ from inference.draft.face.warp import (
 )
 from inference.media import faces
 
-_TOUCH_OPENING = 0.05  # from this opening on nothing overlaps
-
-
-@dataclass(frozen=True)
-class Pose:
-    """State of a mouth in one frame, each value 0 to 1; see `voice.speech.MouthCurves`."""
-
-    opening: float
-    rounding: float = 0.0
-    spreading: float = 0.0
-    closure: float = 0.0
-    teeth: float = 0.0
-
-    def to_weights(self) -> tuple[float, ...]:
-        """Return the weights of the seven fields of `fields.MouthFields`.
-
-        They are opening, shutting the picture's mouth, overlap of shut lips, rounding, spreading,
-        closure and teeth.
-        """
-        opening = self.opening * (1 - self.closure)
-        shown = self.teeth * min(1.0, 4 * opening)
-        touching = max(0.0, 1 - opening / _TOUCH_OPENING)
-        return opening, 1.0, touching, self.rounding, self.spreading, self.closure, shown
+# Of the light in the mouth, taken by lips close by: less of the red, which they reflect.
+_LIP_SHADE = np.asarray([0.76, 0.82, 0.85], np.float32)
 
 
 class Mouth:
@@ -65,24 +44,30 @@ class Mouth:
         x, y = build_pixel_grid(left, top, right, bottom)
         across, down = lips.to_mouth_coordinates(x, y)
         open_sides = (left == 0, top == 0, right == width, bottom == height)
-        fields = MouthFields(lips, light, points, axes, across, down, (left, top))
-        fields.fade = fields.fade * build_border_fade(right - left, bottom - top, 8, open_sides)
+        face = build_face_cover(points, lips, axes, across, down, (left, top))
+        fields = MouthFields(lips, points, axes, across, down, face.free)
+        border = build_border_fade(right - left, bottom - top, 8, open_sides)
+        motion, neck = ((c * border)[..., None] for c in (face.motion, face.neck))
         step_px = max(1, min(4, round(axes.size_px / 65)))
-        self._upper_warp = Warp(fields.build_upper_layer(), step_px)
-        self._lower_warp = Warp(fields.build_lower_layer(), step_px)
+        lower = fields.build_lower_layer()
+        self._upper_warp = Warp(fields.build_upper_layer() * motion, step_px)
+        self._lower_warp = Warp(lower * motion, step_px)
+        shut = Warp(lower[1:2] * neck, step_px)
+        self._neck = remap(self._source, shut.compute_source_map([1.0]), smooth=True)
+        self._jaw_cover = face.jaw
+        self._creases = extract_creases(self._source, face.motion, lips, light, across, down)
+        self._smile = fields.smile
         edge_px = max(1.0, 0.007 * axes.height_px)
         upper_mask = _build_upper_mask(lips, across, down, edge_px)
         self._hole_mask = _build_hole_mask(lips, across, down, edge_px)
         self._jaw_open = lips.down * fields.jaw_px
-        self._jaw_shut = lips.down * fields.shut_px
-        self._is_drawing = light.is_drawing
         self._interior = build_interior(frame, lips, light, self.area)
-        line = (
-            _build_contact_line(lips, across, down, light.is_drawing) * self._interior.line_strength
-        )
+        line = _build_contact_line(lips, across, down) * self._interior.line_strength
         self._upper_cover = np.stack([upper_mask, line], -1)
-        self._shadow_px = max(0.8, 0.012 * axes.height_px)
+        self._shadow_px = max(0.8, 0.016 * axes.height_px)
         self._upper_rows, self._lower_rows = self._find_rows(lips)
+        below_chin = np.flatnonzero((face.jaw < 0.998).any(1))
+        self._chin_row = int(below_chin[0]) if len(below_chin) else bottom - top
 
     def _find_rows(self, lips: Lips) -> tuple[int, int]:
         """Return the first row the lower layer can reach, and the end of the upper layer's rows."""
@@ -104,15 +89,23 @@ class Mouth:
         upper = self._upper_warp.compute_source_map(weights)
         lower = self.compute_lower_source(pose)
         first, end = self._upper_rows, self._lower_rows
-        over = remap(self._source, upper[:end], smooth=True)
-        under = remap(self._source, lower[first:], smooth=True)
-        jaw = self._jaw_open * weights[0] + self._jaw_shut
-        line_weight = 1.0 if self._is_drawing else max(0.3, weights[2])
+        relaxation = _compute_relaxation(pose, self._smile)
+        source = self._source - self._creases * relaxation if relaxation else self._source
+        over = remap(source, upper[:end], smooth=True)
+        under = remap(source, lower[first:], smooth=True)
+        self._cover_neck(under[max(0, self._chin_row - first) :], lower)
+        jaw = self._jaw_open * weights[0]
         band = under[: end - first]
         maps = (upper[first:end], lower[first:end])
-        self._blend(over[first:], band, maps, (jaw, first), line_weight)
+        self._blend(over[first:], band, maps, (jaw, first), max(0.3, weights[2]))
         drawn = np.concatenate([over[:first], under])
         canvas[top:bottom, left:right] = np.clip(drawn + 0.5, 0, 255)
+
+    def _cover_neck(self, under: Floats, lower_map: Floats) -> None:
+        """Put the neck, which stays, behind the chin in the last rows of the lower layer."""
+        rows = len(under)
+        cover = remap(self._jaw_cover, lower_map[-rows:])[..., None]
+        under += (self._neck[-rows:] - under) * (1 - cover)
 
     def _blend(
         self,
@@ -131,11 +124,17 @@ class Mouth:
             (y0, x0), (y1, x1) = visible.min(0), visible.max(0) + 1
             box = np.s_[y0:y1, x0:x1]
             inside = self._interior.render(jaw[0], int(x0), int(y0) + jaw[1], x1 - x0, y1 - y0)
-            lips = np.maximum(cover[box], 0.6 * (1 - hole[box]))
-            shade = 1 - self._interior.shade * cv2.GaussianBlur(lips, (0, 0), self._shadow_px)
-            under[box] += (inside * shade[..., None] - under[box]) * hole[box][..., None]
+            lips = np.maximum(cover[box], 0.35 * (1 - hole[box]))
+            shadow = cv2.GaussianBlur(lips, (0, 0), self._shadow_px)[..., None]
+            inside *= 1 - _LIP_SHADE * shadow
+            under[box] += (inside - under[box]) * hole[box][..., None]
         under += (self._interior.line_colour - under) * (line_weight * line[..., None])
         under += (over - under) * cover[..., None]
+
+
+def _compute_relaxation(pose: Pose, smile: float) -> float:
+    """Return the share of the creases that is gone in the pose, 0 to 1."""
+    return smile * min(0.9, 0.35 * pose.speaking + 0.85 * pose.rounding + 0.2 * pose.opening)
 
 
 def _compute_area(
@@ -163,13 +162,13 @@ def _build_hole_mask(lips: Lips, across: Floats, down: Floats, edge_px: float) -
     """Return 1 above the lower lip's edge between the corners, 0 elsewhere, float32 (h, w)."""
     edge = lips.sample(lips.lower, across) + 0.5 * edge_px
     above = np.clip(0.5 - (down - edge) / edge_px, 0, 1)
-    between = 1 - smoothstep(np.abs(across), 0.90, 1.0)
+    between = 1 - smoothstep(np.abs(across), 0.75, 1.0)
     return np.asarray(above * between, np.float32)
 
 
-def _build_contact_line(lips: Lips, across: Floats, down: Floats, is_drawing: bool) -> Floats:
+def _build_contact_line(lips: Lips, across: Floats, down: Floats) -> Floats:
     """Return the dark line under the upper lip's edge, 0 to 1, float32 (h, w)."""
     below = down - lips.sample(lips.upper, across)
-    width = max(0.8, (0.009 if is_drawing else 0.005) * lips.height_px)
+    width = max(0.8, 0.005 * lips.height_px)
     line = np.exp(-(((below - 0.3 * width) / width) ** 2))
     return np.asarray(line * (1 - smoothstep(np.abs(across), 0.75, 1.0)), np.float32)

@@ -1,3 +1,3 @@
-"""Voice analysis: from sound to mouth curves.
+"""Voice analysis: from sound to curves of mouth, brows and head.
 This room knows no picture.
 """

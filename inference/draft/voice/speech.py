@@ -4,13 +4,15 @@ Loudness and the first formant open the mouth; both formants tell rounded from s
 shows the teeth; gaps and murmurs press the lips shut.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, percentile_filter
 
 from inference.core.timing import FPS
+from inference.draft.voice.articulation import Agility, follow
 from inference.draft.voice.closures import Closure, find_closures
+from inference.draft.voice.prosody import find_stress, measure_rise
 from inference.draft.voice.spectrum import (
     HOPS_PER_S,
     Floats,
@@ -31,10 +33,10 @@ _FIRST_HOP = round((0.5 / FPS + LEAD_S) * HOPS_PER_S)  # shown by the middle of 
 _HUM_LOSS_DB, _MURMUR_LOSS_DB = 4.0, 14.0  # subtracted from hum, and from the hum of a murmur
 _MURMUR_OVER_FIRST_DB, _MURMUR_OVER_BRIGHT_DB = (8.0, 14.0), (16.0, 26.0)
 _BACKGROUND_MARGIN_DB = 4.0  # above the background the mouth begins to open
-_RANGE_DB = (12.0, 34.0)  # from shut to wide, least and greatest
-_PASSAGE_FRAMES, _PASSAGE_PERCENTILE, _PASSAGE_SMOOTH_FRAMES = 38, 90, 10.0
+_RANGE_DB = (12.0, 28.0)  # from shut to wide, least and greatest
+_PASSAGE_FRAMES, _PASSAGE_PERCENTILE, _PASSAGE_SMOOTH_FRAMES = 100, 90, 10.0
 _PASSAGE_DB = 16.0  # passages quieter by this open the mouth as wide
-_COMPRESSION = 0.5  # exponent from amplitude to opening
+_COMPRESSION = 0.75  # exponent from amplitude to opening
 
 _USUAL_F1_HZ, _USUAL_F2_HZ = 560.0, 1780.0  # means over speech of women and men
 _USUAL_WEIGHT_S = 1.0  # of speech after which a speaker's own means weigh as much
@@ -48,20 +50,32 @@ _SPREAD_F2 = (0.10, 0.36)  # likewise of F2
 # Lips are round where F2, and F1 in part, are low, less so the wider the jaw.
 _ROUND = (0.03, -0.12)
 _ROUND_F1_WEIGHT, _LOWEST_F1, _WIDE_F1, _WIDE_F1_WEIGHT = 0.55, -0.35, 0.1, 0.9
-_F1_SHARE = 0.2  # of the opening that F1 decides
+_F1_SHARE = 0.15  # of the opening that F1 decides
 
 _HISS_DB = (-4.0, 10.0)  # over the voice
 _HISS_MIN_DB, _HISS_FULL_DB = -34.0, 14.0  # relative to loud speech, and above that
-_HISS_CLOSING, _HISS_OPENING = 0.75, 0.14  # hiss closes the jaw, but parts the lips
-_OPENING_SMOOTH_HOPS, _SHAPE_SMOOTH_HOPS, _ENERGY_SMOOTH_HOPS = 4.0, 4.0, 24.0
+_HISS_CLOSING, _HISS_OPENING = 0.75, 0.1  # hiss closes the jaw, but parts the lips
+_OPENING_SMOOTH_HOPS, _SHAPE_SMOOTH_HOPS, _ENERGY_SMOOTH_HOPS = 1.0, 4.0, 24.0
 
-_SURE_CERTAINTY = 0.8  # of a closure; from it on the lips touch
+_CERTAINTY = (0.24, 0.56)  # of a closure: the tongue's leave the lips apart, likely ones shut them
 _TRANSITION_FRAMES = 0.4  # duration of closing and opening lips
+_LIKELY = 0.5  # pressure from which the lips are in time
+_TOUCHING = 0.05  # opening below which the lips press each other
+
+# Lips take 0.2 s to open wide, and 0.4 s from round to spread; the tip of the tongue is faster.
+_JAW = Agility(speed=0.22, acceleration=0.085)
+_LIPS = Agility(speed=0.22, acceleration=0.1)
+_TONGUE = Agility(speed=0.35, acceleration=0.2)
+_SEEN = 0.65  # exponent from opening to what is seen: a slit that opens is seen most
+_LEAST_TRUST = 0.05  # of a frame in which no shape is heard
 
 
 @dataclass(frozen=True)
 class MouthCurves:
-    """State of a mouth frame by frame: float32 (frames,) each, at 25 fps."""
+    """State of a mouth, and what else of a face follows the voice, at 25 fps.
+
+    Each is float32 (frames,); `rise` and `stress` may be (1,), the same in all frames.
+    """
 
     opening: Floats  # 0 lips touch, 1 widest
     rounding: Floats  # 0 to 1, lips narrowed and pushed forward (O, U, W)
@@ -69,6 +83,8 @@ class MouthCurves:
     closure: Floats  # 0 to 1, lips pressed together (B, P, M); where it is 1, opening is 0
     teeth: Floats  # 0 to 1, teeth close together behind open lips (S, Z, F)
     energy: Floats  # 0 to 1, slow loudness, drives the head
+    rise: Floats = field(default_factory=lambda: np.zeros(1, np.float32))  # 0 to 1, of the pitch
+    stress: Floats = field(default_factory=lambda: np.zeros(1, np.float32))  # 0 to 1, of a word
 
 
 def analyse(sound: Floats, frames: int) -> MouthCurves:
@@ -80,24 +96,33 @@ def analyse(sound: Floats, frames: int) -> MouthCurves:
     spectrum = measure_spectrum(sound, hops)
     loud_db = measure_loud_level(spectrum.voice)
     level = _normalise_level(_measure_loudness(spectrum))
-    openness, rounding, spreading = _estimate_shape(spectrum, loud_db)
+    openness, rounding, spreading, heard = _estimate_shape(spectrum, loud_db)
     teeth = _measure_hiss(spectrum, loud_db)
     opening = level * (1 - _F1_SHARE + 1.15 * _F1_SHARE * openness) * (1 - _HISS_CLOSING * teeth)
     opening = np.maximum(np.minimum(opening, 1), _HISS_OPENING * teeth)
     speaking = gaussian_filter1d(ramp(level, 0, 0.15), 8)
-    closure = _build_closure_curve(find_closures(spectrum, loud_db), frames)
+    pressure = _build_closure_curve(find_closures(spectrum, loud_db), frames)
 
     def sample_frames(curve: Floats, smooth_hops: float) -> Floats:
         smooth = gaussian_filter1d(curve, smooth_hops)[_FIRST_HOP::_HOPS_PER_FRAME]
         return np.asarray(smooth[:frames], np.float32)
 
+    wide = sample_frames(opening, _OPENING_SMOOTH_HOPS) * (1 - pressure) ** 2
+    parted = follow(wide**_SEEN, _JAW, closed=pressure > _LIKELY) ** np.float32(1 / _SEEN)
+    trust = np.maximum(sample_frames(heard, _SHAPE_SMOOTH_HOPS), _LEAST_TRUST)
+    shape = sample_frames((spreading - rounding) * speaking, _SHAPE_SMOOTH_HOPS)
+    width = follow(shape, _LIPS, trust, lowest=-1)  # lips are either round or spread
+    energy = sample_frames(np.minimum(level, 1), _ENERGY_SMOOTH_HOPS)
+    rise = measure_rise(sound, energy, _FIRST_HOP / HOPS_PER_S)
     return MouthCurves(
-        sample_frames(opening, _OPENING_SMOOTH_HOPS) * (1 - closure),
-        sample_frames(rounding * speaking, _SHAPE_SMOOTH_HOPS),
-        sample_frames(spreading * speaking, _SHAPE_SMOOTH_HOPS),
-        closure,
-        sample_frames(teeth, _OPENING_SMOOTH_HOPS),
-        sample_frames(np.minimum(level, 1), _ENERGY_SMOOTH_HOPS),
+        parted,
+        np.maximum(-width, 0),
+        np.maximum(width, 0),
+        pressure * ramp(parted, _TOUCHING, 0),
+        follow(sample_frames(teeth, _SHAPE_SMOOTH_HOPS), _TONGUE),
+        energy,
+        rise,
+        find_stress(energy, rise),
     )
 
 
@@ -136,8 +161,10 @@ def _estimate_floor(level: Floats, loud_db: float) -> float:
     return min(background_db, loud_db - _RANGE_DB[0])
 
 
-def _estimate_shape(spectrum: Spectrum, loud_db: float) -> tuple[Floats, Floats, Floats]:
-    """Return jaw opening, rounding and spreading of the lips, 0 to 1, float32 (hops,) each.
+def _estimate_shape(spectrum: Spectrum, loud_db: float) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return jaw opening, rounding and spreading of the lips and how well they are heard.
+
+    Each is 0 to 1, float32 (hops,).
 
     They are measured on voiced sound without murmurs, and smoothed over the rest.
     """
@@ -154,7 +181,7 @@ def _estimate_shape(spectrum: Spectrum, loud_db: float) -> tuple[Floats, Floats,
     f1, f2 = f1 - tract, f2 - tract
     frontness = np.asarray(f2 + _ROUND_F1_WEIGHT * np.maximum(f1, _LOWEST_F1), np.float32)
     frontness += _WIDE_F1_WEIGHT * np.maximum(f1 - _WIDE_F1, 0)
-    return ramp(f1, *_OPEN_F1), ramp(frontness, *_ROUND), ramp(f2, *_SPREAD_F2)
+    return ramp(f1, *_OPEN_F1), ramp(frontness, *_ROUND), ramp(f2, *_SPREAD_F2), weight
 
 
 def _measure_hiss(spectrum: Spectrum, loud_db: float) -> Floats:
@@ -184,7 +211,7 @@ def _build_closure_curve(closures: list[Closure], frames: int) -> Floats:
         start, end = ((hop - _FIRST_HOP) / _HOPS_PER_FRAME for hop in (closure.start, closure.end))
         middle = round((start + end) / 2)
         first, last = int(np.ceil(start - 1)), int(np.floor(end + 1))
-        force = min(1.0, closure.certainty / _SURE_CERTAINTY)
+        force = float(np.interp(closure.certainty, _CERTAINTY, (0, 1)))
         for frame in range(max(0, first), min(frames, last + 1)):
             distance = max(0.0, start - frame, frame - end) if frame != middle else 0.0
             pressure = force * max(0.0, 1 - distance / _TRANSITION_FRAMES)

@@ -35,6 +35,17 @@ def test_shut_eyes_hide_the_pupil() -> None:
         assert after < 0.45 * before  # what is left is the line of the lashes
 
 
+def test_both_eyes_of_a_drawing_blink_when_hair_hangs_into_one() -> None:
+    portrait = drawing()
+    frame = portrait.frame.copy()
+    x, y = np.rint(portrait.points[list(faces.LEFT_EYE_UPPER), :2].mean(0)).astype(int)
+    frame[: y + 1, x - 8 : x - 4] = (58, 42, 34)
+    strand = Portrait(frame, portrait.box, portrait.points)
+    changed = np.abs(blinked(strand, 1.0).astype(int) - frame).max(-1) > 40
+    middle = round(float(portrait.points[faces.NOSE_TIP, 0]))
+    assert changed[:, :middle].sum() > 20 and changed[:, middle:].sum() > 20
+
+
 def test_a_lid_has_the_skin_s_colour() -> None:
     portrait = astronaut()
     lid = np.median(eye(portrait, blinked(portrait, 1.0))[:5].reshape(-1, 3), axis=0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from inference.draft.face.fields import MouthFields
+from inference.draft.face.fields import MouthFields, build_face_cover
 from inference.draft.face.lips import Lips
 from inference.draft.face.warp import build_pixel_grid
 from tests.support.portraits import Portrait, astronaut, drawing
@@ -12,8 +12,10 @@ def layers(portrait: Portrait) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.n
     """Upper and lower fields over the whole frame, and `across`, `down` of every pixel."""
     lips = Lips(portrait.frame, portrait.points, portrait.axes, portrait.light)
     across, down = lips.to_mouth_coordinates(*build_pixel_grid(0, 0, 896, 448))
-    fields = MouthFields(lips, portrait.light, portrait.points, portrait.axes, across, down, (0, 0))
-    return fields.build_upper_layer(), fields.build_lower_layer(), across, down
+    cover = build_face_cover(portrait.points, lips, portrait.axes, across, down, (0, 0))
+    fields = MouthFields(lips, portrait.points, portrait.axes, across, down, cover.free)
+    upper, lower = fields.build_upper_layer(), fields.build_lower_layer()
+    return upper * cover.motion[..., None], lower * cover.motion[..., None], across, down
 
 
 def test_layers_agree_beyond_the_corners_so_that_no_seam_shows() -> None:

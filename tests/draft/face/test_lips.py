@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from inference.draft.face.lips import Lips
-from inference.draft.face.mouth import Mouth, Pose
+from inference.draft.face.mouth import Mouth
+from inference.draft.face.pose import Pose
 from inference.media.portrait import find_landmarks
 from tests.support.portraits import Portrait, astronaut, drawing
 

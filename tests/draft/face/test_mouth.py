@@ -1,11 +1,14 @@
 """Lips close, open, round and spread, and what is not the mouth stays."""
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from inference.draft.face.lips import Lips
-from inference.draft.face.mouth import Mouth, Pose
+from inference.draft.face.mouth import Mouth
+from inference.draft.face.pose import Pose
+from inference.draft.performer import build_mouth
 from tests.support.portraits import Portrait, astronaut, drawing, mouth_seen_by_mesh
 
 PEOPLE = pytest.mark.parametrize("portrait", [astronaut(), drawing()], ids=["photo", "drawing"])
@@ -13,7 +16,7 @@ PEOPLE = pytest.mark.parametrize("portrait", [astronaut(), drawing()], ids=["pho
 
 def drawn(portrait: Portrait, pose: Pose) -> NDArray[np.uint8]:
     frame = portrait.frame.copy()
-    Mouth(frame, portrait.points, portrait.axes, portrait.light).draw(frame, pose)
+    build_mouth(frame, portrait.points, portrait.axes, portrait.light).draw(frame, pose)
     return frame
 
 
@@ -81,6 +84,40 @@ def test_only_the_lower_face_moves(portrait: Portrait) -> None:
     size = portrait.axes.size_px
     assert columns.min() > low[0] - 0.08 * size and columns.max() < high[0] + 0.08 * size
     assert rows.max() < high[1] + 0.35 * size
+
+
+def test_neck_and_collar_stay_while_the_jaw_moves() -> None:
+    portrait = astronaut()
+    chin = float(portrait.points[152, 1])
+    below = round(chin + 0.13 * portrait.axes.size_px)
+    shut, wide = (drawn(portrait, Pose(opening)).astype(int) for opening in (0.0, 1.0))
+    assert np.abs(wide - shut)[round(chin) - 10 : round(chin)].max() > 20
+    assert np.abs(wide - shut)[below:].max() <= 2
+
+
+def test_a_smile_gives_way_to_speech() -> None:
+    portrait = astronaut()
+    silent, speaking = (
+        mouth_seen_by_mesh(portrait, drawn(portrait, Pose(0.2, speaking=level)))[1]
+        for level in (0.0, 1.0)
+    )
+    assert speaking < 0.97 * silent
+
+
+def test_the_folds_of_a_smile_flatten_when_lips_round() -> None:
+    portrait = astronaut()
+    corner = portrait.points[291, :2]
+    size = portrait.axes.size_px
+    x0, y0 = np.rint(corner + (-0.02 * size, -0.12 * size)).astype(int)
+    x1, y1 = np.rint(corner + (0.10 * size, 0.0)).astype(int)
+
+    def ridges(frame: NDArray[np.uint8]) -> float:
+        """How much lines stand out from the skin beside the corner, in levels."""
+        green = frame[..., 1].astype(np.float32)
+        line = cv2.GaussianBlur(green, (0, 0), 1.5) - cv2.GaussianBlur(green, (0, 0), 6)
+        return float(line[y0:y1, x0:x1].std())
+
+    assert ridges(drawn(portrait, Pose(0.1, rounding=1))) < 0.5 * ridges(portrait.frame)
 
 
 def test_lines_beside_the_jaw_stay_straight() -> None:

@@ -4,11 +4,12 @@ import numpy as np
 
 from inference.draft.face.light import Light, measure_light
 from inference.draft.face.lips import Lips
-from inference.draft.face.mouth import Mouth, Pose
-from inference.draft.face.teeth import Interior, build_interior
+from inference.draft.face.mouth import Mouth
+from inference.draft.face.pose import Pose
+from inference.draft.face.teeth import _LIP_LEAD, Interior, build_interior
 from inference.draft.face.warp import Floats
 from inference.media.portrait import find_landmarks
-from tests.support.portraits import astronaut, drawing
+from tests.support.portraits import astronaut
 
 AREA = (0, 0, 896, 448)
 
@@ -48,6 +49,35 @@ def test_teeth_fall_into_shadow_towards_the_corners() -> None:
     assert tones[0] > 1.1 * tones[1] > 1.5 * tones[2]
 
 
+def test_lower_teeth_and_tongue_move_with_the_jaw_and_upper_teeth_do_not() -> None:
+    interior, lips, light = shut_astronaut()
+    here = np.asarray([0.06], np.float32)
+    seam = lips.to_frame_positions(here, lips.sample(lips.seam, here))[0]
+
+    def column(teeth_px: int) -> Floats:
+        x, y = np.rint(seam).astype(int).tolist()
+        jaw = np.asarray([0.0, teeth_px / (1 - _LIP_LEAD)], np.float32)
+        return interior.render(jaw, x, y, 1, 30)[:, 0]
+
+    half, wide = column(8), column(16)
+    assert np.abs(half[:2] - wide[:2]).max() < 3
+    assert np.abs(half[8:16] - wide[16:24]).max() < 1
+    tongue, lower_tooth = wide[14], wide[24]
+    assert tongue[0] > 1.4 * tongue[1] > 3 * light.cavity[1]
+    assert lower_tooth[1] > 1.5 * tongue[1]
+
+
+def test_nothing_blue_is_taken_from_the_picture_s_mouth() -> None:
+    portrait = astronaut()
+    frame = portrait.frame.copy()
+    x, y = np.rint(portrait.points[[13, 14], :2].mean(0)).astype(int)
+    frame[y - 2 : y + 3, x - 3 : x + 4] = (60, 40, 160)
+    lips = Lips(portrait.frame, portrait.points, portrait.axes, portrait.light)
+    inside = build_interior(frame, lips, portrait.light, AREA)
+    seen = inside.render(np.zeros(2, np.float32), x - 3, y - 2, 7, 5)
+    assert (seen[..., 2] < 1.2 * seen[..., :2].max(-1)).all()
+
+
 def test_the_photograph_s_own_teeth_are_used() -> None:
     portrait = astronaut()
     lips = Lips(portrait.frame, portrait.points, portrait.axes, portrait.light)
@@ -57,13 +87,3 @@ def test_the_photograph_s_own_teeth_are_used() -> None:
     x, y = np.rint(place).astype(int).T
     assert np.abs(interior.skull[y, x] - portrait.frame[y, x]).mean() < 6
     assert interior.skull_cover[y, x].min() > 0.9
-
-
-def test_a_drawing_gets_a_plain_band_without_shadows_of_teeth() -> None:
-    portrait = drawing()
-    lips = Lips(portrait.frame, portrait.points, portrait.axes, portrait.light)
-    lips.is_open = False
-    interior = build_interior(portrait.frame, lips, portrait.light, AREA)
-    assert np.ptp(interior.skull.reshape(-1, 3), axis=0).max() == 0
-    assert interior.skull[0, 0].mean() > 200
-    assert interior.jaw_cover.max() == 0
