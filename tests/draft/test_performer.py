@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from inference.draft.performer import Performer
@@ -79,3 +80,24 @@ def test_a_smile_does_not_come_back_between_two_words() -> None:
         frames.append(canvas[y:])
     assert np.array_equal(frames[0], frames[1])
     assert not np.array_equal(frames[0], portrait.frame[y:])
+
+
+@pytest.mark.parametrize("portrait", [astronaut(), drawing()], ids=["photo", "drawing"])
+def test_a_face_that_the_frame_cuts_is_drawn_all_the_same(portrait: Portrait) -> None:
+    height, width = portrait.frame.shape[:2]
+    brow = int(portrait.points[[105, 334], 1].min())
+    middle, lip = portrait.points[[61, 291], :2].mean(0).astype(int)
+    chin = int(portrait.points[152, 1])
+    ends = [(0, lip + 3), (0, lip + 12), (0, chin - 4), (0, chin + 3), (brow + 2, height)]
+    for top, bottom in ends:
+        check_cut(portrait, 0, top, width, bottom)
+    check_cut(portrait, middle - 4, 0, width, height)
+    check_cut(portrait, 0, 0, middle + 6, height)
+
+
+def check_cut(portrait: Portrait, left: int, top: int, right: int, bottom: int) -> None:
+    """Its mouth moves, and nothing breaks."""
+    frame = np.ascontiguousarray(portrait.frame[top:bottom, left:right])
+    points = portrait.points - np.asarray([left, top, 0], np.float32)
+    frames = film(replace(portrait, frame=frame, points=points), syllables()[:10], 1)
+    assert not np.array_equal(frames[0], frames[1])

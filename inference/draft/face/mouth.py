@@ -104,6 +104,8 @@ class Mouth:
     def _cover_neck(self, under: Floats, lower_map: Floats) -> None:
         """Put the neck, which stays, behind the chin in the last rows of the lower layer."""
         rows = len(under)
+        if rows == 0:  # the frame ends at the chin
+            return
         cover = remap(self._jaw_cover, lower_map[-rows:])[..., None]
         under += (self._neck[-rows:] - under) * (1 - cover)
 
