@@ -20,7 +20,13 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from inference.core.confinement.confine import Reach, confine, end_with_parent, hide_memory
+from inference.core.confinement.confine import (
+    Reach,
+    confine,
+    end_with_parent,
+    hide_memory,
+    limit_resources,
+)
 from inference.core.engine import Engine, convert_errors
 from inference.core.events import (
     FINAL,
@@ -65,9 +71,9 @@ _MAKING = "making"
 _FOLDERS = tuple(name for name in OUTPUTS if not Path(name).suffix)
 _FILES = tuple(name for name in OUTPUTS if Path(name).suffix)
 _LIMITS = {  # far more than the longest draft takes
-    resource.RLIMIT_CPU: 4 * 60 * 60,
-    resource.RLIMIT_FSIZE: 512 << 20,
-    resource.RLIMIT_CORE: 0,
+    resource.RLIMIT_CPU: 2 * (4 * 60 * 60,),
+    resource.RLIMIT_FSIZE: 2 * (512 << 20,),
+    resource.RLIMIT_CORE: (0, 0),
 }
 
 
@@ -97,9 +103,9 @@ def produce(task: Task, engine: Engine, job: Path | None = None) -> Iterator[Eve
             _try_step(partial(video.add, event))
         if isinstance(event, FINAL):
             _try_step(video.clean_up)
-        yield event
-        if isinstance(event, FINAL):
+            yield event
             return
+        yield event
 
 
 def _create_partial_video(task: Task) -> PartialVideo:
@@ -155,9 +161,9 @@ class ConfinedProcess:
                         self._process.kill()
                         self._process.wait()
                         _take_over_files(task)
-                    yield event
-                    if isinstance(event, FINAL):
+                        yield event
                         return
+                    yield event
             finally:
                 self._process.kill()
 
@@ -218,10 +224,7 @@ def main(select: Callable[[str], Engine] = select_engine) -> None:
     os.dup2(descriptors[0], 2)
     os.close(descriptors[0])
     folder = Path(os.fsdecode(name))
-    for kind, most in _LIMITS.items():
-        _, allowed = resource.getrlimit(kind)
-        most = most if allowed == resource.RLIM_INFINITY else min(most, allowed)
-        resource.setrlimit(kind, (most, most))
+    limit_resources(_LIMITS)
     writable = [folder / name for name in (_MAKING, *_FOLDERS)]
     confine(Reach(readable=(folder,), writable=writable, changes_folders=True))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")

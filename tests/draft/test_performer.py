@@ -22,6 +22,8 @@ def curves(opening: NDArray[np.float32]) -> MouthCurves:
         closure=nothing,
         teeth=nothing,
         energy=(opening > 0).astype(np.float32),
+        rise=nothing,
+        stress=nothing,
     )
 
 
@@ -96,7 +98,7 @@ def test_a_face_that_the_frame_cuts_is_drawn_all_the_same(portrait: Portrait) ->
 
 
 def check_cut(portrait: Portrait, left: int, top: int, right: int, bottom: int) -> None:
-    """Its mouth moves, and nothing breaks."""
+    """Frames are drawn, and they differ."""
     frame = np.ascontiguousarray(portrait.frame[top:bottom, left:right])
     points = portrait.points - np.asarray([left, top, 0], np.float32)
     frames = film(replace(portrait, frame=frame, points=points), syllables()[:10], 1)

@@ -84,7 +84,11 @@ class Server:
         assert self._process is not None
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
-            assert self._process.wait(timeout=20) == 0
+            try:
+                assert self._process.wait(timeout=_PATIENCE_S) == 0
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
 
     def _answers(self) -> bool:
         try:

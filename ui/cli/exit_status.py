@@ -27,8 +27,13 @@ class Interrupted(Exception):
 @contextmanager
 def make_scratch_folder() -> Iterator[Path]:
     """Yield a new private folder, and delete it however and whenever the work ends."""
-    # Named before it is created: an interrupt inside tempfile would leave the folder behind.
-    folder = Path(tempfile.gettempdir()) / f"talking-portrait-{secrets.token_hex(8)}"
+    # tempfile tries folders with a file in each: an interrupt meanwhile would leave it behind
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, *STOP_SIGNALS))
+    try:
+        parent = Path(tempfile.gettempdir())
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    folder = parent / f"talking-portrait-{secrets.token_hex(8)}"  # so that any folder is known
     try:
         folder.mkdir(mode=0o700)
         yield folder

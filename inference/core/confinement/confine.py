@@ -5,11 +5,12 @@ Nothing here can be undone. A part that the system lacks is left out.
 
 import ctypes
 import logging
+import resource
 import signal
 import struct
 import sys
 import sysconfig
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,6 +103,19 @@ def end_with_parent() -> None:
     """Have this process killed when the thread that started it ends, where Linux can."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+
+
+def limit_resources(limits: Mapping[int, tuple[int, int]]) -> None:
+    """Limit what this process may use, soft and hard, by the numbers of `resource`.
+
+    It can't raise a limit again; one that is lower already stays.
+    """
+    for kind, wanted in limits.items():
+        _, most = resource.getrlimit(kind)
+        soft, hard = (
+            min(each, most) if most != resource.RLIM_INFINITY else each for each in wanted
+        )
+        resource.setrlimit(kind, (soft, hard))
 
 
 def confine(reach: Reach) -> None:

@@ -60,8 +60,7 @@ def generate_head_motion(curves: MouthCurves, seed: int, look: Floats | None = N
     beat = gaussian_filter1d(opening - gaussian_filter1d(opening, 18, mode="nearest"), 3.0)
     lively = _SILENT_SHARE + (1 - _SILENT_SHARE) * gaussian_filter1d(energy, 6.0, mode="nearest")
     breath = np.sin(2 * np.pi * np.arange(frames) / FPS / _BREATH_S + phase)
-    stress, rise = (np.broadcast_to(each, frames) for each in (curves.stress, curves.rise))
-    accents = _generate_accents(stress, np.random.default_rng((seed, 1)))
+    accents = _generate_accents(curves.stress, np.random.default_rng((seed, 1)))
     followed = gaussian_filter1d(look, _HEAD_LAG_FRAMES, axis=0, mode="nearest")
     head = np.stack(
         [
@@ -75,7 +74,7 @@ def generate_head_motion(curves: MouthCurves, seed: int, look: Floats | None = N
             + _LOOK_YAW * followed[:, 0],
             _PITCH * _generate_drift(frames, rng, 2.2) * lively
             + _NOD_PITCH * beat
-            + _STRESS_NOD * stress
+            + _STRESS_NOD * curves.stress
             + _LOOK_PITCH * followed[:, 1],
         ],
         axis=1,
@@ -83,7 +82,7 @@ def generate_head_motion(curves: MouthCurves, seed: int, look: Floats | None = N
     # The eyes turn against the head's own motion, so that the gaze holds.
     held = head[:, 3:] - np.asarray([_LOOK_YAW, _LOOK_PITCH]) * followed
     gaze = _LOOK_EYES * look - _EYE_RADIUS * held
-    brows = np.clip((1 - _BROW_STRESS) * rise + _BROW_STRESS * stress, 0, 1)
+    brows = np.clip((1 - _BROW_STRESS) * curves.rise + _BROW_STRESS * curves.stress, 0, 1)
     return HeadMotion(lids, head, brows.astype(np.float32), gaze.astype(np.float32))
 
 

@@ -4,7 +4,7 @@ Loudness and the first formant open the mouth; both formants tell rounded from s
 shows the teeth; gaps and murmurs press the lips shut.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, percentile_filter
@@ -72,10 +72,7 @@ _LEAST_TRUST = 0.05  # of a frame in which no shape is heard
 
 @dataclass(frozen=True)
 class MouthCurves:
-    """State of a mouth, and what else of a face follows the voice, at 25 fps.
-
-    Each is float32 (frames,); `rise` and `stress` may be (1,), the same in all frames.
-    """
+    """State of a mouth, and what else of a face follows the voice: float32 (frames,), at 25 fps."""
 
     opening: Floats  # 0 lips touch, 1 widest
     rounding: Floats  # 0 to 1, lips narrowed and pushed forward (O, U, W)
@@ -83,8 +80,8 @@ class MouthCurves:
     closure: Floats  # 0 to 1, lips pressed together (B, P, M); where it is 1, opening is 0
     teeth: Floats  # 0 to 1, teeth close together behind open lips (S, Z, F)
     energy: Floats  # 0 to 1, slow loudness, drives the head
-    rise: Floats = field(default_factory=lambda: np.zeros(1, np.float32))  # 0 to 1, of the pitch
-    stress: Floats = field(default_factory=lambda: np.zeros(1, np.float32))  # 0 to 1, of a word
+    rise: Floats  # 0 to 1, of the pitch over the usual
+    stress: Floats  # 0 to 1, of a word
 
 
 def analyse(sound: Floats, frames: int) -> MouthCurves:

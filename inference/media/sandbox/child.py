@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from inference.core.confinement.confine import Reach, confine
+from inference.core.confinement.confine import Reach, confine, limit_resources
 from inference.core.errors import PortraitError, from_os_error
 
 MAX_MEMORY_BYTES = 1216 * 2**20  # of the work itself; the code that is loaded may have 400 MB
@@ -66,8 +66,8 @@ def execute(order: Order) -> dict[str, Any]:
 def _limit_resources(cpu_s: int, wall_s: float) -> None:
     """Limit this process's memory, time, open files and output size to those of one operation.
 
-    It can't raise them again. Its time ends with a signal that can be told from others, and, if
-    that is not heeded, a second later without one.
+    Its time ends with a signal that can be told from others, and, if that is not heeded, a second
+    later without one.
     """
     limits = {
         resource.RLIMIT_CPU: (cpu_s, cpu_s + 1),
@@ -77,10 +77,7 @@ def _limit_resources(cpu_s: int, wall_s: float) -> None:
     }
     if sys.platform == "linux":  # macOS accepts the limit but doesn't enforce it
         limits[resource.RLIMIT_AS] = 2 * (_measure_memory() + MAX_MEMORY_BYTES,)
-    for kind, wanted in limits.items():
-        _, most = resource.getrlimit(kind)
-        lowered = (min(each, most) if most != resource.RLIM_INFINITY else each for each in wanted)
-        resource.setrlimit(kind, (next(lowered), next(lowered)))
+    limit_resources(limits)
     signal.setitimer(signal.ITIMER_REAL, wall_s)  # also without a parent
     os.nice(_NICENESS)
 

@@ -13,9 +13,7 @@ from inference.core.files import UnreadableFile, write_whole
 from inference.core.settings import Settings, read_operator_certificate
 
 CERTIFICATE = "certificate.pem"  # in the data folder: the key, then the chain
-ANCHORS = (
-    "anchors.pem"  # copy of the certificates to trust, for a process that may not read the key
-)
+ANCHORS = "anchors.pem"  # the certificates to trust, for a process that may not read the key
 _KEY = re.compile("-----BEGIN PRIVATE KEY-----.+?-----END PRIVATE KEY-----\n", re.DOTALL)
 _CERTIFICATES = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", re.DOTALL)
 

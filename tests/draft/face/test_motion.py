@@ -16,7 +16,7 @@ SPEECH = np.clip(np.sin(np.arange(40 * FPS) * 0.9), 0, 1).astype(np.float32)
 
 def curves(loudness: Floats) -> MouthCurves:
     nothing = np.zeros_like(loudness)
-    return MouthCurves(loudness, nothing, nothing, nothing, nothing, loudness)
+    return MouthCurves(loudness, nothing, nothing, nothing, nothing, loudness, nothing, nothing)
 
 
 def moved(loudness: Floats, seed: int) -> HeadMotion:

@@ -62,6 +62,29 @@ def test_a_scratch_folder_is_private_and_gone_afterwards(
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_waits_while_a_temporary_folder_is_looked_for(
+    ending: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`tempfile` looks for one by a file that it writes and deletes."""
+
+    def look() -> str:
+        probe = tmp_path / "probe"
+        probe.touch()
+        signal.raise_signal(ending)
+        probe.unlink()
+        return str(tmp_path)
+
+    monkeypatch.setattr(tempfile, "gettempdir", look)
+    before = signal.signal(ending, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), make_scratch_folder():
+            pass
+    finally:
+        signal.signal(ending, before)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_interrupt_asks_and_the_second_one_ends(ending: signal.Signals) -> None:
     before = signal.getsignal(ending)
     with pytest.raises(KeyboardInterrupt), cancel_on_interrupt() as cancelled:

@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import anyio
 import pytest
@@ -13,16 +12,6 @@ from tests.support.upload_server import FILE, MINE, YOURS, Server, send
 from ui.access.identity import OWNER_COOKIE
 from ui.media import uploads
 from ui.media.uploads import UploadKind
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Server:
-    return Server(tmp_path / "data")
-
-
-@pytest.fixture
-def me(server: Server) -> TestClient:
-    return server.browser(MINE)
 
 
 def test_of_too_many_the_oldest_makes_room(server: Server, me: TestClient) -> None:

@@ -3,7 +3,6 @@
 import errno
 import os
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -19,16 +18,6 @@ from ui.media.uploads import HEADER, UploadKind
 from ui.strings import text
 
 MIB = 2**20
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Server:
-    return Server(tmp_path / "data")
-
-
-@pytest.fixture
-def me(server: Server) -> TestClient:
-    return server.browser(MINE)
 
 
 @pytest.mark.parametrize("kind", ["picture", "voice"])
