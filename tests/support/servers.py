@@ -5,6 +5,7 @@ engine, final videos too: a machine with a GPU, as far as the page can tell. Wit
 decoder of recordings hangs on each.
 """
 
+import gc
 import os
 import signal
 import subprocess
@@ -125,3 +126,4 @@ if __name__ == "__main__":
     availability.select_engine_for = lambda *asked: ScriptedEngine()  # type: ignore[attr-defined]
     with suppress(KeyboardInterrupt):
         serve_page(load_settings(), "127.0.0.1", int(sys.argv[1]), lambda: None)
+    gc.freeze()  # as the command does

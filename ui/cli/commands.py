@@ -3,6 +3,7 @@
 0: done, 2: the user's input, 1: our fault, 130: interrupted.
 """
 
+import gc
 import importlib
 import logging
 import signal
@@ -209,7 +210,9 @@ def _load_cost_model() -> CostModel:
 
 def main(arguments: list[str]) -> int:
     """Run the command line and return its exit status."""
-    return run(cli, arguments)
+    status = run(cli, arguments)
+    gc.freeze()  # or the process's end takes long: it looks for garbage in all that is loaded
+    return status
 
 
 def run(cli: typer.Typer, arguments: Sequence[str], context: object = None) -> int:
