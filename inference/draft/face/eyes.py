@@ -16,6 +16,10 @@ from inference.media import faces
 
 _MIN_OPENING = 0.014  # of the face's height; an eye less open counts as shut
 _MIN_WIDTH = 0.07  # of the face's height; a narrower one is turned out of sight
+# An eye that looks this much narrower than it is may lie behind the nose: no pupil shows. This is
+# the greatest brightness of a pupil, as a share of the skin's around it.
+_ASIDE, _MAX_PUPIL = 0.85, 0.7
+_PAST = 0.012  # of the face's height: how far shut lids pass the mesh's edge, which is not exact
 _SAMPLES = 65
 _EYE_CONTOURS = (
     (faces.LEFT_EYE_UPPER, faces.LEFT_EYE_LOWER, faces.LEFT_BROW_LOWER),
@@ -34,8 +38,10 @@ class Eyes:
             self._lids += drawn if all(eye.is_found for eye in drawn) else []
         if not self._lids:  # also a drawing whose eyes are no plain shapes
             for upper, lower, brow in _EYE_CONTOURS:
-                if _can_blink(points, upper, lower, axes):
-                    edges = [points[list(each), :2] for each in (upper, lower, brow)]
+                edges = [points[list(each), :2] for each in (upper, lower, brow)]
+                if _can_blink(points, upper, lower, axes) and not (
+                    _is_aside(points[[upper[0], upper[-1]]]) and _is_hidden(frame, *edges[:2])
+                ):
                     self._lids.append(_Lid(frame, edges[0], edges[1], edges[2], axes, light.noise))
 
     def draw(self, canvas: Pixels, shut: float) -> None:
@@ -53,6 +59,25 @@ def _can_blink(
     return bool(
         opening > _MIN_OPENING * axes.size_px and width > max(8.0, _MIN_WIDTH * axes.size_px)
     )
+
+
+def _is_aside(corners: Floats) -> bool:
+    """Return whether an eye with these corners, float32 (2, 3), is turned aside."""
+    across = corners[1] - corners[0]
+    return bool(np.linalg.norm(across[:2]) < _ASIDE * np.linalg.norm(across))
+
+
+def _is_hidden(frame: Pixels, upper: Floats, lower: Floats) -> bool:
+    """Return whether nothing between the lids is dark beside what is around them."""
+    inside = np.zeros(frame.shape[:2], np.uint8)
+    outline = np.concatenate([upper, lower[::-1]])
+    cv2.fillPoly(inside, [np.round(outline).astype(np.int32)], 1)
+    around = cv2.dilate(inside, np.ones((9, 9), np.uint8)) > inside
+    brightness = frame.mean(-1)
+    if not inside.any():  # beyond the frame
+        return True
+    pupil = np.percentile(brightness[inside > 0], 10)
+    return bool(pupil > _MAX_PUPIL * np.median(brightness[around]))
 
 
 class _Lid:
@@ -97,7 +122,8 @@ class _Lid:
         left, top, right, bottom = self._area
         along, depth, soft = self._along, self._depth, self._soft_px
         upper, lower = self._sample(self._top), self._sample(self._bottom)
-        edge = np.asarray(upper + shut * (lower - upper), np.float32)
+        past_px = _PAST * self._size
+        edge = np.asarray(upper + shut * (lower - upper + past_px), np.float32)
         inside: Floats = smoothstep(along, -0.04, 0.04) - smoothstep(along, 0.96, 1.04)
         # skin from the crease down to the edge
         crease = smoothstep(depth, upper - 3.4 * self._lash_px, upper - 1.4 * self._lash_px)
@@ -112,8 +138,9 @@ class _Lid:
         lash *= min(1.0, 3 * shut)
         drawn = self._crop(canvas)
         drawn += (paint - drawn) * (lid * min(1.0, 4 * shut))[..., None]
-        dark = np.minimum(moved, drawn)
-        drawn += (dark - drawn) * lash[..., None]
+        # as dark, of the skin's hue: the iris below them, which has its own, moved along
+        dark = paint * (moved.mean(-1) / np.maximum(paint.mean(-1), 1))[..., None]
+        drawn += (np.minimum(dark, drawn) - drawn) * lash[..., None]
         canvas[top:bottom, left:right] = np.clip(drawn + 0.5, 0, 255).astype(np.uint8)
 
     def _crop(self, canvas: Pixels) -> Floats:
