@@ -139,7 +139,9 @@ class _Lid:
         drawn = self._crop(canvas)
         drawn += (paint - drawn) * (lid * min(1.0, 4 * shut))[..., None]
         # as dark, of the skin's hue: the iris below them, which has its own, moved along
-        dark = paint * (moved.mean(-1) / np.maximum(paint.mean(-1), 1))[..., None]
+        paint = np.maximum(paint, 1)
+        level = paint.mean(-1, keepdims=True)
+        dark = paint * (moved.mean(-1, keepdims=True) / level) ** (level / paint)
         drawn += (np.minimum(dark, drawn) - drawn) * lash[..., None]
         canvas[top:bottom, left:right] = np.clip(drawn + 0.5, 0, 255).astype(np.uint8)
 
