@@ -16,9 +16,9 @@ from inference.media import faces
 
 _MIN_OPENING = 0.014  # of the face's height; an eye less open counts as shut
 _MIN_WIDTH = 0.07  # of the face's height; a narrower one is turned out of sight
-# An eye that looks this much narrower than it is may lie behind the nose: no pupil shows. This is
-# the greatest brightness of a pupil, as a share of the skin's around it.
-_ASIDE, _MAX_PUPIL = 0.85, 0.7
+# An eye that looks this much narrower than it is may lie behind the nose: nothing dark shows. This
+# is the greatest brightness of an eye, white and pupil, as a share of the skin's around it.
+_ASIDE, _MAX_EYE = 0.85, 0.77
 _PAST = 0.012  # of the face's height: how far shut lids pass the mesh's edge, which is not exact
 _SAMPLES = 65
 _EYE_CONTOURS = (
@@ -76,8 +76,8 @@ def _is_hidden(frame: Pixels, upper: Floats, lower: Floats) -> bool:
     brightness = frame.mean(-1)
     if not inside.any():  # beyond the frame
         return True
-    pupil = np.percentile(brightness[inside > 0], 10)
-    return bool(pupil > _MAX_PUPIL * np.median(brightness[around]))
+    level = np.percentile(brightness[inside > 0], (10, 50)).mean()
+    return bool(level > _MAX_EYE * np.median(brightness[around]))
 
 
 class _Lid:
