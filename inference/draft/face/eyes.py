@@ -19,6 +19,7 @@ _MIN_WIDTH = 0.07  # of the face's height; a narrower one is turned out of sight
 # An eye that looks this much narrower than it is may lie behind the nose: nothing dark shows. This
 # is the greatest brightness of an eye, white and pupil, as a share of the skin's around it.
 _ASIDE, _MAX_EYE = 0.85, 0.77
+_AROUND = 0.03  # of the face's height: width of that skin
 _PAST = 0.012  # of the face's height: how far shut lids pass the mesh's edge, which is not exact
 _SAMPLES = 65
 _EYE_CONTOURS = (
@@ -38,10 +39,8 @@ class Eyes:
             self._lids += drawn if all(eye.is_found for eye in drawn) else []
         if not self._lids:  # also a drawing whose eyes are no plain shapes
             for upper, lower, brow in _EYE_CONTOURS:
-                edges = [points[list(each), :2] for each in (upper, lower, brow)]
-                if _can_blink(points, upper, lower, axes) and not (
-                    _is_aside(points[[upper[0], upper[-1]]]) and _is_hidden(frame, *edges[:2])
-                ):
+                if _can_blink(frame, points, upper, lower, axes):
+                    edges = [points[list(each), :2] for each in (upper, lower, brow)]
                     self._lids.append(_Lid(frame, edges[0], edges[1], edges[2], axes, light.noise))
 
     def draw(self, canvas: Pixels, shut: float) -> None:
@@ -52,30 +51,27 @@ class Eyes:
 
 
 def _can_blink(
-    points: Floats, upper: tuple[int, ...], lower: tuple[int, ...], axes: FaceAxes
+    frame: Pixels, points: Floats, upper: tuple[int, ...], lower: tuple[int, ...], axes: FaceAxes
 ) -> bool:
     opening = np.abs((points[list(lower), :2] - points[list(upper), :2]) @ axes.down[:2]).max()
-    width = np.linalg.norm(points[upper[0], :2] - points[upper[-1], :2])
-    return bool(
-        opening > _MIN_OPENING * axes.size_px and width > max(8.0, _MIN_WIDTH * axes.size_px)
-    )
+    across = points[upper[-1]] - points[upper[0]]
+    width = np.linalg.norm(across[:2])
+    if opening < _MIN_OPENING * axes.size_px or width < max(8.0, _MIN_WIDTH * axes.size_px):
+        return False
+    if width > _ASIDE * np.linalg.norm(across):
+        return True
+    return not _is_hidden(frame, points[list(upper + lower[::-1]), :2], axes)
 
 
-def _is_aside(corners: Floats) -> bool:
-    """Return whether an eye with these corners, float32 (2, 3), is turned aside."""
-    across = corners[1] - corners[0]
-    return bool(np.linalg.norm(across[:2]) < _ASIDE * np.linalg.norm(across))
-
-
-def _is_hidden(frame: Pixels, upper: Floats, lower: Floats) -> bool:
-    """Return whether nothing between the lids is dark beside what is around them."""
+def _is_hidden(frame: Pixels, outline: Floats, axes: FaceAxes) -> bool:
+    """Return whether the eye in the outline, float32 (n, 2), is no darker than its surroundings."""
     inside = np.zeros(frame.shape[:2], np.uint8)
-    outline = np.concatenate([upper, lower[::-1]])
     cv2.fillPoly(inside, [np.round(outline).astype(np.int32)], 1)
-    around = cv2.dilate(inside, np.ones((9, 9), np.uint8)) > inside
-    brightness = frame.mean(-1)
     if not inside.any():  # beyond the frame
         return True
+    reach = 2 * round(_AROUND * axes.size_px) + 1
+    around = cv2.dilate(inside, np.ones((reach, reach), np.uint8)) > inside
+    brightness = frame.mean(-1)
     level = np.percentile(brightness[inside > 0], (10, 50)).mean()
     return bool(level > _MAX_EYE * np.median(brightness[around]))
 
