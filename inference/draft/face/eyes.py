@@ -16,6 +16,11 @@ from inference.media import faces
 
 _MIN_OPENING = 0.014  # of the face's height; an eye less open counts as shut
 _MIN_WIDTH = 0.07  # of the face's height; a narrower one is turned out of sight
+# An eye that looks this much narrower than it is may lie behind the nose: nothing dark shows. This
+# is the greatest brightness of an eye, white and pupil, as a share of the skin's around it.
+_ASIDE, _MAX_EYE = 0.85, 0.77
+_AROUND = 0.03  # of the face's height: width of that skin
+_PAST = 0.012  # of the face's height: how far shut lids pass the mesh's edge, which is not exact
 _SAMPLES = 65
 _EYE_CONTOURS = (
     (faces.LEFT_EYE_UPPER, faces.LEFT_EYE_LOWER, faces.LEFT_BROW_LOWER),
@@ -34,7 +39,7 @@ class Eyes:
             self._lids += drawn if all(eye.is_found for eye in drawn) else []
         if not self._lids:  # also a drawing whose eyes are no plain shapes
             for upper, lower, brow in _EYE_CONTOURS:
-                if _can_blink(points, upper, lower, axes):
+                if _can_blink(frame, points, upper, lower, axes):
                     edges = [points[list(each), :2] for each in (upper, lower, brow)]
                     self._lids.append(_Lid(frame, edges[0], edges[1], edges[2], axes, light.noise))
 
@@ -46,13 +51,29 @@ class Eyes:
 
 
 def _can_blink(
-    points: Floats, upper: tuple[int, ...], lower: tuple[int, ...], axes: FaceAxes
+    frame: Pixels, points: Floats, upper: tuple[int, ...], lower: tuple[int, ...], axes: FaceAxes
 ) -> bool:
     opening = np.abs((points[list(lower), :2] - points[list(upper), :2]) @ axes.down[:2]).max()
-    width = np.linalg.norm(points[upper[0], :2] - points[upper[-1], :2])
-    return bool(
-        opening > _MIN_OPENING * axes.size_px and width > max(8.0, _MIN_WIDTH * axes.size_px)
-    )
+    across = points[upper[-1]] - points[upper[0]]
+    width = np.linalg.norm(across[:2])
+    if opening < _MIN_OPENING * axes.size_px or width < max(8.0, _MIN_WIDTH * axes.size_px):
+        return False
+    if width > _ASIDE * np.linalg.norm(across):
+        return True
+    return not _is_hidden(frame, points[list(upper + lower[::-1]), :2], axes)
+
+
+def _is_hidden(frame: Pixels, outline: Floats, axes: FaceAxes) -> bool:
+    """Return whether the eye in the outline, float32 (n, 2), is no darker than its surroundings."""
+    inside = np.zeros(frame.shape[:2], np.uint8)
+    cv2.fillPoly(inside, [np.round(outline).astype(np.int32)], 1)
+    if not inside.any():  # beyond the frame
+        return True
+    reach = 2 * round(_AROUND * axes.size_px) + 1
+    around = cv2.dilate(inside, np.ones((reach, reach), np.uint8)) > inside
+    brightness = frame.mean(-1)
+    level = np.percentile(brightness[inside > 0], (10, 50)).mean()
+    return bool(level > _MAX_EYE * np.median(brightness[around]))
 
 
 class _Lid:
@@ -97,7 +118,8 @@ class _Lid:
         left, top, right, bottom = self._area
         along, depth, soft = self._along, self._depth, self._soft_px
         upper, lower = self._sample(self._top), self._sample(self._bottom)
-        edge = np.asarray(upper + shut * (lower - upper), np.float32)
+        past_px = _PAST * self._size
+        edge = np.asarray(upper + shut * (lower - upper + past_px), np.float32)
         inside: Floats = smoothstep(along, -0.04, 0.04) - smoothstep(along, 0.96, 1.04)
         # skin from the crease down to the edge
         crease = smoothstep(depth, upper - 3.4 * self._lash_px, upper - 1.4 * self._lash_px)
@@ -112,8 +134,11 @@ class _Lid:
         lash *= min(1.0, 3 * shut)
         drawn = self._crop(canvas)
         drawn += (paint - drawn) * (lid * min(1.0, 4 * shut))[..., None]
-        dark = np.minimum(moved, drawn)
-        drawn += (dark - drawn) * lash[..., None]
+        # as dark, of the skin's hue: the iris below them, which has its own, moved along
+        paint = np.maximum(paint, 1)
+        level = paint.mean(-1, keepdims=True)
+        dark = paint * (moved.mean(-1, keepdims=True) / level) ** (level / paint)
+        drawn += (np.minimum(dark, drawn) - drawn) * lash[..., None]
         canvas[top:bottom, left:right] = np.clip(drawn + 0.5, 0, 255).astype(np.uint8)
 
     def _crop(self, canvas: Pixels) -> Floats:

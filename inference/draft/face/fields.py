@@ -30,7 +30,8 @@ _SHUT_FULLER = 0.12  # of the gap: closing lips relax
 _OVERLAP = 0.006  # of the lower lip under the upper one when shut
 _PRESS = 0.004  # inward motion of each lip's edge when pressed (B, P, M)
 _PRESSED_THINNER = 0.15  # of each lip's thickness
-_ROUND_NARROWER = 0.33  # of the mouth's width
+_ROUND_NARROWER = 0.38  # of the width of the mouth without its smile
+_ROUND_MIDDLE = 0.5  # of this motion is the middle's: lips purse from their corners
 _ROUND_LEVEL = 0.45  # of a smile's bow in the line of the lips is removed
 _ROUND_FORWARD = 0.025  # motion of the lips out of the face; seen where it is turned
 _ROUND_FULLER = 0.16  # of each lip's thickness
@@ -175,13 +176,15 @@ class MouthFields:
             (-narrower * self.smile * half, share * self.smile * level)
             for narrower, share in zip(_SMILE_NARROWER, _SMILE_LEVEL, strict=True)
         )
+        rounder = _ROUND_NARROWER * (1 - self.smile * sum(_SMILE_NARROWER)) * half
+        rounder *= _ROUND_MIDDLE + (1 - _ROUND_MIDDLE) * np.minimum(across**2, 1)
         fuller = fuller * soft * (1 - smoothstep(np.abs(across), 0.75, 1.02))
         zeros = np.zeros_like(across)
         components = (
             (-_OPEN_NARROWER * half, opening),
             (rest[0], shut + rest[1]),
             (zeros, touch),
-            (-_ROUND_NARROWER * half, fuller + _ROUND_LEVEL * level),
+            (-rounder, fuller + _ROUND_LEVEL * level),
             (_SPREAD_WIDER * half, rise * soft - 0.4 * fuller),
             (zeros, press),
             (zeros, teeth),

@@ -15,7 +15,7 @@ from inference.draft.face.warp import Floats, smoothstep
 # is the face's own shape.
 _FINEST, _COARSEST = 0.003, 0.06
 # Of the skin's brightness: smaller changes are its texture, greater ones beard, hair or shadow.
-_MIN_CREASE, _MAX_CREASE = (0.0, 0.05), 0.35
+_MIN_CREASE, _MAX_CREASE = (0.0, 0.05), 0.6
 _RIM = 0.06  # of the face's height
 _LIP_MARGIN = 0.02  # of the face's height
 # In `across`: where the folds of a smile begin beside the nose, lie, and end. Beside the chin they
@@ -46,7 +46,7 @@ def extract_creases(
 
     crease = smooth(_FINEST) - smooth(_COARSEST)
     size = np.linalg.norm(crease, axis=-1, keepdims=True) / np.linalg.norm(light.skin + 1)
-    crease *= smoothstep(size, *_MIN_CREASE) / (1 + (size / _MAX_CREASE) ** 4)
+    crease *= smoothstep(size, *_MIN_CREASE) / (1 + (size / _MAX_CREASE) ** 8)
     aside = np.abs(across)
     begin = aside - _BESIDE_CHIN * smoothstep(down, 0, 0.1 * height)
     folds = smoothstep(begin, *_FOLDS[:2]) * (1 - smoothstep(aside, *_FOLDS[2:]))

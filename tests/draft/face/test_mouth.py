@@ -56,22 +56,29 @@ def test_rounding_narrows_and_spreading_widens(portrait: Portrait) -> None:
     assert width(Pose(0.3, spreading=1)) > 1.01 * neutral
 
 
-@PEOPLE
-def test_rounding_moves_the_corners_in_by_a_third(portrait: Portrait) -> None:
+def narrowed(portrait: Portrait, across: float) -> float:
+    """The share that rounding leaves of the distance between two places of the lower lip."""
     lips = Lips(portrait.frame, portrait.points, portrait.axes, portrait.light)
     mouth = Mouth(portrait.frame, portrait.points, portrait.axes, portrait.light)
-    left, top = mouth.area[:2]
-    ends = lips.to_frame_positions(np.asarray([-1, 1], np.float32), np.zeros(2, np.float32))
-    came_from = (
-        mouth.compute_lower_source(Pose(0.2, rounding=1)),
-        mouth.compute_lower_source(Pose(0.2)),
-    )
+    places = np.asarray([-across, across], np.float32)
+    ends = lips.to_frame_positions(places, lips.sample(lips.lower, places) * (1 - across))
     widths = []
-    for source in came_from:
-        distance = [np.linalg.norm(source + (left, top) - end, axis=-1) for end in ends]
+    for pose in (Pose(0.2, rounding=1), Pose(0.2)):
+        source = cv2.resize(mouth.compute_lower_source(pose), None, fx=4, fy=4) + mouth.area[:2]
+        distance = [np.linalg.norm(source - end, axis=-1) for end in ends]
         (y0, x0), (y1, x1) = (np.unravel_index(d.argmin(), d.shape) for d in distance)
         widths.append(np.hypot(x1 - x0, y1 - y0))
-    assert 0.60 < widths[0] / widths[1] < 0.78
+    return float(widths[0] / widths[1])
+
+
+@PEOPLE
+def test_rounding_moves_the_corners_in_by_a_third(portrait: Portrait) -> None:
+    assert 0.60 < narrowed(portrait, 1.0) < 0.78
+
+
+@PEOPLE
+def test_lips_purse_from_their_corners(portrait: Portrait) -> None:
+    assert narrowed(portrait, 0.5) > narrowed(portrait, 1.0) + 0.06
 
 
 @PEOPLE
@@ -104,12 +111,13 @@ def test_a_smile_gives_way_to_speech() -> None:
     assert speaking < 0.97 * silent
 
 
-def test_the_folds_of_a_smile_flatten_when_lips_round() -> None:
+@pytest.mark.parametrize(("corner", "outwards"), [(61, -1), (291, 1)])
+def test_the_folds_of_a_smile_flatten_when_lips_round(corner: int, outwards: int) -> None:
     portrait = astronaut()
-    corner = portrait.points[291, :2]
+    x, y = portrait.points[corner, :2]
     size = portrait.axes.size_px
-    x0, y0 = np.rint(corner + (-0.02 * size, -0.12 * size)).astype(int)
-    x1, y1 = np.rint(corner + (0.10 * size, 0.0)).astype(int)
+    x0, x1 = sorted(round(x + outwards * reach * size) for reach in (-0.02, 0.10))
+    y0, y1 = round(y - 0.12 * size), round(y)
 
     def ridges(frame: NDArray[np.uint8]) -> float:
         """How much lines stand out from the skin beside the corner, in levels."""
