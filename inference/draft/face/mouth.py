@@ -27,8 +27,8 @@ from inference.draft.face.warp import (
 from inference.media import faces
 
 # Of the light in the mouth, taken by lips close by: less of the red, which they reflect.
-_LIP_SHADE = np.asarray([0.72, 0.78, 0.81], np.float32)
-_LOWER_SHADE = 0.6  # of the upper lip's shade
+_LIP_SHADE = np.asarray([0.68, 0.79, 0.85], np.float32)
+_LOWER_SHADE = 0.55  # of the upper lip's shade
 
 
 class Mouth:
