@@ -27,7 +27,8 @@ from inference.draft.face.warp import (
 from inference.media import faces
 
 # Of the light in the mouth, taken by lips close by: less of the red, which they reflect.
-_LIP_SHADE = np.asarray([0.76, 0.82, 0.85], np.float32)
+_LIP_SHADE = np.asarray([0.68, 0.79, 0.85], np.float32)
+_LOWER_SHADE = 0.55  # of the upper lip's shade
 
 
 class Mouth:
@@ -126,7 +127,7 @@ class Mouth:
             (y0, x0), (y1, x1) = visible.min(0), visible.max(0) + 1
             box = np.s_[y0:y1, x0:x1]
             inside = self._interior.render(jaw[0], int(x0), int(y0) + jaw[1], x1 - x0, y1 - y0)
-            lips = np.maximum(cover[box], 0.35 * (1 - hole[box]))
+            lips = np.maximum(cover[box], _LOWER_SHADE * (1 - hole[box]))
             shadow = cv2.GaussianBlur(lips, (0, 0), self._shadow_px)[..., None]
             inside *= 1 - _LIP_SHADE * shadow
             under[box] += (inside - under[box]) * hole[box][..., None]

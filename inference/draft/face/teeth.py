@@ -5,10 +5,11 @@ of either is used. Otherwise the lower edge of the upper teeth is drawn, as most
 and a tongue behind lower teeth, in the light and sharpness of the picture.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from inference.draft.face.light import Light
 from inference.draft.face.lips import Lips
@@ -21,15 +22,24 @@ _TOOTH_EDGE = 0.021  # of the middle teeth below the line of the closed lips
 # seen on an arch.
 _UPPER_BORDERS = (0.0, 0.21, 0.37, 0.51, 0.62, 0.71)
 _LOWER_BORDERS = (0.0, 0.12, 0.25, 0.38, 0.49)
-_LOWER_RISE = -0.006  # of the lower teeth above the lower lip of a shut mouth
-_LIP_LEAD = 0.16  # of the jaw's motion: a falling lower lip bares the lower teeth
-_TONGUE_RISE, _TONGUE_HALF = 0.052, 0.62  # above the lower lip; half width, in half mouth widths
+_LOWER_RISE = 0.006  # of the lower teeth above the lower lip of a shut mouth
+_LOWER_TONE, _ROOT_SHADE = 0.82, 0.27  # of the upper teeth's brightness; of it, less at the lip
+_LIP_LEAD = 0.12  # of the jaw's motion: a falling lower lip bares the lower teeth
+_TONGUE_RISE, _TONGUE_HALF = 0.048, 0.62  # above the lower lip; half width, in half mouth widths
+_TONGUE_TONE = 0.72  # of the brightness of a tongue in full light
 _FLOOR_DEPTH = (0.015, 0.045)  # of the picture's inside under the teeth, until all of it is used
-_MAX_BLUE = 1.1  # of the stronger one of red and green, beside teeth: nothing in a mouth is blue
+_MAX_BLUE = 1.1  # of green, beside teeth: nothing in a mouth is blue or purple
 _TONGUE_SHADOW = 0.022  # height of its front that lies in the shadow of teeth and lip
 _MIN_TOOTH_CONTRAST = 25.0  # levels of green between teeth and tongue, gums or dark
 _MAX_TOP_SHADOW = 0.5  # of the gap: the upper lip's shadow on the teeth
 _MIN_TOOTH_COLUMNS = 0.3  # of the middle half of the mouth, for any teeth to be there
+_OWN_EDGE = 0.10  # of the gap: teeth end so far above and below their row's curve
+_TOOTH_WIDTH = 0.012  # scale on which a row of teeth is one surface
+# Teeth are set off by this much more than in the picture, and by less than this share of their
+# brightness: the mouth of a small face is soft.
+_BORDER_GAIN, _MAX_BORDER = 0.7, 0.08
+_TOOTH_COVER = 0.9  # from this on, nothing but teeth is seen
+_USUAL_TOOTH = 60  # percentile of the upper teeth's colours that the lower ones have
 _MIN_TOOTH_SHARE = 0.5  # of the brightness of teeth in the picture's light
 
 
@@ -68,20 +78,24 @@ def build_interior(
     """Build the inside of the mouth over `area` (left, top, right, bottom) of the frame."""
     left, top, right, bottom = area
     across, down = lips.to_mouth_coordinates(*build_pixel_grid(left, top, right, bottom))
-    jaw, jaw_cover = _draw_jaw(lips, across, down, light)
     edge = None
     if lips.is_open:
         tint = frame[top:bottom, left:right] / np.maximum(light.tooth, 1)
-        tint = np.minimum(tint, _MAX_BLUE * tint[..., :2].max(-1, keepdims=True))
+        tint[..., 2] = np.minimum(tint[..., 2], _MAX_BLUE * tint[..., 1])
         source = np.asarray(tint * light.tooth, np.float32)
         edge = _find_teeth(frame, lips, light)
-        floor, floor_cover = _extract_floor(source, edge, lips, across, down, (left, top))
-        jaw += (floor - jaw) * floor_cover[..., None]
-        jaw_cover = np.maximum(jaw_cover, floor_cover)
     if edge is None:
         skull, cover = _draw_upper_teeth(lips, across, down, light)
     else:
         skull, cover = _extract_teeth(source, edge, lips, across, down)
+        if (cover > _TOOTH_COVER).any():
+            tooth = np.percentile(skull[cover > _TOOTH_COVER], _USUAL_TOOTH, axis=0)
+            light = replace(light, tooth=tooth.astype(np.float32))
+    jaw, jaw_cover = _draw_jaw(lips, across, down, light)
+    if lips.is_open:
+        floor, floor_cover = _extract_floor(source, edge, lips, across, down, (left, top))
+        jaw += (floor - jaw) * floor_cover[..., None]
+        jaw_cover = np.maximum(jaw_cover, floor_cover)
     line = np.asarray(0.5 * light.cavity + 0.25 * light.tongue, np.float32)
     strength = 0.5 if lips.is_open else 0.1
     return Interior(skull, cover, jaw, jaw_cover, light.cavity, line, strength)
@@ -139,7 +153,10 @@ def _find_teeth(frame: Pixels, lips: Lips, light: Light) -> Floats | None:
     for _ in range(4):  # a gap between teeth, or the tongue, reaches further or less far
         fit = np.polynomial.Polynomial.fit(lips.positions[found], reach, 2, w=weight)
         weight = 1 / (1 + ((fit(lips.positions[found]) - reach) / 0.15) ** 2)
-    return np.asarray(top + np.clip(fit(lips.positions), 0, 1) * (bottom - top), np.float32)
+    curve = fit(lips.positions)
+    own = np.interp(lips.positions, lips.positions[found], reach) - curve
+    own = gaussian_filter1d(np.clip(own, -_OWN_EDGE, _OWN_EDGE), 1.5)
+    return np.asarray(top + np.clip(curve + own, 0, 1) * (bottom - top), np.float32)
 
 
 def _extract_teeth(
@@ -157,10 +174,20 @@ def _extract_teeth(
     weight = np.asarray(cv2.GaussianBlur(inner, (0, 0), spread), np.float32)
     extended = cv2.GaussianBlur(source * inner[..., None], (0, 0), spread)
     extended = extended / np.maximum(weight, 1e-3)[..., None]
-    skull = extended + (source - extended) * inner[..., None]
+    distinct = source + _BORDER_GAIN * _find_borders(source, inner, height)
+    skull = extended + (distinct - extended) * inner[..., None]
     cover = smoothstep(weight, 0.03, 0.2) * side
     cover *= 1 - smoothstep(down, edge - margin, edge + margin)
     return skull.astype(np.float32), np.asarray(cover, np.float32)
+
+
+def _find_borders(source: Floats, inner: Floats, height: float) -> Floats:
+    """Return what sets the teeth off against each other along their row, (h, w, 1), in levels."""
+    width, grey = _TOOTH_WIDTH * height, source.mean(-1)
+    weight = np.maximum(cv2.GaussianBlur(inner, (0, 0), width, sigmaY=0.3), 1e-3)
+    border = grey - cv2.GaussianBlur(grey * inner, (0, 0), width, sigmaY=0.3) / weight
+    limit = _MAX_BORDER * grey
+    return np.asarray(np.clip(border, -limit, limit), np.float32)[..., None]
 
 
 def _extract_floor(
@@ -187,29 +214,39 @@ def _extract_floor(
 
 
 def _draw_jaw(lips: Lips, across: Floats, down: Floats, light: Light) -> tuple[Floats, Floats]:
-    """Draw the lower teeth and the tongue behind them, (h, w, 3), and their cover, (h, w).
-
-    The tongue is a mound: in the shadow of teeth in front, lit above, lost in the dark behind.
-    """
-    height, distance = lips.height_px, np.abs(across)
-    rise = lips.sample(lips.seam, across) - down
-    mound = _TONGUE_RISE * height * np.maximum(1 - (across / _TONGUE_HALF) ** 2, 0.05)
-    back = np.clip(rise / mound, 0, 1)
-    tongue_cover = 1 - smoothstep(back, 0.45, 1.0)
-    tongue_cover *= 1 - smoothstep(distance, 0.6 * _TONGUE_HALF, 1.2 * _TONGUE_HALF)
-    tone = (0.98 - 0.62 * back) * (1 - 0.15 * np.exp(-((across / 0.10) ** 2)))
-    tone *= 0.6 + 0.4 * smoothstep(rise, 0, _TONGUE_SHADOW * height)
-    jaw = light.tongue * tone[..., None]
-    soft = max(light.blur_px, 0.004 * height)
+    """Draw the lower teeth and the tongue behind them, (h, w, 3), and their cover, (h, w)."""
+    rise = np.asarray((lips.sample(lips.seam, across) - down) / lips.height_px, np.float32)
+    jaw, tongue_cover = _draw_tongue(rise, across, light)
+    distance = np.abs(across)
+    soft = max(light.blur_px / lips.height_px, 0.004)
     nearest = _measure_to_border(distance, _LOWER_BORDERS)
-    above = rise - _LOWER_RISE * height + 0.008 * height * np.clip(distance / 0.5, 0, 1) ** 2
-    teeth_cover = 1 - smoothstep(np.asarray(above, np.float32), -soft, soft)
-    teeth_cover *= 1 - smoothstep(distance, 0.40, 0.55)
-    tone = 0.66 - 0.35 * smoothstep(distance, 0.1, 0.5)
-    tone = tone * (1 - 0.1 * np.clip(1 - nearest / 0.03, 0, 1))
+    edge = _LOWER_RISE - 0.010 * np.clip(distance / 0.5, 0, 1) ** 2
+    edge = edge - 0.003 * np.clip(1 - nearest / 0.05, 0, 1) ** 2
+    above = np.asarray(rise - edge, np.float32)
+    teeth_cover = 1 - smoothstep(above, -soft, soft)
+    teeth_cover *= 1 - smoothstep(distance, 0.42, 0.60)
+    tone = _LOWER_TONE - 0.45 * smoothstep(distance, 0.1, 0.55)
+    tone = tone * (1 - 0.14 * np.clip(1 - nearest / 0.03, 0, 1))
+    tone = tone * (1 - _ROOT_SHADE * smoothstep(-above, 0.008, 0.022))
     jaw += (light.tooth * tone[..., None] - jaw) * teeth_cover[..., None]
     cover = np.maximum(tongue_cover, teeth_cover)
     return jaw.astype(np.float32), np.asarray(cover, np.float32)
+
+
+def _draw_tongue(rise: Floats, across: Floats, light: Light) -> tuple[Floats, Floats]:
+    """Draw the tongue, (h, w, 3), and its cover, (h, w); `rise` is above the lower lip.
+
+    It is a mound: in the shadow of teeth in front, lit above, lost in the dark behind.
+    """
+    aside = np.asarray(np.clip(np.abs(across) / _TONGUE_HALF, 0, 1), np.float32)
+    mound = _TONGUE_RISE * np.sqrt(1 - 0.95 * aside**2)
+    back = np.asarray(np.clip(rise / mound, 0, 1), np.float32)
+    cover = 1 - smoothstep(back, 0.45, 1.0)
+    cover *= 1 - smoothstep(aside, 0.6, 1.0)
+    tone = _TONGUE_TONE * (1 - 0.7 * back) * (1 - 0.45 * aside**2)
+    tone *= 1 - 0.15 * np.exp(-((across / 0.08) ** 2))
+    tone *= 0.55 + 0.45 * smoothstep(rise, 0, _TONGUE_SHADOW)
+    return np.asarray(light.tongue * tone[..., None], np.float32), np.asarray(cover, np.float32)
 
 
 def _measure_to_border(distance: Floats, borders: tuple[float, ...]) -> Floats:

@@ -37,6 +37,15 @@ def test_the_gap_follows_the_opening(portrait: Portrait) -> None:
     assert np.corrcoef(openings, gaps)[0, 1] > 0.95
 
 
+def test_a_smile_opens_as_evenly_as_it_is_told() -> None:
+    """The dark under the upper teeth is not taken for the lip: no plateau and then a jump."""
+    portrait = astronaut()
+    poses = [Pose(opening, speaking=1) for opening in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)]
+    gaps = [mouth_seen_by_mesh(portrait, drawn(portrait, pose))[0] for pose in poses]
+    steps = np.diff(gaps) / np.mean(np.diff(gaps))
+    assert 0.4 < steps.min() and steps.max() < 1.6, steps
+
+
 def test_a_smile_shuts_over_its_teeth() -> None:
     portrait = astronaut()
     before = teeth_pixels(portrait.frame, portrait)
