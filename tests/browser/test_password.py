@@ -20,8 +20,9 @@ _NUMBER = count(1)
 
 
 @pytest.fixture(scope="module")
-def address(data: Path) -> Iterator[str]:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a server with a password listens."""
+    data = tmp_path_factory.mktemp("data")
     with serving(data, PORTRAIT_PASSWORD=PASSWORD, PORTRAIT_PROXIES="127.0.0.1") as server:
         yield server.address
 

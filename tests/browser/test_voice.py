@@ -69,7 +69,7 @@ HEARD = (
 
 
 def test_what_is_heard_is_what_the_video_will_sound_like(
-    browser: Browser, bench: Bench, tmp_path: Path
+    tab: Page, bench: Bench, tmp_path: Path
 ) -> None:
     low = np.asarray(chirps(4_800, 4_800) * 0.02, np.int16)
     low[1_000:3_500] = 0
@@ -90,7 +90,7 @@ def test_what_is_heard_is_what_the_video_will_sound_like(
     bench.regions = {
         "tp-head": '<div class="tp-head" data-state="start" data-tab="-"><h1>Mix</h1></div>'
     }
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         mixed = page.evaluate(MIX, parts)
     made = read_wav(tmp_path / "mixed.wav") / 32768
     assert np.abs(np.transpose(mixed) - made).max() < 0.001
