@@ -11,7 +11,7 @@ from inference.media.audio import write_sound
 from tests.browser.made_page import Bench, opened
 from tests.browser.test_everyone import serious
 from tests.browser.visits import DESKTOP, PHONE, visit
-from tests.support.media import DRAWN_PAIR, VOICE_A
+from tests.support.media import DRAWN_PAIR, VOICE_A, spoken
 from tests.support.sounds import chirps, read_wav, write_wav
 
 PART = re.compile(r"^(\d+\.\d+) s to (\d+\.\d+) s, (\d+\.\d+) s$")
@@ -138,13 +138,13 @@ def test_typed_lines_are_spoken_by_two(browser: Browser, address: str, artifacts
 
 
 def test_one_recording_is_split_between_two(
-    browser: Browser, address: str, artifacts: Path
+    browser: Browser, address: str, artifacts: Path, tmp_path: Path
 ) -> None:
     with visit(browser, address, PHONE, "light", artifacts) as me:
         page = me.page
         me.give("picture", DRAWN_PAIR)
         expect(page.locator("#tp-side")).to_contain_text("2 faces found")
-        me.give("voice-0", VOICE_A)
+        me.give("voice-0", spoken(tmp_path / "both.wav", 3.0))
         me.press("Split between the two")
         phrases = page.locator("[data-phrase]")
         expect(phrases.first).to_be_focused()
