@@ -5,14 +5,15 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserType, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserType, Page, expect, sync_playwright
 
-from tests.browser.made_page import Bench
+from tests.browser.made_page import SCREEN, Bench
 from tests.support.media import ROOT, free_port, spoken
 from tests.support.servers import serving
 
@@ -42,15 +43,25 @@ def chromium_options() -> dict[str, Any]:
     return {"executable_path": path, "args": _ARGUMENTS}
 
 
-@pytest.fixture(scope="module")  # Playwright keeps an event loop running as long as it lives
-def chromium() -> Iterator[BrowserType]:
-    """Launches browsers; what is expected of their pages may take a while on a busy machine."""
+@contextmanager
+def start_playwright() -> Iterator[BrowserType]:
+    """What launches browsers; what is expected of their pages may take a while on a busy machine.
+
+    An event loop runs in this thread as long as Playwright lives.
+    """
     expect.set_options(timeout=_PATIENCE_MS)
     with sync_playwright() as playwright:
         yield playwright.chromium
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[BrowserType]:
+    """Launches browsers."""
+    with start_playwright() as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="package")
 def browser(chromium: BrowserType) -> Iterator[Browser]:
     """A browser whose contexts are people of their own."""
     browser = chromium.launch(**chromium_options())
@@ -58,13 +69,19 @@ def browser(chromium: BrowserType) -> Iterator[Browser]:
     browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
+def tab(browser: Browser) -> Page:
+    """A tab for one test after the other: a context for each takes more than twice as long."""
+    return browser.new_context(**SCREEN).new_page()
+
+
+@pytest.fixture(scope="package")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The server's folder of data."""
     return tmp_path_factory.mktemp("data")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def address(data: Path) -> Iterator[str]:
     """Where the server listens."""
     with serving(data) as server:

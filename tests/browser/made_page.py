@@ -13,13 +13,14 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page
 
 from inference.core.write_access import MOVING_MESSAGE
 from tests.support.media import ROOT
 from ui.web.document import build_words
 
 STATIC = ROOT / "ui" / "static"
+SCREEN: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
 TOP = """<nav><a href="#make" data-view>Make</a><a href="#history" data-view>History</a></nav>
 <style>html:not([data-view=history]) #tp-history, [data-view=history] #tp-head { display: none }
 body { min-height: 3000px }</style>"""
@@ -197,6 +198,43 @@ class Bench:
 
 @contextmanager
 def opened(
+    tab: Page,
+    bench: Bench,
+    *,
+    expected: tuple[str, ...] = (),
+    permissions: tuple[str, ...] = (),
+) -> Iterator[Page]:
+    """The bench's page in a tab, ready. Fails at the end if the browser complained of anything but
+    what was `expected`.
+
+    What is stored and permitted belongs to the bench's address, and so to one test.
+    """
+    complaints: list[str] = []
+
+    def listen(said: ConsoleMessage) -> None:
+        if said.type in ("error", "warning") and not any(part in said.text for part in expected):
+            complaints.append(said.text)
+
+    def fail(error: Error) -> None:
+        complaints.append(str(error))
+
+    tab.context.grant_permissions(list(permissions), origin=bench.address)
+    tab.on("console", listen)
+    tab.on("pageerror", fail)
+    try:
+        tab.mouse.move(0, 0)
+        tab.goto(bench.address)
+        tab.locator("html.tp-ready").wait_for(state="attached")
+        yield tab
+        assert complaints == []
+    finally:
+        tab.remove_listener("console", listen)
+        tab.remove_listener("pageerror", fail)
+        tab.goto("about:blank")
+
+
+@contextmanager
+def opened_apart(
     browser: Browser,
     bench: Bench,
     *,
@@ -204,24 +242,11 @@ def opened(
     permissions: tuple[str, ...] = (),
     **options: Any,
 ) -> Iterator[Page]:
-    """The bench's page in a browser of its own, ready. Fails at the end if the browser complained
-    of anything but what was `expected`."""
-    context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | options)
-    context.grant_permissions(list(permissions))
-    page = context.new_page()
-    complaints: list[str] = []
-
-    def listen(said: ConsoleMessage) -> None:
-        if said.type in ("error", "warning") and not any(part in said.text for part in expected):
-            complaints.append(said.text)
-
-    page.on("console", listen)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    """The bench's page in a browser of its own, which has `options` or is given a clock."""
+    context = browser.new_context(**SCREEN | options)
     try:
-        page.goto(bench.address)
-        page.locator("html.tp-ready").wait_for(state="attached")
-        yield page
-        assert complaints == []
+        with opened(context.new_page(), bench, expected=expected, permissions=permissions) as page:
+            yield page
     finally:
         context.close()
 

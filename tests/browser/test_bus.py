@@ -1,12 +1,12 @@
 """Actions on their way to the server: one after the other, once each, told when not answered."""
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from inference.core.write_access import MOVING_MESSAGE
-from tests.browser.made_page import Bench, last, opened, put, regions, sent, wait_for
+from tests.browser.made_page import Bench, last, opened, opened_apart, put, regions, sent, wait_for
 
 
-def test_buttons_fields_and_folds_send_what_they_say(browser: Browser, bench: Bench) -> None:
+def test_buttons_fields_and_folds_send_what_they_say(tab: Page, bench: Bench) -> None:
     bench.regions = regions(
         side='<button data-do="speaks" data-face="2"><b>3</b></button>'
         '<select data-set="quality" aria-label="Quality"><option>fast</option><option>best</option>'
@@ -14,7 +14,7 @@ def test_buttons_fields_and_folds_send_what_they_say(browser: Browser, bench: Be
         '<input type="radio" data-set="shape" value="square" aria-label="Square">'
         '<details data-fold="advanced"><summary>Scene</summary>more</details>'
     )
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         page.get_by_text("3").click()
         page.get_by_label("Quality").select_option("best")
         page.get_by_label("Loud").check()
@@ -32,11 +32,11 @@ def test_buttons_fields_and_folds_send_what_they_say(browser: Browser, bench: Be
         assert last(page)["view"] == "make"
 
 
-def test_actions_wait_for_each_other_and_are_not_sent_twice(browser: Browser, bench: Bench) -> None:
+def test_actions_wait_for_each_other_and_are_not_sent_twice(tab: Page, bench: Bench) -> None:
     bench.regions = regions(
         stage='<button data-do="make">Make it</button><button data-do="swap">Swap</button>'
     )
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         page.evaluate("window.answering = false")
         make = page.get_by_role("button", name="Make it")
         make.click()
@@ -52,11 +52,11 @@ def test_actions_wait_for_each_other_and_are_not_sent_twice(browser: Browser, be
         expect(make).not_to_have_attribute("aria-busy", "true")
 
 
-def test_what_is_refused_while_the_app_moves_is_sent_again(browser: Browser, bench: Bench) -> None:
+def test_what_is_refused_while_the_app_moves_is_sent_again(tab: Page, bench: Bench) -> None:
     bench.regions = regions(
         stage='<button data-do="make">Make it</button><button data-do="swap">Swap</button>'
     )
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         page.evaluate("window.moving = true; window.done = []")
         page.evaluate("() => { window.changes = ({ do: what }) => window.done.push(what); }")
         make = page.get_by_role("button", name="Make it")
@@ -74,7 +74,7 @@ def test_what_is_refused_while_the_app_moves_is_sent_again(browser: Browser, ben
 
 def test_an_action_without_an_answer_is_told(browser: Browser, bench: Bench) -> None:
     bench.regions = regions(stage='<button data-do="make">Make it</button>')
-    with opened(browser, bench) as page:
+    with opened_apart(browser, bench) as page:
         page.clock.install()
         page.evaluate("window.answering = false")
         page.get_by_role("button", name="Make it").click()
@@ -100,7 +100,7 @@ def test_an_action_that_was_answered_elsewhere_shows_on_a_fresh_page(
     browser: Browser, bench: Bench
 ) -> None:
     bench.regions = regions(stage='<button data-do="make">Make it</button>')
-    with opened(browser, bench) as page:
+    with opened_apart(browser, bench) as page:
         page.clock.install()
         page.evaluate(
             "() => { const bus = window.portraitBus; window.portraitBus = (name, action) =>"
@@ -118,7 +118,7 @@ def test_a_file_that_waits_for_others_is_told_how_many_come_first(
     browser: Browser, bench: Bench
 ) -> None:
     bench.regions = regions()
-    with opened(browser, bench) as page:
+    with opened_apart(browser, bench) as page:
         page.evaluate("window.answering = false")
         page.clock.install()
         page.evaluate('void window.portrait.send({ do: "picture" })')

@@ -244,15 +244,15 @@ def test_the_part_that_is_proposed_of_a_long_recording_is_used(
     browser: Browser, tmp_path: Path, artifacts: Path
 ) -> None:
     with (
-        serving(tmp_path, PORTRAIT_MAX_DRAFT_SECONDS="5") as server,
+        serving(tmp_path, PORTRAIT_MAX_DRAFT_SECONDS="2") as server,
         visit(browser, server.address, PHONE, "light", artifacts) as me,
     ):
         me.give("picture", ASTRONAUT)
         me.give("voice-0", VOICE_A)
-        expect(me.page.get_by_role("alert")).to_contain_text("5 s is the most")
+        expect(me.page.get_by_role("alert")).to_contain_text("2 s is the most")
         expect(me.page.locator("[data-trim=start]")).to_be_focused()
         expect(me.page.locator("[data-trimmer]")).to_be_in_viewport()
         me.shoot("19-trim")
         me.press("Done")
         me.see("Your draft is ready")
-        expect(me.page.locator(".tp-plan")).to_contain_text("5.00 s of speech")
+        expect(me.page.locator(".tp-plan")).to_contain_text("2.00 s of speech")

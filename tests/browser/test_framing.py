@@ -5,12 +5,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.made_page import Bench, opened, put, sent, wait_for
+from tests.browser.made_page import Bench, opened, opened_apart, put, sent, wait_for
 
 WIDTH, HEIGHT = 1000, 800  # of the source picture
 LEFT, TOP, CROP = 100, 150, 768  # the crop; the frame is as wide, so a pixel is a pixel
@@ -51,17 +50,18 @@ def stage(**changes: object) -> str:
     return f'{frame}{SLIDERS}{buttons}<button data-do="edit-cancel">Cancel</button>'
 
 
+def regions(**changes: object) -> dict[str, str]:
+    head = '<div class="tp-head" data-state="draft" data-tab="Ready"><h1 tabindex="-1">R</h1></div>'
+    return {"tp-head": head, "tp-stage": stage(**changes)}
+
+
 @contextmanager
 def editing(
-    browser: Browser,
-    bench: Bench,
-    changes: Mapping[str, object] = MappingProxyType({}),
-    **options: Any,
+    tab: Page, bench: Bench, changes: Mapping[str, object] = MappingProxyType({})
 ) -> Iterator[Page]:
-    """The page while framing is adjusted; the mouse is at the frame's upper left corner."""
-    head = '<div class="tp-head" data-state="draft" data-tab="Ready"><h1 tabindex="-1">R</h1></div>'
-    bench.regions = {"tp-head": head, "tp-stage": stage(**changes)}
-    with opened(browser, bench, **options) as page:
+    """The page while framing is adjusted."""
+    bench.regions = regions(**changes)
+    with opened(tab, bench) as page:
         page.locator("tp-framing .box").wait_for()
         yield page
 
@@ -95,27 +95,27 @@ def expect_sent(page: Page, *actions: dict[str, object]) -> None:
     assert sent(page) == list(actions)
 
 
-def test_dragging_moves_the_picture(browser: Browser, bench: Bench) -> None:
-    with editing(browser, bench) as page:
+def test_dragging_moves_the_picture(tab: Page, bench: Bench) -> None:
+    with editing(tab, bench) as page:
         drag(page, (600, 300), (50, 20))
         expect_sent(page, crop(LEFT - 50, TOP - 20))
 
 
-def test_a_press_without_a_movement_changes_nothing(browser: Browser, bench: Bench) -> None:
-    with editing(browser, bench) as page:
+def test_a_press_without_a_movement_changes_nothing(tab: Page, bench: Bench) -> None:
+    with editing(tab, bench) as page:
         page.mouse.click(*at(page, 600, 300))
         page.get_by_role("button", name="Done").click()
         expect_sent(page, {"do": "edit", "what": ""})
 
 
-def test_half_of_the_crop_stays_on_the_picture(browser: Browser, bench: Bench) -> None:
-    with editing(browser, bench) as page:
+def test_half_of_the_crop_stays_on_the_picture(tab: Page, bench: Bench) -> None:
+    with editing(tab, bench) as page:
         drag(page, (760, 300), (-3000, 0))
         expect_sent(page, crop(WIDTH - CROP // 2, TOP))
 
 
-def test_the_wheel_zooms_about_the_pointer(browser: Browser, bench: Bench) -> None:
-    with editing(browser, bench) as page:
+def test_the_wheel_zooms_about_the_pointer(tab: Page, bench: Bench) -> None:
+    with editing(tab, bench) as page:
         page.mouse.move(*at(page, 1, 1))
         page.mouse.wheel(0, 100)
         expect_sent(page, crop(LEFT, TOP, 892))
@@ -126,7 +126,9 @@ def test_the_wheel_zooms_about_the_pointer(browser: Browser, bench: Bench) -> No
 
 
 def test_two_fingers_zoom(browser: Browser, bench: Bench) -> None:
-    with editing(browser, bench, has_touch=True) as page:
+    bench.regions = regions()
+    with opened_apart(browser, bench, has_touch=True) as page:
+        page.locator("tp-framing .box").wait_for()
         touch = page.context.new_cdp_session(page)
 
         def fingers(kind: str, *points: tuple[float, float]) -> None:
@@ -140,8 +142,8 @@ def test_two_fingers_zoom(browser: Browser, bench: Bench) -> None:
         expect_sent(page, crop(LEFT + 250, TOP + 150, CROP // 2))
 
 
-def test_keys_move_and_zoom(browser: Browser, bench: Bench) -> None:
-    with editing(browser, bench) as page:
+def test_keys_move_and_zoom(tab: Page, bench: Bench) -> None:
+    with editing(tab, bench) as page:
         page.locator("tp-framing .pane").focus()
         page.keyboard.press("ArrowRight")
         page.keyboard.press("Shift+ArrowDown")
@@ -152,8 +154,8 @@ def test_keys_move_and_zoom(browser: Browser, bench: Bench) -> None:
         wait_for(page, "window.sent.at(-1).do === 'edit-cancel'")
 
 
-def test_what_was_moved_last_is_sent_before_it_is_done(browser: Browser, bench: Bench) -> None:
-    with editing(browser, bench) as page:
+def test_what_was_moved_last_is_sent_before_it_is_done(tab: Page, bench: Bench) -> None:
+    with editing(tab, bench) as page:
         page.locator("tp-framing .pane").focus()
         page.keyboard.press("ArrowLeft")
         page.evaluate("document.querySelector('[data-do]').click()")
@@ -172,17 +174,17 @@ def test_what_was_moved_last_is_sent_before_it_is_done(browser: Browser, bench: 
     ],
 )
 def test_sliders_do_the_same(
-    browser: Browser, bench: Bench, slider: str, value: str, action: dict[str, object], said: str
+    tab: Page, bench: Bench, slider: str, value: str, action: dict[str, object], said: str
 ) -> None:
-    with editing(browser, bench) as page:
+    with editing(tab, bench) as page:
         given = page.get_by_label(slider, exact=True)
         given.fill(value)
         expect(given).to_have_attribute("aria-valuetext", said)
         expect_sent(page, action)
 
 
-def test_sliders_follow_the_pointer_and_every_answer(browser: Browser, bench: Bench) -> None:
-    with editing(browser, bench) as page:
+def test_sliders_follow_the_pointer_and_every_answer(tab: Page, bench: Bench) -> None:
+    with editing(tab, bench) as page:
         across = page.get_by_label("Across", exact=True)
         expect(across).to_have_attribute("aria-valuetext", "48 % from the left")
         page.evaluate(FOLLOWING)
@@ -195,17 +197,17 @@ def test_sliders_follow_the_pointer_and_every_answer(browser: Browser, bench: Be
         assert float(across.input_value()) == 38.4
 
 
-def test_boxes_are_dragged_and_pulled(browser: Browser, bench: Bench) -> None:
-    with editing(browser, bench) as page:
+def test_boxes_are_dragged_and_pulled(tab: Page, bench: Bench) -> None:
+    with editing(tab, bench) as page:
         drag(page, (300, 150), (30, 10))
         expect_sent(page, box(330, 210, 530, 410))
-    with editing(browser, bench) as page:
+    with editing(tab, bench) as page:
         drag(page, (400, 250), (40, 20))
         expect_sent(page, box(300, 200, 540, 420))
 
 
-def test_an_answer_does_not_disturb_a_drag(browser: Browser, bench: Bench) -> None:
-    with editing(browser, bench) as page:
+def test_an_answer_does_not_disturb_a_drag(tab: Page, bench: Bench) -> None:
+    with editing(tab, bench) as page:
         page.mouse.move(*at(page, 600, 300))
         page.mouse.down()
         page.mouse.move(*at(page, 640, 300))
@@ -215,9 +217,9 @@ def test_an_answer_does_not_disturb_a_drag(browser: Browser, bench: Bench) -> No
         expect_sent(page, crop(LEFT - 50, TOP))
 
 
-def test_a_portrait_shape_stands_in_the_middle(browser: Browser, bench: Bench) -> None:
+def test_a_portrait_shape_stands_in_the_middle(tab: Page, bench: Bench) -> None:
     changes = {"shape-width": 448, "shape-height": 896, "crop": 384, "top": 16}
-    with editing(browser, bench, changes) as page:
+    with editing(tab, bench, changes) as page:
         shape = page.locator("tp-framing .shape").bounding_box()
         left, top = at(page, 288, 0)
         assert shape == {"x": left, "y": top, "width": 192, "height": 384}
@@ -225,7 +227,7 @@ def test_a_portrait_shape_stands_in_the_middle(browser: Browser, bench: Bench) -
         expect_sent(page, crop(LEFT - 20, 16, 384))
 
 
-def test_a_crop_wider_than_the_limit_may_stay_as_it_is(browser: Browser, bench: Bench) -> None:
-    with editing(browser, bench, {"crop": 1800, "left": -400, "top": -50}) as page:
+def test_a_crop_wider_than_the_limit_may_stay_as_it_is(tab: Page, bench: Bench) -> None:
+    with editing(tab, bench, {"crop": 1800, "left": -400, "top": -50}) as page:
         drag(page, (600, 300), (0, 10))
         expect_sent(page, crop(-400, -73, 1800))

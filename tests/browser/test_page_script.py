@@ -6,9 +6,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.made_page import Bench, head, last, opened, put, regions, sent, wait_for
+from tests.browser.made_page import (
+    Bench,
+    head,
+    last,
+    opened,
+    opened_apart,
+    put,
+    regions,
+    sent,
+    wait_for,
+)
 from tests.support.page_states import page as page_state
 from ui.session.page_state import Phase
 from ui.views import render
@@ -22,7 +32,7 @@ TRIMMER = """<div data-trimmer data-duration="62" data-longest="40" data-least="
 def test_a_new_state_moves_the_focus_to_the_headline(browser: Browser, bench: Bench) -> None:
     button = '<button data-do="make">Make it</button>'
     bench.regions = regions(stage=button, foot='<input aria-label="Seed">')
-    with opened(browser, bench, viewport={"width": 390, "height": 844}) as page:
+    with opened_apart(browser, bench, viewport={"width": 390, "height": 844}) as page:
         page.get_by_role("button", name="Make it").click()
         page.evaluate("scrollTo(0, 500)")
         put(page, "tp-stage", button.replace("Make it", "Stop"))  # the same element still
@@ -36,9 +46,9 @@ def test_a_new_state_moves_the_focus_to_the_headline(browser: Browser, bench: Be
         assert page.title() == "Ready"
 
 
-def test_two_pages_by_address(browser: Browser, bench: Bench) -> None:
+def test_two_pages_by_address(tab: Page, bench: Bench) -> None:
     bench.regions = regions()
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         make, history = (
             page.get_by_role("link", name="Make"),
             page.get_by_role("link", name="History"),
@@ -61,7 +71,7 @@ def test_two_pages_by_address(browser: Browser, bench: Bench) -> None:
 
 def test_the_pulse_is_faster_while_there_is_work(browser: Browser, bench: Bench) -> None:
     bench.regions = regions(stage="")
-    with opened(browser, bench) as page:
+    with opened_apart(browser, bench) as page:
         page.clock.install()
         page.clock.pause_at(datetime.now(UTC) + timedelta(hours=1))
 
@@ -100,9 +110,9 @@ def test_the_pulse_is_faster_while_there_is_work(browser: Browser, bench: Bench)
     assert hidden <= 1
 
 
-def test_a_changed_version_asks_for_the_page_once(browser: Browser, bench: Bench) -> None:
+def test_a_changed_version_asks_for_the_page_once(tab: Page, bench: Bench) -> None:
     bench.regions = regions(stage="<i data-busy></i>")
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         page.wait_for_timeout(1200)
         before = len(sent(page, refreshes=True))
         bench.version = "2"
@@ -111,9 +121,9 @@ def test_a_changed_version_asks_for_the_page_once(browser: Browser, bench: Bench
 
 
 @pytest.mark.holds("page", "no network", "the page says so, and goes on by itself")
-def test_a_lost_connection_is_said_and_found_again(browser: Browser, bench: Bench) -> None:
+def test_a_lost_connection_is_said_and_found_again(tab: Page, bench: Bench) -> None:
     bench.regions = regions(stage="<i data-busy></i>")
-    with opened(browser, bench, expected=("503",)) as page:
+    with opened(tab, bench, expected=("503",)) as page:
         page.evaluate("window.same = true")
         said = page.get_by_role("status")
         expect(said).to_be_empty()
@@ -128,9 +138,9 @@ def test_a_lost_connection_is_said_and_found_again(browser: Browser, bench: Benc
         assert page.evaluate("window.same"), "the page was not loaded again"
 
 
-def test_a_page_that_the_server_forgot_is_loaded_again(browser: Browser, bench: Bench) -> None:
+def test_a_page_that_the_server_forgot_is_loaded_again(tab: Page, bench: Bench) -> None:
     bench.regions = regions(stage="<i data-busy></i>")
-    with opened(browser, bench, expected=("503",)) as page:
+    with opened(tab, bench, expected=("503",)) as page:
         page.evaluate("window.answering = false")
         page.evaluate("window.same = true")
         bench.pulse_status = 503
@@ -150,11 +160,11 @@ def test_a_page_that_the_server_forgot_is_loaded_again(browser: Browser, bench: 
     ],
 )
 def test_the_part_to_use(
-    browser: Browser, bench: Bench, slider: str, value: str, part: tuple[float, float]
+    tab: Page, bench: Bench, slider: str, value: str, part: tuple[float, float]
 ) -> None:
     bench.regions = regions(side=TRIMMER)
     start, end = part
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         expect(page.locator("[data-trim-text]")).to_have_text("0.00 s to 40.00 s, 40.00 s")
         page.get_by_label(slider).fill(value)
         said = f"{start:.2f} s to {end:.2f} s, {end - start:.2f} s"
@@ -178,7 +188,7 @@ def test_times_are_the_visitors_own(browser: Browser, bench: Bench) -> None:
     times += f'<time datetime="{then.isoformat()}" data-time="when">then</time>'
     times += f'<time datetime="{then.isoformat()}" data-time="day">then</time>'
     bench.regions = regions(side=times)
-    with opened(browser, bench, timezone_id="Asia/Tokyo") as page:
+    with opened_apart(browser, bench, timezone_id="Asia/Tokyo") as page:
         tokyo = now + timedelta(hours=9)
         shown = page.locator("time")
         expect(shown.nth(0)).to_have_text(f"Today {tokyo:%H:%M}")
@@ -193,7 +203,7 @@ def test_times_that_go_on_are_counted_between_two_answers(browser: Browser, benc
     head = '<div class="tp-head" data-state="making" data-tab="{left} · Page" data-left="70" '
     head += 'data-later="30"><h1>Making</h1></div>'
     bench.regions = regions(side=times.format(70)) | {"tp-head": head}
-    with opened(browser, bench) as page:
+    with opened_apart(browser, bench) as page:
         left, elapsed = page.locator("[data-left]").last, page.locator("[data-elapsed]")
         expect(left).to_have_text(re.compile("^About 1 min .*s left$|^About 5. s left$"))
         expect(elapsed).to_have_text(re.compile("^.* so far$"))
@@ -213,7 +223,9 @@ def test_upright_videos_and_the_numbers_of_voices_are_seen(browser: Browser, ben
     html = render(replace(shown, history=(tall,)))
     bench.regions = regions(side=html.side) | {"tp-history": html.history}
     phone = {"width": 390, "height": 844}
-    with opened(browser, bench, expected=("404",), viewport=phone, forced_colors="active") as page:
+    with opened_apart(
+        browser, bench, expected=("404",), viewport=phone, forced_colors="active"
+    ) as page:
         for dot in page.locator(".tp-dot").all():
             expect(dot).to_have_css("forced-color-adjust", "none")  # or all is behind its number
             colours = "e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
@@ -236,7 +248,7 @@ def test_nothing_stands_in_the_way_of_anyone(browser: Browser, bench: Bench, sch
         '<button data-record="voice-0" data-longest="40">Record</button></main>'
     )
     kind = {"light": "", "dark": "dark"}[scheme]
-    with opened(browser, bench, permissions=("microphone",), reduced_motion="reduce") as page:
+    with opened_apart(browser, bench, permissions=("microphone",), reduced_motion="reduce") as page:
         page.evaluate(
             "kind => document.body.classList.add(...kind.split(' ').filter(Boolean))", kind
         )

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.test_everyone import serious
 from tests.browser.visits import DESKTOP, PHONE, SCHEMES, Scheme, Size
+from tests.support.media import ASTRONAUT
 from tests.support.servers import serving
 from ui.strings import text
 from ui.web.auth import SESSION_COOKIE
@@ -20,8 +21,9 @@ _NUMBER = count(1)
 
 
 @pytest.fixture(scope="module")
-def address(data: Path) -> Iterator[str]:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a server with a password listens."""
+    data = tmp_path_factory.mktemp("data")
     with serving(data, PORTRAIT_PASSWORD=PASSWORD, PORTRAIT_PROXIES="127.0.0.1") as server:
         yield server.address
 
@@ -93,7 +95,9 @@ def test_by_keyboard_wrong_then_right_then_the_page_works(browser: Browser, addr
         expect(field).to_have_value("")
         page.keyboard.type(PASSWORD)
         page.keyboard.press("Enter")
-        page.get_by_role("button", name="Astronaut").click()
+        with page.expect_file_chooser() as chooser:
+            page.locator("[data-choose=picture]").first.click()
+        chooser.value.set_files(ASTRONAUT)
         expect(page.get_by_alt_text(text.PICTURE_ALT).first).to_be_visible()
         assert page.evaluate("document.cookie") == ""
         page.context.clear_cookies(name=SESSION_COOKIE)  # the month is over, while the page is open

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.films import JOB, OTHER, PLAYED, RUNS, regions, shows_film, stage, write_films
-from tests.browser.made_page import Bench, opened, put, wait_for
+from tests.browser.made_page import Bench, opened, opened_apart, put, wait_for
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -16,9 +16,9 @@ def written(films: Path) -> None:
     write_films(films)
 
 
-def test_keys_seek_and_play(browser: Browser, bench: Bench) -> None:
+def test_keys_seek_and_play(tab: Page, bench: Bench) -> None:
     bench.regions = regions(f"{JOB}/4.mp4")
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         shows_film(page)
         page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowRight")
@@ -43,21 +43,21 @@ def test_keys_seek_and_play(browser: Browser, bench: Bench) -> None:
         assert not page.evaluate(f"Boolean({RUNS})"), "Space was for the button"
 
 
-def test_keys_typed_into_a_field_are_not_for_the_film(browser: Browser, bench: Bench) -> None:
+def test_keys_typed_into_a_field_are_not_for_the_film(tab: Page, bench: Bench) -> None:
     bench.regions = regions(f"{JOB}/1.mp4") | {
         "tp-side": '<textarea aria-label="Scene"></textarea>'
     }
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         shows_film(page)
         page.get_by_label("Scene").press_sequentially("a b")
         assert page.get_by_label("Scene").input_value() == "a b"
         assert not page.evaluate(f"Boolean({RUNS})")
 
 
-def test_the_voice_line_follows_and_seeks(browser: Browser, bench: Bench) -> None:
+def test_the_voice_line_follows_and_seeks(tab: Page, bench: Bench) -> None:
     bench.regions = regions(None)
     at = "Number(document.querySelector('[data-line]').style.getPropertyValue('--at'))"
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         line = page.locator("[data-line]")
         expect(line).not_to_have_attribute("style", "--at")
         line.click()
@@ -80,7 +80,7 @@ def test_the_voice_line_follows_and_seeks(browser: Browser, bench: Bench) -> Non
 def test_a_film_that_fails_is_tried_again_and_then_told(browser: Browser, bench: Bench) -> None:
     bench.regions = regions(f"{JOB}/1.mp4")
     bench.missing = 2
-    with opened(browser, bench, expected=("503",)) as page:
+    with opened_apart(browser, bench, expected=("503",)) as page:
         shows_film(page)
         bench.missing = 1000
         page.clock.install()
@@ -98,9 +98,9 @@ def test_a_film_that_fails_is_tried_again_and_then_told(browser: Browser, bench:
         expect(message).to_be_hidden()
 
 
-def test_a_reload_keeps_the_place_and_stays_quiet(browser: Browser, bench: Bench) -> None:
+def test_a_reload_keeps_the_place_and_stays_quiet(tab: Page, bench: Bench) -> None:
     bench.regions = regions(f"{JOB}/4.mp4")
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         shows_film(page)
         page.locator("tp-player").get_by_role("button", name="Sound off").click()
         page.evaluate("document.querySelector('tp-player').seek(3)")
@@ -112,12 +112,12 @@ def test_a_reload_keeps_the_place_and_stays_quiet(browser: Browser, bench: Bench
         expect(page.locator("tp-player").get_by_role("button", name="Sound on")).to_be_visible()
 
 
-def test_one_sound_at_a_time(browser: Browser, bench: Bench) -> None:
+def test_one_sound_at_a_time(tab: Page, bench: Bench) -> None:
     part = {"url": f"{JOB}/voice.wav", "channels": 1, "from": 0, "at": 0, "samples": 48_000}
     play = f"<button data-play='{json.dumps([part])}' data-label-play='Play the voice'"
     play += ' data-label-pause="Pause" aria-label="Play the voice" aria-pressed="false">v</button>'
     bench.regions = regions(f"{JOB}/4.mp4") | {"tp-side": play}
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         shows_film(page)
         page.keyboard.press("Space")
         wait_for(page, RUNS)
@@ -135,10 +135,10 @@ def test_one_sound_at_a_time(browser: Browser, bench: Bench) -> None:
         expect(button).to_have_attribute("aria-label", "Play the voice")
 
 
-def test_a_film_is_silent_on_the_other_page(browser: Browser, bench: Bench) -> None:
+def test_a_film_is_silent_on_the_other_page(tab: Page, bench: Bench) -> None:
     hidden = "<style>[data-view=history] #tp-stage { display: none }</style>"
     bench.regions = regions(f"{JOB}/4.mp4") | {"tp-top": hidden + '<a href="#history">History</a>'}
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         shows_film(page)
         page.keyboard.press("Space")
         wait_for(page, RUNS)
@@ -146,14 +146,14 @@ def test_a_film_is_silent_on_the_other_page(browser: Browser, bench: Bench) -> N
         wait_for(page, f"!({RUNS})")
 
 
-def test_draft_and_final_play_together(browser: Browser, bench: Bench) -> None:
+def test_draft_and_final_play_together(tab: Page, bench: Bench) -> None:
     players = "".join(
         f'<div class="tp-frame"><tp-player film="{job}/4.mp4" label="film"></tp-player></div>'
         for job in (OTHER, JOB)
     )
     pair = f'<button data-play-both>Play both</button><div class="tp-pair">{players}</div>'
     bench.regions = regions(None) | {"tp-below": pair}
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         expect(page.locator("#tp-below tp-player .play")).to_have_count(2)
         page.get_by_role("button", name="Play both").click()
         both = "[...document.querySelectorAll('.tp-pair tp-player')]"
@@ -161,9 +161,9 @@ def test_draft_and_final_play_together(browser: Browser, bench: Bench) -> None:
         assert page.evaluate(f"{both}.map((player) => player.muted)") == [True, False]
 
 
-def test_full_screen_and_back(browser: Browser, bench: Bench) -> None:
+def test_full_screen_and_back(tab: Page, bench: Bench) -> None:
     bench.regions = regions(f"{JOB}/1.mp4")
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         shows_film(page)
         page.locator("tp-player").get_by_role("button", name="Full screen").click()
         leave = page.locator("tp-player").get_by_role("button", name="Leave full screen")
@@ -173,9 +173,9 @@ def test_full_screen_and_back(browser: Browser, bench: Bench) -> None:
         page.locator("tp-player").get_by_role("button", name="Full screen", exact=True).wait_for()
 
 
-def test_nothing_of_a_film_stands_in_the_way_of_anyone(browser: Browser, bench: Bench) -> None:
+def test_nothing_of_a_film_stands_in_the_way_of_anyone(tab: Page, bench: Bench) -> None:
     bench.regions = regions(f"{JOB}/1.mp4", chip="Draft", note="free")
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         shows_film(page)
         found = Axe().run(page, context="tp-player", options={"runOnly": ["wcag2a", "wcag2aa"]})
     assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found.response["violations"]] == []

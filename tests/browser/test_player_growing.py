@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from inference.core.timing import FPS
 from tests.browser.films import (
@@ -20,7 +20,7 @@ from tests.browser.films import (
     stage,
     write_films,
 )
-from tests.browser.made_page import Bench, opened, put, wait_for
+from tests.browser.made_page import Bench, opened, opened_apart, put, wait_for
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -28,9 +28,9 @@ def written(films: Path) -> None:
     write_films(films)
 
 
-def test_a_growing_film_goes_on_without_a_break(browser: Browser, bench: Bench) -> None:
+def test_a_growing_film_goes_on_without_a_break(tab: Page, bench: Bench) -> None:
     bench.regions = regions(f"{JOB}/1.mp4")
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         shows_film(page)
         page.evaluate(WATCH)
         page.locator("tp-player").get_by_role("button", name="Play").click()
@@ -48,9 +48,9 @@ def test_a_growing_film_goes_on_without_a_break(browser: Browser, bench: Bench) 
     assert steps.max() <= 12, "and never leaps"
 
 
-def test_a_film_that_ran_out_goes_on_when_there_is_more(browser: Browser, bench: Bench) -> None:
+def test_a_film_that_ran_out_goes_on_when_there_is_more(tab: Page, bench: Bench) -> None:
     bench.regions = regions(f"{JOB}/1.mp4")
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         shows_film(page)
         page.evaluate(WATCH)
         page.keyboard.press("Space")
@@ -64,9 +64,9 @@ def test_a_film_that_ran_out_goes_on_when_there_is_more(browser: Browser, bench:
     assert np.diff([moment["number"] for moment in seen]).min() >= -3
 
 
-def test_a_film_that_nobody_started_stands_still(browser: Browser, bench: Bench) -> None:
+def test_a_film_that_nobody_started_stands_still(tab: Page, bench: Bench) -> None:
     bench.regions = regions(f"{JOB}/1.mp4")
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         shows_film(page)
         page.evaluate("document.querySelector('tp-player').seek(1)")
         put(page, "tp-stage", stage(f"{JOB}/2.mp4"))
@@ -82,7 +82,7 @@ def test_what_was_seen_being_made_plays_by_itself_once_and_silently(
 ) -> None:
     job, third = JOB.split("/")[-1], "/media/" + "c" * 32
     bench.regions = regions(None, making=job)
-    with opened(browser, bench) as page:
+    with opened_apart(browser, bench) as page:
         page.evaluate(WATCH)
         put(page, "tp-stage", stage(f"{JOB}/1.mp4", making=job))
         wait_for(page, RUNS)
@@ -111,9 +111,9 @@ def test_what_was_seen_being_made_plays_by_itself_once_and_silently(
         assert not page.evaluate(f"Boolean({RUNS})")
 
 
-def test_the_end_is_not_played_again(browser: Browser, bench: Bench) -> None:
+def test_the_end_is_not_played_again(tab: Page, bench: Bench) -> None:
     bench.regions = regions(f"{JOB}/1.mp4")
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         shows_film(page)
         page.keyboard.press("Space")
         wait_for(page, f"{PLAYED} >= 1.5 && !({RUNS})")
@@ -127,9 +127,9 @@ def test_the_end_is_not_played_again(browser: Browser, bench: Bench) -> None:
         assert not page.evaluate(f"Boolean({RUNS})")
 
 
-def test_pictures_change_when_they_are_decoded(browser: Browser, bench: Bench) -> None:
+def test_pictures_change_when_they_are_decoded(tab: Page, bench: Bench) -> None:
     bench.regions = regions(None)
-    with opened(browser, bench, expected=("404",)) as page:
+    with opened(tab, bench, expected=("404",)) as page:
         picture = page.locator("tp-player img")
         expect(picture).to_have_attribute("src", f"{JOB}/red.svg")
         expect(picture).to_have_attribute("alt", "The draft")

@@ -6,7 +6,7 @@ import re
 import av
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.made_page import (
     Bench,
@@ -14,6 +14,7 @@ from tests.browser.made_page import (
     input_regions,
     inputs,
     opened,
+    opened_apart,
     problem,
     put,
     sent,
@@ -25,8 +26,8 @@ def cards(bench: Bench) -> None:
     bench.regions = input_regions()
 
 
-def test_the_camera_gives_a_picture(browser: Browser, bench: Bench) -> None:
-    with opened(browser, bench, permissions=("camera",)) as page:
+def test_the_camera_gives_a_picture(tab: Page, bench: Bench) -> None:
+    with opened(tab, bench, permissions=("camera",)) as page:
         page.get_by_role("button", name="Camera").click()
         page.get_by_role("dialog", name="Take a picture").wait_for()
         page.get_by_role("button", name="Take the picture").click()
@@ -44,8 +45,8 @@ def test_the_camera_gives_a_picture(browser: Browser, bench: Bench) -> None:
     assert bench.uploads[0][1].startswith(b"\xff\xd8\xff"), "a JPEG"
 
 
-def test_the_camera_can_be_left(browser: Browser, bench: Bench) -> None:
-    with opened(browser, bench, permissions=("camera",)) as page:
+def test_the_camera_can_be_left(tab: Page, bench: Bench) -> None:
+    with opened(tab, bench, permissions=("camera",)) as page:
         page.get_by_role("button", name="Camera").click()
         page.get_by_role("button", name="Take the picture").wait_for()
         page.keyboard.press("Escape")
@@ -63,9 +64,9 @@ def test_the_camera_can_be_left(browser: Browser, bench: Bench) -> None:
     ],
 )
 def test_a_camera_or_microphone_that_can_not_be_had(
-    browser: Browser, bench: Bench, button: str, place: str, error: str, said: str
+    tab: Page, bench: Bench, button: str, place: str, error: str, said: str
 ) -> None:
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         page.evaluate(
             "(name) => { navigator.mediaDevices.getUserMedia = () =>"
             " Promise.reject(new DOMException('', name)) }",
@@ -76,8 +77,8 @@ def test_a_camera_or_microphone_that_can_not_be_had(
         expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_the_recorder_gives_a_file_that_plays(browser: Browser, bench: Bench) -> None:
-    with opened(browser, bench, permissions=("microphone",)) as page:
+def test_the_recorder_gives_a_file_that_plays(tab: Page, bench: Bench) -> None:
+    with opened(tab, bench, permissions=("microphone",)) as page:
         page.get_by_role("button", name="Record 0").click()
         page.get_by_role("button", name="Start recording").click()
         expect(page.get_by_role("timer")).to_have_text("0:01 of 0:02")
@@ -128,7 +129,7 @@ MICROPHONE = """(() => {
 
 
 def test_the_level_shows_silence_speech_and_distortion(browser: Browser, bench: Bench) -> None:
-    with opened(browser, bench, reduced_motion="reduce", forced_colors="active") as page:
+    with opened_apart(browser, bench, reduced_motion="reduce", forced_colors="active") as page:
         page.evaluate(MICROPHONE)
         page.evaluate("document.querySelector('[data-record=voice-1]').dataset.longest = 60")
         page.get_by_role("button", name="Record 1").click()

@@ -16,12 +16,12 @@ BUCKET = "videos"
 
 
 @pytest.fixture(scope="module")
-def server(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with a GPU, as far as it can tell, and a bucket; its first seed is a bad one."""
     with s3_server.running(tmp_path_factory.mktemp("s3")) as store:
         store.client.create_bucket(Bucket=BUCKET)
         settings = store.environment | {"AWS_BUCKET_NAME": BUCKET, "SCRIPTED_BAD_SEED": "42"}
-        with serving(data, pause_s=0.01, **settings) as server:
+        with serving(tmp_path_factory.mktemp("data"), pause_s=0.01, **settings) as server:
             yield server
 
 

@@ -13,6 +13,7 @@ from tests.browser.made_page import (
     input_regions,
     inputs,
     opened,
+    opened_apart,
     problem,
     put,
     sent,
@@ -43,11 +44,9 @@ def cards(bench: Bench) -> None:
     bench.regions = input_regions()
 
 
-def test_a_file_that_is_refused_while_the_app_moves_is_sent_again(
-    browser: Browser, bench: Bench
-) -> None:
+def test_a_file_that_is_refused_while_the_app_moves_is_sent_again(tab: Page, bench: Bench) -> None:
     bench.moving = 2
-    with opened(browser, bench, expected=("503",)) as page:
+    with opened(tab, bench, expected=("503",)) as page:
         choose(page, "picture", ASTRONAUT)
         expect(page.locator('[data-status="picture"]')).to_have_text(MOVING_MESSAGE)
         wait_for(page, "window.sent.some((action) => action.do === 'picture')")
@@ -61,9 +60,9 @@ def choose(page: Page, place: str, file: Path) -> None:
     chooser.value.set_files(file)
 
 
-def test_the_chooser_names_endings_beside_types(browser: Browser, bench: Bench) -> None:
+def test_the_chooser_names_endings_beside_types(tab: Page, bench: Bench) -> None:
     # some systems grey out files whose type they don't know
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         for place, kinds in (("picture", "image/* .heic .png"), ("voice-0", "audio/* .opus .mkv")):
             with page.expect_file_chooser():
                 page.locator(f'[data-choose="{place}"]').click()
@@ -71,8 +70,8 @@ def test_the_chooser_names_endings_beside_types(browser: Browser, bench: Bench) 
             assert set(kinds.split()) <= set(accepted.split(","))
 
 
-def test_a_chosen_file_arrives_whole(browser: Browser, bench: Bench) -> None:
-    with opened(browser, bench) as page:
+def test_a_chosen_file_arrives_whole(tab: Page, bench: Bench) -> None:
+    with opened(tab, bench) as page:
         choose(page, "picture", ASTRONAUT)
         first = {"do": "picture", "upload": f"{1:032x}", "name": "astronaut.png"}
         expect_sent(page, first)
@@ -101,9 +100,9 @@ def test_a_chosen_file_arrives_whole(browser: Browser, bench: Bench) -> None:
     ],
 )
 def test_what_is_dropped_goes_where_it_belongs(
-    browser: Browser, bench: Bench, target: str, files: list[dict[str, object]], given: list[str]
+    tab: Page, bench: Bench, target: str, files: list[dict[str, object]], given: list[str]
 ) -> None:
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         page.evaluate(DROP, [target, files])
         wait_for(page, f"window.sent.filter((a) => a.do !== 'refresh').length >= {len(given)}")
         went = {f"{action['do']} {action.get('slot', '')}".strip() for action in sent(page)}
@@ -111,18 +110,16 @@ def test_what_is_dropped_goes_where_it_belongs(
         expect(page.locator("[data-over]")).to_have_count(0)
 
 
-def test_the_place_under_the_pointer_is_marked(browser: Browser, bench: Bench) -> None:
-    with opened(browser, bench) as page:
+def test_the_place_under_the_pointer_is_marked(tab: Page, bench: Bench) -> None:
+    with opened(tab, bench) as page:
         page.evaluate(DROP, ['[data-drop="voice-1"] h2', [VOICE]])
         assert page.evaluate("window.over") == "voice-1"
         expect_sent(page, {"do": "voice", "slot": 1, "upload": f"{1:032x}", "name": "a.wav"})
 
 
-def test_too_big_and_empty_are_refused_before_anything_is_sent(
-    browser: Browser, bench: Bench
-) -> None:
+def test_too_big_and_empty_are_refused_before_anything_is_sent(tab: Page, bench: Bench) -> None:
     big = {"name": "big.png", "type": "image/png", "size": 20 * MIB + 1}
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         page.evaluate(DROP, ["body", [big]])
         said = "This picture is 21 MB; 20 MB is the most. Choose a smaller one."
         assert problem(page, "picture") == said
@@ -141,16 +138,16 @@ def test_too_big_and_empty_are_refused_before_anything_is_sent(
     assert len(bench.uploads) == 1
 
 
-def test_what_the_server_refuses_is_said_in_its_words(browser: Browser, bench: Bench) -> None:
+def test_what_the_server_refuses_is_said_in_its_words(tab: Page, bench: Bench) -> None:
     bench.refusal = "This disk is full."
-    with opened(browser, bench, expected=("400",)) as page:
+    with opened(tab, bench, expected=("400",)) as page:
         choose(page, "voice-0", VOICE_A)
         assert problem(page, "voice-0") == "This disk is full."
         assert sent(page) == []
 
 
 def test_the_page_says_how_far_a_file_is_sent(browser: Browser, bench: Bench) -> None:
-    with opened(browser, bench) as page:
+    with opened_apart(browser, bench) as page:
         network = page.context.new_cdp_session(page)
         limits = {"offline": False, "latency": 0, "downloadThroughput": -1}
         network.send("Network.emulateNetworkConditions", limits | {"uploadThroughput": 150_000})
@@ -164,9 +161,9 @@ def test_the_page_says_how_far_a_file_is_sent(browser: Browser, bench: Bench) ->
 
 
 @pytest.mark.holds("upload", "no network", "the page says so; a press sends the file again")
-def test_a_lost_connection_is_told_and_a_press_sends_again(browser: Browser, bench: Bench) -> None:
+def test_a_lost_connection_is_told_and_a_press_sends_again(tab: Page, bench: Bench) -> None:
     bench.cut = True
-    with opened(browser, bench, expected=("net::ERR_",)) as page:
+    with opened(tab, bench, expected=("net::ERR_",)) as page:
         choose(page, "voice-0", VOICE_A)
         assert problem(page, "voice-0") == "The connection was lost while the file was sent."
         expect(page.locator('[data-status="voice-0"]')).to_have_text("none")
@@ -177,14 +174,14 @@ def test_a_lost_connection_is_told_and_a_press_sends_again(browser: Browser, ben
     assert bench.uploads == [("voice", VOICE_A.read_bytes())]
 
 
-def test_pictures_are_pasted_by_key_and_by_button(browser: Browser, bench: Bench) -> None:
+def test_pictures_are_pasted_by_key_and_by_button(tab: Page, bench: Bench) -> None:
     copy = """async () => {
       const canvas = Object.assign(document.createElement("canvas"), { width: 8, height: 8 });
       const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
       await navigator.clipboard.write([new ClipboardItem({ "image/png": blob })]);
     }"""
     allowed = ("clipboard-read", "clipboard-write")
-    with opened(browser, bench, permissions=allowed) as page:
+    with opened(tab, bench, permissions=allowed) as page:
         page.evaluate("navigator.clipboard.writeText('words')")
         page.get_by_role("button", name="Paste").click()
         assert problem(page, "picture") == "There is no picture to paste. Copy one first."
@@ -200,8 +197,8 @@ def test_pictures_are_pasted_by_key_and_by_button(browser: Browser, bench: Bench
     assert all(body.startswith(b"\x89PNG") for _, body in bench.uploads)
 
 
-def test_pasting_that_is_not_allowed_is_told(browser: Browser, bench: Bench) -> None:
-    with opened(browser, bench) as page:
+def test_pasting_that_is_not_allowed_is_told(tab: Page, bench: Bench) -> None:
+    with opened(tab, bench) as page:
         page.evaluate(
             "() => { navigator.clipboard.read = () =>"
             " Promise.reject(new DOMException('', 'NotAllowedError')) }"

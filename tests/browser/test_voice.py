@@ -11,7 +11,7 @@ from inference.media.audio import write_sound
 from tests.browser.made_page import Bench, opened
 from tests.browser.test_everyone import serious
 from tests.browser.visits import DESKTOP, PHONE, visit
-from tests.support.media import DRAWN_PAIR, VOICE_A
+from tests.support.media import DRAWN_PAIR, VOICE_A, spoken
 from tests.support.sounds import chirps, read_wav, write_wav
 
 PART = re.compile(r"^(\d+\.\d+) s to (\d+\.\d+) s, (\d+\.\d+) s$")
@@ -69,7 +69,7 @@ HEARD = (
 
 
 def test_what_is_heard_is_what_the_video_will_sound_like(
-    browser: Browser, bench: Bench, tmp_path: Path
+    tab: Page, bench: Bench, tmp_path: Path
 ) -> None:
     low = np.asarray(chirps(4_800, 4_800) * 0.02, np.int16)
     low[1_000:3_500] = 0
@@ -90,7 +90,7 @@ def test_what_is_heard_is_what_the_video_will_sound_like(
     bench.regions = {
         "tp-head": '<div class="tp-head" data-state="start" data-tab="-"><h1>Mix</h1></div>'
     }
-    with opened(browser, bench) as page:
+    with opened(tab, bench) as page:
         mixed = page.evaluate(MIX, parts)
     made = read_wav(tmp_path / "mixed.wav") / 32768
     assert np.abs(np.transpose(mixed) - made).max() < 0.001
@@ -138,13 +138,13 @@ def test_typed_lines_are_spoken_by_two(browser: Browser, address: str, artifacts
 
 
 def test_one_recording_is_split_between_two(
-    browser: Browser, address: str, artifacts: Path
+    browser: Browser, address: str, artifacts: Path, tmp_path: Path
 ) -> None:
     with visit(browser, address, PHONE, "light", artifacts) as me:
         page = me.page
         me.give("picture", DRAWN_PAIR)
         expect(page.locator("#tp-side")).to_contain_text("2 faces found")
-        me.give("voice-0", VOICE_A)
+        me.give("voice-0", spoken(tmp_path / "both.wav", 3.0))
         me.press("Split between the two")
         phrases = page.locator("[data-phrase]")
         expect(phrases.first).to_be_focused()

@@ -4,13 +4,15 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
-from tests.browser.conftest import artifacts, browser, chromium
+from tests.browser.conftest import artifacts, chromium_options, start_playwright
 
-__all__ = ["artifacts", "browser", "chromium", "needs_root"]
+__all__ = ["artifacts", "needs_root"]
 
 _TOOLS = ("setpriv", "unshare", "nsenter", "mount", "umount", "chroot")
 _MAY_MOUNT = 1 << 21  # the kernel's CAP_SYS_ADMIN
@@ -21,6 +23,13 @@ mkdir {0}/upper {0}/work {0}/root {1}/lower {1}/upper {1}/work
 mount -t overlay trial -o lowerdir=/,upperdir={0}/upper,workdir={0}/work {0}/root
 mount -t overlay trial -o lowerdir={1}/lower,upperdir={1}/upper,workdir={1}/work {0}/root/mnt
 """
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser whose contexts are people of their own."""
+    with start_playwright() as chromium:
+        yield chromium.launch(**chromium_options())
 
 
 def needs_root() -> None:

@@ -27,7 +27,7 @@ from ui.media import decoding
 from ui.session import availability
 from ui.web.app import serve as serve_page
 
-_PATIENCE_S = 60
+_PATIENCE_S = 120
 
 
 class Server:
@@ -104,8 +104,8 @@ def serving(data: Path, pause_s: float | None = None, **settings: str) -> Iterat
     """A started server."""
     lay_certificate(data)
     server = Server(data, pause_s, **settings)
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         server.stop()
