@@ -26,7 +26,7 @@ from ui.media import decoding
 from ui.session import availability
 from ui.web.app import serve as serve_page
 
-_PATIENCE_S = 60
+_PATIENCE_S = 180
 
 
 class Server:
