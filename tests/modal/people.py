@@ -86,7 +86,7 @@ def two_pages(standin: StandIn) -> Iterator[tuple[str, str]]:
         end = time.monotonic() + PATIENCE_S
         while old not in (now := pages(standin)) or len(now) < 2:
             assert time.monotonic() < end, now
-            time.sleep(0.05)
+            time.sleep(0.2)
         yield old, next(task for task in now if task != old)
 
 
@@ -100,18 +100,19 @@ def until_it_writes(standin: StandIn, task: str) -> None:
     end = time.monotonic() + PATIENCE_S
     while task not in _WRITES.findall(standin.output()):
         assert time.monotonic() < end
-        time.sleep(0.05)
+        time.sleep(0.2)
 
 
-def machine(standin: StandIn, function: str) -> str:
-    """The task of a container of `function` that has something to do."""
+def machine(standin: StandIn, function: str, *others: str) -> str:
+    """The task of a container of `function` that has something to do, none of the `others`."""
     end = time.monotonic() + PATIENCE_S
     while True:
         for container in standin.containers():
-            if container["function"] == function and container["running"]:
+            busy = container["function"] == function and container["running"]
+            if busy and container["task"] not in others:
                 return str(container["task"])
         assert time.monotonic() < end, f"no container of {function}"
-        time.sleep(0.05)
+        time.sleep(0.2)
 
 
 def saved(me: Visit, target: Path) -> list[NDArray[np.uint8]]:

@@ -1,5 +1,6 @@
 """A small app for trying the stand-in: each function shows something that Modal does."""
 
+import asyncio
 import fcntl
 import importlib
 import os
@@ -256,7 +257,7 @@ def web() -> Any:
         await send({"type": "http.response.body", "body": b"%d\n" % length, "more_body": True})
         if scope["path"] == "/stream":
             while not await notes.get.aio("stream go"):
-                pass
+                await asyncio.sleep(0.05)
         await send({"type": "http.response.body", "body": b"end\n", "more_body": False})
 
     return answer

@@ -211,6 +211,10 @@ class StandIn:
         begins anew in another meanwhile."""
         self._ask(f"containers/{task}/preempt", post=True)
 
+    def sign(self, task: str, name: str) -> None:
+        """Give a container the empty file `/__modal/io/NAME`: what is `replaced` may await it."""
+        (self.folder / "tasks" / task / "io" / name).touch()
+
     def background_commits(self, on: bool) -> None:
         """Whether what containers write is committed now and then by itself."""
         self._ask(f"background-commits/{'on' if on else 'off'}", post=True)
