@@ -30,7 +30,7 @@ VideoPacket: TypeAlias = "av.Packet[VideoStream]"
 AudioPacket: TypeAlias = "av.Packet[AudioStream]"
 
 _BT709 = 1  # ITU-T H.273 code of BT.709, for primaries, transfer and matrix alike
-_X264_OPTIONS = {"preset": "veryfast", "crf": "19", "profile": "high"}
+_X264_OPTIONS = {"preset": "veryfast", "crf": "16", "profile": "high"}
 _THREADS = 2  # fixed, so that a video does not depend on the number of cores
 _FASTSTART_OPTIONS = {"movflags": "+faststart"}
 _AAC_BITS_PER_SECOND = 160_000

@@ -10,10 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import maximum_filter1d
 
 from inference.core.inputs import Speaking, Trim
 from inference.core.report import Aspect, Verdict
-from inference.core.task import SOUND, Task, measurements_name, segment_name
+from inference.core.task import SOUND, Task, measurements_name, segment_name, voice_name
+from inference.core.timing import SAMPLES_PER_FRAME, place_recordings
+from inference.draft.voice.speech import analyse
+from inference.media.audio import read_mono
+from inference.media.faces import FaceMesh
+from inference.quality.face_tracker import FaceTracker
 from inference.quality.measure import Measurements
 from inference.quality.report_builder import build_task_report
 from presets.examples import EXAMPLES, MEDIA
@@ -80,6 +86,21 @@ def test_a_good_draft_passes_in_every_aspect(example: Good) -> None:
         if aspect is not Aspect.CREDENTIALS and (two or aspect is not Aspect.SPEAKERS)
     ]
     assert found(report, Aspect.LENGTH).message == "81 frames and 3.24 s of sound, as planned."
+
+
+def test_the_lips_of_a_draft_neither_twitch_nor_jump(astronaut: Good) -> None:
+    """Beside closures, which are abrupt; in shares of the usual range of the gap."""
+    (speaker,) = astronaut.task.plan.speakers
+    tracker = FaceTracker(FaceMesh(), astronaut.frames[0], speaker.box)
+    gap = np.asarray([tracker.track(frame).gap for frame in astronaut.frames])
+    low, high = np.percentile(gap, (5, 95))
+    samples = len(gap) * SAMPLES_PER_FRAME
+    (span,) = place_recordings(astronaut.task.request.soundtrack)
+    curves = analyse(read_mono(astronaut.task.folder / voice_name(0), span, samples), len(gap))
+    steps = np.diff(gap) / (high - low)
+    steps[maximum_filter1d(curves.closure > 0.25, 5)[1:]] = np.nan
+    assert np.nanmax(np.abs(steps)) < 0.4
+    assert np.nanmax(np.abs(np.diff(steps))) / 2 < 0.15
 
 
 @pytest.mark.parametrize(

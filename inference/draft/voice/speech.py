@@ -55,7 +55,8 @@ _F1_SHARE = 0.15  # of the opening that F1 decides
 _HISS_DB = (-4.0, 10.0)  # over the voice
 _HISS_MIN_DB, _HISS_FULL_DB = -34.0, 14.0  # relative to loud speech, and above that
 _HISS_CLOSING, _HISS_OPENING = 0.75, 0.1  # hiss closes the jaw, but parts the lips
-_OPENING_SMOOTH_HOPS, _SHAPE_SMOOTH_HOPS, _ENERGY_SMOOTH_HOPS = 1.0, 4.0, 24.0
+_OPENING_SMOOTH_HOPS, _SHAPE_SMOOTH_HOPS, _TEETH_SMOOTH_HOPS = 1.0, 8.0, 4.0
+_ENERGY_SMOOTH_HOPS = 24.0
 
 _CERTAINTY = (0.24, 0.56)  # of a closure: the tongue's leave the lips apart, likely ones shut them
 _TRANSITION_FRAMES = 0.4  # duration of closing and opening lips
@@ -63,7 +64,7 @@ _LIKELY = 0.5  # pressure from which the lips are in time
 _TOUCHING = 0.05  # opening below which the lips press each other
 
 # Lips take 0.2 s to open wide, and 0.4 s from round to spread; the tip of the tongue is faster.
-_JAW = Agility(speed=0.22, acceleration=0.085)
+_JAW = Agility(speed=0.19, acceleration=0.07)
 _LIPS = Agility(speed=0.22, acceleration=0.1)
 _TONGUE = Agility(speed=0.35, acceleration=0.2)
 _SEEN = 0.65  # exponent from opening to what is seen: a slit that opens is seen most
@@ -116,7 +117,7 @@ def analyse(sound: Floats, frames: int) -> MouthCurves:
         np.maximum(-width, 0),
         np.maximum(width, 0),
         pressure * ramp(parted, _TOUCHING, 0),
-        follow(sample_frames(teeth, _SHAPE_SMOOTH_HOPS), _TONGUE),
+        follow(sample_frames(teeth, _TEETH_SMOOTH_HOPS), _TONGUE),
         energy,
         rise,
         find_stress(energy, rise),
