@@ -8,6 +8,7 @@ from pathlib import Path
 
 from inference.core.settings import Settings
 from inference.core.write_access import WriteAccess
+from inference.jobs.state import is_busy
 from inference.jobs.store import JobStore
 from ui.media.uploads import UploadStore
 from ui.session.controller import Controller
@@ -69,5 +70,10 @@ def files(folder: Path) -> set[str]:
 
 
 def drafted(person: Person) -> PageState:
+    """The page with the draft of an example, whose worker has ended."""
     person.do("example", name="astronaut")
-    return person.until(Phase.DRAFT)
+    shown, end = person.until(Phase.DRAFT), time.monotonic() + PATIENCE_S
+    while any(map(is_busy, person.jobs.list_owned(person.owner))):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return shown
