@@ -60,7 +60,7 @@ _ENERGY_SMOOTH_HOPS = 24.0
 
 _CERTAINTY = (0.24, 0.56)  # of a closure: the tongue's leave the lips apart, likely ones shut them
 _TRANSITION_FRAMES = 0.4  # duration of closing and opening lips
-_LIKELY = 0.5  # pressure from which the lips are in time
+_LIKELY = 0.7  # pressure from which the lips are in time
 _TOUCHING = 0.05  # opening below which the lips press each other
 
 # Lips take 0.2 s to open wide, and 0.4 s from round to spread; the tip of the tongue is faster.
