@@ -52,7 +52,9 @@ DRAFTING = "Making a draft"
 DRAFTING_LEAD = "You can change anything; a new draft starts by itself."
 DRAFT = "Your draft is ready"
 DRAFT_LEAD = "It shows the timing and the framing. MultiTalk makes the same shot look real."
-DRAFT_ALONE_LEAD = "It shows timing and framing; mostly lips move. Save it, or change something."
+DRAFT_ALONE_LEAD = (
+    "It shows the timing and the framing, mostly by the lips. Save it, or change something."
+)
 DRAFT_UNTIL = "The draft is in History until {day}, then deleted by itself."
 CLEARED = "The draft is deleted"
 CLEARED_LEAD = "Your picture and recording are still here. Change something, or make it again."
