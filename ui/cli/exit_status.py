@@ -33,7 +33,7 @@ def make_scratch_folder() -> Iterator[Path]:
         parent = Path(tempfile.gettempdir())
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    folder = parent / f"talking-portrait-{secrets.token_hex(8)}"  # so that any folder is known
+    folder = parent / f"talking-portrait-{secrets.token_hex(8)}"  # known before it is made
     try:
         folder.mkdir(mode=0o700)
         yield folder
