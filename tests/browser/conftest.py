@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserType, Page, expect, sync_playwright
 
-from tests.browser.made_page import SCREEN, Bench
+from tests.browser.made_page import Bench, new_tab
 from tests.support.media import ROOT, free_port, spoken
 from tests.support.servers import serving
 
@@ -70,9 +70,10 @@ def browser(chromium: BrowserType) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def tab(browser: Browser) -> Page:
+def tab(browser: Browser) -> Iterator[Page]:
     """A tab for one test after the other: a context for each takes more than twice as long."""
-    return browser.new_context(**SCREEN).new_page()
+    with new_tab(browser) as tab:
+        yield tab
 
 
 @pytest.fixture(scope="package")

@@ -20,7 +20,7 @@ from tests.support.media import ROOT
 from ui.web.document import build_words
 
 STATIC = ROOT / "ui" / "static"
-SCREEN: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
+_SCREEN: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
 TOP = """<nav><a href="#make" data-view>Make</a><a href="#history" data-view>History</a></nav>
 <style>html:not([data-view=history]) #tp-history, [data-view=history] #tp-head { display: none }
 body { min-height: 3000px }</style>"""
@@ -234,19 +234,11 @@ def opened(
 
 
 @contextmanager
-def opened_apart(
-    browser: Browser,
-    bench: Bench,
-    *,
-    expected: tuple[str, ...] = (),
-    permissions: tuple[str, ...] = (),
-    **options: Any,
-) -> Iterator[Page]:
-    """The bench's page in a browser of its own, which has `options` or is given a clock."""
-    context = browser.new_context(**SCREEN | options)
+def new_tab(browser: Browser, **options: Any) -> Iterator[Page]:
+    """A tab of a browser of its own, for a page that needs `options`, or is given a clock."""
+    context = browser.new_context(**_SCREEN | options)
     try:
-        with opened(context.new_page(), bench, expected=expected, permissions=permissions) as page:
-            yield page
+        yield context.new_page()
     finally:
         context.close()
 

@@ -3,7 +3,7 @@
 from playwright.sync_api import Browser, Page, expect
 
 from inference.core.write_access import MOVING_MESSAGE
-from tests.browser.made_page import Bench, last, opened, opened_apart, put, regions, sent, wait_for
+from tests.browser.made_page import Bench, last, new_tab, opened, put, regions, sent, wait_for
 
 
 def test_buttons_fields_and_folds_send_what_they_say(tab: Page, bench: Bench) -> None:
@@ -74,7 +74,7 @@ def test_what_is_refused_while_the_app_moves_is_sent_again(tab: Page, bench: Ben
 
 def test_an_action_without_an_answer_is_told(browser: Browser, bench: Bench) -> None:
     bench.regions = regions(stage='<button data-do="make">Make it</button>')
-    with opened_apart(browser, bench) as page:
+    with new_tab(browser) as tab, opened(tab, bench) as page:
         page.clock.install()
         page.evaluate("window.answering = false")
         page.get_by_role("button", name="Make it").click()
@@ -100,7 +100,7 @@ def test_an_action_that_was_answered_elsewhere_shows_on_a_fresh_page(
     browser: Browser, bench: Bench
 ) -> None:
     bench.regions = regions(stage='<button data-do="make">Make it</button>')
-    with opened_apart(browser, bench) as page:
+    with new_tab(browser) as tab, opened(tab, bench) as page:
         page.clock.install()
         page.evaluate(
             "() => { const bus = window.portraitBus; window.portraitBus = (name, action) =>"
@@ -118,7 +118,7 @@ def test_a_file_that_waits_for_others_is_told_how_many_come_first(
     browser: Browser, bench: Bench
 ) -> None:
     bench.regions = regions()
-    with opened_apart(browser, bench) as page:
+    with new_tab(browser) as tab, opened(tab, bench) as page:
         page.evaluate("window.answering = false")
         page.clock.install()
         page.evaluate('void window.portrait.send({ do: "picture" })')

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.made_page import Bench, opened, opened_apart, put, sent, wait_for
+from tests.browser.made_page import Bench, new_tab, opened, put, sent, wait_for
 
 WIDTH, HEIGHT = 1000, 800  # of the source picture
 LEFT, TOP, CROP = 100, 150, 768  # the crop; the frame is as wide, so a pixel is a pixel
@@ -127,7 +127,7 @@ def test_the_wheel_zooms_about_the_pointer(tab: Page, bench: Bench) -> None:
 
 def test_two_fingers_zoom(browser: Browser, bench: Bench) -> None:
     bench.regions = regions()
-    with opened_apart(browser, bench, has_touch=True) as page:
+    with new_tab(browser, has_touch=True) as tab, opened(tab, bench) as page:
         page.locator("tp-framing .box").wait_for()
         touch = page.context.new_cdp_session(page)
 

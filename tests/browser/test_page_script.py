@@ -12,8 +12,8 @@ from tests.browser.made_page import (
     Bench,
     head,
     last,
+    new_tab,
     opened,
-    opened_apart,
     put,
     regions,
     sent,
@@ -32,7 +32,10 @@ TRIMMER = """<div data-trimmer data-duration="62" data-longest="40" data-least="
 def test_a_new_state_moves_the_focus_to_the_headline(browser: Browser, bench: Bench) -> None:
     button = '<button data-do="make">Make it</button>'
     bench.regions = regions(stage=button, foot='<input aria-label="Seed">')
-    with opened_apart(browser, bench, viewport={"width": 390, "height": 844}) as page:
+    with (
+        new_tab(browser, viewport={"width": 390, "height": 844}) as tab,
+        opened(tab, bench) as page,
+    ):
         page.get_by_role("button", name="Make it").click()
         page.evaluate("scrollTo(0, 500)")
         put(page, "tp-stage", button.replace("Make it", "Stop"))  # the same element still
@@ -71,7 +74,7 @@ def test_two_pages_by_address(tab: Page, bench: Bench) -> None:
 
 def test_the_pulse_is_faster_while_there_is_work(browser: Browser, bench: Bench) -> None:
     bench.regions = regions(stage="")
-    with opened_apart(browser, bench) as page:
+    with new_tab(browser) as tab, opened(tab, bench) as page:
         page.clock.install()
         page.clock.pause_at(datetime.now(UTC) + timedelta(hours=1))
 
@@ -188,7 +191,7 @@ def test_times_are_the_visitors_own(browser: Browser, bench: Bench) -> None:
     times += f'<time datetime="{then.isoformat()}" data-time="when">then</time>'
     times += f'<time datetime="{then.isoformat()}" data-time="day">then</time>'
     bench.regions = regions(side=times)
-    with opened_apart(browser, bench, timezone_id="Asia/Tokyo") as page:
+    with new_tab(browser, timezone_id="Asia/Tokyo") as tab, opened(tab, bench) as page:
         tokyo = now + timedelta(hours=9)
         shown = page.locator("time")
         expect(shown.nth(0)).to_have_text(f"Today {tokyo:%H:%M}")
@@ -203,7 +206,7 @@ def test_times_that_go_on_are_counted_between_two_answers(browser: Browser, benc
     head = '<div class="tp-head" data-state="making" data-tab="{left} · Page" data-left="70" '
     head += 'data-later="30"><h1>Making</h1></div>'
     bench.regions = regions(side=times.format(70)) | {"tp-head": head}
-    with opened_apart(browser, bench) as page:
+    with new_tab(browser) as tab, opened(tab, bench) as page:
         left, elapsed = page.locator("[data-left]").last, page.locator("[data-elapsed]")
         expect(left).to_have_text(re.compile("^About 1 min .*s left$|^About 5. s left$"))
         expect(elapsed).to_have_text(re.compile("^.* so far$"))
@@ -223,9 +226,10 @@ def test_upright_videos_and_the_numbers_of_voices_are_seen(browser: Browser, ben
     html = render(replace(shown, history=(tall,)))
     bench.regions = regions(side=html.side) | {"tp-history": html.history}
     phone = {"width": 390, "height": 844}
-    with opened_apart(
-        browser, bench, expected=("404",), viewport=phone, forced_colors="active"
-    ) as page:
+    with (
+        new_tab(browser, viewport=phone, forced_colors="active") as tab,
+        opened(tab, bench, expected=("404",)) as page,
+    ):
         for dot in page.locator(".tp-dot").all():
             expect(dot).to_have_css("forced-color-adjust", "none")  # or all is behind its number
             colours = "e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
@@ -248,7 +252,10 @@ def test_nothing_stands_in_the_way_of_anyone(browser: Browser, bench: Bench, sch
         '<button data-record="voice-0" data-longest="40">Record</button></main>'
     )
     kind = {"light": "", "dark": "dark"}[scheme]
-    with opened_apart(browser, bench, permissions=("microphone",), reduced_motion="reduce") as page:
+    with (
+        new_tab(browser, reduced_motion="reduce") as tab,
+        opened(tab, bench, permissions=("microphone",)) as page,
+    ):
         page.evaluate(
             "kind => document.body.classList.add(...kind.split(' ').filter(Boolean))", kind
         )

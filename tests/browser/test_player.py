@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.films import JOB, OTHER, PLAYED, RUNS, regions, shows_film, stage, write_films
-from tests.browser.made_page import Bench, opened, opened_apart, put, wait_for
+from tests.browser.made_page import Bench, new_tab, opened, put, wait_for
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -80,7 +80,7 @@ def test_the_voice_line_follows_and_seeks(tab: Page, bench: Bench) -> None:
 def test_a_film_that_fails_is_tried_again_and_then_told(browser: Browser, bench: Bench) -> None:
     bench.regions = regions(f"{JOB}/1.mp4")
     bench.missing = 2
-    with opened_apart(browser, bench, expected=("503",)) as page:
+    with new_tab(browser) as tab, opened(tab, bench, expected=("503",)) as page:
         shows_film(page)
         bench.missing = 1000
         page.clock.install()

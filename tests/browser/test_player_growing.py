@@ -20,7 +20,7 @@ from tests.browser.films import (
     stage,
     write_films,
 )
-from tests.browser.made_page import Bench, opened, opened_apart, put, wait_for
+from tests.browser.made_page import Bench, new_tab, opened, put, wait_for
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -82,7 +82,7 @@ def test_what_was_seen_being_made_plays_by_itself_once_and_silently(
 ) -> None:
     job, third = JOB.split("/")[-1], "/media/" + "c" * 32
     bench.regions = regions(None, making=job)
-    with opened_apart(browser, bench) as page:
+    with new_tab(browser) as tab, opened(tab, bench) as page:
         page.evaluate(WATCH)
         put(page, "tp-stage", stage(f"{JOB}/1.mp4", making=job))
         wait_for(page, RUNS)

@@ -13,8 +13,8 @@ from tests.browser.made_page import (
     expect_sent,
     input_regions,
     inputs,
+    new_tab,
     opened,
-    opened_apart,
     problem,
     put,
     sent,
@@ -129,7 +129,10 @@ MICROPHONE = """(() => {
 
 
 def test_the_level_shows_silence_speech_and_distortion(browser: Browser, bench: Bench) -> None:
-    with opened_apart(browser, bench, reduced_motion="reduce", forced_colors="active") as page:
+    with (
+        new_tab(browser, reduced_motion="reduce", forced_colors="active") as tab,
+        opened(tab, bench) as page,
+    ):
         page.evaluate(MICROPHONE)
         page.evaluate("document.querySelector('[data-record=voice-1]').dataset.longest = 60")
         page.get_by_role("button", name="Record 1").click()

@@ -12,8 +12,8 @@ from tests.browser.made_page import (
     expect_sent,
     input_regions,
     inputs,
+    new_tab,
     opened,
-    opened_apart,
     problem,
     put,
     sent,
@@ -147,7 +147,7 @@ def test_what_the_server_refuses_is_said_in_its_words(tab: Page, bench: Bench) -
 
 
 def test_the_page_says_how_far_a_file_is_sent(browser: Browser, bench: Bench) -> None:
-    with opened_apart(browser, bench) as page:
+    with new_tab(browser) as tab, opened(tab, bench) as page:
         network = page.context.new_cdp_session(page)
         limits = {"offline": False, "latency": 0, "downloadThroughput": -1}
         network.send("Network.emulateNetworkConditions", limits | {"uploadThroughput": 150_000})
