@@ -85,6 +85,14 @@ def build_no_face_error(details: str = "") -> InputError:
     return InputError(InputCode.NO_FACE, message, details)
 
 
+def build_no_mouth_error() -> InputError:
+    """Return the error for a face whose mouth the frame cuts off."""
+    message = (
+        "The mouth lies outside the frame. Adjust the framing so that the whole face is in it."
+    )
+    return InputError(InputCode.NO_FACE, message)
+
+
 def from_code(code: str, message: str, details: str = "") -> PortraitError:
     """Return the error for `code`; an unknown code gives a `Fault` of code `internal`."""
     if code in set(InputCode):

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.core.errors import build_no_face_error
+from inference.core.errors import build_no_face_error, build_no_mouth_error
 from inference.core.inputs import TURNS, Box, Face
 from inference.media.faces import (
     CHIN,
@@ -108,7 +108,7 @@ def find_landmarks(
 
     x and y are in pixels of `frame`, RGB uint8 (h, w, 3), z (away from the camera) in the same
     unit. A face whose roll is known was found before and is taken as it is. Raises InputError when
-    the box holds no other one.
+    the box holds no other one, or when the mouth lies outside the frame.
     """
     edges = np.asarray(box, np.float32)
     height, width = frame.shape[:2]
@@ -125,6 +125,9 @@ def find_landmarks(
     points, score = max(fits, key=lambda fit: fit[1])
     if score < MIN_MESH_SCORE and roll_rad is None:
         raise build_no_face_error(f"mesh score {score:.2f} in {box}")
+    x, y = points[LIPS_INNER_UPPER, :2].T
+    if not ((x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)).any():
+        raise build_no_mouth_error()
     return points
 
 

@@ -1,13 +1,17 @@
 """One face that speaks."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from inference.core.errors import InputError
 from inference.draft.performer import Performer
 from inference.draft.voice.speech import MouthCurves
+from inference.media import faces
+from inference.media.portrait import find_landmarks
 from tests.support.portraits import Portrait, astronaut, drawing, mouth_seen_by_mesh
 
 FRAMES = 60
@@ -62,6 +66,26 @@ def test_a_silent_person_breathes_and_blinks_with_the_mouth_shut() -> None:
     assert max(mouth_seen_by_mesh(portrait, frame)[0] for frame in frames) < 0.035
     steps = [np.abs(a.astype(int) - b).max() for a, b in zip(frames, frames[1:], strict=False)]
     assert min(steps) > 0
+
+
+@pytest.mark.parametrize("portrait", [astronaut, drawing])
+def test_a_face_that_the_frame_cuts_is_drawn_or_its_mouth_asked_for(
+    portrait: Callable[[], Portrait],
+) -> None:
+    """From the whole chin to nothing below the nose, and the same from above."""
+    whole, told = portrait(), 0
+    top, bottom = (int(whole.points[point, 1]) for point in (faces.NOSE_TIP, faces.CHIN))
+    cuts = np.linspace(top, bottom, 8).astype(int)
+    for cut in [*(slice(None, end) for end in cuts), *(slice(start, None) for start in cuts)]:
+        frame, up = np.ascontiguousarray(whole.frame[cut]), cut.start or 0
+        left, upper, right, lower = whole.box
+        try:
+            points = find_landmarks(frame, (left, upper - up, right, lower - up), 0.0)
+        except InputError as error:
+            told += "The mouth lies outside the frame. Adjust the framing" in error.message
+        else:
+            film(Portrait(frame, whole.box, points), syllables()[:3], 1)
+    assert told
 
 
 def test_the_picture_is_not_written_to() -> None:
