@@ -31,7 +31,7 @@ class Player extends HTMLElement {
     const lost = lostMessage(() => this.#reel.again());
     const root = adopt(this, STYLE);
     this.#sound.append(icon(LOUD), words("tapForSound"));
-    root.append(this.#screen, this.#chip, this.#note, this.#sound, lost, this.#controls.root);
+    root.append(this.#screen, this.#chip, this.#sound, this.#note, lost, this.#controls.root);
     this.#sound.onclick = () => this.#reel.sound();
     this.#screen.onclick = () => (this.#reel.hushed ? this.#reel.sound() : this.toggle());
     this.#reel.addEventListener("change", () => this.#changed());

@@ -28,6 +28,10 @@ export const STYLE = `
   }
   .sound:hover { background: #0a0f0d; }
   .sound:focus-visible { outline-color: #fff; outline-offset: -5px; }
+  @container (width < 480px) { /* in a frame this low its place would be on a face */
+    .sound { inset: 4px 4px auto auto; }
+    .sound:not([hidden]) + .note { display: none; }
+  }
 
   .controls {
     position: absolute; inset: auto 0 0; display: flex; align-items: center;
