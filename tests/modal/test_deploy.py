@@ -13,7 +13,7 @@ import pytest
 
 from inference.cloud import names
 from tests.modal.conftest import needs_root
-from tests.modal.deployed import APP, DRAFT, GPU, PAGE, SMALL_APP, TINY, deployed
+from tests.modal.deployed import APP, DRAFT, GPU, PAGE, SMALL_APP, SMALL_FRAMES, TINY, deployed
 from tests.modal.standin.handle import StandIn
 from tests.support.media import ASTRONAUT, ROOT, decoded, spoken
 from tests.support.page_sessions import Session
@@ -243,7 +243,7 @@ def test_from_a_laptop(tmp_path: Path) -> None:
     make = ["generate", "--image", str(ASTRONAUT), "--audio", str(voice)]
     make += ["--quality", "fast", "--steps", "2", "--engine", "modal", "-o", str(out)]
     unknown = {"MODAL_TOKEN_ID": "", "MODAL_TOKEN_SECRET": ""}
-    with StandIn(tmp_path / "modal") as standin:
+    with StandIn(tmp_path / "modal", replaced=SMALL_FRAMES) as standin:
         for environment, says in [
             (unknown, "Modal does not know this machine. Run modal setup"),
             ({}, "The app talking-portrait is not deployed on Modal. Run modal deploy app.py."),
@@ -256,7 +256,8 @@ def test_from_a_laptop(tmp_path: Path) -> None:
         done = standin.python("-c", SMALL_APP, *make, "--json")
         assert done.returncode == 0, done.stdout
         assert json.loads(done.stdout)["engine"] == "multitalk"
-        assert len(decoded(out)) == 21
+        frames = decoded(out)
+        assert len(frames) == 21 and frames[0].shape == (160, 320, 3)
         jobs = standin.volume_folder(f"{APP}-jobs")
         assert not list((jobs / "work").glob("*"))  # nothing of it stays there
         with serving(tmp_path / "data", None, **standin.environment) as server:
