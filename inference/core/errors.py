@@ -88,7 +88,8 @@ def build_no_face_error(details: str = "") -> InputError:
 def build_no_mouth_error() -> InputError:
     """Return the error for a face whose mouth the frame cuts off."""
     message = (
-        "The mouth lies outside the frame. Adjust the framing so that the whole face is in it."
+        "The mouth lies outside the frame. Adjust the framing, or choose a picture that shows "
+        "the whole face."
     )
     return InputError(InputCode.NO_FACE, message)
 
