@@ -21,7 +21,7 @@ HEIC = Path(__file__).parents[1] / "data" / "face.heic"
 def test_a_picture_and_a_voice_become_a_video(
     browser: Browser, address: str, data: Path, artifacts: Path, size: Size
 ) -> None:
-    moving = size == DESKTOP  # the other one asks for less of it
+    moving = size == DESKTOP  # the phone asks for reduced motion
     with visit(browser, address, size, artifacts=artifacts, motion=moving) as me:
         page = me.page
         me.see("Give a picture a voice")

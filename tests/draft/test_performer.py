@@ -84,7 +84,7 @@ def test_a_face_that_the_frame_cuts_is_drawn_or_its_mouth_asked_for(
         except InputError as error:
             told += "The mouth lies outside the frame. Adjust the framing" in error.message
         else:
-            film(Portrait(frame, whole.box, points), syllables()[:3], 1)
+            film(Portrait(frame, whole.box, points), syllables()[:6], 1)  # shut, then open
     assert told
 
 

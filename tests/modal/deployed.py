@@ -11,7 +11,7 @@ from tests.support.media import ROOT
 APP, PAGE, GPU, DRAFT = "talking-portrait", "web", "MultiTalk.*", "draft"
 TINY = {"PORTRAIT_MODEL": "multitalk-tiny"}  # the GPU class's model, which a CPU runs
 _SIZES, _WINDOWS = "inference/core/inputs.py", "inference/multitalk/window_generator.py"
-# an eighth of the pixels, which a CPU makes sooner; no place for a face that was found elsewhere
+# an eighth of the pixels, which a CPU makes sooner; a plan of the real size does not fit them
 _SMALLER = "FRAME_SIZES = {**FRAME_SIZES, Shape.LANDSCAPE: FrameSize(320, 160)}"
 SMALL_FRAMES = {f"/root/{_SIZES}": f"{(ROOT / _SIZES).read_text()}\n{_SMALLER}\n"}
 # `app.py`, which plans such frames on this machine
